@@ -1,0 +1,1 @@
+"""Control room: accounts, apps, keys, streams, publish hooks, playback access, usage."""

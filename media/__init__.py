@@ -1,0 +1,1 @@
+"""Media room: one FFmpeg per publish, the packager, playlists and parts."""

@@ -1,0 +1,1 @@
+"""Realtime room: sockets, chat, occupancy and the log they stand on."""

@@ -1,0 +1,1 @@
+"""What every room may know. Knows no room, holds no business rule."""

@@ -1,0 +1,142 @@
+"""Facts between rooms, at least once, over one Redis Stream. Few and small: lifecycle, never chat.
+
+`consume(group)` shares the work of a room between its processes and acknowledges after the handler; what a dead process
+left unacknowledged is taken over. `watch` shows every process every fact from now on, for dropping caches. Handlers may
+see a fact twice and compare-and-set on what it says, so a repeat does nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from weir.foundation.documents import Store
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import Event, decode
+from weir.foundation.ids import new_id
+
+STREAM = "weir:bus"
+KEPT = 100_000
+TAKE_OVER_MS = 15_000
+BLOCK_MS = 2_000
+Handler = Callable[[Event], Awaitable[None]]
+log = structlog.get_logger("bus")
+
+
+class Bus:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._name = new_id("ses")
+
+    async def publish(self, *events: Event) -> None:
+        """Errors: Unavailable when Redis does not answer; then nothing or a part was published (at least once)."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for event in events:
+                    pipe.xadd(STREAM, {"e": event.model_dump_json(exclude_none=True)}, maxlen=KEPT, approximate=True)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise Unavailable("The event bus is not reachable.") from error
+
+    async def consume(self, group: str, handler: Handler, ready: asyncio.Event | None = None) -> None:
+        """Runs until cancelled. A handler that raises leaves its fact unacknowledged; it comes again in 15 s."""
+        while True:
+            try:
+                await self._join(group)
+                if ready:
+                    ready.set()
+                while True:
+                    await self._take_over(group, handler)
+                    await self._read_new(group, handler)
+            except (RedisError, OSError) as error:
+                log.warning("bus.unreachable", group=group, error=str(error))
+                await asyncio.sleep(0.5)
+
+    async def watch(self, handler: Handler, ready: asyncio.Event | None = None) -> None:
+        """Runs until cancelled; a handler's failure is logged and the next fact comes."""
+        last: bytes | str | None = None
+        while True:
+            try:
+                last = last or await self._newest()
+                if ready:
+                    ready.set()
+                for _, entries in await self._redis.xread({STREAM: last}, count=100, block=BLOCK_MS):
+                    for entry_id, fields in entries:
+                        last = entry_id
+                        with contextlib.suppress(_Skipped):
+                            await _handle(handler, fields, "watch")
+            except (RedisError, OSError) as error:
+                log.warning("bus.unreachable", group="watch", error=str(error))
+                await asyncio.sleep(0.5)
+
+    async def _newest(self) -> bytes | str:
+        newest = await self._redis.xrevrange(STREAM, count=1)
+        return newest[0][0] if newest else "0-0"
+
+    async def _join(self, group: str) -> None:
+        try:
+            await self._redis.xgroup_create(STREAM, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _take_over(self, group: str, handler: Handler) -> None:
+        reply = await self._redis.xautoclaim(STREAM, group, self._name, TAKE_OVER_MS, count=50)
+        await self._handle_all(group, reply[1], handler)
+
+    async def _read_new(self, group: str, handler: Handler) -> None:
+        for _, entries in await self._redis.xreadgroup(group, self._name, {STREAM: ">"}, count=50, block=BLOCK_MS):
+            await self._handle_all(group, entries, handler)
+
+    async def _handle_all(self, group: str, entries: list[tuple[bytes, dict[bytes, bytes]]], handler: Handler) -> None:
+        for entry_id, fields in entries:
+            with contextlib.suppress(_Skipped):
+                await _handle(handler, fields, group)
+                await self._redis.xack(STREAM, group, entry_id)
+
+
+class _Skipped(Exception):
+    """The handler failed and the fact stays unacknowledged."""
+
+
+async def _handle(handler: Handler, fields: dict[bytes, Any], group: str) -> None:
+    try:
+        event = decode(fields[b"e"])
+    except (ValidationError, KeyError):
+        log.error("bus.unreadable", group=group)  # a newer version's fact; acknowledged, or it would come for ever
+        return
+    try:
+        await handler(event)
+    except Exception:
+        log.exception("bus.handler_failed", group=group, event_id=event.id)
+        raise _Skipped from None
+
+
+class Relay:
+    """Publishes outboxes: at once when nudged after a write, and by sweep for what a dead process left."""
+
+    def __init__(self, store: Store, bus: Bus, sweep_s: float = 2.0) -> None:
+        self._store, self._bus, self._sweep_s = store, bus, sweep_s
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), self._sweep_s)
+            self._nudged.clear()
+            try:
+                async for collection, doc_id, events in self._store.pending():
+                    await self._bus.publish(*events)
+                    await self._store.settle(collection, doc_id, [event.id for event in events])
+            except Unavailable as error:
+                log.warning("relay.waits", error=error.detail)
+                await asyncio.sleep(0.5)

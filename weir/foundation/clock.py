@@ -1,0 +1,25 @@
+"""The only reader of clocks, so that a test can pass time in and two nodes can be told apart from one clock step."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def now_s() -> float:
+    """Seconds since the epoch, wall clock."""
+    return time.time()
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never steps; for durations and deadlines only."""
+    return time.monotonic()
+
+
+def rfc3339(ms: int) -> str:
+    """RFC 3339 UTC with milliseconds, the one time format of the public API: `2026-11-22T17:51:03.250Z`."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"

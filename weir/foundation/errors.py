@@ -1,0 +1,68 @@
+"""Refusals with stable codes, shared by HTTP (problem+json) and sockets (ack errors).
+
+Refused
+ ├── Unauthenticated 401   who are you?
+ ├── Forbidden       403   known, but not allowed  (also muted, banned, locked)
+ ├── NotFound        404   missing, or another tenant's: the answers are the same
+ ├── Invalid         422   the request says nonsense; `fields` names where
+ ├── TooLarge        413
+ ├── RateLimited     429   with retry_after seconds (also slow_mode)
+ ├── Conflict        409
+ └── Unavailable     503   a part is down or being rebuilt; try again
+"""
+
+from typing import Any, ClassVar, Literal
+
+Code = Literal[
+    "unauthenticated", "forbidden", "not_found", "invalid", "too_large", "rate_limited", "slow_mode", "muted",
+    "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full",
+]  # fmt: skip
+
+
+class Refused(Exception):
+    """A request that is answered with a reason; never a bug. `detail` is one sentence for a person."""
+
+    status: ClassVar[int] = 400
+    code: Code = "invalid"
+
+    def __init__(
+        self, detail: str, *, code: Code | None = None, retry_after: float | None = None,
+        fields: list[dict[str, Any]] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.retry_after = retry_after
+        self.fields = fields or []
+
+
+class Unauthenticated(Refused):
+    status, code = 401, "unauthenticated"
+
+
+class Forbidden(Refused):
+    status, code = 403, "forbidden"
+
+
+class NotFound(Refused):
+    status, code = 404, "not_found"
+
+
+class Invalid(Refused):
+    status, code = 422, "invalid"
+
+
+class TooLarge(Refused):
+    status, code = 413, "too_large"
+
+
+class RateLimited(Refused):
+    status, code = 429, "rate_limited"
+
+
+class Conflict(Refused):
+    status, code = 409, "conflict"
+
+
+class Unavailable(Refused):
+    status, code = 503, "unavailable"

@@ -1,0 +1,154 @@
+"""The catalogue of facts that one room tells another over the bus, and the shapes of the public stream events among them.
+
+Each class says who publishes it and who listens. Unknown fields are forbidden: an undeclared field is a bug of the
+publisher and fails there, not in a listener at night. The id of a fact about an entity is derived from (entity,
+transition number), so telling it twice is telling it once.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from weir.foundation.clock import now_ms
+from weir.foundation.ids import new_id
+
+
+class Event(BaseModel):
+    """`id` evt_…, `at` milliseconds since the epoch, `app` the tenant (empty for the installation itself)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    public: ClassVar[bool] = False
+
+    id: str = Field(default_factory=lambda: new_id("evt"))
+    at: int = Field(default_factory=now_ms)
+    app: str
+
+
+class StreamEvent(Event):
+    """What every fact about a stream carries. `broadcast` spans reconnects within the grace; `generation` counts its
+    publishes from 1; `playback` is the public id: the RTMP name after the rename and the name in every HLS path."""
+
+    stream: str
+    playback: str
+    channel: str
+    broadcast: str
+    generation: int
+
+
+class PublishStarted(StreamEvent):
+    """An encoder was let in. Control → media, which starts its FFmpeg."""
+
+    type: Literal["stream.publish.started"] = "stream.publish.started"
+
+
+class PublishDone(StreamEvent):
+    """The encoder has gone; the grace runs. Control → media, which stops pulling and keeps the playlists open."""
+
+    type: Literal["stream.publish.done"] = "stream.publish.done"
+
+
+class Playable(StreamEvent):
+    """The first segments of this generation can be played. Media → control, the owner of the stream's state."""
+
+    type: Literal["media.playable"] = "media.playable"
+    width: int
+    height: int
+
+
+class MediaFailed(StreamEvent):
+    """Media gave up on this generation (crash-loop brake, unusable codec). Media → control."""
+
+    type: Literal["media.failed"] = "media.failed"
+    reason: str
+
+
+class StreamStarting(StreamEvent):
+    """Control → realtime (channel), webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.starting"] = "stream.starting"
+
+
+class StreamLive(StreamEvent):
+    """Exactly once a broadcast. Control → realtime (channel), webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.live"] = "stream.live"
+
+
+class StreamStalled(StreamEvent):
+    """The encoder vanished, the grace runs. Control → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.stalled"] = "stream.stalled"
+
+
+class StreamResumed(StreamEvent):
+    """The encoder is back within the grace and plays again. Control → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.resumed"] = "stream.resumed"
+
+
+class StreamOffline(StreamEvent):
+    """Exactly once a broadcast that was live. Control → media (ENDLIST), realtime (channel), webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.offline"] = "stream.offline"
+
+
+class StreamError(StreamEvent):
+    """Control → realtime, webhooks: nothing will play until the encoder connects again."""
+
+    public: ClassVar[bool] = True
+    type: Literal["stream.error"] = "stream.error"
+    reason: str
+
+
+class PlaybackHeartbeat(Event):
+    """Viewers whose playback access was just checked: `sessions` = [[channel, session id], …], each good for one lease.
+    Control → realtime (occupancy). One message a second and node at most."""
+
+    type: Literal["playback.heartbeat"] = "playback.heartbeat"
+    sessions: list[tuple[str, str]]
+
+
+class DirectoryChanged(Event):
+    """Documents that every process caches have changed. Control → foundation.directory in every process."""
+
+    type: Literal["directory.changed"] = "directory.changed"
+    collection: str
+    key: str
+
+
+class Revoked(Event):
+    """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user or
+    playback id; tokens issued before `before` (ms) are void."""
+
+    type: Literal["access.revoked"] = "access.revoked"
+    kind: Literal["session", "user", "stream"]
+    subject: str
+    before: int
+
+
+AnyEvent = Annotated[
+    PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
+    | StreamOffline | StreamError | PlaybackHeartbeat | DirectoryChanged | Revoked,
+    Field(discriminator="type"),
+]  # fmt: skip
+_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def decode(raw: bytes | str) -> Event:
+    """The event in a JSON text. Errors: pydantic.ValidationError for unknown types and fields."""
+    return _ADAPTER.validate_json(raw)
+
+
+def from_dict(data: dict[str, Any]) -> Event:
+    """The event in a stored outbox entry."""
+    return _ADAPTER.validate_python(data)
+
+
+def type_of(event: Event | type[Event]) -> str:
+    """The dotted name, e.g. `stream.live`."""
+    return str(event.type if isinstance(event, Event) else event.model_fields["type"].default)  # type: ignore[attr-defined]

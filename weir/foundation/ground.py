@@ -1,0 +1,72 @@
+"""What a process opens once and hands to its rooms."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+from redis.asyncio import Redis
+from starlette.routing import BaseRoute
+
+from weir.foundation.bus import Bus, Relay
+from weir.foundation.directory import Directory
+from weir.foundation.documents import Store
+from weir.foundation.http import Ingest
+from weir.foundation.periodic import Periodic
+from weir.foundation.settings import Settings
+from weir.foundation.tokens import Tokens
+from weir.foundation.vault import Vault
+
+log = structlog.get_logger("tasks")
+
+
+@dataclass
+class Tasks:
+    """Background work of one process: kept referenced (asyncio drops tasks nobody holds), told when it dies."""
+
+    _running: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("task.died", task=task.get_name(), exc_info=task.exception())
+
+    async def stop(self) -> None:
+        pending = list(self._running)
+        for task in pending:
+            task.cancel()
+        for task in pending:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+@dataclass(frozen=True)
+class Ground:
+    settings: Settings
+    vault: Vault
+    tokens: Tokens
+    store: Store
+    redis: Redis
+    bus: Bus
+    relay: Relay
+    directory: Directory
+    ingest: Ingest
+    periodic: Periodic
+
+
+class Room(Protocol):
+    """One room inside a process: its HTTP routes, its start and its orderly end."""
+
+    def routes(self) -> list[BaseRoute]: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...

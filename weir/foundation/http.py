@@ -1,0 +1,76 @@
+"""HTTP to our own ingest nginx on internal addresses: its statistics and its control verb."""
+
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import aiohttp
+
+from weir.foundation.errors import Unavailable
+from weir.foundation.settings import Settings
+
+APPLICATION = "live"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known."""
+
+    name: str
+    client_id: int
+    bytes_in: int
+    bitrate: int
+    width: int
+    height: int
+    frame_rate: float
+    video_codec: str
+    audio_codec: str
+    sample_rate: int
+
+
+class Ingest:
+    """Errors of every verb: Unavailable when nginx does not answer within 2 s."""
+
+    def __init__(self, settings: Settings) -> None:
+        target = settings.ingest_url or f"unix:{settings.ingest_socket}"
+        path = target.removeprefix("unix:") if target.startswith("unix:") else None
+        self._base = "http://ingest" if path else target.rstrip("/")
+        self._path = path
+        self._session: aiohttp.ClientSession | None = None
+
+    async def published(self) -> dict[str, Published]:
+        """Every stream that has a publisher now, by public name."""
+        root = ElementTree.fromstring(await self._get("/stat"))
+        found = (_published(stream) for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream"))
+        return {one.name: one for one in found if one is not None}
+
+    async def drop_publisher(self, name: str) -> bool:
+        """Disconnects the publisher of this public name; False when there is none."""
+        return (await self._get(f"/control/drop/publisher?app={APPLICATION}&name={name}")).strip() not in ("", "0")
+
+    async def _get(self, path: str) -> str:
+        if self._session is None:
+            connector = aiohttp.UnixConnector(self._path) if self._path else None
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=2))
+        try:
+            async with self._session.get(self._base + path) as reply:
+                reply.raise_for_status()
+                return await reply.text()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable("The RTMP ingest does not answer.") from error
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _published(stream: ElementTree.Element) -> Published | None:
+    client = next((one for one in stream.iterfind("client") if one.find("publishing") is not None), None)
+    if client is None:
+        return None
+    return Published(
+        name=stream.findtext("name") or "", client_id=int(client.findtext("id") or 0),
+        bytes_in=int(stream.findtext("bytes_in") or 0), bitrate=int(stream.findtext("bw_in") or 0),
+        width=int(stream.findtext("meta/video/width") or 0), height=int(stream.findtext("meta/video/height") or 0),
+        frame_rate=float(stream.findtext("meta/video/frame_rate") or 0), video_codec=stream.findtext("meta/video/codec") or "",
+        audio_codec=stream.findtext("meta/audio/codec") or "", sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
+    )  # fmt: skip

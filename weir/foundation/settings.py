@@ -1,0 +1,204 @@
+"""Every setting of Weir, and the only reader of the environment.
+
+Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file), `--config FILE`
+(TOML, the same names in lower case without the prefix), `.env` in the working folder, the default.
+`docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir settings`).
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+PREFIX = "WEIR_"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message is one sentence for the person who typed it."""
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """`WEIR_NAME_FILE=/run/secrets/name` gives the setting `name` the content of that file."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise SettingsError(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}.") from None
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """All rooms read the same page; a room ignores what is not its own."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    # -- where things are
+    data_dir: Path = Field(Path("var"), description="Folder of everything that must survive: database, Redis log, recordings, secrets.")
+    run_dir: Path | None = Field(None, description="Short private folder for sockets and generated configuration. Default: one per data folder under the system's temporary folder.")
+    live_dir: Path | None = Field(None, description="Memory-backed folder for parts of live streams. Default: one per data folder under /dev/shm where that exists.")
+    player_dir: Path = Field(Path(__file__).resolve().parents[2] / "player" / "dist", description="Built viewer pages, served by the web nginx.")
+
+    # -- doors
+    http_host: str = Field("127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0).")
+    http_port: int = Field(8080, ge=1, le=65535, description="Port of the web server: player, studio, API, sockets, HLS.")
+    rtmp_host: str = Field("0.0.0.0", description="Address that the RTMP ingest listens on.")
+    rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
+    public_url: str = Field("", description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT.")
+    rtmp_url: str = Field("", description="Address that streamers put into OBS. Default: rtmp://HTTP_HOST:RTMP_PORT/live.")
+    allowed_origins: list[str] = Field([], description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.")
+    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
+
+    # -- the stores
+    redis_url: str = Field("", description="Redis (or Redis Cluster) of a scaled-out layout. Default: the embedded private server.")
+    mongodb_url: str = Field("", description="MongoDB of a scaled-out layout. Default: SQLite in the data folder.")
+    mongodb_database: str = Field("weir", description="Database name in MongoDB.")
+
+    # -- scaled-out layout
+    listen: str = Field("", description="Where `weir run` listens: HOST:PORT or unix:PATH.")
+    ingest_url: str = Field("", description="HTTP address of the ingest nginx for statistics and control, e.g. http://ingest:9180 or unix:PATH.")
+    ingest_rtmp_url: str = Field("", description="Where media workers pull published streams from. Default: rtmp://127.0.0.1:RTMP_PORT/live.")
+    hook_secret: str = Field("", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key.")
+    hook_allow: str = Field("127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout.")
+    origin_name: str = Field("", description="Address of this media worker as the web server reaches it. Default: the embedded one.")
+    secret_key: str = Field("", description="Master secret of the installation, at least 32 characters. Default: made once and kept in the data folder's file `secret`.")
+
+    # -- streams
+    ladder: list[int] = Field([1080, 720, 480, 360], description="Heights of the renditions, as a JSON list; rungs above the source are left out.")
+    x264_preset: str = Field("superfast", description="Speed preset of the H.264 encoder.")
+    part_s: float = Field(1 / 3, gt=0.09, le=1, description="Target duration of a low-latency part, seconds.")
+    segment_s: float = Field(2.0, ge=1, le=10, description="Duration of a segment and of the group of pictures, seconds.")
+    window_segments: int = Field(12, ge=6, description="Segments that stay in the live playlist.")
+    reconnect_grace_s: float = Field(60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds.")
+    playback_token_ttl_s: int = Field(4 * 3600, ge=60, le=86400, description="Life of a playback token, seconds.")
+    user_token_ttl_s: int = Field(12 * 3600, ge=60, le=86400, description="Life of a user token, seconds.")
+
+    # -- chat
+    history_messages: int = Field(50, ge=1, le=200, description="Newest messages that a joining client receives.")
+    chat_rate_per_s: float = Field(2.0, gt=0, description="Messages a second that one user may send to one channel.")
+    chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
+    log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
+
+    # -- running
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="Form of log lines; auto is text on a terminal and JSON elsewhere.")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _no_wildcard(cls, origins: list[str]) -> list[str]:
+        if "*" in origins:
+            raise ValueError("'*' would let any web page use a signed-in visitor's rights; list the origins")
+        return [origin.rstrip("/") for origin in origins]
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, secret: str) -> str:
+        if secret and len(secret) < 32:
+            raise ValueError("at least 32 characters are needed")
+        return secret
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        config = os.environ.get(f"{PREFIX}CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(config)),) if config else ()
+        return (init_settings, env_settings, _FileSource(settings_cls), *toml, dotenv_settings)
+
+    # -- what follows from the above
+
+    @cached_property
+    def data(self) -> Path:
+        return self.data_dir.expanduser().absolute()
+
+    def _per_data_folder(self, parent: Path) -> Path:
+        mark = hashlib.blake2b(str(self.data).encode(), digest_size=5).hexdigest()
+        return parent / f"weir-{os.getuid()}-{mark}"
+
+    @cached_property
+    def run(self) -> Path:
+        """Sockets live here: the path must leave room below the 107 bytes that a unix socket name may have."""
+        return self.run_dir.absolute() if self.run_dir else self._per_data_folder(Path(tempfile.gettempdir()))
+
+    @cached_property
+    def live(self) -> Path:
+        if self.live_dir:
+            return self.live_dir.absolute()
+        memory = Path("/dev/shm")
+        return self._per_data_folder(memory) if os.access(memory, os.W_OK) else self.run / "live"
+
+    @property
+    def app_socket(self) -> Path:
+        return self.run / "app.sock"
+
+    @property
+    def ingest_socket(self) -> Path:
+        return self.run / "ingest.sock"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.run / "redis.sock"
+
+    @property
+    def base_url(self) -> str:
+        host = "127.0.0.1" if self.http_host == "0.0.0.0" else self.http_host
+        return (self.public_url or f"http://{host}:{self.http_port}").rstrip("/")
+
+    @property
+    def publish_url(self) -> str:
+        host = "127.0.0.1" if self.http_host == "0.0.0.0" else self.http_host
+        return self.rtmp_url or f"rtmp://{host}:{self.rtmp_port}/live"
+
+    @property
+    def pull_url(self) -> str:
+        return self.ingest_rtmp_url or f"rtmp://127.0.0.1:{self.rtmp_port}/live"
+
+
+def load(config: Path | None = None, **given: Any) -> Settings:
+    """The settings of this process. `given` are command-line options; None means "not given".
+
+    Errors: SettingsError with one sentence that names the setting.
+    """
+    if config is not None:
+        if not config.is_file():
+            raise SettingsError(f"--config: there is no file {config}.")
+        os.environ[f"{PREFIX}CONFIG"] = str(config.absolute())
+    try:
+        return Settings(_env_file=".env", **{k: v for k, v in given.items() if v is not None})  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"The settings cannot be read: {error}") from None
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
+    for name in settings.model_fields_set - {"secret_key", "hook_secret"}:
+        value = getattr(settings, name)
+        kept[PREFIX + name.upper()] = _as_text(value)
+    for name in ("SECRET_KEY", "HOOK_SECRET"):
+        for form in (name, name + "_FILE"):
+            if PREFIX + form in os.environ:
+                kept[PREFIX + form] = os.environ[PREFIX + form]
+    return kept
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | bool) else str(value)
