@@ -30,7 +30,7 @@ log = structlog.get_logger("bus")
 
 class Bus:
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._redis: Any = redis  # its reply types are unions that fit no single command
         self._name = new_id("ses")
 
     async def publish(self, *events: Event) -> None:
@@ -59,7 +59,7 @@ class Bus:
 
     async def watch(self, handler: Handler, ready: asyncio.Event | None = None) -> None:
         """Runs until cancelled; a handler's failure is logged and the next fact comes."""
-        last: bytes | str | None = None
+        last: bytes | None = None
         while True:
             try:
                 last = last or await self._newest()
@@ -74,9 +74,9 @@ class Bus:
                 log.warning("bus.unreachable", group="watch", error=str(error))
                 await asyncio.sleep(0.5)
 
-    async def _newest(self) -> bytes | str:
-        newest = await self._redis.xrevrange(STREAM, count=1)
-        return newest[0][0] if newest else "0-0"
+    async def _newest(self) -> bytes:
+        newest: list[tuple[bytes, Any]] = await self._redis.xrevrange(STREAM, count=1)
+        return newest[0][0] if newest else b"0-0"
 
     async def _join(self, group: str) -> None:
         try:

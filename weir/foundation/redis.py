@@ -18,7 +18,9 @@ def connect_redis(settings: Settings, vault: Vault) -> "Redis":
     own, so that callers decide what a failure means. Replies are bytes."""
     retry = Retry(NoBackoff(), 0)
     if settings.redis_url:
-        pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=50, timeout=2, socket_timeout=5, socket_connect_timeout=2, retry=retry)
+        pool = BlockingConnectionPool.from_url(
+            settings.redis_url, max_connections=50, timeout=2, socket_timeout=5, socket_connect_timeout=2, retry=retry
+        )
     else:
         pool = BlockingConnectionPool(
             max_connections=50, timeout=2, connection_class=UnixDomainSocketConnection, path=str(settings.redis_socket),

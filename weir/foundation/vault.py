@@ -4,6 +4,7 @@ Sealed (AES-GCM): what must be read again, such as a stream key for its owner. H
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -64,9 +65,7 @@ def _stored_secret(path: Path) -> str:
             file.write(new_secret(43) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(fresh, path)  # of two processes at once, one wins and both read its secret
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError):  # of two processes at once, one wins and both read its secret
+            os.link(fresh, path)
         fresh.unlink()
     return path.read_text().strip()

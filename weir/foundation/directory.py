@@ -1,0 +1,107 @@
+"""Who knows what: the documents that all rooms read – apps, credentials, streams, revocations – from a short cache.
+
+Only the control room writes them; after a write it tells `DirectoryChanged` or `Revoked` and every process drops its copy.
+A fact that is lost costs at most CACHE_S seconds of an old answer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from weir.foundation.clock import monotonic
+from weir.foundation.documents import Collection, Doc, Index, OneOf, Store
+from weir.foundation.events import DirectoryChanged, Event, Revoked
+from weir.foundation.tokens import SigningKey
+from weir.foundation.vault import Vault
+
+APPS = Collection("apps", {"created": "int", "account": "str"}, (Index(("account", "created")),), tenant=False)
+CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")),))
+STREAMS = Collection(
+    "streams",
+    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int"},
+    (Index(("playback",), unique=True), Index(("channel",), unique=True), Index(("app", "created")), Index(("state",))),
+)
+REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
+COLLECTIONS = (APPS, CREDENTIALS, STREAMS, REVOCATIONS)
+
+CACHE_S = 4.0
+CACHE_ENTRIES = 20_000
+ON_AIR = ("starting", "live", "interrupted")
+
+
+def revocation_id(kind: str, subject: str) -> str:
+    return f"{kind}:{subject}"
+
+
+class Directory:
+    """Every answer is a document or None; the caller must not change what it gets."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Callable[[], float] = monotonic) -> None:
+        self._all = store.operator()
+        self._vault = vault
+        self._clock = clock
+        self._cache: OrderedDict[tuple[str, str], tuple[float, Doc | None]] = OrderedDict()
+
+    async def app(self, app_id: str) -> Doc | None:
+        return await self._cached("apps", app_id, lambda: self._all.get("apps", app_id))
+
+    async def credential(self, key_id: str) -> Doc | None:
+        return await self._cached("credentials", key_id, lambda: self._all.get("credentials", key_id))
+
+    async def stream(self, stream_id: str) -> Doc | None:
+        return await self._cached("streams", stream_id, lambda: self._all.get("streams", stream_id))
+
+    async def stream_by_playback(self, playback: str) -> Doc | None:
+        return await self._cached("streams", playback, lambda: self._all.find_one("streams", {"playback": playback}))
+
+    async def stream_by_channel(self, channel: str) -> Doc | None:
+        return await self._cached("streams", channel, lambda: self._all.find_one("streams", {"channel": channel}))
+
+    async def live_streams(self) -> list[Doc]:
+        """Streams that are starting, live or within their grace now, never from the cache."""
+        found: list[Doc] = []
+        cursor: str | None = None
+        while True:
+            page = await self._all.find("streams", {"state": OneOf(ON_AIR)}, limit=200, cursor=cursor)
+            found += page.data
+            if page.next is None:
+                return found
+            cursor = page.next
+
+    async def signing_key(self, key_id: str) -> SigningKey | None:
+        """A customer's key for user and playback tokens; the resolver of foundation.tokens."""
+        doc = await self.credential(key_id)
+        if doc is None or doc.get("revoked") or "signing" not in doc:
+            return None
+        key: Any = self._vault.open(doc["signing"], key_id) if doc["algorithm"] == "HS256" else doc["signing"]
+        return SigningKey(doc["app"], doc["algorithm"], key.encode() if isinstance(key, str) and doc["algorithm"] == "HS256" else key)
+
+    async def revoked(self, kind: str, subject: str, issued_s: float) -> bool:
+        """True when rights of this session, user or stream that were issued at `issued_s` have been withdrawn since."""
+        key = revocation_id(kind, subject)
+        doc = await self._cached("revocations", key, lambda: self._all.get("revocations", key))
+        return doc is not None and issued_s * 1000 < doc["before"]
+
+    async def heard(self, event: Event) -> None:
+        """Drops what a fact makes old; give it to Bus.watch."""
+        if isinstance(event, DirectoryChanged):
+            self._drop(event.collection, event.key)
+        elif isinstance(event, Revoked):
+            self._cache.pop(("revocations", revocation_id(event.kind, event.subject)), None)
+
+    def _drop(self, collection: str, key: str) -> None:
+        for cached in [(where, name) for where, name in self._cache if where == collection]:
+            doc = self._cache[cached][1]
+            if cached[1] == key or (doc is not None and doc["id"] == key):
+                del self._cache[cached]
+
+    async def _cached(self, collection: str, key: str, read: Callable[[], Awaitable[Doc | None]]) -> Doc | None:
+        held = self._cache.get((collection, key))
+        if held is not None and held[0] > self._clock():
+            return held[1]
+        doc = await read()
+        self._cache[(collection, key)] = (self._clock() + CACHE_S, doc)
+        self._cache.move_to_end((collection, key))
+        while len(self._cache) > CACHE_ENTRIES:
+            self._cache.popitem(last=False)
+        return doc

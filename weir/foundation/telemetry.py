@@ -1,0 +1,58 @@
+"""Logs: structured, to standard error, and without secrets whatever a caller puts in."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from weir.foundation.settings import Settings
+
+_ID = "[0-9a-hjkmnp-tv-z]{26}"
+_SECRETS = re.compile(
+    rf"eyJ[\w-]{{8,}}\.[\w-]+\.[\w-]+"  # a JWT
+    rf"|(?<={_ID}_{_ID}_)[0-9A-Za-z]{{16,}}"  # the secret part of a stream key
+    rf"|(?<=weir_sk_)[\w]{{20,}}|(?<=whsec_)[\w+/=]{{16,}}"
+    r"|(?<=secret=)[^&\s\"']+|(?<=(?i:bearer) )[^\s\"',]{16,}"
+)
+
+
+def redact(text: str) -> str:
+    """The text with every token, stream key and API key in it replaced by `[redacted]`."""
+    return _SECRETS.sub("[redacted]", text)
+
+
+def _redact_event(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = redact(value)
+    return entry
+
+
+def configure_logs(settings: Settings) -> None:
+    """Text on a terminal, JSON elsewhere; the libraries' own loggers speak at `warning` and go the same way."""
+    terminal = sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "text"
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact_event,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(), wrapper_class=structlog.stdlib.BoundLogger, cache_logger_on_first_use=True,
+    )  # fmt: skip
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=terminal) if terminal else structlog.processors.JSONRenderer()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]))  # fmt: skip
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "socketio", "engineio", "asyncio", "pymongo"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
