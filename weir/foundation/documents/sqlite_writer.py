@@ -35,14 +35,21 @@ log = structlog.get_logger("documents")
 
 def unavailable(error: Exception) -> StoreUnavailable:
     """The refusal for an error of SQLite or the file system."""
-    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if _primary_code(error) == sqlite3.SQLITE_FULL:
         return StoreUnavailable("The disk of the document store is full.", code="storage_full")
+    if is_busy(error):
+        return StoreUnavailable("Another process holds the document store.")
     return StoreUnavailable(f"The document store can't answer: {error}.")
 
 
-def is_busy(error: sqlite3.Error) -> bool:
-    """True when another process holds the lock; its extended codes count too."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+def is_busy(error: Exception) -> bool:
+    """True when another process holds the lock."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
+def _primary_code(error: Exception) -> int:
+    """SQLite's result code without its extension; 0 for other errors."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def begin(connection: sqlite3.Connection) -> None:
