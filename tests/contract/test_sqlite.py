@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite_writer
+from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite_queue, sqlite_writer
 from weir.foundation.documents.checks import Order, filtered, specify
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_tables import Table
@@ -64,8 +64,8 @@ async def test_a_held_lock_is_a_refusal_and_not_the_end(path: Path, monkeypatch:
 
 async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a stuck disk callers beyond the queue are refused at once and the waiting ones after the bound; none is written later."""
-    monkeypatch.setattr(sqlite_writer, "WAITING", 5)
-    monkeypatch.setattr(sqlite_writer, "ANSWER_S", 0.2)
+    monkeypatch.setattr(sqlite_queue, "WAITING", 5)
+    monkeypatch.setattr(sqlite_queue, "ANSWER_S", 0.2)
     store = await open_sqlite(path, [THINGS])
     mine = store.app("app_1")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as rival:
@@ -73,8 +73,8 @@ async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: p
         answers = await asyncio.gather(*(mine.insert("things", {"id": str(n)}) for n in range(20)), return_exceptions=True)
         rival.execute("ROLLBACK")
     assert all(isinstance(answer, StoreUnavailable) for answer in answers)
-    assert sum("Too many" in str(answer) for answer in answers) >= 14
-    monkeypatch.setattr(sqlite_writer, "ANSWER_S", 10)
+    assert sum("Too much" in str(answer) for answer in answers) >= 14
+    monkeypatch.setattr(sqlite_queue, "ANSWER_S", 10)
     await mine.insert("things", {"id": "after"})
     assert await mine.count("things") == 1
     await store.close()
@@ -91,7 +91,7 @@ async def test_a_full_disk_is_named_and_passes(path: Path, tmp_path: Path) -> No
 
     async def insert(n: int) -> None:
         row = table.row({"id": str(n), "app": "app_1", "fill": "-" * 3000})
-        await writer.write(lambda connection: connection.execute(table.insert, row).rowcount)
+        await writer.ask(lambda connection: connection.execute(table.insert, row).rowcount)
 
     async def fill() -> None:
         for n in range(100):
@@ -102,7 +102,7 @@ async def test_a_full_disk_is_named_and_passes(path: Path, tmp_path: Path) -> No
     with pytest.raises(StoreUnavailable) as refusal:
         await fill()
     assert refusal.value.code == "storage_full"
-    await writer.write(lambda connection: connection.execute("PRAGMA max_page_count=10000").fetchone())
+    await writer.ask(lambda connection: connection.execute("PRAGMA max_page_count=10000").fetchone())
     await insert(100)
     await writer.close()
     store = await open_sqlite(path, [THINGS])
@@ -124,7 +124,7 @@ async def test_one_failure_in_a_group_is_its_callers_alone(path: Path) -> None:
         return lambda connection: connection.execute("INSERT INTO things (id, doc) VALUES (?, x'')", [str(n)]).rowcount
 
     works = [insert(1), half_done, insert(2), insert(1), insert(3)]
-    answers = await asyncio.gather(*(writer.write(work) for work in works), return_exceptions=True)  # type: ignore[arg-type]
+    answers = await asyncio.gather(*(writer.ask(work) for work in works), return_exceptions=True)  # type: ignore[arg-type]
     assert [type(answer) for answer in answers] == [int, KeyError, int, DuplicateKey, int]
     await writer.close()
     with contextlib.closing(sqlite3.connect(path)) as reader:
