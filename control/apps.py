@@ -33,7 +33,7 @@ class Apps:
             "id": new_id("app"), "account": account or "", "name": name, "guests": "chat", "created": now_ms(),
         })  # fmt: skip
 
-    async def list(self, account: str) -> list[Doc]:
+    async def owned_by(self, account: str) -> list[Doc]:
         return (await self._all.find("apps", {"account": account}, sort="created", limit=200)).data
 
     async def adopt_orphans(self, account: str) -> None:

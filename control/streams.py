@@ -203,5 +203,3 @@ class Streams:
             self._ground.relay.nudge()
             await self._changed(done)
         return done
-
-

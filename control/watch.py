@@ -49,9 +49,8 @@ class Watch:
             "part_s": settings.part_s, "user_token": None, "user": None,
         }  # fmt: skip
         if guests != "none":
-            answer["user_token"] = tokens.mint_user(
-                uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles={stream["channel"]: "guest" if guests == "read" else "member"}
-            )
+            roles = {stream["channel"]: "guest" if guests == "read" else "member"}
+            answer["user_token"] = tokens.mint_user(uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles)
             answer["user"] = {"id": uid, "name": shown}
         return answer
 
@@ -65,9 +64,7 @@ class Watch:
         return claims.sid
 
     async def _withdrawn(self, stream: Doc, claims: PlaybackClaims) -> bool:
-        return await self._ground.directory.withdrawn(
-            stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid
-        )
+        return await self._ground.directory.withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
 
     async def _person(self, app: str, resume: str | None) -> tuple[str, str | None]:
         if resume:
@@ -96,7 +93,6 @@ class Watch:
         if kind == "stream" and await self._ground.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
-        await self._ground.store.operator().update(
-            "revocations", revocation_id(app, kind, subject), set={"app": app, "before": before, "expires": now_ms() + REMEMBERED_MS}, upsert=True
-        )
+        withdrawal = {"app": app, "before": before, "expires": now_ms() + REMEMBERED_MS}
+        await self._ground.store.operator().update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
         await self._ground.bus.publish(Revoked(app=app, kind=kind, subject=subject, before=before))

@@ -17,7 +17,8 @@ from weir.foundation.errors import Refused
 from weir.foundation.settings import Settings, SettingsError, load
 
 T = TypeVar("T")
-app = typer.Typer(name="weir", help="Live streams, chat and real-time events on your own machine.", no_args_is_help=True, add_completion=False)
+HELP = "Live streams, chat and real-time events on your own machine."
+app = typer.Typer(name="weir", help=HELP, no_args_is_help=True, add_completion=False)
 create = typer.Typer(help="Create the first owner, apps, API keys and streams.", no_args_is_help=True)
 app.add_typer(create, name="create")
 err = Console(stderr=True, highlight=False)

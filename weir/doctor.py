@@ -106,7 +106,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
             continue
         free = shutil.disk_usage(existing).free
         low = free < 500_000_000
-        yield Check(name, "low" if low else "ok", f"{folder} ({free // 1_000_000_000} GB free)", "Free some space." if low else "", needed=False)
+        remedy = "Free some space." if low else ""
+        yield Check(name, "low" if low else "ok", f"{folder} ({free // 1_000_000_000} GB free)", remedy, needed=False)
 
 
 def _ports(settings: Settings) -> Iterator[Check]:

@@ -19,6 +19,7 @@ import structlog
 
 from weir import configuration, doctor
 from weir.foundation.clock import monotonic
+from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings, child_environment
 from weir.foundation.telemetry import redact
 from weir.foundation.vault import Vault, open_vault
@@ -232,7 +233,7 @@ def parts(settings: Settings, vault: Vault) -> list[Part]:
 
     redis = Part(
         "redis", lambda: ["redis-server", str(configuration.write_redis(settings, vault))],
-        lambda: answers_redis(settings.redis_socket, configuration.redis_password(vault)),
+        lambda: answers_redis(settings.redis_socket, redis_password(vault)),
     )  # fmt: skip
     app = Part("app", application, lambda: answers_http(settings.app_socket, "/readyz"), death_signal="KILL", stop_within_s=15)
     ingest = Part("ingest", nginx("ingest", configuration.write_ingest), lambda: answers_http(settings.ingest_socket, "/stat"))

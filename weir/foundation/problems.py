@@ -3,6 +3,7 @@
 import http
 from typing import Any
 
+import orjson
 import structlog
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -10,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-import orjson
 from weir.foundation.errors import Code, Invalid, Refused
 
 log = structlog.get_logger("http")
-_CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "invalid", 413: "too_large", 429: "rate_limited"}
+_CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
 
 
-def problem(status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None) -> Response:
+def problem(
+    status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None
+) -> Response:
     body: dict[str, Any] = {
         "type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail,
     }  # fmt: skip

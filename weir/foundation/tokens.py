@@ -155,5 +155,3 @@ class Tokens:
         if signing is None:
             raise Unauthenticated("This token is not valid.")
         return signing.key, signing.algorithm, signing.app
-
-
