@@ -4,9 +4,7 @@ import asyncio
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.status import Status
-from rich.table import Table
 
 from weir import doctor
 from weir.configuration import internal_secret
@@ -50,13 +48,14 @@ async def up(settings: Settings, stop: asyncio.Event) -> int:
 
 
 def print_card(card: dict[str, Any], title: str) -> None:
-    rows = Table.grid(padding=(0, 2))
+    """Plain lines: a key that a frame has cut cannot be copied."""
+    out.rule(f"[bold]{title}[/]", align="left")
     for label, value in (
         ("Watch", card["watch_url"]), ("Studio", card["studio_url"]),
         ("OBS server", card["rtmp_url"]), ("OBS stream key", card["stream_key"]),
     ):  # fmt: skip
-        rows.add_row(f"[bold]{label}[/]", value)
-    out.print(Panel(rows, title=title, subtitle="Ctrl-C stops everything", expand=False), soft_wrap=True)
+        out.print(f"  [bold]{label:<15}[/]{value}", soft_wrap=True)
+    out.rule("Ctrl-C stops everything", align="left", style="dim")
 
 
 async def status(settings: Settings) -> int:
