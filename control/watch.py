@@ -93,6 +93,6 @@ class Watch:
         if kind == "stream" and await self._ground.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
-        withdrawal = {"app": app, "before": before, "expires": now_ms() + REMEMBERED_MS}
-        await self._ground.store.operator().update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
+        withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
+        await self._ground.store.app(app).update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
         await self._ground.bus.publish(Revoked(app=app, kind=kind, subject=subject, before=before))
