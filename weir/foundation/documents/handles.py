@@ -37,8 +37,8 @@ class Engine(Protocol):
 
     async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]: ...
 
-    async def update(self, spec: Spec, doc_id: str, within: Where, expect: Where, change: Change) -> Doc | None:
-        """`within` is the tenant, `expect` what must hold; an upsert of an id outside `within` is DuplicateKey."""
+    async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:
+        """`expect` holds the tenant too; of an upsert it holds nothing else, and a new document gets it."""
         ...
 
     async def delete(self, spec: Spec, where: Where) -> int: ...
@@ -157,7 +157,7 @@ class DocumentHandle:
         spec, expected = self._filter(collection, expect)
         change = changed(spec, self._app, set=set, inc=inc, push=push, expect=expect, upsert=upsert, emit=emit)
         check_id(spec, doc_id)
-        return await self._engine.update(spec, doc_id, scope(spec, self._app), expected, change)
+        return await self._engine.update(spec, doc_id, expected, change)
 
     async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
         spec, asked = self._filter(collection, where)

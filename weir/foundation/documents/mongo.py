@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import bson.errors
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReturnDocument, errors
 
 from weir.foundation.documents import Between, Collection, Doc, DuplicateKey, FieldType, Index, OneOf, StoreUnavailable
 from weir.foundation.documents.checks import INT_MIN, OUTBOX, Change, Order, Spec, Where, specify
-from weir.foundation.documents.codec import CODEC, LARGEST_BYTES
+from weir.foundation.documents.codec import CODEC, LARGEST_BYTES, encode
 from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handles import DocumentStore
 
@@ -107,15 +108,16 @@ class MongoEngine:
             await self._in(spec).insert_one(_inwards(doc))
 
     async def insert_many(self, spec: Spec, docs: list[Doc]) -> int:
+        raw = [RawBSONDocument(encode(_inwards(doc))) for doc in docs]  # one too large is refused before any is written
         with _refusals():
             try:
-                result = await self._in(spec).insert_many([_inwards(doc) for doc in docs], ordered=False)
+                await self._in(spec).insert_many(raw, ordered=False)
             except errors.BulkWriteError as error:
                 details = error.details or {}
                 if details.get("writeConcernErrors") or any(one["code"] != 11000 for one in details["writeErrors"]):
                     raise
                 return int(details["nInserted"])
-        return len(result.inserted_ids)
+        return len(docs)
 
     async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
         direction = -1 if order.descending else 1
@@ -127,8 +129,8 @@ class MongoEngine:
             cursor = self._in(spec).find(condition, {OUTBOX: 0}).sort(sorting).limit(limit)
             return [_outwards(doc) for doc in await cursor.to_list(limit)]
 
-    async def update(self, spec: Spec, doc_id: str, within: Where, expect: Where, change: Change) -> Doc | None:
-        condition = _filter((("id", doc_id), *within, *expect))
+    async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:
+        condition = _filter((("id", doc_id), *expect))
         operators = _operators(doc_id, change)
         with _refusals():
             if not operators:
@@ -199,13 +201,13 @@ def _filter(where: Where) -> Doc:
     return together if len(together) == len(parts) else {"$and": parts}
 
 
-def _condition(wanted: Any) -> Doc:
+def _condition(wanted: Any) -> Any:
     if isinstance(wanted, OneOf):
         return {"$in": list(wanted.values)}
     if isinstance(wanted, Between):
         ends = {"$gte": wanted.at_least, "$lt": wanted.below}
         return {operator: value for operator, value in ends.items() if value is not None}
-    return {"$eq": wanted}
+    return wanted
 
 
 def _beyond(order: Order, after: After) -> Doc:

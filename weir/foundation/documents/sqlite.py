@@ -122,15 +122,15 @@ class SqliteEngine:
 
         return await self._read(read)
 
-    async def update(self, spec: Spec, doc_id: str, within: Where, expect: Where, change: Change) -> Doc | None:
+    async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:
         table = self._tables[spec.name]
-        condition, values = table.where((("id", doc_id), *within, *expect))
+        condition, values = table.where((("id", doc_id), *expect))
 
         def write(connection: sqlite3.Connection) -> Doc | None:
             held = connection.execute(f'SELECT doc FROM "{spec.name}"{condition}', values).fetchone()
             if held is None and not change.upsert:
                 return None
-            doc = apply(decode(held[0]) if held else {"id": doc_id, **dict(within)}, change)
+            doc = apply(decode(held[0]) if held else {"id": doc_id, **dict(expect)}, change)
             row = table.row(doc)
             # An upsert of a foreign id inserts too, and fails on the id.
             connection.execute(*((table.replace, [*row[1:], doc_id]) if held else (table.insert, row)))
