@@ -6,8 +6,8 @@ FFmpeg sends one fragment per frame; joined, a part carries one moof of 12 bytes
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from struct import error as Truncated  # noqa: N812 – what it means here
 from struct import pack, unpack_from
-from struct import error as StructError
 
 LARGEST_BOX = 32 << 20
 TOP_LEVEL = frozenset((b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"prft", b"emsg", b"mfra"))
@@ -90,7 +90,7 @@ class Parser:
             del self._held[:size]
             try:
                 found = self._take(box)
-            except (StructError, IndexError, StopIteration) as error:
+            except (Truncated, IndexError, StopIteration) as error:
                 raise BoxError(f"{_name(box)}: cut short") from error
             if found is not None:
                 yield found

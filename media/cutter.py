@@ -16,12 +16,14 @@ AAC_FRAME = 1024
 
 @dataclass(frozen=True)
 class Cut:
-    """A finished part: `segment` and `part` count from 0 within the run, `end_s` is media time from the run's start."""
+    """A finished part: `segment` and `part` count from 0 within the run, `end_s` is media time from the run's start;
+    `last` closes its segment."""
 
     segment: int
     part: int
     frames: int
     independent: bool
+    last: bool
     end_s: float
     data: bytes
 
@@ -65,11 +67,9 @@ class Cutter:
             self._before[track] += len(held)
         self._waiting = {track: [] for track in self._waiting}
         end_s = float(self._before[self._video] / self._cadence.rate)
-        cut = Cut(self._segment, self._part, len(frames), frames[0].key, end_s, fragment(self._sequence, runs))
-        if self._segment_frames() == self._cadence.segment_frames:
-            self._segment, self._part = self._segment + 1, 0
-        else:
-            self._part += 1
+        last = self._segment_frames() == self._cadence.segment_frames
+        cut = Cut(self._segment, self._part, len(frames), frames[0].key, last, end_s, fragment(self._sequence, runs))
+        self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
         return cut
 
 

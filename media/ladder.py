@@ -89,7 +89,7 @@ def _size(source: Source, height: int, aspect: float) -> tuple[int, int]:
 def _bit_rate(height: int, frame_rate: float) -> int:
     """5.2, 2.6, 1.3 and .8 Mb/s for 1080, 720, 480 and 360 at up to 30 frames/s; 40 % more above 40 frames/s."""
     motion = 1.4 if frame_rate > 40 else 1.0
-    return max(1, round(8 * (height / 360) ** 1.7 * motion)) * 100_000
+    return max(1, round(8.0 * float((height / 360) ** 1.7) * motion)) * 100_000
 
 
 def _even(pixels: int) -> int:
