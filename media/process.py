@@ -103,8 +103,9 @@ async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
     except TimeoutError:
         return b""
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
