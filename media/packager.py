@@ -1,6 +1,7 @@
 """From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from media import playlists
@@ -85,13 +86,13 @@ class Packager:
         """Closes the segment that has begun, however short. Errors: OSError."""
         if not run.begun or self.timeline is None:
             return
-        segment = self.timeline.segments[-1]
-        if run.growing:
-            self._write_segments(run, segment.msn)
-        if (short := self.timeline.end_run()) is not None:
-            self._note(run)
-            assert short is segment
-        self._render()
+        segment = self.timeline.end_run()
+        try:
+            if segment is not None:
+                self._write_segments(run.id, segment.msn, run.growing)
+                self._note(run)
+        finally:
+            self._render()
 
     def end(self) -> None:
         """ENDLIST; everyone who waits gets it."""
@@ -134,19 +135,20 @@ class Packager:
         cut, msn = piece.cut, run.base + piece.cut.segment
         for name, one in zip(self.shape.names, piece.cuts, strict=True):
             self._files.write_part(part_name(run.id, name, msn, cut.part), one.data)
-        run.growing.append(piece)
         if cut.last:
-            await asyncio.to_thread(self._write_segments, run, msn)
+            await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
+            run.growing.clear()
+        else:
+            run.growing.append(piece)
         self.timeline.add(cut.segment, float(cut.frames / self.shape.cadence.rate), cut.independent, cut.last)
         if cut.last:
             self._note(run)
         self._render()
 
-    def _write_segments(self, run: Run, msn: int) -> None:
+    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> None:
         assert self.shape is not None
         for index, name in enumerate(self.shape.names):
-            self._files.write_segment(segment_name(run.id, name, msn), b"".join(piece.cuts[index].data for piece in run.growing))
-        run.growing.clear()
+            self._files.write_segment(segment_name(run, name, msn), b"".join(piece.cuts[index].data for piece in parts))
 
     def _note(self, run: Run) -> None:
         """Files stay as long as a playlist that names them may be in use: one window behind the window."""
@@ -172,3 +174,13 @@ class Packager:
             waiter = self._waiters.pop(key)
             if not waiter.done():
                 waiter.set_result(None)
+
+
+async def _undisturbed(work: Coroutine[None, None, None]) -> None:
+    """A cancelled caller waits for the thread that is writing: two writers of one file would take each other's away."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from media.boxes import Init, Parser
@@ -29,7 +29,7 @@ class Piece:
 Found = tuple[int, Init | Cut | Exception | None]
 
 
-async def pieces(outputs: Sequence[asyncio.StreamReader], cadence: Cadence) -> AsyncIterator[Piece]:
+async def pieces(outputs: Sequence[asyncio.StreamReader], cadence: Cadence) -> AsyncGenerator[Piece, None]:
     """Ends when every output has ended. Errors: BoxError."""
     found: asyncio.Queue[Found] = asyncio.Queue(QUEUED)
     # Held here: asyncio drops a task that nobody refers to, and the stream would freeze.
