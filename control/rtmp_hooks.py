@@ -4,6 +4,7 @@ Answers: 302 with the public name (nginx renames the stream, so the key shows no
 """
 
 import hmac
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qsl
 
@@ -19,6 +20,13 @@ from weir.foundation.errors import Conflict, Forbidden, Unavailable
 MAX_FORM_BYTES = 16_384
 REFUSED = Response(status_code=403)
 log = structlog.get_logger("hooks")
+
+
+@dataclass(frozen=True)
+class Asked:
+    call: str
+    name: str
+    publisher: Publisher
 
 
 def fields_of(form: bytes) -> dict[str, str]:
@@ -40,11 +48,10 @@ class RtmpHooks:
         asked = await self._asked(request)
         if asked is None:
             return REFUSED
-        name, publisher = asked
         try:
-            public = await self._streams.publish(name, publisher)
+            public = await self._streams.publish(asked.name, asked.publisher)
         except (Forbidden, Conflict, Unavailable) as refusal:
-            log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=publisher.client)
+            log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
             return REFUSED
         return Response(status_code=302, headers={"Location": public})
 
@@ -52,15 +59,19 @@ class RtmpHooks:
         asked = await self._asked(request)
         if asked is None:
             return REFUSED
-        await self._streams.gone(*asked)
+        await self._streams.gone(asked.name, asked.publisher)
         return Response(status_code=204)
 
     async def update(self, request: Request) -> Response:
+        """nginx asks about pullers too (`update_play`): they are our own media workers, and go on."""
         asked = await self._asked(request)
-        return Response(status_code=204) if asked is not None and await self._streams.may_go_on(*asked) else REFUSED
+        if asked is None:
+            return REFUSED
+        pulled = asked.call == "update_play"
+        return Response(status_code=204) if pulled or await self._streams.may_go_on(asked.name, asked.publisher) else REFUSED
 
-    async def _asked(self, request: Request) -> tuple[str, Publisher] | None:
-        """(stream name, publisher) of a genuine and well-formed hook, else None."""
+    async def _asked(self, request: Request) -> Asked | None:
+        """The content of a genuine and well-formed hook, else None."""
         secret, boot = request.query_params.get("secret", ""), request.query_params.get("boot", "")
         if not hmac.compare_digest(secret.encode(), self._secret) or not self._from_inside(request):
             log.warning("hook.forged")
@@ -74,7 +85,7 @@ class RtmpHooks:
         if not (0 < len(name) <= 256 and client.isdecimal() and len(client) <= 20 and 0 < len(boot) <= 64):
             log.warning("hook.malformed", name_length=len(name))
             return None
-        return name, Publisher(boot, client)
+        return Asked(fields.get("call", ""), name, Publisher(boot, client))
 
     def _from_inside(self, request: Request) -> bool:
         """A unix socket has no peer address; over TCP only the ingest's network counts."""

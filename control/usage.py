@@ -86,10 +86,10 @@ class Usage:
 
     async def _next_batch(self, file: Path) -> bool:
         """True when there may be more to read in this file."""
-        position = await self._all.get("installation", POSITION) or {"inode": 0, "at": 0, "to": 0}
         size, inode = file.stat().st_size, file.stat().st_ino
-        if position["inode"] != inode:
-            position = {"inode": inode, "at": 0, "to": 0}
+        position = await self._all.get("installation", POSITION)
+        if position is None or position["inode"] != inode:
+            position = {"at": 0, "to": 0}
         with file.open("rb") as log_file:
             log_file.seek(position["at"])
             if position["to"] > position["at"]:  # a batch that was written down and perhaps partly applied
@@ -101,7 +101,7 @@ class Usage:
                 file.unlink()
             return False
         end = position["at"] + len(chunk)
-        await self._all.update("installation", POSITION, set={**position, "inode": inode, "to": end}, upsert=True)
+        await self._all.update("installation", POSITION, set={"inode": inode, "at": position["at"], "to": end}, upsert=True)
         await self._apply(f"{inode}:{end}", chunk)
         await self._all.update("installation", POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True)
         return True
