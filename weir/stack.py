@@ -94,23 +94,30 @@ class Child:
         self._keep(self._watch())
 
     async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            "setpriv", "--pdeathsig", self.part.death_signal, *self.part.argv(), start_new_session=True,
-            env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        self._keep(self._drain(self._process))
+        """The output goes through a pipe of our own: asyncio's would hide a dead nginx master for as long as its worker,
+        which inherited it, lives."""
+        read_end, write_end = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                "setpriv", "--pdeathsig", self.part.death_signal, *self.part.argv(), start_new_session=True,
+                env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL, stdout=write_end, stderr=write_end, umask=0o077,
+            )  # fmt: skip
+        finally:
+            os.close(write_end)
+        self._keep(self._drain(read_end))
 
     def _keep(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _drain(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while chunk := await process.stdout.read(65536):
-            for line in chunk.decode(errors="replace").splitlines():
-                self._log.write(line)
+    async def _drain(self, read_end: int) -> None:
+        reader = asyncio.StreamReader()
+        with os.fdopen(read_end, "rb") as pipe:
+            await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            while chunk := await reader.read(65536):
+                for line in chunk.decode(errors="replace").splitlines():
+                    self._log.write(line)
 
     async def _watch(self) -> None:
         while not self._stopping:

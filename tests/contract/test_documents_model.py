@@ -25,7 +25,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "ingest.boot": TEXT,
 }
 FIELDS = st.sampled_from(sorted(VALUES))
-FREE = st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=2), lambda inner: st.lists(inner, max_size=2))
+FREE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=2), lambda inner: st.lists(inner, max_size=2)
+)
 
 
 def nullable(field: str) -> st.SearchStrategy[Any]:
@@ -53,7 +55,9 @@ DOC = st.fixed_dictionaries(
 STEP = (
     st.tuples(st.just("insert"), APPS, st.tuples(DOC))
     | st.tuples(st.just("insert_many"), APPS, st.tuples(st.lists(DOC, max_size=4)))
-    | st.tuples(st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans()))
+    | st.tuples(
+        st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans())
+    )
     | st.tuples(st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.just({}), FILTER, st.just(False)))
     | st.tuples(st.just("delete"), APPS, st.tuples(FILTER))
     | st.tuples(st.just("walk"), APPS, st.tuples(FILTER, FIELDS, st.booleans(), st.integers(1, 3)))
