@@ -44,6 +44,7 @@ class Packager:
         self.shape: Shape | None = None
         self._files, self._window = files, window
         self._history = History(files, broadcast)
+        self._closed = False
         self._waiters: dict[tuple[int, int | None], asyncio.Future[None]] = {}
         # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
         self._first_msn = int(now_s() / segment_s)
@@ -74,7 +75,7 @@ class Packager:
             return False
         run.held.append(piece)
         run.epoch_s = min(run.epoch_s, now - piece.cut.end_s)
-        if not piece.cut.last:
+        if not self._whole(run):
             return False
         self._begin(run, piece)
         for held in run.held:
@@ -101,9 +102,10 @@ class Packager:
             self._render()
 
     async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
-        """True when that part (or, without one, that whole segment) is listed or nothing will come any more."""
-        if self._answered(msn, part):
-            return True
+        """True when that part (or, without one, that whole segment) is listed or nothing will come any more; False when it
+        takes longer, or this worker stops."""
+        if self._answered(msn, part) or self._closed:
+            return not self._closed
         waiter = self._waiters.get((msn, part))
         if waiter is None:
             waiter = self._waiters[msn, part] = asyncio.get_running_loop().create_future()
@@ -111,10 +113,23 @@ class Packager:
             await asyncio.wait_for(asyncio.shield(waiter), timeout_s)
         except TimeoutError:
             return False
-        return True
+        return not self._closed
+
+    def close(self) -> None:
+        """Answers all who wait: a server can't stop while requests are held."""
+        self._closed = True
+        for waiter in self._waiters.values():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
 
     def _answered(self, msn: int, part: int | None) -> bool:
         return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
+
+    def _whole(self, run: Run) -> bool:
+        """A run that ends within its first segment is not shown at all."""
+        assert self.shape is not None
+        return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
 
     def _begin(self, run: Run, piece: Piece) -> None:
         assert self.shape is not None
