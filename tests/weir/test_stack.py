@@ -47,13 +47,9 @@ def test_a_killed_part_comes_back_by_itself(stack: RunningStack, part: str) -> N
     wait_until(lambda: not alive({victim}), "the part's death")
     wait_until(lambda: part in stack.err.read_text(), "a word about it")
 
-    def back() -> bool:
-        try:
-            return stack.pid_of(PARTS[part]) != victim and stack.ready
-        except AssertionError:
-            return False
-
-    wait_until(back, f"{part} back in service")
+    wait_until(lambda: "child.started_again" in stack.err.read_text(), "its answer after a new start")
+    wait_until(lambda: stack.ready, "the whole stack's readiness")
+    assert stack.pid_of(PARTS[part]) != victim
     left = stack.pids()
     assert stack.stop() == 0
     assert alive(left) == set()
