@@ -1,5 +1,6 @@
 """One worker a stream."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,6 @@ async def test_a_stream_has_one_holder(servers: tuple[Path, int]) -> None:
 
 async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """A lease that is not renewed runs out, and the old holder can't renew it afterwards."""
-    import asyncio
-
     monkeypatch.setattr(lease, "LEASE_MS", 30)
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
     dead, alive = Leases(redis, ""), Leases(redis, "")

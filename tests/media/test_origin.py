@@ -71,7 +71,15 @@ async def test_names_outside_the_folder_are_unknown(tmp_path: Path) -> None:
     """Paths, foreign ids and odd names never reach the file system."""
     desk = Desk(tmp_path)
     await desk.feed(6)
-    for path in (f"{PLAYBACK}/../x.m4s", f"{PLAYBACK}/a/b.m4s", f"{PLAYBACK}/index.jsonl", "ply_1/master.m3u8", "", f"{PLAYBACK}/v360.m3u8.new", f"{PLAYBACK}/%2e%2e.mp4"):
+    for path in (
+        f"{PLAYBACK}/../x.m4s",
+        f"{PLAYBACK}/a/b.m4s",
+        f"{PLAYBACK}/index.jsonl",
+        "ply_1/master.m3u8",
+        "",
+        f"{PLAYBACK}/v360.m3u8.new",
+        f"{PLAYBACK}/%2e%2e.mp4",
+    ):
         status, headers, body = await desk.get(path)
         assert (status, headers[b"content-type"]) == (404, b"application/problem+json"), path
         assert json.loads(body)["code"] == "not_found"
@@ -113,7 +121,15 @@ async def test_nonsense_in_a_reload_is_400(tmp_path: Path) -> None:
     """Bad numbers and positions that nobody waits for in earnest."""
     desk = Desk(tmp_path)
     await desk.feed(6)
-    for query in ("_HLS_msn=-1", "_HLS_msn=", "_HLS_msn=1e3", "_HLS_part=1", f"_HLS_msn={desk.base + 4}", "_HLS_msn=%31%30x", f"_HLS_msn={'9' * 30}"):
+    for query in (
+        "_HLS_msn=-1",
+        "_HLS_msn=",
+        "_HLS_msn=1e3",
+        "_HLS_part=1",
+        f"_HLS_msn={desk.base + 4}",
+        "_HLS_msn=%31%30x",
+        f"_HLS_msn={'9' * 30}",
+    ):
         status, _, body = await desk.get(f"{PLAYBACK}/v360.m3u8?{query}")
         assert (status, json.loads(body)["code"]) == (400, "invalid"), query
 

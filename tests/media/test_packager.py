@@ -111,9 +111,10 @@ async def test_a_jump_of_the_encoders_clock_ends_the_run(tmp_path: Path, clock: 
     """FFmpeg would fill an hour's jump with repeated frames as fast as it can."""
     packager, run = opened(tmp_path), Run("r", 1)
     await fed(packager, clock, run, 6)
+    for number in range(6, 20):
+        await packager.take(run, piece(number))
     with pytest.raises(ClockJumped):
-        for number in range(6, 60):
-            await packager.take(run, piece(number))
+        await packager.take(run, piece(24))
 
 
 async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clock: Clock) -> None:

@@ -69,7 +69,10 @@ async def test_standard_error_is_bounded() -> None:
 
 async def test_progress_counts_only_when_media_time_moves() -> None:
     """Reports that repeat the same media time are no progress."""
-    argv = "import os, sys, time\nfor t in (1, 2, 2, 2):\n os.write(int(sys.argv[1]), b'out_time_us=%d\\nprogress=continue\\n' % t); time.sleep(.1)\ntime.sleep(60)"
+    argv = (
+        "import os, sys, time\nfor t in (1, 2, 2, 2):\n os.write(int(sys.argv[1]), b'out_time_us=%d\\nprogress=continue\\n' % t)\n"
+        " time.sleep(.1)\ntime.sleep(60)"
+    )
     child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, str(progress)], 1)
     began = child.progress_at
     for _ in range(100):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from struct import pack
 
 import pytest
 
@@ -14,7 +15,6 @@ RHYTHM = cadence(30, 1 / 3, 2)
 
 def init() -> bytes:
     """The smallest moov that the parser takes: one AVC track of 30000 ticks a second."""
-    from struct import pack
 
     def box(kind: bytes, *content: bytes) -> bytes:
         data = b"".join(content)
@@ -29,7 +29,8 @@ def init() -> bytes:
 
 def frames(first: int, count: int) -> bytes:
     return b"".join(
-        fragment(number, [Run(1, 0, (Sample(1000, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number),))]) for number in range(first, first + count)
+        fragment(number, [Run(1, 0, (Sample(1000, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number),))])
+        for number in range(first, first + count)
     )
 
 
