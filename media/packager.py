@@ -1,7 +1,7 @@
 """From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 
 from media import playlists
@@ -9,7 +9,7 @@ from media.history import History, Shape
 from media.playlists import Variant, init_name, part_name, segment_name
 from media.run import Piece
 from media.store import Files
-from media.timeline import Timeline
+from media.timeline import Segment, Timeline
 from weir.foundation.clock import now_s
 
 AHEAD_S = 5.0
@@ -57,9 +57,29 @@ class Packager:
         self._files.open()
         if past is not None:
             self.shape = past.shape
+            if past.segments:
+                past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
+            self._files.drop_parts()
             self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
             self._render_master(past.codecs)
             self._render()
+
+    def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
+        """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
+        msn, parts = last.msn + 1, 0
+        data: list[list[bytes]] = [[] for _ in shape.names]
+        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in shape.names]):
+            for column, one in zip(data, found, strict=True):
+                column.append(one or b"")
+            parts += 1
+        if not parts:
+            return
+        frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
+        segment = Segment(msn, last.run, last.end_ms, False, float(frames / shape.cadence.rate), complete=True)
+        for name, column in zip(shape.names, data, strict=True):
+            self._files.write_segment(segment_name(last.run, name, msn), b"".join(column))
+        self._history.add(segment, shape.names, 0)
+        yield segment
 
     async def take(self, run: Run, piece: Piece) -> bool:
         """True when this piece makes the run playable. Errors: OSError, ClockJumped.

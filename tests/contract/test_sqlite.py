@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite_queue, sqlite_writer
+from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite, sqlite_queue, sqlite_writer
 from weir.foundation.documents.checks import Order, filtered, specify
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_tables import Table
@@ -170,3 +170,12 @@ async def test_a_changed_type_and_broken_uniqueness_are_refused_at_the_opening(p
     store = await open_sqlite(path, [Collection("things", {"name": "str"})])
     assert await store.operator().count("things", {"name": "x"}) == 2
     await store.close()
+
+
+async def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    """Every connection writes ahead with synchronous=FULL: an answer means that the disk has it."""
+    await (await open_sqlite(path, [THINGS])).close()
+    for read_only in (False, True):
+        with contextlib.closing(sqlite._connect(path, read_only=read_only)) as connection:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

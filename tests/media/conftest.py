@@ -34,7 +34,8 @@ events {{ worker_connections 64; }}
 rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{
   live on; wait_key on; interleave on; idle_streams off; drop_idle_publisher 8s; }} }} }}
 http {{ access_log off;
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
+  fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   server {{ listen unix:{folder}/stat.sock; location /stat {{ rtmp_stat all; }} location /control {{ rtmp_control all; }} }} }}
 """
 
@@ -110,7 +111,9 @@ class Stage:
             app=new_id("app"), stream=new_id("str"), playback=new_id("ply"), channel=new_id("chn"), broadcast=new_id("brd"), generation=1
         )
 
-    def publish(self, fact: StreamEvent, *, size: str = "320x180", audio: bool = True, rate: str = "30", gop: int = 30) -> "subprocess.Popen[bytes]":
+    def publish(
+        self, fact: StreamEvent, *, size: str = "320x180", audio: bool = True, rate: str = "30", gop: int = 30
+    ) -> "subprocess.Popen[bytes]":
         sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"] if audio else []
         process = subprocess.Popen([
             "ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", f"testsrc=size={size}:rate={rate}", *sound,
@@ -145,7 +148,10 @@ class Stage:
 
     async def told(self, kind: str, fact: StreamEvent, generation: int = 1) -> Event:
         def found() -> Event | None:
-            return next((e for e in self.heard if getattr(e, "type", "") == kind and (e.playback, e.generation) == (fact.playback, generation)), None)  # type: ignore[attr-defined]
+            return next(
+                (e for e in self.heard if getattr(e, "type", "") == kind and (e.playback, e.generation) == (fact.playback, generation)),
+                None,
+            )  # type: ignore[attr-defined]
 
         return await until(found)
 

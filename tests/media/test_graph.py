@@ -6,7 +6,8 @@ from media.ladder import Rendition, cadence
 ENCODER = (
     "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v {rate} -bufsize {rate} -c:a aac -c:v libx264 "
     "-flush_packets 1 -force_key_frames expr:not(mod(n,60)) -g 60 -keyint_min 60 -max_interleave_delta 500000 -maxrate {rate} "
-    "-movflags +empty_moov+default_base_moof+frag_every_frame -preset superfast -sc_threshold 0 -tune zerolatency -video_track_timescale 30000"
+    "-movflags +empty_moov+default_base_moof+frag_every_frame -preset superfast "
+    "-sc_threshold 0 -tune zerolatency -video_track_timescale 30000"
 )
 INPUT = (
     "ffmpeg -f flv -analyzeduration {wait} -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist rtmp,tcp "
@@ -42,7 +43,15 @@ def test_two_renditions_share_one_decode() -> None:
 
 def test_without_sound_probing_is_short() -> None:
     """A source without sound would otherwise hold the start until the analysis time is over (research: 3.2 s)."""
-    argv = transcode("rtmp://127.0.0.1:1935/live/ply_1", [Rendition(360, (640, 360), 800_000)], cadence(29.97, 1 / 3, 2), audio=False, preset="superfast", outputs=[7], progress=9)
+    argv = transcode(
+        "rtmp://127.0.0.1:1935/live/ply_1",
+        [Rendition(360, (640, 360), 800_000)],
+        cadence(29.97, 1 / 3, 2),
+        audio=False,
+        preset="superfast",
+        outputs=[7],
+        progress=9,
+    )
     assert argv[argv.index("-analyzeduration") + 1] == "300000"
     assert "fps=fps=30000/1001:start_time=0" in argv[argv.index("-filter_complex") + 1]
     assert argv[argv.index("-video_track_timescale") + 1] == "30000"
@@ -51,6 +60,11 @@ def test_without_sound_probing_is_short() -> None:
 
 def test_only_rtmp_is_spoken() -> None:
     """The input can't name a file or another protocol."""
-    for argv in (probe("rtmp://h/live/x"), transcode("rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1], progress=2)):
+    for argv in (
+        probe("rtmp://h/live/x"),
+        transcode(
+            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1], progress=2
+        ),
+    ):
         assert argv[argv.index("-protocol_whitelist") + 1] == "rtmp,tcp"
         assert argv[argv.index("-f") + 1] == "flv"

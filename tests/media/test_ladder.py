@@ -44,14 +44,24 @@ def test_never_upscaled_and_always_even(width: int, height: int, rate: float) ->
 
 @pytest.mark.parametrize(
     ("told", "exact"),
-    [(0, 30), (29.97, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)), (59.94, Fraction(60000, 1001)), (25, 25), (1000, 60), (1, 5)],
+    [
+        (0, 30),
+        (29.97, Fraction(30000, 1001)),
+        (23.976, Fraction(24000, 1001)),
+        (59.94, Fraction(60000, 1001)),
+        (25, 25),
+        (1000, 60),
+        (1, 5),
+    ],
 )
 def test_the_exact_rate_behind_a_rounded_one(told: float, exact: Fraction) -> None:
     """Encoders round their rate; parts need the exact one."""
     assert exact_rate(told) == exact
 
 
-@pytest.mark.parametrize(("rate", "frames"), [(30, (10, 60)), (60, (20, 120)), (25, (9, 50)), (24, (8, 48)), (29.97, (10, 60)), (50, (17, 100))])
+@pytest.mark.parametrize(
+    ("rate", "frames"), [(30, (10, 60)), (60, (20, 120)), (25, (9, 50)), (24, (8, 48)), (29.97, (10, 60)), (50, (17, 100))]
+)
 def test_parts_are_whole_frames(rate: float, frames: tuple[int, int]) -> None:
     """Part and segment have whole numbers of frames at every usual rate (research trap: PART-TARGET must be constant)."""
     made = cadence(rate, 1 / 3, 2)

@@ -1,12 +1,14 @@
 """The room against real nginx-rtmp, Redis and FFmpeg."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from media import rules
@@ -75,7 +77,7 @@ def encoders(stage: Any, fact: StreamEvent) -> list[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                argv = open(f"/proc/{entry.name}/cmdline", "rb").read().split(b"\0")
+                argv = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
             if f"{stage.settings.pull_url}/{fact.playback}".encode() in argv and b"-progress" in argv:
@@ -84,8 +86,13 @@ def encoders(stage: Any, fact: StreamEvent) -> list[int]:
 
 
 def zombies() -> list[str]:
-    stats = [open(f"/proc/{entry.name}/stat").read() for entry in os.scandir("/proc") if entry.name.isdigit() and os.path.exists(f"/proc/{entry.name}/stat")]
-    return [stat for stat in stats if stat.rpartition(")")[2].split()[:2] == ["Z", str(os.getpid())]]
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2] if entry.name.isdigit() else ("", "")
+            if (state, parent) == ("Z", str(os.getpid())):
+                found.append(entry.name)
+    return found
 
 
 async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: Any) -> None:
