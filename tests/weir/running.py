@@ -59,6 +59,7 @@ class RunningStack:
             "RTMP_HOST": "127.0.0.1", "RTMP_PORT": self.rtmp, **settings,
         }  # fmt: skip
         self.process: subprocess.Popen[str] | None = None
+        self.received = 0  # bytes of HLS that this client was given
         self.out, self.err = self.folder / "out", self.folder / "err"
 
     def environment(self) -> dict[str, str]:
@@ -119,6 +120,8 @@ class RunningStack:
             status, content = error.code, error.read()
         except OSError:
             return 0, None
+        if path.startswith("/hls/") and status == 200:
+            self.received += len(content)
         try:
             return status, json.loads(content)
         except ValueError:
