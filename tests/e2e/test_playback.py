@@ -33,7 +33,12 @@ def test_only_the_right_token_plays(live: Show) -> None:
         for why, token in bad_tokens(live).items():
             assert live.stack.get(live.url(name, token))[0] == 403, (kind, why)
         assert live.stack.get(f"/hls/{live.playback}/{name}")[0] == 403
-    for path in ("/hls/", f"/hls/{live.token()}/", f"/hls/{live.token()}/{live.playback}/../../x", f"/hls/{live.token()}/{live.playback}/index.jsonl"):
+    for path in (
+        "/hls/",
+        f"/hls/{live.token()}/",
+        f"/hls/{live.token()}/{live.playback}/../../x",
+        f"/hls/{live.token()}/{live.playback}/index.jsonl",
+    ):
         assert live.stack.get(path)[0] in (400, 403, 404), path
     for path in ("/internal/hls_access", "/internal/card", "/origin/x/master.m3u8", "/internal/rtmp/publish"):
         assert live.stack.ask("POST", path, {})[0] in (404, 405), path
