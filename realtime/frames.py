@@ -4,6 +4,8 @@ python-engineio answers garbage with a traceback and a connection that nobody cl
 client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4) and a sentence.
 """
 
+import contextlib
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_FRAME = 64 * 1024
@@ -50,8 +52,9 @@ class Line:
             await self._send(message)
 
     async def hang_up(self, code: int, reason: str) -> None:
-        """Ends the connection; the client reads why."""
-        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+        """Ends the connection; the client reads why, unless it has gone already."""
+        with contextlib.suppress(OSError):
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 class Frames:

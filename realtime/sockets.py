@@ -109,10 +109,6 @@ class Sockets:
         """Serves `/socket.io`."""
         return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"))
 
-    def holders(self) -> list[tuple[str, str, str]]:
-        """(channel, viewing session, socket) of every joined client of this node."""
-        return [(channel, session, member.socket) for member in self._members.values() for channel, session in member.joined.items()]
-
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
@@ -134,7 +130,7 @@ class Sockets:
         for member in list(self._members.values()):
             wait = round(random.uniform(0.2, 3), 1)
             self._notice(member, "restart", "This server restarts; connect again.", retry_after=wait)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # time for the notice to leave before the close
         for eio_sid in list(self._server.environ):
             self._tasks.start(self._server.hang_up(eio_sid, RESTART, "This server restarts."), "restart")
         for _ in range(60):
@@ -203,14 +199,17 @@ class Sockets:
         self._fanout.tell(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
 
     async def _disconnect(self, socket: str, reason: str) -> None:
-        member = self._members.pop(socket, None)
+        member = self._members.get(socket)
         if member is None:
             return
         member.gone = True
         if member.expiry is not None:
             member.expiry.cancel()
-        async with member.turn:
-            await self._chat.leave_all(member)
+        try:
+            async with member.turn:
+                await self._chat.leave_all(member)
+        finally:
+            del self._members[socket]
 
     # -- requests
 
