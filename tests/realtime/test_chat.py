@@ -223,8 +223,8 @@ async def test_facts_about_a_stream_stand_in_the_channels_sequence_once(house: H
     await one.ground.bus.publish(stream_event(house, channel, StreamError, reason="codec"), live)
     await eventually(lambda: ann.of("stream.error"))
     await ann.send(channel, "c2")
-    await eventually(lambda: len(bob.of("chat.message.new")) == 2)
     for client in (ann, bob):
+        await eventually(lambda client=client: len(client.of("chat.message.new")) == 2)
         assert [event for event, _ in client.events if "viewer" not in event] == [
             "chat.message.new", "stream.live", "stream.error", "chat.message.new",
         ]  # fmt: skip
