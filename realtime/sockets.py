@@ -70,7 +70,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await super()._handle_eio_message(eio_sid, data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             log.warning("socket.bad_packet", error=str(error))
             await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
 
@@ -221,6 +221,8 @@ class Sockets:
             return refusal(Unauthenticated("This connection has ended."))
         if member.waiting >= MOST_WAITING:
             return refusal(RateLimited("Too many requests at once.", retry_after=1))
+        if not self._fanout.keeps_up(socket):
+            return refusal(RateLimited("Read your answers first.", retry_after=1))
         member.waiting += 1
         try:
             async with member.turn:

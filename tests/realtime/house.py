@@ -119,7 +119,9 @@ class Node:
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
         application = Starlette(routes=self.room.routes())
-        config = uvicorn.Config(application, log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536)
+        config = uvicorn.Config(
+            application, log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536, ws_per_message_deflate=False
+        )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
 

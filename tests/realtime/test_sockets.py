@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 
 import pytest
 import socketio
@@ -131,50 +132,64 @@ async def test_bad_requests_are_answered_and_disturb_nobody(house: House):
     await eventually(lambda: len(good.of("chat.message.new")) == 11)
 
 
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        (b"\x00\x01", 1003),
-        ("", 1008),
-        ("\x00", 1008),
-        ("9", 1008),
-        ("é", 1008),
-        ("3" + "[" * 5000, 1008),
-        ("49", 1008),
-        ('451-["say",{"_placeholder":true,"num":0}]', 1003),
-        ("42{", 1008),
-        ("42" + "[" * 60_000, 1008),
-        ('42{"a":1}', 1008),
-        ("42[]", 1008),
-        ("42[1]", 1008),
-        ("42[[1]]", 1008),
-        ('42["disconnect"]', 1008),
-        ('42["*",{}]', 1008),
-        ("40", 1008),
-        ("44", 1008),
-        ("4" + "2" * 65_400, 1008),
-        ("x" * 70_000, 1009),
-    ],
-)
-async def test_what_is_no_packet_ends_only_its_own_connection(house: House, frame, code):
+GARBAGE = [
+    (b"\x00\x01", 1003),
+    ("", 1008),
+    ("\x00", 1008),
+    ("9", 1008),
+    ("é", 1008),
+    ("3" + "[" * 5000, 1008),
+    ("49", 1008),
+    ('451-["say",{"_placeholder":true,"num":0}]', 1003),
+    ("42{", 1008),
+    ("42" + "[" * 60_000, 1008),
+    ('42{"a":1}', 1008),
+    ("42[]", 1008),
+    ("42[1]", 1008),
+    ("42[[1]]", 1008),
+    ('42["disconnect"]', 1008),
+    ('42["*",{}]', 1008),
+    ("40", 1008),
+    ("44", 1008),
+    ("4" + "2" * 65_400, 1008),
+    ("x" * 70_000, 1009),
+]
+
+
+async def drained(line) -> None:
+    while True:
+        await asyncio.wait_for(line.recv(), 5)
+
+
+async def closing(line):
+    """The close frame that ends this connection."""
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        await drained(line)
+    return closed.value.rcvd
+
+
+async def joined(line, channel: str) -> None:
+    await line.send(f'421["channel.join",{json.dumps({"channel": channel})}]')
+    assert '"ok":true' in await line.recv()
+
+
+async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
     """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left behind."""
     node = await house.node()
     channel = house.directory.stream(APP)["channel"]
     good = await house.client(node, APP, "good")
     await good.join(channel)
-    async with raw(node) as line:
-        await signed_in(node, line, house.tokens.mint_user("bad", APP, "Bad", 600))
-        await line.send('421["channel.join",{"channel":"%s"}]' % channel)
-        assert '"ok":true' in await line.recv()
-        await line.send(frame)
-        with pytest.raises(websockets.ConnectionClosed) as closed:
-            while True:
-                await asyncio.wait_for(line.recv(), 5)
-        assert closed.value.rcvd.code == code
-        assert closed.value.rcvd.reason or code == 1009
-    await eventually(lambda: len(node.room._sockets._members) == 1)
-    assert (await good.send(channel, "c1"))["ok"]
-    await eventually(lambda: good.of("chat.message.new"))
+    for number, (frame, code) in enumerate(GARBAGE):
+        async with raw(node) as line:
+            await signed_in(node, line, house.tokens.mint_user("bad", APP, "Bad", 600))
+            await joined(line, channel)
+            await line.send(frame)
+            told = await closing(line)
+        assert told.code == code, frame[:50]
+        assert told.reason or code == 1009
+        await eventually(lambda: len(node.room._sockets._members) == 1)
+        assert (await good.send(channel, f"c{number}"))["ok"]
+    await eventually(lambda: len(good.of("chat.message.new")) == len(GARBAGE))
     assert (await good.join(channel))["viewers"] == 1
 
 
@@ -183,10 +198,7 @@ async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
     monkeypatch.setattr(sockets, "AUTHENTICATE_S", 0.3)
     node = await house.node()
     async with raw(node) as line:
-        with pytest.raises(websockets.ConnectionClosed) as closed:
-            while True:
-                await asyncio.wait_for(line.recv(), 5)
-        assert "Sign in" in closed.value.rcvd.reason
+        assert "Sign in" in (await closing(line)).reason
     await eventually(lambda: not node.room._sockets._server.environ)
 
 
@@ -234,21 +246,52 @@ async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
     assert (await bob.send(channel, "c"))["ok"]
 
 
+def deaf(node: Node):
+    """A connection with small buffers, so that not reading shows soon."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.connect(node._port.getsockname())
+    line.setblocking(False)
+    return raw(node, sock=line, max_queue=1)
+
+
 async def test_a_client_that_never_reads_is_dropped(house: House):
-    """A member that falls 256 events behind loses its connection; the others lose nothing."""
+    """A member that falls 256 events or 1 MB behind loses its connection; the others lose nothing."""
     node = await house.node()
     channel = house.directory.stream(APP)["channel"]
     good = await house.client(node, APP, "good")
     await good.join(channel)
-    async with raw(node, max_queue=1) as line:
+    async with deaf(node) as line:
         await signed_in(node, line, house.tokens.mint_user("slow", APP, "Slow", 600))
-        await line.send('421["channel.join",{"channel":"%s"}]' % channel)
-        assert '"ok":true' in await line.recv()
+        await joined(line, channel)
         line.transport.pause_reading()
         number = 0
         while len(node.room._sockets._members) > 1:
-            assert number < 20_000
+            assert number < 5_000
             await asyncio.gather(*(good.send(channel, f"c{number + n}", "x" * 4000) for n in range(40)))
             number += 40
         line.transport.abort()
     await eventually(lambda: len(good.of("chat.message.new")) == number)
+
+
+async def test_answers_that_nobody_reads_are_bounded(house: House):
+    """A client that asks for page after page without reading any is disconnected before it costs megabytes."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    good = await house.client(node, APP, "good")
+    for start in range(0, 100, 50):
+        await asyncio.gather(*(good.send(channel, f"c{start + n}", "x" * 4000) for n in range(50)))
+    page = await good.call("chat.history", channel=channel, limit=200)
+    assert sum(len(message["text"]) for message in page["messages"]) < 256 * 1024
+    assert page["next"]
+    async with deaf(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("greedy", APP, "Greedy", 600))
+        line.transport.pause_reading()
+        for number in range(1000):
+            await line.send(f'42{number}["chat.history",{json.dumps({"channel": channel, "limit": 200})}]')
+            await asyncio.sleep(0.01)
+            if len(node.room._sockets._members) == 1:
+                break
+        line.transport.abort()
+    assert number < 100
+    assert (await good.send(channel, "on"))["ok"]
