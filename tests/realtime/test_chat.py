@@ -1,6 +1,7 @@
 """Join, leave, send, history and resume through real sockets, on one node and on two."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -301,3 +302,20 @@ async def test_an_emptied_redis_is_told_not_hidden(house: House, channel: str):
     assert [message["cid"] for message in page["messages"]] == ["after"]
     await bob.send(channel, "on")
     await eventually(lambda: [event["cid"] for event in ann.of("chat.message.new")][-1] == "on")
+
+
+async def test_a_frozen_redis_is_answered_in_time(house: House, channel: str):
+    """A send that Redis does not answer is `unavailable`, never ok and never silence; the same cid goes through afterwards."""
+    node = await house.node()
+    ann = await house.client(node, "app_1", "ann")
+    await ann.join(channel)
+    house.redis.signal(signal.SIGSTOP)
+    acks = [await asyncio.wait_for(ann.send(channel, "c1"), 3) for _ in range(3)]
+    house.redis.signal(signal.SIGCONT)
+    assert [ack["error"]["code"] for ack in acks] == ["unavailable"] * 3
+    while not (ack := await ann.send(channel, "c1"))["ok"]:
+        await asyncio.sleep(0.05)
+    await eventually(lambda: ann.of("chat.message.new"))
+    assert (await ann.send(channel, "c2"))["seq"] == ack["seq"] + 1
+    await eventually(lambda: len(ann.of("chat.message.new")) == 2)
+    assert seqs(ann.of("chat.message.new")) == [ack["seq"], ack["seq"] + 1]
