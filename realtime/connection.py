@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b, sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 import structlog
@@ -102,8 +102,7 @@ class Link(asyncio.Protocol):
         self._on_push = on_push
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def connection_lost(self, exc: Exception | None) -> None:
         unanswered, self._unanswered = self._unanswered, deque()

@@ -122,6 +122,9 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         while not socket.queue.empty():
             socket.queue.get_nowait()
             socket.queue.task_done()
+        line = self.server.environ[socket.sid]["asgi.scope"].get("weir.line")
+        if line is not None:
+            line.abort()
         ending = asyncio.ensure_future(socket.close(wait=False, abort=True))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)

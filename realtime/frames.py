@@ -35,6 +35,7 @@ class Line:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._over = False
+        self._transport = getattr(getattr(receive, "__self__", None), "transport", None)
 
     async def receive(self) -> Message:
         message = {"type": "websocket.disconnect", "code": POLICY} if self._over else await self._receive()
@@ -55,6 +56,12 @@ class Line:
         """Ends the connection; the client reads why, unless it has gone already."""
         with contextlib.suppress(OSError):
             await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def abort(self) -> None:
+        """Ends the connection without a word: a close frame would queue behind what the client does not read."""
+        self._over = True
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class Frames:

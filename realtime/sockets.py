@@ -176,11 +176,11 @@ class Sockets:
 
     async def _check_revoked(self, member: Member) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
-        user, playback, revoked = member.user, member.playback, self._directory.revoked
-        withdrawn = await revoked("user", user.sub, user.iat) or (user.sid is not None and await revoked("session", user.sid, user.iat))
-        if playback is not None and not withdrawn:
-            withdrawn = await revoked("session", playback.sid, playback.iat) or await revoked("stream", playback.sub, playback.iat)
-        if withdrawn or member.gone:
+        user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
+        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid)
+        if playback is not None and not gone:
+            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=playback.sub)
+        if gone or member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 
     def _expire(self, member: Member) -> None:

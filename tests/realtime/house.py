@@ -90,7 +90,7 @@ class Directory:
 
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
-    withdrawn: set[tuple[str, str]] = field(default_factory=set)
+    revocations: set[tuple[str, str]] = field(default_factory=set)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
         return self.apps.get(app_id)
@@ -98,8 +98,8 @@ class Directory:
     async def stream_by_channel(self, channel: str) -> dict[str, Any] | None:
         return self.streams.get(channel)
 
-    async def revoked(self, kind: str, subject: str, issued_s: float) -> bool:
-        return (kind, subject) in self.withdrawn
+    async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
+        return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
     def stream(self, app: str) -> dict[str, Any]:
         self.apps.setdefault(app, {"id": app, "guests": "read"})

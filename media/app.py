@@ -1,0 +1,207 @@
+"""The media room: takes up streams that control lets in, one worker each, and serves their playlists."""
+
+import asyncio
+from collections import defaultdict
+
+import structlog
+from redis.exceptions import RedisError
+from starlette.routing import BaseRoute, Mount
+
+from media.lease import RENEW_S, Leases
+from media.origin import Origin
+from media.packager import Packager
+from media.packaging import Broadcast
+from media.store import Files, playbacks
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
+from weir.foundation.ground import Ground, Tasks
+
+SWEEP_S = 5.0
+KEEP_ENDED_S = 300.0
+TELL_AGAIN_S = 1.0
+log = structlog.get_logger("media")
+
+
+class MediaRoom:
+    """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5 s compares
+    what runs here with the stream documents and the ingest."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._settings = ground.settings
+        self._leases = Leases(ground.redis, ground.settings.origin_name)
+        self._tasks = Tasks()
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._over: set[str] = set()
+        self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
+
+    def routes(self) -> list[BaseRoute]:
+        return [Mount("/origin", app=self._origin)]
+
+    async def start(self) -> None:
+        try:
+            await self._clear_leftovers()
+        except (Unavailable, RedisError, OSError) as error:
+            log.warning("leftovers.stay", error=str(error))
+        self._tasks.start(self._ground.bus.consume("media", self._heard), "media consumes")
+        # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
+        self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
+        self._tasks.start(self._renew(), "media leases")
+        self._tasks.start(self._sweep_forever(), "media sweep")
+
+    async def stop(self) -> None:
+        """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
+        await self._tasks.stop()
+        await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
+        for playback in list(self._broadcasts):
+            await self._let_go(playback)
+
+    def _packager(self, playback: str) -> Packager | None:
+        broadcast = self._broadcasts.get(playback)
+        return broadcast.packager if broadcast else None
+
+    # -- facts
+
+    async def _heard(self, event: Event) -> None:
+        if not isinstance(event, PublishStarted | PublishDone | StreamOffline):
+            return
+        async with self._locks[event.playback]:
+            current = self._broadcasts.get(event.playback)
+            same = current is not None and current.fact.broadcast == event.broadcast
+            if isinstance(event, PublishStarted):
+                await self._started(event, current)
+            elif current is not None and same and isinstance(event, StreamOffline):
+                await self._offline(current)
+            elif current is not None and same and event.generation == current.fact.generation:
+                await current.publisher_gone()
+
+    async def _started(self, fact: StreamEvent, current: Broadcast | None) -> None:
+        """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
+        if current is not None:
+            known = (current.fact.broadcast, current.fact.generation)
+            if (fact.broadcast, fact.generation) <= known or (fact.broadcast == known[0] and current.finished):
+                return
+        if current is None or current.fact.broadcast != fact.broadcast:
+            current = await self._take(fact)
+        if current is not None:
+            await current.publish(fact)
+
+    async def _take(self, fact: StreamEvent) -> Broadcast | None:
+        """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
+        if not await self._leases.take(fact.playback):
+            return None
+        await self._drop(fact.playback)
+        broadcast = Broadcast(self._settings, self._ground.ingest, fact, self._tell)
+        broadcast.packager.open()
+        self._broadcasts[fact.playback] = broadcast
+        return broadcast
+
+    async def _offline(self, broadcast: Broadcast) -> None:
+        if not broadcast.finished:
+            await broadcast.finish()
+            self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
+
+    async def _remove_later(self, broadcast: Broadcast) -> None:
+        """Players need some minutes for the last segments."""
+        await asyncio.sleep(KEEP_ENDED_S)
+        playback = broadcast.fact.playback
+        async with self._locks[playback]:
+            if self._broadcasts.get(playback) is broadcast:
+                broadcast.files.remove()
+                await self._let_go(playback)
+
+    def _tell(self, event: Event) -> None:
+        self._tasks.start(self._told(event), "media tells")
+
+    async def _told(self, event: Event) -> None:
+        while True:
+            try:
+                return await self._ground.bus.publish(event)
+            except Unavailable:
+                await asyncio.sleep(TELL_AGAIN_S)
+
+    # -- ownership
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            for playback in list(self._broadcasts):
+                try:
+                    kept = await self._leases.take(playback)
+                except (RedisError, OSError) as error:
+                    log.warning("lease.unknown", error=str(error))  # nobody else can take it either
+                    break
+                if not kept:
+                    log.warning("lease.lost", playback=playback)
+                    async with self._locks[playback]:
+                        await self._drop(playback)
+
+    async def _drop(self, playback: str) -> None:
+        broadcast = self._broadcasts.pop(playback, None)
+        if broadcast is not None:
+            await broadcast.close()
+            broadcast.packager.close()
+
+    async def _let_go(self, playback: str) -> None:
+        await self._drop(playback)
+        try:
+            await self._leases.release(playback)
+        except (RedisError, OSError) as error:
+            log.warning("lease.unknown", error=str(error))  # it runs out by itself
+
+    # -- what facts have not told
+
+    async def _clear_leftovers(self) -> None:
+        """Files of streams that are over and that no worker serves any more."""
+        listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
+        for playback in playbacks(self._settings) - listed:
+            if not await self._leases.held(playback):
+                Files(self._settings, playback).remove()
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self._sweep()
+            except (Unavailable, RedisError, OSError) as error:
+                log.warning("sweep.waits", error=str(error))
+            await asyncio.sleep(SWEEP_S)
+
+    async def _sweep(self) -> None:
+        listed = {doc["playback"]: doc for doc in await self._ground.directory.live_streams()}
+        published = await self._ground.ingest.published()
+        for playback, doc in listed.items():
+            async with self._locks[playback]:
+                await self._adopt(doc, playback in published)
+        over = {playback for playback, one in self._broadcasts.items() if not one.finished and _is_over(one, listed.get(playback))}
+        for playback in over & self._over:  # twice in a row: the list may be older than a fact
+            async with self._locks[playback]:
+                if playback in self._broadcasts:
+                    await self._offline(self._broadcasts[playback])
+        self._over = over
+
+    async def _adopt(self, doc: Doc, publishing: bool) -> None:
+        """Takes up a stream that nobody has, and starts FFmpeg where there should be one."""
+        current, fact = self._broadcasts.get(doc["playback"]), _fact(doc)
+        if current is None or current.fact.broadcast < fact.broadcast:
+            if not publishing and doc["state"] == "starting":
+                return
+            current = await self._take(fact)
+            if current is None:
+                return
+        stale = (fact.broadcast, fact.generation) < (current.fact.broadcast, current.fact.generation)
+        tried = current.given_up and fact.generation == current.fact.generation
+        if publishing and not (stale or tried or current.producing or current.finished):
+            await current.publish(fact)
+
+
+def _is_over(broadcast: Broadcast, doc: Doc | None) -> bool:
+    return doc is None or bool(doc["broadcast"] != broadcast.fact.broadcast)
+
+
+def _fact(doc: Doc) -> StreamEvent:
+    return StreamEvent(
+        app=doc["app"], stream=doc["id"], playback=doc["playback"], channel=doc["channel"], broadcast=doc["broadcast"],
+        generation=doc["generation"],
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""FFmpeg's command lines. The only user of ffmpeg-python, and of nothing in it but `compile`: the process is ours.
+
+One decode, one split, one fragmented MP4 per rendition into a pipe. Each fragment is one frame of one track, so that the
+packager alone decides where a part ends: with `-frag_duration` an audio packet can end a fragment one frame early, and a
+part longer than PART-TARGET costs every player seconds of hold-back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ffmpeg
+
+from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
+
+PROTOCOLS = "rtmp,tcp"
+FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
+# No `-fflags nobuffer`: it throws away what was read while probing, the only keyframe for the next 2 s among it.
+# With both tracks announced FFmpeg stops probing when it has seen them; without sound it waits out the whole time.
+PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
+
+
+def transcode(
+    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int
+) -> list[str]:
+    """argv of one FFmpeg: `url` in, rendition i as fragmented MP4 into file descriptor outputs[i], progress into another.
+
+    Sound is optional: without any the outputs have one track. Both tracks start at 0, whatever the encoder sent first.
+    """
+    source = ffmpeg.input(
+        url, format="flv", protocol_whitelist=PROTOCOLS, rtmp_live="live", flags="low_delay",
+        probesize=2_000_000, fpsprobesize=0, analyzeduration=PROBE_US if audio else PROBE_SILENT_US,
+    )  # fmt: skip
+    frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
+    written = [
+        ffmpeg.output(_scaled(frames[index], rendition), source["a:0?"], f"pipe:{outputs[index]}", **_encoding(rendition, cadence, preset))
+        for index, rendition in enumerate(renditions)
+    ]
+    end = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-stats_period", "0.5", "-progress", f"pipe:{progress}"]
+    argv: list[str] = ffmpeg.merge_outputs(*written).global_args(*end).compile()
+    return argv
+
+
+def probe(url: str) -> list[str]:
+    """argv of an ffprobe that tells the streams of `url` as JSON; takes 1–3 s."""
+    return [
+        "ffprobe", "-v", "error", "-protocol_whitelist", PROTOCOLS, "-rtmp_live", "live", "-analyzeduration", "2000000",
+        "-f", "flv", "-print_format", "json", "-show_streams", url,
+    ]  # fmt: skip
+
+
+def _scaled(frames: Any, rendition: Rendition) -> Any:
+    """Fixed width and height with bars: a source that changes shape in mid-publish must not change the encoder's."""
+    width, height = rendition.size
+    fitted = frames.filter("scale", width, height, force_original_aspect_ratio="decrease", force_divisible_by=2)
+    return fitted.filter("pad", width, height, -1, -1).filter("setsar", 1).filter("format", "yuv420p")
+
+
+def _encoding(rendition: Rendition, cadence: Cadence, preset: str) -> dict[str, Any]:
+    """Keyframes by frame number, not by time: `gte(t, n*2)` drifts off the group of pictures at 29.97 frames/s."""
+    frames = cadence.segment_frames
+    return {
+        "c:v": "libx264", "preset": preset, "tune": "zerolatency", "g": frames, "keyint_min": frames, "sc_threshold": 0,
+        "force_key_frames": f"expr:not(mod(n,{frames}))", "b:v": rendition.bit_rate, "maxrate": rendition.bit_rate,
+        "bufsize": rendition.bit_rate, "video_track_timescale": cadence.rate.numerator * (1000 if cadence.rate.denominator == 1 else 1),
+        "c:a": "aac", "b:a": AUDIO_BIT_RATE, "ar": 48000, "ac": 2, "af": "aresample=async=1:first_pts=0",
+        "f": "mp4", "movflags": FRAGMENTS, "flush_packets": 1, "max_interleave_delta": 500_000,
+    }  # fmt: skip

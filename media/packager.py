@@ -1,0 +1,221 @@
+"""From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+
+from media import playlists
+from media.history import History, Shape
+from media.playlists import Variant, init_name, part_name, segment_name
+from media.run import Piece
+from media.store import Files
+from media.timeline import Segment, Timeline
+from weir.foundation.clock import now_s
+
+AHEAD_S = 5.0
+PARTS_KEPT_SEGMENTS = 6
+
+
+class ClockJumped(Exception):
+    """The encoder's timestamps ran far ahead of time: a jump that FFmpeg fills with repeated frames."""
+
+
+@dataclass
+class Run:
+    """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met again.
+    `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived."""
+
+    id: str
+    generation: int
+    epoch_s: float = float("inf")
+    base: int = 0
+    begun: bool = False
+    held: list[Piece] = field(default_factory=list)
+    growing: list[Piece] = field(default_factory=list)
+
+
+class Packager:
+    """`master` and `media` (by rendition) are the rendered playlists, ready to be sent; empty until something can be played."""
+
+    def __init__(self, files: Files, broadcast: str, window: int, segment_s: float) -> None:
+        self.master = b""
+        self.media: dict[str, bytes] = {}
+        self.timeline: Timeline | None = None
+        self.shape: Shape | None = None
+        self._files, self._window = files, window
+        self._history = History(files, broadcast)
+        self._closed = False
+        self._waiters: dict[tuple[int, int | None], asyncio.Future[None]] = {}
+        # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
+        self._first_msn = int(now_s() / segment_s)
+
+    def open(self) -> None:
+        """Goes on where a former process stopped if its files are of the same broadcast; clears them if not. Errors: OSError."""
+        past = self._history.read(self._window)
+        if past is None:
+            self._files.remove()
+        self._files.open()
+        if past is not None:
+            self.shape = past.shape
+            if past.segments:
+                past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
+            self._files.drop_parts()
+            self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
+            self._render_master(past.codecs)
+            self._render()
+
+    def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
+        """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
+        msn, parts = last.msn + 1, 0
+        data: list[list[bytes]] = [[] for _ in shape.names]
+        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in shape.names]):
+            for column, one in zip(data, found, strict=True):
+                column.append(one or b"")
+            parts += 1
+        if not parts:
+            return
+        frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
+        segment = Segment(msn, last.run, last.end_ms, False, float(frames / shape.cadence.rate), complete=True)
+        for name, column in zip(shape.names, data, strict=True):
+            self._files.write_segment(segment_name(last.run, name, msn), b"".join(column))
+        self._history.add(segment, shape.names, 0)
+        yield segment
+
+    async def take(self, run: Run, piece: Piece) -> bool:
+        """True when this piece makes the run playable. Errors: OSError, ClockJumped.
+
+        A run's first segment is held until it is whole: only then is the time of its first frame known. The first parts
+        come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the segment decides.
+        """
+        now = now_s()
+        if run.begun:
+            if run.epoch_s + piece.cut.end_s > now + AHEAD_S:
+                raise ClockJumped("The encoder's clock has jumped.")
+            await self._release(run, piece)
+            return False
+        run.held.append(piece)
+        run.epoch_s = min(run.epoch_s, now - piece.cut.end_s)
+        if not self._whole(run):
+            return False
+        self._begin(run, piece)
+        for held in run.held:
+            await self._release(run, held)
+        run.held.clear()
+        return True
+
+    def end_run(self, run: Run) -> None:
+        """Closes the segment that has begun, however short. Errors: OSError."""
+        if not run.begun or self.timeline is None:
+            return
+        segment = self.timeline.end_run()
+        try:
+            if segment is not None:
+                self._write_segments(run.id, segment.msn, run.growing)
+                self._note(run)
+        finally:
+            self._render()
+
+    def end(self) -> None:
+        """ENDLIST; everyone who waits gets it."""
+        if self.timeline is not None:
+            self.timeline.end()
+            self._render()
+
+    async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
+        """True when that part (or, without one, that whole segment) is listed or nothing will come any more; False when it
+        takes longer, or this worker stops."""
+        if self._answered(msn, part) or self._closed:
+            return not self._closed
+        waiter = self._waiters.get((msn, part))
+        if waiter is None:
+            waiter = self._waiters[msn, part] = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(asyncio.shield(waiter), timeout_s)
+        except TimeoutError:
+            return False
+        return not self._closed
+
+    def close(self) -> None:
+        """Answers all who wait: a server can't stop while requests are held."""
+        self._closed = True
+        for waiter in self._waiters.values():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    def _answered(self, msn: int, part: int | None) -> bool:
+        return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
+
+    def _whole(self, run: Run) -> bool:
+        """A run that ends within its first segment is not shown at all."""
+        assert self.shape is not None
+        return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
+
+    def _begin(self, run: Run, piece: Piece) -> None:
+        assert self.shape is not None
+        for name, init in zip(self.shape.names, piece.inits, strict=True):
+            self._files.write_segment(init_name(run.id, name), init.data)
+        if self.timeline is None:
+            codecs = tuple(init.codecs for init in piece.inits)
+            self._history.begin(self.shape, codecs)
+            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn)
+            self._render_master(codecs)
+        run.base, run.begun = self.timeline.next_msn, True
+        self.timeline.begin_run(run.id, run.epoch_s * 1000)
+
+    async def _release(self, run: Run, piece: Piece) -> None:
+        """Files first, then the playlist that names them, then the players that wait for it."""
+        assert self.timeline is not None
+        assert self.shape is not None
+        cut, msn = piece.cut, run.base + piece.cut.segment
+        for name, one in zip(self.shape.names, piece.cuts, strict=True):
+            self._files.write_part(part_name(run.id, name, msn, cut.part), one.data)
+        if cut.last:
+            await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
+            run.growing.clear()
+        else:
+            run.growing.append(piece)
+        self.timeline.add(cut.segment, float(cut.frames / self.shape.cadence.rate), cut.independent, cut.last)
+        if cut.last:
+            self._note(run)
+        self._render()
+
+    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> None:
+        assert self.shape is not None
+        for index, name in enumerate(self.shape.names):
+            self._files.write_segment(segment_name(run, name, msn), b"".join(piece.cuts[index].data for piece in parts))
+
+    def _note(self, run: Run) -> None:
+        """Files stay as long as a playlist that names them may be in use: one window behind the window."""
+        assert self.timeline is not None
+        assert self.shape is not None
+        segment = self.timeline.segments[-1]
+        self._history.add(segment, self.shape.names, run.generation)
+        self.timeline.trim()
+        self._history.forget(self.shape.names, self.timeline.segments[0].msn - self._window, segment.msn - PARTS_KEPT_SEGMENTS)
+
+    def _render_master(self, codecs: tuple[str, ...]) -> None:
+        assert self.shape is not None
+        variants = [Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)]
+        self.master = playlists.master(variants, self.shape.cadence.rate).encode()
+
+    def _render(self) -> None:
+        """Once per part, whatever the number of players: rendering for each asking player costs .15 ms of a core."""
+        assert self.timeline is not None
+        assert self.shape is not None
+        names = self.shape.names
+        self.media = {name: playlists.media(self.timeline, name, [other for other in names if other != name]).encode() for name in names}
+        for key in [key for key in self._waiters if self._answered(*key)]:
+            waiter = self._waiters.pop(key)
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+async def _undisturbed(work: Coroutine[None, None, None]) -> None:
+    """A cancelled caller waits for the thread that is writing: two writers of one file would take each other's away."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

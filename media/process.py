@@ -1,0 +1,119 @@
+"""FFmpeg as a child process: started by argv, watched, and gone when we say so – or when we die."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from weir.foundation.clock import monotonic
+
+# The kernel kills the child when our process ends, however it ends.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+GRACE_S = 2.0
+PIPE_BYTES = 1 << 20
+READ_BYTES = 1 << 18
+ANSWER_BYTES = 1 << 16
+STDERR_LINES, STDERR_CHARS = 20, 300
+
+
+class Child:
+    """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew (monotonic)."""
+
+    def __init__(self, process: asyncio.subprocess.Process, outputs: list[asyncio.StreamReader], progress: asyncio.StreamReader) -> None:
+        self.outputs = outputs
+        self.progress_at = monotonic()
+        self._process = process
+        self._said: deque[str] = deque(maxlen=STDERR_LINES)
+        assert process.stderr is not None
+        self._listeners = (asyncio.create_task(self._listen(process.stderr)), asyncio.create_task(self._follow(progress)))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def last_words(self) -> str:
+        """The last line of standard error; it never holds a key, because FFmpeg knows public names only."""
+        return self._said[-1] if self._said else f"exit code {self._process.returncode}"
+
+    async def stop(self) -> None:
+        """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
+        obeys the second. Returns when it is reaped."""
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            if self._process.returncode is not None:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), GRACE_S)
+        await self._process.wait()
+        for listener in self._listeners:
+            listener.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    async def _listen(self, stderr: asyncio.StreamReader) -> None:
+        while data := await stderr.read(4096):
+            self._said += [line[:STDERR_CHARS] for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+
+    async def _follow(self, progress: asyncio.StreamReader) -> None:
+        """`out_time_us` stands still while nothing is encoded, though reports may keep coming."""
+        reached = b""
+        while line := await progress.readline():
+            if line.startswith(b"out_time_us=") and line != reached:
+                reached, self.progress_at = line, monotonic()
+
+
+async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -> Child:
+    """Starts the program that `argv(output descriptors, progress descriptor)` names. Errors: OSError."""
+    pipes = [os.pipe() for _ in range(outputs + 1)]
+    written = [write for _, write in pipes]
+    try:
+        for write in written:
+            with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
+                fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        process = await asyncio.create_subprocess_exec(
+            *DIES_WITH_US, *argv(written[:-1], written[-1]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            start_new_session=True,
+        )  # fmt: skip
+    except BaseException:
+        for read, _ in pipes:
+            os.close(read)
+        raise
+    finally:
+        for write in written:
+            os.close(write)
+    readers = [await _reader(read) for read, _ in pipes]
+    return Child(process, readers[:-1], readers[-1])
+
+
+async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
+    """Standard output of a short program; empty when it fails, takes longer or says more than 64 KB."""
+    process = await asyncio.create_subprocess_exec(*DIES_WITH_US, *argv, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+    try:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readexactly(ANSWER_BYTES), timeout_s)
+        return b""
+    except asyncio.IncompleteReadError as end:
+        return end.partial if await process.wait() == 0 else b""
+    except TimeoutError:
+        return b""
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _reader(descriptor: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=READ_BYTES)
+    protocol: Any = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", 0))
+    return reader

@@ -1,0 +1,99 @@
+"""Files of one playback id: parts in memory (tmpfs), initialisation and full segments on disk, and the index of segments.
+
+Everything gets its name by rename, complete, before a playlist speaks of it. The index is one JSON object a line and only
+grows; a line that a crash has torn is the last one and is passed over.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from weir.foundation.settings import Settings
+
+INDEX = "index.jsonl"
+
+
+class Files:
+    """Errors of every verb that writes: OSError, e.g. a full disk."""
+
+    def __init__(self, settings: Settings, playback: str) -> None:
+        self._live = settings.live / "hls" / playback
+        self._data = settings.data / "hls" / playback
+
+    def open(self) -> None:
+        for folder in (self._live, self._data):
+            private(folder)
+
+    def write_part(self, name: str, data: bytes) -> None:
+        _write(self._live / name, data)
+
+    def write_segment(self, name: str, data: bytes) -> None:
+        """A full segment, or an initialisation segment."""
+        _write(self._data / name, data)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a part, segment or initialisation segment; None when there is none (any more)."""
+        folder = self._live if name.startswith("p_") else self._data
+        try:
+            return (folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def append(self, entry: dict[str, Any]) -> None:
+        descriptor = os.open(self._data / INDEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+    def index(self) -> Iterator[dict[str, Any]]:
+        """The entries, oldest first."""
+        try:
+            lines = (self._data / INDEX).read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+    def has(self, name: str) -> bool:
+        return (self._data / name).exists()
+
+    def drop(self, names: Iterable[str]) -> None:
+        for name in names:
+            ((self._live if name.startswith("p_") else self._data) / name).unlink(missing_ok=True)
+
+    def drop_parts(self) -> None:
+        for path in self._live.iterdir():
+            path.unlink()
+
+    def remove(self) -> None:
+        """Everything of this playback id."""
+        for folder in (self._live, self._data):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def playbacks(settings: Settings) -> set[str]:
+    """Playback ids that have files here."""
+    roots = (settings.live / "hls", settings.data / "hls")
+    return {entry.name for root in roots if root.is_dir() for entry in root.iterdir()}
+
+
+def private(folder: Path) -> None:
+    """Makes the folder, and what is missing above it, for our own user only."""
+    for one in reversed([folder, *folder.parents]):
+        if not one.exists():
+            with contextlib.suppress(FileExistsError):
+                one.mkdir(mode=0o700)
+
+
+def _write(path: Path, data: bytes) -> None:
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    fresh.rename(path)
