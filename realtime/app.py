@@ -43,7 +43,7 @@ class RealtimeRoom:
         for name, work in (
             ("log connection", self._connection.run()),
             ("follower", self._follower.run()),
-            ("occupancy beat", self._occupancy.beat(self._sockets.holders)),
+            ("occupancy beat", self._occupancy.beat()),
             ("occupancy told", self._occupancy.tell(self._follower.channels, self._fanout.deliver)),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
