@@ -87,10 +87,14 @@ class Broadcast:
 
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        producer = self._producer
+        if producer is None:
+            return
+        if not producer.cancelling():  # a second time would disturb it while it stops its FFmpeg
             producer.cancel()
-            await asyncio.gather(producer, return_exceptions=True)
+        await asyncio.wait([producer])
+        if self._producer is producer:
+            self._producer = None
 
     async def _produce(self) -> None:
         patience = APPEARS_WITHIN_S

@@ -313,7 +313,7 @@ async def test_an_ended_broadcast_is_cleared_away(stage: Any, monkeypatch: Any) 
     """Some minutes after the end no file is left and the stream is unknown; leftovers of dead processes go at start."""
     monkeypatch.setattr("media.app.KEEP_ENDED_S", 0.5)
     left = stage.settings.data / "hls" / new_id("ply")
-    left.mkdir()
+    left.mkdir(parents=True)
     fact, _ = await stage.on_air()
     await stage.tell(StreamOffline, fact)
     for _ in range(200):
