@@ -15,7 +15,7 @@ from weir.foundation.tokens import SigningKey
 from weir.foundation.vault import Vault
 
 APPS = Collection("apps", {"created": "int", "account": "str"}, (Index(("account", "created")),), tenant=False)
-CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")),))
+CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
 STREAMS = Collection(
     "streams",
     {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int"},
@@ -29,8 +29,9 @@ CACHE_ENTRIES = 20_000
 ON_AIR = ("starting", "live", "interrupted")
 
 
-def revocation_id(kind: str, subject: str) -> str:
-    return f"{kind}:{subject}"
+def revocation_id(app: str, kind: str, subject: str) -> str:
+    """Sessions and users are named by customers, so the app is part of what is withdrawn."""
+    return f"{app}:{kind}:{subject}"
 
 
 class Directory:
@@ -76,9 +77,14 @@ class Directory:
         key: Any = self._vault.open(doc["signing"], key_id) if doc["algorithm"] == "HS256" else doc["signing"]
         return SigningKey(doc["app"], doc["algorithm"], key.encode() if isinstance(key, str) and doc["algorithm"] == "HS256" else key)
 
-    async def revoked(self, kind: str, subject: str, issued_s: float) -> bool:
-        """True when rights of this session, user or stream that were issued at `issued_s` have been withdrawn since."""
-        key = revocation_id(kind, subject)
+    async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
+        """True when rights issued at `issued_s` were withdrawn since, from any of `session=…, user=…, stream=…`."""
+        for kind, subject in subjects.items():
+            if subject is not None and await self._revoked(revocation_id(app, kind, subject), issued_s):
+                return True
+        return False
+
+    async def _revoked(self, key: str, issued_s: float) -> bool:
         doc = await self._cached("revocations", key, lambda: self._all.get("revocations", key))
         return doc is not None and issued_s * 1000 < doc["before"]
 
@@ -87,7 +93,7 @@ class Directory:
         if isinstance(event, DirectoryChanged):
             self._drop(event.collection, event.key)
         elif isinstance(event, Revoked):
-            self._cache.pop(("revocations", revocation_id(event.kind, event.subject)), None)
+            self._cache.pop(("revocations", revocation_id(event.app, event.kind, event.subject)), None)
 
     def _drop(self, collection: str, key: str) -> None:
         for cached in [(where, name) for where, name in self._cache if where == collection]:

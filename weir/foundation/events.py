@@ -91,7 +91,7 @@ class StreamResumed(StreamEvent):
 
 
 class StreamOffline(StreamEvent):
-    """Exactly once a broadcast that was live. Control → media (ENDLIST), realtime (channel), webhooks."""
+    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST), realtime, webhooks."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.offline"] = "stream.offline"

@@ -1,6 +1,7 @@
 """HTTP to our own ingest nginx on internal addresses: its statistics and its control verb."""
 
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 import aiohttp
@@ -74,3 +75,37 @@ def _published(stream: ElementTree.Element) -> Published | None:
         frame_rate=float(stream.findtext("meta/video/frame_rate") or 0), video_codec=stream.findtext("meta/video/codec") or "",
         audio_codec=stream.findtext("meta/audio/codec") or "", sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
     )  # fmt: skip
+
+
+class Application:
+    """Our own application over its socket, as the supervisor asks it. Errors: Unavailable."""
+
+    def __init__(self, settings: Settings, secret: str) -> None:
+        self._path, self._headers = str(settings.app_socket), {"X-Internal-Secret": secret}
+
+    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._ask("POST", path, body)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        return await self._ask("GET", path, None)
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=10)
+        try:
+            connector = aiohttp.UnixConnector(self._path)
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers) as session,
+                session.request(method, f"http://app{path}", json=body) as reply,
+            ):
+                return dict(await reply.json(content_type=None))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unavailable("The application does not answer.") from error
+
+
+async def get_text(url: str) -> str | None:
+    """The body at a URL of our own web server, None when it is not there (yet)."""
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session, session.get(url) as reply:
+            return (await reply.read()).decode("utf-8", "replace") if reply.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return None

@@ -47,9 +47,16 @@ class Settings(BaseSettings):
 
     # -- where things are
     data_dir: Path = Field(Path("var"), description="Folder of everything that must survive: database, Redis log, recordings, secrets.")
-    run_dir: Path | None = Field(None, description="Short private folder for sockets and generated configuration. Default: one per data folder under the system's temporary folder.")
-    live_dir: Path | None = Field(None, description="Memory-backed folder for parts of live streams. Default: one per data folder under /dev/shm where that exists.")
-    player_dir: Path = Field(Path(__file__).resolve().parents[2] / "player" / "dist", description="Built viewer pages, served by the web nginx.")
+    run_dir: Path | None = Field(
+        None,
+        description="Short private folder for sockets and generated configuration. Default: one per data folder under the system's temporary folder.",
+    )
+    live_dir: Path | None = Field(
+        None, description="Memory-backed folder for parts of live streams. Default: one per data folder under /dev/shm where that exists."
+    )
+    player_dir: Path = Field(
+        Path(__file__).resolve().parents[2] / "player" / "dist", description="Built viewer pages, served by the web nginx."
+    )
 
     # -- doors
     http_host: str = Field("127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0).")
@@ -58,7 +65,10 @@ class Settings(BaseSettings):
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
     public_url: str = Field("", description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT.")
     rtmp_url: str = Field("", description="Address that streamers put into OBS. Default: rtmp://HTTP_HOST:RTMP_PORT/live.")
-    allowed_origins: list[str] = Field([], description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.")
+    allowed_origins: list[str] = Field(
+        [],
+        description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
+    )
     socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
 
     # -- the stores
@@ -68,20 +78,33 @@ class Settings(BaseSettings):
 
     # -- scaled-out layout
     listen: str = Field("", description="Where `weir run` listens: HOST:PORT or unix:PATH.")
-    ingest_url: str = Field("", description="HTTP address of the ingest nginx for statistics and control, e.g. http://ingest:9180 or unix:PATH.")
-    ingest_rtmp_url: str = Field("", description="Where media workers pull published streams from. Default: rtmp://127.0.0.1:RTMP_PORT/live.")
-    hook_secret: str = Field("", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key.")
+    ingest_url: str = Field(
+        "", description="HTTP address of the ingest nginx for statistics and control, e.g. http://ingest:9180 or unix:PATH."
+    )
+    ingest_rtmp_url: str = Field(
+        "", description="Where media workers pull published streams from. Default: rtmp://127.0.0.1:RTMP_PORT/live."
+    )
+    hook_secret: str = Field(
+        "", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key."
+    )
     hook_allow: str = Field("127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout.")
     origin_name: str = Field("", description="Address of this media worker as the web server reaches it. Default: the embedded one.")
-    secret_key: str = Field("", description="Master secret of the installation, at least 32 characters. Default: made once and kept in the data folder's file `secret`.")
+    secret_key: str = Field(
+        "",
+        description="Master secret of the installation, at least 32 characters. Default: made once and kept in the data folder's file `secret`.",
+    )
 
     # -- streams
-    ladder: list[int] = Field([1080, 720, 480, 360], description="Heights of the renditions, as a JSON list; rungs above the source are left out.")
+    ladder: list[int] = Field(
+        [1080, 720, 480, 360], description="Heights of the renditions, as a JSON list; rungs above the source are left out."
+    )
     x264_preset: str = Field("superfast", description="Speed preset of the H.264 encoder.")
     part_s: float = Field(1 / 3, gt=0.09, le=1, description="Target duration of a low-latency part, seconds.")
     segment_s: float = Field(2.0, ge=1, le=10, description="Duration of a segment and of the group of pictures, seconds.")
     window_segments: int = Field(12, ge=6, description="Segments that stay in the live playlist.")
-    reconnect_grace_s: float = Field(60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds.")
+    reconnect_grace_s: float = Field(
+        60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."
+    )
     playback_token_ttl_s: int = Field(4 * 3600, ge=60, le=86400, description="Life of a playback token, seconds.")
     user_token_ttl_s: int = Field(12 * 3600, ge=60, le=86400, description="Life of a user token, seconds.")
 
@@ -93,7 +116,9 @@ class Settings(BaseSettings):
 
     # -- running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="Form of log lines; auto is text on a terminal and JSON elsewhere.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of log lines; auto is text on a terminal and JSON elsewhere."
+    )
 
     @field_validator("allowed_origins")
     @classmethod

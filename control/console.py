@@ -1,0 +1,52 @@
+"""Door for the command line and the supervisor: first things of an installation, straight on the stores."""
+
+from typing import Any
+
+from control.accounts import Accounts
+from control.accounts import public_view as account_view
+from control.apps import Apps, key_view
+from control.apps import public_view as app_view
+from control.streams import Streams
+from control.streams import public_view as stream_view
+from weir.foundation.ground import Ground
+
+
+class Console:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self.accounts, self.apps, self.streams = Accounts(ground), Apps(ground), Streams(ground)
+
+    async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
+        owner = await self.accounts.create_owner(email, password, name)
+        await self.apps.adopt_orphans(owner["id"])
+        return account_view(owner)
+
+    async def create_app(self, name: str) -> dict[str, Any]:
+        """Owned by the first account when there is one."""
+        owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
+        return app_view(await self.apps.create(owners[0]["id"] if owners else None, name))
+
+    async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
+        key, secret, signing = await self.apps.create_key(app_id, "command line", scopes)
+        return {**key_view(key), "api_key": secret, "signing_secret": signing}
+
+    async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
+        stream, key = await self.streams.create(app_id, title)
+        return {**stream_view(stream), "server": self._ground.settings.publish_url, "key": key}
+
+    async def card(self, app_name: str, title: str) -> dict[str, Any]:
+        """What `weir up` prints: the first app and stream (made when there is none), their addresses, the set-up link."""
+        handle, settings = self._ground.store.operator(), self._ground.settings
+        streams = (await handle.find("streams", sort="created", limit=1)).data
+        if streams:
+            stream = streams[0]
+        else:
+            app = await self.apps.create(None, app_name)
+            stream, _ = await self.streams.create(app["id"], title)
+        setup = await self.accounts.setup_token()
+        return {
+            "watch_url": f"{settings.base_url}/watch/{stream['playback']}", "rtmp_url": settings.publish_url,
+            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""),
+            "stream_key": await self.streams.key(stream["app"], stream["id"]), "stream": stream["id"], "app": stream["app"],
+            "channel": stream["channel"], "playback_id": stream["playback"], "state": stream["state"],
+        }  # fmt: skip

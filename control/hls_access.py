@@ -1,0 +1,90 @@
+"""Door for the web nginx: may this token play this stream? nginx keeps the answer for a few seconds.
+
+Each uncached question is also the viewer's sign of life. They are told to the realtime room in one fact a second.
+"""
+
+import asyncio
+import hmac
+
+import structlog
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from weir.foundation.clock import now_s
+from weir.foundation.errors import Unauthenticated, Unavailable
+from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.ground import Ground
+from weir.foundation.ids import is_id
+from weir.foundation.tokens import LEEWAY_S, PlaybackClaims
+
+DECISION_S = 4
+ADDRESSES = 4
+TELL_EVERY_S = 1.0
+log = structlog.get_logger("hls_access")
+
+
+class HlsAccess:
+    def __init__(self, ground: Ground, secret: str) -> None:
+        self._ground, self._secret = ground, secret.encode()
+        self._seen: dict[str, set[tuple[str, str]]] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/internal/hls_access", self.decide)]
+
+    async def decide(self, request: Request) -> Response:
+        """204 with the session for the usage log, or 403; both say how long nginx may keep them."""
+        headers = request.headers
+        if not hmac.compare_digest(headers.get("x-internal-secret", "").encode(), self._secret):
+            return Response(status_code=403)
+        playback = headers.get("x-playback-id", "")
+        claims = await self.allowed(headers.get("x-playback-token", ""), playback, headers.get("x-forwarded-for", ""))
+        if claims is None:
+            return Response(status_code=403, headers={"X-Accel-Expires": "2"})
+        keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
+        return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid})
+
+    async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
+        """The claims of a token that may play `playback` now, else None."""
+        if not is_id("ply", playback):
+            return None
+        try:
+            claims = await self._ground.tokens.playback(token)
+        except Unauthenticated:
+            return None
+        stream = await self._ground.directory.stream_by_playback(playback)
+        if stream is None or claims.sub != playback or claims.app != stream["app"]:
+            return None
+        if await self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid):
+            return None
+        if not await self._few_addresses(claims.sid, address):
+            log.warning("session.shared", sid=claims.sid)
+            return None
+        self._seen.setdefault(stream["app"], set()).add((stream["channel"], claims.sid))
+        return claims
+
+    async def _few_addresses(self, sid: str, address: str) -> bool:
+        """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the
+        token itself was checked without it."""
+        key = f"weir:sid:{sid}"
+        try:
+            async with self._ground.redis.pipeline(transaction=False) as pipe:
+                pipe.sadd(key, address)
+                pipe.expire(key, 60, nx=True)
+                pipe.scard(key)
+                return int((await pipe.execute())[2]) <= ADDRESSES
+        except (RedisError, OSError):
+            return True
+
+    async def tell(self) -> None:
+        """Runs until cancelled: the viewers seen in the last second, as one fact an app."""
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            seen, self._seen = self._seen, {}
+            if not seen:
+                continue
+            try:
+                await self._ground.bus.publish(*(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items()))
+            except Unavailable:
+                log.warning("heartbeats.lost", apps=len(seen))  # ephemeral: the next ones come in 4 s

@@ -1,0 +1,117 @@
+"""Pure decisions of the control room: what a stream key says, and every transition a stream can make.
+
+A stream's state machine. `interrupted` also covers an encoder that is back but does not play yet.
+
+    idle ──publish──▶ starting ──playable──▶ live
+     ▲                   │  ▲                 │  ▲
+     │                 gone publish         gone playable
+     │                   ▼  │                 ▼  │
+     └──grace over─── interrupted ◀───────────┘──┘
+
+Rule 1: everything about transitions lives in this file. Rule 2: it knows no store, no clock and no bus; it gets a stream
+document and the time, and answers with what to set and what to tell.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weir.foundation import events
+from weir.foundation.documents import Doc
+from weir.foundation.events import Event, StreamEvent, type_of
+from weir.foundation.ids import derived_id
+
+_KEY = re.compile(r"([0-9a-hjkmnp-tv-z]{26})_([0-9a-hjkmnp-tv-z]{26})_([0-9A-Za-z]{22,64})")
+
+
+@dataclass(frozen=True)
+class StreamKey:
+    app: str
+    stream: str
+    secret: str
+
+
+def parse_stream_key(text: str) -> StreamKey | None:
+    """`<app>_<stream>_<secret>`, ids without prefix; None for anything else."""
+    found = _KEY.fullmatch(text)
+    return StreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Who publishes: one run of the ingest nginx and its connection number; a name alone would confuse two of them."""
+
+    boot: str
+    client: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to write, under the condition that the document still has `expect`, and what to tell with it."""
+
+    set: dict[str, Any]
+    tell: Sequence[Event]
+    expect: dict[str, Any]
+
+
+def publisher_of(stream: Doc) -> Publisher | None:
+    ingest = stream.get("ingest")
+    return Publisher(ingest["boot"], ingest["client"]) if ingest else None
+
+
+def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any) -> Change:
+    after = {**stream, **set_, "transition": stream["transition"] + 1}
+    told = [
+        kind(
+            id=derived_id("evt", stream["id"], after["transition"], type_of(kind)), at=now, app=stream["app"], stream=stream["id"],
+            playback=stream["playback"], channel=stream["channel"], broadcast=after["broadcast"], generation=after["generation"], **extra,
+        )
+        for kind in kinds
+    ]  # fmt: skip
+    return Change({**set_, "transition": after["transition"]}, told, {"transition": stream["transition"]})
+
+
+def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Change:
+    """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is replaced."""
+    taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}}
+    if stream["state"] == "idle":
+        begin = {**taken, "state": "starting", "broadcast": broadcast, "generation": 1, "began": now}
+        return _change(stream, now, begin, (events.StreamStarting, events.PublishStarted))
+    again = {**taken, "generation": stream["generation"] + 1}
+    if stream["state"] == "live":
+        again |= {"state": "interrupted", "interrupted": now}
+        return _change(stream, now, again, (events.StreamStalled, events.PublishStarted))
+    return _change(stream, now, again, (events.PublishStarted,))
+
+
+def gone(stream: Doc, now: int) -> Change:
+    """The present encoder has left: the grace begins."""
+    left = {"ingest": None, "state": "interrupted", "interrupted": now}
+    tell = (events.StreamStalled, events.PublishDone) if stream["state"] == "live" else (events.PublishDone,)
+    return _change(stream, now, left, tell)
+
+
+def playable(stream: Doc, broadcast: str, generation: int, now: int) -> Change | None:
+    """Media can show this generation; None when that is old news."""
+    if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get("ingest") is None:
+        return None
+    if stream["state"] == "starting" or (stream["state"] == "interrupted" and not stream.get("live_since")):
+        return _change(stream, now, {"state": "live", "live_since": now}, (events.StreamLive,))
+    if stream["state"] == "interrupted":
+        return _change(stream, now, {"state": "live"}, (events.StreamResumed,))
+    return None
+
+
+def grace_over(stream: Doc, grace_ms: int, now: int) -> Change | None:
+    """The broadcast ends when nobody has come back; None while there is time or somebody is there."""
+    if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
+        return None
+    return _change(stream, now, {"state": "idle", "live_since": None, "ended": now}, (events.StreamOffline,))
+
+
+def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Change | None:
+    """Media gave up on this generation; None when that is old news."""
+    if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
+        return None
+    return _change(stream, now, {}, (events.StreamError,), reason=reason)

@@ -1,0 +1,98 @@
+"""Watching: sessions for ordinary browsers, tokens for customers' own pages, and their withdrawal."""
+
+import secrets
+from typing import Any, Literal
+
+from weir.foundation.clock import now_ms, now_s
+from weir.foundation.directory import revocation_id
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Forbidden, NotFound, Refused, Unauthenticated
+from weir.foundation.events import Revoked
+from weir.foundation.ground import Ground
+from weir.foundation.ids import new_id
+from weir.foundation.tokens import PlaybackClaims
+
+REMEMBERED_MS = 86_400_000 + 60_000  # no playback or user token lives longer than a day
+
+
+def stream_view(stream: Doc) -> dict[str, Any]:
+    """What any viewer may know of a stream."""
+    return {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
+            "live_since": stream.get("live_since")}  # fmt: skip
+
+
+class Watch:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    async def stream(self, playback: str) -> Doc:
+        """Errors: NotFound."""
+        stream = await self._ground.directory.stream_by_playback(playback)
+        if stream is None:
+            raise NotFound("There is no stream at this address.")
+        return stream
+
+    async def session(self, playback: str, name: str | None, resume: str | None, token: str | None) -> dict[str, Any]:
+        """Tokens and addresses for one viewing browser. `resume` is an earlier user token whose person comes back; `token`
+        opens a signed stream. Errors: NotFound, Forbidden."""
+        stream = await self.stream(playback)
+        app = await self._ground.directory.app(stream["app"])
+        guests = app["guests"] if app else "none"
+        settings, tokens, sid = self._ground.settings, self._ground.tokens, new_id("ses")
+        if stream["visibility"] == "signed":
+            sid = await self._signed_session(stream, token)
+        uid, shown = await self._person(stream["app"], resume)
+        shown = name or shown or f"Guest {secrets.randbelow(9000) + 1000}"
+        answer: dict[str, Any] = {
+            "playback_token": tokens.mint_playback(playback, stream["app"], sid, settings.playback_token_ttl_s, uid),
+            "playback_ttl_s": settings.playback_token_ttl_s, "channel": stream["channel"], "stream": stream_view(stream),
+            "part_s": settings.part_s, "user_token": None, "user": None,
+        }  # fmt: skip
+        if guests != "none":
+            roles = {stream["channel"]: "guest" if guests == "read" else "member"}
+            answer["user_token"] = tokens.mint_user(uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles)
+            answer["user"] = {"id": uid, "name": shown}
+        return answer
+
+    async def _signed_session(self, stream: Doc, token: str | None) -> str:
+        try:
+            claims = await self._ground.tokens.playback(token or "")
+        except Unauthenticated:
+            raise Forbidden("This stream needs a token of its owner.") from None
+        if claims.sub != stream["playback"] or claims.app != stream["app"] or await self._withdrawn(stream, claims):
+            raise Forbidden("This stream needs a token of its owner.")
+        return claims.sid
+
+    async def _withdrawn(self, stream: Doc, claims: PlaybackClaims) -> bool:
+        return await self._ground.directory.withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
+
+    async def _person(self, app: str, resume: str | None) -> tuple[str, str | None]:
+        if resume:
+            try:
+                claims = await self._ground.tokens.user(resume)
+            except Refused:
+                return new_id("usr"), None
+            if claims.app == app:
+                return claims.sub, claims.name
+        return new_id("usr"), None
+
+    async def renew(self, playback: str, token: str) -> dict[str, Any]:
+        """A fresh playback token of the same session. Errors: Unauthenticated, Forbidden when it was withdrawn."""
+        claims = await self._ground.tokens.playback(token)
+        stream = await self.stream(playback)
+        if claims.sub != playback or claims.app != stream["app"] or await self._withdrawn(stream, claims):
+            raise Forbidden("Access to this stream has been withdrawn.")
+        ttl = self._ground.settings.playback_token_ttl_s
+        return {
+            "playback_token": self._ground.tokens.mint_playback(playback, stream["app"], claims.sid, ttl, claims.uid),
+            "playback_ttl_s": ttl,
+        }
+
+    async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str) -> None:
+        """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a foreign stream."""
+        if kind == "stream" and await self._ground.store.app(app).get("streams", subject) is None:
+            raise NotFound("There is no such stream.")
+        before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
+        withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
+        await self._ground.store.app(app).update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
+        await self._ground.bus.publish(Revoked(app=app, kind=kind, subject=subject, before=before))

@@ -1,0 +1,72 @@
+"""The realtime room, put together."""
+
+from starlette.routing import BaseRoute, Mount
+
+from realtime.chat import Chat
+from realtime.connection import Connection, address_of
+from realtime.fanout import Fanout
+from realtime.follow import Follower
+from realtime.log import Log
+from realtime.occupancy import Leases, Occupancy
+from realtime.sockets import Sockets
+from realtime.wire import Entry
+from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
+from weir.foundation.ground import Ground, Tasks
+
+GROUP = "realtime"
+CATCH_UP_S = 5.0
+
+
+class RealtimeRoom:
+    """weir.foundation.ground.Room: sockets, chat, viewer counts."""
+
+    def __init__(self, ground: Ground, leases: Leases = Leases()) -> None:  # noqa: B008 - frozen
+        address = address_of(ground.settings, ground.vault)
+        self._ground = ground
+        self._tasks = Tasks()
+        self._fanout = Fanout()
+        self._connection = Connection(address)
+        self._log = Log(self._connection, ground.settings.log_cap)
+        self._follower = Follower(address, self._log, self._deliver, self._resync)
+        self._occupancy = Occupancy(self._connection, leases)
+        self._chat = Chat(
+            settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
+            fanout=self._fanout, occupancy=self._occupancy,
+        )  # fmt: skip
+        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._fanout)
+
+    def routes(self) -> list[BaseRoute]:
+        return [Mount("/socket.io", app=self._sockets.application())]
+
+    async def start(self) -> None:
+        """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
+        for name, work in (
+            ("log connection", self._connection.run()),
+            ("follower", self._follower.run()),
+            ("occupancy beat", self._occupancy.beat(self._sockets.holders)),
+            ("occupancy told", self._occupancy.tell(self._follower.channels, self._fanout.deliver)),
+            ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
+            ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
+        ):
+            self._tasks.start(work, name)
+
+    async def stop(self) -> None:
+        await self._sockets.stop()
+        await self._tasks.stop()
+
+    async def viewers(self, channel: str) -> int:
+        """Sessions that watch this channel now. Errors: Unavailable."""
+        return (await self._occupancy.count(channel)).viewers
+
+    async def _heard(self, event: Event) -> None:
+        if isinstance(event, StreamEvent) and event.public:
+            await self._connection.up(CATCH_UP_S)
+            await self._chat.tell(event)
+        elif isinstance(event, PlaybackHeartbeat):
+            await self._occupancy.heard(event)
+
+    def _deliver(self, channel: str, entry: Entry) -> None:
+        self._fanout.deliver(channel, entry.type, entry.body)
+
+    def _resync(self, channel: str) -> None:
+        self._sockets.resync(channel)

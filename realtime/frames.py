@@ -1,0 +1,68 @@
+"""A guard in front of the Socket.IO application: refuses what is no packet, and can really end a connection. [door]
+
+python-engineio answers garbage with a traceback and a connection that nobody closes, and cannot close a WebSocket whose
+client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4) and a sentence.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LONGEST_FRAME = 64 * 1024
+LONGEST_CONTROL = 8
+UNSUPPORTED, POLICY, TOO_BIG, RESTART = 1003, 1008, 1009, 1012
+
+
+def fault(message: Message) -> tuple[int, str] | None:
+    """Why a received frame is refused: close code and sentence; None when it is a packet."""
+    text = message.get("text")
+    if text is None:
+        return UNSUPPORTED, "Binary frames are not taken."
+    if len(text) > LONGEST_FRAME:
+        return TOO_BIG, "A frame may have 64 KB."
+    if text[:1] == "4":
+        if text[1:2] in ("5", "6"):
+            return UNSUPPORTED, "Binary events are not taken."
+        return None if text[1:2] in ("0", "1", "2", "3", "4") else (POLICY, "This is not a Socket.IO packet.")
+    if text[:1] in ("1", "2", "3", "5", "6") and len(text) <= LONGEST_CONTROL:
+        return None
+    return POLICY, "This is not an Engine.IO packet."
+
+
+class Line:
+    """One WebSocket between client and application."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._over = False
+
+    async def receive(self) -> Message:
+        message = {"type": "websocket.disconnect", "code": POLICY} if self._over else await self._receive()
+        if message["type"] != "websocket.receive":
+            return message
+        refused = fault(message)
+        if refused is None:
+            return message
+        await self.hang_up(*refused)
+        return {"type": "websocket.disconnect", "code": refused[0]}
+
+    async def send(self, message: Message) -> None:
+        if not self._over:
+            self._over = message["type"] == "websocket.close"
+            await self._send(message)
+
+    async def hang_up(self, code: int, reason: str) -> None:
+        """Ends the connection; the client reads why."""
+        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+class Frames:
+    """Each WebSocket's Line stands in its scope under `weir.line`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
+        line = Line(receive, send)
+        await self._app({**scope, "weir.line": line}, line.receive, line.send)

@@ -1,0 +1,149 @@
+"""The durable log of each channel: one sequence, given in Redis in one atomic step with append and publication. [store]
+
+Promise: what `append` returns is in the log (fsynced, with appendfsync always); a seq is never given to two entries,
+also when Redis loses a tail of its log; the same (user, cid) within 10 minutes is stored once. Every entry names the seq
+before it, so a jump in the numbers is not a hole in the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from realtime.connection import Connection, load_script
+from realtime.judge import Rate
+from realtime.keys import digest, keys_of
+from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, parse_entry
+from weir.foundation.clock import now_ms
+from weir.foundation.errors import Forbidden, RateLimited, Unavailable
+from weir.foundation.ids import new_secret
+
+JUMP = 2**20
+"""No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
+
+APPEND, OPEN, RESUME, NEWEST = (load_script(name) for name in ("append", "open", "resume", "newest"))
+Floor = Callable[[str], Awaitable[int]]
+
+
+async def no_archive(channel: str) -> int:
+    """The highest seq of a channel known outside Redis: none, while nothing is archived."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    epoch: str
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`repeated` when this cid was stored before; then id and seq are those of the first time."""
+
+    id: str
+    seq: int
+    epoch: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries in order; everything up to `position.top` when the last one reaches it."""
+
+    position: Position
+    entries: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What follows a position can't be told: `reason` is epoch, ahead or gone."""
+
+    position: Position
+    reason: str
+
+
+class Log:
+    """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
+
+    def __init__(self, connection: Connection, cap: int, floor: Floor = no_archive) -> None:
+        self._connection, self._cap, self._floor = connection, cap, floor
+
+    async def open(self, channel: str) -> Position:
+        """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
+        floor = await self._floor(channel)
+        link = self._connection.link()
+        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), floor, JUMP, link.incarnation)
+        return Position(epoch.decode(), int(top))
+
+    async def append(
+        self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
+    ) -> Appended:  # fmt: skip
+        """Stores and publishes one entry. `at_ms` 0 means Redis' own time.
+
+        Errors: Forbidden (banned, locked), RateLimited (rate_limited, slow_mode), Unavailable.
+        """
+        while True:
+            link, keys = self._connection.link(), keys_of(channel)
+            reply = await link.run(
+                APPEND, (keys.meta, keys.log, keys.seen, keys.seen_before, keys.rate(uid)),
+                link.incarnation, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
+                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap,
+            )  # fmt: skip
+            if reply[0] == 1:
+                return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
+            if reply[0] == 2:
+                seq, first_id = reply[1].decode().split(" ")
+                return Appended(first_id, int(seq), reply[2].decode(), True)
+            if reply[0] != -1:
+                _refuse(reply)
+            await self.open(channel)
+
+    async def after(self, channel: str, epoch: str, seq: int) -> Page | Lost:
+        """Up to 200 entries or 256 KB behind a position."""
+        keys = keys_of(channel)
+        reply = await self._connection.link().run(RESUME, (keys.meta, keys.log), epoch, seq, PAGE_EVENTS, PAGE_BYTES)
+        if reply[0] == -1:
+            return Lost(await self.open(channel), "epoch")
+        position = Position(reply[1].decode(), int(reply[2]))
+        if reply[0] == 0:
+            return Lost(position, reply[3].decode())
+        return Page(position, [parse_entry(payload) for payload in reply[3]])
+
+    async def newest(self, channel: str, count: int, below: int | None = None) -> Page:
+        """The newest entries, oldest first; with `below` only those with a smaller seq."""
+        keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
+        while True:
+            reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log), start, count)
+            if reply[0] == 1:
+                return Page(Position(reply[1].decode(), int(reply[2])), [parse_entry(payload) for payload in reversed(reply[3])])
+            await self.open(channel)
+
+    async def tops(self, channels: list[str]) -> list[Position | None]:
+        """Where each log stands, in one round trip; None where Redis has none."""
+        link = self._connection.link()
+        replies = await asyncio.gather(*(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels))
+        return [_position(reply) for reply in replies]
+
+    async def rules(self, channel: str) -> dict[str, Any]:
+        """The settings that the script enforces: `slow` seconds between messages, `lockdown`."""
+        lock, slow = await self._connection.link().ask("HMGET", keys_of(channel).meta, "lock", "slow")
+        return {"slow": int(slow or 0) / 1000, "lockdown": lock == b"1"}
+
+
+def _position(reply: list[bytes | None]) -> Position | None:
+    epoch, top = reply
+    return Position(epoch.decode(), int(top)) if epoch is not None and top is not None else None
+
+
+def _refuse(reply: list[Any]) -> NoReturn:
+    code = reply[0]
+    if code == -2:
+        ends = int(reply[1])
+        raise Forbidden("You are banned from this channel.", code="banned", retry_after=max(0, ends - now_ms()) / 1000 if ends else None)
+    if code == -3:
+        raise Forbidden("This channel is locked by its moderators.", code="locked")
+    if code == -4:
+        raise RateLimited("Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000)
+    if code == -5:
+        raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
+    raise Unavailable("This channel's log is full.", code="storage_full")

@@ -1,0 +1,86 @@
+#!lua
+-- Appends one entry to a channel's log and publishes it, in one step. All checks stand before the first write, because
+-- an error after a write is not rolled back. Numbers leave through %.0f: Lua prints 1e14 and above in short form.
+-- KEYS 1 meta  2 log  3 dedupe  4 dedupe of the generation before  5 rate of this user in this channel
+-- ARGV 1 incarnation of this Redis as read on this connection  2 dedupe digest  3 user id  4 shard channel  5 event type
+--      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
+--      10 burst in us  11 '1' = exempt from lock and slow mode  12 jump  13 most entries of a log
+-- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
+--       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full
+local call, number = redis.call, function(n) return string.format('%.0f', n) end
+
+-- RFC 3339 UTC; days to civil date by era of 400 years.
+local function rfc3339(ms)
+  local floor = math.floor
+  local days = floor(ms / 86400000)
+  local rest = ms - days * 86400000
+  local shifted = days + 719468
+  local era = floor(shifted / 146097)
+  local day_of_era = shifted - era * 146097
+  local year_of_era = floor((day_of_era - floor(day_of_era / 1460) + floor(day_of_era / 36524) - floor(day_of_era / 146096)) / 365)
+  local day_of_year = day_of_era - (365 * year_of_era + floor(year_of_era / 4) - floor(year_of_era / 100))
+  local month = floor((5 * day_of_year + 2) / 153)
+  local day = day_of_year - floor((153 * month + 2) / 5) + 1
+  month = month < 10 and month + 3 or month - 9
+  local year = year_of_era + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
+    floor(rest / 3600000), floor(rest / 60000) % 60, floor(rest / 1000) % 60, rest % 1000)
+end
+
+local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'lock', 'slow', 'rotated', 'b:' .. ARGV[3])
+local epoch = meta[1]
+if not epoch then return {-1} end
+local before = call('HGET', KEYS[3], ARGV[2]) or call('HGET', KEYS[4], ARGV[2])
+if before then return {2, before, epoch} end
+
+local time = call('TIME')
+local now = time[1] * 1000000 + time[2]
+local ms = math.floor(now / 1000)
+if meta[7] then
+  local ends = tonumber(meta[7])
+  if ends == 0 or ends > ms then return {-2, meta[7]} end
+end
+local interval, burst, slow = tonumber(ARGV[9]), tonumber(ARGV[10]), false
+if ARGV[11] ~= '1' then
+  if meta[4] == '1' then return {-3} end
+  local gap = tonumber(meta[5] or '0') * 1000
+  if gap > interval then interval = gap; burst = 0; slow = true end
+end
+local arrival
+if interval > 0 then
+  arrival = tonumber(call('GET', KEYS[5]) or '0')
+  if arrival < now then arrival = now end
+  if arrival - now > burst then return {slow and -4 or -5, math.ceil((arrival - now - burst) / 1000)} end
+  arrival = arrival + interval
+end
+if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {-6} end
+
+-- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing behind.
+local prev = tonumber(meta[2])
+local seq = prev + 1
+if meta[3] == ARGV[1] then
+  call('HSET', KEYS[1], 'seq', number(seq))
+else -- first entry since Redis started or was promoted: step over whatever tail it may have lost
+  seq = seq + tonumber(ARGV[12])
+  call('HSET', KEYS[1], 'seq', number(seq), 'incarnation', ARGV[1])
+end
+local s = number(seq)
+local at = tonumber(ARGV[8])
+if at == 0 then at = ms end
+local payload = table.concat({s, number(prev), epoch, ARGV[5],
+  '{"seq":' .. s .. ',"epoch":"' .. epoch .. '","at":"' .. rfc3339(at) .. '",' .. ARGV[6]}, ' ')
+call('XADD', KEYS[2], s .. '-0', 'd', payload)
+if ms - tonumber(meta[6]) > 600000 then -- two generations of 10 min: a cid is known for 10 to 20 min
+  if call('EXISTS', KEYS[3]) == 1 then
+    call('RENAME', KEYS[3], KEYS[4])
+    call('PEXPIRE', KEYS[4], 1200000)
+  end
+  call('HSET', KEYS[3], ARGV[2], s .. ' ' .. ARGV[7])
+  call('PEXPIRE', KEYS[3], 1800000)
+  call('HSET', KEYS[1], 'rotated', number(ms))
+else
+  call('HSET', KEYS[3], ARGV[2], s .. ' ' .. ARGV[7])
+end
+if arrival then call('SET', KEYS[5], number(arrival), 'PX', math.ceil((arrival - now) / 1000) + 1) end
+call('SPUBLISH', ARGV[4], payload)
+return {1, s, epoch}

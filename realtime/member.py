@@ -1,0 +1,51 @@
+"""One connected client and what its tokens say about it. [work]"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from realtime.judge import Role
+from weir.foundation.tokens import PlaybackClaims, UserClaims
+
+
+@dataclass(eq=False)
+class Member:
+    """`socket` is the Socket.IO session. `joined` holds the channels it has joined and under which viewing session it is
+    counted there. `turn` lets its requests through one by one, in the order they came; `waiting` counts them."""
+
+    socket: str
+    user: UserClaims
+    playback: PlaybackClaims | None
+    joined: dict[str, str] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: int = 0
+    gone: bool = False
+    expiry: asyncio.TimerHandle | None = None
+
+    def role(self, channel: str) -> Role:
+        return self.user.roles.get(channel, "member")
+
+    def session(self, playback: str) -> str:
+        """The viewing session it counts as at this playback id: its player's, else the user token's, else its own."""
+        if self.playback is not None and self.playback.sub == playback:
+            return self.playback.sid
+        return self.user.sid or self.socket
+
+    def card(self, channel: str) -> dict[str, Any]:
+        """What others see beside a message."""
+        card: dict[str, Any] = {
+            "id": self.user.sub, "name": self.user.name or self.user.sub, "role": self.role(channel), "badges": self.user.badges,
+        }  # fmt: skip
+        if self.user.avatar:
+            card["avatar"] = self.user.avatar
+        return card
+
+    def holds(self, kind: str, subject: str, before_ms: int) -> bool:
+        """True when this client's rights are among those withdrawn by (kind, subject) for tokens issued before."""
+        user, playback = self.user, self.playback
+        if kind == "user":
+            return user.sub == subject and user.iat * 1000 < before_ms
+        if kind == "session":
+            by_user = user.sid == subject and user.iat * 1000 < before_ms
+            return by_user or (playback is not None and playback.sid == subject and playback.iat * 1000 < before_ms)
+        return playback is not None and playback.sub == subject and playback.iat * 1000 < before_ms

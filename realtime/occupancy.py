@@ -1,0 +1,117 @@
+"""How many watch a channel: exact, de-duplicated by viewing session, zero at the end. [work]
+
+A session is counted while any of its sources holds a lease: each socket that has joined (45 s, renewed every 15 s, given
+back at once when it leaves) and its player (9 s, by playback heartbeats). A crashed node's sockets are gone when their
+leases end. Counts are ephemeral: told to local members each second when they changed.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from realtime.connection import Connection, load_script
+from realtime.keys import keys_of, lease
+from realtime.wire import envelope
+from weir.foundation.clock import now_ms
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.ids import is_id, new_id
+
+WATCH = load_script("watch")
+BATCH = 200
+TELL_S = 1.0
+COUNT_UPDATE = "viewer.count.update"
+Holders = Callable[[], Iterable[tuple[str, str, str]]]
+log = structlog.get_logger("realtime.occupancy")
+
+
+@dataclass(frozen=True)
+class Leases:
+    """How long a source counts without renewal, and how often sockets renew, seconds."""
+
+    socket_s: float = 45.0
+    beat_s: float = 15.0
+    playback_s: float = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """`peak` is the highest count since the channel was last empty."""
+
+    viewers: int
+    peak: int
+
+
+class Occupancy:
+    """Errors of the verbs: Unavailable. `holders` lists (channel, session, socket) of this node's joined clients."""
+
+    def __init__(self, connection: Connection, leases: Leases = Leases()) -> None:
+        self._connection, self._leases = connection, leases
+        self._told: dict[str, Count] = {}
+
+    async def enter(self, channel: str, session: str, source: str) -> Count:
+        return await self._run(channel, "beat", self._leases.socket_s, [lease(session, source)])
+
+    async def leave(self, channel: str, session: str, source: str) -> Count:
+        return await self._run(channel, "leave", 0, [lease(session, source)])
+
+    async def count(self, channel: str) -> Count:
+        return await self._run(channel, "count", 0, [])
+
+    async def heard(self, event: PlaybackHeartbeat) -> None:
+        """Players that were served just now. A late fact is dropped: its viewers may have gone since."""
+        if now_ms() - event.at > self._leases.playback_s * 1000:
+            return
+        watching: defaultdict[str, list[str]] = defaultdict(list)
+        for channel, session in event.sessions:
+            if is_id("chn", channel):
+                watching[channel].append(lease(session, "hls"))
+        await self._renew(watching, self._leases.playback_s)
+
+    async def beat(self, holders: Holders) -> None:
+        """Runs until cancelled: renews the leases of this node's sockets."""
+        while True:
+            await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
+            held: defaultdict[str, list[str]] = defaultdict(list)
+            for channel, session, socket in holders():
+                held[channel].append(lease(session, socket))
+            try:
+                await self._renew(held, self._leases.socket_s)
+            except Unavailable as error:
+                log.warning("occupancy.beat_waits", error=error.detail)
+
+    async def tell(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None]) -> None:
+        """Runs until cancelled: tells local members what has changed."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            watched = channels()
+            try:
+                counts = await asyncio.gather(*(self.count(channel) for channel in watched))
+            except Unavailable:
+                continue
+            before, self._told = self._told, dict(zip(watched, counts, strict=True))
+            for channel, count in self._told.items():
+                if before.get(channel) != count:
+                    deliver(channel, COUNT_UPDATE, _update(channel, count))
+
+    async def _renew(self, members: dict[str, list[str]], lease_s: float) -> None:
+        batches = [
+            (channel, held[start : start + BATCH]) for channel, held in members.items() for start in range(0, len(held), BATCH)
+        ]  # fmt: skip
+        for start in range(0, len(batches), BATCH):
+            await asyncio.gather(*(self._run(channel, "beat", lease_s, held) for channel, held in batches[start : start + BATCH]))
+
+    async def _run(self, channel: str, verb: str, lease_s: float, members: list[str]) -> Count:
+        keys = keys_of(channel)
+        reply = await self._connection.link().run(
+            WATCH, (keys.leases, keys.sessions, keys.peak), verb, int(lease_s * 1000), *members
+        )  # fmt: skip
+        return Count(int(reply[0]), int(reply[1]))
+
+
+def _update(channel: str, count: Count) -> bytes:
+    return envelope(new_id("evt"), COUNT_UPDATE, now_ms(), channel=channel, count=count.viewers, peak=count.peak)

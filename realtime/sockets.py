@@ -1,0 +1,250 @@
+"""The Socket.IO door: who may connect, and each request to its verb and back as an ack. [door]"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import socketio
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.types import ASGIApp
+
+from realtime.chat import Chat
+from realtime.fanout import NAMESPACE, Fanout, Packet
+from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
+from realtime.member import Member
+from realtime.wire import History, Join, Leave, Request, Send, check, envelope, refusal
+from weir.foundation.clock import now_ms, now_s
+from weir.foundation.directory import Directory
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
+from weir.foundation.events import Event, Revoked
+from weir.foundation.ground import Tasks
+from weir.foundation.ids import new_id
+from weir.foundation.settings import Settings
+from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens
+
+AUTHENTICATE_S = 10.0
+MOST_WAITING = 64
+LONGEST_TIMER_S = 86_400.0
+NOTICE = "system.notice"
+Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
+log = structlog.get_logger("realtime.sockets")
+
+
+class Auth(BaseModel):
+    """What a client connects with: a user token, and its player's token where it has one."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+    token: str = Field(max_length=MAX_TOKEN_CHARS)
+    playback: str | None = Field(None, max_length=MAX_TOKEN_CHARS)
+
+
+def origin_check(settings: Settings) -> Callable[[str, dict[str, Any]], bool]:
+    """Which web pages may open sockets: the own address, the page's own host, and the listed ones."""
+    listed = {settings.base_url, *settings.allowed_origins}
+
+    def allowed(origin: str, environ: dict[str, Any]) -> bool:
+        return origin in listed or (origin.startswith(("http://", "https://")) and urlsplit(origin).netloc == environ.get("HTTP_HOST"))
+
+    return allowed
+
+
+class Server(socketio.AsyncServer):  # type: ignore[misc]
+    """python-socketio with a deadline for signing in and an end for connections that send nonsense."""
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        asyncio.get_running_loop().call_later(AUTHENTICATE_S, self._greeted, eio_sid)
+
+    def _greeted(self, eio_sid: str) -> None:
+        if eio_sid in self.environ and self.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
+            self.start_background_task(self.hang_up, eio_sid, POLICY, "Sign in within 10 seconds.")
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
+            raise ValueError("connected twice")
+        await super()._handle_connect(eio_sid, namespace, data)
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("socket.bad_packet", error=str(error))
+            await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
+
+    async def hang_up(self, eio_sid: str, code: int, reason: str) -> None:
+        """Ends a connection; its leases and rooms go with it."""
+        environ = self.environ.get(eio_sid)
+        line = environ["asgi.scope"].get("weir.line") if environ else None
+        if line is not None:
+            await line.hang_up(code, reason)
+        else:
+            await self.eio.disconnect(eio_sid)
+
+
+class Sockets:
+    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, fanout: Fanout) -> None:
+        self._tokens, self._directory, self._chat, self._fanout = tokens, directory, chat, fanout
+        self._members: dict[str, Member] = {}
+        self._tasks = Tasks()
+        self._stopping = False
+        self._verbs: dict[str, tuple[type[Request], Verb]] = {
+            "channel.join": (Join, chat.join),
+            "channel.leave": (Leave, chat.leave),
+            "chat.send": (Send, chat.send),
+            "chat.history": (History, chat.history),
+        }
+        self._server = Server(
+            client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
+            cors_allowed_origins=origin_check(settings), transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
+            max_http_buffer_size=LONGEST_FRAME, ping_interval=25, ping_timeout=20, http_compression=False,
+        )  # fmt: skip
+        self._server.on("connect", self._connect)
+        self._server.on("disconnect", self._disconnect)
+        self._server.on("*", self._request)
+
+    def application(self) -> ASGIApp:
+        """Serves `/socket.io`."""
+        return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"))
+
+    def holders(self) -> list[tuple[str, str, str]]:
+        """(channel, viewing session, socket) of every joined client of this node."""
+        return [(channel, session, member.socket) for member in self._members.values() for channel, session in member.joined.items()]
+
+    def resync(self, channel: str) -> None:
+        """Tells the channel's members to join again and delivers nothing to them until they do."""
+        body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
+        self._fanout.deliver(channel, NOTICE, body)
+        self._fanout.empty(channel)
+
+    async def revoked(self, event: Event) -> None:
+        """Closes the sockets whose rights a fact withdraws; give it to Bus.watch."""
+        if not isinstance(event, Revoked):
+            return
+        for member in list(self._members.values()):
+            if event.app in ("", member.user.app) and member.holds(event.kind, event.subject, event.before):
+                member.gone = True
+                self._tasks.start(self._close(member, "These rights have been withdrawn."), "close revoked")
+
+    async def stop(self) -> None:
+        """Sends every client away with a request to come back, and gives its leases back."""
+        self._stopping = True
+        for member in list(self._members.values()):
+            wait = round(random.uniform(0.2, 3), 1)
+            self._notice(member, "restart", "This server restarts; connect again.", retry_after=wait)
+        await asyncio.sleep(0)
+        for eio_sid in list(self._server.environ):
+            self._tasks.start(self._server.hang_up(eio_sid, RESTART, "This server restarts."), "restart")
+        for _ in range(60):
+            if not self._members:
+                break
+            await asyncio.sleep(0.05)
+        await self._tasks.stop()
+        await self._server.shutdown()
+
+    # -- connecting
+
+    async def _connect(self, socket: str, environ: dict[str, Any], auth: object = None) -> None:
+        try:
+            await asyncio.wait_for(self._admit(socket, auth), AUTHENTICATE_S)
+        except Refused as refused:
+            raise _refused(refused) from None
+        except Exception:
+            log.exception("socket.connect_failed")
+            raise _refused(Unavailable("Signing in does not work now; try again.")) from None
+
+    async def _admit(self, socket: str, auth: object) -> None:
+        if self._stopping:
+            raise Unavailable("This server restarts; connect again.")
+        try:
+            given = Auth.model_validate(auth)
+        except ValidationError:
+            raise Unauthenticated("Connect with auth {token, playback?}.") from None
+        user = await self._tokens.user(given.token)
+        playback = await self._tokens.playback(given.playback) if given.playback else None
+        if playback is not None and playback.app != user.app:
+            raise Unauthenticated("The playback token is of another app.")
+        left_s = user.exp - now_s()
+        if left_s <= 0:
+            raise Unauthenticated("This token has expired.")
+        member = self._members[socket] = Member(socket, user, playback)
+        try:
+            await self._check_revoked(member)
+        except BaseException:
+            del self._members[socket]
+            raise
+        loop = asyncio.get_running_loop()
+        member.expiry = loop.call_later(min(left_s, LONGEST_TIMER_S), self._expire, member)
+
+    async def _check_revoked(self, member: Member) -> None:
+        """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
+        user, playback, revoked = member.user, member.playback, self._directory.revoked
+        withdrawn = await revoked("user", user.sub, user.iat) or (user.sid is not None and await revoked("session", user.sid, user.iat))
+        if playback is not None and not withdrawn:
+            withdrawn = await revoked("session", playback.sid, playback.iat) or await revoked("stream", playback.sub, playback.iat)
+        if withdrawn or member.gone:
+            raise Unauthenticated("These rights have been withdrawn.")
+
+    def _expire(self, member: Member) -> None:
+        self._tasks.start(self._close(member, "This token has expired."), "close expired")
+
+    async def _close(self, member: Member, reason: str) -> None:
+        """For good: a Socket.IO client does not come back by itself after this."""
+        self._notice(member, "unauthenticated", reason)
+        eio_sid = self._server.manager.eio_sid_from_sid(member.socket, NAMESPACE)
+        await self._server.disconnect(member.socket)
+        await asyncio.sleep(1)  # time for the farewell to be read
+        if eio_sid is not None:
+            await self._server.hang_up(eio_sid, POLICY, reason)
+
+    def _notice(self, member: Member, code: str, message: str, **more: Any) -> None:
+        self._fanout.tell(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
+
+    async def _disconnect(self, socket: str, reason: str) -> None:
+        member = self._members.pop(socket, None)
+        if member is None:
+            return
+        member.gone = True
+        if member.expiry is not None:
+            member.expiry.cancel()
+        async with member.turn:
+            await self._chat.leave_all(member)
+
+    # -- requests
+
+    async def _request(self, event: str, socket: str, *data: object) -> dict[str, Any]:
+        """One at a time for each client, in the order they came. Nothing is awaited after the verb: what a verb does
+        last happens right before its ack."""
+        member = self._members.get(socket)
+        if member is None or member.gone:
+            return refusal(Unauthenticated("This connection has ended."))
+        if member.waiting >= MOST_WAITING:
+            return refusal(RateLimited("Too many requests at once.", retry_after=1))
+        member.waiting += 1
+        try:
+            async with member.turn:
+                return await self._answer(member, event, data)
+        finally:
+            member.waiting -= 1
+
+    async def _answer(self, member: Member, event: str, data: tuple[object, ...]) -> dict[str, Any]:
+        try:
+            if event not in self._verbs:
+                raise NotFound(f"There is no request {event[:64]!r}.")
+            if len(data) != 1:
+                raise Invalid("A request is one JSON object.")
+            if member.gone:
+                raise Unauthenticated("This connection has ended.")
+            model, verb = self._verbs[event]
+            return await verb(member, check(model, data[0]))
+        except Refused as refused:
+            return refusal(refused)
+        except Exception:
+            log.exception("request.failed", request=event)
+            return refusal(Unavailable("Something went wrong here; try again.", retry_after=1))
+
+
+def _refused(refused: Refused) -> socketio.exceptions.ConnectionRefusedError:
+    return socketio.exceptions.ConnectionRefusedError(refused.detail, {"code": refused.code, "message": refused.detail})

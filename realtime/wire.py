@@ -1,0 +1,175 @@
+"""What clients say and hear: requests, acks and envelopes of the socket contract. [decision]"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from weir.foundation.clock import rfc3339
+from weir.foundation.errors import Invalid, Refused, TooLarge
+from weir.foundation.ids import is_id
+
+LONGEST_TEXT = 4096
+LONGEST_CID = 36
+DEEPEST = 16
+PAGE_EVENTS = 200
+PAGE_BYTES = 256 * 1024
+NEW_MESSAGE = "chat.message.new"
+
+
+def _channel(text: str) -> str:
+    if not is_id("chn", text):
+        raise ValueError("this is not a channel id")
+    return text
+
+
+def _message(text: str) -> str:
+    if not is_id("msg", text):
+        raise ValueError("this is not a message id")
+    return text
+
+
+Seq = Annotated[int, Field(ge=0, le=2**53)]
+ChannelId = Annotated[str, AfterValidator(_channel)]
+MessageId = Annotated[str, AfterValidator(_message)]
+
+
+class Request(BaseModel):
+    """Every request names its channel; unknown fields are refused, so a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    channel: ChannelId
+
+
+class Join(Request):
+    epoch: str | None = Field(None, max_length=64)
+    seq: Seq | None = None
+
+
+class Leave(Request):
+    pass
+
+
+class Send(Request):
+    cid: str = Field(min_length=1, max_length=LONGEST_CID)
+    text: str
+    reply_to: MessageId | None = None
+    picture_time: Seq | None = None
+
+
+class History(Request):
+    before: str | None = Field(None, max_length=100)
+    limit: int = Field(50, ge=1, le=PAGE_EVENTS)
+
+
+R = TypeVar("R", bound=Request)
+
+
+def check(model: type[R], data: object) -> R:
+    """The request in `data`. Errors: Invalid, which names the field; TooLarge for a text above 4 KB."""
+    if not isinstance(data, dict):
+        raise Invalid("A request is one JSON object.")
+    if deeper_than(data, DEEPEST):
+        raise Invalid(f"A request may be nested {DEEPEST} deep.")
+    try:
+        request = model.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(error) from None
+    if isinstance(request, Send):
+        _check_text(request.text)
+    return request
+
+
+def _invalid(error: ValidationError) -> Invalid:
+    fields = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()]
+    return Invalid(f"{fields[0]['field']}: {fields[0]['message']}.", fields=fields)
+
+
+def _check_text(text: str) -> None:
+    if len(text.encode()) > LONGEST_TEXT:
+        raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
+    if not text.strip():
+        raise Invalid("text: a message needs some text.")
+    if text.startswith("/"):
+        raise Invalid("text: a message that begins with / is a command, and this server has no commands.")
+
+
+def deeper_than(value: object, limit: int) -> bool:
+    """True when lists and objects are nested more than `limit` deep."""
+    level: list[object] = [value]
+    for _ in range(limit):
+        level = [child for one in level for child in _children(one)]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a channel's log: `body` is the envelope's JSON, ready for the wire; `prev` the seq before it."""
+
+    seq: int
+    prev: int
+    epoch: str
+    type: str
+    body: bytes
+
+
+def parse_entry(payload: bytes) -> Entry:
+    """The entry in `seq prev epoch type JSON`, as the log stores and publishes it."""
+    seq, prev, epoch, kind, body = payload.split(b" ", 4)
+    return Entry(int(seq), int(prev), epoch.decode(), kind.decode(), body)
+
+
+def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:
+    """An envelope's JSON behind the head (seq, epoch, at) that the log writes; without the opening brace."""
+    full = {"id": entry_id, "type": kind, "channel": channel, **{name: value for name, value in data.items() if value is not None}}
+    return orjson.dumps(full)[1:]
+
+
+def envelope(event_id: str, kind: str, at_ms: int, **data: Any) -> bytes:
+    """An ephemeral event's JSON: no epoch, no seq."""
+    return orjson.dumps({"id": event_id, "type": kind, "at": rfc3339(at_ms), **data})
+
+
+def page(entries: list[Entry]) -> list[Entry]:
+    """As many of the first entries as one ack may carry, at least one."""
+    size = 0
+    for index, entry in enumerate(entries[:PAGE_EVENTS]):
+        size += len(entry.body)
+        if size > PAGE_BYTES and index:
+            return entries[:index]
+    return entries[:PAGE_EVENTS]
+
+
+def fragments(entries: Iterable[Entry]) -> list[orjson.Fragment]:
+    """Envelopes for an ack, without parsing them again."""
+    return [orjson.Fragment(entry.body) for entry in entries]
+
+
+def cursor(epoch: str, seq: int) -> str:
+    return f"{epoch}.{seq}"
+
+
+def parse_cursor(text: str) -> tuple[str, int]:
+    """Errors: Invalid for a cursor that is not ours."""
+    epoch, dot, seq = text.rpartition(".")
+    if not (dot and epoch and seq.isascii() and seq.isdigit() and len(seq) <= 16):
+        raise Invalid("before: this cursor is not from here.")
+    return epoch, int(seq)
+
+
+def refusal(refused: Refused) -> dict[str, Any]:
+    """The ack of a refused request."""
+    error: dict[str, Any] = {"code": refused.code, "message": refused.detail}
+    if refused.retry_after is not None:
+        error["retry_after"] = round(refused.retry_after, 3)
+    return {"ok": False, "error": error}

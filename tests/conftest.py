@@ -1,0 +1,49 @@
+"""What every test may ask for."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from control.store import COLLECTIONS
+from tests.servers import Redis
+from weir.foundation import directory as shared
+from weir.foundation.bus import Bus, Relay
+from weir.foundation.documents.opening import open_store
+from weir.foundation.ground import Ground
+from weir.foundation.http import Ingest
+from weir.foundation.periodic import Periodic
+from weir.foundation.redis import connect_redis, redis_password
+from weir.foundation.settings import Settings
+from weir.foundation.tokens import Tokens
+from weir.foundation.vault import open_vault
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Short, because the name of a unix socket may have 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="weir-t-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+async def ground(short_folder: Path) -> AsyncIterator[Ground]:
+    """A process's ground on a real Redis and a real SQLite file."""
+    settings = Settings(data_dir=short_folder / "var", run_dir=short_folder, live_dir=short_folder / "live", _env_file=None)  # type: ignore[call-arg]
+    vault = open_vault(settings)
+    server = Redis(short_folder, redis_password(vault))
+    server.start()
+    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS])
+    redis = connect_redis(settings, vault)
+    directory, bus = shared.Directory(store, vault), Bus(redis)
+    ingest = Ingest(settings)
+    yield Ground(
+        settings, vault, Tokens(vault, directory.signing_key), store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
+    )
+    await ingest.close()
+    await redis.aclose()
+    await store.close()
+    server.kill()

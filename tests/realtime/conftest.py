@@ -1,0 +1,51 @@
+"""What every test of the realtime room may ask for."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.realtime.house import House, RedisServer
+from weir.foundation.redis import redis_password
+from weir.foundation.settings import Settings
+from weir.foundation.vault import Vault
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Short, because a unix socket's name may have 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="weir-rt-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def settings(folder: Path) -> Settings:
+    return Settings(data_dir=folder / "var", run_dir=folder, chat_rate_per_s=100_000, chat_burst=100_000, _env_file=None)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault("x" * 43)
+
+
+@pytest.fixture
+def redis_server(folder: Path, vault: Vault) -> Iterator[RedisServer]:
+    server = RedisServer(folder, redis_password(vault))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[House]:
+    made = House(settings, vault, redis_server)
+    yield made
+    for client in made.clients:
+        with contextlib.suppress(Exception):
+            await client.io.disconnect()
+    for node in made.nodes:
+        await node.stop()

@@ -1,0 +1,128 @@
+"""Viewer counts: exact, once a session, zero at the end."""
+
+import asyncio
+
+
+import pytest
+from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from realtime.connection import Connection, address_of
+from realtime.keys import keys_of
+from realtime.occupancy import Count, Leases, Occupancy
+from tests.realtime.house import House, eventually
+from weir.foundation.clock import now_ms
+from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.ids import new_id
+
+SHORT = Leases(socket_s=2.0, beat_s=0.5, playback_s=1.0)
+
+
+@pytest.fixture
+async def connection(settings, vault, redis_server):
+    made = Connection(address_of(settings, vault))
+    running = asyncio.create_task(made.run())
+    await made.up(5)
+    yield made
+    running.cancel()
+
+
+def heartbeat(channel, *sessions, at=None):
+    return PlaybackHeartbeat(app="", sessions=[(channel, one) for one in sessions], **({"at": at} if at else {}))
+
+
+async def test_a_session_counts_once(connection):
+    """A player and two sockets of one session are one viewer, until the last of them has gone."""
+    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    await occupancy.heard(heartbeat(channel, "s1", "s2"))
+    assert await occupancy.enter(channel, "s1", "a") == Count(2, 2)
+    assert await occupancy.enter(channel, "s1", "b") == Count(2, 2)
+    assert await occupancy.leave(channel, "s1", "a") == Count(2, 2)
+    assert await occupancy.leave(channel, "s1", "a") == Count(2, 2)
+    counts = [await occupancy.leave(channel, "s1", "b")]
+    for _ in range(200):
+        counts.append(await occupancy.count(channel))
+        if counts[-1].viewers == 0:
+            break
+        await asyncio.sleep(0.02)
+    assert sorted({one.viewers for one in counts}, reverse=True) in ([2, 0], [2, 1, 0])
+    assert await occupancy.count(channel) == Count(0, 0)
+
+
+async def test_nothing_stays_behind(connection):
+    """At zero the leases, the sessions and the peak are gone from Redis."""
+    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    await occupancy.enter(channel, "s", "a")
+    await occupancy.leave(channel, "s", "a")
+    keys = keys_of(channel)
+    assert await connection.link().ask("EXISTS", keys.leases, keys.sessions, keys.peak) == 0
+
+
+async def test_a_late_heartbeat_counts_nobody(connection):
+    """A fact older than its lease says nothing about now; a name that is no channel is left out."""
+    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    await occupancy.heard(heartbeat(channel, "s", at=now_ms() - 5000))
+    await occupancy.heard(PlaybackHeartbeat(app="", sessions=[("nonsense", "s")]))
+    assert await occupancy.count(channel) == Count(0, 0)
+
+
+async def test_many_viewers_are_counted_exactly(connection):
+    """Batches are a matter of transport: 1,000 sessions are 1,000 viewers."""
+    occupancy, channel = Occupancy(connection), new_id("chn")
+    await occupancy.heard(heartbeat(channel, *(f"s{n}" for n in range(1000))))
+    assert await occupancy.count(channel) == Count(1000, 1000)
+
+
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.booleans(), st.sampled_from("abc"), st.sampled_from("xyz")), max_size=30))
+async def test_the_count_is_that_of_a_set(connection, steps):
+    """Whatever enters and leaves in whatever order, the count is the number of sessions with a source, never negative."""
+    occupancy, channel, model, peak = Occupancy(connection), new_id("chn"), set(), 0
+    for enters, session, source in steps:
+        verb = occupancy.enter if enters else occupancy.leave
+        count = await verb(channel, session, source)
+        (model.add if enters else model.discard)((session, source))
+        viewers = len({one for one, _ in model})
+        assert count.viewers == viewers
+        peak = max(peak, viewers) if viewers else 0
+        assert count.peak == peak or not viewers
+
+
+async def test_two_one_zero(house: House):
+    """Two viewers, one closes the page, then the other; the channel's members are told, and the end is zero."""
+    node = await house.node(SHORT)
+    stream = house.directory.stream("app_1")
+    channel = stream["channel"]
+    playback = house.tokens.mint_playback(stream["playback"], "app_1", "session-1", 600)
+    ann = await house.client(node, "app_1", "ann", playback=playback)
+    bob = await house.client(node, "app_1", "bob")
+    assert (await ann.join(channel))["viewers"] == 1
+    assert (await bob.join(channel))["viewers"] == 2
+    await node.ground.bus.publish(heartbeat(channel, "session-1"))
+    await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [2])
+    assert await node.room.viewers(channel) == 2
+    await bob.call("channel.leave", channel=channel)
+    await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [1])
+    update = ann.of("viewer.count.update")[-1]
+    assert (update["channel"], update["peak"]) == (channel, 2)
+    assert not {"seq", "epoch"} & update.keys()
+    await ann.io.disconnect()
+    for _ in range(200):
+        if await node.room.viewers(channel) == 0:
+            break
+        await asyncio.sleep(0.02)
+    assert await node.room.viewers(channel) == 0
+
+
+async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
+    """What a node leaves behind when it dies ends by itself; viewers of other nodes stay."""
+    alive, dying = await house.node(SHORT), await house.node(SHORT)
+    channel = house.directory.stream("app_1")["channel"]
+    ann, bob = await house.client(alive, "app_1", "ann"), await house.client(dying, "app_1", "bob")
+    await ann.join(channel)
+    await bob.join(channel)
+    assert await alive.room.viewers(channel) == 2
+    await dying.crash()
+    await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-2:] == [2, 1])
+    await asyncio.sleep(SHORT.socket_s)
+    assert await alive.room.viewers(channel) == 1

@@ -1,0 +1,52 @@
+"""Real servers for tests: started on sockets in a short private folder, ended by pid."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    """Polls with a bound; AssertionError names what never came."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(path))
+        return True
+    except OSError:
+        return False
+
+
+class Redis:
+    """A durable redis-server on `folder`/redis.sock."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self.socket, self._folder, self._password = folder / "redis.sock", folder, password
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--requirepass", self._password, "--dir", str(self._folder),
+             "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_until(lambda: answers(self.socket), "redis-server")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

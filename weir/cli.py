@@ -1,0 +1,223 @@
+"""The `weir` command."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from weir import __version__
+from weir.foundation.errors import Refused
+from weir.foundation.settings import Settings, SettingsError, load
+
+T = TypeVar("T")
+HELP = "Live streams, chat and real-time events on your own machine."
+app = typer.Typer(name="weir", help=HELP, no_args_is_help=True, add_completion=False)
+create = typer.Typer(help="Create the first owner, apps, API keys and streams.", no_args_is_help=True)
+app.add_typer(create, name="create")
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
+Data = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that must survive. Default: ./var", show_default=False)]
+HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the web server. Default: 8080", show_default=False)]
+RtmpPort = Annotated[int | None, typer.Option("--rtmp-port", help="Port of the RTMP ingest. Default: 1935", show_default=False)]
+Public = Annotated[bool, typer.Option("--public", help="Listen on all addresses, not on this machine alone.")]
+LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default=False)]
+
+
+def fail(sentence: str) -> NoReturn:
+    """One clear sentence, exit code 2."""
+    err.print(f"[bold red]weir:[/] {sentence}", soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _settings(config: Path | None, data_dir: Path | None = None, public: bool = False, **given: Any) -> Settings:
+    try:
+        return load(config, data_dir=data_dir, http_host="0.0.0.0" if public else None, **given)
+    except SettingsError as error:
+        fail(str(error))
+
+
+@app.command()
+def up(
+    config: Config = None, data_dir: Data = None, http_port: HttpPort = None, rtmp_port: RtmpPort = None, public: Public = False,
+    log_level: LogLevel = None,
+) -> None:  # fmt: skip
+    """Start everything on this machine and print where to watch and publish."""
+    from weir import embedded
+
+    settings = _settings(config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level)
+    sys.exit(_until_signalled(lambda stop: embedded.up(settings, stop)))
+
+
+@app.command()
+def demo(
+    config: Config = None, data_dir: Data = None, http_port: HttpPort = None, rtmp_port: RtmpPort = None, public: Public = False,
+    log_level: LogLevel = None,
+    seconds: Annotated[float | None, typer.Option("--for", help="Stop by itself after so many seconds.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line with figures and addresses last on stdout.")] = False,
+) -> None:  # fmt: skip
+    """`up`, and a demo stream: a moving test pattern with clock and tone, published over real RTMP."""
+    from weir import demo as demonstration
+
+    settings = _settings(config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level)
+    sys.exit(_until_signalled(lambda stop: demonstration.run(settings, stop, seconds, as_json)))
+
+
+def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't go on."""
+    from weir.stack import StackError
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        return await work(stop)
+
+    try:
+        return asyncio.run(main())
+    except (StackError, Refused) as error:
+        fail(str(error))
+
+
+@app.command()
+def run(
+    room: Annotated[str, typer.Argument(help="control, realtime, media or all.")],
+    listen: Annotated[str | None, typer.Option("--listen", help="HOST:PORT or unix:PATH.", show_default=False)] = None,
+    config: Config = None, data_dir: Data = None, log_level: LogLevel = None,
+) -> None:  # fmt: skip
+    """Serve one room (or all) without the embedded servers, for a layout over several machines."""
+    from weir.app import ALL, serve
+
+    names = ALL if room == "all" else tuple(name for name in ALL if name == room)
+    if not names:
+        fail(f"There is no room {room}; choose control, realtime, media or all.")
+    settings = _settings(config, data_dir, log_level=log_level)
+    where = listen or settings.listen or "127.0.0.1:8000"
+    if not where.startswith("unix:") and not where.rpartition(":")[2].isdigit():
+        fail(f"--listen {where}: give HOST:PORT or unix:PATH.")
+    try:
+        serve(settings, names, where)
+    except Refused as error:
+        fail(error.detail)
+
+
+@app.command()
+def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Say what is present, missing or too old, which ports are taken, and what to do."""
+    from weir import doctor as checks
+
+    settings = _settings(config, data_dir)
+    own = checks.running(settings.data)
+    found = [one for one in checks.examine(settings) if not (own and one.state == "taken")]
+    if as_json:
+        out.print_json(json.dumps([vars(one) for one in found]))
+    else:
+        table = Table("", "part", "found", "what to do", box=None)
+        for one in found:
+            mark = "[green]✓[/]" if one.state == "ok" else "[red]✗[/]" if one.needed else "[yellow]![/]"
+            table.add_row(mark, one.name, one.detail if one.state == "ok" else f"[bold]{one.state}[/]: {one.detail}", one.remedy)
+        out.print(table)
+        if own:
+            out.print(f"A stack is running on {settings.data}.")
+    raise typer.Exit(1 if any(one.needed and one.state != "ok" for one in found) else 0)
+
+
+@app.command()
+def status(config: Config = None, data_dir: Data = None) -> None:
+    """Ask the running stack for its health and its streams."""
+    from weir import embedded
+
+    settings = _settings(config, data_dir)
+    raise typer.Exit(asyncio.run(embedded.status(settings)))
+
+
+@app.command()
+def logs(
+    tail: Annotated[int, typer.Option("--tail", min=1, help="Lines of each part.")] = 20,
+    part: Annotated[str | None, typer.Option("--part", help="app, redis, ingest or web.", show_default=False)] = None,
+    config: Config = None, data_dir: Data = None,
+) -> None:  # fmt: skip
+    """Show the newest log lines of the embedded stack's parts."""
+    folder = _settings(config, data_dir).data / "logs"
+    files = sorted(folder.glob(f"{part or '*'}.log"))
+    if not files:
+        fail(f"There are no logs in {folder}; has Weir run on this data folder?")
+    for file in files:
+        out.rule(file.stem, align="left")
+        out.print("\n".join(file.read_text(errors="replace").splitlines()[-tail:]), markup=False, soft_wrap=True)
+
+
+@app.command()
+def settings(
+    env: Annotated[bool, typer.Option("--env", help="As a commented .env file.")] = False,
+) -> None:
+    """Print every setting with its default and meaning (docs/configuration.md is made by this)."""
+    from weir import manual
+
+    sys.stdout.write(manual.env_example() if env else manual.configuration())
+
+
+@create.command("owner")
+def create_owner(
+    email: str, password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    name: str = "", config: Config = None, data_dir: Data = None,
+) -> None:  # fmt: skip
+    """Create the platform's first account, its operator, and give it the apps that have no owner yet."""
+    _on_ground(config, data_dir, lambda control: control.create_owner(email, password, name))
+
+
+@create.command("app")
+def create_app(name: str, config: Config = None, data_dir: Data = None) -> None:
+    """Create an app (a tenant)."""
+    _on_ground(config, data_dir, lambda control: control.create_app(name))
+
+
+@create.command("key")
+def create_key(
+    app_id: str, scopes: Annotated[list[str] | None, typer.Argument(help="e.g. streams:write events:read")] = None,
+    config: Config = None, data_dir: Data = None,
+) -> None:  # fmt: skip
+    """Create an API key; it is shown this once."""
+    _on_ground(config, data_dir, lambda control: control.create_key(app_id, scopes or []))
+
+
+@create.command("stream")
+def create_stream(app_id: str, title: str = "", config: Config = None, data_dir: Data = None) -> None:
+    """Create a stream and print its OBS fields."""
+    _on_ground(config, data_dir, lambda control: control.create_stream(app_id, title))
+
+
+def _on_ground(config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+    """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
+    from control.console import Console as ControlConsole
+    from weir.app import open_ground
+
+    settings = _settings(config, data_dir)
+
+    async def main() -> dict[str, Any]:
+        async with open_ground(settings) as ground:
+            return await verb(ControlConsole(ground))
+
+    try:
+        answer = asyncio.run(main())
+    except Refused as error:
+        fail(error.detail)
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+def main() -> None:
+    app(prog_name="weir")

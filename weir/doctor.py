@@ -1,0 +1,147 @@
+"""What this machine has of what Weir needs, and what to do about the rest."""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from weir.configuration import rtmp_module
+from weir.foundation.settings import Settings
+from weir.versions import version_of
+
+State = Literal["ok", "missing", "too old", "taken", "not writable", "low"]
+INSTALL = "sudo apt-get install --no-install-recommends"
+
+
+@dataclass(frozen=True)
+class Check:
+    """`remedy` is what to type or change; empty when all is well. Only `needed` ones keep the stack from starting."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    package: str
+    oldest: tuple[int, ...]
+    version_argument: str
+    needed: bool = True
+
+
+PROGRAMS = (
+    Program("redis-server", "redis-server", (7, 0), "--version"),  # sharded publish
+    Program("nginx", "nginx", (1, 18), "-v"),
+    Program("ffmpeg", "ffmpeg", (5, 0), "-version"),
+    Program("ffprobe", "ffmpeg", (5, 0), "-version"),
+    Program("setpriv", "util-linux", (2, 33), "--version"),
+)
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order a person would mend them."""
+    return [*_python(), *_programs(), *_module(), *_player(settings), *_folders(settings), *_ports(settings)]
+
+
+def first_failure(settings: Settings) -> str | None:
+    """One sentence about the first thing that keeps the stack from starting, with its remedy; None when nothing does."""
+    for check in examine(settings):
+        if check.needed and check.state != "ok":
+            return f"{check.name}: {check.detail}. {check.remedy}".strip()
+    return None
+
+
+def _python() -> Iterator[Check]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    state: State = "ok" if sys.version_info >= (3, 11) else "too old"
+    yield Check("python", state, found, "" if state == "ok" else "Install Python 3.11 or newer.")
+
+
+def _programs() -> Iterator[Check]:
+    for program in PROGRAMS:
+        if shutil.which(program.name) is None:
+            yield Check(program.name, "missing", "it is not installed", f"Run: {INSTALL} {program.package}", program.needed)
+            continue
+        text = version_of(program.name, program.version_argument)
+        found = re.search(r"(\d+(?:\.\d+)+)", text)
+        version = tuple(map(int, found.group(1).split("."))) if found else program.oldest
+        oldest = ".".join(map(str, program.oldest))
+        if version < program.oldest:
+            yield Check(program.name, "too old", f"version {found and found.group(1)}, {oldest} is needed", f"Upgrade {program.package}.")
+        else:
+            yield Check(program.name, "ok", found.group(1) if found else "unknown version")
+
+
+def _module() -> Iterator[Check]:
+    found = rtmp_module()
+    if found:
+        yield Check("nginx RTMP module", "ok", str(found))
+    else:
+        yield Check("nginx RTMP module", "missing", "it is not installed", f"Run: {INSTALL} libnginx-mod-rtmp")
+
+
+def _player(settings: Settings) -> Iterator[Check]:
+    if (settings.player_dir / "watch.html").exists():
+        yield Check("player pages", "ok", str(settings.player_dir))
+    else:
+        yield Check("player pages", "missing", f"nothing is built in {settings.player_dir}", "Run: make setup", needed=False)
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    for name, folder in (("data folder", settings.data), ("run folder", settings.run), ("live folder", settings.live)):
+        existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not os.access(existing, os.W_OK):
+            yield Check(name, "not writable", f"{existing} is not writable", "Choose another with WEIR_DATA_DIR or change its owner.")
+            continue
+        free = shutil.disk_usage(existing).free
+        low = free < 500_000_000
+        remedy = "Free some space." if low else ""
+        yield Check(name, "low" if low else "ok", f"{folder} ({free // 1_000_000_000} GB free)", remedy, needed=False)
+
+
+def _ports(settings: Settings) -> Iterator[Check]:
+    doors = (("web port", "WEIR_HTTP_PORT", settings.http_host, settings.http_port),
+             ("RTMP port", "WEIR_RTMP_PORT", settings.rtmp_host, settings.rtmp_port))  # fmt: skip
+    for name, setting, host, port in doors:
+        reason = _cannot_listen(host, port)
+        if reason is None:
+            yield Check(name, "ok", f"{host}:{port} is free")
+        else:
+            yield Check(name, "taken", f"{host}:{port} cannot be used ({reason})", f"Stop what uses it, or set {setting} to another port.")
+
+
+def _cannot_listen(host: str, port: int) -> str | None:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+    return None
+
+
+def running(data: Path) -> bool:
+    """True when a stack holds this data folder: then its own ports are taken, and rightly so."""
+    try:
+        descriptor = os.open(data / "lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

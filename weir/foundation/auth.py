@@ -1,0 +1,81 @@
+"""Who is asking: the bearer of an HTTP request, resolved the same way in every room.
+
+An account token opens only accounts' own routes; an app token (a member) or an API key opens one app's. The tenant comes
+from the credential and from nowhere else.
+"""
+
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+from weir.foundation.clock import now_ms
+from weir.foundation.directory import Directory
+from weir.foundation.errors import Forbidden, Unauthenticated
+from weir.foundation.tokens import Tokens
+from weir.foundation.vault import Vault
+
+SCOPES = ("streams:read", "streams:write", "chat:read", "chat:moderate", "events:read", "events:write", "places:write", "usage:read")
+ROLE_SCOPES: dict[str, tuple[str, ...]] = {
+    "owner": SCOPES,
+    "admin": SCOPES,
+    "editor": SCOPES,
+    "viewer": ("streams:read", "chat:read", "events:read", "usage:read"),
+}
+KEY_PREFIX = "weir_sk_"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody signed in to the studio; `session` is the refresh family."""
+
+    id: str
+    session: str
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Somebody who acts for one app: `actor` is an account or key id."""
+
+    app: str
+    actor: str
+    kind: Literal["member", "key"]
+    scopes: tuple[str, ...]
+
+    def need(self, scope: str) -> None:
+        """Errors: Forbidden that names the missing scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This credential lacks the scope {scope}.")
+
+
+def bearer(header: str | None) -> str:
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a token or an API key in the Authorization header: Bearer …")
+    return token.strip()
+
+
+class Authenticator:
+    def __init__(self, tokens: Tokens, directory: Directory, vault: Vault) -> None:
+        self._tokens, self._directory, self._vault = tokens, directory, vault
+
+    async def account(self, header: str | None) -> Account:
+        claims = await self._tokens.account(bearer(header))
+        return Account(claims.sub, claims.ses)
+
+    async def tenant(self, header: str | None) -> Tenant:
+        token = bearer(header)
+        if token.startswith(KEY_PREFIX):
+            return await self._key(token)
+        claims = await self._tokens.app(token)
+        return Tenant(claims.app, claims.sub, "member", ROLE_SCOPES[claims.role])
+
+    async def _key(self, token: str) -> Tenant:
+        """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
+        body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
+        doc = await self._directory.credential(f"key_{body}")
+        wanted = doc["hash"] if doc else ""
+        if not hmac.compare_digest(self._vault.lookup_hash(secret), wanted) or doc is None or doc.get("revoked"):
+            raise Unauthenticated("This API key is not valid.")
+        if doc.get("expires") and doc["expires"] <= now_ms():
+            raise Unauthenticated("This API key is not valid.")
+        return Tenant(doc["app"], doc["id"], "key", tuple(doc["scopes"]))

@@ -1,0 +1,55 @@
+"""Refusals as HTTP answers: RFC 9457 `application/problem+json` with a stable `code`."""
+
+import http
+from typing import Any
+
+import orjson
+import structlog
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from weir.foundation.errors import Code, Invalid, Refused
+
+log = structlog.get_logger("http")
+_CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
+
+
+def problem(
+    status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None
+) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail,
+    }  # fmt: skip
+    if fields:
+        body["errors"] = fields
+    headers = {"Cache-Control": "no-store"}
+    if retry_after is not None or status in (429, 503):
+        headers["Retry-After"] = str(max(1, round(retry_after or 1)))
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, _CODES.get(error.status_code, "invalid"), error.detail)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    log.error("request.failed", path=request.scope.get("path"), exc_info=error)
+    return problem(500, "unavailable", "Something went wrong here; it has been written to the log.")
+
+
+HANDLERS: dict[Any, ExceptionHandler] = {Refused: _refused, HTTPException: _http, Exception: _bug}
+
+
+def invalid(error: ValidationError) -> Invalid:
+    """A model's complaint as a refusal that names the fields."""
+    fields = [{"field": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors(include_url=False)]
+    return Invalid(f"{fields[0]['field'] or 'body'}: {fields[0]['detail']}.", fields=fields)
