@@ -23,7 +23,7 @@ check: ## lint and types, of the Python rooms and of the player
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
-	$(python) -m importlinter.cli
+	$(python) -c "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
 	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s types && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s lint
 
 test: ## all fast tests: units, contract suite, rooms with real redis, nginx and FFmpeg

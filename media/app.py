@@ -92,9 +92,7 @@ class MediaRoom:
         """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
         if not await self._leases.take(fact.playback):
             return None
-        old = self._broadcasts.get(fact.playback)
-        if old is not None:
-            await old.close()
+        await self._drop(fact.playback)
         broadcast = Broadcast(self._settings, self._ground.ingest, fact, self._tell)
         broadcast.packager.open()
         self._broadcasts[fact.playback] = broadcast
@@ -144,6 +142,7 @@ class MediaRoom:
         broadcast = self._broadcasts.pop(playback, None)
         if broadcast is not None:
             await broadcast.close()
+            broadcast.packager.close()
 
     async def _let_go(self, playback: str) -> None:
         await self._drop(playback)

@@ -214,9 +214,7 @@ def _run(traf: bytes, fragment: bytes, moof_size: int, tracks: dict[int, Track])
             (defaults[index],) = unpack_from(">I", tfhd, at)
             at += 4
     (time,) = unpack_from(">Q" if tfdt[8] else ">I", tfdt, 12)
-    samples = [
-        sample for kind, trun in _children(traf) if kind == b"trun" for sample in _samples(trun, defaults, fragment, moof_size)
-    ]
+    samples = [sample for kind, trun in _children(traf) if kind == b"trun" for sample in _samples(trun, defaults, fragment, moof_size)]
     return Run(track_id, time, tuple(samples))
 
 

@@ -48,9 +48,9 @@ class Cutter:
                     yield self._cut()
 
     def rest(self) -> Iterator[Cut]:
-        """What is left when the run has ended."""
+        """What is left when the run has ended; it closes its segment, so that a short part is the last of one."""
         if self._waiting[self._video]:
-            yield self._cut()
+            yield replace(self._cut(), last=True)
 
     def _segment_frames(self) -> int:
         """Frames of the present segment so far."""

@@ -1,7 +1,7 @@
 """From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 
 from media import playlists
@@ -9,7 +9,7 @@ from media.history import History, Shape
 from media.playlists import Variant, init_name, part_name, segment_name
 from media.run import Piece
 from media.store import Files
-from media.timeline import Timeline
+from media.timeline import Segment, Timeline
 from weir.foundation.clock import now_s
 
 AHEAD_S = 5.0
@@ -44,6 +44,7 @@ class Packager:
         self.shape: Shape | None = None
         self._files, self._window = files, window
         self._history = History(files, broadcast)
+        self._closed = False
         self._waiters: dict[tuple[int, int | None], asyncio.Future[None]] = {}
         # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
         self._first_msn = int(now_s() / segment_s)
@@ -56,9 +57,29 @@ class Packager:
         self._files.open()
         if past is not None:
             self.shape = past.shape
+            if past.segments:
+                past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
+            self._files.drop_parts()
             self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
             self._render_master(past.codecs)
             self._render()
+
+    def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
+        """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
+        msn, parts = last.msn + 1, 0
+        data: list[list[bytes]] = [[] for _ in shape.names]
+        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in shape.names]):
+            for column, one in zip(data, found, strict=True):
+                column.append(one or b"")
+            parts += 1
+        if not parts:
+            return
+        frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
+        segment = Segment(msn, last.run, last.end_ms, False, float(frames / shape.cadence.rate), complete=True)
+        for name, column in zip(shape.names, data, strict=True):
+            self._files.write_segment(segment_name(last.run, name, msn), b"".join(column))
+        self._history.add(segment, shape.names, 0)
+        yield segment
 
     async def take(self, run: Run, piece: Piece) -> bool:
         """True when this piece makes the run playable. Errors: OSError, ClockJumped.
@@ -74,7 +95,7 @@ class Packager:
             return False
         run.held.append(piece)
         run.epoch_s = min(run.epoch_s, now - piece.cut.end_s)
-        if not piece.cut.last:
+        if not self._whole(run):
             return False
         self._begin(run, piece)
         for held in run.held:
@@ -101,9 +122,10 @@ class Packager:
             self._render()
 
     async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
-        """True when that part (or, without one, that whole segment) is listed or nothing will come any more."""
-        if self._answered(msn, part):
-            return True
+        """True when that part (or, without one, that whole segment) is listed or nothing will come any more; False when it
+        takes longer, or this worker stops."""
+        if self._answered(msn, part) or self._closed:
+            return not self._closed
         waiter = self._waiters.get((msn, part))
         if waiter is None:
             waiter = self._waiters[msn, part] = asyncio.get_running_loop().create_future()
@@ -111,10 +133,23 @@ class Packager:
             await asyncio.wait_for(asyncio.shield(waiter), timeout_s)
         except TimeoutError:
             return False
-        return True
+        return not self._closed
+
+    def close(self) -> None:
+        """Answers all who wait: a server can't stop while requests are held."""
+        self._closed = True
+        for waiter in self._waiters.values():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
 
     def _answered(self, msn: int, part: int | None) -> bool:
         return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
+
+    def _whole(self, run: Run) -> bool:
+        """A run that ends within its first segment is not shown at all."""
+        assert self.shape is not None
+        return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
 
     def _begin(self, run: Run, piece: Piece) -> None:
         assert self.shape is not None

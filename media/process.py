@@ -17,6 +17,7 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
+ANSWER_BYTES = 1 << 16
 STDERR_LINES, STDERR_CHARS = 20, 300
 
 
@@ -94,12 +95,14 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -
 
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
-    """Standard output of a short program, at most 64 KB; empty when it fails or takes longer."""
+    """Standard output of a short program; empty when it fails, takes longer or says more than 64 KB."""
     process = await asyncio.create_subprocess_exec(*DIES_WITH_US, *argv, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
     try:
         assert process.stdout is not None
-        said = await asyncio.wait_for(process.stdout.read(1 << 16), timeout_s)
-        return said if await asyncio.wait_for(process.wait(), timeout_s) == 0 else b""
+        await asyncio.wait_for(process.stdout.readexactly(ANSWER_BYTES), timeout_s)
+        return b""
+    except asyncio.IncompleteReadError as end:
+        return end.partial if await process.wait() == 0 else b""
     except TimeoutError:
         return b""
     finally:

@@ -67,6 +67,10 @@ class Files:
         for name in names:
             ((self._live if name.startswith("p_") else self._data) / name).unlink(missing_ok=True)
 
+    def drop_parts(self) -> None:
+        for path in self._live.iterdir():
+            path.unlink()
+
     def remove(self) -> None:
         """Everything of this playback id."""
         for folder in (self._live, self._data):

@@ -58,6 +58,7 @@ def write_ingest(settings: Settings, vault: Vault) -> Path:
     """A new boot id each time, so that publishes of an earlier nginx are never mistaken for present ones."""
     module = rtmp_module()
     assert module is not None, "the preflight checks have found it"
+    settings.ingest_socket.unlink(missing_ok=True)  # a killed nginx leaves it, and the next one could not bind
     query = f"boot={new_secret(16)}&secret={internal_secret(vault, settings)}"
     return _private(settings.run / "ingest.conf", render((TEMPLATES / "ingest.conf.template").read_text(), {
         "MODULES": str(module.parent), "USER": _worker_user(settings), "RUN": str(settings.run),

@@ -21,6 +21,7 @@ from weir.foundation.vault import open_vault
 
 PLAYABLE_WITHIN_S = 30.0
 TOKEN_S = 12 * 3600
+SEGMENT_S = 2
 
 
 @dataclass
@@ -148,19 +149,19 @@ async def _rendition(master_url: str) -> tuple[str | None, str]:
 
 async def _play_on(report: Report, stop: asyncio.Event, seconds: float | None, began: float, encoder: Encoder) -> None:
     """Waits for the end and says whether the stream went on until then."""
-    left = None if seconds is None else max(0.0, began + seconds - monotonic())
-    if not report.errors:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), left)
-        playlist, _ = await _rendition(report.master_url)
-        segments = _newest_segment(playlist or "")
-        played = monotonic() - began
-        if segments * 2 < (played - (report.first_playable_s or 0)) * 0.8 - 4:
-            report.errors.append(f"Only {segments} segments were made in {played:.0f} s.")
-        if encoder.ended:
-            report.errors.append("The test encoder ended before its time.")
+    if report.errors:
+        return
+    first, since = await _newest_segment(report.master_url), monotonic()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), None if seconds is None else max(0.0, began + seconds - monotonic()))
+    made, played = await _newest_segment(report.master_url) - first, monotonic() - since
+    if made * SEGMENT_S < played * 0.8 - 2 * SEGMENT_S:
+        report.errors.append(f"Only {made} segments were made in {played:.0f} s.")
+    if encoder.ended:
+        report.errors.append("The test encoder ended before its time.")
 
 
-def _newest_segment(playlist: str) -> int:
+async def _newest_segment(master_url: str) -> int:
+    playlist = (await _rendition(master_url))[0] or ""
     first = re.search(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", playlist)
     return (int(first[1]) if first else 0) + playlist.count("#EXTINF:")

@@ -76,6 +76,7 @@ class Child:
         self._stopping = False
         self._failures = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -84,33 +85,44 @@ class Child:
     async def start(self) -> None:
         """Starts the process and waits until it answers. Errors: StackError with the last line that it wrote."""
         await self._spawn()
-        deadline = monotonic() + READY_WITHIN_S
-        while not await self.part.answers():
-            if self.pid is None:
-                raise StackError(f"{self.part.name} ended at once: {self._log.last or 'it said nothing'}")
-            if monotonic() > deadline:
-                raise StackError(f"{self.part.name} does not answer after {READY_WITHIN_S:.0f} s; see {self._settings.data}/logs.")
-            await asyncio.sleep(0.03)
+        await self._answering()
+        if self.pid is None:
+            raise StackError(f"{self.part.name} ended at once: {self._log.last or 'it said nothing'}")
+        if not await self.part.answers():
+            raise StackError(f"{self.part.name} does not answer after {READY_WITHIN_S:.0f} s; see {self._settings.data}/logs.")
         self._keep(self._watch())
 
+    async def _answering(self) -> None:
+        """Returns when the part answers, has ended, or READY_WITHIN_S are over."""
+        deadline = monotonic() + READY_WITHIN_S
+        while self.pid is not None and not await self.part.answers() and monotonic() < deadline:
+            await asyncio.sleep(0.03)
+
     async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            "setpriv", "--pdeathsig", self.part.death_signal, *self.part.argv(), start_new_session=True,
-            env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        self._keep(self._drain(self._process))
+        """The output goes through a pipe of our own: asyncio's would hide a dead nginx master for as long as its worker,
+        which inherited it, lives."""
+        read_end, write_end = os.pipe()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                "setpriv", "--pdeathsig", self.part.death_signal, *self.part.argv(), start_new_session=True,
+                env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL, stdout=write_end, stderr=write_end, umask=0o077,
+            )  # fmt: skip
+        finally:
+            os.close(write_end)
+        self._keep(self._drain(read_end))
 
     def _keep(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _drain(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while chunk := await process.stdout.read(65536):
-            for line in chunk.decode(errors="replace").splitlines():
-                self._log.write(line)
+    async def _drain(self, read_end: int) -> None:
+        reader = asyncio.StreamReader()
+        with os.fdopen(read_end, "rb") as pipe:
+            await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            while chunk := await reader.read(65536):
+                for line in chunk.decode(errors="replace").splitlines():
+                    self._log.write(line)
 
     async def _watch(self) -> None:
         while not self._stopping:
@@ -124,23 +136,27 @@ class Child:
             self._end_group(signal.SIGKILL)  # what a dead master leaves behind would hold its port
             log.warning("child.died", part=self.part.name, how=_how(code), again_in_s=wait)
             await asyncio.sleep(wait)
-            if not self._stopping:
+            async with self._changing:
+                if self._stopping:
+                    return
                 await self._spawn()
-                log.info("child.started_again", part=self.part.name, pid=self.pid)
+            await self._answering()
+            if not self._stopping:
+                log.info("child.started_again" if self.pid else "child.ended_again", part=self.part.name, pid=self.pid)
 
     async def stop(self) -> None:
         """TERM, then KILL for the whole group when the time is over; returns when nothing is left."""
         self._stopping = True
-        if self._process is None:
-            return
-        if self.pid is not None:
+        async with self._changing:  # a new start that is under way is waited for, or its process would be left behind
+            if self._process is None:
+                return
             self._end_group(signal.SIGTERM, master_only=True)
             try:
                 await asyncio.wait_for(self._process.wait(), self.part.stop_within_s)
             except TimeoutError:
                 log.warning("child.hangs", part=self.part.name, action="killed")
-        self._end_group(signal.SIGKILL)
-        await self._process.wait()
+            self._end_group(signal.SIGKILL)
+            await self._process.wait()
         for task in list(self._tasks):
             task.cancel()
 

@@ -44,9 +44,9 @@ def secantus_url() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = Path(folder, "log").open("wb")
     argv = [SECANTUS, "--host", "127.0.0.1", "--port", str(port), "--storage-path", f"{folder}/data", "--cache-size", "128M"]
-    server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
+    with Path(folder, "log").open("wb") as log:
+        server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
     try:
         _wait_for(port, server)
         yield f"mongodb://127.0.0.1:{port}"
@@ -57,7 +57,6 @@ def secantus_url() -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(10)
-        log.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

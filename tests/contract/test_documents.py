@@ -206,7 +206,9 @@ async def test_compare_and_set(store: Store) -> None:
 async def test_upsert_creates_or_changes(store: Store) -> None:
     """An upsert creates a missing document from `set`, `inc` and `push`, and afterwards changes it."""
     mine = store.app("app_1")
-    assert await mine.update("things", "a", set={"name": "x"}, inc={"rank": 1}, upsert=True) == {"id": "a", "app": "app_1", "name": "x", "rank": 1}
+    assert await mine.update("things", "a", set={"name": "x"}, inc={"rank": 1}, upsert=True) == {
+        "id": "a", "app": "app_1", "name": "x", "rank": 1,
+    }  # fmt: skip
     assert await mine.update("things", "a", inc={"rank": 1}, push={"l": 1}, upsert=True) == {
         "id": "a", "app": "app_1", "name": "x", "rank": 2, "l": [1],
     }  # fmt: skip
@@ -332,8 +334,9 @@ async def test_a_document_may_be_64_levels_deep_and_no_deeper(store: Store) -> N
 @pytest.mark.parametrize(
     "change",
     [
-        {"set": {"rank": "1"}}, {"set": {"rank": True}}, {"set": {"ingest": {"boot": 1}}}, {"set": {"ingest": 1}}, {"set": {"ingest.boot": 1}},
-        {"set": {"ingest.boot.x": 1}}, {"set": {"id": "b"}}, {"set": {"_outbox": []}}, {"set": {"_id": "b"}}, {"set": {"a..b": 1}},
+        {"set": {"rank": "1"}}, {"set": {"rank": True}}, {"set": {"ingest": {"boot": 1}}}, {"set": {"ingest": 1}},
+        {"set": {"ingest.boot": 1}}, {"set": {"ingest.boot.x": 1}}, {"set": {"id": "b"}}, {"set": {"_outbox": []}},
+        {"set": {"_id": "b"}}, {"set": {"a..b": 1}},
         {"set": {"a.$": 1}}, {"set": {"a.0": 1}}, {"set": {"$set": 1}}, {"set": {"a": 1, "a.b": 2}}, {"set": {"a": 1}, "inc": {"a": 1}},
         {"set": {"x": 2**63}}, {"set": {"x": {"$inc": 1}}}, {"inc": {"name": 1}}, {"inc": {"score": 1}}, {"inc": {"ingest": 1}},
         {"inc": {"rank": 1.5}}, {"inc": {"rank": True}}, {"inc": {"rank": 2**63}}, {"push": {"rank": 1}}, {"push": {"ingest": 1}},
@@ -353,7 +356,11 @@ async def test_changes_that_cannot_be_stored_are_refused(store: Store, change: d
     assert await mine.count("things") == 1
 
 
-@pytest.mark.parametrize("where", [{"rank": "1"}, {"rank": True}, {"name": OneOf("xy")}, {"name": OneOf([1])}, {"score": Between(1)}, {"name": {"$gt": ""}}], ids=str)
+@pytest.mark.parametrize(
+    "where",
+    [{"rank": "1"}, {"rank": True}, {"name": OneOf("xy")}, {"name": OneOf([1])}, {"score": Between(1)}, {"name": {"$gt": ""}}],
+    ids=str,
+)
 async def test_filter_values_have_the_declared_type(store: Store, where: dict[str, object]) -> None:
     """A filter value of another type is a ValueError, so that no operator can be smuggled in."""
     with pytest.raises(ValueError):

@@ -25,7 +25,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "ingest.boot": TEXT,
 }
 FIELDS = st.sampled_from(sorted(VALUES))
-FREE = st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=2), lambda inner: st.lists(inner, max_size=2))
+FREE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["k", "a.b", "0"]), inner, max_size=2),
+)
 
 
 def nullable(field: str) -> st.SearchStrategy[Any]:
@@ -53,7 +56,9 @@ DOC = st.fixed_dictionaries(
 STEP = (
     st.tuples(st.just("insert"), APPS, st.tuples(DOC))
     | st.tuples(st.just("insert_many"), APPS, st.tuples(st.lists(DOC, max_size=4)))
-    | st.tuples(st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans()))
+    | st.tuples(
+        st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans())
+    )
     | st.tuples(st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.just({}), FILTER, st.just(False)))
     | st.tuples(st.just("delete"), APPS, st.tuples(FILTER))
     | st.tuples(st.just("walk"), APPS, st.tuples(FILTER, FIELDS, st.booleans(), st.integers(1, 3)))
@@ -181,7 +186,7 @@ def test_sqlite_answers_like_a_dictionary(history: Any, opened: Any) -> None:
         asyncio.run(check_history(Settings(data_dir=Path(folder) / "d"), history, opened))
 
 
-@examples(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=HISTORY)
 def test_mongodb_answers_like_a_dictionary(history: Any, opened: Any, secantus_url: str) -> None:
     """Any history of verbs over MongoDB's protocol has the answers of a plain dictionary."""

@@ -117,7 +117,9 @@ class Node:
         self._port = socket.socket()
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
-        config = uvicorn.Config(Starlette(routes=self.room.routes()), log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536)
+        config = uvicorn.Config(
+            Starlette(routes=self.room.routes()), log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536
+        )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
 
@@ -156,7 +158,18 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        ground = Ground(self.settings, self.vault, self.tokens, cast(Any, None), redis, Bus(redis), cast(Any, None), cast(Any, self.directory), cast(Any, None), cast(Any, None))
+        ground = Ground(
+            self.settings,
+            self.vault,
+            self.tokens,
+            cast(Any, None),
+            redis,
+            Bus(redis),
+            cast(Any, None),
+            cast(Any, self.directory),
+            cast(Any, None),
+            cast(Any, None),
+        )
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)

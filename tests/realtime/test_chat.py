@@ -1,6 +1,5 @@
 """Join, leave, send, history through real sockets."""
 
-
 import pytest
 
 from tests.realtime.house import House, eventually
@@ -26,7 +25,15 @@ async def test_a_message_reaches_everyone_in_the_channel(scene):
         await eventually(lambda client=client: client.of("chat.message.new"))
         message = client.of("chat.message.new")[0]
         assert message == {
-            "id": ack["id"], "type": "chat.message.new", "at": message["at"], "channel": channel, "epoch": joined["epoch"], "seq": ack["seq"],
-            "cid": "c1", "text": "hé", "picture_time": 123, "user": {"id": "bob", "name": "Bob", "role": "member", "badges": ["subscriber"]},
+            "id": ack["id"],
+            "type": "chat.message.new",
+            "at": message["at"],
+            "channel": channel,
+            "epoch": joined["epoch"],
+            "seq": ack["seq"],
+            "cid": "c1",
+            "text": "hé",
+            "picture_time": 123,
+            "user": {"id": "bob", "name": "Bob", "role": "member", "badges": ["subscriber"]},
         }
         assert message["at"][10] == "T" and message["at"].endswith("Z") and len(message["at"]) == 24

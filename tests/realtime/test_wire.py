@@ -25,7 +25,9 @@ from weir.foundation.errors import Refused
 from weir.foundation.ids import new_id
 
 CHANNEL = new_id("chn")
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
+)
 SEND = {"channel": CHANNEL, "cid": "c", "text": "hi"}
 
 

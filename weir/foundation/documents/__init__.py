@@ -1,11 +1,13 @@
 """The document store: what must survive. This file is the interface and its promise; `sqlite` and `mongo` keep it.
 
-- A document is a JSON-like dict (str, int, float, bool, None, bytes, list, dict) with a text `id`; times are int
-  milliseconds. What goes in comes out with the same types.
+- A document is a JSON-like dict (str, 64-bit int, finite float, bool, None, bytes, list, dict) with a text `id`; times are
+  int milliseconds. What goes in comes out with the same types. Keys are text that is not empty, has no NUL and no leading
+  `$` (a dot only inside sub-documents); 64 levels and 16 MiB are the most. Anything else is a ValueError before any write.
 - A collection declares the fields that may be filtered and sorted by, with one type each. Filtering by anything else is
   refused, so both stores answer alike and every query has an index.
 - A handle is opened for one app (`store.app(id)`) and adds the app to every filter and insert: a foreign document is
   exactly as invisible as a missing one. `store.operator()` is unscoped, for the platform's operator and for jobs.
+- A declared field holds its type or None: an int is no float and a bool no int. Other values are a ValueError too.
 - Every write is durable when the call returns (SQLite: synchronous=FULL, MongoDB: majority + journal), and one document
   changes atomically, its outbox included.
 - Outbox: `emit=[event]` stores events inside the changed document in the same write; `pending()` lists them until
@@ -43,14 +45,14 @@ class Collection:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Filter value: the field equals one of these."""
+    """Filter value: the field equals one of these, 10,000 at most; None among them means "missing or null"."""
 
     values: Sequence[Any]
 
 
 @dataclass(frozen=True)
 class Between:
-    """Filter value: at_least ≤ field < below; None leaves that side open."""
+    """Filter value: at_least ≤ field < below; None leaves that side open, and both sides open filter nothing."""
 
     at_least: Any = None
     below: Any = None
@@ -97,7 +99,8 @@ class Handle(Protocol):
         self, collection: str, where: Mapping[str, Any] | None = None, *, sort: str = "id", descending: bool = False,
         limit: int = 50, cursor: str | None = None,
     ) -> Page:  # fmt: skip
-        """A keyset page sorted by (sort, id). Errors: errors.Invalid for a cursor that is not ours."""
+        """A keyset page of at most `limit` ≤ 10,000, sorted by (sort, id); documents without the sort field come first
+        upwards and last downwards. Errors: errors.Invalid for a cursor that is not of this query."""
         ...
 
     async def update(
@@ -107,11 +110,13 @@ class Handle(Protocol):
     ) -> Doc | None:  # fmt: skip
         """Changes one document atomically and returns it afterwards; None when it is missing or `expect` (declared
         fields, as in a filter) does not hold: compare-and-set. Dotted names reach into sub-documents. `upsert` creates a
-        missing document from `set` and `inc` (never together with `expect`). Errors: DuplicateKey."""
+        missing document from `set`, `inc` and `push` (never together with `expect`; with tenants only through an app's
+        handle, and an id of another app is DuplicateKey). `push` appends one value to a list. A step of a path is no list
+        position. Errors: DuplicateKey; ValueError, too, when the stored value can't be counted, appended to or reached into."""
         ...
 
     async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
-        """Removes the matches and returns how many; an empty filter is refused with ValueError."""
+        """Removes the matches, unpublished events included, and returns how many; an empty filter is refused with ValueError."""
         ...
 
     async def count(self, collection: str, where: Mapping[str, Any] | None = None) -> int: ...

@@ -19,8 +19,7 @@ from weir.foundation.documents.codec import CODEC, LARGEST_BYTES, encode
 from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handles import DocumentStore
 
-ANSWER_MS = 30_000  # one call with its retries
-FIND_SERVER_MS = 5_000
+ANSWER_MS = 10_000  # one call with its retries, the search for a server included
 OLDEST_EVENT = f"{OUTBOX}.at"  # of an array's elements MongoDB sorts by the smallest
 
 # A partial index is used only by queries that MongoDB can prove to lie inside it. A comparison with the least value of
@@ -54,10 +53,7 @@ async def open_mongo(url: str, database: str, collections: Sequence[Collection])
 
 def _client(url: str) -> Any:
     try:
-        return AsyncIOMotorClient(
-            url, w="majority", journal=True, timeoutMS=ANSWER_MS, serverSelectionTimeoutMS=FIND_SERVER_MS,
-            connectTimeoutMS=FIND_SERVER_MS, tz_aware=False, appname="weir",
-        )  # fmt: skip
+        return AsyncIOMotorClient(url, w="majority", journal=True, timeoutMS=ANSWER_MS, appname="weir")
     except (errors.PyMongoError, ValueError):
         raise StoreUnavailable("WEIR_MONGODB_URL is not a usable MongoDB address.") from None
 
@@ -98,7 +94,7 @@ class MongoEngine:
         try:
             with _refusals():
                 for index in spec.indexes:
-                    await collection.create_index(*_index_keys(index), **_index_options(spec, index))
+                    await collection.create_index(_index_keys(index), **_index_options(spec, index))
                 await collection.create_index([(OLDEST_EVENT, 1)], name="outbox", partialFilterExpression={OLDEST_EVENT: {"$gt": 0}})
         except DuplicateKey as error:
             raise StoreUnavailable(f"Stored documents of {spec.name} break a unique index that is declared now.") from error
@@ -232,10 +228,10 @@ def _operators(doc_id: str, change: Change) -> Doc:
     return given or ({"$setOnInsert": {"_id": doc_id}} if change.upsert else {})
 
 
-def _index_keys(index: Index) -> tuple[list[tuple[str, int]]]:
+def _index_keys(index: Index) -> list[tuple[str, int]]:
     """A plain index ends in the id, the tie-break of every page."""
     paths = index.fields if index.unique or "id" in index.fields else (*index.fields, "id")
-    return ([(_name(path), 1) for path in paths],)
+    return [(_name(path), 1) for path in paths]
 
 
 def _index_options(spec: Spec, index: Index) -> Doc:

@@ -6,13 +6,10 @@ Several processes of one host may share the file. What was answered survives kil
 import asyncio
 import contextlib
 import os
-import queue
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Collection, Doc, StoreUnavailable
@@ -20,12 +17,11 @@ from weir.foundation.documents.checks import OUTBOX, Change, Order, Spec, Where,
 from weir.foundation.documents.codec import decode
 from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handles import DocumentStore
+from weir.foundation.documents.sqlite_readers import Readers
 from weir.foundation.documents.sqlite_tables import Table
-from weir.foundation.documents.sqlite_writer import ANSWER_S, GROUP, LOCK_S, Writer, begin, is_busy, unavailable
+from weir.foundation.documents.sqlite_writer import GROUP, LOCK_S, Writer, begin, is_busy, unavailable
 
-T = TypeVar("T")
 READERS = 2  # decoding holds the interpreter, so more would not read faster
-READS = 1024  # reads that wait or run; beyond that, callers are refused
 LOG_BYTES = 64 * 1024 * 1024  # to which the write-ahead log shrinks after a burst
 
 
@@ -41,7 +37,7 @@ async def open_sqlite(path: Path, collections: Sequence[Collection], group: int 
         readers = [_connect(path, read_only=True) for _ in range(READERS)]
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error) from error
-    return DocumentStore(SqliteEngine(tables, Writer(writing, group), readers), specs)
+    return DocumentStore(SqliteEngine(tables, Writer(writing, group), Readers(readers)), specs)
 
 
 def _prepare(path: Path, tables: list[Table]) -> sqlite3.Connection:
@@ -91,24 +87,18 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 class SqliteEngine:
     """The Engine. Reads see every write that was answered before them: a reader takes its snapshot when it begins."""
 
-    def __init__(self, tables: dict[str, Table], writer: Writer, readers: list[sqlite3.Connection]) -> None:
-        self._tables, self._writer = tables, writer
-        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        for reader in readers:
-            self._idle.put(reader)
-        self._pool = ThreadPoolExecutor(READERS, "documents-reader")
-        self._reads = 0
-        self._closed = False
+    def __init__(self, tables: dict[str, Table], writer: Writer, readers: Readers) -> None:
+        self._tables, self._writer, self._readers = tables, writer, readers
 
     async def insert(self, spec: Spec, doc: Doc) -> None:
         table = self._tables[spec.name]
         row = table.row(doc)
-        await self._writer.write(lambda connection: connection.execute(table.insert, row).rowcount)
+        await self._writer.ask(lambda connection: connection.execute(table.insert, row).rowcount)
 
     async def insert_many(self, spec: Spec, docs: list[Doc]) -> int:
         table = self._tables[spec.name]
         rows = [table.row(doc) for doc in docs]
-        return await self._writer.write(lambda connection: connection.executemany(table.insert_if_new, rows).rowcount)
+        return await self._writer.ask(lambda connection: connection.executemany(table.insert_if_new, rows).rowcount)
 
     async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
         statements = self._tables[spec.name].pages(where, order, after)
@@ -120,7 +110,7 @@ class SqliteEngine:
                     raw += connection.execute(text, [*values, limit - len(raw)]).fetchall()
             return [_shown(decode(row[0])) for row in raw]
 
-        return await self._read(read)
+        return await self._readers.ask(read)
 
     async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:
         table = self._tables[spec.name]
@@ -136,16 +126,16 @@ class SqliteEngine:
             connection.execute(*((table.replace, [*row[1:], doc_id]) if held else (table.insert, row)))
             return _shown(doc)
 
-        return await self._writer.write(write)
+        return await self._writer.ask(write)
 
     async def delete(self, spec: Spec, where: Where) -> int:
         condition, values = self._tables[spec.name].where(where)
-        return await self._writer.write(lambda connection: connection.execute(f'DELETE FROM "{spec.name}"{condition}', values).rowcount)
+        return await self._writer.ask(lambda connection: connection.execute(f'DELETE FROM "{spec.name}"{condition}', values).rowcount)
 
     async def count(self, spec: Spec, where: Where) -> int:
         condition, values = self._tables[spec.name].where(where)
         text = f'SELECT count(*) FROM "{spec.name}"{condition}'
-        return await self._read(lambda connection: int(connection.execute(text, values).fetchone()[0]))
+        return await self._readers.ask(lambda connection: int(connection.execute(text, values).fetchone()[0]))
 
     async def unpublished(self, specs: Iterable[Spec], limit: int) -> list[tuple[int, str, str, list[Doc]]]:
         names = [spec.name for spec in specs]
@@ -159,7 +149,7 @@ class SqliteEngine:
                 )
             ]
 
-        return await self._read(read)
+        return await self._readers.ask(read)
 
     async def settle(self, spec: Spec, doc_id: str, event_ids: Sequence[str]) -> None:
         table, published = self._tables[spec.name], set(event_ids)
@@ -171,43 +161,15 @@ class SqliteEngine:
                 doc[OUTBOX] = [event for event in doc[OUTBOX] if event["id"] not in published]
                 connection.execute(table.replace, [*table.row(doc)[1:], doc_id])
 
-        await self._writer.write(write)
+        await self._writer.ask(write)
 
     async def ping(self) -> None:
-        await self._read(lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
+        await self._readers.ask(lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
 
     async def close(self) -> None:
         """Waits for what was asked before; what comes later is refused."""
-        if self._closed:
-            return
-        self._closed = True
         await self._writer.close()
-        await asyncio.to_thread(self._pool.shutdown)
-        while not self._idle.empty():
-            self._idle.get().close()
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._closed:
-            raise StoreUnavailable("The document store is closed.")
-        if self._reads >= READS:
-            raise StoreUnavailable("Too many reads are waiting for the document store.")
-        self._reads += 1
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, self._with_reader, work)
-        except TimeoutError:
-            raise StoreUnavailable("The disk of the document store does not answer.") from None
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
-        finally:
-            self._reads -= 1
-
-    def _with_reader(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._idle.get()
-        try:
-            return work(connection)
-        finally:
-            self._idle.put(connection)
+        await self._readers.close()
 
 
 @contextlib.contextmanager

@@ -11,22 +11,16 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import DuplicateKey, StoreUnavailable
-
-T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], Any]
-Waiting = tuple["asyncio.Future[Any]", Work]
+from weir.foundation.documents.sqlite_queue import Waiting, Work, WorkQueue
 
 GROUP = 256  # operations in one commit; more would delay the first of them
 GROUP_S = 0.02  # time to fill a group
-WAITING = 4096  # operations in the queue; beyond that, callers are refused
-ANSWER_S = 30.0  # a disk that hangs must not hang its callers
 LOCK_S = 10.0  # how long other processes may hold the file
 GIVE_WAY_S = 0.003  # longer than a rival's longest pause between two attempts
 RIVAL_S = 1.0  # how long after a rival's commit its next is expected
@@ -35,14 +29,21 @@ log = structlog.get_logger("documents")
 
 def unavailable(error: Exception) -> StoreUnavailable:
     """The refusal for an error of SQLite or the file system."""
-    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    if _primary_code(error) == sqlite3.SQLITE_FULL:
         return StoreUnavailable("The disk of the document store is full.", code="storage_full")
+    if is_busy(error):
+        return StoreUnavailable("Another process holds the document store.")
     return StoreUnavailable(f"The document store can't answer: {error}.")
 
 
-def is_busy(error: sqlite3.Error) -> bool:
-    """True when another process holds the lock; its extended codes count too."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+def is_busy(error: Exception) -> bool:
+    """True when another process holds the lock."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
+def _primary_code(error: Exception) -> int:
+    """SQLite's result code without its extension; 0 for other errors."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def begin(connection: sqlite3.Connection) -> None:
@@ -62,50 +63,27 @@ def begin(connection: sqlite3.Connection) -> None:
 
 
 class Writer:
-    """Owns `connection`. `group` is the most operations in one commit."""
+    """Owns `connection`. `group` is the most operations in one commit.
+
+    `ask` runs work inside a group and answers after the commit. Errors: what the work raises (only its own changes are
+    undone), DuplicateKey, StoreUnavailable.
+    """
 
     def __init__(self, connection: sqlite3.Connection, group: int) -> None:
         self._connection, self._group = connection, group
-        self._loop = asyncio.get_running_loop()
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(WAITING)
-        self._closed = False
+        self._queue = WorkQueue()
+        self.ask = self._queue.ask
         self._seen_version = 0
         self._rival_until = 0.0
         self._thread = threading.Thread(target=self._run, name="documents-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs `work` inside a group; returns its result after the commit.
-
-        Errors: what `work` raises (only its own changes are undone), DuplicateKey, StoreUnavailable.
-        """
-        if self._closed:
-            raise StoreUnavailable("The document store is closed.")
-        answer: asyncio.Future[T] = self._loop.create_future()
-        try:
-            self._queue.put_nowait((answer, work))
-        except queue.Full:
-            raise StoreUnavailable("Too many writes are waiting for the disk.") from None
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await answer
-        except TimeoutError:
-            raise StoreUnavailable("The disk of the document store does not answer.") from None
-
     async def close(self) -> None:
         """Writes what waits, then ends the thread and its connection."""
-        if self._closed:
-            return
-        self._closed = True
-        await asyncio.to_thread(self._stop)
-
-    def _stop(self) -> None:
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=ANSWER_S)
-        self._thread.join(ANSWER_S)
+        await self._queue.close([self._thread])
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
+        while (first := self._queue.first()) is not None:
             stop = self._commit_group(first)
             if stop:
                 break
@@ -129,7 +107,7 @@ class Writer:
                 if len(taken) >= self._group or monotonic() > deadline:
                     break
                 try:
-                    waiting = self._queue.get_nowait()
+                    waiting = self._queue.next()
                     stop = waiting is None
                 except queue.Empty:
                     break
@@ -139,8 +117,7 @@ class Writer:
             log.error("documents.write_failed", error=str(error), operations=max(1, len(taken)))
             taken = taken or [first]
             outcomes = [unavailable(error) for _ in taken]
-        with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits
-            self._loop.call_soon_threadsafe(_answer, taken, outcomes)
+        self._queue.answer(taken, outcomes)
         return stop
 
     def _attempt(self, answer: "asyncio.Future[Any]", work: Work) -> Any:
@@ -172,13 +149,3 @@ class Writer:
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors
             self._connection.execute("ROLLBACK")
-
-
-def _answer(taken: list[Waiting], outcomes: list[Any]) -> None:
-    for (answer, _), outcome in zip(taken, outcomes, strict=True):
-        if answer.done():
-            continue  # the caller has given up
-        if isinstance(outcome, Exception):
-            answer.set_exception(outcome)
-        else:
-            answer.set_result(outcome)

@@ -1,0 +1,144 @@
+"""Playing through the web nginx: tokens, plain HLS players, blocking reload, usage."""
+
+import json
+import re
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.conftest import Show
+from tests.servers import wait_until
+from weir.foundation.ids import new_id
+from weir.foundation.tokens import LEEWAY_S
+
+
+def bad_tokens(show: Show) -> dict[str, str]:
+    good = show.token()
+    return {
+        "forged": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"),
+        "expired": show.token(ttl=-LEEWAY_S - 1),
+        "foreign": show.tokens.mint_playback(new_id("ply"), show.app, "s", 600),
+        "another app's": show.tokens.mint_playback(show.playback, new_id("app"), "s", 600),
+        "a user's": show.tokens.mint_user("u", show.app, "n", 600),
+        "missing": "-",
+    }
+
+
+def test_only_the_right_token_plays(live: Show) -> None:
+    """Forged, expired, foreign and missing tokens get 403 for playlists, parts, segments and init files."""
+    files = live.files()
+    for kind, name in files.items():
+        assert live.stack.get(live.url(name))[0] == 200, kind
+        for why, token in bad_tokens(live).items():
+            assert live.stack.get(live.url(name, token))[0] == 403, (kind, why)
+        assert live.stack.get(f"/hls/{live.playback}/{name}")[0] == 403
+    for path in (
+        "/hls/",
+        f"/hls/{live.token()}/",
+        f"/hls/{live.token()}/{live.playback}/../../x",
+        f"/hls/{live.token()}/{live.playback}/index.jsonl",
+    ):
+        assert live.stack.get(path)[0] in (400, 403, 404), path
+    for path in ("/internal/hls_access", "/internal/card", "/origin/x/master.m3u8", "/internal/rtmp/publish"):
+        assert live.stack.ask("POST", path, {})[0] in (404, 405), path
+
+
+def test_a_withdrawn_session_stops_within_ten_seconds(live: Show) -> None:
+    """Revoked by API: playlists, parts and segments answer 403; another session plays on."""
+    studio = live.stack.card()["studio"].split("#setup=")[1]
+    status, account = live.stack.ask("POST", "/v1/auth/register", {"email": "o@w.example", "password": "a long password", "setup": studio})
+    assert status == 201
+    header = {"Authorization": f"Bearer {account['access_token']}"}
+    app = live.stack.ask("GET", "/v1/apps", headers=header)[1]["data"][0]["id"]
+    member = {"Authorization": f"Bearer {live.stack.ask('POST', f'/v1/apps/{app}/session', headers=header)[1]['app_token']}"}
+    sid = new_id("ses")
+    token = live.token(sid)
+    assert live.stack.get(live.url(token=token))[0] == 200
+    began = time.monotonic()
+    assert live.stack.ask("POST", "/v1/revocations", {"session": sid}, member)[0] == 201
+    wait_until(lambda: live.stack.get(live.url(token=token))[0] == 403, "the refusal", 10)
+    assert live.stack.get(live.url(live.files()["segment"], token))[0] == 403
+    assert live.stack.get(live.url())[0] == 200, time.monotonic() - began
+
+
+def test_a_token_that_ends_is_refused_in_time(live: Show) -> None:
+    """nginx keeps a decision no longer than the token lives."""
+    token = live.token(ttl=-LEEWAY_S + 3)
+    assert live.stack.get(live.url(token=token))[0] == 200
+    wait_until(lambda: live.stack.get(live.url(token=token))[0] == 403, "the refusal", 10)
+
+
+def test_blocking_reload_waits_for_the_part(live: Show) -> None:
+    """Asked for the next part, the playlist comes when that part exists; nonsense is refused at once."""
+    playlist = live.renditions()[0]
+    text = live.text(playlist)
+    sequence = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text)[1]) + text.count("#EXTINF")  # type: ignore[index]
+    parts = text.rsplit("#EXTINF", 1)[-1].count("#EXT-X-PART:")
+    answer = live.text(f"{playlist}?_HLS_msn={sequence}&_HLS_part={parts}")
+    assert f"_{sequence}_{parts}.m4s" in answer
+    for query in (f"_HLS_msn={sequence + 9}&_HLS_part=0", "_HLS_msn=x", "_HLS_msn=-1", "_HLS_part=1"):
+        assert live.stack.get(f"{playlist}?{query}")[0] == 400, query
+
+
+def probe(url: str) -> dict[str, str]:
+    done = subprocess.run(
+        ["ffprobe", "-v", "error", "-of", "json", "-show_streams", "-read_intervals", "%+4", "-count_frames", url],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return {stream["codec_type"]: stream["nb_read_frames"] for stream in json.loads(done.stdout)["streams"]}
+
+
+def test_ffmpeg_plays_it_as_plain_hls(live: Show) -> None:
+    """The same playlist without low-latency tags' help: video and audio frames come out."""
+    frames = probe(f"http://127.0.0.1:{live.stack.http}{live.url()}")
+    assert int(frames["video"]) >= 60
+    assert int(frames["audio"]) >= 60
+
+
+def test_mpv_plays_it_as_plain_hls(live: Show) -> None:
+    """A desktop player that knows nothing of low latency plays three seconds."""
+    done = subprocess.run(
+        ["mpv", "--no-config", "--vo=null", "--ao=null", "--untimed", "--length=3", "--msg-level=all=warn,cplayer=info",
+         f"http://127.0.0.1:{live.stack.http}{live.url()}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-500:]
+    assert "Video" in done.stdout
+
+
+def test_the_ledger_counts_what_was_sent(make_stack) -> None:  # type: ignore[no-untyped-def]
+    """Bytes by API are within 2 % of what the only client received."""
+    show: Show = make_stack()
+    publisher = show.publish()
+    try:
+        show.wait_state("live")
+        for _ in range(8):
+            for name in (*show.files().values(), "master.m3u8"):
+                assert show.stack.get(show.url(name))[0] == 200
+    finally:
+        publisher.stop()
+    received = show.stack.received
+    wait_until(lambda: abs(analytics(show)["bytes"] - received) <= received * 0.02, "the ledger's sum", 60)
+    assert analytics(show)["minutes_watched"] > 0
+
+
+def analytics(show: Show) -> dict[str, float]:
+    tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
+    stream = show.stack.get(f"/v1/watch/{show.playback}")[1]["id"]
+    status, answer = show.stack.ask("GET", f"/v1/streams/{stream}/analytics", headers={"Authorization": f"Bearer {tenant}"})
+    assert status == 200, answer
+    return dict(answer)
+
+
+@pytest.mark.parametrize("size", ["640x360", "1280x720"])
+def test_the_ladder_never_upscales(make_stack, size: str) -> None:  # type: ignore[no-untyped-def]
+    """Rungs above the source are left out; a 720p source with three rungs gives 720, 480 and 360."""
+    show: Show = make_stack(LADDER="[1080,720,480,360]")
+    publisher = show.publish(size=size)
+    try:
+        show.wait_state("live", 60)
+        heights = [int(found) for found in re.findall(r"RESOLUTION=\d+x(\d+)", show.text(show.url()))]
+        assert heights == ([720, 480, 360] if size == "1280x720" else [360])
+    finally:
+        publisher.stop()

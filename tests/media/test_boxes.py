@@ -1,0 +1,137 @@
+"""The fragmented MP4 parser and writer, on what FFmpeg really writes and on what nobody should."""
+
+import contextlib
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from media.boxes import NON_SYNC, BoxError, Init, Parser, Run, Sample, fragment
+
+FLAGS = "+empty_moov+default_base_moof"
+
+
+def encoded(movflags: str, *, audio: bool = True, extra: tuple[str, ...] = ()) -> bytes:
+    sound = ["-f", "lavfi", "-i", "sine=sample_rate=48000"] if audio else []
+    argv = [
+        "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=10", *sound, "-t", "1", "-c:v", "libx264", "-preset",
+        "ultrafast", "-pix_fmt", "yuv420p", "-g", "5", *extra, *(["-c:a", "aac"] if audio else []), "-f", "mp4", "-movflags", movflags, "-",
+    ]  # fmt: skip
+    return subprocess.run(argv, capture_output=True, check=True, timeout=30).stdout
+
+
+EVERY_FRAME = encoded(FLAGS + "+frag_every_frame")
+BY_KEYFRAME = encoded(FLAGS + "+frag_keyframe", extra=("-bf", "2"))
+SILENT = encoded(FLAGS + "+frag_keyframe", audio=False)
+
+
+def parsed(stream: bytes, cuts: tuple[int, ...] = ()) -> list[object]:
+    parser, found = Parser(), []
+    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    for start, end in pairwise(edges):
+        found += list(parser.feed(stream[start:end]))
+    return found
+
+
+def test_the_initialisation_segment_names_its_codecs() -> None:
+    """CODECS of the master playlist come from avcC and esds, never from what was asked for (research trap: no audio)."""
+    init = parsed(EVERY_FRAME)[0]
+    assert isinstance(init, Init)
+    assert init.codecs.startswith("avc1.42c0")
+    assert init.codecs.endswith(",mp4a.40.2")
+    assert init.video.size == (160, 90)
+    silent = parsed(SILENT)[0]
+    assert isinstance(silent, Init)
+    assert "mp4a" not in silent.codecs
+
+
+def test_fragments_carry_every_sample() -> None:
+    """Durations add up, keyframes are where the encoder put them, B-frames keep their shift."""
+    runs = [run for item in parsed(BY_KEYFRAME)[1:] for run in item]  # type: ignore[attr-defined]
+    video = [sample for run in runs if run.track == 1 for sample in run.samples]
+    assert len(video) == 10
+    assert [index for index, sample in enumerate(video) if sample.key] == [0, 5]
+    assert any(sample.shift for sample in video)
+
+
+@given(st.lists(st.integers(0, 1 << 20), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_slicing_changes_nothing(cuts: list[int]) -> None:
+    """Pipes cut the stream anywhere; the result is the same."""
+    assert parsed(EVERY_FRAME, tuple(cuts)) == parsed(EVERY_FRAME)
+
+
+def test_byte_by_byte_is_the_same() -> None:
+    """The smallest slices of all."""
+    assert parsed(SILENT, tuple(range(len(SILENT)))) == parsed(SILENT)
+
+
+@given(st.binary(min_size=8, max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_garbage_is_refused_or_waited_out(data: bytes) -> None:
+    """Nothing but BoxError comes out of bytes that are no MP4."""
+    with contextlib.suppress(BoxError):
+        parsed(data)
+
+
+@given(st.integers(0, len(BY_KEYFRAME) - 1), st.integers(1, 255))
+@settings(max_examples=300, deadline=None)
+def test_a_flipped_byte_never_crashes_the_parser(at: int, flip: int) -> None:
+    """A damaged stream gives other content or a BoxError, no other exception and no endless memory."""
+    damaged = bytearray(BY_KEYFRAME)
+    damaged[at] ^= flip
+    with contextlib.suppress(BoxError):
+        parsed(bytes(damaged))
+
+
+@pytest.mark.parametrize("junk", [b"HTTP/1.1 200 OK\r\n", b"\0\0\0\0moov", b"\xff\xff\xff\xffmdat", b"\0\0\0\x08mdat"])
+def test_junk_is_named(junk: bytes) -> None:
+    """A clear error says which box was wrong."""
+    with pytest.raises(BoxError, match=r"[a-zA-Z]{4}"):
+        parsed(junk)
+
+
+SAMPLES = st.builds(
+    Sample, duration=st.integers(0, 1 << 20), flags=st.sampled_from([0x02000000, 0x01000000 | NON_SYNC]),
+    shift=st.sampled_from([0, 0, 512, -512]), data=st.binary(max_size=40),
+)  # fmt: skip
+RUNS = st.builds(
+    lambda time, one, more: [Run(1, time, tuple(one)), *([Run(2, time, tuple(more))] if more else [])],
+    st.integers(0, 1 << 40),
+    st.lists(SAMPLES, min_size=1, max_size=8),
+    st.lists(SAMPLES, max_size=8),
+)
+
+
+@given(st.lists(RUNS, min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_what_is_written_is_read_again(parts: list[list[Run]]) -> None:
+    """Writer and parser agree on every sample, time, flag and byte."""
+    init = EVERY_FRAME[: EVERY_FRAME.index(b"moof") - 4]
+    stream = init + b"".join(fragment(number, runs) for number, runs in enumerate(parts, 1))
+    assert parsed(stream)[1:] == parts
+
+
+def test_joined_parts_play(tmp_path: Path) -> None:
+    """One box of many samples decodes to the same pictures as many boxes of one."""
+    found = parsed(EVERY_FRAME)
+    init, runs = found[0], [run for item in found[1:] for run in item]  # type: ignore[attr-defined]
+    assert isinstance(init, Init)
+    merged = [Run(track, 0, tuple(sample for run in runs if run.track == track for sample in run.samples)) for track in (1, 2)]
+    (tmp_path / "one.mp4").write_bytes(init.data + fragment(1, merged))
+    (tmp_path / "many.mp4").write_bytes(EVERY_FRAME)
+    hashes = [
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-i", str(tmp_path / name), "-map", "0:v", "-vsync", "passthrough", "-f", "framehash", "-"],
+            capture_output=True,
+            check=True,
+            timeout=30,
+        ).stdout.split(b"\n")
+        for name in ("one.mp4", "many.mp4")
+    ]
+    pictures = [[line.rpartition(b",")[2] for line in lines if line and not line.startswith(b"#")] for lines in hashes]
+    assert pictures[0] == pictures[1]
+    assert len(pictures[0]) == 10

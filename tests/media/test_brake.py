@@ -1,0 +1,24 @@
+"""The crash-loop brake."""
+
+from media.brake import Brake
+
+
+def test_pauses_grow_and_the_thirteenth_start_is_refused() -> None:
+    """12 starts in 10 minutes are let through, with growing pauses."""
+    brake, now, pauses = Brake(), 0.0, []
+    while brake.start(now):
+        pauses.append(brake.pause_s(now + 0.1))
+        now += pauses[-1] + 0.1
+    assert len(pauses) == 12
+    assert pauses[:7] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0]
+    assert brake.start(now + 600)
+
+
+def test_steady_work_makes_the_pause_short_again() -> None:
+    """A crash after 20 s of good work is answered at once."""
+    brake = Brake()
+    for at in (0.0, 1.0, 2.0):
+        brake.start(at)
+        brake.pause_s(at + 0.5)
+    brake.start(3.0)
+    assert brake.pause_s(30.0) == 0.2

@@ -1,0 +1,70 @@
+"""Golden command lines: a change of FFmpeg's arguments is seen, and meant."""
+
+from media.graph import probe, transcode
+from media.ladder import Rendition, cadence
+
+ENCODER = (
+    "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v {rate} -bufsize {rate} -c:a aac -c:v libx264 "
+    "-flush_packets 1 -force_key_frames expr:not(mod(n,60)) -g 60 -keyint_min 60 -max_interleave_delta 500000 -maxrate {rate} "
+    "-movflags +empty_moov+default_base_moof+frag_every_frame -preset superfast "
+    "-sc_threshold 0 -tune zerolatency -video_track_timescale 30000"
+)
+INPUT = (
+    "ffmpeg -f flv -analyzeduration {wait} -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist rtmp,tcp "
+    "-rtmp_live live -i rtmp://127.0.0.1:1935/live/ply_1"
+)
+END = "-nostdin -hide_banner -nostats -loglevel error -stats_period 0.5 -progress pipe:9"
+
+
+def fit(size: str, labels: list[str]) -> str:
+    a, b, c, d, e = labels
+    return (
+        f"[{a}]scale={size}:force_divisible_by=2:force_original_aspect_ratio=decrease[{b}];[{b}]pad={size}:-1:-1[{c}];"
+        f"[{c}]setsar=1[{d}];[{d}]format=yuv420p[{e}]"
+    )
+
+
+def test_two_renditions_share_one_decode() -> None:
+    """One input, one split, fixed sizes with bars, one pipe per rendition."""
+    renditions = [Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)]
+    argv = transcode(
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8], progress=9
+    )
+    graph = (
+        "[0:v]fps=fps=30:start_time=0[s0];[s0]split=2[s1][s2];"
+        + fit("1280:720", ["s1", "s3", "s4", "s5", "s6"]) + ";" + fit("640:360", ["s2", "s7", "s8", "s9", "s10"])
+    )  # fmt: skip
+    assert " ".join(argv) == " ".join([
+        INPUT.format(wait=3000000), "-filter_complex", graph,
+        "-map [s6] -map 0:a:0?", ENCODER.format(rate=2600000), "pipe:7",
+        "-map [s10] -map 0:a:0?", ENCODER.format(rate=800000), "pipe:8", END,
+    ])  # fmt: skip
+
+
+def test_without_sound_probing_is_short() -> None:
+    """A source without sound would otherwise hold the start until the analysis time is over (research: 3.2 s)."""
+    argv = transcode(
+        "rtmp://127.0.0.1:1935/live/ply_1",
+        [Rendition(360, (640, 360), 800_000)],
+        cadence(29.97, 1 / 3, 2),
+        audio=False,
+        preset="superfast",
+        outputs=[7],
+        progress=9,
+    )
+    assert argv[argv.index("-analyzeduration") + 1] == "300000"
+    assert "fps=fps=30000/1001:start_time=0" in argv[argv.index("-filter_complex") + 1]
+    assert argv[argv.index("-video_track_timescale") + 1] == "30000"
+    assert "-fflags" not in argv
+
+
+def test_only_rtmp_is_spoken() -> None:
+    """The input can't name a file or another protocol."""
+    for argv in (
+        probe("rtmp://h/live/x"),
+        transcode(
+            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1], progress=2
+        ),
+    ):
+        assert argv[argv.index("-protocol_whitelist") + 1] == "rtmp,tcp"
+        assert argv[argv.index("-f") + 1] == "flv"

@@ -1,0 +1,43 @@
+"""One worker a stream."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from media import lease
+from media.lease import Leases
+
+
+async def test_a_stream_has_one_holder(servers: tuple[Path, int]) -> None:
+    """The second worker is refused until the first lets go; only the holder can let go."""
+    redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
+    one, other = Leases(redis, "one:80"), Leases(redis, "")
+    assert await one.take("ply_lease")
+    assert await one.take("ply_lease")
+    assert not await other.take("ply_lease")
+    await other.release("ply_lease")
+    assert await other.held("ply_lease")
+    assert (await redis.get("weir:media:ply_lease")).endswith(b" one:80")
+    await one.release("ply_lease")
+    assert await other.take("ply_lease")
+    await other.release("ply_lease")
+    await redis.aclose()
+
+
+async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that is not renewed runs out, and the old holder can't renew it afterwards."""
+    monkeypatch.setattr(lease, "LEASE_MS", 30)
+    redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
+    dead, alive = Leases(redis, ""), Leases(redis, "")
+    assert await dead.take("ply_dead")
+    for _ in range(200):
+        if not await alive.held("ply_dead"):
+            break
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(lease, "LEASE_MS", 5000)
+    assert await alive.take("ply_dead")
+    assert not await dead.renew("ply_dead")
+    await alive.release("ply_dead")
+    await redis.aclose()

@@ -1,0 +1,254 @@
+"""The room against real nginx-rtmp, Redis and FFmpeg."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from media import rules
+from media.rules import Listed
+from weir.foundation.events import PublishDone, PublishStarted, StreamEvent, StreamOffline
+from weir.foundation.ids import new_id
+
+
+class Viewer:
+    """Follows one media playlist by blocking reload and checks each against the one before."""
+
+    def __init__(self, stage: Any, fact: StreamEvent, name: str = "v180") -> None:
+        self.stage, self.fact, self.name = stage, fact, name
+        self.history: list[Listed] = []
+        self.broken: list[str] = []
+        self.task = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        query = ""
+        while not (self.history and self.history[-1].ended):
+            status, body = await self.stage.get(self.fact, f"{self.name}.m3u8{query}")
+            if status == 503:
+                query = ""
+                await asyncio.sleep(0.1)
+                continue
+            assert status == 200, body
+            listed = rules.parse(body.decode())
+            self.broken += rules.violations(listed, self.history[-1] if self.history else None)
+            self.history.append(listed)
+            msn, part = listed.last
+            if not listed.hint:
+                await asyncio.sleep(0.1)
+                query = ""
+                continue
+            query = f"?_HLS_msn={msn + 1}&_HLS_part=0" if listed.segments[-1].uri else f"?_HLS_msn={msn}&_HLS_part={part + 1}"
+
+    @property
+    def now(self) -> Listed:
+        return self.history[-1]
+
+    async def until(self, true: Callable[[Listed], object], within_s: float = 25.0) -> Listed:
+        for _ in range(int(within_s / 0.05)):
+            if self.task.done():
+                self.task.result()
+            if self.history and true(self.now):
+                return self.now
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"it did not happen; broken rules: {self.broken}")
+
+    def close(self) -> None:
+        self.task.cancel()
+        assert not self.broken
+
+
+def played(url: str, seconds: float = 3) -> dict[str, int]:
+    """Frames that an ordinary HLS player (ffmpeg) decodes, by kind."""
+    argv = ["ffprobe", "-v", "error", "-count_frames", "-read_intervals", f"%+{seconds}", "-print_format", "json", "-show_streams", url]
+    said = subprocess.run(argv, capture_output=True, timeout=30, check=True)
+    assert not said.stderr, said.stderr
+    return {one["codec_type"]: int(one["nb_read_frames"]) for one in json.loads(said.stdout)["streams"]}
+
+
+def encoders(stage: Any, fact: StreamEvent) -> list[int]:
+    """Process ids of FFmpeg children that pull this stream."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                argv = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if f"{stage.settings.pull_url}/{fact.playback}".encode() in argv and b"-progress" in argv:
+                found.append(int(entry.name))
+    return found
+
+
+def zombies() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2] if entry.name.isdigit() else ("", "")
+            if (state, parent) == ("Z", str(os.getpid())):
+                found.append(entry.name)
+    return found
+
+
+async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: Any) -> None:
+    """Playlists keep the rules over their history, every listed file exists, and an ordinary player plays the same list."""
+    fact = stage.stream()
+    stage.publish(fact)
+    began = time.monotonic()
+    await stage.tell(PublishStarted, fact)
+    playable = await stage.told("media.playable", fact)
+    print(f"publish to playable: {time.monotonic() - began:.2f} s")
+    assert (playable.width, playable.height) == (320, 180)
+    viewer = Viewer(stage, fact)
+    listed = await viewer.until(lambda now: len(now.segments) > 3)
+    assert listed.part_target == 0.333333
+    for uri in [listed.segments[-2].map, listed.segments[-2].uri, *(part.uri for part in listed.segments[-2].parts)]:
+        status, body = await stage.get(fact, uri)
+        assert status == 200
+        assert body
+    frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/master.m3u8")
+    assert frames["video"] > 40
+    assert frames["audio"] > 60
+    viewer.close()
+
+
+async def test_the_hinted_part_is_held_until_it_exists(stage: Any) -> None:
+    """A preload hint always names a part that appears, also across a segment's end (research trap: eager close)."""
+    fact, _ = await stage.on_air()
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: now.hint)
+    for _ in range(8):
+        hint = rules.parse((await stage.get(fact, "v180.m3u8"))[1].decode()).hint
+        status, body = await stage.get(fact, hint)
+        assert status == 200
+        assert body[4:8] == b"moof"
+    viewer.close()
+
+
+async def test_a_killed_encoder_goes_on_with_a_discontinuity(stage: Any) -> None:
+    """kill -9 of FFmpeg costs a discontinuity; the media sequence never goes back, dates never jump inside one, no zombie stays."""
+    fact, _ = await stage.on_air()
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: len(now.segments) > 1)
+    (pid,) = encoders(stage, fact)
+    os.kill(pid, signal.SIGKILL)
+    await viewer.until(lambda now: now.segments[-1].discontinuity == 1 and len(now.segments[-1].parts) > 1)
+    viewer.close()
+    assert encoders(stage, fact) != [pid]
+    assert not zombies()
+    assert [event.type for event in stage.heard].count("media.playable") == 1
+
+
+async def test_the_encoder_leaves_returns_and_ends(stage: Any) -> None:
+    """Gone: the list stays open without a hint. Back: MSN continues behind a discontinuity. Offline: ENDLIST, FFmpeg gone."""
+    fact, publisher = await stage.on_air()
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: len(now.segments) > 1)
+    publisher.terminate()
+    publisher.wait()
+    await stage.tell(PublishDone, fact)
+    gone = await viewer.until(lambda now: not now.hint)
+    assert not gone.ended
+    again = fact.model_copy(update={"generation": 2})
+    publisher = stage.publish(again, audio=False, size="640x360")
+    await stage.tell(PublishStarted, again)
+    await stage.tell(PublishStarted, fact)  # late and old
+    await stage.told("media.playable", again, generation=2)
+    back = await viewer.until(lambda now: now.segments[-1].discontinuity == 1)
+    assert back.last > gone.last
+    stage.note(PublishStarted, again)
+    publisher.kill()
+    publisher.wait()
+    await stage.tell(StreamOffline, again)
+    await viewer.until(lambda now: now.ended)
+    viewer.close()
+    assert not encoders(stage, fact)
+    assert not zombies()
+    status, _ = await stage.get(fact, "v180.m3u8?_HLS_msn=999999999")
+    assert status == 200
+
+
+async def test_a_source_without_sound_plays(stage: Any) -> None:
+    """No audio track is waited for or promised: CODECS come from the initialisation segment."""
+    fact, _ = await stage.on_air(audio=False, rate="25")
+    _, master = await stage.get(fact, "master.m3u8")
+    assert b"avc1." in master
+    assert b"mp4a" not in master
+    viewer = Viewer(stage, fact)
+    listed = await viewer.until(lambda now: len(now.segments) > 1)
+    assert [part.duration for part in listed.segments[0].parts] == [0.36] * 5 + [0.2]
+    viewer.close()
+
+
+async def test_a_restarted_room_continues_the_sequence(world: Any) -> None:
+    """Another process finds the index, the stream documents and the ingest, and goes on with a discontinuity."""
+    first = await world.stage()
+    await first.room.start()
+    fact, _ = await first.on_air()
+    viewer = Viewer(first, fact)
+    before = await viewer.until(lambda now: len(now.segments) > 1)
+    viewer.close()
+    await first.room.stop()
+    second = await world.stage()
+    second.note(PublishStarted, fact)
+    await second.room.start()
+    await second.told("media.playable", fact)
+    viewer = Viewer(second, fact)
+    after = await viewer.until(lambda now: now.segments[-1].discontinuity == 1)
+    assert after.segments[0].msn == before.segments[0].msn
+    assert not rules.violations(after, before) or after.last >= before.last
+    viewer.close()
+
+
+async def test_two_workers_share_streams(world: Any) -> None:
+    """A stream belongs to one worker, which hears its facts whoever consumed them; the other answers 404."""
+    stages = [await world.stage(), await world.stage()]
+    for one in stages:
+        await one.room.start()
+    fact, _ = await stages[0].on_air()
+    stages[1].note(PublishStarted, fact)
+    statuses = [(await one.get(fact, "master.m3u8"))[0] for one in stages]
+    assert sorted(statuses) == [200, 404]
+    owner = stages[statuses.index(200)]
+    other = stages[statuses.index(404)]
+    await other.tell(StreamOffline, fact)
+    viewer = Viewer(owner, fact)
+    await viewer.until(lambda now: now.ended)
+    viewer.close()
+
+
+async def test_three_renditions_are_cut_alike(world: Any) -> None:
+    """Rendition reports name the same last part, every rendition has the same segments, and all can be decoded."""
+    stage = await world.stage(ladder=[720, 480, 360])
+    await stage.room.start()
+    fact = stage.stream()
+    stage.publish(fact, size="1280x720")
+    began = time.monotonic()
+    await stage.tell(PublishStarted, fact)
+    await stage.told("media.playable", fact)
+    print(f"720/480/360: publish to playable {time.monotonic() - began:.2f} s")
+    viewers = [Viewer(stage, fact, name) for name in ("v720", "v480", "v360")]
+    lists = [await viewer.until(lambda now: len(now.segments) > 2) for viewer in viewers]
+    assert {tuple((part.duration) for part in one.segments[0].parts) for one in lists} == {(0.333333,) * 6}
+    assert {one.segments[0].date_ms for one in lists} == {lists[0].segments[0].date_ms}
+    assert set(lists[0].reports) == {"v480.m3u8", "v360.m3u8"}
+    assert set(lists[0].reports.values()) == {lists[0].last}
+    for viewer in viewers:
+        viewer.close()
+
+
+async def test_what_never_becomes_a_stream_is_refused(stage: Any) -> None:
+    """Unknown streams, names and files are 404 problem documents; nonsense in a blocking reload is 400."""
+    fact, _ = await stage.on_air()
+    for name in ("v720.m3u8", "x.txt", "../index.jsonl", "p_x_v180_1_0.m4s", "s_x_v180_1.m4s"):
+        status, body = await stage.get(fact, name)
+        assert status == 404, name
+        assert json.loads(body)["code"] == "not_found"
+    for query in ("_HLS_msn=-1", "_HLS_msn=x", "_HLS_part=1", "_HLS_msn=99999999999", "_HLS_msn=", "_HLS_msn=1&_HLS_part=1.5"):
+        assert (await stage.get(fact, f"v180.m3u8?{query}"))[0] == 400, query
+    assert (await stage.get(fact.model_copy(update={"playback": new_id("ply")}), "master.m3u8"))[0] == 404

@@ -1,0 +1,100 @@
+"""The child process: pipes, watchdog, stop sequence and reaping, with real programs."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from media import process
+from media.process import ask, spawn
+from weir.foundation.clock import monotonic
+
+STUBBORN = """
+import os, signal, sys, time
+if len(sys.argv) > 3:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(int(sys.argv[1]), b"up")
+time.sleep(60)
+"""
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+async def test_each_output_has_its_own_pipe() -> None:
+    """What goes into descriptor i comes out of outputs[i]; the end of the program is the end of all."""
+    argv = "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
+    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, *map(str, outputs), str(progress)], 2)
+    read = await asyncio.gather(*(output.read(-1) for output in child.outputs))
+    assert [(len(data), data[:1]) for data in read] == [(200_000, b"A"), (200_000, b"B")]
+    assert await child.wait() == 0
+    await child.stop()
+
+
+async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TERM, TERM, KILL to the group; no zombie (research trap: FFmpeg in an RTMP read ignores the first TERM)."""
+    monkeypatch.setattr(process, "GRACE_S", 0.2)
+    child = await spawn(lambda outputs, progress: [sys.executable, "-c", STUBBORN, str(outputs[0]), str(progress), "ignore"], 1)
+    assert await child.outputs[0].readexactly(2) == b"up"
+    await child.stop()
+    assert gone(child.pid)
+
+
+async def test_a_grandchild_goes_with_the_group() -> None:
+    """Nothing that the child started stays behind."""
+    argv = ["sh", "-c", 'sleep 60 & echo $! >&"$1"; wait', "sh"]
+    child = await spawn(lambda outputs, progress: ["bash", *argv[1:], str(outputs[0])], 1)
+    grandchild = int(await child.outputs[0].readline())
+    await child.stop()
+    for _ in range(100):
+        if gone(grandchild) or "Z" in Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[0]:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the grandchild lives")
+
+
+async def test_standard_error_is_bounded() -> None:
+    """A chatty child can't fill memory; its last line is the reason."""
+    argv = "import sys\nfor n in range(20000): print('x' * 1000, n, file=sys.stderr)\nprint('the reason', file=sys.stderr)"
+    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv], 1)
+    await child.wait()
+    await asyncio.sleep(0.1)
+    await child.stop()
+    assert child.last_words == "the reason"
+    assert sum(map(len, child._said)) < 10_000
+
+
+async def test_progress_counts_only_when_media_time_moves() -> None:
+    """Reports that repeat the same media time are no progress."""
+    argv = (
+        "import os, sys, time\nfor t in (1, 2, 2, 2):\n os.write(int(sys.argv[1]), b'out_time_us=%d\\nprogress=continue\\n' % t)\n"
+        " time.sleep(.1)\ntime.sleep(60)"
+    )
+    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, str(progress)], 1)
+    began = child.progress_at
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if child.progress_at > began and monotonic() - child.progress_at > 0.3:
+            break
+    else:
+        raise AssertionError("progress never stood still")
+    await child.stop()
+
+
+async def test_a_missing_program_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that fails closes its pipes."""
+    monkeypatch.setattr(process, "DIES_WITH_US", ("no-such-program",))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="no-such-program"):
+        await spawn(lambda outputs, progress: ["x"], 2)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_short_question_has_a_time_limit() -> None:
+    """ffprobe may wait for ever; the question may not."""
+    assert await ask([sys.executable, "-c", "print('yes')"], 10) == b"yes\n"
+    assert await ask([sys.executable, "-c", "import time; time.sleep(60)"], 0.2) == b""
+    assert await ask([sys.executable, "-c", "print('no'); raise SystemExit(1)"], 10) == b""
