@@ -12,7 +12,21 @@ from realtime.judge import NO_RATE, may_send
 from realtime.log import Log, Lost
 from realtime.member import Member
 from realtime.occupancy import Occupancy
-from realtime.wire import NEW_MESSAGE, PAGE_EVENTS, Entry, History, Join, Leave, Send, cursor, fragments, page, parse_cursor, tail
+from realtime.wire import (
+    NEW_MESSAGE,
+    PAGE_EVENTS,
+    Entry,
+    History,
+    Join,
+    Leave,
+    Send,
+    cursor,
+    fragments,
+    newest_page,
+    page,
+    parse_cursor,
+    tail,
+)
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Invalid, NotFound, Unavailable
@@ -175,20 +189,21 @@ class Chat:
             held = list(followed.recent)
             messages = _messages(held)
             if len(messages) >= wanted or followed.whole or not held:
-                return messages[-wanted:]
+                return newest_page(messages[-wanted:])
             epoch, edge, end = followed.epoch, held[0].seq, held[-1].seq
             older = await self._messages_below(followed.channel, wanted - len(messages), edge)
             newer = followed.since(end)
             if newer is not None and followed.epoch == epoch:
-                return (older.messages + messages + _messages(newer))[-wanted:]
+                return newest_page((older.messages + messages + _messages(newer))[-wanted:])
 
     async def _messages_below(self, channel: str, wanted: int, below: int | None) -> "_Read":
         found: list[Entry] = []
         for _ in range(MOST_READS):
             answer = await self._log.newest(channel, PAGE_EVENTS, below)
             found = _messages(answer.entries) + found
-            if len(found) > wanted:
-                return _Read(found[-wanted:], found[-wanted].seq, answer.position.epoch)
+            kept = newest_page(found[-wanted:])
+            if len(found) > len(kept):
+                return _Read(kept, kept[0].seq, answer.position.epoch)
             if len(answer.entries) < PAGE_EVENTS:
                 return _Read(found, None, answer.position.epoch)
             below = answer.entries[0].seq

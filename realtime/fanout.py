@@ -16,6 +16,8 @@ import structlog
 
 NAMESPACE = "/"
 MOST_QUEUED = 256
+MOST_QUEUED_CHARS = 1024 * 1024
+FEW = 16
 log = structlog.get_logger("realtime.fanout")
 
 
@@ -49,6 +51,15 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]
             if not named or self.data[0] in RESERVED:
                 raise ValueError("an event is a list that begins with its name")
         return 0
+
+
+def _overfull(queue: "asyncio.Queue[Any]") -> bool:
+    """More than 256 packets or 1 MB unread. The size is looked at only where more than a few packets wait."""
+    waiting = queue.qsize()
+    if waiting <= FEW:
+        return False
+    packets = queue._queue  # type: ignore[attr-defined]
+    return waiting >= MOST_QUEUED or sum(len(one.data) for one in packets if one is not None and one.data) > MOST_QUEUED_CHARS
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
@@ -86,13 +97,24 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         text = f"2{Json.dumps([kind, orjson.Fragment(body)])}"
         packet = engineio.packet.Packet(engineio.packet.MESSAGE, text)
         for connection in connections:
-            socket = self.server.eio.sockets.get(connection)
-            if socket is None or socket.closed or socket.closing:
-                continue
-            if socket.queue.qsize() >= MOST_QUEUED:
-                self._drop(socket)
-            else:
+            socket = self._reading(connection)
+            if socket is not None:
                 socket.queue.put_nowait(packet)
+
+    def keeps_up(self, socket: str) -> bool:
+        """False, and the connection ends, when a client has left too much unread; ask before answering it at length."""
+        connection = self.rooms.get(NAMESPACE, {}).get(None, {}).get(socket)
+        return connection is not None and self._reading(connection) is not None
+
+    def _reading(self, connection: str) -> Any:
+        """The connection, unless it has ended or must end because its reader has fallen behind."""
+        socket = self.server.eio.sockets.get(connection)
+        if socket is None or socket.closed or socket.closing:
+            return None
+        if _overfull(socket.queue):
+            self._drop(socket)
+            return None
+        return socket
 
     def _drop(self, socket: Any) -> None:
         """Ends a connection whose reader has fallen behind; it comes back and resumes from where it was."""
@@ -100,6 +122,9 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         while not socket.queue.empty():
             socket.queue.get_nowait()
             socket.queue.task_done()
+        line = self.server.environ[socket.sid]["asgi.scope"].get("weir.line")
+        if line is not None:
+            line.abort()
         ending = asyncio.ensure_future(socket.close(wait=False, abort=True))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)

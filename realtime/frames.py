@@ -4,6 +4,8 @@ python-engineio answers garbage with a traceback and a connection that nobody cl
 client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4) and a sentence.
 """
 
+import contextlib
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LONGEST_FRAME = 64 * 1024
@@ -33,6 +35,7 @@ class Line:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self._over = False
+        self._transport = getattr(getattr(receive, "__self__", None), "transport", None)
 
     async def receive(self) -> Message:
         message = {"type": "websocket.disconnect", "code": POLICY} if self._over else await self._receive()
@@ -50,8 +53,15 @@ class Line:
             await self._send(message)
 
     async def hang_up(self, code: int, reason: str) -> None:
-        """Ends the connection; the client reads why."""
-        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+        """Ends the connection; the client reads why, unless it has gone already."""
+        with contextlib.suppress(OSError):
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def abort(self) -> None:
+        """Ends the connection without a word: a close frame would queue behind what the client does not read."""
+        self._over = True
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class Frames:

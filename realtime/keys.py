@@ -56,7 +56,7 @@ def keys_of(channel: str) -> ChannelKeys:
 
 def digest(uid: str, cid: str) -> bytes:
     """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes 113."""
-    return blake2b(f"{uid}\0{cid}".encode(), digest_size=12).digest()
+    return blake2b(f"{len(uid)}:{uid}{cid}".encode(), digest_size=12).digest()
 
 
 def lease(session: str, source: str) -> str:

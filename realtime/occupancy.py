@@ -8,7 +8,7 @@ leases end. Counts are ephemeral: told to local members each second when they ch
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -25,7 +25,6 @@ WATCH = load_script("watch")
 BATCH = 200
 TELL_S = 1.0
 COUNT_UPDATE = "viewer.count.update"
-Holders = Callable[[], Iterable[tuple[str, str, str]]]
 log = structlog.get_logger("realtime.occupancy")
 
 
@@ -47,16 +46,23 @@ class Count:
 
 
 class Occupancy:
-    """Errors of the verbs: Unavailable. `holders` lists (channel, session, socket) of this node's joined clients."""
+    """Errors of the verbs: Unavailable."""
 
     def __init__(self, connection: Connection, leases: Leases = Leases()) -> None:
         self._connection, self._leases = connection, leases
         self._told: dict[str, Count] = {}
+        self._held: dict[str, set[str]] = {}
 
     async def enter(self, channel: str, session: str, source: str) -> Count:
+        """Counts one of this node's sockets until it leaves; its lease is renewed even when this first call fails."""
+        self._held.setdefault(channel, set()).add(lease(session, source))
         return await self._run(channel, "beat", self._leases.socket_s, [lease(session, source)])
 
     async def leave(self, channel: str, session: str, source: str) -> Count:
+        held = self._held.get(channel, set())
+        held.discard(lease(session, source))
+        if not held:
+            self._held.pop(channel, None)
         return await self._run(channel, "leave", 0, [lease(session, source)])
 
     async def count(self, channel: str) -> Count:
@@ -70,19 +76,26 @@ class Occupancy:
         for channel, session in event.sessions:
             if is_id("chn", channel):
                 watching[channel].append(lease(session, "hls"))
-        await self._renew(watching, self._leases.playback_s)
+        for channel, start in _batches(watching):
+            await self._run(channel, "beat", self._leases.playback_s, watching[channel][start : start + BATCH])
 
-    async def beat(self, holders: Holders) -> None:
+    async def beat(self) -> None:
         """Runs until cancelled: renews the leases of this node's sockets."""
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
-            held: defaultdict[str, list[str]] = defaultdict(list)
-            for channel, session, socket in holders():
-                held[channel].append(lease(session, socket))
+            held = {channel: list(members) for channel, members in self._held.items()}
+            work = [self._renew(channel, held[channel][start : start + BATCH]) for channel, start in _batches(held)]
             try:
-                await self._renew(held, self._leases.socket_s)
+                await asyncio.gather(*work)
             except Unavailable as error:
                 log.warning("occupancy.beat_waits", error=error.detail)
+
+    async def _renew(self, channel: str, members: list[str]) -> None:
+        """Looks once more who is still there, in the step that sends: a lease given back must not be taken again."""
+        held = self._held.get(channel, set())
+        still = [member for member in members if member in held]
+        if still:
+            await self._run(channel, "beat", self._leases.socket_s, still)
 
     async def tell(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None]) -> None:
         """Runs until cancelled: tells local members what has changed."""
@@ -98,19 +111,16 @@ class Occupancy:
                 if before.get(channel) != count:
                     deliver(channel, COUNT_UPDATE, _update(channel, count))
 
-    async def _renew(self, members: dict[str, list[str]], lease_s: float) -> None:
-        batches = [
-            (channel, held[start : start + BATCH]) for channel, held in members.items() for start in range(0, len(held), BATCH)
-        ]  # fmt: skip
-        for start in range(0, len(batches), BATCH):
-            await asyncio.gather(*(self._run(channel, "beat", lease_s, held) for channel, held in batches[start : start + BATCH]))
-
     async def _run(self, channel: str, verb: str, lease_s: float, members: list[str]) -> Count:
         keys = keys_of(channel)
-        reply = await self._connection.link().run(
-            WATCH, (keys.leases, keys.sessions, keys.peak), verb, int(lease_s * 1000), *members
-        )  # fmt: skip
+        names = (keys.leases, keys.sessions, keys.peak)
+        reply = await self._connection.link().run(WATCH, names, verb, int(lease_s * 1000), *members)
         return Count(int(reply[0]), int(reply[1]))
+
+
+def _batches(members: dict[str, list[str]]) -> list[tuple[str, int]]:
+    """(channel, first index) of each call of at most BATCH members."""
+    return [(channel, start) for channel, held in members.items() for start in range(0, len(held), BATCH)]
 
 
 def _update(channel: str, count: Count) -> bytes:

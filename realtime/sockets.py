@@ -70,7 +70,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await super()._handle_eio_message(eio_sid, data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
             log.warning("socket.bad_packet", error=str(error))
             await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
 
@@ -109,10 +109,6 @@ class Sockets:
         """Serves `/socket.io`."""
         return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"))
 
-    def holders(self) -> list[tuple[str, str, str]]:
-        """(channel, viewing session, socket) of every joined client of this node."""
-        return [(channel, session, member.socket) for member in self._members.values() for channel, session in member.joined.items()]
-
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
@@ -134,7 +130,7 @@ class Sockets:
         for member in list(self._members.values()):
             wait = round(random.uniform(0.2, 3), 1)
             self._notice(member, "restart", "This server restarts; connect again.", retry_after=wait)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # time for the notice to leave before the close
         for eio_sid in list(self._server.environ):
             self._tasks.start(self._server.hang_up(eio_sid, RESTART, "This server restarts."), "restart")
         for _ in range(60):
@@ -180,11 +176,11 @@ class Sockets:
 
     async def _check_revoked(self, member: Member) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
-        user, playback, revoked = member.user, member.playback, self._directory.revoked
-        withdrawn = await revoked("user", user.sub, user.iat) or (user.sid is not None and await revoked("session", user.sid, user.iat))
-        if playback is not None and not withdrawn:
-            withdrawn = await revoked("session", playback.sid, playback.iat) or await revoked("stream", playback.sub, playback.iat)
-        if withdrawn or member.gone:
+        user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
+        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid)
+        if playback is not None and not gone:
+            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=playback.sub)
+        if gone or member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 
     def _expire(self, member: Member) -> None:
@@ -203,14 +199,17 @@ class Sockets:
         self._fanout.tell(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
 
     async def _disconnect(self, socket: str, reason: str) -> None:
-        member = self._members.pop(socket, None)
+        member = self._members.get(socket)
         if member is None:
             return
         member.gone = True
         if member.expiry is not None:
             member.expiry.cancel()
-        async with member.turn:
-            await self._chat.leave_all(member)
+        try:
+            async with member.turn:
+                await self._chat.leave_all(member)
+        finally:
+            del self._members[socket]
 
     # -- requests
 
@@ -222,6 +221,8 @@ class Sockets:
             return refusal(Unauthenticated("This connection has ended."))
         if member.waiting >= MOST_WAITING:
             return refusal(RateLimited("Too many requests at once.", retry_after=1))
+        if not self._fanout.keeps_up(socket):
+            return refusal(RateLimited("Read your answers first.", retry_after=1))
         member.waiting += 1
         try:
             async with member.turn:

@@ -150,6 +150,11 @@ def page(entries: list[Entry]) -> list[Entry]:
     return entries[:PAGE_EVENTS]
 
 
+def newest_page(entries: list[Entry]) -> list[Entry]:
+    """As many of the last entries as one ack may carry, at least one."""
+    return page(entries[::-1])[::-1]
+
+
 def fragments(entries: Iterable[Entry]) -> list[orjson.Fragment]:
     """Envelopes for an ack, without parsing them again."""
     return [orjson.Fragment(entry.body) for entry in entries]

@@ -71,9 +71,10 @@ def write_web(settings: Settings, vault: Vault) -> Path:
     (settings.data / "usage").mkdir(mode=0o700, exist_ok=True)
     for folder in (settings.live / "hls", settings.data / "hls"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app = f"unix:{settings.app_socket}"
     return _private(settings.run / "web.conf", render((TEMPLATES / "web.conf.template").read_text(), {
         "USER": _worker_user(settings), "RUN": str(settings.run), "LIVE": str(settings.live), "DATA": str(settings.data),
-        "PLAYER": str(settings.player_dir), "WORKERS": "1", "APP": f"unix:{settings.app_socket}",
+        "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": app, "MEDIA": app,
         "HTTP_LISTEN": f"{settings.http_host}:{settings.http_port}", "USAGE": str(settings.data / "usage" / "web.log"),
         "INTERNAL_SECRET": internal_secret(vault, settings),
     }))  # fmt: skip

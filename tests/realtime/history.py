@@ -35,9 +35,8 @@ def faults(sent: Iterable[Sent], everyone: Iterable[Seen]) -> list[str]:
     acked = {one.cid: one.seq for one in sent if one.seq is not None}
     known = {one.cid for one in sent}
     found = [fault for seen in everyone for fault in _alone(seen, acked, known)]
-    found += [
-        f"hole: {seen.name} and {everyone[0].name} saw different histories" for seen in everyone[1:] if seen.events != everyone[0].events
-    ]
+    different = [seen for seen in everyone[1:] if seen.events != everyone[0].events]
+    found += [f"hole: {seen.name} and {everyone[0].name} saw different histories" for seen in different]
     return found
 
 

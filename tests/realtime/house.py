@@ -46,9 +46,9 @@ class RedisServer:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--requirepass", self._password, "--dir", str(self.folder),
-             "--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes", "--save", "", "--maxmemory-policy", "noeviction",
-             "--logfile", str(self.folder / "log")],
+            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--requirepass", self._password,
+             "--dir", str(self.folder), "--logfile", str(self.folder / "log"), "--save", "", "--maxmemory-policy", "noeviction",
+             "--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes"],
         )  # fmt: skip
         deadline = time.monotonic() + 10
         while self.command("PING") != b"+PONG\r\n":
@@ -90,7 +90,7 @@ class Directory:
 
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
-    withdrawn: set[tuple[str, str]] = field(default_factory=set)
+    revocations: set[tuple[str, str]] = field(default_factory=set)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
         return self.apps.get(app_id)
@@ -98,8 +98,8 @@ class Directory:
     async def stream_by_channel(self, channel: str) -> dict[str, Any] | None:
         return self.streams.get(channel)
 
-    async def revoked(self, kind: str, subject: str, issued_s: float) -> bool:
-        return (kind, subject) in self.withdrawn
+    async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
+        return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
     def stream(self, app: str) -> dict[str, Any]:
         self.apps.setdefault(app, {"id": app, "guests": "read"})
@@ -114,11 +114,13 @@ class Node:
     def __init__(self, ground: Ground, leases: Leases) -> None:
         self.ground = ground
         self.room = RealtimeRoom(ground, leases)
-        self._port = socket.socket()
+        # asyncio switches Nagle's delay off only where the protocol number says TCP, and accepted sockets inherit it
+        self._port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
+        application = Starlette(routes=self.room.routes())
         config = uvicorn.Config(
-            Starlette(routes=self.room.routes()), log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536
+            application, log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536, ws_per_message_deflate=False
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
@@ -156,20 +158,10 @@ class House:
     def tokens(self) -> Tokens:
         return Tokens(self.vault)
 
-    async def node(self, leases: Leases = Leases()) -> Node:
+    async def node(self, leases: Leases = Leases()) -> Node:  # noqa: B008 - frozen
         redis = connect_redis(self.settings, self.vault)
-        ground = Ground(
-            self.settings,
-            self.vault,
-            self.tokens,
-            cast(Any, None),
-            redis,
-            Bus(redis),
-            cast(Any, None),
-            cast(Any, self.directory),
-            cast(Any, None),
-            cast(Any, None),
-        )
+        unused, directory = cast(Any, None), cast(Any, self.directory)
+        ground = Ground(self.settings, self.vault, self.tokens, unused, redis, Bus(redis), unused, directory, unused, unused)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)

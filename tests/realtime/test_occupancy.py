@@ -2,9 +2,9 @@
 
 import asyncio
 
-
 import pytest
-from hypothesis import HealthCheck, given, settings as hypothesis_settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from realtime.connection import Connection, address_of

@@ -1,5 +1,7 @@
 """Requests are checked strictly, and bad ones are told where."""
 
+import contextlib
+
 import orjson
 import pytest
 from hypothesis import given
@@ -21,13 +23,12 @@ from realtime.wire import (
     parse_entry,
     tail,
 )
-from weir.foundation.errors import Refused
+from weir.foundation.errors import Invalid, Refused
 from weir.foundation.ids import new_id
 
 CHANNEL = new_id("chn")
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
-)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+JSON = st.recursive(PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one))
 SEND = {"channel": CHANNEL, "cid": "c", "text": "hi"}
 
 
@@ -72,10 +73,8 @@ def test_the_longest_text_is_taken():
 def test_any_json_is_taken_or_refused(data):
     """No JSON value makes the check fail in another way than by a refusal."""
     for model in (Join, Send, History):
-        try:
+        with contextlib.suppress(Refused):
             check(model, data)
-        except Refused as refused:
-            assert refused.detail
 
 
 def test_depth_is_bounded():
@@ -95,10 +94,8 @@ def test_a_cursor_comes_back(epoch, seq):
 @given(st.text(max_size=40))
 def test_a_foreign_cursor_is_invalid(text):
     """Any other text is refused or read as a position, never a failure."""
-    try:
+    with contextlib.suppress(Invalid):
         parse_cursor(text)
-    except Refused as refused:
-        assert refused.code == "invalid"
 
 
 @given(st.lists(st.integers(1, 80_000), max_size=250))

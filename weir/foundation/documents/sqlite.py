@@ -168,8 +168,8 @@ class SqliteEngine:
 
     async def close(self) -> None:
         """Waits for what was asked before; what comes later is refused."""
-        await self._writer.close()
         await self._readers.close()
+        await self._writer.close()  # last and alone, so SQLite can put its log into the file and remove it
 
 
 @contextlib.contextmanager

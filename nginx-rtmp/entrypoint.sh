@@ -1,0 +1,33 @@
+#!/bin/sh
+# Fills a template from the environment and becomes nginx: entrypoint.sh ingest | web
+# weir/configuration.py does the same for the embedded stack.
+set -eu
+here=$(dirname "$0")
+run=${RUN:-/run/weir}
+mkdir -p "$run"
+chmod 700 "$run"
+boot=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+fill() { # fill NAME=value … : each @NAME@ of the template becomes its value
+  script=""
+  for pair in "$@"; do
+    value=$(printf '%s' "${pair#*=}" | sed 's/[&|\\]/\\&/g')
+    script="$script;s|@${pair%%=*}@|$value|g"
+  done
+  sed "${script#;}"
+}
+case ${1:-web} in
+  ingest)
+    fill "MODULES=${MODULES:-/usr/lib/nginx/modules}" "USER=${USER_LINE:-user www-data;}" "RUN=$run" "RTMP_LISTEN=${RTMP_LISTEN:-0.0.0.0:1935}" \
+      "STAT_LISTEN=${STAT_LISTEN:-0.0.0.0:9180}" "PLAY_ALLOW=allow play ${PULL_FROM:-127.0.0.1};" "HOOKS=$HOOKS" \
+      "HOOK_QUERY=boot=$boot&secret=$SECRET" <"$here/ingest.conf.template" >"$run/ingest.conf" ;;
+  web)
+    data=${DATA:-/data}
+    live=${LIVE:-/live}
+    mkdir -p "$data/usage" "$data/hls" "$live/hls"
+    fill "USER=${USER_LINE:-user root;}" "RUN=$run" "LIVE=$live" "DATA=$data" "PLAYER=${PLAYER:-/player}" "WORKERS=${WORKERS:-auto}" \
+      "CONTROL=$CONTROL" "REALTIME=$REALTIME" "MEDIA=$MEDIA" "HTTP_LISTEN=${HTTP_LISTEN:-0.0.0.0:8080}" "USAGE=$data/usage/web.log" \
+      "INTERNAL_SECRET=$SECRET" <"$here/web.conf.template" >"$run/web.conf" ;;
+  *) echo "entrypoint.sh: ingest or web" >&2; exit 2 ;;
+esac
+chmod 600 "$run/$1.conf"
+exec nginx -e stderr -p "$run" -c "$run/$1.conf" ${NGINX_OPTIONS:-}

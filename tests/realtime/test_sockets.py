@@ -1,0 +1,298 @@
+"""The door: who gets in, and nonsense that harms nobody."""
+
+import asyncio
+import json
+import socket
+
+import pytest
+import socketio
+import websockets
+
+from realtime import sockets
+from tests.realtime.house import Client, House, Node, eventually
+from weir.foundation.events import Revoked
+from weir.foundation.ids import new_id
+from weir.foundation.tokens import Tokens
+
+APP = "app_1"
+
+
+async def refusal(node: Node, auth: object) -> dict:
+    client = Client()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await client.connect(node, auth)
+    assert client.refused[0]["data"]["message"] == client.refused[0]["message"]
+    return client.refused[0]["data"]
+
+
+def raw(node: Node, **options):
+    return websockets.connect(node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", **options)
+
+
+async def signed_in(node: Node, line, token: str) -> None:
+    assert (await line.recv())[0] == "0"
+    await line.send("40" + json.dumps({"token": token}))
+    assert (await line.recv())[:2] == "40"
+
+
+async def test_only_a_valid_token_gets_in(house: House):
+    """Missing, forged, expired, foreign and withdrawn tokens are refused with a code and a sentence."""
+    node, tokens = await house.node(), house.tokens
+    good = tokens.mint_user("ann", APP, "Ann", 600)
+    stale = Tokens(house.vault, clock=lambda: 1_600_000_000).mint_user("ann", APP, "Ann", 600)
+    house.directory.revocations = {("user", "out"), ("session", "closed"), ("stream", "ply_closed")}
+    for auth in (
+        None, {}, "token", {"token": 7}, {"token": "x"}, {"token": good[:-3] + "abc"}, {"token": stale},
+        {"token": tokens.mint("weir:app", 600, sub="acc", app=APP, role="owner")},
+        {"token": good, "playback": "x"},
+        {"token": good, "playback": tokens.mint_playback("ply_1", "app_2", "s", 600)},
+        {"token": tokens.mint_user("out", APP, "Out", 600)},
+        {"token": tokens.mint_user("ann", APP, "Ann", 600, sid="closed")},
+        {"token": good, "playback": tokens.mint_playback("ply_1", APP, "closed", 600)},
+        {"token": good, "playback": tokens.mint_playback("ply_closed", APP, "s", 600)},
+    ):  # fmt: skip
+        assert (await refusal(node, auth))["code"] == "unauthenticated", auth
+
+
+async def test_a_socket_ends_with_its_token(house: House):
+    """When the token's time is over the client is told why and disconnected."""
+    node = await house.node()
+    client = Client()
+    await client.connect(node, {"token": house.tokens.mint_user("ann", APP, "Ann", 2)})
+    await eventually(lambda: not client.io.connected)
+    assert client.of("system.notice")[0]["code"] == "unauthenticated"
+
+
+@pytest.mark.parametrize(("kind", "subject"), [("user", "ann"), ("session", "s-ann"), ("stream", "ply_ann")])
+async def test_a_revocation_closes_open_sockets(house: House, kind: str, subject: str):
+    """Rights withdrawn on the bus end the sockets that hold them on every node, and no others."""
+    one, two = await house.node(), await house.node()
+    playback = house.tokens.mint_playback("ply_ann", APP, "s-ann", 600)
+    first = await house.client(one, APP, "ann", playback=playback)
+    second = await house.client(two, APP, "ann", playback=playback)
+    other, foreign = await house.client(one, APP, "bob"), await house.client(one, "app_2", "ann", sid="s-ann")
+    await asyncio.sleep(0.3)  # the watchers have found the end of the bus
+    await one.ground.bus.publish(Revoked(app=APP, kind=kind, subject=subject, before=2**52))
+    await eventually(lambda: not first.io.connected and not second.io.connected)
+    assert other.io.connected
+    assert foreign.io.connected
+
+
+async def test_another_apps_channel_is_like_none(house: House):
+    """A foreign channel and a missing one have the same answer, for every request."""
+    node = await house.node()
+    client = await house.client(node, APP)
+    foreign, missing = house.directory.stream("app_2")["channel"], new_id("chn")
+    for event, more in (("channel.join", {}), ("chat.send", {"cid": "c", "text": "hi"}), ("chat.history", {"limit": 5})):
+        answers = [await client.call(event, channel=channel, **more) for channel in (foreign, missing)]
+        assert answers[0] == answers[1] == {"ok": False, "error": {"code": "not_found", "message": "There is no such channel."}}
+
+
+async def test_guests_read(house: House):
+    """A guest may join but not write, unless the app lets guests chat."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    guest = await house.client(node, APP, "guest", roles={channel: "guest"})
+    assert (await guest.join(channel))["role"] == "guest"
+    assert (await guest.send(channel, "c1"))["error"]["code"] == "forbidden"
+    house.directory.apps[APP]["guests"] = "chat"
+    assert (await guest.send(channel, "c1"))["ok"]
+
+
+async def test_bad_requests_are_answered_and_disturb_nobody(house: House):
+    """Each bad request has an ack with a code; a bystander keeps receiving, and the sender may go on."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    bad, good = await house.client(node, APP, "bad"), await house.client(node, APP, "good")
+    await bad.join(channel)
+    await good.join(channel)
+    deep: object = 1
+    for _ in range(40):
+        deep = [deep]
+    for number, (event, data, code) in enumerate(
+        [
+            ("no.such.event", {}, "not_found"),
+            ("chat.send", None, "invalid"),
+            ("chat.send", "text", "invalid"),
+            ("chat.send", ({"channel": channel}, 2), "invalid"),
+            ("chat.send", {"channel": channel, "cid": "c"}, "invalid"),
+            ("chat.send", {"channel": channel, "cid": "c", "text": "x" * 4097}, "too_large"),
+            ("chat.send", {"channel": channel, "cid": "c", "text": "/ban good"}, "invalid"),
+            ("chat.send", {"channel": channel, "cid": "c", "text": deep}, "invalid"),
+            ("channel.join", {"channel": "nonsense"}, "invalid"),
+            ("channel.join", {"channel": channel, "epoch": 3}, "invalid"),
+            ("chat.history", {"channel": channel, "limit": 10**30}, "invalid"),
+        ]
+    ):
+        answer = await bad.io.call(event, data, timeout=5)
+        assert answer["ok"] is False
+        assert answer["error"]["code"] == code, (event, data)
+        assert answer["error"]["message"]
+        assert (await bad.send(channel, f"g{number}"))["ok"]
+    await eventually(lambda: len(good.of("chat.message.new")) == 11)
+
+
+GARBAGE = [
+    (b"\x00\x01", 1003),
+    ("", 1008),
+    ("\x00", 1008),
+    ("9", 1008),
+    ("é", 1008),
+    ("3" + "[" * 5000, 1008),
+    ("49", 1008),
+    ('451-["say",{"_placeholder":true,"num":0}]', 1003),
+    ("42{", 1008),
+    ("42" + "[" * 60_000, 1008),
+    ('42{"a":1}', 1008),
+    ("42[]", 1008),
+    ("42[1]", 1008),
+    ("42[[1]]", 1008),
+    ('42["disconnect"]', 1008),
+    ('42["*",{}]', 1008),
+    ("40", 1008),
+    ("44", 1008),
+    ("4" + "2" * 65_400, 1008),
+    ("x" * 70_000, 1009),
+]
+
+
+async def drained(line) -> None:
+    while True:
+        await asyncio.wait_for(line.recv(), 5)
+
+
+async def closing(line):
+    """The close frame that ends this connection."""
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        await drained(line)
+    return closed.value.rcvd
+
+
+async def joined(line, channel: str) -> None:
+    await line.send(f'421["channel.join",{json.dumps({"channel": channel})}]')
+    assert '"ok":true' in await line.recv()
+
+
+async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
+    """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left behind."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    good = await house.client(node, APP, "good")
+    await good.join(channel)
+    for number, (frame, code) in enumerate(GARBAGE):
+        async with raw(node) as line:
+            await signed_in(node, line, house.tokens.mint_user("bad", APP, "Bad", 600))
+            await joined(line, channel)
+            await line.send(frame)
+            told = await closing(line)
+        assert told.code == code, frame[:50]
+        assert told.reason or code == 1009
+        await eventually(lambda: len(node.room._sockets._members) == 1)
+        assert (await good.send(channel, f"c{number}"))["ok"]
+    await eventually(lambda: len(good.of("chat.message.new")) == len(GARBAGE))
+    assert (await good.join(channel))["viewers"] == 1
+
+
+async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
+    """A connection that never authenticates is closed after its time."""
+    monkeypatch.setattr(sockets, "AUTHENTICATE_S", 0.3)
+    node = await house.node()
+    async with raw(node) as line:
+        assert "Sign in" in (await closing(line)).reason
+    await eventually(lambda: not node.room._sockets._server.environ)
+
+
+async def test_origins_are_checked(house: House):
+    """A page of the same host or of a listed origin may connect, any other may not; polling is off."""
+    node = await house.node()
+    for origin, allowed in ((node.url, True), (house.settings.base_url, True), ("https://evil.example", False), ("null", False)):
+        try:
+            async with raw(node, origin=origin) as line:
+                assert (await line.recv())[0] == "0"
+                assert allowed, origin
+        except websockets.InvalidStatus:
+            assert not allowed, origin
+
+
+async def test_a_clients_requests_keep_their_order_and_their_bound(house: House):
+    """Fifty messages sent without waiting get rising seqs; a flood beyond the queue is told to slow down."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    client = await house.client(node, APP)
+    acks = await asyncio.gather(*(client.send(channel, f"c{n}") for n in range(50)))
+    assert [ack["seq"] for ack in acks] == list(range(1, 51))
+    async with raw(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("flood", APP, "Flood", 600))
+        for number in range(500):
+            await line.send(f'42{number}["chat.send",' + json.dumps({"channel": channel, "cid": f"f{number}", "text": "x"}) + "]")
+        answers = [await asyncio.wait_for(line.recv(), 10) for _ in range(500)]
+    assert all(answer.startswith("43") for answer in answers)
+    told = [json.loads(answer[answer.index("[") :])[0] for answer in answers]
+    assert {one["error"]["code"] for one in told if not one["ok"]} <= {"rate_limited"}
+
+
+async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
+    """Clients are told of the restart, their connections end so that they come back, and no viewer stays counted."""
+    one, two = await house.node(), await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    ann, bob = await house.client(one, APP, "ann"), await house.client(two, APP, "bob")
+    await ann.join(channel)
+    await bob.join(channel)
+    house.nodes.remove(one)
+    await one.stop()
+    await eventually(lambda: not ann.io.connected)
+    assert ann.of("system.notice")[0]["code"] == "restart"
+    assert await two.room.viewers(channel) == 1
+    assert (await bob.send(channel, "c"))["ok"]
+
+
+def deaf(node: Node):
+    """A connection with small buffers, so that not reading shows soon."""
+    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.connect(node._port.getsockname())
+    line.setblocking(False)
+    return raw(node, sock=line, max_queue=1)
+
+
+async def test_a_client_that_never_reads_is_dropped(house: House):
+    """A member that falls 256 events or 1 MB behind loses its connection; the others lose nothing."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    good = await house.client(node, APP, "good")
+    await good.join(channel)
+    async with deaf(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("slow", APP, "Slow", 600))
+        await joined(line, channel)
+        line.transport.pause_reading()
+        number = 0
+        while len(node.room._sockets._members) > 1:
+            assert number < 5_000
+            await asyncio.gather(*(good.send(channel, f"c{number + n}", "x" * 4000) for n in range(40)))
+            number += 40
+        await eventually(lambda: len(node._server.server_state.connections) == 1)  # its memory is freed, though it still holds on
+        line.transport.abort()
+    await eventually(lambda: len(good.of("chat.message.new")) == number)
+
+
+async def test_answers_that_nobody_reads_are_bounded(house: House):
+    """A client that asks for page after page without reading any is disconnected before it costs megabytes."""
+    node = await house.node()
+    channel = house.directory.stream(APP)["channel"]
+    good = await house.client(node, APP, "good")
+    for start in range(0, 100, 50):
+        await asyncio.gather(*(good.send(channel, f"c{start + n}", "x" * 4000) for n in range(50)))
+    page = await good.call("chat.history", channel=channel, limit=200)
+    assert sum(len(message["text"]) for message in page["messages"]) < 256 * 1024
+    assert page["next"]
+    async with deaf(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("greedy", APP, "Greedy", 600))
+        line.transport.pause_reading()
+        for number in range(1000):
+            await line.send(f'42{number}["chat.history",{json.dumps({"channel": channel, "limit": 200})}]')
+            await asyncio.sleep(0.01)
+            if len(node.room._sockets._members) == 1:
+                break
+        line.transport.abort()
+    assert number < 100
+    assert (await good.send(channel, "on"))["ok"]

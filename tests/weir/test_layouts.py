@@ -1,0 +1,82 @@
+"""The scaled-out layout, the generated files and the packages say what the code says."""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from weir import manual
+from weir.foundation.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_compose_has_every_part_of_the_scaled_out_layout() -> None:
+    """Stores, both nginx, every room; realtime twice."""
+    services = COMPOSE["services"]
+    assert set(services) == {"redis", "mongo", "ingest", "web", "control", "realtime", "media"}
+    assert services["realtime"]["deploy"]["replicas"] == 2
+    for room in ("control", "realtime", "media"):
+        assert services[room]["command"][:2] == ["run", room]
+
+
+def test_compose_names_only_settings_that_exist() -> None:
+    """A misspelt variable would silently do nothing."""
+    known = {f"WEIR_{name.upper()}" for name in Settings.model_fields}
+    for name, service in COMPOSE["services"].items():
+        given = {key for key in service.get("environment", {}) if key.startswith("WEIR_")}
+        assert given <= known, name
+
+
+def test_every_image_is_built_from_a_file_that_exists() -> None:
+    """And each file that it copies is there."""
+    for service in COMPOSE["services"].values():
+        if "build" in service:
+            dockerfile = ROOT / service["build"]["dockerfile"]
+            for line in dockerfile.read_text().splitlines():
+                if line.startswith("COPY") and "--from" not in line:
+                    for source in line.split()[1:-1]:
+                        assert (ROOT / source).exists(), line
+
+
+def test_the_container_entry_point_fills_both_templates(short_folder: Path) -> None:
+    """nginx accepts what comes out."""
+    env = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"), "HOOKS": "http://127.0.0.1:8000/internal/rtmp", "SECRET": "a&b|c\\d",
+        "CONTROL": "127.0.0.1:8000", "REALTIME": "127.0.0.1:8000", "MEDIA": "127.0.0.1:8000", "DATA": str(short_folder / "data"),
+        "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": "127.0.0.1:18080",
+        "RTMP_LISTEN": "127.0.0.1:11935", "STAT_LISTEN": "127.0.0.1:19180",
+    }  # fmt: skip
+    for which in ("ingest", "web"):
+        done = subprocess.run([ROOT / "nginx-rtmp/entrypoint.sh", which], env=env, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, done.stderr
+        text = (short_folder / "run" / f"{which}.conf").read_text()
+        assert "@" not in text.replace("location @", "").replace("= @", "").replace(" @segment", "").replace(" @origin", "")
+        assert "a&b|c\\d" in text
+
+
+def test_documents_made_from_settings_are_fresh() -> None:
+    """`make docs` has been run since the last change of a setting."""
+    assert (ROOT / "docs/configuration.md").read_text() == manual.configuration()
+    assert (ROOT / ".env.example").read_text() == manual.env_example()
+
+
+def test_our_packages_are_ours() -> None:
+    """PyPI carries foreign packages called realtime, control and media: what is imported lies in this repository."""
+    for name in ("weir", "control", "media", "realtime"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        assert Path(spec.origin).parent.parent == ROOT
+
+
+def test_locks_hold_versions_and_hashes_and_no_addresses() -> None:
+    """They install from whatever registry a machine is set up with."""
+    for lock in ROOT.glob("requirements*.lock"):
+        text = lock.read_text()
+        assert "://" not in text
+        assert "--index-url" not in text
+        assert text.count("--hash=sha256:") >= text.count("==") - text.count("; ")
+    assert '"resolved"' not in (ROOT / "player/package-lock.json").read_text()
