@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type MouseEvent } from 'react';
 import { sceneOf, type Scene } from '../lib/scene';
 import { useStore } from '../lib/store';
 import type { Watching } from '../lib/watching';
@@ -23,7 +23,7 @@ export function Player({ watching }: { watching: Watching }) {
 
   return (
     <div className="player" ref={frame} data-scene={scene} data-quiet={quiet && view.playing} onPointerMove={stir} onPointerDown={stir} onKeyDown={stir}>
-      <video data-testid="video" ref={video} playsInline onClick={() => playback.toggle()} aria-label="Stream" />
+      <video data-testid="video" ref={video} playsInline onClick={(event) => { if (!isTouch(event)) playback.toggle(); }} aria-label="Stream" />
       {scene !== 'air' && <SceneCard scene={scene} error={scene === 'interrupted' || scene === 'starting' ? error : null} />}
       {scene === 'air' && <OnPicture watching={watching} />}
       {view.picture && <Controls playback={playback} frame={frame} video={video} />}
@@ -51,6 +51,11 @@ function OnPicture({ watching }: { watching: Watching }) {
       )}
     </>
   );
+}
+
+/** A finger on the picture asks for the controls; a mouse has them already and pauses. */
+function isTouch(event: MouseEvent): boolean {
+  return (event.nativeEvent as PointerEvent).pointerType === 'touch';
 }
 
 function useScene(watching: Watching): Scene {

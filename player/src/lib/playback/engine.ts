@@ -18,6 +18,7 @@ export function createHls(token: () => string): Hls {
   return new Hls({
     lowLatencyMode: true,
     maxLiveSyncPlaybackRate: 1.5,
+    liveSyncOnStallIncrease: 0.5, // hls.js adds a whole second for each stall, which leaves low latency after the second one
     capLevelToPlayerSize: true,
     backBufferLength: 30,
     playlistLoadPolicy: PATIENT,

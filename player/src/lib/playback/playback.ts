@@ -10,6 +10,7 @@ const TICK_MS = 500;
 const RELOAD_MS = 1_500;
 const STUCK_MS = 8_000;
 const DRAIN_MS = 6_000;
+const NATIVE_LATENCY_S = 8; // what players without low latency keep from the end of the playlist
 const MOST_AUTHORISATIONS = 3;
 
 /** `index` is the engine's number of the rendition. */
@@ -278,7 +279,7 @@ export class Playback {
     const latency = this.#latency(video);
     this.view.update({
       playing: !video.paused, waiting: !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
-      muted: video.muted, latency, atLive: !video.paused && (latency === null || latency <= FAR_S), height: video.videoHeight || null,
+      muted: video.muted, latency, atLive: !video.paused && this.#lag(latency) <= FAR_S, height: video.videoHeight || null,
     });
   }
 
@@ -304,11 +305,12 @@ export class Playback {
 
   #catchUp(video: HTMLVideoElement, now: number): void {
     const { latency } = this.view.get();
-    if (video.paused || latency === null) return;
-    if (latency <= FAR_S) this.#placeChosen = false;
     const target = this.#target();
-    const position = { latency, target, current: video.currentTime, chosen: this.#placeChosen, sinceSeek: now - this.#soughtAt };
-    if (target === null || !shouldCatchUp(position)) return;
+    if (video.paused || target === null) return;
+    const lag = this.#lag(latency);
+    if (lag <= FAR_S) this.#placeChosen = false;
+    const position = { lag, target, current: video.currentTime, chosen: this.#placeChosen, sinceSeek: now - this.#soughtAt };
+    if (!shouldCatchUp(position)) return;
     this.#soughtAt = now;
     video.currentTime = target;
   }
@@ -316,6 +318,11 @@ export class Playback {
   #latency(video: HTMLVideoElement): number | null {
     if (this.#hls !== null) return this.#hls.levels.length > 0 && this.view.get().picture ? this.#hls.latency : null;
     return video.seekable.length > 0 ? video.seekable.end(video.seekable.length - 1) - video.currentTime : null;
+  }
+
+  /** Seconds behind the latency that is aimed at: it grows a little with every stall. */
+  #lag(latency: number | null): number {
+    return (latency ?? 0) - (this.#hls?.targetLatency ?? NATIVE_LATENCY_S);
   }
 
   #target(): number | null {

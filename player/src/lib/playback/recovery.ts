@@ -18,23 +18,24 @@ export function cureFor(failure: Failure, sinceDecoder: number): Cure {
   return failure.media && sinceDecoder > DECODER_REST_MS ? 'decode' : 'reload';
 }
 
-/** Seconds behind the live edge from which playing faster does not help: hls.js only catches up from near. */
-export const FAR_S = 3;
+/** Seconds behind the wanted latency from which playing faster does not help: hls.js only catches up from near. */
+export const FAR_S = 2;
 const GAIN_S = 1;
 const SEEK_REST_MS = 4_000;
 
 export interface Position {
-  latency: number;
-  /** Where playing would be in step with the live edge, on the video's clock; null while unknown. */
-  target: number | null;
+  /** Seconds behind where low-latency playing should be. */
+  lag: number;
+  /** Where playing would be in step with the live edge, on the video's clock. */
+  target: number;
   current: number;
   /** The viewer paused or went back: the place is theirs. */
   chosen: boolean;
+  /** Since the last jump, ms. */
   sinceSeek: number;
 }
 
 /** True when the player should jump towards the live edge by itself, which must gain something worth the jump. */
-export function shouldCatchUp(position: Position): boolean {
-  const { latency, target, current, chosen, sinceSeek } = position;
-  return !chosen && target !== null && latency > FAR_S && target - current > GAIN_S && sinceSeek > SEEK_REST_MS;
+export function shouldCatchUp({ lag, target, current, chosen, sinceSeek }: Position): boolean {
+  return !chosen && lag > FAR_S && target - current > GAIN_S && sinceSeek > SEEK_REST_MS;
 }
