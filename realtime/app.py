@@ -2,13 +2,15 @@
 
 from starlette.routing import BaseRoute, Mount
 
+from realtime.archiver import Archiver
 from realtime.chat import Chat
 from realtime.connection import Connection, address_of
 from realtime.fanout import Fanout
 from realtime.follow import Follower
-from realtime.log import Log
+from realtime.log import Known, Log
 from realtime.occupancy import Leases, Occupancy
 from realtime.sockets import Sockets
+from realtime.store import Archive
 from realtime.wire import Entry
 from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
 from weir.foundation.ground import Ground, Tasks
@@ -26,12 +28,14 @@ class RealtimeRoom:
         self._tasks = Tasks()
         self._fanout = Fanout()
         self._connection = Connection(address)
-        self._log = Log(self._connection, ground.settings.log_cap)
+        self._archive = Archive(ground.store)
+        self._log = Log(self._connection, ground.settings.log_cap, self._recall)
+        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
-            fanout=self._fanout, occupancy=self._occupancy,
+            fanout=self._fanout, occupancy=self._occupancy, archive=self._archive,
         )  # fmt: skip
         self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._fanout)
 
@@ -49,6 +53,11 @@ class RealtimeRoom:
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
+        for job in self._archiver.jobs():
+            self._tasks.start(self._ground.periodic.run(job), job.name)
+
+    async def _recall(self, channel: str) -> Known:
+        return Known(await self._archive.top(channel))
 
     async def stop(self) -> None:
         await self._sockets.stop()

@@ -12,6 +12,7 @@ from realtime.judge import NO_RATE, may_send
 from realtime.log import Log, Lost
 from realtime.member import Member
 from realtime.occupancy import Occupancy
+from realtime.store import Archive, shown
 from realtime.wire import (
     NEW_MESSAGE,
     PAGE_EVENTS,
@@ -45,9 +46,11 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
+        archive: Archive,
     ) -> None:  # fmt: skip
         self._settings, self._directory = settings, directory
         self._log, self._follower, self._fanout, self._occupancy = entries, follower, fanout, occupancy
+        self._archive = archive
 
     async def join(self, member: Member, request: Join) -> dict[str, Any]:
         """Snapshot or missed events, and live delivery from exactly there on once the page is the last one."""
@@ -104,10 +107,10 @@ class Chat:
         if request.before is not None:
             epoch, below = parse_cursor(request.before)
             position = (await self._log.tops([request.channel]))[0]
-            if position is None or position.epoch != epoch:
+            if (position is None or position.epoch != epoch) and not await self._archive.holds(request.channel, epoch, below):
                 raise Invalid("before: this channel has begun anew; read it from its newest message.")
         read = await self._messages_below(request.channel, request.limit, below)
-        following = None if read.below is None else cursor(read.epoch, read.below)
+        following = None if read.below is None else cursor(read.below.epoch, read.below.seq)
         return {"ok": True, "messages": fragments(read.messages), "next": following}
 
     async def tell(self, event: StreamEvent) -> None:
@@ -188,9 +191,10 @@ class Chat:
         while True:
             held = list(followed.recent)
             messages = _messages(held)
-            if len(messages) >= wanted or followed.whole or not held:
+            if len(messages) >= wanted or followed.whole:
                 return newest_page(messages[-wanted:])
-            epoch, edge, end = followed.epoch, held[0].seq, held[-1].seq
+            epoch, end = followed.epoch, followed.last
+            edge = held[0].seq if held else end + 1
             older = await self._messages_below(followed.channel, wanted - len(messages), edge)
             newer = followed.since(end)
             if newer is not None and followed.epoch == epoch:
@@ -198,25 +202,41 @@ class Chat:
 
     async def _messages_below(self, channel: str, wanted: int, below: int | None) -> "_Read":
         found: list[Entry] = []
+        edge: Edge | None = None
         for _ in range(MOST_READS):
-            answer = await self._log.newest(channel, PAGE_EVENTS, below)
-            found = _messages(answer.entries) + found
+            entries = await self._entries_below(channel, below)
+            found = _messages(entries) + found
             kept = newest_page(found[-wanted:])
             if len(found) > len(kept):
-                return _Read(kept, kept[0].seq, answer.position.epoch)
-            if len(answer.entries) < PAGE_EVENTS:
-                return _Read(found, None, answer.position.epoch)
-            below = answer.entries[0].seq
-        return _Read(found, below, answer.position.epoch)
+                return _Read(kept, Edge(kept[0].epoch, kept[0].seq))
+            if not entries or entries[0].prev == 0:
+                return _Read(found, None)
+            below, edge = entries[0].seq, Edge(entries[0].epoch, entries[0].seq)
+        return _Read(found, edge)
+
+    async def _entries_below(self, channel: str, below: int | None) -> list[Entry]:
+        """The log first, then the archive: a trim in between moves entries only from the one to the other."""
+        answer = await self._log.newest(channel, PAGE_EVENTS, below)
+        if answer.entries:
+            return answer.entries
+        archived = await self._archive.below(channel, answer.position.top + 1 if below is None else below, PAGE_EVENTS)
+        return [shown(doc) for doc in archived]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The entry below which reading goes on."""
+
+    epoch: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Messages oldest first; `below` continues the reading, None at the log's beginning."""
+    """Messages oldest first; `below` continues the reading, None at the channel's beginning."""
 
     messages: list[Entry]
-    below: int | None
-    epoch: str
+    below: Edge | None
 
 
 def _messages(entries: list[Entry]) -> list[Entry]:

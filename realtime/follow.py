@@ -30,7 +30,7 @@ log = structlog.get_logger("realtime.follow")
 
 class Followed:
     """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that it reaches
-    back to the log's beginning; `current` that nothing is missing as far as this node can know."""
+    back to the channel's beginning; `current` that nothing is missing as far as this node can know."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -49,7 +49,7 @@ class Followed:
         self.epoch, self.last = newest.position.epoch, newest.position.top
         self.recent.clear()
         self.recent.extend(newest.entries)
-        self.whole = len(newest.entries) < NEWEST_KEPT
+        self.whole = self.last == 0 or (bool(newest.entries) and newest.entries[0].prev == 0)
 
     def fits(self, entry: Entry) -> bool:
         return entry.epoch == self.epoch and entry.prev == self.last

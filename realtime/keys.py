@@ -44,6 +44,11 @@ class ChannelKeys:
     def peak(self) -> str:
         return self.shard + ":peak"
 
+    @property
+    def dirty(self) -> str:
+        """Of the whole bucket: channels with entries to archive."""
+        return self.shard[: self.shard.index("}") + 1] + ":dirty"
+
     def rate(self, uid: str) -> str:
         return f"{self.shard}:rate:{uid}"
 
@@ -52,6 +57,10 @@ class ChannelKeys:
 def keys_of(channel: str) -> ChannelKeys:
     """All names of a channel, e.g. `{b17}:chn_…:log`; the only place that makes them."""
     return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
+
+
+def dirty_in(bucket: int) -> str:
+    return f"{{b{bucket}}}:dirty"
 
 
 def digest(uid: str, cid: str) -> bytes:

@@ -7,7 +7,7 @@ before it, so a jump in the numbers is not a hole in the log.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from realtime.connection import Connection, load_script
@@ -22,12 +22,17 @@ JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
 
 APPEND, OPEN, RESUME, NEWEST = (load_script(name) for name in ("append", "open", "resume", "newest"))
-Floor = Callable[[str], Awaitable[int]]
 
 
-async def no_archive(channel: str) -> int:
-    """The highest seq of a channel known outside Redis: none, while nothing is archived."""
-    return 0
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a channel outside Redis: its highest seq, and fields of its state there by name."""
+
+    floor: int = 0
+    fields: dict[str, str | int] = field(default_factory=dict)
+
+
+Recall = Callable[[str], Awaitable[Known]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,14 @@ class Lost:
 class Log:
     """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
 
-    def __init__(self, connection: Connection, cap: int, floor: Floor = no_archive) -> None:
-        self._connection, self._cap, self._floor = connection, cap, floor
+    def __init__(self, connection: Connection, cap: int, recall: Recall) -> None:
+        self._connection, self._cap, self._recall = connection, cap, recall
 
     async def open(self, channel: str) -> Position:
         """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
-        floor = await self._floor(channel)
-        link = self._connection.link()
-        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), floor, JUMP, link.incarnation)
+        known = await self._recall(channel)
+        link, pairs = self._connection.link(), [part for pair in known.fields.items() for part in pair]
+        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, link.incarnation, *pairs)
         return Position(epoch.decode(), int(top))
 
     async def append(
@@ -85,7 +90,7 @@ class Log:
         while True:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
-                APPEND, (keys.meta, keys.log, keys.seen, keys.seen_before, keys.rate(uid)),
+                APPEND, (keys.meta, keys.log, keys.seen, keys.seen_before, keys.rate(uid), keys.dirty),
                 link.incarnation, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
                 rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap,
             )  # fmt: skip

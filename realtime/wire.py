@@ -17,6 +17,8 @@ DEEPEST = 16
 PAGE_EVENTS = 200
 PAGE_BYTES = 256 * 1024
 NEW_MESSAGE = "chat.message.new"
+MESSAGE_DELETED = "chat.message.deleted"
+MESSAGE_UPDATED = "chat.message.updated"
 
 
 def _channel(text: str) -> str:
@@ -127,6 +129,32 @@ def parse_entry(payload: bytes) -> Entry:
     """The entry in `seq prev epoch type JSON`, as the log stores and publishes it."""
     seq, prev, epoch, kind, body = payload.split(b" ", 4)
     return Entry(int(seq), int(prev), epoch.decode(), kind.decode(), body)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The place of a message that an entry deletes or, with `deleted` False, restores."""
+
+    epoch: str
+    seq: int
+    deleted: bool
+
+
+def deletion(entry: Entry) -> Deletion | None:
+    """What an entry of type chat.message.deleted or chat.message.updated says about another entry."""
+    data = orjson.loads(entry.body)
+    target = data.get("target")
+    if target is None or "deleted" not in data:
+        return None
+    return Deletion(target["epoch"], target["seq"], data["deleted"])
+
+
+def tombstone(entry: Entry) -> Entry:
+    """What stands in the place of a deleted message: its seq, time and id, nothing that was said or who said it."""
+    data = orjson.loads(entry.body)
+    kept = {name: data[name] for name in ("seq", "epoch", "at", "id", "channel")}
+    body = orjson.dumps({**kept, "type": MESSAGE_DELETED, "message": data["id"], "deleted": True})
+    return Entry(entry.seq, entry.prev, entry.epoch, MESSAGE_DELETED, body)
 
 
 def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:

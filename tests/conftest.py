@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from control.store import COLLECTIONS
+from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
 from tests.servers import Redis
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
@@ -36,7 +37,7 @@ async def ground(short_folder: Path) -> AsyncIterator[Ground]:
     vault = open_vault(settings)
     server = Redis(short_folder, redis_password(vault))
     server.start()
-    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
     directory, bus = shared.Directory(store, vault), Bus(redis)
     ingest = Ingest(settings)

@@ -2,6 +2,7 @@
 -- Appends one entry to a channel's log and publishes it, in one step. All checks stand before the first write, because
 -- an error after a write is not rolled back. Numbers leave through %.0f: Lua prints 1e14 and above in short form.
 -- KEYS 1 meta  2 log  3 dedupe  4 dedupe of the generation before  5 rate of this user in this channel
+--      6 channels of this bucket with entries to archive, by the ms since when
 -- ARGV 1 incarnation of this Redis as read on this connection  2 dedupe digest  3 user id  4 shard channel  5 event type
 --      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
 --      10 burst in us  11 '1' = exempt from lock and slow mode  12 jump  13 most entries of a log
@@ -69,7 +70,8 @@ local at = tonumber(ARGV[8])
 if at == 0 then at = ms end
 local payload = table.concat({s, number(prev), epoch, ARGV[5],
   '{"seq":' .. s .. ',"epoch":"' .. epoch .. '","at":"' .. rfc3339(at) .. '",' .. ARGV[6]}, ' ')
-call('XADD', KEYS[2], s .. '-0', 'd', payload)
+call('XADD', KEYS[2], s .. '-0', 'd', payload, 't', number(ms))
+call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
 if ms - tonumber(meta[6]) > 600000 then -- two generations of 10 min: a cid is known for 10 to 20 min
   if call('EXISTS', KEYS[3]) == 1 then
     call('RENAME', KEYS[3], KEYS[4])

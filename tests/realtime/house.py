@@ -17,10 +17,14 @@ import uvicorn
 from starlette.applications import Starlette
 
 from realtime.app import RealtimeRoom
+from realtime.log import Known
 from realtime.occupancy import Leases
+from realtime.store import COLLECTIONS
 from weir.foundation.bus import Bus
+from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
+from weir.foundation.periodic import Periodic
 from weir.foundation.redis import connect_redis
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -34,6 +38,11 @@ async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
         assert time.monotonic() < deadline, "this never came true"
         await asyncio.sleep(0.02)
     return value
+
+
+async def nothing_known(channel: str) -> Known:
+    """Stands for what documents know of a channel that was never used."""
+    return Known()
 
 
 class RedisServer:
@@ -137,6 +146,7 @@ class Node:
         self._server.should_exit = self._server.force_exit = True
         await self._serving
         await self.ground.redis.aclose()
+        await self.ground.store.close()
 
     async def crash(self) -> None:
         """Stops renewing and serving without a word, as a killed process does."""
@@ -160,8 +170,9 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        unused, directory = cast(Any, None), cast(Any, self.directory)
-        ground = Ground(self.settings, self.vault, self.tokens, unused, redis, Bus(redis), unused, directory, unused, unused)
+        store = await open_store(self.settings, COLLECTIONS)
+        unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
+        ground = Ground(self.settings, self.vault, self.tokens, store, redis, Bus(redis), unused, directory, unused, periodic)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)

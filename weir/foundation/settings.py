@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
+    keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
+
     # -- running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
     log_format: Literal["auto", "json", "text"] = Field(

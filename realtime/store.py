@@ -1,0 +1,83 @@
+"""The realtime room's collections: channels' logs beyond Redis. [store]
+
+An archived entry is the log's entry as a document; its body stays text, because users choose what stands in it. Its id is
+its place (channel, epoch, seq), so storing it twice stores it once. Seqs only grow over the epochs of a channel, since an
+emptied Redis is opened above the archive's top; so (channel, seq) sorts all of a channel's past.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from realtime.wire import NEW_MESSAGE, Entry, tombstone
+from weir.foundation.documents import Between, Collection, Doc, Index, Store
+
+MESSAGES = Collection(
+    "messages",
+    {"channel": "str", "seq": "int", "epoch": "str", "entry": "str", "at": "int"},
+    (
+        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("at",)),
+    ),
+)  # fmt: skip
+COLLECTIONS = (MESSAGES,)
+DELETED = "deleted"
+
+
+def place(channel: str, epoch: str, seq: int) -> str:
+    """Document id of an archived entry."""
+    return f"{channel}.{epoch}.{seq}"
+
+
+def document(app: str, channel: str, entry: Entry, at_ms: int) -> Doc:
+    return {
+        "id": place(channel, entry.epoch, entry.seq), "app": app, "channel": channel, "seq": entry.seq, "prev": entry.prev,
+        "epoch": entry.epoch, "type": entry.type, "entry": str(orjson.loads(entry.body)["id"]), "at": at_ms, "body": entry.body.decode(),
+    }  # fmt: skip
+
+
+def entry_of(doc: Doc) -> Entry:
+    return Entry(doc["seq"], doc["prev"], doc["epoch"], doc["type"], doc["body"].encode())
+
+
+def shown(doc: Doc) -> Entry:
+    """The entry as readers may see it: a deleted message is a tombstone in its place."""
+    return tombstone(entry_of(doc)) if doc.get(DELETED) else entry_of(doc)
+
+
+class Archive:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self._all = store.operator()
+
+    async def add(self, app: str, channel: str, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Stores entries (with the ms of their storing) that are not stored yet."""
+        await self._all.insert_many(MESSAGES.name, [document(app, channel, entry, at_ms) for entry, at_ms in entries])
+
+    async def top(self, channel: str) -> int:
+        """The highest seq of the channel; 0 when nothing is archived."""
+        page = await self._all.find(MESSAGES.name, {"channel": channel}, sort="seq", descending=True, limit=1)
+        return int(page.data[0]["seq"]) if page.data else 0
+
+    async def below(self, channel: str, seq: int, count: int) -> list[Doc]:
+        """The newest `count` entries with a smaller seq, oldest first; those deleted have `deleted`."""
+        page = await self._all.find(
+            MESSAGES.name, {"channel": channel, "seq": Between(None, seq)}, sort="seq", descending=True, limit=count
+        )
+        return page.data[::-1]
+
+    async def holds(self, channel: str, epoch: str, seq: int) -> bool:
+        return await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch}) is not None
+
+    async def message(self, channel: str, message: str) -> Entry | None:
+        """The message with this id."""
+        found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
+        return entry_of(found) if found is not None and found["type"] == NEW_MESSAGE else None
+
+    async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
+        """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes to the deletion."""
+        await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})
+
+    async def forget(self, before_ms: int) -> None:
+        """Removes entries stored before."""
+        await self._all.delete(MESSAGES.name, {"at": Between(None, before_ms)})
