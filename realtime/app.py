@@ -8,9 +8,11 @@ from realtime.connection import Connection, address_of
 from realtime.fanout import Fanout
 from realtime.follow import Follower
 from realtime.log import Known, Log
+from realtime.moderation import Moderation
 from realtime.occupancy import Leases, Occupancy
+from realtime.people import People
 from realtime.sockets import Sockets
-from realtime.store import Archive
+from realtime.store import Actions, Archive
 from realtime.wire import Entry
 from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
 from weir.foundation.ground import Ground, Tasks
@@ -29,13 +31,17 @@ class RealtimeRoom:
         self._fanout = Fanout()
         self._connection = Connection(address)
         self._archive = Archive(ground.store)
+        actions = Actions(ground.store)
         self._log = Log(self._connection, ground.settings.log_cap, self._recall)
+        people = People(self._connection, self._log)
+        self._moderation = Moderation(self._log, people, actions, self._archive)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
-            fanout=self._fanout, occupancy=self._occupancy, archive=self._archive,
+            fanout=self._fanout, occupancy=self._occupancy, archive=self._archive, actions=actions, people=people,
+            moderation=self._moderation,
         )  # fmt: skip
         self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._fanout)
 
@@ -53,11 +59,11 @@ class RealtimeRoom:
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
-        for job in self._archiver.jobs():
+        for job in (*self._archiver.jobs(), *self._moderation.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _recall(self, channel: str) -> Known:
-        return Known(await self._archive.top(channel))
+        return await self._moderation.recall(channel)
 
     async def stop(self) -> None:
         await self._sockets.stop()
@@ -75,7 +81,7 @@ class RealtimeRoom:
             await self._occupancy.heard(event)
 
     def _deliver(self, channel: str, entry: Entry) -> None:
-        self._fanout.deliver(channel, entry.type, entry.body)
+        self._chat.roster.deliver(channel, entry)
 
     def _resync(self, channel: str) -> None:
         self._sockets.resync(channel)

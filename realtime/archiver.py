@@ -92,7 +92,14 @@ class Archiver:
             await self._apply_deletions(channel, [entry for entry, _ in entries])
         mark = entries[-1][0].seq if entries else ""
         trimmed = await self._connection.link().run(
-            ARCHIVED, (keys.meta, keys.log, dirty_in(bucket)), epoch, mark, self._keep_entries, self._keep_ms, channel, PAUSE_MS
+            ARCHIVED,
+            (keys.meta, keys.log, keys.dirty, keys.gone, keys.clearings, keys.shadow),
+            epoch,
+            mark,
+            self._keep_entries,
+            self._keep_ms,
+            channel,
+            PAUSE_MS,
         )
         if trimmed < 0:
             log.warning("archiver.mark_refused", channel=channel, mark=mark)

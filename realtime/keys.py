@@ -33,6 +33,30 @@ class ChannelKeys:
         return self.shard + ":seen-before"
 
     @property
+    def gone(self) -> str:
+        return self.shard + ":gone"
+
+    @property
+    def clearings(self) -> str:
+        return self.shard + ":clearings"
+
+    @property
+    def shadow(self) -> str:
+        return self.shard + ":shadow"
+
+    def of_append(self, uid: str) -> tuple[str, ...]:
+        """The keys of append.lua, in its order."""
+        return (
+            self.meta, self.log, self.seen, self.seen_before, self.rate(uid), self.dirty, self.gone, self.clearings, self.shadow,
+        )  # fmt: skip
+
+    def person(self, uid: str) -> str:
+        return f"{self.shard}:person:{uid}"
+
+    def named(self, name: str) -> str:
+        return f"{self.shard}:named:{name.casefold()}"
+
+    @property
     def leases(self) -> str:
         return self.shard + ":watch"
 

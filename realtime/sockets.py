@@ -15,7 +15,7 @@ from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Fanout, Packet
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
-from realtime.wire import History, Join, Leave, Request, Send, check, envelope, refusal
+from realtime.wire import Delete, History, Join, Leave, Order, Request, Send, check, envelope, refusal
 from weir.foundation.clock import now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
@@ -94,6 +94,8 @@ class Sockets:
             "channel.join": (Join, chat.join),
             "channel.leave": (Leave, chat.leave),
             "chat.send": (Send, chat.send),
+            "chat.command": (Order, chat.command),
+            "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
         }
         self._server = Server(
@@ -113,7 +115,7 @@ class Sockets:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
         self._fanout.deliver(channel, NOTICE, body)
-        self._fanout.empty(channel)
+        self._chat.roster.empty(channel)
 
     async def revoked(self, event: Event) -> None:
         """Closes the sockets whose rights a fact withdraws; give it to Bus.watch."""
@@ -138,6 +140,7 @@ class Sockets:
                 break
             await asyncio.sleep(0.05)
         await self._tasks.stop()
+        await self._chat.stop()
         await self._server.shutdown()
 
     # -- connecting

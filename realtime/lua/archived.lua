@@ -1,6 +1,7 @@
 #!lua
 -- Sets the archived mark and trims at or below it, in one step; what a returning client may need stays.
--- KEYS 1 meta  2 log  3 channels of this bucket with entries to archive
+-- KEYS 1 meta  2 log  3 channels of this bucket with entries to archive  4 deleted seqs  5 clearings
+--      6 messages of shadow-banned users
 -- ARGV 1 epoch  2 archived up to this seq, '' = only trim  3 newest entries to keep  4 age in ms to keep  5 channel  6 pause in ms
 -- Returns entries trimmed | -1 the mark is not of this log: emptied, or rolled back below it
 local call = redis.call
@@ -32,6 +33,12 @@ if excess > 0 then
   if cut then
     trimmed = call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', cut))
     excess = excess - trimmed
+    call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('(%.0f', cut))
+    call('XTRIM', KEYS[6], 'MINID', string.format('%.0f-0', cut - 1))
+    local clearings = call('HGETALL', KEYS[5])
+    for i = 1, #clearings, 2 do
+      if tonumber(clearings[i + 1]) < cut then call('HDEL', KEYS[5], clearings[i]) end
+    end
   end
 end
 if mark >= top and excess <= 0 then

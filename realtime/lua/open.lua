@@ -8,5 +8,6 @@ if held[1] then return held end
 local floor = tonumber(ARGV[2])
 if floor > 0 then floor = floor + tonumber(ARGV[3]) end
 local seq = string.format('%.0f', floor)
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', seq, 'incarnation', ARGV[4], 'rotated', '0', 'archived', seq, unpack(ARGV, 5))
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', seq, 'incarnation', ARGV[4], 'rotated', '0', 'archived', seq)
+for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return {ARGV[1], seq}

@@ -93,7 +93,9 @@ async def test_lock_and_slow_mode_spare_the_exempt(entries, connection, channel)
     assert slow.code == "slow_mode"
     assert 25 < slow.retry_after <= 30
     assert (await put(entries, channel, "c3", rate=staff)).seq == 4
-    assert await entries.rules(channel) == {"slow": 30.0, "lockdown": False}
+    assert await entries.rules(channel) == {
+        "slow": 30.0, "lockdown": False, "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,
+    }  # fmt: skip
 
 
 async def test_a_burst_is_taken_and_no_more(entries, channel):
