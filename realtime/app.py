@@ -11,6 +11,8 @@ from realtime.log import Known, Log
 from realtime.moderation import Moderation
 from realtime.occupancy import Leases, Occupancy
 from realtime.people import People
+from realtime.presence import Presence
+from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry
@@ -34,6 +36,7 @@ class RealtimeRoom:
         actions = Actions(ground.store)
         self._log = Log(self._connection, ground.settings.log_cap, self._recall)
         people = People(self._connection, self._log)
+        self._presence = Presence(self._connection, self._log, people, leases)
         self._moderation = Moderation(self._log, people, actions, self._archive)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
@@ -41,9 +44,10 @@ class RealtimeRoom:
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, archive=self._archive, actions=actions, people=people,
-            moderation=self._moderation,
+            moderation=self._moderation, presence=self._presence,
         )  # fmt: skip
-        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._fanout)
+        self._signals = Signals(self._connection, self._log, self._chat.admitted)
+        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._signals, self._fanout)
 
     def routes(self) -> list[BaseRoute]:
         return [Mount("/socket.io", app=self._sockets.application())]
@@ -55,6 +59,9 @@ class RealtimeRoom:
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
             ("occupancy told", self._occupancy.tell(self._follower.channels, self._fanout.deliver)),
+            ("presence beat", self._presence.beat()),
+            ("presence told", self._presence.tell()),
+            ("reactions told", self._signals.tell_reactions()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):

@@ -18,6 +18,7 @@ from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
 from realtime.people import People, Person, Standing
+from realtime.presence import Presence
 from realtime.roster import Roster
 from realtime.store import Actions, Archive, shown
 from realtime.wire import (
@@ -29,6 +30,7 @@ from realtime.wire import (
     Join,
     Leave,
     Order,
+    PresenceList,
     Redactions,
     Send,
     author,
@@ -59,11 +61,12 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
-        archive: Archive, actions: Actions, people: People, moderation: Moderation,
+        archive: Archive, actions: Actions, people: People, moderation: Moderation, presence: Presence,
     ) -> None:  # fmt: skip
         self._settings, self._directory = settings, directory
         self._log, self._follower, self._occupancy = entries, follower, occupancy
         self._archive, self._actions, self._people, self._moderation = archive, actions, people, moderation
+        self._presence = presence
         self.roster = Roster(fanout, self._expel)
         self._tasks = Tasks()
 
@@ -87,7 +90,10 @@ class Chat:
         """The answer, and whether it reaches up to the present."""
         channel = request.channel
         standing = await self._admit(member, channel)
-        rules, count = await asyncio.gather(self._log.rules(channel), self._occupancy.enter(channel, member.joined[channel], member.socket))
+        rules, count, _ = await asyncio.gather(
+            self._log.rules(channel), self._occupancy.enter(channel, member.joined[channel], member.socket),
+            self._presence.enter(channel, member.user.sub, member.socket),
+        )  # fmt: skip
         answer = {
             "ok": True, "role": standing.role, "viewers": count.viewers,
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
@@ -159,12 +165,22 @@ class Chat:
         )  # fmt: skip
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
-    async def history(self, member: Member, request: History) -> dict[str, Any]:
-        """A page of messages, oldest first, and the cursor of the page before it."""
-        channel = request.channel
+    async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
+        """Who is here, a page at a time."""
+        await self.admitted(member, request.channel)
+        return {"ok": True, **await self._presence.page(request.channel, request.cursor)}
+
+    async def admitted(self, member: Member, channel: str) -> Standing:
+        """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
         await self._stream(member, channel)
         standing = await self._standing(member, channel)
         standing.check_in()
+        return standing
+
+    async def history(self, member: Member, request: History) -> dict[str, Any]:
+        """A page of messages, oldest first, and the cursor of the page before it."""
+        channel = request.channel
+        standing = await self.admitted(member, channel)
         below: int | None = None
         if request.before is not None:
             epoch, below = parse_cursor(request.before)
@@ -255,7 +271,9 @@ class Chat:
         if followed is not None:
             self._follower.close(followed)
         try:
-            await self._occupancy.leave(channel, session, member.socket)
+            await asyncio.gather(
+                self._occupancy.leave(channel, session, member.socket), self._presence.leave(channel, member.user.sub, member.socket)
+            )
         except Unavailable:
             log.warning("chat.lease_left_to_end", channel=channel)
 

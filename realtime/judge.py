@@ -1,6 +1,7 @@
 """Who may do what. Refuses early; the log's script has the last word on bans, mutes, locks and rates. [decision]"""
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,3 +52,23 @@ def check_hierarchy(actor: Role, target: Role) -> None:
     """Nobody acts on equals or betters. Errors: Forbidden."""
     if RANK[actor] <= RANK[target]:
         raise Forbidden(f"You can't act on somebody with the role {target}.")
+
+
+def check_may_signal(muted: int | None, now_ms: int) -> None:
+    """Errors: Forbidden (muted) with the time left; `muted` is its end in ms, 0 for good."""
+    if muted is not None:
+        raise Forbidden("You may not take part here for now.", code="muted", retry_after=(muted - now_ms) / 1000 if muted else None)
+
+
+class Pace:
+    """At most `per_s` in any second; seconds are passed in."""
+
+    def __init__(self, per_s: int) -> None:
+        self._times: deque[float] = deque(maxlen=per_s)
+
+    def allows(self, now_s: float) -> bool:
+        """Counts what it allows."""
+        if len(self._times) == self._times.maxlen and now_s - self._times[0] < 1:
+            return False
+        self._times.append(now_s)
+        return True

@@ -57,6 +57,22 @@ class ChannelKeys:
         return f"{self.shard}:named:{name.casefold()}"
 
     @property
+    def presence(self) -> str:
+        return self.shard + ":presence"
+
+    @property
+    def present(self) -> str:
+        return self.shard + ":present"
+
+    @property
+    def reactions(self) -> str:
+        return self.shard + ":reactions"
+
+    @property
+    def reacted(self) -> str:
+        return self.shard + ":reacted"
+
+    @property
     def leases(self) -> str:
         return self.shard + ":watch"
 

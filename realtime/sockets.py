@@ -15,7 +15,8 @@ from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Fanout, Packet
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
-from realtime.wire import Delete, History, Join, Leave, Order, Request, Send, check, envelope, refusal
+from realtime.signals import Signals
+from realtime.wire import Delete, History, Join, Leave, Order, PresenceList, React, Request, Send, Typing, check, envelope, refusal
 from weir.foundation.clock import now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
@@ -85,8 +86,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
 
 class Sockets:
-    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, fanout: Fanout) -> None:
-        self._tokens, self._directory, self._chat, self._fanout = tokens, directory, chat, fanout
+    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, signals: Signals, fanout: Fanout) -> None:
+        self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._members: dict[str, Member] = {}
         self._tasks = Tasks()
         self._stopping = False
@@ -97,6 +98,10 @@ class Sockets:
             "chat.command": (Order, chat.command),
             "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
+            "typing.start": (Typing, signals.typing),
+            "typing.stop": (Typing, signals.stopped),
+            "reaction.send": (React, signals.react),
+            "presence.list": (PresenceList, chat.present),
         }
         self._server = Server(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
@@ -212,6 +217,7 @@ class Sockets:
             async with member.turn:
                 await self._chat.leave_all(member)
         finally:
+            self._signals.gone(member)
             del self._members[socket]
 
     # -- requests

@@ -77,6 +77,18 @@ class Delete(Request):
     id: MessageId
 
 
+class Typing(Request):
+    pass
+
+
+class React(Request):
+    kind: str = Field(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f]+$")
+
+
+class PresenceList(Request):
+    cursor: str | None = Field(None, max_length=24)
+
+
 class History(Request):
     before: str | None = Field(None, max_length=100)
     limit: int = Field(50, ge=1, le=PAGE_EVENTS)
