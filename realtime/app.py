@@ -70,3 +70,25 @@ class RealtimeRoom:
 
     def _resync(self, channel: str) -> None:
         self._sockets.resync(channel)
+
+
+class ViewerCounts:
+    """weir.foundation.ground.Room: only the counts, for a process that has no realtime room of its own."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._tasks = Tasks()
+        self._connection = Connection(address_of(ground.settings, ground.vault))
+        self._occupancy = Occupancy(self._connection)
+
+    def routes(self) -> list[BaseRoute]:
+        return []
+
+    async def start(self) -> None:
+        self._tasks.start(self._connection.run(), "count connection")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def viewers(self, channel: str) -> int:
+        """Sessions that watch this channel now. Errors: Unavailable."""
+        return (await self._occupancy.count(channel)).viewers

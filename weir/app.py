@@ -11,8 +11,6 @@ import orjson
 import prometheus_client
 import structlog
 import uvicorn
-from media.app import MediaRoom
-from realtime.app import RealtimeRoom
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from control.app import ControlRoom
 from control.store import COLLECTIONS as CONTROL_COLLECTIONS
+from media.app import MediaRoom
+from realtime.app import RealtimeRoom, ViewerCounts
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339
@@ -60,10 +60,16 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
 
 
 def build_rooms(ground: Ground, names: Sequence[RoomName]) -> list[Room]:
-    """The rooms in the order of their start. Where realtime shares the process, control answers with its counts."""
-    realtime = RealtimeRoom(ground)
-    rooms: dict[RoomName, Room] = {"control": ControlRoom(ground, realtime.viewers), "realtime": realtime, "media": MediaRoom(ground)}
-    return [rooms[name] for name in ALL if name in names]
+    """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs elsewhere."""
+    rooms: list[Room] = []
+    counts = RealtimeRoom(ground) if "realtime" in names else ViewerCounts(ground)
+    if "realtime" in names or "control" in names:
+        rooms.append(counts)
+    if "control" in names:
+        rooms.append(ControlRoom(ground, counts.viewers))
+    if "media" in names:
+        rooms.append(MediaRoom(ground))
+    return rooms
 
 
 class Application:

@@ -12,6 +12,7 @@ from control.streams import Streams
 from control.usage import Usage
 from control.watch import Watch
 from weir.foundation.documents import Doc
+from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 
@@ -75,10 +76,17 @@ class StreamRoutes:
             Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal),
         ]
 
+    async def _count(self, stream: Doc) -> int | None:
+        """None while the counts can't be read: the rest of the answer is still right."""
+        try:
+            return await self._viewers(stream["channel"])
+        except Unavailable:
+            return None
+
     async def _shown(self, stream: Doc) -> dict[str, Any]:
         settings = self._ground.settings
         return {
-            **views.public_view(stream), "viewers": await self._viewers(stream["channel"]), "server": settings.publish_url,
+            **views.public_view(stream), "viewers": await self._count(stream), "server": settings.publish_url,
             "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
         }  # fmt: skip
 
@@ -137,7 +145,7 @@ class StreamRoutes:
 
     async def watch_stream(self, call: Call) -> Answer:
         stream = await self._watch.stream(call.path("playback"))
-        return Answer({**watch_views.stream_view(stream), "viewers": await self._viewers(stream["channel"])})
+        return Answer({**watch_views.stream_view(stream), "viewers": await self._count(stream)})
 
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body

@@ -1,0 +1,150 @@
+import { postRenewal, postSession, type Session, type SessionRequest } from './api';
+import { Problem } from './http';
+import { keep, recall } from './memory';
+import { Store } from './store';
+
+const RETRY_MS = 3_000;
+const RENEW_AT = 2 / 3;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Why this page may not play: `missing` no such stream · `closed` a token is needed · `withdrawn` rights were taken back. */
+export type Refusal = 'missing' | 'closed' | 'withdrawn';
+
+export interface AccessView {
+  session: Session | null;
+  refusal: Refusal | null;
+}
+
+/** The rights of one page: its playback token, renewed in place with the same viewing session, and its user token. */
+export class Access {
+  readonly view = new Store<AccessView>({ session: null, refusal: null });
+  readonly #playback: string;
+  readonly #streamToken: string | null;
+  #timer: number | undefined;
+  #stopped = false;
+  #renewing: Promise<Renewed> | null = null;
+
+  /** `streamToken` opens a signed stream. */
+  constructor(playback: string, streamToken: string | null) {
+    this.#playback = playback;
+    this.#streamToken = streamToken;
+  }
+
+  /** Asks until there is a session or a refusal. */
+  async open(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        this.#take(await postSession(this.#playback, this.#request()));
+        return;
+      } catch (error) {
+        if (this.#refused(error)) return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  playbackToken(): string {
+    return this.view.get().session?.playback_token ?? '';
+  }
+
+  /** A new name for the same person. The playback token stays, so the viewer is not counted twice. Errors: Problem. */
+  async rename(name: string): Promise<void> {
+    const fresh = await postSession(this.#playback, { ...this.#request(), name });
+    const session = this.view.get().session ?? fresh;
+    keep('name', name);
+    this.#remember(fresh);
+    this.view.update({ session: { ...session, user: fresh.user, user_token: fresh.user_token } });
+  }
+
+  /** A fresh playback token now. One request at a time: the player and the chat may ask together. */
+  renew(): Promise<Renewed> {
+    this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
+  /** Fresh tokens for a chat that was sent away; its user token has probably expired. */
+  async reauthenticate(): Promise<Renewed> {
+    const renewed = await this.renew();
+    if (renewed !== 'renewed') return renewed;
+    try {
+      const fresh = await postSession(this.#playback, this.#request());
+      const session = this.view.get().session ?? fresh;
+      this.#remember(fresh);
+      this.view.update({ session: { ...session, user: fresh.user, user_token: fresh.user_token } });
+      return 'renewed';
+    } catch (error) {
+      return this.#refused(error) ? 'refused' : 'failed';
+    }
+  }
+
+  async #renewOnce(): Promise<Renewed> {
+    const session = this.view.get().session;
+    if (session === null) return 'failed';
+    try {
+      const renewal = await postRenewal(this.#playback, session.playback_token);
+      this.view.update({ session: { ...session, ...renewal } });
+      this.#renewIn(renewal.playback_ttl_s * RENEW_AT * 1000);
+      return 'renewed';
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return await this.#openAgain();
+      if (error instanceof Problem && error.status === 403) {
+        this.view.update({ refusal: 'withdrawn' });
+        return 'refused';
+      }
+      this.#renewIn(RETRY_MS);
+      return 'failed';
+    }
+  }
+
+  /** The token outlived its time, e.g. while the machine slept: a new viewing session of the same person. */
+  async #openAgain(): Promise<Renewed> {
+    try {
+      this.#take(await postSession(this.#playback, this.#request()));
+      return 'renewed';
+    } catch (error) {
+      if (this.#refused(error)) return 'refused';
+      this.#renewIn(RETRY_MS);
+      return 'failed';
+    }
+  }
+
+  #take(session: Session): void {
+    this.#remember(session);
+    this.view.update({ session, refusal: null });
+    this.#renewIn(session.playback_ttl_s * RENEW_AT * 1000);
+  }
+
+  #request(): SessionRequest {
+    const resume = recall('user');
+    const name = recall('name');
+    return {
+      ...(resume === null ? {} : { resume }),
+      ...(name === null ? {} : { name }),
+      ...(this.#streamToken === null ? {} : { token: this.#streamToken }),
+    };
+  }
+
+  #remember(session: Session): void {
+    if (session.user_token !== null) keep('user', session.user_token);
+  }
+
+  #refused(error: unknown): boolean {
+    if (!(error instanceof Problem)) throw error;
+    if (error.status !== 404 && error.status !== 403) return false;
+    this.view.update({ refusal: error.status === 404 ? 'missing' : 'closed' });
+    return true;
+  }
+
+  #renewIn(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = window.setTimeout(() => void this.renew(), Math.min(milliseconds, LONGEST_TIMER_MS));
+  }
+}
+
+/** `refused` for good, `failed` for now. */
+export type Renewed = 'renewed' | 'refused' | 'failed';

@@ -1,0 +1,56 @@
+import { request } from './http';
+
+/** `idle` nobody publishes · `starting` no picture yet · `interrupted` the encoder is away and may come back. */
+export type StreamState = 'idle' | 'starting' | 'live' | 'interrupted';
+
+/** `live_since` is milliseconds since the epoch. */
+export interface Stream {
+  id: string;
+  playback_id: string;
+  title: string;
+  state: StreamState;
+  live_since: number | null;
+}
+
+export interface WatchedStream extends Stream {
+  viewers: number;
+}
+
+export interface Person {
+  id: string;
+  name: string;
+}
+
+/** `user_token` is null where the app has no chat for guests. */
+export interface Session {
+  playback_token: string;
+  playback_ttl_s: number;
+  channel: string;
+  stream: Stream;
+  user_token: string | null;
+  user: Person | null;
+}
+
+export interface Renewal {
+  playback_token: string;
+  playback_ttl_s: number;
+}
+
+/** `resume` is an earlier user token whose person comes back; `token` opens a signed stream. */
+export interface SessionRequest {
+  name?: string;
+  resume?: string;
+  token?: string;
+}
+
+export function getStream(playback: string): Promise<WatchedStream> {
+  return request('GET', `/v1/watch/${playback}`);
+}
+
+export function postSession(playback: string, body: SessionRequest): Promise<Session> {
+  return request('POST', `/v1/watch/${playback}/session`, { body });
+}
+
+export function postRenewal(playback: string, token: string): Promise<Renewal> {
+  return request('POST', `/v1/watch/${playback}/renew`, { body: { playback_token: token } });
+}

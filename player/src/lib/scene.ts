@@ -1,0 +1,30 @@
+import type { Refusal } from './access';
+import type { StreamState } from './api';
+
+/** What the picture area shows. `air` is the picture itself. */
+export type Scene =
+  | 'air' | 'loading' | 'offline' | 'starting' | 'interrupted' | 'ended'
+  | 'missing' | 'closed' | 'withdrawn' | 'unsupported' | 'unreachable';
+
+export interface Circumstances {
+  refusal: Refusal | null;
+  failure: 'refused' | 'unsupported' | null;
+  missing: boolean;
+  unreachable: boolean;
+  state: StreamState | null;
+  wasLive: boolean;
+  /** Frames of this broadcast are on the screen. */
+  picture: boolean;
+}
+
+/** Refusals first, then what the stream does; a broken line to the server hides nothing that still plays. */
+export function sceneOf(now: Circumstances): Scene {
+  if (now.missing) return 'missing';
+  if (now.refusal !== null) return now.refusal;
+  if (now.failure !== null) return now.failure === 'refused' ? 'withdrawn' : 'unsupported';
+  if (now.state === null) return now.unreachable ? 'unreachable' : 'loading';
+  if (now.state === 'live') return now.picture ? 'air' : 'loading';
+  if (now.state !== 'idle') return now.state;
+  if (now.picture) return 'air'; // the last seconds play out
+  return now.wasLive ? 'ended' : 'offline';
+}

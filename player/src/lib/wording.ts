@@ -1,0 +1,33 @@
+/** A hue in degrees for a person, the same on every page. */
+export function hueOf(id: string): number {
+  let hash = 2166136261; // FNV-1a: neighbouring ids get distant hues
+  for (const character of id) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16777619);
+  return (hash >>> 0) % 360;
+}
+
+export const LONGEST_TEXT_BYTES = 4096;
+
+export function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+export function secondsText(seconds: number): string {
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** Decimal units, as providers bill them. */
+export function bytesText(bytes: number): string {
+  const step = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** step;
+  return `${value.toFixed(step === 0 || value >= 100 ? 0 : 1)} ${UNITS[step] ?? ''}`;
+}
+
+export function countText(count: number): string {
+  return count.toLocaleString('en');
+}
+
+export function viewersText(count: number): string {
+  return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
+}

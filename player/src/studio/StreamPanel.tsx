@@ -1,0 +1,80 @@
+import { useEffect, useState } from 'react';
+import { useStore } from '../lib/store';
+import { bytesText, countText } from '../lib/wording';
+import { StateBadge } from '../ui/StateBadge';
+import type { OwnStream, PublishFields } from './api';
+import { CopyField } from './CopyField';
+import type { Desk } from './desk';
+import { Preview } from './Preview';
+import { useDeed } from './useDeed';
+
+/** Everything about one stream: picture, figures, what OBS and viewers need. */
+export function StreamPanel({ desk, stream }: { desk: Desk; stream: OwnStream }) {
+  return (
+    <section className="panel" aria-label={stream.title}>
+      <header className="panel-head">
+        <h1>{stream.title || 'Untitled stream'}</h1>
+        <StateBadge state={stream.state} />
+      </header>
+      <div className="panel-grid">
+        <div className="panel-picture">
+          <Preview playback={stream.playback_id} />
+          <Figures desk={desk} stream={stream} />
+          <Disconnect desk={desk} stream={stream} />
+        </div>
+        <div className="panel-fields">
+          <ObsFields desk={desk} stream={stream} />
+          <div className="box">
+            <h2>For viewers</h2>
+            <CopyField label="Watch page" value={stream.watch_url} testId="watch-url" />
+            <a className="open-watch" href={`/watch/${stream.playback_id}`} target="_blank" rel="noopener">Open the watch page</a>
+          </div>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {
+  const { analytics } = useStore(desk.view);
+  const minutes = analytics === null ? '–' : countText(Math.round(analytics.minutes_watched));
+  return (
+    <dl className="figures">
+      <div><dt>Viewers now</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{countText(stream.viewers)}</dd></div>
+      <div><dt>Minutes watched</dt><dd data-testid="minutes-watched">{minutes}</dd></div>
+      <div><dt>Data sent</dt><dd data-testid="bytes-sent">{analytics === null ? '–' : bytesText(analytics.bytes)}</dd></div>
+    </dl>
+  );
+}
+
+function ObsFields({ desk, stream }: { desk: Desk; stream: OwnStream }) {
+  const [fields, setFields] = useState<PublishFields | null>(null);
+  const { error, run } = useDeed();
+  useEffect(() => {
+    run(async () => setFields(await desk.publishFields(stream.id)));
+    // The key is read once for each stream; the panel is made anew for another one.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [desk, stream.id]);
+  return (
+    <div className="box">
+      <h2>For OBS</h2>
+      <p className="soft">Settings → Stream → Service “Custom”. Keyframe interval 2 s, rate control CBR.</p>
+      <CopyField label="Server" value={fields?.server ?? ''} testId="obs-server" />
+      <CopyField label="Stream key" value={fields?.key ?? ''} secret testId="obs-key" />
+      {error !== null && <p className="error" role="alert">{error}</p>}
+    </div>
+  );
+}
+
+function Disconnect({ desk, stream }: { desk: Desk; stream: OwnStream }) {
+  const { busy, error, run } = useDeed();
+  if (stream.state === 'idle') return null;
+  return (
+    <div className="disconnect">
+      <button type="button" className="small-button danger" data-testid="disconnect" disabled={busy} onClick={() => run(() => desk.disconnect(stream.id))}>
+        Disconnect the encoder
+      </button>
+      <small className="soft">{error ?? 'The broadcast ends unless the encoder comes back within the grace time.'}</small>
+    </div>
+  );
+}

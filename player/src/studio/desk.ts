@@ -1,0 +1,119 @@
+import { wordsOf } from '../lib/http';
+import { Store } from '../lib/store';
+import type { SignIn } from './account';
+import { apps, streams, type Analytics, type App, type OwnStream, type PublishFields } from './api';
+
+const POLL_MS = 2_000;
+const ANALYTICS_MS = 10_000;
+const MARGIN_MS = 60_000;
+
+export interface DeskView {
+  apps: readonly App[] | null;
+  app: App | null;
+  streams: readonly OwnStream[] | null;
+  /** Id of the stream that is shown. */
+  selected: string | null;
+  analytics: Analytics | null;
+  /** What does not work now, in words. */
+  trouble: string | null;
+}
+
+const START: DeskView = { apps: null, app: null, streams: null, selected: null, analytics: null, trouble: null };
+
+/** One owner's apps and streams, kept fresh. Verbs refuse with a Problem. */
+export class Desk {
+  readonly view = new Store<DeskView>(START);
+  readonly #signIn: SignIn;
+  #token = { app: '', value: '', expires: 0 };
+  #timer: number | undefined;
+  #analyticsAt = -Infinity;
+  #running = false;
+
+  constructor(signIn: SignIn) {
+    this.#signIn = signIn;
+  }
+
+  start(): void {
+    this.#running = true;
+    void this.#poll();
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+  }
+
+  async createApp(name: string): Promise<void> {
+    await apps.create(await this.#signIn.token(), name);
+    this.view.update({ apps: null });
+    await this.#refresh();
+  }
+
+  async chooseApp(app: App): Promise<void> {
+    this.view.update({ app, streams: null, selected: null, analytics: null });
+    await this.#refresh();
+  }
+
+  select(stream: string): void {
+    this.#analyticsAt = -Infinity;
+    this.view.update({ selected: stream, analytics: null });
+    void this.#readAnalytics().catch(() => undefined); // the next poll tells what is wrong
+  }
+
+  async createStream(title: string): Promise<void> {
+    const made = await streams.create(await this.#appToken(), title);
+    await this.#refresh();
+    this.select(made.id);
+  }
+
+  async disconnect(stream: string): Promise<void> {
+    await streams.disconnect(await this.#appToken(), stream);
+    await this.#refresh();
+  }
+
+  async publishFields(stream: string): Promise<PublishFields> {
+    return await streams.key(await this.#appToken(), stream);
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      await this.#refresh();
+      await this.#readAnalytics();
+      this.view.update({ trouble: null });
+    } catch (error) {
+      this.view.update({ trouble: wordsOf(error) });
+    }
+    if (this.#running) this.#timer = window.setTimeout(() => void this.#poll(), POLL_MS);
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.view.get().apps === null) {
+      const held = await apps.list(await this.#signIn.token());
+      this.view.update({ apps: held, app: this.view.get().app ?? held[0] ?? null });
+    }
+    const { app } = this.view.get();
+    if (app === null) return;
+    const list = await streams.list(await this.#appToken());
+    if (this.view.get().app !== app) return; // another app was chosen meanwhile
+    const { selected } = this.view.get();
+    this.view.update({ streams: list, selected: selected ?? list[0]?.id ?? null });
+  }
+
+  async #readAnalytics(): Promise<void> {
+    const { selected } = this.view.get();
+    if (selected === null || performance.now() - this.#analyticsAt < ANALYTICS_MS) return;
+    this.#analyticsAt = performance.now();
+    const analytics = await streams.analytics(await this.#appToken(), selected);
+    if (this.view.get().selected === selected) this.view.update({ analytics });
+  }
+
+  /** A token for the present app, good for at least another minute. */
+  async #appToken(): Promise<string> {
+    const app = this.view.get().app?.id ?? '';
+    const held = this.#token;
+    if (held.app === app && performance.now() < held.expires - MARGIN_MS) return held.value;
+    const { app_token, expires_in } = await apps.session(await this.#signIn.token(), app);
+    this.#token = { app, value: app_token, expires: performance.now() + expires_in * 1000 };
+    return app_token;
+  }
+}

@@ -1,0 +1,82 @@
+import { useEffect, useRef, useState, type MouseEvent } from 'react';
+import { sceneOf, type Scene } from '../lib/scene';
+import { useStore } from '../lib/store';
+import type { Watching } from '../lib/watching';
+import { Controls } from './Controls';
+import { Glyph } from './icons';
+import { SceneCard } from './SceneCard';
+import { useShortcuts } from './shortcuts';
+
+const QUIET_AFTER_MS = 3_000;
+
+/** The picture area, always 16:9: video, what is said over it, and the controls. */
+export function Player({ watching }: { watching: Watching }) {
+  const { playback } = watching;
+  const view = useStore(playback.view);
+  const scene = useScene(watching);
+  const { error } = useStore(watching.follower.view);
+  const frame = useRef<HTMLDivElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const [quiet, stir] = useQuiet();
+  useShortcuts(playback, frame, video);
+  useEffect(() => (video.current === null ? undefined : playback.attach(video.current)), [playback]);
+
+  return (
+    <div className="player" ref={frame} data-scene={scene} data-quiet={quiet && view.playing} onPointerMove={stir} onPointerDown={stir} onKeyDown={stir}>
+      <video data-testid="video" ref={video} playsInline onClick={(event) => { if (!isTouch(event)) playback.toggle(); }} aria-label="Stream" />
+      {scene !== 'air' && <SceneCard scene={scene} error={scene === 'interrupted' || scene === 'starting' ? error : null} />}
+      {scene === 'air' && <OnPicture watching={watching} />}
+      {view.picture && <Controls playback={playback} frame={frame} video={video} />}
+    </div>
+  );
+}
+
+/** What lies over a running picture: sound, play, and the sign that data is awaited. */
+function OnPicture({ watching }: { watching: Watching }) {
+  const { playback } = watching;
+  const { playing, waiting, offerSound } = useStore(playback.view);
+  return (
+    <>
+      {waiting && <div className="spinner" role="status" aria-label="Buffering" />}
+      {!playing && (
+        <button type="button" className="big-play" aria-label="Play" onClick={() => playback.play()}>
+          <Glyph name="play" />
+        </button>
+      )}
+      {playing && offerSound && (
+        <button type="button" className="sound-offer" onClick={() => playback.toggleSound()}>
+          <Glyph name="silent" />
+          Tap for sound
+        </button>
+      )}
+    </>
+  );
+}
+
+/** A finger on the picture asks for the controls; a mouse has them already and pauses. */
+function isTouch(event: MouseEvent): boolean {
+  return (event.nativeEvent as PointerEvent).pointerType === 'touch';
+}
+
+function useScene(watching: Watching): Scene {
+  const { refusal } = useStore(watching.access.view);
+  const { failure, picture } = useStore(watching.playback.view);
+  const { missing, unreachable, stream, wasLive } = useStore(watching.follower.view);
+  return sceneOf({ refusal, failure, missing, unreachable, state: stream?.state ?? null, wasLive, picture });
+}
+
+/** True when nobody has touched the player for a while; the second value is called on every touch. */
+function useQuiet(): [boolean, () => void] {
+  const [quiet, setQuiet] = useState(false);
+  const timer = useRef<number>(undefined);
+  const stir = () => {
+    setQuiet(false);
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setQuiet(true), QUIET_AFTER_MS);
+  };
+  useEffect(() => {
+    timer.current = window.setTimeout(() => setQuiet(true), QUIET_AFTER_MS);
+    return () => clearTimeout(timer.current);
+  }, []);
+  return [quiet, stir];
+}

@@ -1,0 +1,16 @@
+import type { StreamState } from '../lib/api';
+
+export type Shown = StreamState | 'ended' | 'unknown';
+
+const WORDS: Record<Shown, string> = {
+  idle: 'Offline', starting: 'Starting', live: 'Live', interrupted: 'Interrupted', ended: 'Ended', unknown: 'Unknown',
+};
+
+/** The stream's state as a word in a pill. */
+export function StateBadge({ state }: { state: Shown }) {
+  return (
+    <span className="badge" data-testid="stream-state" data-state={state}>
+      {WORDS[state]}
+    </span>
+  );
+}

@@ -1,0 +1,39 @@
+import type { ReactNode } from 'react';
+
+/** Line icons on a 24-unit grid; they take the colour of the text. */
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" strokeLinejoin="round">
+      {children}
+    </svg>
+  );
+}
+
+const PATHS = {
+  play: <path d="M8 5.5v13l10.5-6.5z" fill="currentColor" />,
+  pause: <path d="M8.5 5.5v13M15.5 5.5v13" strokeWidth="3" />,
+  sound: <><path d="M4 10v4h3l4 3.5v-11L7 10z" fill="currentColor" /><path d="M14.5 9a4.2 4.2 0 0 1 0 6M17 6.5a7.8 7.8 0 0 1 0 11" /></>,
+  silent: <><path d="M4 10v4h3l4 3.5v-11L7 10z" fill="currentColor" /><path d="m15 9.5 5 5m0-5-5 5" /></>,
+  quality: <><path d="M4 7h9m4 0h3M4 17h3m4 0h9" /><circle cx="15" cy="7" r="2" /><circle cx="9" cy="17" r="2" /></>,
+  full: <path d="M4 9V4.5h4.5M15.5 4.5H20V9m0 6v4.5h-4.5M8.5 19.5H4V15" />,
+  small: <path d="M8.5 4.5V9H4m16 0h-4.5V4.5m0 15V15H20M4 15h4.5v4.5" />,
+  window: <><rect x="3.5" y="5" width="17" height="14" rx="2" /><rect x="11.5" y="11.5" width="6" height="4.5" rx="1" fill="currentColor" /></>,
+  send: <path d="M4.5 12 20 4.5 15.5 20l-3.2-6.3z" />,
+  eye: <><path d="M2.5 12S6 5.8 12 5.8 21.5 12 21.5 12 18 18.2 12 18.2 2.5 12 2.5 12z" /><circle cx="12" cy="12" r="2.8" /></>,
+  copy: <><rect x="8.5" y="8.5" width="11" height="11" rx="2" /><path d="M15.5 5.5a1.5 1.5 0 0 0-1.5-1.5H6a2 2 0 0 0-2 2v8a1.5 1.5 0 0 0 1.5 1.5" /></>,
+  done: <path d="m5 12.5 4.5 4.5L19 7.5" />,
+  plus: <path d="M12 5v14M5 12h14" />,
+  moon: <path d="M19.5 14.5A8 8 0 0 1 9.5 4.5a8 8 0 1 0 10 10z" />,
+  waves: <path d="M3 9c3 0 3 2 6 2s3-2 6-2 3 2 6 2M3 14.5c3 0 3 2 6 2s3-2 6-2 3 2 6 2" />,
+  broken: <><path d="M9.5 14.5 7 17a3.2 3.2 0 0 1-4.5-4.5L6 9M14.5 9.5 17 7a3.2 3.2 0 0 1 4.5 4.5L18 15" /><path d="M8 4v2M4 8h2m10 12v-2m4-2h-2" /></>,
+  flag: <path d="M6 20.5V4.5h11.5l-2.5 4 2.5 4H6" />,
+  lock: <><rect x="5" y="10.5" width="14" height="9.5" rx="2" /><path d="M8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5" /></>,
+  lost: <><circle cx="12" cy="12" r="8.5" /><path d="M9.8 9.6a2.3 2.3 0 1 1 3.2 2.2c-.7.3-1 .8-1 1.7M12 16.3v.1" /></>,
+  pencil: <path d="m5 19 .8-3.6L16 5.2a1.6 1.6 0 0 1 2.3 0l.5.5a1.6 1.6 0 0 1 0 2.3L8.6 18.2z" />,
+};
+
+export type IconName = keyof typeof PATHS;
+
+export function Glyph({ name }: { name: IconName }) {
+  return <Icon>{PATHS[name]}</Icon>;
+}

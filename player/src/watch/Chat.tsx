@@ -1,0 +1,34 @@
+import { useStore } from '../lib/store';
+import type { ChatClient } from '../lib/chat/client';
+import type { LineState } from '../lib/chat/line';
+import type { Watching } from '../lib/watching';
+import { Composer } from './Composer';
+import { MessageList } from './MessageList';
+import { NameTag } from './NameTag';
+
+const LINE_WORDS: Record<LineState, string> = {
+  connecting: 'Connecting …', online: 'Connected', reconnecting: 'Reconnecting …', closed: 'Chat closed',
+};
+
+export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient }) {
+  const { line, log, older, role, notice, rest } = useStore(chat.view);
+  const user = useStore(watching.access.view).session?.user ?? null;
+  const readOnly = role === 'guest';
+  return (
+    <aside className="chat" aria-label="Chat">
+      <header className="chat-head">
+        <h2>Chat</h2>
+        <span className="line" role="status" data-testid="connection-state" data-state={line}>{LINE_WORDS[line]}</span>
+      </header>
+      <MessageList chat={chat} log={log} older={older} ownId={user?.id ?? null} loaded={role !== null} />
+      {readOnly ? (
+        <p className="chat-foot read-only">You are reading as a guest. Sign in on the streamer’s site to take part.</p>
+      ) : (
+        <footer className="chat-foot">
+          <Composer chat={chat} line={line} notice={notice} rest={rest} />
+          {user !== null && <NameTag key={user.name} watching={watching} user={user} />}
+        </footer>
+      )}
+    </aside>
+  );
+}

@@ -1,0 +1,76 @@
+import { useLayoutEffect, useRef, useState } from 'react';
+import type { ChatClient, ChatView } from '../lib/chat/client';
+import type { ChatLog } from '../lib/chat/log';
+import { countText } from '../lib/wording';
+import { MessageLine } from './MessageLine';
+
+const NEAR_END_PX = 48;
+const FIRST_PAGE = 50;
+
+interface Props {
+  chat: ChatClient;
+  log: ChatLog;
+  older: ChatView['older'];
+  ownId: string | null;
+  loaded: boolean;
+}
+
+/** The messages, held at the newest one until the reader scrolls back. */
+export function MessageList({ chat, log, older, ownId, loaded }: Props) {
+  const { list, unread, onScroll, toEnd } = useHeldScroll(log, ownId);
+  const { messages } = log;
+  const mayHaveOlder = older !== 'none' && messages.length >= FIRST_PAGE && !log.trimmed;
+  return (
+    <div className="messages-frame">
+      <div className="messages" role="log" aria-label="Messages" tabIndex={0} ref={list} onScroll={onScroll}>
+        {mayHaveOlder && (
+          <button type="button" className="quiet-button" disabled={older === 'loading'} onClick={() => void chat.loadOlder()}>
+            {older === 'loading' ? 'Loading …' : 'Earlier messages'}
+          </button>
+        )}
+        {messages.length === 0 && <p className="messages-none">{loaded ? 'No messages yet. Say hello!' : 'Loading the chat …'}</p>}
+        {messages.map((message) => (
+          <MessageLine key={`${message.author.id} ${message.cid}`} message={message} chat={chat} own={message.author.id === ownId} />
+        ))}
+      </div>
+      {unread > 0 && (
+        <button type="button" className="unread" onClick={toEnd}>
+          {unread === 1 ? '1 new message' : `${countText(unread)} new messages`} ↓
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Keeps the reader's place: at the end while they are there, else where they are, also when older messages come above. */
+function useHeldScroll(log: ChatLog, ownId: string | null) {
+  const list = useRef<HTMLDivElement>(null);
+  const held = useRef({ atEnd: true, height: 0, first: '' });
+  const [readTo, setReadTo] = useState<number | null>(null);
+  const last = log.messages.at(-1);
+  const writing = last?.state === 'pending' && last.author.id === ownId ? last.cid : null;
+
+  useLayoutEffect(() => {
+    if (writing !== null) held.current.atEnd = true; // who writes wants to see it
+  }, [writing]);
+  useLayoutEffect(() => {
+    const box = list.current;
+    if (box === null) return;
+    const first = log.messages[0]?.cid ?? '';
+    if (held.current.atEnd) box.scrollTop = box.scrollHeight;
+    else if (first !== held.current.first) box.scrollTop += box.scrollHeight - held.current.height;
+    held.current.first = first;
+    held.current.height = box.scrollHeight;
+  }, [log]);
+
+  const onScroll = () => {
+    const box = list.current;
+    if (box === null) return;
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
+    if (atEnd !== held.current.atEnd) setReadTo(atEnd ? null : log.seq);
+    held.current.atEnd = atEnd;
+  };
+  const toEnd = () => list.current?.scrollTo({ top: list.current.scrollHeight, behavior: 'smooth' });
+  const unread = readTo === null ? 0 : log.messages.filter(({ seq, author }) => seq !== null && seq > readTo && author.id !== ownId).length;
+  return { list, unread, onScroll, toEnd };
+}

@@ -1,0 +1,13 @@
+import { useStore } from '../lib/store';
+import type { Watching } from '../lib/watching';
+
+/** The chat's place while there is none: not yet, or not for this viewer. */
+export function NoChat({ watching }: { watching: Watching }) {
+  const { session, refusal } = useStore(watching.access.view);
+  const words = session === null && refusal === null ? 'Connecting …' : 'There is no chat here.';
+  return (
+    <aside className="chat chat-empty" aria-label="Chat">
+      <p data-testid="connection-state" data-state="none">{words}</p>
+    </aside>
+  );
+}

@@ -1,0 +1,25 @@
+import { createRoot } from 'react-dom/client';
+import '../ui/base.css';
+import '../ui/player.css';
+import './watch.css';
+import { Watching } from '../lib/watching';
+import { EmbedPage } from './EmbedPage';
+import { WatchPage } from './WatchPage';
+
+declare global {
+  interface Window {
+    /** A handle for debugging in the browser's console, e.g. `weir.hls.latency`; no part of any interface. */
+    weir: { readonly hls: unknown; readonly video: HTMLVideoElement | null };
+  }
+}
+
+/** `/watch/<playback id>` or `/embed/<playback id>`; a signed stream's token stands behind the `#`, where no log sees it. */
+const [, kind, playback = ''] = location.pathname.split('/');
+const streamToken = new URLSearchParams(location.hash.slice(1)).get('token');
+const embedded = kind === 'embed';
+const watching = new Watching(playback, !embedded, streamToken);
+
+Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
+watching.start();
+const root = document.getElementById('root');
+if (root !== null) createRoot(root).render(embedded ? <EmbedPage watching={watching} /> : <WatchPage watching={watching} />);
