@@ -27,7 +27,7 @@ from weir.probes import answers_http, answers_redis, answers_tcp
 
 READY_WITHIN_S = 30.0
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-HEALTHY_AFTER_S = 30.0
+HEALTHY_AFTER_S = 10.0
 LOG_LIMIT = 10_000_000
 log = structlog.get_logger("stack")
 
