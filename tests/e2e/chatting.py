@@ -106,7 +106,8 @@ class Person:
             if said is None:
                 return
             try:
-                ack = await io.call("chat.send", {"channel": self._place.channel, "cid": said.cid, "text": f"this is {said.cid}"}, timeout=3)
+                message = {"channel": self._place.channel, "cid": said.cid, "text": f"this is {said.cid}"}
+                ack = await io.call("chat.send", message, timeout=3)
             except (SocketIOError, OSError):
                 continue
             if ack["ok"]:
