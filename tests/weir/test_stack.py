@@ -146,8 +146,7 @@ def test_doctor_sees_what_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 async def test_a_secret_is_taken_out_of_a_flood_of_lines(tmp_path: Path) -> None:
     """Output comes in chunks of any size: a token that is cut in two by one of them is redacted all the same."""
     settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
-    line = "x" * 40 + " eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl
-"
+    line = "x" * 40 + " eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl\n"
     flood = f"import time; print({line!r} * 9000, 'end', flush=True); time.sleep(60)"
 
     async def answers() -> bool:
