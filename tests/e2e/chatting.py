@@ -27,12 +27,12 @@ class Place(Protocol):
 
 
 class Person:
-    """`seen` is what was shown, in the order it was shown; `sent` what was said; `resets` counts returns that could not resume.
-    A talker says ten messages a second with several unacknowledged ones on the way."""
+    """`seen` is what was shown, in the order it was shown; `sent` what was said; `visits` counts connections, `resets` those
+    that could not resume. A talker says ten messages a second with several unacknowledged ones on the way."""
 
     def __init__(self, place: Place, name: str, talks: bool = False) -> None:
         self.seen, self.sent, self.resets = Seen(name), list[Sent](), 0
-        self.unexpected: list[Any] = []
+        self.unexpected, self.visits = list[Any](), 0
         self._place, self._talks = place, talks
         self._session = place.session(name)
         self._epoch: str | None = None
@@ -62,6 +62,7 @@ class Person:
 
     async def _visit(self) -> None:
         io, gone = await connect(self._place, self._session, self._heard)
+        self.visits += 1
         try:
             await self._join(io)
             async with asyncio.TaskGroup() as voices:
