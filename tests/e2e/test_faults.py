@@ -199,6 +199,22 @@ def test_a_killed_part_is_back_twice(scene: Scene, part: str) -> None:
     assert scene.eyes.breaches == []
 
 
+def test_while_the_application_is_away_the_answers_say_so(scene: Scene) -> None:
+    """503 `unavailable` as a problem document, for the API and for playlists, until everything is back."""
+    show, stack = scene.show, scene.show.stack
+    playlist, refused = show.renditions()[0], list[tuple[int, Any]]()
+    os.kill(stack.pid_of("-m weir run"), signal.SIGKILL)
+
+    def back() -> bool:
+        answers = [stack.get(path) for path in (f"/v1/watch/{show.playback}", playlist)]
+        refused.extend(answer for answer in answers if answer[0] != 200)
+        return all(status == 200 for status, _ in answers)
+
+    wait_until(back, "both", 30)
+    assert {(status, answer["code"]) for status, answer in refused} == {(503, "unavailable")}
+    scene.plays_on(scene.eyes.position)
+
+
 def test_a_standing_encoder_is_replaced(scene: Scene) -> None:
     """SIGSTOP of FFmpeg while bytes keep coming: it is ended, and another one goes on."""
     before = scene.eyes.ruptures
