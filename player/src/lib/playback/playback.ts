@@ -50,7 +50,7 @@ export class Playback {
   readonly #playback: string;
   #video: HTMLVideoElement | null = null;
   #hls: Hls | null = null;
-  #wanted = false;
+  #state: StreamState = 'idle';
   #placeChosen = false;
   #soughtAt = 0;
   #decoderAt = -Infinity;
@@ -84,13 +84,17 @@ export class Playback {
 
   /** Plays while the stream is on air. At the end the buffer is played out first. */
   follow(state: StreamState): void {
-    const wanted = state === 'live' || state === 'interrupted';
-    if (wanted === this.#wanted) return;
-    this.#wanted = wanted;
+    const before = this.#wanted;
+    this.#state = state;
+    if (before === this.#wanted) return;
     clearTimeout(this.#timers.drain);
-    if (wanted) this.#load();
+    if (this.#wanted) this.#load();
     else if (state === 'idle') this.#timers.drain = window.setTimeout(() => this.#unload(), DRAIN_MS);
     else this.#unload();
+  }
+
+  get #wanted(): boolean {
+    return this.#state === 'live' || this.#state === 'interrupted';
   }
 
   /** Rights were taken back: what is shown goes at once. */
@@ -288,19 +292,12 @@ export class Playback {
     if (video === null) return;
     this.#refresh();
     const now = performance.now();
-    if (video.currentTime !== this.#lastTime || video.paused) this.#movedAt = now;
+    // While the encoder is away the playlist stands, and so does the picture.
+    if (video.currentTime !== this.#lastTime || video.paused || document.hidden || this.#state !== 'live') this.#movedAt = now;
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;
     this.#catchUp(video, now);
-    if (this.#wanted && this.#hls !== null && !document.hidden && now - this.#movedAt > STUCK_MS) this.#restart(now);
-  }
-
-  /** Nothing has moved for long. While the encoder is away that is as it should be: the playlist simply stands. */
-  #restart(now: number): void {
-    this.#movedAt = now;
-    const edge = this.#target();
-    const ahead = edge === null ? 0 : edge - this.#lastTime;
-    if (!this.view.get().picture || ahead > 1) this.#load();
+    if (this.#hls !== null && now - this.#movedAt > STUCK_MS) this.#load();
   }
 
   #catchUp(video: HTMLVideoElement, now: number): void {
