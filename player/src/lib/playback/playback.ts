@@ -292,8 +292,8 @@ export class Playback {
     if (video === null) return;
     this.#refresh();
     const now = performance.now();
-    // While the encoder is away the playlist stands, and so does the picture.
-    if (video.currentTime !== this.#lastTime || video.paused || document.hidden || this.#state !== 'live') this.#movedAt = now;
+    // Without a network, or while the encoder is away, the picture stands and loading anew would only lose it.
+    if (video.currentTime !== this.#lastTime || video.paused || document.hidden || !navigator.onLine || this.#state !== 'live') this.#movedAt = now;
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;
     this.#catchUp(video, now);
