@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Calm } from '../src/lib/playback/calm';
 import { masterUrl, withToken } from '../src/lib/playback/engine';
 import { cureFor, shouldCatchUp, type Failure, type Position } from '../src/lib/playback/recovery';
 import { sceneOf, type Circumstances } from '../src/lib/scene';
@@ -44,6 +45,22 @@ describe('catching up', () => {
 
   it('does not jump at the end of a playlist that stands still', () => {
     expect(shouldCatchUp({ ...far, lag: 40, current: 19.8 })).toBe(false);
+  });
+});
+
+describe('after stalls', () => {
+  it('the low latency is dared again when it was calm for half a minute, then for twice as long', () => {
+    const calm = new Calm(0);
+    expect([10_000, 29_000, 30_000, 60_000, 89_000, 90_000].map((now) => calm.daresAgain(now))).toEqual([
+      false, false, true, false, false, true,
+    ]);
+  });
+
+  it('a stall begins the calm anew', () => {
+    const calm = new Calm(0);
+    calm.stalled(29_000);
+    expect(calm.daresAgain(30_000)).toBe(false);
+    expect(calm.daresAgain(59_000)).toBe(true);
   });
 });
 

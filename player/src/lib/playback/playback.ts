@@ -3,6 +3,7 @@ import type { Access } from '../access';
 import type { StreamState } from '../api';
 import { keep, recall } from '../memory';
 import { Store } from '../store';
+import { Calm } from './calm';
 import { createHls, masterUrl } from './engine';
 import { cureFor, FAR_S, shouldCatchUp } from './recovery';
 
@@ -12,6 +13,7 @@ const STUCK_MS = 8_000;
 const DRAIN_MS = 6_000;
 const NATIVE_LATENCY_S = 8; // what players without low latency keep from the end of the playlist
 const MOST_AUTHORISATIONS = 3;
+const EXTRA_S = 0.1; // distance beyond the stream's own that is worth taking back
 
 /** `index` is the engine's number of the rendition. */
 export interface Rung {
@@ -57,6 +59,7 @@ export class Playback {
   #authorisations = 0;
   #movedAt = 0;
   #lastTime = 0;
+  #calm = new Calm(0);
   #timers: { tick?: number; reload?: number; drain?: number } = {};
   #listening = new AbortController();
 
@@ -181,6 +184,7 @@ export class Playback {
     if (video === null || this.view.get().failure !== null) return;
     this.#unload();
     this.#movedAt = performance.now();
+    this.#calm.stalled(this.#movedAt);
     if (!Hls.isSupported()) {
       this.#loadNatively(video);
       return;
@@ -272,6 +276,7 @@ export class Playback {
       video.addEventListener(name, refresh, { signal });
     }
     video.addEventListener('playing', () => this.view.update({ picture: true }), { signal });
+    video.addEventListener('waiting', () => this.#calm.stalled(performance.now()), { signal });
     video.addEventListener('pause', () => (this.#placeChosen = !video.ended), { signal });
     video.addEventListener('ended', () => { if (!this.#wanted) this.#unload(); }, { signal });
     video.addEventListener('error', () => { if (this.#hls === null && video.hasAttribute('src')) this.#reload(); }, { signal });
@@ -297,6 +302,7 @@ export class Playback {
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;
     this.#catchUp(video, now);
+    this.#approach(now);
     if (this.#hls !== null && now - this.#movedAt > STUCK_MS) this.#load();
   }
 
@@ -310,6 +316,14 @@ export class Playback {
     if (!shouldCatchUp(position)) return;
     this.#soughtAt = now;
     video.currentTime = target;
+  }
+
+  /** Takes back the distance that stalls have added, once they are over. */
+  #approach(now: number): void {
+    const hls = this.#hls;
+    const wanted = hls?.latestLevelDetails?.partHoldBack;
+    if (hls === null || !wanted || (hls.targetLatency ?? 0) < wanted + EXTRA_S) return;
+    if (this.#calm.daresAgain(now)) hls.targetLatency = wanted;
   }
 
   #latency(video: HTMLVideoElement): number | null {
