@@ -65,8 +65,12 @@ class MediaRoom:
     # -- facts
 
     async def _heard(self, event: Event) -> None:
-        if not isinstance(event, PublishStarted | PublishDone | StreamOffline):
-            return
+        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
+        process had not finished, the next one's sweep does."""
+        if isinstance(event, PublishStarted | PublishDone | StreamOffline):
+            self._tasks.start(self._follow(event), f"follow {event.playback}")
+
+    async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
         async with self._locks[event.playback]:
             current = self._broadcasts.get(event.playback)
             same = current is not None and current.fact.broadcast == event.broadcast
@@ -80,8 +84,8 @@ class MediaRoom:
     async def _started(self, fact: StreamEvent, current: Broadcast | None) -> None:
         """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
         if current is not None:
-            known = (current.fact.broadcast, current.fact.generation)
-            if (fact.broadcast, fact.generation) <= known or (fact.broadcast == known[0] and current.finished):
+            told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
+            if told < known or (told == known and not current.idle) or (told[0] == known[0] and current.finished):
                 return
         if current is None or current.fact.broadcast != fact.broadcast:
             current = await self._take(fact)
@@ -190,10 +194,8 @@ class MediaRoom:
             current = await self._take(fact)
             if current is None:
                 return
-        stale = (fact.broadcast, fact.generation) < (current.fact.broadcast, current.fact.generation)
-        tried = current.given_up and fact.generation == current.fact.generation
-        if publishing and not (stale or tried or current.producing or current.finished):
-            await current.publish(fact)
+        if publishing and not current.producing:
+            await self._started(fact, current)
 
 
 def _is_over(broadcast: Broadcast, doc: Doc | None) -> bool:

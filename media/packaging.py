@@ -48,10 +48,9 @@ class Broadcast:
         self.files = Files(settings, fact.playback)
         self.packager = Packager(self.files, fact.broadcast, settings.window_segments, settings.segment_s)
         self.finished = False
-        self.given_up = False
         self._settings, self._ingest, self._tell = settings, ingest, tell
         self._brake = Brake()
-        self._gone = False
+        self._gone = self._given_up = False
         self._told: set[int] = set()
         self._producer: asyncio.Task[None] | None = None
 
@@ -59,13 +58,18 @@ class Broadcast:
     def producing(self) -> bool:
         return self._producer is not None and not self._producer.done()
 
+    @property
+    def idle(self) -> bool:
+        """Nothing runs and nothing speaks against starting the present publish's FFmpeg."""
+        return not (self.producing or self._gone or self._given_up or self.finished)
+
     async def publish(self, fact: StreamEvent) -> None:
         """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never spans two
         publishes: timestamps begin again at 0 and it would drop the picture."""
         await self.close()
         if fact.generation != self.fact.generation:
             self._brake = Brake()
-        self.fact, self._gone, self.given_up = fact, False, False
+        self.fact, self._gone, self._given_up = fact, False, False
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
@@ -83,10 +87,14 @@ class Broadcast:
 
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        producer = self._producer
+        if producer is None:
+            return
+        if not producer.cancelling():  # a second time would disturb it while it stops its FFmpeg
             producer.cancel()
-            await asyncio.gather(producer, return_exceptions=True)
+        await asyncio.wait([producer])
+        if self._producer is producer:
+            self._producer = None
 
     async def _produce(self) -> None:
         patience = APPEARS_WITHIN_S
@@ -101,7 +109,7 @@ class Broadcast:
                 await asyncio.sleep(self._brake.pause_s(monotonic()))
                 patience = STILL_THERE_S
         except _Unusable as error:
-            self.given_up = True
+            self._given_up = True
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
             self._tell(MediaFailed(**self._about("failed"), reason=str(error)))
 

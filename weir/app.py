@@ -11,8 +11,6 @@ import orjson
 import prometheus_client
 import structlog
 import uvicorn
-from media.app import MediaRoom
-from realtime.app import RealtimeRoom, ViewerCounts
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from control.app import ControlRoom
 from control.store import COLLECTIONS as CONTROL_COLLECTIONS
+from media.app import MediaRoom
+from realtime.app import RealtimeRoom, ViewerCounts
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339

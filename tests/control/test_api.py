@@ -152,8 +152,10 @@ async def test_the_playback_door(http: httpx.AsyncClient, secret: str, ground: G
     yes = await ask(http, secret, good, playback)
     assert (yes.status_code, yes.headers["x-weir-session"], yes.headers["x-accel-expires"]) == (204, "s1", "4")
     for token, name in (
-        (good[:-3] + "AAA", playback), (ground.tokens.mint_playback(playback, app, "s1", -60), playback), (good, new_id("ply")), ("", playback),
-        (ground.tokens.mint_playback(playback, new_id("app"), "s1", 600), playback), (ground.tokens.mint_user("u", app, "n", 600), playback),
+        (good[:-3] + "AAA", playback), (good, new_id("ply")), ("", playback),
+        (ground.tokens.mint_playback(playback, app, "s1", -60), playback),
+        (ground.tokens.mint_playback(playback, new_id("app"), "s1", 600), playback),
+        (ground.tokens.mint_user("u", app, "n", 600), playback),
         (good, "../../etc/passwd"),
     ):  # fmt: skip
         assert (await ask(http, secret, token, name)).status_code == 403
@@ -187,7 +189,8 @@ HOOK = {"app": "live", "clientid": "7", "call": "publish"}
     "form",
     [
         "", "name=", "name=x", f"name={'a' * 5000}&clientid=1", "name=../../x&clientid=1", "name=%ff%fe&clientid=1", "clientid=1",
-        "name=x&clientid=-1", "name=x&clientid=abc", "&".join(f"f{n}=1" for n in range(500)), "x" * 40_000, "name=a\r\nLocation:%20b&clientid=1",
+        "name=x&clientid=-1", "name=x&clientid=abc", "&".join(f"f{n}=1" for n in range(500)), "x" * 40_000,
+        "name=a\r\nLocation:%20b&clientid=1",
     ],
 )  # fmt: skip
 async def test_malformed_hooks_are_refused(http: httpx.AsyncClient, secret: str, form: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -252,3 +253,110 @@ async def test_what_never_becomes_a_stream_is_refused(stage: Any) -> None:
     for query in ("_HLS_msn=-1", "_HLS_msn=x", "_HLS_part=1", "_HLS_msn=99999999999", "_HLS_msn=", "_HLS_msn=1&_HLS_part=1.5"):
         assert (await stage.get(fact, f"v180.m3u8?{query}"))[0] == 400, query
     assert (await stage.get(fact.model_copy(update={"playback": new_id("ply")}), "master.m3u8"))[0] == 404
+
+
+async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: Any) -> None:
+    """The crash-loop brake: after the allowed starts MediaFailed is told once, and no process is left."""
+    monkeypatch.setattr("media.brake.LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr("media.brake.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("media.graph.FRAGMENTS", "+no_such_flag")
+    fact = stage.stream()
+    stage.publish(fact)
+    await stage.tell(PublishStarted, fact)
+    failed = await stage.told("media.failed", fact)
+    assert failed.reason == "The transcoder failed too often."
+    assert not encoders(stage, fact)
+    assert not zombies()
+
+
+async def test_sound_alone_is_told_as_such(stage: Any, monkeypatch: Any) -> None:
+    """A publish without a picture can't be shown; the streamer is told why."""
+    monkeypatch.setattr("media.packaging.MEASURED_WITHIN_S", 1.0)
+    fact = stage.stream()
+    argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
+    stage.publishers.append(subprocess.Popen([*argv, f"{stage.settings.pull_url}/{fact.playback}"], stderr=subprocess.DEVNULL))
+    await stage.tell(PublishStarted, fact)
+    failed = await stage.told("media.failed", fact)
+    assert failed.reason == "The encoder sends no picture."
+
+
+async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any) -> None:
+    """FFmpeg that stands still while bytes arrive is killed by the watchdog, and the stream goes on."""
+    monkeypatch.setattr("media.packaging.STALLED_S", 1.0)
+    fact, _ = await stage.on_air()
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: now.segments)
+    (pid,) = encoders(stage, fact)
+    os.kill(pid, signal.SIGSTOP)
+    await viewer.until(lambda now: now.segments[-1].discontinuity == 1)
+    viewer.close()
+    assert encoders(stage, fact) != [pid]
+
+
+async def test_facts_may_come_twice_and_late(stage: Any) -> None:
+    """A repeated start changes nothing; an older generation's end does not touch the present one; a lost one is made up for."""
+    fact, _ = await stage.on_air()
+    (pid,) = encoders(stage, fact)
+    await stage.tell(PublishStarted, fact)
+    await stage.tell(PublishDone, fact, generation=0)
+    await stage.tell(StreamOffline, fact, broadcast=new_id("brd"))
+    await asyncio.sleep(0.3)
+    stage.note(PublishStarted, fact)
+    assert encoders(stage, fact) == [pid]
+    stage.note(StreamOffline, fact)  # control ended it, and the fact was lost
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: now.ended)
+    viewer.close()
+
+
+async def test_an_ended_broadcast_is_cleared_away(stage: Any, monkeypatch: Any) -> None:
+    """Some minutes after the end no file is left and the stream is unknown; leftovers of dead processes go at start."""
+    monkeypatch.setattr("media.app.KEEP_ENDED_S", 0.5)
+    left = stage.settings.data / "hls" / new_id("ply")
+    left.mkdir(parents=True)
+    fact, _ = await stage.on_air()
+    await stage.tell(StreamOffline, fact)
+    for _ in range(200):
+        if (await stage.get(fact, "master.m3u8"))[0] == 404:
+            break
+        await asyncio.sleep(0.05)
+    assert not (stage.settings.data / "hls" / fact.playback).exists()
+    assert not (stage.settings.live / "hls" / fact.playback).exists()
+    await stage.room._clear_leftovers()
+    assert not left.exists()
+
+
+async def test_a_two_second_keyframe_distance_is_ready_in_time(stage: Any) -> None:
+    """OBS' usual 2 s between keyframes: the picture is there within a few seconds."""
+    fact = stage.stream()
+    stage.publish(fact, gop=60)
+    began = time.monotonic()
+    await stage.tell(PublishStarted, fact)
+    await stage.told("media.playable", fact)
+    print(f"keyframes each 2 s: publish to playable {time.monotonic() - began:.2f} s")
+
+
+async def test_ffmpeg_dies_with_its_owner(tmp_path: Path) -> None:
+    """kill -9 of the application leaves no FFmpeg behind."""
+    program = """
+import asyncio, sys
+from media.process import spawn
+async def main():
+    child = await spawn(lambda outputs, progress: ["sleep", "60"], 1)
+    print(child.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    pid = int(await asyncio.to_thread(owner.stdout.readline))
+    owner.kill()
+    owner.wait()
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except OSError:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the child lives")

@@ -158,7 +158,7 @@ class House:
     def tokens(self) -> Tokens:
         return Tokens(self.vault)
 
-    async def node(self, leases: Leases = Leases()) -> Node:  # noqa: B008 - frozen
+    async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
         unused, directory = cast(Any, None), cast(Any, self.directory)
         ground = Ground(self.settings, self.vault, self.tokens, unused, redis, Bus(redis), unused, directory, unused, unused)

@@ -44,7 +44,8 @@ def test_every_image_is_built_from_a_file_that_exists() -> None:
 def test_the_container_entry_point_fills_both_templates(short_folder: Path) -> None:
     """nginx accepts what comes out."""
     env = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"), "HOOKS": "http://127.0.0.1:8000/internal/rtmp", "SECRET": "a&b|c\\d",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"),
+        "HOOKS": "http://127.0.0.1:8000/internal/rtmp", "SECRET": "a&b|c\\d",
         "CONTROL": "127.0.0.1:8000", "REALTIME": "127.0.0.1:8000", "MEDIA": "127.0.0.1:8000", "DATA": str(short_folder / "data"),
         "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": "127.0.0.1:18080",
         "RTMP_LISTEN": "127.0.0.1:11935", "STAT_LISTEN": "127.0.0.1:19180",

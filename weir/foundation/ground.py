@@ -1,7 +1,6 @@
 """What a process opens once and hands to its rooms."""
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -40,12 +39,12 @@ class Tasks:
             log.error("task.died", task=task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:
-        pending = list(self._running)
-        for task in pending:
-            task.cancel()
-        for task in pending:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        """Cancels until all have ended: redis-py turns a cancellation while it connects into a time-out, and the task goes on."""
+        pending = set(self._running)
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1)
 
 
 @dataclass(frozen=True)

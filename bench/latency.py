@@ -1,0 +1,144 @@
+"""Glass-to-glass latency in Chromium: Weir's watch page against FFmpeg's own HLS muxer, on the same publish in one run.
+
+An encoder publishes a picture that carries the wall clock as a barcode (bench/barcode.py) over real RTMP; a page reads it
+back from the presented frames, so a latency is one subtraction on one clock. The encoder and RTMP are included, the screen
+is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same encoder settings, played by hls.js tuned for low
+delay (three seconds behind, catching up at 1.5×).
+
+    python -m bench.latency [--json] [--seconds 60]
+
+JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95.
+"""
+
+import argparse
+import contextlib
+import functools
+import http.server
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+from rich.console import Console
+from rich.table import Table
+
+from bench.barcode import READER_JS
+from tests.e2e.publisher import Publisher
+from tests.servers import wait_until
+from tests.weir.running import RunningStack
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTLE_S = 10
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+PEER_PAGE = """<!doctype html><title>peer</title><video muted playsinline width=640></video><script src=hls.min.js></script><script>
+const video = document.querySelector('video');
+const hls = new Hls({liveSyncDuration: 3, maxLiveSyncPlaybackRate: 1.5});
+hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+hls.loadSource('live.m3u8'); hls.attachMedia(video);
+</script>"""
+
+
+def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str, float]:
+    """Opens the page, lets it settle, and reads its frames for so many seconds."""
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    began = time.time()
+    page.goto(url)
+    page.wait_for_selector(selector)
+    page.evaluate(READER_JS, selector)
+    wait_until(lambda: page.evaluate("window.__frames.length") > 0, "the first frame", 60)  # the page's CSP forbids wait_for_function
+    first = page.evaluate("window.__frames[0][0]") / 1000 - began
+    time.sleep(SETTLE_S)
+    settled = page.evaluate("() => { window.__waits.length = 0; return window.__frames.length }")
+    time.sleep(seconds)
+    frames, waits, bad = page.evaluate("[window.__frames, window.__waits.length, window.__undecodable]")
+    page.context.close()
+    late = sorted((shown - made) / 1000 for shown, made in frames[settled:])
+    if len(late) < seconds * 15:
+        raise SystemExit(f"Only {len(late)} frames were read from {url}; {bad} were undecodable.")
+    return {
+        "p50_s": round(statistics.median(late), 3), "p95_s": round(late[int(len(late) * 0.95)], 3), "max_s": round(late[-1], 3),
+        "stalls": waits, "first_frame_s": round(first, 2), "frames": len(late),
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def peer(pull_url: str, folder: Path) -> Iterator[str]:
+    """FFmpeg's HLS muxer on the same publish, and a page of hls.js that plays it."""
+    (folder / "peer.html").write_text(PEER_PAGE)
+    (folder / "hls.min.js").write_bytes((ROOT / "player/node_modules/hls.js/dist/hls.min.js").read_bytes())
+    muxer = subprocess.Popen(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", pull_url, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
+         "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-c:a", "aac", "-f", "hls", "-hls_time", "2", "-hls_list_size", "6",
+         "-hls_flags", "delete_segments+independent_segments", str(folder / "live.m3u8")],
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        wait_until(lambda: (folder / "live.m3u8").exists() and (folder / "live.m3u8").read_text().count("#EXTINF") >= 3, "the peer's list", 60)
+        yield f"http://127.0.0.1:{server.server_port}/peer.html"
+    finally:
+        server.shutdown()
+        muxer.kill()
+        muxer.wait()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 – the base class's name
+        """Requests are not news here."""
+
+
+def measure(seconds: float) -> dict[str, Any]:
+    console = Console(stderr=True)
+    stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast").start()
+    publisher = None
+    try:
+        card = stack.card()
+        playback = card["watch"].rsplit("/", 1)[1]
+        publisher = Publisher(f"{card['server']}/{card['key']}")
+        wait_until(lambda: stack.get(f"/v1/watch/{playback}")[1]["state"] == "live", "the live stream", 60)
+        with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="weir-b-") as folder:
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+            console.print(f"Weir, {seconds:.0f} s …")
+            ours = watch(browser, card["watch"], "[data-testid=video]", seconds)
+            console.print(f"FFmpeg's HLS muxer, {seconds:.0f} s …")
+            with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}", Path(folder)) as url:
+                theirs = watch(browser, url, "video", seconds)
+            browser.close()
+    finally:
+        if publisher:
+            publisher.stop()
+        stack.remove()
+    return {**ours, **{f"peer_{name}": value for name, value in theirs.items()}, "ratio_vs_ffmpeg_hls": round(ours["p95_s"] / theirs["p95_s"], 3)}
+
+
+def show(figures: dict[str, Any]) -> None:
+    table = Table("", "p50 s", "p95 s", "max s", "stalls", "first frame s", title="Glass to glass, 640×360 at 30 frames, loopback")
+    for name, prefix in (("Weir (LL-HLS)", ""), ("FFmpeg HLS, 2 s", "peer_")):
+        table.add_row(name, *(str(figures[prefix + key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
+    Console(stderr=True).print(table)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
+    options.add_argument("--seconds", type=float, default=60, help="measured time of each side")
+    given = options.parse_args()
+    figures = measure(given.seconds)
+    show(figures)
+    if given.json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main()
