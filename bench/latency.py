@@ -55,7 +55,7 @@ def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str
     page.goto(url)
     page.wait_for_selector(selector)
     page.evaluate(READER_JS, selector)
-    page.wait_for_function("window.__frames.length > 0", timeout=60_000)
+    wait_until(lambda: page.evaluate("window.__frames.length") > 0, "the first frame", 60)  # the page's CSP forbids wait_for_function
     first = page.evaluate("window.__frames[0][0]") / 1000 - began
     time.sleep(SETTLE_S)
     settled = page.evaluate("() => { window.__waits.length = 0; return window.__frames.length }")

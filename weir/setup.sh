@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 level=${1:-run}
 state=.setup
 mkdir -p "$state"
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"  # servers live there, and an ordinary user's path leaves it out
+export PATH
 
 say() { printf '\033[36mset-up\033[0m %s\n' "$*" >&2; }
 stop() { printf '\033[31mset-up\033[0m %s\n' "$*" >&2; exit 2; }

@@ -212,6 +212,11 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         raise SettingsError(f"The settings cannot be read: {error}") from None
 
 
+def search_path() -> str:
+    """Where programs are looked for: servers live in sbin folders, which an ordinary user's PATH leaves out."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
@@ -222,7 +227,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         for form in (name, name + "_FILE"):
             if PREFIX + form in os.environ:
                 kept[PREFIX + form] = os.environ[PREFIX + form]
-    return kept
+    return {**kept, "PATH": search_path()}
 
 
 def _as_text(value: Any) -> str:
