@@ -237,7 +237,8 @@ def test_nothing_acknowledged_was_lost(scene: Scene) -> None:
         one.seen.events = [event for event in one.seen.events if event[1] >= both]
     early = [one for one in scene.talker.sent if (one.seq or both) >= both]
     assert faults(early, [scene.talker.seen, scene.reader.seen]) == []
-    log.info("%d messages acknowledged, %d looks at the playlist, %d unanswered", last, scene.eyes.looked, scene.eyes.unanswered)
+    told = (scene.talker.acked, scene.eyes.looked, scene.eyes.unanswered)
+    log.info("%d messages acknowledged, %d looks at the playlist, %d unanswered", *told)
 
 
 def assert_same_history(scene: Scene, history: list[dict[str, Any]]) -> None:
