@@ -247,5 +247,3 @@ def test_the_page_fits_a_phone(ladder_show: Show, browser: Browser, scheme: str)
     assert picture["y"] + picture["height"] <= composer["y"] <= 740 - composer["height"]
     viewer.page.screenshot(path=OUTPUT / f"watch-phone-{scheme}.png")
     viewer.close()
-
-

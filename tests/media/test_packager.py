@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from media import packager as module
-from media import rules
+from tests.media import rules
 from media.boxes import Init, Track
 from media.cutter import Cut
 from media.history import Shape

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import playlists, rules
+from media import playlists
+from tests.media import rules
 from media.ladder import Rendition, cadence
 from media.playlists import Variant
 from media.timeline import Timeline
