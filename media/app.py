@@ -30,7 +30,7 @@ class MediaRoom:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._settings = ground.settings
-        self._leases = Leases(ground.redis, ground.settings.origin_name)
+        self._leases = Leases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
         self._tasks = Tasks()
         self._broadcasts: dict[str, Broadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -27,9 +27,10 @@ from weir.probes import answers_http, answers_redis, answers_tcp
 
 READY_WITHIN_S = 30.0
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-HEALTHY_AFTER_S = 30.0
+HEALTHY_AFTER_S = 10.0
 LOG_LIMIT = 10_000_000
 ROTATE_CHECK_S = 30.0
+LONGEST_LINE = 1_000_000
 log = structlog.get_logger("stack")
 
 
@@ -121,9 +122,15 @@ class Child:
         reader = asyncio.StreamReader()
         with os.fdopen(read_end, "rb") as pipe:
             await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            rest = b""
             while chunk := await reader.read(65536):
-                for line in chunk.decode(errors="replace").splitlines():
-                    self._log.write(line)
+                *lines, rest = (rest + chunk).split(b"\n")  # whole lines only: half a secret would not be known as one
+                if len(rest) > LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._log.write(line.decode(errors="replace"))
+            if rest:
+                self._log.write(rest.decode(errors="replace"))
 
     async def _watch(self) -> None:
         while not self._stopping:
