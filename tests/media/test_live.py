@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from media import rules
-from media.rules import Listed
+from tests.media import rules
+from tests.media.rules import Listed
 from weir.foundation.events import PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ids import new_id
 
