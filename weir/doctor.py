@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from weir.configuration import rtmp_module
-from weir.foundation.settings import Settings
+from weir.foundation.settings import Settings, search_path
 from weir.versions import version_of
 
 State = Literal["ok", "missing", "too old", "taken", "not writable", "low"]
@@ -70,10 +70,11 @@ def _python() -> Iterator[Check]:
 
 def _programs() -> Iterator[Check]:
     for program in PROGRAMS:
-        if shutil.which(program.name) is None:
+        path = shutil.which(program.name, path=search_path())
+        if path is None:
             yield Check(program.name, "missing", "it is not installed", f"Run: {INSTALL} {program.package}", program.needed)
             continue
-        text = version_of(program.name, program.version_argument)
+        text = version_of(path, program.version_argument)
         found = re.search(r"(\d+(?:\.\d+)+)", text)
         version = tuple(map(int, found.group(1).split("."))) if found else program.oldest
         oldest = ".".join(map(str, program.oldest))

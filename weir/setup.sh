@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 level=${1:-run}
 state=.setup
 mkdir -p "$state"
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"  # servers live there, and an ordinary user's path leaves it out
+export PATH
 
 say() { printf '\033[36mset-up\033[0m %s\n' "$*" >&2; }
 stop() { printf '\033[31mset-up\033[0m %s\n' "$*" >&2; exit 2; }
@@ -84,9 +86,9 @@ if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$(stamp_of "$lock")" ] && [ "$
       >>"$state/pip.log" 2>&1 || say "no MongoDB test server for this platform: that half of the contract suite will be reported as skipped"
   fi
   stamp_of "$lock" >"$aside/stamp"
+  grep -lI "/$aside/" "$aside"/bin/* | xargs sed -i "s|/$aside/|/.venv/|g"  # scripts name the folder that they will live in
   rm -rf .venv
   mv "$aside" .venv
-  # pip wrote the folder's former name into its scripts; ours is one line and right
   printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m weir "$@"\n' "$(pwd)" "$(pwd)" >.venv/bin/weir
   chmod 755 .venv/bin/weir
 fi

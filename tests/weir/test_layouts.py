@@ -1,13 +1,17 @@
 """The scaled-out layout, the generated files and the packages say what the code says."""
 
 import importlib.util
+import os
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
-from weir import manual
-from weir.foundation.settings import Settings
+from tests.servers import free_port
+from weir import configuration, manual
+from weir.foundation.settings import Settings, search_path
+from weir.foundation.vault import open_vault
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -56,6 +60,27 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path) -> N
         text = (short_folder / "run" / f"{which}.conf").read_text()
         assert "@" not in text.replace("location @", "").replace("= @", "").replace(" @segment", "").replace(" @origin", "")
         assert "a&b|c\\d" in text
+
+
+@pytest.mark.parametrize("which", ["ingest", "web"])
+def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    """No log, pid or temporary folder of the system is touched, where only root may write."""
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    settings = Settings(  # type: ignore[call-arg]
+        data_dir=short_folder / "var", run_dir=short_folder / "run", live_dir=short_folder / "live", http_port=free_port(),
+        rtmp_port=free_port(), _env_file=None,
+    )  # fmt: skip
+    for folder in (settings.data, settings.run, settings.live):
+        folder.mkdir()
+    write = configuration.write_ingest if which == "ingest" else configuration.write_web
+    path = write(settings, open_vault(settings))
+    if nobody:
+        for entry in (short_folder, *short_folder.rglob("*")):
+            os.chown(entry, 65534, 65534)
+    command = [*nobody, "nginx", "-t", "-e", "stderr", "-p", str(settings.run), "-c", str(path)]
+    done = subprocess.run(command, env={"PATH": search_path()}, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_documents_made_from_settings_are_fresh() -> None:

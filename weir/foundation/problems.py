@@ -51,5 +51,8 @@ HANDLERS: dict[Any, ExceptionHandler] = {Refused: _refused, HTTPException: _http
 
 def invalid(error: ValidationError) -> Invalid:
     """A model's complaint as a refusal that names the fields."""
-    fields = [{"field": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors(include_url=False)]
+    fields = [
+        {"field": ".".join(map(str, one["loc"])), "detail": one["msg"].removeprefix("Value error, ")}
+        for one in error.errors(include_url=False)
+    ]
     return Invalid(f"{fields[0]['field'] or 'body'}: {fields[0]['detail']}.", fields=fields)

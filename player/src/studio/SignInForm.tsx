@@ -19,21 +19,26 @@ export function SignInForm({ signIn }: { signIn: SignIn }) {
 interface SetUpProps {
   signIn: SignIn;
   setup: string;
-  onSignInInstead: () => void;
+  /** The link is spent or not wanted. */
+  onDone: () => void;
 }
 
 /** The first account: the owner of this installation. */
-export function SetUpForm({ signIn, setup, onSignInInstead }: SetUpProps) {
+export function SetUpForm({ signIn, setup, onDone }: SetUpProps) {
   const [name, setName] = useState('');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const { busy, error, run } = useDeed();
+  const register = () => run(async () => {
+    await signIn.register({ email, password, name, setup });
+    onDone();
+  });
   return (
-    <Card title="Welcome to Weir" lead="Make the account that owns this installation." busy={busy} error={error} action="Create account" onSubmit={() => run(() => signIn.register({ email, password, name, setup }))}>
+    <Card title="Welcome to Weir" lead="Make the account that owns this installation." busy={busy} error={error} action="Create account" onSubmit={register}>
       <Field label="Your name" type="text" name="name" autoComplete="name" value={name} onChange={setName} />
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
       <Field label="Password" type="password" name="password" autoComplete="new-password" minLength={SHORTEST_PASSWORD} hint={`At least ${SHORTEST_PASSWORD} characters.`} value={password} onChange={setPassword} />
-      <button type="button" className="link-button" onClick={onSignInInstead}>I have an account already</button>
+      <button type="button" className="link-button" onClick={onDone}>I have an account already</button>
     </Card>
   );
 }

@@ -9,6 +9,6 @@ export function StudioPage({ signIn, setup }: { signIn: SignIn; setup: string | 
   const [setUp, setSetUp] = useState(setup);
   if (account !== null) return <Dashboard signIn={signIn} account={account} />;
   if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
-  if (setUp !== null) return <SetUpForm signIn={signIn} setup={setUp} onSignInInstead={() => setSetUp(null)} />;
+  if (setUp !== null) return <SetUpForm signIn={signIn} setup={setUp} onDone={() => setSetUp(null)} />;
   return <SignInForm signIn={signIn} />;
 }

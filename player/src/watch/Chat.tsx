@@ -11,7 +11,7 @@ const LINE_WORDS: Record<LineState, string> = {
 };
 
 export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient }) {
-  const { line, log, older, role, notice, rest } = useStore(chat.view);
+  const { line, log, older, role, closedBecause, rest } = useStore(chat.view);
   const user = useStore(watching.access.view).session?.user ?? null;
   const readOnly = role === 'guest';
   return (
@@ -25,8 +25,8 @@ export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient 
         <p className="chat-foot read-only">You are reading as a guest. Sign in on the streamer’s site to take part.</p>
       ) : (
         <footer className="chat-foot">
-          <Composer chat={chat} line={line} notice={notice} rest={rest} />
-          {user !== null && <NameTag key={user.name} watching={watching} user={user} />}
+          <Composer chat={chat} line={line} closedBecause={closedBecause} rest={rest} />
+          {user !== null && line !== 'closed' && <NameTag key={user.name} watching={watching} user={user} />}
         </footer>
       )}
     </aside>

@@ -7,17 +7,17 @@ import { Glyph } from '../ui/icons';
 interface Props {
   chat: ChatClient;
   line: LineState;
-  notice: string | null;
+  closedBecause: string | null;
   rest: number;
 }
 
 /** Where a viewer writes. Enter sends, Shift + Enter begins a new line. */
-export function Composer({ chat, line, notice, rest }: Props) {
+export function Composer({ chat, line, closedBecause, rest }: Props) {
   const [text, setText] = useState('');
   const excess = bytesOf(text) - LONGEST_TEXT_BYTES;
   const closed = line === 'closed';
   const ready = text.trim() !== '' && excess <= 0 && rest === 0 && !closed;
-  const words = wordsFor(line, excess, rest, notice);
+  const words = closed ? closedBecause : wordsFor(line, excess, rest);
   const send = () => {
     if (!ready) return;
     chat.send(text.trim());
@@ -41,10 +41,9 @@ export function Composer({ chat, line, notice, rest }: Props) {
   );
 }
 
-function wordsFor(line: LineState, excess: number, rest: number, notice: string | null): string | null {
-  if (line === 'closed') return notice ?? 'The chat is closed.';
+function wordsFor(line: LineState, excess: number, rest: number): string | null {
   if (excess > 0) return `This message is too long by ${excess} ${excess === 1 ? 'byte' : 'bytes'}.`;
   if (rest > 0) return `Slow down: you may write again in ${rest} s.`;
   if (line === 'reconnecting') return 'Not connected: what you write is sent when the line is back.';
-  return notice;
+  return null;
 }

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { ChatClient, ChatView } from '../lib/chat/client';
 import type { ChatLog } from '../lib/chat/log';
 import { countText } from '../lib/wording';
@@ -63,11 +63,22 @@ function useHeldScroll(log: ChatLog, ownId: string | null) {
     held.current.height = box.scrollHeight;
   }, [log]);
 
+  useEffect(() => {
+    const box = list.current;
+    if (box === null) return;
+    // A notice below, a keyboard on a phone: the list changes its height, and the end stays in view.
+    const observer = new ResizeObserver(() => {
+      if (held.current.atEnd) box.scrollTop = box.scrollHeight;
+    });
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, []);
+
   const onScroll = () => {
     const box = list.current;
     if (box === null) return;
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
-    if (atEnd !== held.current.atEnd) setReadTo(atEnd ? null : log.seq);
+    setReadTo((before) => (atEnd ? null : (before ?? log.seq)));
     held.current.atEnd = atEnd;
   };
   const toEnd = () => list.current?.scrollTo({ top: list.current.scrollHeight, behavior: 'smooth' });

@@ -17,7 +17,7 @@ export function WatchPage({ watching }: { watching: Watching }) {
     document.title = title === '' ? 'Watch' : title;
   }, [title]);
   return (
-    <div className="watch">
+    <div className="watch" data-alone={missing}>
       <main className="stage">
         <Player watching={watching} />
         {!missing && (
@@ -35,7 +35,7 @@ export function WatchPage({ watching }: { watching: Watching }) {
           </header>
         )}
       </main>
-      {chat === null ? <NoChat watching={watching} /> : <Chat watching={watching} chat={chat} />}
+      {missing ? null : chat === null ? <NoChat watching={watching} /> : <Chat watching={watching} chat={chat} />}
     </div>
   );
 }

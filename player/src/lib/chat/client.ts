@@ -12,8 +12,8 @@ export interface ChatView {
   line: LineState;
   log: chatLog.ChatLog;
   role: string | null;
-  /** Why the last message was not taken, in words. */
-  notice: string | null;
+  /** Why the chat was closed, in words. */
+  closedBecause: string | null;
   /** Seconds for which sending rests. */
   rest: number;
   older: 'idle' | 'loading' | 'none';
@@ -26,7 +26,7 @@ export interface ChatSurroundings {
   pictureTime: () => number | null;
 }
 
-const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, notice: null, rest: 0, older: 'idle' };
+const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, closedBecause: null, rest: 0, older: 'idle' };
 
 /** The chat of one channel: joins, stays complete over reconnects, shows own messages at once and sends each exactly once. */
 export class ChatClient {
@@ -77,7 +77,6 @@ export class ChatClient {
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
     const cid = crypto.randomUUID();
     this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
-    this.view.update({ notice: null });
     void this.#deliver(cid, text);
   }
 
@@ -167,8 +166,8 @@ export class ChatClient {
     if (line === 'online') this.view.update({ line: 'reconnecting' });
   }
 
-  #close(notice: string): void {
-    this.view.update({ line: 'closed', notice });
+  #close(closedBecause: string): void {
+    this.view.update({ line: 'closed', closedBecause });
     this.#line.close();
   }
 
@@ -225,14 +224,14 @@ export class ChatClient {
   }
 
   #declined(cid: string, error: Refusal['error']): void {
-    this.view.update({ log: chatLog.failed(this.view.get().log, cid, error.message), notice: error.message });
+    this.#change(chatLog.failed(this.view.get().log, cid, error.message));
     if (error.retry_after !== undefined) this.#rest(Math.ceil(error.retry_after));
   }
 
   /** Counts down to the moment when the next message will be taken. */
   #rest(seconds: number): void {
     clearTimeout(this.#restTimer);
-    this.view.update({ rest: seconds, ...(seconds === 0 ? { notice: null } : {}) });
+    this.view.update({ rest: seconds });
     if (seconds > 0) this.#restTimer = window.setTimeout(() => this.#rest(seconds - 1), 1_000);
   }
 }

@@ -1,4 +1,4 @@
-/** What the socket says and hears; the shapes are those of docs/asyncapi. */
+/** A chat member as others see them, beside each message. */
 export interface Author {
   id: string;
   name: string;

@@ -3,6 +3,7 @@ import type { Access } from '../access';
 import type { StreamState } from '../api';
 import { keep, recall } from '../memory';
 import { Store } from '../store';
+import { Calm } from './calm';
 import { createHls, masterUrl } from './engine';
 import { cureFor, FAR_S, shouldCatchUp } from './recovery';
 
@@ -12,6 +13,7 @@ const STUCK_MS = 8_000;
 const DRAIN_MS = 6_000;
 const NATIVE_LATENCY_S = 8; // what players without low latency keep from the end of the playlist
 const MOST_AUTHORISATIONS = 3;
+const EXTRA_S = 0.1; // distance beyond the stream's own that is worth taking back
 
 /** `index` is the engine's number of the rendition. */
 export interface Rung {
@@ -50,13 +52,14 @@ export class Playback {
   readonly #playback: string;
   #video: HTMLVideoElement | null = null;
   #hls: Hls | null = null;
-  #wanted = false;
+  #state: StreamState = 'idle';
   #placeChosen = false;
   #soughtAt = 0;
   #decoderAt = -Infinity;
   #authorisations = 0;
   #movedAt = 0;
   #lastTime = 0;
+  #calm = new Calm(0);
   #timers: { tick?: number; reload?: number; drain?: number } = {};
   #listening = new AbortController();
 
@@ -84,13 +87,17 @@ export class Playback {
 
   /** Plays while the stream is on air. At the end the buffer is played out first. */
   follow(state: StreamState): void {
-    const wanted = state === 'live' || state === 'interrupted';
-    if (wanted === this.#wanted) return;
-    this.#wanted = wanted;
+    const before = this.#wanted;
+    this.#state = state;
+    if (before === this.#wanted) return;
     clearTimeout(this.#timers.drain);
-    if (wanted) this.#load();
+    if (this.#wanted) this.#load();
     else if (state === 'idle') this.#timers.drain = window.setTimeout(() => this.#unload(), DRAIN_MS);
     else this.#unload();
+  }
+
+  get #wanted(): boolean {
+    return this.#state === 'live' || this.#state === 'interrupted';
   }
 
   /** Rights were taken back: what is shown goes at once. */
@@ -177,6 +184,7 @@ export class Playback {
     if (video === null || this.view.get().failure !== null) return;
     this.#unload();
     this.#movedAt = performance.now();
+    this.#calm.stalled(this.#movedAt);
     if (!Hls.isSupported()) {
       this.#loadNatively(video);
       return;
@@ -268,6 +276,7 @@ export class Playback {
       video.addEventListener(name, refresh, { signal });
     }
     video.addEventListener('playing', () => this.view.update({ picture: true }), { signal });
+    video.addEventListener('waiting', () => this.#calm.stalled(performance.now()), { signal });
     video.addEventListener('pause', () => (this.#placeChosen = !video.ended), { signal });
     video.addEventListener('ended', () => { if (!this.#wanted) this.#unload(); }, { signal });
     video.addEventListener('error', () => { if (this.#hls === null && video.hasAttribute('src')) this.#reload(); }, { signal });
@@ -288,19 +297,13 @@ export class Playback {
     if (video === null) return;
     this.#refresh();
     const now = performance.now();
-    if (video.currentTime !== this.#lastTime || video.paused) this.#movedAt = now;
+    // Without a network, or while the encoder is away, the picture stands and loading anew would only lose it.
+    if (video.currentTime !== this.#lastTime || video.paused || document.hidden || !navigator.onLine || this.#state !== 'live') this.#movedAt = now;
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;
     this.#catchUp(video, now);
-    if (this.#wanted && this.#hls !== null && !document.hidden && now - this.#movedAt > STUCK_MS) this.#restart(now);
-  }
-
-  /** Nothing has moved for long. While the encoder is away that is as it should be: the playlist simply stands. */
-  #restart(now: number): void {
-    this.#movedAt = now;
-    const edge = this.#target();
-    const ahead = edge === null ? 0 : edge - this.#lastTime;
-    if (!this.view.get().picture || ahead > 1) this.#load();
+    this.#approach(now);
+    if (this.#hls !== null && now - this.#movedAt > STUCK_MS) this.#load();
   }
 
   #catchUp(video: HTMLVideoElement, now: number): void {
@@ -313,6 +316,14 @@ export class Playback {
     if (!shouldCatchUp(position)) return;
     this.#soughtAt = now;
     video.currentTime = target;
+  }
+
+  /** Takes back the distance that stalls have added, once they are over. */
+  #approach(now: number): void {
+    const hls = this.#hls;
+    const wanted = hls?.latestLevelDetails?.partHoldBack;
+    if (hls === null || !wanted || (hls.targetLatency ?? 0) < wanted + EXTRA_S) return;
+    if (this.#calm.daresAgain(now)) hls.targetLatency = wanted;
   }
 
   #latency(video: HTMLVideoElement): number | null {

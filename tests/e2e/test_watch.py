@@ -1,0 +1,256 @@
+"""The watch page and the studio in Chromium, as viewers and a streamer use them."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.barcode import READER_JS
+from tests.e2e.conftest import Show
+from tests.servers import wait_until
+from weir.foundation.ids import new_id
+
+OUTPUT = Path(__file__).parent / "output"
+CHROMIUM = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+VIDEO = "[data-testid=video]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    OUTPUT.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+class Viewer:
+    """One browser with one page on the stream, and what went wrong in it."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(url)
+
+    def text(self, name: str) -> str:
+        found = self.page.locator(f"[data-testid={name}]")
+        return found.first.inner_text() if found.count() else ""
+
+    def until(self, name: str, wanted: str, seconds: float = 30) -> None:
+        wait_until(lambda: wanted in self.text(name), f"{wanted!r} in {name}", seconds)
+
+    def say(self, text: str) -> None:
+        self.page.fill("[data-testid=chat-input]", text)
+        self.page.keyboard.press("Enter")
+
+    def messages(self) -> list[tuple[int, str]]:
+        """(seq, text) of every message shown, in the page's order."""
+        found = self.page.eval_on_selector_all(
+            "[data-testid=chat-message]", "all => all.map(one => [one.dataset.seq, one.dataset.state, one.innerText])"
+        )
+        return [(int(seq), text) for seq, state, text in found if state == "sent"]
+
+    def seconds_played(self) -> float:
+        return float(self.page.eval_on_selector(VIDEO, "video => video.currentTime"))
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.fixture
+def ladder_show(make_stack) -> Iterator[Show]:  # type: ignore[no-untyped-def]
+    show: Show = make_stack(LADDER="[360,240]")
+    publisher = show.publish()
+    show.wait_state("live")
+    yield show
+    publisher.stop()
+
+
+def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None:
+    """Frames advance ≥ 90 % of real time for 20 s and change; both see the same chat in one order; the count says 2, 1, 0."""
+    show = ladder_show
+    one, two = (Viewer(browser, show.card["watch"]) for _ in range(2))
+    for viewer in (one, two):
+        wait_until(lambda viewer=viewer: viewer.seconds_played() > 0.5, "the picture", 30)  # type: ignore[misc]
+        viewer.until("connection-state", "Connected")
+        viewer.page.evaluate(READER_JS, VIDEO)
+    began = time.monotonic()
+    played = [viewer.seconds_played() for viewer in (one, two)]
+    for number in range(20):
+        (one, two)[number % 2].say(f"message {number}")
+        time.sleep(0.6)
+    while time.monotonic() - began < 20:
+        time.sleep(0.1)
+    took = time.monotonic() - began
+    for viewer, before in zip((one, two), played, strict=True):
+        assert viewer.seconds_played() - before >= 0.9 * took
+        frames = viewer.page.evaluate("window.__frames.map(frame => frame[1])")
+        assert len(set(frames)) >= 0.9 * 30 * took * 0.8, "the picture changes"
+        assert frames == sorted(frames), "and time runs forward in it"
+        assert viewer.errors == []
+    wait_until(lambda: len(one.messages()) >= 20 and len(two.messages()) >= 20, "all messages on both pages")
+    assert one.messages() == two.messages()
+    numbers = [seq for seq, _ in one.messages()]
+    assert numbers == sorted(numbers)
+    assert [int(found[1]) for _, text in one.messages() if (found := re.search(r"message (\d+)", text))] == list(range(20))
+    for viewer in (one, two):
+        viewer.until("viewer-count", "2")
+    one.page.mouse.move(400, 300)
+    one.page.screenshot(path=OUTPUT / "watch-desktop.png")
+    two.close()
+    one.until("viewer-count", "1", 15)
+    one.close()
+    wait_until(lambda: show.viewers() == 0, "an empty house", 15)
+
+
+def test_the_quality_menu_changes_the_picture(ladder_show: Show, browser: Browser) -> None:
+    """It offers auto and the rungs; picking one changes the height that is decoded."""
+    viewer = Viewer(browser, ladder_show.card["watch"])
+    wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
+    viewer.page.mouse.move(400, 300)
+    viewer.page.click("[data-testid=quality-button]")
+    options = viewer.page.eval_on_selector_all("[data-testid=quality-option]", "all => all.map(one => one.dataset.height)")
+    assert options == ["auto", "360", "240"]
+    for height in ("240", "360"):
+        if not viewer.page.locator("[data-testid=quality-option]").count():
+            viewer.page.mouse.move(401, 301)
+            viewer.page.click("[data-testid=quality-button]")
+        viewer.page.click(f"[data-testid=quality-option][data-height='{height}']")
+        wait_until(lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height, f"{height} lines")  # noqa: B023
+    viewer.close()
+
+
+def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Browser) -> None:
+    """Cut off for 5 s while another writes: what was written is shown afterwards, once and in order."""
+    one, two = (Viewer(browser, ladder_show.card["watch"]) for _ in range(2))
+    for viewer in (one, two):
+        viewer.until("connection-state", "Connected")
+    one.say("before")
+    wait_until(lambda: any("before" in text for _, text in two.messages()), "the first message")
+    two.context.set_offline(True)
+    for number in range(5):
+        one.say(f"missed {number}")
+        time.sleep(0.5)
+    time.sleep(2.5)
+    two.context.set_offline(False)
+    wait_until(lambda: sum("missed" in text for _, text in two.messages()) >= 5, "what was missed", 40)
+    assert two.messages() == one.messages()
+    for viewer in (one, two):
+        viewer.close()
+
+
+def test_script_in_chat_is_text(ladder_show: Show, browser: Browser) -> None:
+    """Markup is shown, not run; too long a text is refused in words."""
+    viewer = Viewer(browser, ladder_show.card["watch"])
+    viewer.until("connection-state", "Connected")
+    nasty = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    viewer.say(nasty)
+    wait_until(lambda: any(nasty in text for _, text in viewer.messages()), "the text itself")
+    assert "owned" not in viewer.page.title()
+    viewer.close()
+
+
+def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+    """Offline, live, interrupted, live again, ended: in words, and the picture comes back by itself after a dropped line."""
+    show: Show = make_stack(RECONNECT_GRACE_S=12)
+    viewer = Viewer(browser, show.card["watch"])
+    wait_until(lambda: viewer.text("stream-state") != "", "a word about the state")
+    offline = viewer.text("stream-state")
+    viewer.page.screenshot(path=OUTPUT / "watch-offline.png")
+    publisher = show.publish()
+    try:
+        wait_until(lambda: viewer.seconds_played() > 1, "the picture without a reload", 40)
+        live = viewer.text("stream-state")
+        assert live != offline
+        publisher.stop()
+        wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the dropped line", 30)
+        publisher = show.publish()
+        viewer.page.evaluate(READER_JS, VIDEO)
+        wait_until(lambda: viewer.text("stream-state") == live, "live again", 40)
+        shown = viewer.page.evaluate("window.__frames.length")
+        wait_until(lambda: viewer.page.evaluate("window.__frames.length") > shown + 60, "frames after the gap", 40)
+    finally:
+        publisher.stop()
+    wait_until(lambda: show.state() == "idle", "the end of the broadcast", 30)
+    wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the end", 30)
+    viewer.page.screenshot(path=OUTPUT / "watch-ended.png")
+    assert viewer.errors == []
+    viewer.close()
+
+
+def test_the_page_works_under_any_name_of_this_machine(show: Show, browser: Browser) -> None:
+    """Same origin is what the browser asked for, not what the settings say: localhost as well as 127.0.0.1."""
+    viewer = Viewer(browser, show.card["watch"].replace("127.0.0.1", "localhost"))
+    viewer.until("connection-state", "Connected")
+    viewer.close()
+
+
+def test_an_unknown_stream_is_said_in_words(show: Show, browser: Browser) -> None:
+    """No blank page, no endless wheel."""
+    viewer = Viewer(browser, f"http://127.0.0.1:{show.stack.http}/watch/{new_id('ply')}")
+    wait_until(lambda: "exist" in viewer.page.inner_text("body") or "no stream" in viewer.page.inner_text("body").lower(), "the words")
+    viewer.close()
+
+
+def test_withdrawn_access_is_said_in_words(ladder_show: Show, browser: Browser) -> None:
+    """A revoked session's picture ends with a sentence, not with a frozen frame."""
+    show = ladder_show
+    viewer = Viewer(browser, show.card["watch"])
+    wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
+    token = re.search(r"/hls/([^/]+)/", " ".join(viewer.page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")))
+    assert token is not None
+    tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
+    sid = show.claims(token[1])["sid"]
+    assert show.stack.ask("POST", "/v1/revocations", {"session": sid}, {"Authorization": f"Bearer {tenant}"})[0] == 201
+    wait_until(lambda: "withdrawn" in viewer.page.inner_text("body").lower(), "the words", 25)
+    viewer.page.screenshot(path=OUTPUT / "watch-withdrawn.png")
+    viewer.close()
+
+
+def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser: Browser) -> None:
+    """The one-time link makes the owner; state, preview, count and OBS fields are there; reload stays signed in; sign-out ends it."""
+    show = ladder_show
+    studio = Viewer(browser, show.card["studio"])
+    page = studio.page
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_label("E-mail").fill("ann@weir.example")
+    page.get_by_label("Password").fill("a long password")
+    page.get_by_role("button", name="Create account").click()
+    wait_until(lambda: show.card["server"] in page.content(), "the OBS fields")
+    wait_until(lambda: "live" in page.inner_text("body").lower(), "the state")
+    wait_until(lambda: studio.seconds_played() > 0.5, "the preview", 40)
+    assert show.card["key"] not in page.inner_text("body")
+    page.screenshot(path=OUTPUT / "studio.png")
+    page.reload()
+    wait_until(lambda: show.card["server"] in page.content(), "the studio after a reload")
+    page.get_by_role("button", name=re.compile("sign out", re.I)).click()
+    wait_until(lambda: page.get_by_label("Password").count() > 0, "the sign-in form")
+    page.reload()
+    wait_until(lambda: page.get_by_label("Password").count() > 0, "the sign-in form after a reload")
+    assert studio.errors == []
+    studio.close()
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_page_fits_a_phone(ladder_show: Show, browser: Browser, scheme: str) -> None:
+    """Nothing is wider than the screen, the chat is below the picture, the composer can be reached."""
+    viewer = Viewer(browser, ladder_show.card["watch"], viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    viewer.until("connection-state", "Connected")
+    wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
+    assert viewer.page.evaluate("document.documentElement.scrollWidth") <= 360
+    picture = viewer.page.locator(VIDEO).bounding_box()
+    composer = viewer.page.locator("[data-testid=chat-input]").bounding_box()
+    assert picture is not None
+    assert composer is not None
+    assert picture["y"] + picture["height"] <= composer["y"] <= 740 - composer["height"]
+    viewer.page.screenshot(path=OUTPUT / f"watch-phone-{scheme}.png")
+    viewer.close()
