@@ -32,9 +32,10 @@ from realtime.wire import (
     page,
     tail,
 )
+from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, Refused, Unavailable
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamError, StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
@@ -131,6 +132,8 @@ class Chat:
         if command.name == "me":
             return {**await self._say(member, stream, cid, {"text": command.text, "me": True}), "reply": ""}
         channel: str = stream["channel"]
+        if not member.commands.allows(monotonic()):
+            raise RateLimited("Too many commands; slow down.", retry_after=1)
         outcome = await self._moderation.run(stream["app"], channel, await self._actor(member, channel), command)
         action = {"action": summary(outcome.action)} if outcome.action is not None else {}
         return {"ok": True, **action, "reply": outcome.reply}
