@@ -43,9 +43,10 @@ bench-store: ## the document store (ARGS=--json)
 	@weir/setup.sh dev
 	@$(python) -m bench.store $(ARGS)
 
-docs: ## write what is generated: docs/configuration.md, .env.example
+docs: ## write what is generated: docs/configuration.md, docs/moderation.md, .env.example
 	@$(python) -m weir settings > docs/configuration.md
 	@$(python) -m weir settings --env > .env.example
+	@$(python) -m weir commands > docs/moderation.md
 
 lock: ## resolve the locks anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml -o requirements.lock

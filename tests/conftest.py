@@ -1,11 +1,13 @@
 """What every test may ask for."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from control.store import COLLECTIONS
 from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
@@ -20,6 +22,10 @@ from weir.foundation.redis import connect_redis, redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
+
+# No deadline: a busy machine is no failure. The gate draws the same examples every time; a person's run draws new ones.
+hypothesis.register_profile("weir", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.load_profile("weir")
 
 
 @pytest.fixture

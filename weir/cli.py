@@ -166,6 +166,14 @@ def settings(
     sys.stdout.write(manual.env_example() if env else manual.configuration())
 
 
+@app.command()
+def commands() -> None:
+    """Print every chat command (docs/moderation.md is made by this)."""
+    from weir import manual
+
+    sys.stdout.write(manual.moderation())
+
+
 @create.command("owner")
 def create_owner(
     email: str, password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
