@@ -2,6 +2,7 @@
 
 from starlette.routing import BaseRoute, Mount
 
+from realtime.api import ChannelRoutes
 from realtime.archiver import Archiver
 from realtime.chat import Chat
 from realtime.connection import Connection, address_of
@@ -12,10 +13,12 @@ from realtime.moderation import Moderation
 from realtime.occupancy import Leases, Occupancy
 from realtime.people import People
 from realtime.presence import Presence
+from realtime.reading import Reader
 from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry
+from weir.foundation.auth import Authenticator
 from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 
@@ -35,6 +38,7 @@ class RealtimeRoom:
         self._archive = Archive(ground.store)
         actions = Actions(ground.store)
         self._log = Log(self._connection, ground.settings.log_cap, self._recall)
+        reader = Reader(self._log, self._archive, actions)
         people = People(self._connection, self._log)
         self._presence = Presence(self._connection, self._log, people, leases)
         self._moderation = Moderation(self._log, people, actions, self._archive)
@@ -43,14 +47,19 @@ class RealtimeRoom:
         self._occupancy = Occupancy(self._connection, leases)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
-            fanout=self._fanout, occupancy=self._occupancy, archive=self._archive, actions=actions, people=people,
+            fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
             moderation=self._moderation, presence=self._presence,
         )  # fmt: skip
         self._signals = Signals(self._connection, self._log, self._chat.admitted)
+        self._api = ChannelRoutes(
+            directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
+            actions=actions, moderation=self._moderation, viewers=self.viewers,
+        )  # fmt: skip
         self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._signals, self._fanout)
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/socket.io", app=self._sockets.application())]
+        auth = Authenticator(self._ground.tokens, self._ground.directory, self._ground.vault)
+        return [Mount("/socket.io", app=self._sockets.application()), *self._api.routes(auth)]
 
     async def start(self) -> None:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""

@@ -1,29 +1,25 @@
 """Channels as their members use them: join, leave, send, history; and facts about streams, told to the channel. [work]"""
 
 import asyncio
-from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
-import orjson
 import structlog
 
 from realtime.acts import summary
 from realtime.commands import parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
-from realtime.judge import NO_RATE, RANK, may_send
-from realtime.log import Log, Lost
+from realtime.judge import NO_RATE, Rate, may_send
+from realtime.log import Appended, Log, Lost
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
 from realtime.people import People, Person, Standing
 from realtime.presence import Presence
+from realtime.reading import Reader, merged
 from realtime.roster import Roster
-from realtime.store import Actions, Archive, shown
 from realtime.wire import (
     NEW_MESSAGE,
-    PAGE_EVENTS,
     Delete,
     Entry,
     History,
@@ -31,27 +27,21 @@ from realtime.wire import (
     Leave,
     Order,
     PresenceList,
-    Redactions,
     Send,
-    author,
-    cursor,
     fragments,
-    marked,
-    newest_page,
     page,
-    parse_cursor,
     tail,
 )
+from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, Refused, Unavailable
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamError, StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
 MOST_CHANNELS = 50
-MOST_READS = 10
 log = structlog.get_logger("realtime.chat")
 
 
@@ -61,12 +51,11 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
-        archive: Archive, actions: Actions, people: People, moderation: Moderation, presence: Presence,
+        reader: Reader, people: People, moderation: Moderation, presence: Presence,
     ) -> None:  # fmt: skip
         self._settings, self._directory = settings, directory
         self._log, self._follower, self._occupancy = entries, follower, occupancy
-        self._archive, self._actions, self._people, self._moderation = archive, actions, people, moderation
-        self._presence = presence
+        self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
         self.roster = Roster(fanout, self._expel)
         self._tasks = Tasks()
 
@@ -103,10 +92,10 @@ class Chat:
             events, more = missed
             seq = events[-1].seq if events else request.seq
             return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(events), "more": more}, not more
-        beside = await self._beside(member, channel, standing, 0, 2**53)
-        messages = await self._newest(followed)
+        beside = await self._reader.beside(channel, member.user.sub, standing)
+        messages = await self._reader.newest(followed, self._settings.history_messages)
         low = messages[0].seq if messages and not followed.whole else 0
-        shown = _merged(messages, [one for one in beside if one[0] >= low])
+        shown = merged(messages, [one for one in beside if one[0] >= low])
         return {**answer, "epoch": followed.epoch, "seq": followed.last, "recovered": False, "messages": shown}, True
 
     async def leave(self, member: Member, request: Leave) -> dict[str, Any]:
@@ -143,6 +132,8 @@ class Chat:
         if command.name == "me":
             return {**await self._say(member, stream, cid, {"text": command.text, "me": True}), "reply": ""}
         channel: str = stream["channel"]
+        if not member.commands.allows(monotonic()):
+            raise RateLimited("Too many commands; slow down.", retry_after=1)
         outcome = await self._moderation.run(stream["app"], channel, await self._actor(member, channel), command)
         action = {"action": summary(outcome.action)} if outcome.action is not None else {}
         return {"ok": True, **action, "reply": outcome.reply}
@@ -158,12 +149,16 @@ class Chat:
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
         rate = may_send(role, (app or {}).get("guests", "read"), self._settings, member.user.badges, data["text"])
-        message_id = new_id("msg")
-        stored = await self._log.append(
-            channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=member.user.sub, rate=rate,
-            tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": member.card(role), **data}),
-        )  # fmt: skip
+        stored = await self.append(channel, member.user.sub, cid, member.card(role), rate, data)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
+
+    async def append(self, channel: str, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any]) -> Appended:
+        """One message into the log. Errors: as of Log.append."""
+        message_id = new_id("msg")
+        return await self._log.append(
+            channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate,
+            tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
+        )  # fmt: skip
 
     async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""
@@ -181,17 +176,8 @@ class Chat:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
         standing = await self.admitted(member, channel)
-        below: int | None = None
-        if request.before is not None:
-            epoch, below = parse_cursor(request.before)
-            position = (await self._log.tops([channel]))[0]
-            if (position is None or position.epoch != epoch) and not await self._archive.holds(channel, epoch, below):
-                raise Invalid("before: this channel has begun anew; read it from its newest message.")
-        read = await self._messages_below(channel, request.limit, below)
-        high = 2**53 if below is None else below - 1
-        beside = await self._beside(member, channel, standing, read.below.seq if read.below else 0, high)
-        following = None if read.below is None else cursor(read.below.epoch, read.below.seq)
-        return {"ok": True, "messages": _merged(read.messages, beside), "next": following}
+        messages, following = await self._reader.page(channel, request.limit, request.before, member.user.sub, standing)
+        return {"ok": True, "messages": messages, "next": following}
 
     async def tell(self, event: StreamEvent) -> None:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
@@ -297,78 +283,3 @@ class Chat:
             held = read + later
         events = page(held)
         return events, len(events) < len(held)
-
-    async def _newest(self, followed: Followed) -> list[Entry]:
-        """The newest messages up to `followed.last`, oldest first."""
-        wanted = self._settings.history_messages
-        while True:
-            held = list(followed.recent)
-            messages = _messages(held)
-            if len(messages) >= wanted or followed.whole:
-                return newest_page(messages[-wanted:])
-            epoch, end = followed.epoch, followed.last
-            edge = held[0].seq if held else end + 1
-            older = await self._messages_below(followed.channel, wanted - len(messages), edge)
-            newer = followed.since(end)
-            if newer is not None and followed.epoch == epoch:
-                return newest_page((older.messages + messages + _messages(newer))[-wanted:])
-
-    async def _messages_below(self, channel: str, wanted: int, below: int | None) -> "_Read":
-        found: list[Entry] = []
-        edge: Edge | None = None
-        for _ in range(MOST_READS):
-            entries = await self._entries_below(channel, below)
-            found = _messages(entries) + found
-            kept = newest_page(found[-wanted:])
-            if len(found) > len(kept):
-                return _Read(kept, Edge(kept[0].epoch, kept[0].seq))
-            if not entries or entries[0].prev == 0:
-                return _Read(found, None)
-            below, edge = entries[0].seq, Edge(entries[0].epoch, entries[0].seq)
-        return _Read(found, edge)
-
-    async def _entries_below(self, channel: str, below: int | None) -> list[Entry]:
-        """The log first, then the archive: a trim in between moves entries only from the one to the other."""
-        answer = await self._log.newest(channel, PAGE_EVENTS, below)
-        if answer.entries:
-            return answer.entries
-        archived = await self._archive.below(channel, answer.position.top + 1 if below is None else below, PAGE_EVENTS)
-        entries = [shown(doc) for doc in archived]
-        writers = {author(entry) for entry in entries if entry.type == NEW_MESSAGE}
-        return Redactions(clearings=await self._actions.clearings(channel, writers)).apply(entries) if writers else entries
-
-    async def _beside(self, member: Member, channel: str, standing: Standing, low: int, high: int) -> list[tuple[int, bytes]]:
-        """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their sender as any other."""
-        moderates = RANK[standing.role] >= RANK["moderator"]
-        if not moderates and not standing.shadowed:
-            return []
-        found = await self._log.shadowed(channel, low, high)
-        if moderates:
-            return [(entry.seq, marked(entry.body)) for _, entry in found]
-        return [(entry.seq, entry.body) for uid, entry in found if uid == member.user.sub]
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """The entry below which reading goes on."""
-
-    epoch: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Messages oldest first; `below` continues the reading, None at the channel's beginning."""
-
-    messages: list[Entry]
-    below: Edge | None
-
-
-def _merged(messages: list[Entry], beside: list[tuple[int, bytes]]) -> list[orjson.Fragment]:
-    """Messages and those beside the log, each of these behind the seq it stands behind."""
-    placed = [*((entry.seq, 0, entry.body) for entry in messages), *((seq, 1, body) for seq, body in beside)]
-    return [orjson.Fragment(body) for _, _, body in sorted(placed, key=itemgetter(0, 1))]
-
-
-def _messages(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.type == NEW_MESSAGE]

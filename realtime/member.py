@@ -4,8 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from realtime.judge import Role
+from realtime.judge import Pace, Role
 from weir.foundation.tokens import PlaybackClaims, UserClaims
+
+COMMANDS_PER_S = 20
 
 
 @dataclass(eq=False)
@@ -21,6 +23,7 @@ class Member:
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)
+    commands: Pace = field(default_factory=lambda: Pace(COMMANDS_PER_S))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     gone: bool = False

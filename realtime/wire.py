@@ -108,7 +108,7 @@ def check(model: type[R], data: object) -> R:
     except ValidationError as error:
         raise _invalid(error) from None
     if isinstance(request, Send):
-        _check_text(request.text)
+        check_text(request.text)
     return request
 
 
@@ -117,7 +117,8 @@ def _invalid(error: ValidationError) -> Invalid:
     return Invalid(f"{fields[0]['field']}: {fields[0]['message']}.", fields=fields)
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Errors: TooLarge, Invalid."""
     if len(text.encode()) > LONGEST_TEXT:
         raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
     if not text.strip():

@@ -7,8 +7,10 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from control import accounts as views
 from control import apps as app_views
 from control.accounts import REFRESH_S, Accounts, SignedIn
-from control.api.routing import REFRESH_COOKIE, Answer, Body, Call, Row
 from control.apps import MEMBER_TOKEN_S, Apps
+from weir.foundation.routing import Answer, Body, Call, Row
+
+REFRESH_COOKIE = "weir_refresh"
 
 
 def _address(text: str) -> str:

@@ -25,6 +25,7 @@ from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
+from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -100,9 +101,13 @@ class Directory:
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     revocations: set[tuple[str, str]] = field(default_factory=set)
+    credentials: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
         return self.apps.get(app_id)
+
+    async def credential(self, key_id: str) -> dict[str, Any] | None:
+        return self.credentials.get(key_id)
 
     async def stream_by_channel(self, channel: str) -> dict[str, Any] | None:
         return self.streams.get(channel)
@@ -127,7 +132,7 @@ class Node:
         self._port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
-        application = Starlette(routes=self.room.routes())
+        application = Starlette(routes=self.room.routes(), exception_handlers=HANDLERS)
         config = uvicorn.Config(
             application, log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536, ws_per_message_deflate=False
         )

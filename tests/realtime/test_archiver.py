@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import sys
 
 import pytest
 
@@ -143,6 +144,24 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
     acked = [(await put(entries, channel, f"c{n}")).seq for n in range(1_500)]
     stop.set()
     await asyncio.gather(*work)
+    await sweep(archiver_of(connection, store, directory, settings))
+    assert await archived(store, channel) == acked
+
+
+async def test_kill_9_costs_nothing(entries, connection, store, directory, settings, channel):
+    """An archiving process killed at any moment, again and again, leaves an archive that the next one completes."""
+    chance, acked = random.Random(3), []
+    command = [sys.executable, "-m", "tests.realtime.archiving", str(settings.data), str(settings.run), "x" * 43, channel]
+    for _ in range(6):
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        await asyncio.wait_for(process.stdout.readline(), 20)
+        end = asyncio.get_running_loop().time() + chance.uniform(0.02, 0.4)
+        while asyncio.get_running_loop().time() < end:
+            acked += [one.seq for one in await asyncio.gather(*(put(entries, channel, new_id("evt")) for _ in range(20)))]
+        process.kill()
+        await process.wait()
+    assert 0 < len(await archived(store, channel)) <= len(acked)
+    await asyncio.sleep(0.002)
     await sweep(archiver_of(connection, store, directory, settings))
     assert await archived(store, channel) == acked
 

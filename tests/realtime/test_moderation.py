@@ -291,6 +291,14 @@ async def test_other_commands(house: House, two, channel: str):
     assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [reason]"
 
 
+async def test_commands_have_a_pace(house: House, two, channel: str):
+    """Commands are refused when they come too fast, and chat goes on."""
+    _, viewer, *_ = two
+    acks = await asyncio.gather(*(command(viewer, channel, "/help ban") for _ in range(40)))
+    assert {ack["error"]["code"] for ack in acks if not ack["ok"]} == {"rate_limited"}
+    await sent(viewer, channel, "c1")
+
+
 async def test_an_emptied_redis_forgets_no_ban(house: House, two, channel: str):
     """Bans, mutes, roles and settings stand again before the channel takes its first message."""
     mod, viewer, owner, bob = two
