@@ -19,7 +19,7 @@ from realtime.people import People, Standing
 from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.store import Actions
-from realtime.wire import LONGEST_CID, LONGEST_TEXT, MessageId, check_text
+from realtime.wire import LONGEST_CID, MessageId, check_text
 from weir.foundation.auth import Authenticator, Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
@@ -57,7 +57,7 @@ class NewMessage(Body):
 
 
 class NewCommand(Body):
-    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    text: Annotated[str, AfterValidator(_text)]
 
 
 class Settings(Body):

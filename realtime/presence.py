@@ -52,7 +52,7 @@ class Presence:
 
     async def page(self, channel: str, cursor: str | None) -> dict[str, Any]:
         """About 100 users: {users, total, next}. Users that come or go meanwhile may be in no page. Errors: Invalid."""
-        if cursor is not None and not cursor.isdecimal():
+        if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20 and int(cursor) < 2**64):
             raise Invalid("cursor: this is not a cursor of this list.")
         total = await self._run(channel, "sweep", [])
         link, keys = self._connection.link(), keys_of(channel)

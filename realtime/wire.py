@@ -86,7 +86,7 @@ class React(Request):
 
 
 class PresenceList(Request):
-    cursor: str | None = Field(None, max_length=24)
+    cursor: str | None = Field(None, max_length=20)
 
 
 class History(Request):
@@ -107,7 +107,7 @@ def check(model: type[R], data: object) -> R:
         request = model.model_validate(data)
     except ValidationError as error:
         raise _invalid(error) from None
-    if isinstance(request, Send):
+    if isinstance(request, Send | Order):
         check_text(request.text)
     return request
 

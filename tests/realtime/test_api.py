@@ -100,6 +100,8 @@ async def test_a_backend_writes_reads_and_moderates(house: House, session, chann
         ("GET", "/messages?cursor=x.1", None, 422, "invalid"),
         ("GET", "/moderation?cursor=x", None, 422, "invalid"),
         ("GET", "/presence?cursor=x", None, 422, "invalid"),
+        ("GET", f"/presence?cursor={2**64}", None, 422, "invalid"),
+        ("POST", "/commands", {"text": "/announce " + "é" * 3000}, 413, "too_large"),
         ("POST", "/moderation/act_1/undo", None, 404, "not_found"),
         ("DELETE", "/messages/msg_1", None, 422, "invalid"),
     ],
