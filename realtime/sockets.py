@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
 from realtime.chat import Chat
-from realtime.fanout import NAMESPACE, Fanout, Packet
+from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
 from realtime.wire import History, Join, Leave, Request, Send, check, envelope, refusal
@@ -53,6 +53,9 @@ def origin_check(settings: Settings) -> Callable[[str, dict[str, Any]], bool]:
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio with a deadline for signing in and an end for connections that send nonsense."""
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)

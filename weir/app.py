@@ -21,6 +21,7 @@ from control.app import ControlRoom
 from control.store import COLLECTIONS as CONTROL_COLLECTIONS
 from media.app import MediaRoom
 from realtime.app import RealtimeRoom, ViewerCounts
+from realtime.fanout import RawProtocol
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339
@@ -151,7 +152,7 @@ def serve(settings: Settings, names: Sequence[RoomName], listen: str) -> None:
     where = {"uds": path} if path else {"host": host or "127.0.0.1", "port": int(port)}
     config = uvicorn.Config(
         Application(settings, names).asgi, **where, log_config=None, access_log=False, lifespan="on", loop="uvloop", http="httptools",
-        ws="websockets-sansio", ws_max_size=65_536, ws_per_message_deflate=False, ws_ping_interval=None, proxy_headers=path is not None,
+        ws=RawProtocol, ws_max_size=65_536, ws_per_message_deflate=False, ws_ping_interval=None, proxy_headers=path is not None,
         forwarded_allow_ips="*" if path else "127.0.0.1", timeout_graceful_shutdown=5, server_header=False, backlog=4096,
     )  # fmt: skip
     os.umask(0o077)
