@@ -73,6 +73,17 @@ def build_rooms(ground: Ground, names: Sequence[RoomName]) -> list[Room]:
     return rooms
 
 
+def tune_gc() -> None:
+    """Makes the cyclic collector rare, once everything that lives as long as the process exists.
+
+    Reference counts free nearly all we make; only ended connections leave cycles. With Python's defaults every 700 new
+    containers start a collection, and each hundredth walks everything (docs/performance.md has the figures).
+    """
+    gc.collect()
+    gc.freeze()  # the collector need not look at modules, schemas and routes again
+    gc.set_threshold(20_000, 20, 50)
+
+
 class Application:
     """Serves the named rooms: their routes, their background work, health and metrics."""
 
@@ -95,8 +106,7 @@ class Application:
                 for room in rooms:
                     await room.start()
                     started.append(room)
-                gc.collect()
-                gc.freeze()  # what exists now lives as long as the process; the collector need not look at it again
+                tune_gc()
                 log.info("app.ready", rooms=list(self._names), pid=os.getpid())
                 yield
             finally:
