@@ -98,7 +98,9 @@ def weir() -> Iterator[tuple[int, int, list[str]]]:
         vault = open_vault(settings)
         channel, app = asyncio.run(seed(settings))
         tokens = Tokens(vault)
-        connects = ["40" + json.dumps({"token": tokens.mint_user(f"usr_{k}", app, f"User {k}", 3600, roles={channel: "owner"})}) for k in range(64)]
+        connects = [
+            "40" + json.dumps({"token": tokens.mint_user(f"usr_{k}", app, f"User {k}", 3600, roles={channel: "owner"})}) for k in range(64)
+        ]
         settings_env = {
             "WEIR_DATA_DIR": str(folder / "var"), "WEIR_RUN_DIR": str(folder / "run"), "WEIR_LIVE_DIR": str(folder / "live"),
             "WEIR_CHAT_RATE_PER_S": "100000", "WEIR_CHAT_BURST": "100000", "WEIR_LOG_LEVEL": "warning",
@@ -118,7 +120,8 @@ async def seed(settings: Settings) -> tuple[str, str]:
         app, channel, now = new_id("app"), new_id("chn"), 1_790_000_000_000
         await store.operator().insert("apps", {"id": app, "name": "bench", "guests": "read", "created": now, "suspended": False})
         await store.app(app).insert(
-            "streams", {"id": new_id("str"), "playback": new_id("ply"), "channel": channel, "name": "bench", "state": "idle", "created": now}
+            "streams",
+            {"id": new_id("str"), "playback": new_id("ply"), "channel": channel, "name": "bench", "state": "idle", "created": now},
         )
         return channel, app
     finally:
@@ -247,7 +250,18 @@ def median(rows: list[Row]) -> Row:
 
 def show(count: int, figures: dict[str, dict[str, Row]]) -> None:
     table = Table(
-        "", "", "µs/delivery", "deliveries/s", "p50 ms", "p99 ms", "util", "client", "joined", "lost", "disorder", title=f"{count} clients in a room"
+        "",
+        "",
+        "µs/delivery",
+        "deliveries/s",
+        "p50 ms",
+        "p99 ms",
+        "util",
+        "client",
+        "joined",
+        "lost",
+        "disorder",
+        title=f"{count} clients in a room",
     )
     for system, rows in figures.items():
         for name, row in rows.items():

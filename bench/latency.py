@@ -85,7 +85,9 @@ def peer(pull_url: str, folder: Path) -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        wait_until(lambda: (folder / "live.m3u8").exists() and (folder / "live.m3u8").read_text().count("#EXTINF") >= 3, "the peer's list", 60)
+        wait_until(
+            lambda: (folder / "live.m3u8").exists() and (folder / "live.m3u8").read_text().count("#EXTINF") >= 3, "the peer's list", 60
+        )
         yield f"http://127.0.0.1:{server.server_port}/peer.html"
     finally:
         server.shutdown()
@@ -119,7 +121,11 @@ def measure(seconds: float) -> dict[str, Any]:
         if publisher:
             publisher.stop()
         stack.remove()
-    return {**ours, **{f"peer_{name}": value for name, value in theirs.items()}, "ratio_vs_ffmpeg_hls": round(ours["p95_s"] / theirs["p95_s"], 3)}
+    return {
+        **ours,
+        **{f"peer_{name}": value for name, value in theirs.items()},
+        "ratio_vs_ffmpeg_hls": round(ours["p95_s"] / theirs["p95_s"], 3),
+    }
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -41,11 +41,14 @@ class Auth(BaseModel):
     playback: str | None = Field(None, max_length=MAX_TOKEN_CHARS)
 
 
-def origin_check(settings: Settings) -> Callable[[str, dict[str, Any]], bool]:
+def origin_check(settings: Settings) -> Callable[[str | None, dict[str, Any]], bool]:
     """Which web pages may open sockets: the own address, the page's own host, and the listed ones."""
     listed = {settings.base_url, *settings.allowed_origins}
 
-    def allowed(origin: str, environ: dict[str, Any]) -> bool:
+    def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
+        """`origin` is None where a polling client sends none: nothing to allow, and nothing is refused for it."""
+        if origin is None:
+            return False
         return origin in listed or (origin.startswith(("http://", "https://")) and urlsplit(origin).netloc == environ.get("HTTP_HOST"))
 
     return allowed
