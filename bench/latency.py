@@ -96,7 +96,7 @@ def peer(pull_url: str, folder: Path) -> Iterator[str]:
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 – the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Requests are not news here."""
 
 

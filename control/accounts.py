@@ -11,7 +11,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.ground import Ground
@@ -31,7 +31,7 @@ class SignedIn:
 
 
 def public_view(account: Doc) -> dict[str, Any]:
-    return {key: account[key] for key in ("id", "email", "name", "operator", "created")}
+    return {**{key: account[key] for key in ("id", "email", "name", "operator")}, "created": rfc3339(account["created"])}
 
 
 class Accounts:

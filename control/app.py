@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute, Route
 
 from control.accounts import Accounts
 from control.api.accounts import AccountRoutes
-from control.api.routing import bind
 from control.api.streams import StreamRoutes, Viewers
 from control.apps import Apps
 from control.console import Console
@@ -22,6 +21,7 @@ from weir.foundation.auth import Authenticator
 from weir.foundation.errors import NotFound
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.periodic import Job
+from weir.foundation.routing import bind
 
 GROUP = "control"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weir.foundation.auth import KEY_PREFIX, SCOPES
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Invalid, NotFound, Unavailable
 from weir.foundation.events import DirectoryChanged
@@ -15,11 +15,12 @@ MEMBER_TOKEN_S = 15 * 60
 
 
 def public_view(app: Doc) -> dict[str, Any]:
-    return {"id": app["id"], "name": app["name"], "guests": app["guests"], "created": app["created"]}
+    return {"id": app["id"], "name": app["name"], "guests": app["guests"], "created": rfc3339(app["created"])}
 
 
 def key_view(key: Doc) -> dict[str, Any]:
-    return {name: key.get(name) for name in ("id", "name", "scopes", "created", "expires", "revoked")}
+    times = {name: shown_time(key.get(name)) for name in ("created", "expires", "revoked")}
+    return {**{name: key[name] for name in ("id", "name", "scopes")}, **times}
 
 
 class Apps:

@@ -9,7 +9,7 @@ import structlog
 
 from control import policies
 from control.policies import Change, Publisher
-from weir.foundation.clock import monotonic, now_ms
+from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
@@ -28,7 +28,7 @@ def public_view(stream: Doc) -> dict[str, Any]:
     return {
         "id": stream["id"], "title": stream["title"], "playback_id": stream["playback"], "channel": stream["channel"],
         "state": stream["state"], "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
-        "visibility": stream["visibility"], "live_since": stream.get("live_since"), "created": stream["created"],
+        "visibility": stream["visibility"], "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
     }  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from weir.foundation.ground import Ground
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
-ROTATE_BYTES = 16_000_000
 POSITION = "usage_position"
 log = structlog.get_logger("usage")
 
@@ -75,10 +74,12 @@ class Usage:
         self._folder = ground.settings.data / "usage"
 
     async def collect(self) -> None:
-        """Periodic: applies what nginx has logged since; finished files are removed."""
+        """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one position."""
         for file in self._files():
             while await self._next_batch(file):
                 pass
+            if file.name != "web.log" and file.exists():
+                return
 
     def _files(self) -> list[Path]:
         """Oldest first: rotated files carry their number, the growing one is web.log."""
@@ -88,7 +89,7 @@ class Usage:
         """True when there may be more to read in this file."""
         size, inode = file.stat().st_size, file.stat().st_ino
         position = await self._all.get("installation", POSITION)
-        if position is None or position["inode"] != inode:
+        if position is None or position["inode"] != inode or position["at"] > size:
             position = {"at": 0, "to": 0}
         with file.open("rb") as log_file:
             log_file.seek(position["at"])

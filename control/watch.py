@@ -3,7 +3,7 @@
 import secrets
 from typing import Any, Literal
 
-from weir.foundation.clock import now_ms, now_s
+from weir.foundation.clock import now_ms, now_s, shown_time
 from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, NotFound, Refused, Unauthenticated
@@ -18,7 +18,7 @@ REMEMBERED_MS = 86_400_000 + 60_000  # no playback or user token lives longer th
 def stream_view(stream: Doc) -> dict[str, Any]:
     """What any viewer may know of a stream."""
     return {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
-            "live_since": stream.get("live_since")}  # fmt: skip
+            "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
 
 
 class Watch:

@@ -17,7 +17,7 @@ from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ground import Ground, Tasks
 
-SWEEP_S = 5.0
+SWEEP_S, FIRST_SWEEP_AGAIN_S = 5.0, 0.5
 KEEP_ENDED_S = 300.0
 TELL_AGAIN_S = 1.0
 log = structlog.get_logger("media")
@@ -30,11 +30,12 @@ class MediaRoom:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._settings = ground.settings
-        self._leases = Leases(ground.redis, ground.settings.origin_name)
+        self._leases = Leases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
         self._tasks = Tasks()
         self._broadcasts: dict[str, Broadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
+        self._settled = False
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
@@ -59,7 +60,10 @@ class MediaRoom:
             await self._let_go(playback)
 
     def _packager(self, playback: str) -> Packager | None:
+        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not exist."""
         broadcast = self._broadcasts.get(playback)
+        if broadcast is None and not self._settled:
+            raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
 
     # -- facts
@@ -168,9 +172,10 @@ class MediaRoom:
         while True:
             try:
                 await self._sweep()
+                self._settled = True
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("sweep.waits", error=str(error))
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(SWEEP_S if self._settled else FIRST_SWEEP_AGAIN_S)
 
     async def _sweep(self) -> None:
         listed = {doc["playback"]: doc for doc in await self._ground.directory.live_streams()}

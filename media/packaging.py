@@ -195,7 +195,7 @@ class Broadcast:
             published = await self._published()
             if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
                 log.warning("encoder.stalled", playback=self.fact.playback)
-                await child.stop()
+                child.kill()
                 return
             bytes_in = published.bytes_in if published is not None else None
 

@@ -56,6 +56,12 @@ class Child:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
 
+    def kill(self) -> None:
+        """For a process that stands still and would not hear TERM; `stop` reaps it."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     async def wait(self) -> int:
         return await self._process.wait()
 

@@ -30,4 +30,11 @@ case ${1:-web} in
   *) echo "entrypoint.sh: ingest or web" >&2; exit 2 ;;
 esac
 chmod 600 "$run/$1.conf"
+if [ "$1" = web ] && [ -z "${NGINX_OPTIONS:-}" ]; then # the ledger removes the files that it has read
+  (while sleep 30; do
+    if [ "$(stat -c %s "$data/usage/web.log" 2>/dev/null || echo 0)" -gt 10000000 ]; then
+      mv "$data/usage/web.log" "$data/usage/web.log.$(date +%s%3N | sed 's/^/00/')" && kill -USR1 1
+    fi
+  done) &
+fi
 exec nginx -e stderr -p "$run" -c "$run/$1.conf" ${NGINX_OPTIONS:-}

@@ -2,14 +2,23 @@
 
 from starlette.routing import BaseRoute, Mount
 
+from realtime.api import ChannelRoutes
+from realtime.archiver import Archiver
 from realtime.chat import Chat
 from realtime.connection import Connection, address_of
 from realtime.fanout import Fanout
 from realtime.follow import Follower
-from realtime.log import Log
+from realtime.log import Known, Log
+from realtime.moderation import Moderation
 from realtime.occupancy import Leases, Occupancy
+from realtime.people import People
+from realtime.presence import Presence
+from realtime.reading import Reader
+from realtime.signals import Signals
 from realtime.sockets import Sockets
+from realtime.store import Actions, Archive
 from realtime.wire import Entry
+from weir.foundation.auth import Authenticator
 from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 
@@ -26,17 +35,31 @@ class RealtimeRoom:
         self._tasks = Tasks()
         self._fanout = Fanout()
         self._connection = Connection(address)
-        self._log = Log(self._connection, ground.settings.log_cap)
+        self._archive = Archive(ground.store)
+        actions = Actions(ground.store)
+        self._log = Log(self._connection, ground.settings.log_cap, self._recall)
+        reader = Reader(self._log, self._archive, actions)
+        people = People(self._connection, self._log)
+        self._presence = Presence(self._connection, self._log, people, leases)
+        self._moderation = Moderation(self._log, people, actions, self._archive)
+        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
-            fanout=self._fanout, occupancy=self._occupancy,
+            fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
+            moderation=self._moderation, presence=self._presence,
         )  # fmt: skip
-        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._fanout)
+        self._signals = Signals(self._connection, self._log, self._chat.admitted)
+        self._api = ChannelRoutes(
+            directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
+            actions=actions, moderation=self._moderation, viewers=self.viewers,
+        )  # fmt: skip
+        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._signals, self._fanout)
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/socket.io", app=self._sockets.application())]
+        auth = Authenticator(self._ground.tokens, self._ground.directory, self._ground.vault)
+        return [Mount("/socket.io", app=self._sockets.application()), *self._api.routes(auth)]
 
     async def start(self) -> None:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
@@ -45,10 +68,18 @@ class RealtimeRoom:
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
             ("occupancy told", self._occupancy.tell(self._follower.channels, self._fanout.deliver)),
+            ("presence beat", self._presence.beat()),
+            ("presence told", self._presence.tell()),
+            ("reactions told", self._signals.tell_reactions()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs()):
+            self._tasks.start(self._ground.periodic.run(job), job.name)
+
+    async def _recall(self, channel: str) -> Known:
+        return await self._moderation.recall(channel)
 
     async def stop(self) -> None:
         await self._sockets.stop()
@@ -66,7 +97,7 @@ class RealtimeRoom:
             await self._occupancy.heard(event)
 
     def _deliver(self, channel: str, entry: Entry) -> None:
-        self._fanout.deliver(channel, entry.type, entry.body)
+        self._chat.roster.deliver(channel, entry)
 
     def _resync(self, channel: str) -> None:
         self._sockets.resync(channel)

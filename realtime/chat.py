@@ -1,41 +1,47 @@
 """Channels as their members use them: join, leave, send, history; and facts about streams, told to the channel. [work]"""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from realtime.acts import summary
+from realtime.commands import parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
-from realtime.judge import NO_RATE, may_send
-from realtime.log import Log, Lost
+from realtime.judge import NO_RATE, Rate, may_send
+from realtime.log import Appended, Log, Lost
 from realtime.member import Member
+from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
+from realtime.people import People, Person, Standing
+from realtime.presence import Presence
+from realtime.reading import Reader, merged
+from realtime.roster import Roster
 from realtime.wire import (
     NEW_MESSAGE,
-    PAGE_EVENTS,
+    Delete,
     Entry,
     History,
     Join,
     Leave,
+    Order,
+    PresenceList,
     Send,
-    cursor,
     fragments,
-    newest_page,
     page,
-    parse_cursor,
     tail,
 )
+from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, Unavailable
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamError, StreamEvent, type_of
+from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
 MOST_CHANNELS = 50
-MOST_READS = 10
 log = structlog.get_logger("realtime.chat")
 
 
@@ -45,31 +51,52 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
+        reader: Reader, people: People, moderation: Moderation, presence: Presence,
     ) -> None:  # fmt: skip
         self._settings, self._directory = settings, directory
-        self._log, self._follower, self._fanout, self._occupancy = entries, follower, fanout, occupancy
+        self._log, self._follower, self._occupancy = entries, follower, occupancy
+        self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
+        self.roster = Roster(fanout, self._expel)
+        self._tasks = Tasks()
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
 
     async def join(self, member: Member, request: Join) -> dict[str, Any]:
         """Snapshot or missed events, and live delivery from exactly there on once the page is the last one."""
         stream = await self._stream(member, request.channel)
         followed = await self._enter(member, stream)
-        rules, count = await asyncio.gather(
-            self._log.rules(request.channel), self._occupancy.enter(request.channel, member.joined[request.channel], member.socket)
-        )
+        while True:
+            changes = self.roster.changes(request.channel)
+            answer, complete = await self._joined(member, request, followed)
+            if changes == self.roster.changes(request.channel):  # what was read still fits the position in the answer
+                break
+        if complete:
+            self._go_live(member, followed)
+        return answer
+
+    async def _joined(self, member: Member, request: Join, followed: Followed) -> tuple[dict[str, Any], bool]:
+        """The answer, and whether it reaches up to the present."""
+        channel = request.channel
+        standing = await self._admit(member, channel)
+        rules, count, _ = await asyncio.gather(
+            self._log.rules(channel), self._occupancy.enter(channel, member.joined[channel], member.socket),
+            self._presence.enter(channel, member.user.sub, member.socket),
+        )  # fmt: skip
         answer = {
-            "ok": True, "role": member.role(request.channel), "viewers": count.viewers,
+            "ok": True, "role": standing.role, "viewers": count.viewers,
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
         missed = await self._missed(followed, request)
-        if missed is None:
-            messages = await self._newest(followed)
-            self._go_live(member, followed)
-            return {**answer, "epoch": followed.epoch, "seq": followed.last, "recovered": False, "messages": fragments(messages)}
-        events, more = missed
-        if not more:
-            self._go_live(member, followed)
-        seq = events[-1].seq if events else request.seq
-        return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(events), "more": more}
+        if missed is not None:
+            events, more = missed
+            seq = events[-1].seq if events else request.seq
+            return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(events), "more": more}, not more
+        beside = await self._reader.beside(channel, member.user.sub, standing)
+        messages = await self._reader.newest(followed, self._settings.history_messages)
+        low = messages[0].seq if messages and not followed.whole else 0
+        shown = merged(messages, [one for one in beside if one[0] >= low])
+        return {**answer, "epoch": followed.epoch, "seq": followed.last, "recovered": False, "messages": shown}, True
 
     async def leave(self, member: Member, request: Leave) -> dict[str, Any]:
         """Leaving a channel that was not joined is fine."""
@@ -82,33 +109,75 @@ class Chat:
             await self._release(member, channel)
 
     async def send(self, member: Member, request: Send) -> dict[str, Any]:
-        """Acknowledged when the message is in the durable log."""
+        """Acknowledged when the message is in the durable log; a text that begins with a slash is a command."""
         stream = await self._stream(member, request.channel)
+        if request.text.startswith("/"):
+            return await self._command(member, stream, request.text, request.cid)
+        data = {"text": request.text, "reply_to": request.reply_to, "picture_time": request.picture_time}
+        return await self._say(member, stream, request.cid, data)
+
+    async def command(self, member: Member, request: Order) -> dict[str, Any]:
+        """A command by its own request, with its slash or without."""
+        stream = await self._stream(member, request.channel)
+        return await self._command(member, stream, request.text, new_id("msg"))
+
+    async def delete(self, member: Member, request: Delete) -> dict[str, Any]:
+        stream = await self._stream(member, request.channel)
+        actor = await self._actor(member, request.channel)
+        await self._moderation.delete(stream["app"], request.channel, actor, request.id)
+        return {"ok": True}
+
+    async def _command(self, member: Member, stream: Doc, text: str, cid: str) -> dict[str, Any]:
+        command = parse(text)
+        if command.name == "me":
+            return {**await self._say(member, stream, cid, {"text": command.text, "me": True}), "reply": ""}
+        channel: str = stream["channel"]
+        if not member.commands.allows(monotonic()):
+            raise RateLimited("Too many commands; slow down.", retry_after=1)
+        outcome = await self._moderation.run(stream["app"], channel, await self._actor(member, channel), command)
+        action = {"action": summary(outcome.action)} if outcome.action is not None else {}
+        return {"ok": True, **action, "reply": outcome.reply}
+
+    async def _actor(self, member: Member, channel: str) -> Actor:
+        """Errors: Forbidden when banned."""
+        standing = await self._standing(member, channel)
+        standing.check_in()
+        return Actor(member.user.sub, member.name, standing.role)
+
+    async def _say(self, member: Member, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
+        channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
-        rate = may_send(member.role(request.channel), (app or {}).get("guests", "read"), self._settings)
-        message_id = new_id("msg")
-        data = {
-            "cid": request.cid, "user": member.card(request.channel), "text": request.text,
-            "reply_to": request.reply_to, "picture_time": request.picture_time,
-        }  # fmt: skip
-        stored = await self._log.append(
-            request.channel, kind=NEW_MESSAGE, entry_id=message_id, cid=request.cid, uid=member.user.sub, rate=rate,
-            tail=tail(message_id, NEW_MESSAGE, request.channel, data),
-        )  # fmt: skip
+        role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
+        rate = may_send(role, (app or {}).get("guests", "read"), self._settings, member.user.badges, data["text"])
+        stored = await self.append(channel, member.user.sub, cid, member.card(role), rate, data)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
+
+    async def append(self, channel: str, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any]) -> Appended:
+        """One message into the log. Errors: as of Log.append."""
+        message_id = new_id("msg")
+        return await self._log.append(
+            channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate,
+            tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
+        )  # fmt: skip
+
+    async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
+        """Who is here, a page at a time."""
+        await self.admitted(member, request.channel)
+        return {"ok": True, **await self._presence.page(request.channel, request.cursor)}
+
+    async def admitted(self, member: Member, channel: str) -> Standing:
+        """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
+        await self._stream(member, channel)
+        standing = await self._standing(member, channel)
+        standing.check_in()
+        return standing
 
     async def history(self, member: Member, request: History) -> dict[str, Any]:
         """A page of messages, oldest first, and the cursor of the page before it."""
-        await self._stream(member, request.channel)
-        below: int | None = None
-        if request.before is not None:
-            epoch, below = parse_cursor(request.before)
-            position = (await self._log.tops([request.channel]))[0]
-            if position is None or position.epoch != epoch:
-                raise Invalid("before: this channel has begun anew; read it from its newest message.")
-        read = await self._messages_below(request.channel, request.limit, below)
-        following = None if read.below is None else cursor(read.epoch, read.below)
-        return {"ok": True, "messages": fragments(read.messages), "next": following}
+        channel = request.channel
+        standing = await self.admitted(member, channel)
+        messages, following = await self._reader.page(channel, request.limit, request.before, member.user.sub, standing)
+        return {"ok": True, "messages": messages, "next": following}
 
     async def tell(self, event: StreamEvent) -> None:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
@@ -129,10 +198,40 @@ class Chat:
             raise NotFound("There is no such channel.")
         return stream
 
+    async def _standing(self, member: Member, channel: str) -> Standing:
+        """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
+        before = self.roster.changes(channel)
+        standing = await self._people.standing(channel, member.user.sub, member.token_role(channel))
+        if channel not in member.noted:
+            await self._people.note(channel, Person(member.user.sub, member.name, member.token_role(channel)))
+            member.noted.add(channel)
+        if self.roster.changes(channel) == before and self.roster.has(member, channel):
+            member.stored[channel] = standing.stored
+        return standing
+
+    async def _admit(self, member: Member, channel: str) -> Standing:
+        """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""
+        try:
+            standing = await self._standing(member, channel)
+            standing.check_in()
+        except Refused:
+            await self._release(member, channel)
+            raise
+        return standing
+
+    def _expel(self, member: Member, channel: str) -> None:
+        """A ban arrived: nothing more is delivered from here on."""
+        self.roster.remove(member, channel)
+        self._tasks.start(self._leave_banned(member, channel), "leave banned")
+
+    async def _leave_banned(self, member: Member, channel: str) -> None:
+        async with member.turn:
+            await self._release(member, channel)
+
     async def _enter(self, member: Member, stream: Doc) -> Followed:
         """The channel's copy, complete; live delivery to this member rests until the final page."""
         channel: str = stream["channel"]
-        self._fanout.leave(member.socket, channel)
+        self.roster.pause(member, channel)
         held = self._follower.get(channel)
         if channel in member.joined and held is not None:
             await self._follower.settled(held)
@@ -141,23 +240,26 @@ class Chat:
             raise Invalid(f"One connection may join {MOST_CHANNELS} channels.")
         followed = await self._follower.open(channel)
         member.joined[channel] = member.session(stream["playback"])
+        self.roster.add(member, channel)
         return followed
 
     def _go_live(self, member: Member, followed: Followed) -> None:
         """From here on the member gets what follows `followed.last`; nothing may be awaited between this and the ack."""
         if not member.gone:
-            self._fanout.enter(member.socket, followed.channel)
+            self.roster.go_live(member, followed.channel)
 
     async def _release(self, member: Member, channel: str) -> None:
         session = member.joined.pop(channel, None)
         if session is None:
             return
-        self._fanout.leave(member.socket, channel)
+        self.roster.remove(member, channel)
         followed = self._follower.get(channel)
         if followed is not None:
             self._follower.close(followed)
         try:
-            await self._occupancy.leave(channel, session, member.socket)
+            await asyncio.gather(
+                self._occupancy.leave(channel, session, member.socket), self._presence.leave(channel, member.user.sub, member.socket)
+            )
         except Unavailable:
             log.warning("chat.lease_left_to_end", channel=channel)
 
@@ -181,43 +283,3 @@ class Chat:
             held = read + later
         events = page(held)
         return events, len(events) < len(held)
-
-    async def _newest(self, followed: Followed) -> list[Entry]:
-        """The newest messages up to `followed.last`, oldest first."""
-        wanted = self._settings.history_messages
-        while True:
-            held = list(followed.recent)
-            messages = _messages(held)
-            if len(messages) >= wanted or followed.whole or not held:
-                return newest_page(messages[-wanted:])
-            epoch, edge, end = followed.epoch, held[0].seq, held[-1].seq
-            older = await self._messages_below(followed.channel, wanted - len(messages), edge)
-            newer = followed.since(end)
-            if newer is not None and followed.epoch == epoch:
-                return newest_page((older.messages + messages + _messages(newer))[-wanted:])
-
-    async def _messages_below(self, channel: str, wanted: int, below: int | None) -> "_Read":
-        found: list[Entry] = []
-        for _ in range(MOST_READS):
-            answer = await self._log.newest(channel, PAGE_EVENTS, below)
-            found = _messages(answer.entries) + found
-            kept = newest_page(found[-wanted:])
-            if len(found) > len(kept):
-                return _Read(kept, kept[0].seq, answer.position.epoch)
-            if len(answer.entries) < PAGE_EVENTS:
-                return _Read(found, None, answer.position.epoch)
-            below = answer.entries[0].seq
-        return _Read(found, below, answer.position.epoch)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Messages oldest first; `below` continues the reading, None at the log's beginning."""
-
-    messages: list[Entry]
-    below: int | None
-    epoch: str
-
-
-def _messages(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.type == NEW_MESSAGE]

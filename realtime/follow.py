@@ -16,7 +16,7 @@ import structlog
 from realtime.connection import Address, Connection, Link
 from realtime.keys import keys_of
 from realtime.log import Log, Lost, Page
-from realtime.wire import Entry, parse_entry
+from realtime.wire import Entry, parse_entry, redactions, restores
 from weir.foundation.errors import Unavailable
 
 POSITION_S = 5.0
@@ -30,7 +30,7 @@ log = structlog.get_logger("realtime.follow")
 
 class Followed:
     """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that it reaches
-    back to the log's beginning; `current` that nothing is missing as far as this node can know."""
+    back to the channel's beginning; `current` that nothing is missing as far as this node can know."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -49,7 +49,7 @@ class Followed:
         self.epoch, self.last = newest.position.epoch, newest.position.top
         self.recent.clear()
         self.recent.extend(newest.entries)
-        self.whole = len(newest.entries) < NEWEST_KEPT
+        self.whole = self.last == 0 or (bool(newest.entries) and newest.entries[0].prev == 0)
 
     def fits(self, entry: Entry) -> bool:
         return entry.epoch == self.epoch and entry.prev == self.last
@@ -58,6 +58,12 @@ class Followed:
         return entry.epoch == self.epoch and entry.seq <= self.last
 
     def add(self, entry: Entry) -> None:
+        hidden = redactions(entry)
+        if hidden is not None:
+            self.recent = deque(hidden.apply(list(self.recent)), maxlen=NEWEST_KEPT)
+        elif restores(entry):  # what was hidden may be shown again: read it from the log
+            self.recent.clear()
+            self.whole = False
         self.whole = self.whole and len(self.recent) < NEWEST_KEPT
         self.recent.append(entry)
         self.last = entry.seq
@@ -170,7 +176,11 @@ class Follower:
             followed.confirmed.clear()
             self._fill(followed)
         elif push[0] == b"smessage":
-            self._arrived(followed, parse_entry(push[2]))
+            entry = parse_entry(push[2])
+            if entry.aside:
+                self._deliver(followed.channel, entry)
+            else:
+                self._arrived(followed, entry)
 
     def _arrived(self, followed: Followed, entry: Entry) -> None:
         if not followed.live:

@@ -1,5 +1,7 @@
-"""May this member send now? Refuses early; the log's script has the last word on bans, locks and rates. [decision]"""
+"""Who may do what. Refuses early; the log's script has the last word on bans, mutes, locks and rates. [decision]"""
 
+import re
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,24 +9,66 @@ from weir.foundation.errors import Forbidden
 from weir.foundation.settings import Settings
 
 Role = Literal["owner", "moderator", "vip", "member", "guest"]
+RANK: dict[Role, int] = {"owner": 4, "moderator": 3, "vip": 2, "member": 1, "guest": 0}
 EXEMPT: frozenset[Role] = frozenset({"owner", "moderator", "vip"})
+_EMOTES = re.compile(r"(?::[A-Za-z0-9_+-]{1,32}:|[\s\u00a9\u00ae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f])+")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock and slow mode."""
+    """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock, slow mode and the
+    like. `passes` has a letter for each restriction this message satisfies: s(ubscriber), f(ollower), e(motes only)."""
 
     interval_us: int
     burst_us: int
     exempt: bool
+    passes: str = ""
 
 
 NO_RATE = Rate(0, 0, True)
 
 
-def may_send(role: Role, guests: str, settings: Settings) -> Rate:
-    """The rate that holds for this role. `guests` is the app's setting none | read | chat. Errors: Forbidden."""
+def may_send(role: Role, guests: str, settings: Settings, badges: list[str], text: str) -> Rate:
+    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat. Errors: Forbidden."""
     if role == "guest" and guests != "chat":
         raise Forbidden("Guests may read here, not write. Sign in to take part.")
     interval = int(1_000_000 / settings.chat_rate_per_s)
-    return Rate(interval, interval * (settings.chat_burst - 1), role in EXEMPT)
+    passes = ("s" if "subscriber" in badges else "") + ("f" if "follower" in badges else "") + ("e" if only_emotes(text) else "")
+    return Rate(interval, interval * (settings.chat_burst - 1), role in EXEMPT, passes)
+
+
+def only_emotes(text: str) -> bool:
+    """True for emoji and `:codes:` with blanks between."""
+    return _EMOTES.fullmatch(text) is not None
+
+
+def check_role(role: Role, least: Role) -> None:
+    """Errors: Forbidden."""
+    if RANK[role] < RANK[least]:
+        raise Forbidden(f"This needs the role {least} here.")
+
+
+def check_hierarchy(actor: Role, target: Role) -> None:
+    """Nobody acts on equals or betters. Errors: Forbidden."""
+    if RANK[actor] <= RANK[target]:
+        raise Forbidden(f"You can't act on somebody with the role {target}.")
+
+
+def check_may_signal(muted: int | None, now_ms: int) -> None:
+    """Errors: Forbidden (muted) with the time left; `muted` is its end in ms, 0 for good."""
+    if muted is not None:
+        raise Forbidden("You may not take part here for now.", code="muted", retry_after=(muted - now_ms) / 1000 if muted else None)
+
+
+class Pace:
+    """At most `per_s` in any second; seconds are passed in."""
+
+    def __init__(self, per_s: int) -> None:
+        self._times: deque[float] = deque(maxlen=per_s)
+
+    def allows(self, now_s: float) -> bool:
+        """Counts what it allows."""
+        if len(self._times) == self._times.maxlen and now_s - self._times[0] < 1:
+            return False
+        self._times.append(now_s)
+        return True

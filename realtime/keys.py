@@ -33,6 +33,46 @@ class ChannelKeys:
         return self.shard + ":seen-before"
 
     @property
+    def gone(self) -> str:
+        return self.shard + ":gone"
+
+    @property
+    def clearings(self) -> str:
+        return self.shard + ":clearings"
+
+    @property
+    def shadow(self) -> str:
+        return self.shard + ":shadow"
+
+    def of_append(self, uid: str) -> tuple[str, ...]:
+        """The keys of append.lua, in its order."""
+        return (
+            self.meta, self.log, self.seen, self.seen_before, self.rate(uid), self.dirty, self.gone, self.clearings, self.shadow,
+        )  # fmt: skip
+
+    def person(self, uid: str) -> str:
+        return f"{self.shard}:person:{uid}"
+
+    def named(self, name: str) -> str:
+        return f"{self.shard}:named:{name.casefold()}"
+
+    @property
+    def presence(self) -> str:
+        return self.shard + ":presence"
+
+    @property
+    def present(self) -> str:
+        return self.shard + ":present"
+
+    @property
+    def reactions(self) -> str:
+        return self.shard + ":reactions"
+
+    @property
+    def reacted(self) -> str:
+        return self.shard + ":reacted"
+
+    @property
     def leases(self) -> str:
         return self.shard + ":watch"
 
@@ -44,6 +84,11 @@ class ChannelKeys:
     def peak(self) -> str:
         return self.shard + ":peak"
 
+    @property
+    def dirty(self) -> str:
+        """Of the whole bucket: channels with entries to archive."""
+        return self.shard[: self.shard.index("}") + 1] + ":dirty"
+
     def rate(self, uid: str) -> str:
         return f"{self.shard}:rate:{uid}"
 
@@ -52,6 +97,10 @@ class ChannelKeys:
 def keys_of(channel: str) -> ChannelKeys:
     """All names of a channel, e.g. `{b17}:chn_…:log`; the only place that makes them."""
     return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
+
+
+def dirty_in(bucket: int) -> str:
+    return f"{{b{bucket}}}:dirty"
 
 
 def digest(uid: str, cid: str) -> bytes:

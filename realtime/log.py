@@ -6,28 +6,42 @@ before it, so a jump in the numbers is not a hole in the log.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from realtime.connection import Connection, load_script
 from realtime.judge import Rate
 from realtime.keys import digest, keys_of
-from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, parse_entry
+from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry
 from weir.foundation.clock import now_ms
-from weir.foundation.errors import Forbidden, RateLimited, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, RateLimited, Unavailable
 from weir.foundation.ids import new_secret
 
+RESTRICTED = {
+    "subscribers": "Only subscribers may write here now.",
+    "followers": "Only followers may write here now.",
+    "emoteonly": "Only emotes may be sent here now.",
+}
 JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
 
-APPEND, OPEN, RESUME, NEWEST = (load_script(name) for name in ("append", "open", "resume", "newest"))
-Floor = Callable[[str], Awaitable[int]]
+APPEND, OPEN, RESUME, NEWEST, CHANGE = (load_script(name) for name in ("append", "open", "resume", "newest", "change"))
 
 
-async def no_archive(channel: str) -> int:
-    """The highest seq of a channel known outside Redis: none, while nothing is archived."""
-    return 0
+class Superseded(Conflict):
+    """The state was changed by a later turn already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a channel outside Redis: its highest seq, and fields of its state there by name."""
+
+    floor: int = 0
+    fields: dict[str, str | int] = field(default_factory=dict)
+
+
+Recall = Callable[[str], Awaitable[Known]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +79,33 @@ class Lost:
 class Log:
     """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
 
-    def __init__(self, connection: Connection, cap: int, floor: Floor = no_archive) -> None:
-        self._connection, self._cap, self._floor = connection, cap, floor
+    def __init__(self, connection: Connection, cap: int, recall: Recall) -> None:
+        self._connection, self._cap, self._recall = connection, cap, recall
 
     async def open(self, channel: str) -> Position:
         """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
-        floor = await self._floor(channel)
-        link = self._connection.link()
-        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), floor, JUMP, link.incarnation)
+        known = await self._recall(channel)
+        link, pairs = self._connection.link(), [part for pair in known.fields.items() for part in pair]
+        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, link.incarnation, *pairs)
         return Position(epoch.decode(), int(top))
 
     async def append(
         self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
+        facet: str = "", turn: int = 0, changes: Sequence[tuple[str, str, str | int]] = (),
     ) -> Appended:  # fmt: skip
-        """Stores and publishes one entry. `at_ms` 0 means Redis' own time.
+        """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step. `at_ms` 0 means
+        Redis' own time. A message of a shadow-banned user is answered as any, but stands beside the log.
 
-        Errors: Forbidden (banned, locked), RateLimited (rate_limited, slow_mode), Unavailable.
+        Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode), Unavailable; Superseded
+        when a later turn of the facet stands.
         """
+        flat = [part for change in changes for part in change]
         while True:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
-                APPEND, (keys.meta, keys.log, keys.seen, keys.seen_before, keys.rate(uid)),
+                APPEND, keys.of_append(uid),
                 link.incarnation, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
-                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap,
+                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, turn, *flat,
             )  # fmt: skip
             if reply[0] == 1:
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
@@ -101,21 +119,23 @@ class Log:
     async def after(self, channel: str, epoch: str, seq: int) -> Page | Lost:
         """Up to 200 entries or 256 KB behind a position."""
         keys = keys_of(channel)
-        reply = await self._connection.link().run(RESUME, (keys.meta, keys.log), epoch, seq, PAGE_EVENTS, PAGE_BYTES)
+        reply = await self._connection.link().run(
+            RESUME, (keys.meta, keys.log, keys.gone, keys.clearings), epoch, seq, PAGE_EVENTS, PAGE_BYTES
+        )
         if reply[0] == -1:
             return Lost(await self.open(channel), "epoch")
         position = Position(reply[1].decode(), int(reply[2]))
         if reply[0] == 0:
             return Lost(position, reply[3].decode())
-        return Page(position, [parse_entry(payload) for payload in reply[3]])
+        return Page(position, _readable(reply[3], reply[4], reply[5]))
 
     async def newest(self, channel: str, count: int, below: int | None = None) -> Page:
         """The newest entries, oldest first; with `below` only those with a smaller seq."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
-            reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log), start, count)
+            reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count)
             if reply[0] == 1:
-                return Page(Position(reply[1].decode(), int(reply[2])), [parse_entry(payload) for payload in reversed(reply[3])])
+                return Page(Position(reply[1].decode(), int(reply[2])), _readable(reply[3][::-1], reply[4], reply[5]))
             await self.open(channel)
 
     async def tops(self, channels: list[str]) -> list[Position | None]:
@@ -124,10 +144,42 @@ class Log:
         replies = await asyncio.gather(*(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels))
         return [_position(reply) for reply in replies]
 
+    async def change(self, channel: str, facet: str, turn: int, change: tuple[str, str, str | int], kind: str, body: bytes) -> None:
+        """Changes the channel's state without an entry, and tells nodes by an event that is not in the sequence."""
+        keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body)
+        while await self._connection.link().run(CHANGE, (keys.meta,), facet, turn, *change, keys.shard, payload) == -1:
+            await self.open(channel)
+
+    async def tell(self, channel: str, kind: str, body: bytes) -> None:
+        """Sends all nodes an ephemeral event: at most once, no seq."""
+        await self._connection.link().ask("SPUBLISH", keys_of(channel).shard, b"0 0 - %b %b" % (kind.encode(), body))
+
+    async def state(self, channel: str, *fields: str) -> list[str | None]:
+        """Fields of the channel's state, from documents where Redis was emptied."""
+        while True:
+            epoch, *values = await self._connection.link().ask("HMGET", keys_of(channel).meta, "epoch", *fields)
+            if epoch is not None:
+                return [None if value is None else value.decode() for value in values]
+            await self.open(channel)
+
     async def rules(self, channel: str) -> dict[str, Any]:
-        """The settings that the script enforces: `slow` seconds between messages, `lockdown`."""
-        lock, slow = await self._connection.link().ask("HMGET", keys_of(channel).meta, "lock", "slow")
-        return {"slow": int(slow or 0) / 1000, "lockdown": lock == b"1"}
+        """The settings that the script enforces (`slow` in seconds), and the pinned message's id."""
+        slow, lock, subscribers, followers, emotes, pin = await self.state(
+            channel, "slow", "lock", "subscribers", "followers", "emoteonly", "pin"
+        )
+        return {
+            "slow": int(slow or 0) / 1000, "lockdown": lock == "1", "subscribers": subscribers is not None,
+            "followers": followers is not None, "emoteonly": emotes is not None, "pinned": pin,
+        }  # fmt: skip
+
+    async def shadowed(self, channel: str, low: int, high: int) -> list[tuple[str, Entry]]:
+        """Messages of shadow-banned users that stand behind the seqs low ≤ seq ≤ high, the newest 200: (user id, message), oldest first."""
+        found = await self._connection.link().ask("XREVRANGE", keys_of(channel).shadow, high, low, "COUNT", PAGE_EVENTS)
+        return [(fields[3].decode(), parse_entry(fields[1])) for _, fields in reversed(found)]
+
+
+def _left_s(ends: bytes) -> float | None:
+    return max(0, int(ends) - now_ms()) / 1000 if int(ends) else None
 
 
 def _position(reply: list[bytes | None]) -> Position | None:
@@ -135,11 +187,23 @@ def _position(reply: list[bytes | None]) -> Position | None:
     return Position(epoch.decode(), int(top)) if epoch is not None and top is not None else None
 
 
+def _readable(payloads: list[bytes], gone: list[bytes], clearings: list[bytes]) -> list[Entry]:
+    hidden = Redactions(
+        frozenset(map(int, gone)), {facet.decode(): int(seq) for facet, seq in zip(clearings[::2], clearings[1::2], strict=True)}
+    )
+    return hidden.apply([parse_entry(payload) for payload in payloads])
+
+
 def _refuse(reply: list[Any]) -> NoReturn:
     code = reply[0]
     if code == -2:
-        ends = int(reply[1])
-        raise Forbidden("You are banned from this channel.", code="banned", retry_after=max(0, ends - now_ms()) / 1000 if ends else None)
+        raise Forbidden("You are banned from this channel.", code="banned", retry_after=_left_s(reply[1]))
+    if code == -8:
+        raise Forbidden("You may not write here for now.", code="muted", retry_after=_left_s(reply[1]))
+    if code == -9:
+        raise Forbidden(RESTRICTED[reply[1].decode()])
+    if code == -7:
+        raise Superseded("A later action stands.")
     if code == -3:
         raise Forbidden("This channel is locked by its moderators.", code="locked")
     if code == -4:

@@ -4,26 +4,41 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from realtime.judge import Role
+from realtime.judge import Pace, Role
 from weir.foundation.tokens import PlaybackClaims, UserClaims
+
+COMMANDS_PER_S = 20
 
 
 @dataclass(eq=False)
 class Member:
     """`socket` is the Socket.IO session. `joined` holds the channels it has joined and under which viewing session it is
-    counted there. `turn` lets its requests through one by one, in the order they came; `waiting` counts them."""
+    counted there; `stored` the roles that moderation gave it, where these are known to be up to date; `noted` the channels
+    that list it among their people. `turn` lets its requests through one by one, in the order they came; `waiting` counts
+    them."""
 
     socket: str
     user: UserClaims
     playback: PlaybackClaims | None
     joined: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, Role | None] = field(default_factory=dict)
+    noted: set[str] = field(default_factory=set)
+    commands: Pace = field(default_factory=lambda: Pace(COMMANDS_PER_S))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     gone: bool = False
     expiry: asyncio.TimerHandle | None = None
 
     def role(self, channel: str) -> Role:
+        """By what is known here; a role stored by moderation beats the token's."""
+        return self.stored.get(channel) or self.token_role(channel)
+
+    def token_role(self, channel: str) -> Role:
         return self.user.roles.get(channel, "member")
+
+    @property
+    def name(self) -> str:
+        return self.user.name or self.user.sub
 
     def session(self, playback: str) -> str:
         """The viewing session it counts as at this playback id: its player's, else the user token's, else its own."""
@@ -31,10 +46,10 @@ class Member:
             return self.playback.sid
         return self.user.sid or self.socket
 
-    def card(self, channel: str) -> dict[str, Any]:
+    def card(self, role: Role) -> dict[str, Any]:
         """What others see beside a message."""
         card: dict[str, Any] = {
-            "id": self.user.sub, "name": self.user.name or self.user.sub, "role": self.role(channel), "badges": self.user.badges,
+            "id": self.user.sub, "name": self.name, "role": role, "badges": self.user.badges,
         }  # fmt: skip
         if self.user.avatar:
             card["avatar"] = self.user.avatar

@@ -15,7 +15,8 @@ from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
-from realtime.wire import History, Join, Leave, Request, Send, check, envelope, refusal
+from realtime.signals import Signals
+from realtime.wire import Delete, History, Join, Leave, Order, PresenceList, React, Request, Send, Typing, check, envelope, refusal
 from weir.foundation.clock import now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
@@ -91,8 +92,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
 
 class Sockets:
-    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, fanout: Fanout) -> None:
-        self._tokens, self._directory, self._chat, self._fanout = tokens, directory, chat, fanout
+    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, signals: Signals, fanout: Fanout) -> None:
+        self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._members: dict[str, Member] = {}
         self._tasks = Tasks()
         self._stopping = False
@@ -100,7 +101,13 @@ class Sockets:
             "channel.join": (Join, chat.join),
             "channel.leave": (Leave, chat.leave),
             "chat.send": (Send, chat.send),
+            "chat.command": (Order, chat.command),
+            "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
+            "typing.start": (Typing, signals.typing),
+            "typing.stop": (Typing, signals.stopped),
+            "reaction.send": (React, signals.react),
+            "presence.list": (PresenceList, chat.present),
         }
         self._server = Server(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
@@ -119,7 +126,7 @@ class Sockets:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
         self._fanout.deliver(channel, NOTICE, body)
-        self._fanout.empty(channel)
+        self._chat.roster.empty(channel)
 
     async def revoked(self, event: Event) -> None:
         """Closes the sockets whose rights a fact withdraws; give it to Bus.watch."""
@@ -144,6 +151,7 @@ class Sockets:
                 break
             await asyncio.sleep(0.05)
         await self._tasks.stop()
+        await self._chat.stop()
         await self._server.shutdown()
 
     # -- connecting
@@ -215,6 +223,7 @@ class Sockets:
             async with member.turn:
                 await self._chat.leave_all(member)
         finally:
+            self._signals.gone(member)
             del self._members[socket]
 
     # -- requests

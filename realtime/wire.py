@@ -1,7 +1,7 @@
 """What clients say and hear: requests, acks and envelopes of the socket contract. [decision]"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -17,6 +17,14 @@ DEEPEST = 16
 PAGE_EVENTS = 200
 PAGE_BYTES = 256 * 1024
 NEW_MESSAGE = "chat.message.new"
+MESSAGE_DELETED = "chat.message.deleted"
+MESSAGE_UPDATED = "chat.message.updated"
+CLEARED = "chat.cleared"
+MODERATION = "chat.moderation"
+BANNED = "user.banned"
+UNBANNED = "user.unbanned"
+SETTINGS_UPDATED = "chat.settings.updated"
+ROLE_CHANGED = "user.role.changed"
 
 
 def _channel(text: str) -> str:
@@ -59,6 +67,28 @@ class Send(Request):
     picture_time: Seq | None = None
 
 
+class Order(Request):
+    """A command by its own request."""
+
+    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class Delete(Request):
+    id: MessageId
+
+
+class Typing(Request):
+    pass
+
+
+class React(Request):
+    kind: str = Field(min_length=1, max_length=32, pattern=r"^[^\s\x00-\x1f]+$")
+
+
+class PresenceList(Request):
+    cursor: str | None = Field(None, max_length=24)
+
+
 class History(Request):
     before: str | None = Field(None, max_length=100)
     limit: int = Field(50, ge=1, le=PAGE_EVENTS)
@@ -78,7 +108,7 @@ def check(model: type[R], data: object) -> R:
     except ValidationError as error:
         raise _invalid(error) from None
     if isinstance(request, Send):
-        _check_text(request.text)
+        check_text(request.text)
     return request
 
 
@@ -87,13 +117,12 @@ def _invalid(error: ValidationError) -> Invalid:
     return Invalid(f"{fields[0]['field']}: {fields[0]['message']}.", fields=fields)
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Errors: TooLarge, Invalid."""
     if len(text.encode()) > LONGEST_TEXT:
         raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
     if not text.strip():
         raise Invalid("text: a message needs some text.")
-    if text.startswith("/"):
-        raise Invalid("text: a message that begins with / is a command, and this server has no commands.")
 
 
 def deeper_than(value: object, limit: int) -> bool:
@@ -122,11 +151,88 @@ class Entry:
     type: str
     body: bytes
 
+    @property
+    def aside(self) -> bool:
+        """Not in the sequence: an ephemeral event, or a message of a shadow-banned user."""
+        return self.seq == self.prev
+
 
 def parse_entry(payload: bytes) -> Entry:
     """The entry in `seq prev epoch type JSON`, as the log stores and publishes it."""
     seq, prev, epoch, kind, body = payload.split(b" ", 4)
     return Entry(int(seq), int(prev), epoch.decode(), kind.decode(), body)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The place of a message that an entry deletes or, with `deleted` False, restores."""
+
+    epoch: str
+    seq: int
+    deleted: bool
+
+
+def deletion(entry: Entry) -> Deletion | None:
+    """What an entry of type chat.message.deleted or chat.message.updated says about another entry."""
+    data = orjson.loads(entry.body)
+    target = data.get("target")
+    if target is None or "deleted" not in data:
+        return None
+    return Deletion(target["epoch"], target["seq"], data["deleted"])
+
+
+def tombstone(entry: Entry) -> Entry:
+    """What stands in the place of a deleted message: its seq, time and id, nothing that was said or who said it."""
+    data = orjson.loads(entry.body)
+    kept = {name: data[name] for name in ("seq", "epoch", "at", "id", "channel")}
+    body = orjson.dumps({**kept, "type": MESSAGE_DELETED, "message": data["id"], "deleted": True})
+    return Entry(entry.seq, entry.prev, entry.epoch, MESSAGE_DELETED, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Redactions:
+    """What readers must not see of a log: deleted seqs, and by facet (clear, clear:UID, ban:UID) the seq of a clearing."""
+
+    gone: frozenset[int] = frozenset()
+    clearings: dict[str, int] = field(default_factory=dict)
+
+    def apply(self, entries: list[Entry]) -> list[Entry]:
+        """The entries with tombstones where messages were."""
+        if not self.gone and not self.clearings:
+            return entries
+        return [tombstone(entry) if entry.type == NEW_MESSAGE and self._hides(entry) else entry for entry in entries]
+
+    def _hides(self, entry: Entry) -> bool:
+        if entry.seq in self.gone or entry.seq < self.clearings.get("clear", 0):
+            return True
+        uid = author(entry) if self.clearings else ""
+        return entry.seq < max(self.clearings.get("clear:" + uid, 0), self.clearings.get("ban:" + uid, 0))
+
+
+def author(entry: Entry) -> str:
+    """The user id of a message."""
+    return str(orjson.loads(entry.body).get("user", {}).get("id", ""))
+
+
+def marked(body: bytes) -> bytes:
+    """A shadow-banned user's message as moderators see it: without a seq, behind which it stands, and marked."""
+    data = orjson.loads(body)
+    after_seq = data.pop("seq")
+    return orjson.dumps({**data, "after_seq": after_seq, "shadow": True})
+
+
+def redactions(entry: Entry) -> Redactions | None:
+    """What an entry, once it stands in the sequence, hides of the entries before it."""
+    if entry.type == CLEARED:
+        user = orjson.loads(entry.body).get("user")
+        return Redactions(clearings={f"clear:{user['id']}" if user else "clear": entry.seq})
+    target = deletion(entry) if entry.type == MESSAGE_DELETED else None
+    return Redactions(frozenset({target.seq})) if target is not None else None
+
+
+def restores(entry: Entry) -> bool:
+    """True when an entry may show again what was hidden; then only the log knows what is to be seen."""
+    return entry.type in (MESSAGE_UPDATED, UNBANNED) or (entry.type == MODERATION and b'"undoes":' in entry.body)
 
 
 def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:

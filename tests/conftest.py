@@ -1,13 +1,16 @@
 """What every test may ask for."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from control.store import COLLECTIONS
+from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
 from tests.servers import Redis
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
@@ -19,6 +22,10 @@ from weir.foundation.redis import connect_redis, redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
+
+# No deadline: a busy machine is no failure. The gate draws the same examples every time; a person's run draws new ones.
+hypothesis.register_profile("weir", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.load_profile("weir")
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ async def ground(short_folder: Path) -> AsyncIterator[Ground]:
     vault = open_vault(settings)
     server = Redis(short_folder, redis_password(vault))
     server.start()
-    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
     directory, bus = shared.Directory(store, vault), Bus(redis)
     ingest = Ingest(settings)

@@ -22,6 +22,7 @@ from control.store import COLLECTIONS as CONTROL_COLLECTIONS
 from media.app import MediaRoom
 from realtime.app import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
+from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
 from weir.foundation import directory as shared
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339
@@ -46,7 +47,7 @@ log = structlog.get_logger("app")
 async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """What a process opens once. Errors: errors.Unavailable when the document store can't be opened."""
     vault = open_vault(settings)
-    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
     directory = shared.Directory(store, vault)

@@ -40,7 +40,8 @@ def fail(sentence: str) -> NoReturn:
 
 def _settings(config: Path | None, data_dir: Path | None = None, public: bool = False, **given: Any) -> Settings:
     try:
-        return load(config, data_dir=data_dir, http_host="0.0.0.0" if public else None, **given)
+        everywhere = "0.0.0.0" if public else None
+        return load(config, data_dir=data_dir, http_host=everywhere, rtmp_host=everywhere, **given)
     except SettingsError as error:
         fail(str(error))
 
@@ -163,6 +164,14 @@ def settings(
     from weir import manual
 
     sys.stdout.write(manual.env_example() if env else manual.configuration())
+
+
+@app.command()
+def commands() -> None:
+    """Print every chat command (docs/moderation.md is made by this)."""
+    from weir import manual
+
+    sys.stdout.write(manual.moderation())
 
 
 @create.command("owner")

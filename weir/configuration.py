@@ -59,11 +59,12 @@ def write_ingest(settings: Settings, vault: Vault) -> Path:
     module = rtmp_module()
     assert module is not None, "the preflight checks have found it"
     settings.ingest_socket.unlink(missing_ok=True)  # a killed nginx leaves it, and the next one could not bind
+    hooks = f"http://unix:{settings.app_socket}:/internal/rtmp"
     query = f"boot={new_secret(16)}&secret={internal_secret(vault, settings)}"
     return _private(settings.run / "ingest.conf", render((TEMPLATES / "ingest.conf.template").read_text(), {
         "MODULES": str(module.parent), "USER": _worker_user(settings), "RUN": str(settings.run),
         "RTMP_LISTEN": f"{settings.rtmp_host}:{settings.rtmp_port}", "STAT_LISTEN": f"unix:{settings.ingest_socket}",
-        "PLAY_ALLOW": "allow play 127.0.0.1;", "HOOKS": f"http://unix:{settings.app_socket}:/internal/rtmp", "HOOK_QUERY": query,
+        "PLAY_ALLOW": f"allow play {settings.ingest_host};", "HOOKS": hooks, "HOOK_QUERY": query,
     }))  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -45,22 +46,20 @@ class Encoder:
     file: arguments can be read by every user of the machine."""
 
     def __init__(self, settings: Settings, key: str) -> None:
-        self._settings, self._key = settings, key
+        self._settings, self._key, self._preset = settings, key, settings.run / "demo.ffpreset"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        preset = self._settings.run / "demo.ffpreset"
-        descriptor = os.open(preset, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(self._preset, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"rtmp_playpath={self._key}\n")
-        host = "127.0.0.1" if self._settings.rtmp_host == "0.0.0.0" else self._settings.rtmp_host
         self._process = await asyncio.create_subprocess_exec(
             "setpriv", "--pdeathsig", "KILL", "ffmpeg", "-nostdin", "-v", "error", "-re",
             "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
-            "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000",
+            "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000", *_wall_clock(),
             "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "1250k",
-            "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-fpre", str(preset),
-            "-f", "flv", f"rtmp://{host}:{self._settings.rtmp_port}/live",
+            "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-fpre", str(self._preset),
+            "-f", "flv", f"rtmp://{self._settings.ingest_host}:{self._settings.rtmp_port}/live",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
@@ -79,7 +78,16 @@ class Encoder:
         except TimeoutError:
             self._process.kill()
             _, told = await self._process.communicate()
+        self._preset.unlink(missing_ok=True)
         return told.decode(errors="replace").replace(self._key, "[redacted]").strip()
+
+
+def _wall_clock() -> list[str]:
+    """A large clock over the pattern, so that anybody sees the delay; without a font the pattern's own small one must do."""
+    if not any(Path("/usr/share/fonts").glob("truetype/*/*.ttf")):
+        return []
+    look = "fontsize=72:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=24:x=(w-tw)/2:y=h*0.72"
+    return ["-vf", rf"drawtext=font=Mono:text='%{{localtime\:%T}}':{look}"]
 
 
 async def run(settings: Settings, stop: asyncio.Event, seconds: float | None, as_json: bool) -> int:

@@ -1,9 +1,10 @@
-"""docs/configuration.md and .env.example, written from the settings themselves so that they can't drift."""
+"""docs/configuration.md, .env.example and docs/moderation.md, written from the code itself so that they can't drift."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from realtime.commands import FORMS
 from weir.foundation.settings import PREFIX, Settings
 
 HEAD = """# Configuration
@@ -45,3 +46,23 @@ def env_example() -> str:
     return ENV_HEAD + "".join(
         f"\n# {one.description}\n#{PREFIX}{name.upper()}={_default(one.default)}\n" for name, one in Settings.model_fields.items()
     )
+
+
+MODERATION_HEAD = """# Keeping order in a chat
+
+Made by `make docs` from `realtime/commands.py`. Type a command into the chat, send it over the socket (`chat.command`) or by
+REST: it is one grammar. USER is a name or an id, with or without `@`, in quotes when it has blanks; a name that several people
+bear is answered with their ids. Durations are `30s 10m 2h 7d`. MSG and ACTION are ids (`msg_…`, `act_…`).
+
+Roles: owner > moderator > vip > member > guest. Nobody acts on equals or betters. Every action has an id, an actor, a target,
+a reason, a time and an expiry, and `/undo` takes it back. A ban acts on all nodes at once: the same atomic step that stores a
+message checks it.
+
+| command | who | what it does |
+|---|---|---|
+"""
+
+
+def moderation() -> str:
+    rows = (f"| `/{name}{' ' if form.usage else ''}{form.usage}` | {form.role} | {form.about} |" for name, form in FORMS.items())
+    return MODERATION_HEAD + "\n".join(rows) + "\n"

@@ -73,7 +73,7 @@ fi
 python=$(find_python) || stop "Weir needs Python 3.11 or newer with its venv module; type: sudo apt-get install python3 python3-venv"
 lock=requirements.lock
 if [ "$level" != run ]; then lock=requirements-dev.lock; fi
-stamp_of() { { cat "$1" pyproject.toml; "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; pwd; } | sha256sum | cut -c1-32; }
+stamp_of() { { cat "$1"; "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; pwd; } | sha256sum | cut -c1-32; }
 if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$(stamp_of "$lock")" ] && [ "$(cat .venv/stamp 2>/dev/null || true)" != "$(stamp_of requirements-dev.lock)" ]; then
   say "Python packages ($lock) with $("$python" --version)"
   aside=.venv.new
@@ -86,9 +86,9 @@ if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$(stamp_of "$lock")" ] && [ "$
       >>"$state/pip.log" 2>&1 || say "no MongoDB test server for this platform: that half of the contract suite will be reported as skipped"
   fi
   stamp_of "$lock" >"$aside/stamp"
+  grep -lI "/$aside/" "$aside"/bin/* | xargs sed -i "s|/$aside/|/.venv/|g"  # scripts name the folder that they will live in
   rm -rf .venv
   mv "$aside" .venv
-  # pip wrote the folder's former name into its scripts; ours is one line and right
   printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m weir "$@"\n' "$(pwd)" "$(pwd)" >.venv/bin/weir
   chmod 755 .venv/bin/weir
 fi

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from weir import configuration, doctor
-from weir.foundation.clock import monotonic
+from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings, child_environment
 from weir.foundation.telemetry import redact
@@ -27,8 +27,10 @@ from weir.probes import answers_http, answers_redis, answers_tcp
 
 READY_WITHIN_S = 30.0
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
-HEALTHY_AFTER_S = 30.0
+HEALTHY_AFTER_S = 10.0
 LOG_LIMIT = 10_000_000
+ROTATE_CHECK_S = 30.0
+LONGEST_LINE = 1_000_000
 log = structlog.get_logger("stack")
 
 
@@ -120,9 +122,15 @@ class Child:
         reader = asyncio.StreamReader()
         with os.fdopen(read_end, "rb") as pipe:
             await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            rest = b""
             while chunk := await reader.read(65536):
-                for line in chunk.decode(errors="replace").splitlines():
-                    self._log.write(line)
+                *lines, rest = (rest + chunk).split(b"\n")  # whole lines only: half a secret would not be known as one
+                if len(rest) > LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._log.write(line.decode(errors="replace"))
+            if rest:
+                self._log.write(rest.decode(errors="replace"))
 
     async def _watch(self) -> None:
         while not self._stopping:
@@ -181,6 +189,7 @@ class Stack:
         self.vault: Vault | None = None
         self._children: list[Child] = []
         self._lock: int | None = None
+        self._rotation: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _step: None) -> None:
         """Errors: StackError; whatever had started is stopped again. `told` hears each step for the person waiting."""
@@ -196,14 +205,28 @@ class Stack:
                 child = Child(part, self.settings)
                 self._children.append(child)
                 await child.start()
+            self._rotation = asyncio.create_task(self._rotate_usage())
         except BaseException:
             await self.stop()
             raise
+
+    async def _rotate_usage(self) -> None:
+        """Runs until cancelled: gives nginx a new usage log before the old one grows large; the ledger removes what it has read."""
+        log_file = self.settings.data / "usage" / "web.log"
+        while True:
+            await asyncio.sleep(ROTATE_CHECK_S)
+            if log_file.exists() and log_file.stat().st_size > LOG_LIMIT:
+                log_file.rename(log_file.with_name(f"web.log.{now_ms():015d}"))
+                for child in self._children:
+                    if child.part.name == "web" and child.pid:
+                        os.kill(child.pid, signal.SIGUSR1)
 
     def pids(self) -> dict[str, int]:
         return {child.part.name: child.pid for child in self._children if child.pid}
 
     async def stop(self) -> None:
+        if self._rotation is not None:
+            self._rotation.cancel()
         for child in reversed(self._children):
             await child.stop()
         self._children.clear()

@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from control import accounts as views
 from control import apps as app_views
 from control.accounts import REFRESH_S, Accounts, SignedIn
-from control.api.routing import REFRESH_COOKIE, Answer, Body, Call, Row
 from control.apps import MEMBER_TOKEN_S, Apps
+from weir.foundation.routing import Answer, Body, Call, Row
+
+REFRESH_COOKIE = "weir_refresh"
 
 
 def _address(text: str) -> str:
@@ -42,7 +44,7 @@ class NewApp(Body):
 class NewKey(Body):
     name: str = Field("", max_length=80)
     scopes: list[str] = Field([], max_length=20)
-    expires: int | None = None
+    expires: AwareDatetime | None = None
 
 
 class AccountRoutes:
@@ -104,7 +106,8 @@ class AccountRoutes:
 
     async def create_key(self, call: Call) -> Answer:
         app, body = await self._apps.owned(call.signed_in().id, call.path("app")), call.body
-        key, secret, signing = await self._apps.create_key(app["id"], body.name, body.scopes, body.expires)
+        expires = int(body.expires.timestamp() * 1000) if body.expires else None
+        key, secret, signing = await self._apps.create_key(app["id"], body.name, body.scopes, expires)
         return Answer({**app_views.key_view(key), "api_key": secret, "signing_secret": signing}, 201)
 
     async def revoke_key(self, call: Call) -> Answer:

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from control import streams as views
 from control import watch as watch_views
-from control.api.routing import Answer, Body, Call, Row
 from control.streams import Streams
 from control.usage import Usage
 from control.watch import Watch
@@ -15,6 +14,7 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
+from weir.foundation.routing import Answer, Body, Call, Row
 
 Viewers = Callable[[str], Awaitable[int]]
 

@@ -2,11 +2,16 @@
 -- Appends one entry to a channel's log and publishes it, in one step. All checks stand before the first write, because
 -- an error after a write is not rolled back. Numbers leave through %.0f: Lua prints 1e14 and above in short form.
 -- KEYS 1 meta  2 log  3 dedupe  4 dedupe of the generation before  5 rate of this user in this channel
+--      6 channels of this bucket with entries to archive, by the ms since when  7 deleted seqs  8 clearings: facet -> seq
+--      9 messages of shadow-banned users, by the seq they stand behind
 -- ARGV 1 incarnation of this Redis as read on this connection  2 dedupe digest  3 user id  4 shard channel  5 event type
 --      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
---      10 burst in us  11 '1' = exempt from lock and slow mode  12 jump  13 most entries of a log
+--      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
+--      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
+--      17… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET '' | unclear FACET ''
 -- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
---       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full
+--       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
+--       | {-8, until ms} muted | {-9, restriction} not for this user
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 
 -- RFC 3339 UTC; days to civil date by era of 400 years.
@@ -27,7 +32,8 @@ local function rfc3339(ms)
     floor(rest / 3600000), floor(rest / 60000) % 60, floor(rest / 1000) % 60, rest % 1000)
 end
 
-local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'lock', 'slow', 'rotated', 'b:' .. ARGV[3])
+local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'lock', 'slow', 'rotated', 'b:' .. ARGV[3],
+  'm:' .. ARGV[3], 's:' .. ARGV[3], 'subscribers', 'followers', 'emoteonly', 't:' .. ARGV[15])
 local epoch = meta[1]
 if not epoch then return {-1} end
 local before = call('HGET', KEYS[3], ARGV[2]) or call('HGET', KEYS[4], ARGV[2])
@@ -40,9 +46,17 @@ if meta[7] then
   local ends = tonumber(meta[7])
   if ends == 0 or ends > ms then return {-2, meta[7]} end
 end
+if meta[8] then
+  local ends = tonumber(meta[8])
+  if ends == 0 or ends > ms then return {-8, meta[8]} end
+end
+if ARGV[15] ~= '' and tonumber(ARGV[16]) <= tonumber(meta[13] or '0') then return {-7} end
 local interval, burst, slow = tonumber(ARGV[9]), tonumber(ARGV[10]), false
 if ARGV[11] ~= '1' then
   if meta[4] == '1' then return {-3} end
+  if meta[10] and not string.find(ARGV[14], 's') then return {-9, 'subscribers'} end
+  if meta[11] and not string.find(ARGV[14], 'f') then return {-9, 'followers'} end
+  if meta[12] and not string.find(ARGV[14], 'e') then return {-9, 'emoteonly'} end
   local gap = tonumber(meta[5] or '0') * 1000
   if gap > interval then interval = gap; burst = 0; slow = true end
 end
@@ -56,7 +70,36 @@ end
 if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {-6} end
 
 -- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing behind.
+local function remember(value)
+  if ms - tonumber(meta[6]) > 600000 then -- two generations of 10 min: a cid is known for 10 to 20 min
+    if call('EXISTS', KEYS[3]) == 1 then
+      call('RENAME', KEYS[3], KEYS[4])
+      call('PEXPIRE', KEYS[4], 1200000)
+    end
+    call('HSET', KEYS[3], ARGV[2], value)
+    call('PEXPIRE', KEYS[3], 1800000)
+    call('HSET', KEYS[1], 'rotated', number(ms))
+  else
+    call('HSET', KEYS[3], ARGV[2], value)
+  end
+  if arrival then call('SET', KEYS[5], number(arrival), 'PX', math.ceil((arrival - now) / 1000) + 1) end
+end
 local prev = tonumber(meta[2])
+local at = tonumber(ARGV[8])
+if at == 0 then at = ms end
+local function payload_of(seq)
+  return table.concat({number(seq), number(prev), epoch, ARGV[5],
+    '{"seq":' .. number(seq) .. ',"epoch":"' .. epoch .. '","at":"' .. rfc3339(at) .. '",' .. ARGV[6]}, ' ')
+end
+
+if meta[9] then -- shadow-banned: no seq of its own, stands beside the log; seq = prev marks what is not in the sequence
+  local beside = payload_of(prev)
+  call('XADD', KEYS[9], 'MAXLEN', '~', '1000', number(prev) .. '-*', 'd', beside, 'u', ARGV[3])
+  remember(number(prev) .. ' ' .. ARGV[7])
+  call('SPUBLISH', ARGV[4], beside)
+  return {1, number(prev), epoch}
+end
+
 local seq = prev + 1
 if meta[3] == ARGV[1] then
   call('HSET', KEYS[1], 'seq', number(seq))
@@ -64,23 +107,19 @@ else -- first entry since Redis started or was promoted: step over whatever tail
   seq = seq + tonumber(ARGV[12])
   call('HSET', KEYS[1], 'seq', number(seq), 'incarnation', ARGV[1])
 end
-local s = number(seq)
-local at = tonumber(ARGV[8])
-if at == 0 then at = ms end
-local payload = table.concat({s, number(prev), epoch, ARGV[5],
-  '{"seq":' .. s .. ',"epoch":"' .. epoch .. '","at":"' .. rfc3339(at) .. '",' .. ARGV[6]}, ' ')
-call('XADD', KEYS[2], s .. '-0', 'd', payload)
-if ms - tonumber(meta[6]) > 600000 then -- two generations of 10 min: a cid is known for 10 to 20 min
-  if call('EXISTS', KEYS[3]) == 1 then
-    call('RENAME', KEYS[3], KEYS[4])
-    call('PEXPIRE', KEYS[4], 1200000)
-  end
-  call('HSET', KEYS[3], ARGV[2], s .. ' ' .. ARGV[7])
-  call('PEXPIRE', KEYS[3], 1800000)
-  call('HSET', KEYS[1], 'rotated', number(ms))
-else
-  call('HSET', KEYS[3], ARGV[2], s .. ' ' .. ARGV[7])
+local s, payload = number(seq), payload_of(seq)
+call('XADD', KEYS[2], s .. '-0', 'd', payload, 't', number(ms))
+call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
+remember(s .. ' ' .. ARGV[7])
+if ARGV[15] ~= '' then call('HSET', KEYS[1], 't:' .. ARGV[15], ARGV[16]) end
+for i = 17, #ARGV, 3 do
+  local verb, name, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if verb == 'set' then call('HSET', KEYS[1], name, value)
+  elseif verb == 'unset' then call('HDEL', KEYS[1], name)
+  elseif verb == 'gone' then call('ZADD', KEYS[7], name, name)
+  elseif verb == 'back' then call('ZREM', KEYS[7], name)
+  elseif verb == 'clear' then call('HSET', KEYS[8], name, s)
+  elseif verb == 'unclear' then call('HDEL', KEYS[8], name) end
 end
-if arrival then call('SET', KEYS[5], number(arrival), 'PX', math.ceil((arrival - now) / 1000) + 1) end
 call('SPUBLISH', ARGV[4], payload)
 return {1, s, epoch}

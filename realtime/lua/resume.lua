@@ -1,12 +1,12 @@
 #!lua flags=no-writes
 -- The entries after `last`, proven to follow it without a hole.
--- KEYS 1 meta  2 log   ARGV 1 epoch  2 last seq seen  3 most entries  4 most bytes (one entry always comes)
--- Returns {1, epoch, top, {payload, …}} | {0, epoch, top, 'epoch' | 'ahead' | 'gone'} | {-1} no such channel
+-- KEYS 1 meta  2 log  3 deleted seqs  4 clearings   ARGV 1 epoch  2 last seq seen  3 most entries  4 most bytes (one entry always comes)
+-- Returns {1, epoch, top, {payload, …}, {deleted seq, …}, {facet, seq, …}} | {0, epoch, top, 'epoch' | 'ahead' | 'gone'} | {-1} no such channel
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
 if not meta[1] then return {-1} end
 if meta[1] ~= ARGV[1] then return {0, meta[1], meta[2], 'epoch'} end
 local last, top, most, bytes = tonumber(ARGV[2]), tonumber(meta[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-if last == top then return {1, meta[1], meta[2], {}} end
+if last == top then return {1, meta[1], meta[2], {}, {}, {}} end
 if last > top then return {0, meta[1], meta[2], 'ahead'} end
 local found = redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', '+', 'COUNT', most + 1)
 local page = {}
@@ -21,4 +21,5 @@ for i = 1, #found do
   end
 end
 if #page == 0 then return {0, meta[1], meta[2], 'gone'} end
-return {1, meta[1], meta[2], page}
+return {1, meta[1], meta[2], page, redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. ARGV[2], string.match(page[#page], '^%d+')),
+  redis.call('HGETALL', KEYS[4])}

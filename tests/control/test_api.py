@@ -1,5 +1,6 @@
 """The REST door, the hooks' door and the playback door over ASGI, on real stores."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -91,6 +92,10 @@ async def test_a_stream_by_api_with_a_key(http: httpx.AsyncClient, secret: str) 
     assert [one["id"] for one in listed] == [stream["id"]]
     assert stream["key"] not in str(listed)
     assert made["api_key"] not in (await http.get(f"/v1/apps/{app['id']}/keys", headers=account)).text
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", stream["created"])
+    old = {"scopes": ["streams:read"], "expires": "2020-01-01T00:00:00Z"}
+    expired = (await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json=old)).json()
+    assert (await http.get("/v1/streams", headers={"Authorization": f"Bearer {expired['api_key']}"})).status_code == 401
     lacking = (await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json={"scopes": ["events:read"]})).json()
     refused = await http.get("/v1/streams", headers={"Authorization": f"Bearer {lacking['api_key']}"})
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")

@@ -39,7 +39,8 @@ def test_the_demo_reports_what_it_did(demo: RunningStack) -> None:
     assert demo.process.wait(90) == 0, demo.err.read_text()
     report = json.loads(demo.out.read_text().splitlines()[-1])
     assert set(report) == {
-        "ready_s", "first_playable_s", "master_url", "watch_url", "rtmp_url", "stream_key", "channel", "user_token", "moderator_token", "errors",
+        "ready_s", "first_playable_s", "master_url", "watch_url", "rtmp_url", "stream_key", "channel",
+        "user_token", "moderator_token", "errors",
     }  # fmt: skip
     assert report["errors"] == []
     assert alive(pids) == set()

@@ -187,6 +187,13 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
     viewer.close()
 
 
+def test_the_page_works_under_any_name_of_this_machine(show: Show, browser: Browser) -> None:
+    """Same origin is what the browser asked for, not what the settings say: localhost as well as 127.0.0.1."""
+    viewer = Viewer(browser, show.card["watch"].replace("127.0.0.1", "localhost"))
+    viewer.until("connection-state", "Connected")
+    viewer.close()
+
+
 def test_an_unknown_stream_is_said_in_words(show: Show, browser: Browser) -> None:
     """No blank page, no endless wheel."""
     viewer = Viewer(browser, f"http://127.0.0.1:{show.stack.http}/watch/{new_id('ply')}")
@@ -247,5 +254,3 @@ def test_the_page_fits_a_phone(ladder_show: Show, browser: Browser, scheme: str)
     assert picture["y"] + picture["height"] <= composer["y"] <= 740 - composer["height"]
     viewer.page.screenshot(path=OUTPUT / f"watch-phone-{scheme}.png")
     viewer.close()
-
-

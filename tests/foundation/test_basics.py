@@ -73,6 +73,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl"
         (f'open() "/x/hls/{JWT}/ply_1/p.m4s" failed', JWT.split(".")[2]),
         ("Authorization: Bearer weir_sk_01m8285m7pdca5qrr3c0ad2wsq_s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
         ("POST /internal/rtmp/publish?boot=a&secret=0123456789abcdef HTTP/1.0", "0123456789abcdef"),
+        (f'request: "GET /hls/{JWT.replace(".", "%2E")}/ply_1/v360.m3u8 HTTP/1.1"', JWT.split(".")[2]),
+        (f'request: "GET /hls/{"%65" * 20}/ply_1/v360.m3u8 HTTP/1.1"', "%65%65"),
+        ("cookie weir_refresh=ses_01m8285m7pdca5qrr3c0ad2wsq.4.s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
+        ("http://localhost/studio#setup=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )

@@ -41,3 +41,14 @@ async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: py
     assert not await dead.renew("ply_dead")
     await alive.release("ply_dead")
     await redis.aclose()
+
+
+async def test_a_sole_worker_goes_on_at_once(servers: tuple[Path, int]) -> None:
+    """The embedded stack has one media room: a restarted one need not wait for its predecessor's lease to run out."""
+    redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
+    killed, next_life, stranger = Leases(redis, "", sole=True), Leases(redis, "", sole=True), Leases(redis, "")
+    assert await killed.take("ply_sole")
+    assert not await stranger.take("ply_sole")
+    assert await next_life.take("ply_sole")
+    await next_life.release("ply_sole")
+    await redis.aclose()

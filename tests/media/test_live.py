@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from media import rules
-from media.rules import Listed
+from tests.media import rules
+from tests.media.rules import Listed
 from weir.foundation.events import PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ids import new_id
 
@@ -208,7 +208,8 @@ async def test_a_restarted_room_continues_the_sequence(world: Any) -> None:
 
 async def test_two_workers_share_streams(world: Any) -> None:
     """A stream belongs to one worker, which hears its facts whoever consumed them; the other answers 404."""
-    stages = [await world.stage(), await world.stage()]
+    scaled_out = {"redis_url": f"unix://{world.folder}/redis.sock"}
+    stages = [await world.stage(**scaled_out), await world.stage(**scaled_out)]
     for one in stages:
         await one.room.start()
     fact, _ = await stages[0].on_air()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from media import packager as module
-from media import rules
 from media.boxes import Init, Track
 from media.cutter import Cut
 from media.history import Shape
@@ -14,6 +13,7 @@ from media.ladder import Rendition, cadence
 from media.packager import ClockJumped, Packager, Run
 from media.run import Piece
 from media.store import Files
+from tests.media import rules
 from weir.foundation.settings import Settings
 
 SHAPE = Shape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))

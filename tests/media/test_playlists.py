@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media import playlists, rules
+from media import playlists
 from media.ladder import Rendition, cadence
 from media.playlists import Variant
 from media.timeline import Timeline
+from tests.media import rules
 
 RHYTHM = cadence(30, 1 / 3, 2)
 PART_S = RHYTHM.part_s

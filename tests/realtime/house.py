@@ -18,10 +18,15 @@ from starlette.applications import Starlette
 
 from realtime.app import RealtimeRoom
 from realtime.fanout import RawProtocol
+from realtime.log import Known
 from realtime.occupancy import Leases
+from realtime.store import COLLECTIONS
 from weir.foundation.bus import Bus
+from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
+from weir.foundation.periodic import Periodic
+from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -35,6 +40,11 @@ async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
         assert time.monotonic() < deadline, "this never came true"
         await asyncio.sleep(0.02)
     return value
+
+
+async def nothing_known(channel: str) -> Known:
+    """Stands for what documents know of a channel that was never used."""
+    return Known()
 
 
 class RedisServer:
@@ -92,9 +102,13 @@ class Directory:
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     revocations: set[tuple[str, str]] = field(default_factory=set)
+    credentials: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
         return self.apps.get(app_id)
+
+    async def credential(self, key_id: str) -> dict[str, Any] | None:
+        return self.credentials.get(key_id)
 
     async def stream_by_channel(self, channel: str) -> dict[str, Any] | None:
         return self.streams.get(channel)
@@ -119,7 +133,7 @@ class Node:
         self._port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
-        application = Starlette(routes=self.room.routes())
+        application = Starlette(routes=self.room.routes(), exception_handlers=HANDLERS)
         config = uvicorn.Config(
             application, log_level="warning", lifespan="off", ws=RawProtocol, ws_max_size=65536, ws_per_message_deflate=False
         )
@@ -138,6 +152,7 @@ class Node:
         self._server.should_exit = self._server.force_exit = True
         await self._serving
         await self.ground.redis.aclose()
+        await self.ground.store.close()
 
     async def crash(self) -> None:
         """Stops renewing and serving without a word, as a killed process does."""
@@ -161,8 +176,9 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        unused, directory = cast(Any, None), cast(Any, self.directory)
-        ground = Ground(self.settings, self.vault, self.tokens, unused, redis, Bus(redis), unused, directory, unused, unused)
+        store = await open_store(self.settings, COLLECTIONS)
+        unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
+        ground = Ground(self.settings, self.vault, self.tokens, store, redis, Bus(redis), unused, directory, unused, periodic)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)

@@ -32,7 +32,10 @@ async def test_a_message_reaches_everyone_in_the_channel(house: House, channel: 
     joined = await ann.join(channel)
     assert joined == {
         "ok": True, "role": "member", "viewers": 1, "epoch": joined["epoch"], "seq": 0, "recovered": False, "messages": [],
-        "settings": {"slow": 0, "lockdown": False, "rate_per_s": 100_000, "burst": 100_000},
+        "settings": {
+            "slow": 0, "lockdown": False, "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,
+            "rate_per_s": 100_000, "burst": 100_000,
+        },
     }  # fmt: skip
     await bob.join(channel)
     ack = await bob.send(channel, "c1", "hé", picture_time=123)

@@ -13,7 +13,7 @@ from realtime.keys import keys_of
 from realtime.log import Log
 from realtime.wire import tail
 from tests.realtime.history import Seen, Sent, faults
-from tests.realtime.house import eventually
+from tests.realtime.house import eventually, nothing_known
 from weir.foundation.errors import Refused, Unavailable
 from weir.foundation.ids import new_id
 
@@ -23,7 +23,7 @@ class Watcher:
 
     def __init__(self, address, name: str) -> None:
         self.connection = Connection(address)
-        self.log = Log(self.connection, 1_000_000)
+        self.log = Log(self.connection, 1_000_000, nothing_known)
         self.seen: dict[str, Seen] = {}
         self.resyncs: list[str] = []
         self.name = name

@@ -8,8 +8,9 @@ import pytest
 from realtime.connection import Connection, address_of
 from realtime.judge import NO_RATE, Rate
 from realtime.keys import keys_of
-from realtime.log import JUMP, Log, Lost, Page
+from realtime.log import JUMP, Known, Log, Lost, Page
 from realtime.wire import PAGE_EVENTS, tail
+from tests.realtime.house import nothing_known
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Refused
 from weir.foundation.ids import new_id
@@ -26,7 +27,7 @@ async def connection(settings, vault, redis_server):
 
 @pytest.fixture
 def entries(connection):
-    return Log(connection, cap=10_000)
+    return Log(connection, 10_000, nothing_known)
 
 
 @pytest.fixture
@@ -92,7 +93,9 @@ async def test_lock_and_slow_mode_spare_the_exempt(entries, connection, channel)
     assert slow.code == "slow_mode"
     assert 25 < slow.retry_after <= 30
     assert (await put(entries, channel, "c3", rate=staff)).seq == 4
-    assert await entries.rules(channel) == {"slow": 30.0, "lockdown": False}
+    assert await entries.rules(channel) == {
+        "slow": 30.0, "lockdown": False, "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,
+    }  # fmt: skip
 
 
 async def test_a_burst_is_taken_and_no_more(entries, channel):
@@ -106,7 +109,7 @@ async def test_a_burst_is_taken_and_no_more(entries, channel):
 
 async def test_a_full_log_refuses(connection, channel):
     """At its cap a log takes nothing more, and says so by a code of its own."""
-    entries = Log(connection, cap=3)
+    entries = Log(connection, 3, nothing_known)
     for n in range(3):
         await put(entries, channel, f"c{n}")
     assert (await refused(entries, channel, "c3")).code == "storage_full"
@@ -143,12 +146,13 @@ async def test_scripts_are_loaded_again(entries, connection, channel):
 async def test_a_channel_opens_above_what_the_archive_knows(connection, channel):
     """With a floor of 4113 the first seq is above everything that was ever seen."""
 
-    async def floor(_: str) -> int:
-        return 4113
+    async def known(_: str) -> Known:
+        return Known(4113, {"slow": 30_000})
 
-    entries = Log(connection, cap=100, floor=floor)
+    entries = Log(connection, 100, known)
     assert (await put(entries, channel, "c1")).seq == 4114 + JUMP
     assert await entries.open(channel) == (await entries.newest(channel, 1)).position
+    assert (await entries.rules(channel))["slow"] == 30
 
 
 async def test_what_cannot_be_continued_is_named(entries, connection, channel):

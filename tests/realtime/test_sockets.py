@@ -117,7 +117,7 @@ async def test_bad_requests_are_answered_and_disturb_nobody(house: House):
             ("chat.send", ({"channel": channel}, 2), "invalid"),
             ("chat.send", {"channel": channel, "cid": "c"}, "invalid"),
             ("chat.send", {"channel": channel, "cid": "c", "text": "x" * 4097}, "too_large"),
-            ("chat.send", {"channel": channel, "cid": "c", "text": "/ban good"}, "invalid"),
+            ("chat.send", {"channel": channel, "cid": "c", "text": "/ban good"}, "forbidden"),
             ("chat.send", {"channel": channel, "cid": "c", "text": deep}, "invalid"),
             ("channel.join", {"channel": "nonsense"}, "invalid"),
             ("channel.join", {"channel": channel, "epoch": 3}, "invalid"),

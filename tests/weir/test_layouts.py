@@ -83,10 +83,11 @@ def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: 
     assert done.returncode == 0, done.stderr
 
 
-def test_documents_made_from_settings_are_fresh() -> None:
-    """`make docs` has been run since the last change of a setting."""
+def test_documents_made_from_code_are_fresh() -> None:
+    """`make docs` has been run since the last change of a setting or command."""
     assert (ROOT / "docs/configuration.md").read_text() == manual.configuration()
     assert (ROOT / ".env.example").read_text() == manual.env_example()
+    assert (ROOT / "docs/moderation.md").read_text() == manual.moderation()
 
 
 def test_our_packages_are_ours() -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.servers import wait_until
 from tests.weir.running import RunningStack, alive
 from weir import doctor
 from weir.foundation.settings import Settings
+from weir.stack import Child, Part
 
 PARTS = {"redis": "redis-server", "app": "-m weir run", "ingest": "ingest.conf", "web": "web.conf"}
 
@@ -139,6 +141,24 @@ def test_doctor_sees_what_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     checks = {check.name: check for check in doctor.examine(Settings(data_dir=tmp_path, _env_file=None))}  # type: ignore[call-arg]
     assert checks["redis-server"].state == "too old"
     assert "6.2.1" in checks["redis-server"].detail
+
+
+async def test_a_secret_is_taken_out_of_a_flood_of_lines(tmp_path: Path) -> None:
+    """Output comes in chunks of any size: a token that is cut in two by one of them is redacted all the same."""
+    settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    line = "x" * 40 + " eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl\n"
+    flood = f"import time; print({line!r} * 9000, 'end', flush=True); time.sleep(60)"
+
+    async def answers() -> bool:
+        log = tmp_path / "logs" / "talker.log"
+        return log.exists() and "end" in log.read_text()
+
+    child = Child(Part("talker", lambda: [sys.executable, "-c", flood], answers), settings)
+    await child.start()
+    await child.stop()
+    told = (tmp_path / "logs" / "talker.log").read_text()
+    assert told.count("[redacted]") == 9000
+    assert "c2ln" not in told and "wZXI" not in told
 
 
 def test_the_data_folder_is_private(stack: RunningStack) -> None:

@@ -34,12 +34,13 @@ class Account:
 
 @dataclass(frozen=True)
 class Tenant:
-    """Somebody who acts for one app: `actor` is an account or key id."""
+    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for keys."""
 
     app: str
     actor: str
     kind: Literal["member", "key"]
     scopes: tuple[str, ...]
+    role: str | None = None
 
     def need(self, scope: str) -> None:
         """Errors: Forbidden that names the missing scope."""
@@ -67,7 +68,7 @@ class Authenticator:
         if token.startswith(KEY_PREFIX):
             return await self._key(token)
         claims = await self._tokens.app(token)
-        return Tenant(claims.app, claims.sub, "member", ROLE_SCOPES[claims.role])
+        return Tenant(claims.app, claims.sub, "member", ROLE_SCOPES[claims.role], claims.role)
 
     async def _key(self, token: str) -> Tenant:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""

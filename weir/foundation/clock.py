@@ -19,6 +19,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def shown_time(ms: int | None) -> str | None:
+    """A stored time as the public API shows it; None stays None."""
+    return None if ms is None else rfc3339(ms)
+
+
 def rfc3339(ms: int) -> str:
     """RFC 3339 UTC with milliseconds, the one time format of the public API: `2026-11-22T17:51:03.250Z`."""
     moment = datetime.fromtimestamp(ms / 1000, UTC)

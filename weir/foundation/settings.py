@@ -8,6 +8,7 @@ Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the valu
 import hashlib
 import json
 import os
+import socket
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -61,10 +62,16 @@ class Settings(BaseSettings):
     # -- doors
     http_host: str = Field("127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0).")
     http_port: int = Field(8080, ge=1, le=65535, description="Port of the web server: player, studio, API, sockets, HLS.")
-    rtmp_host: str = Field("0.0.0.0", description="Address that the RTMP ingest listens on.")
+    rtmp_host: str = Field("127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0).")
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
-    public_url: str = Field("", description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT.")
-    rtmp_url: str = Field("", description="Address that streamers put into OBS. Default: rtmp://HTTP_HOST:RTMP_PORT/live.")
+    public_url: str = Field(
+        "",
+        description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT, and this machine's own address for 0.0.0.0.",
+    )
+    rtmp_url: str = Field(
+        "",
+        description="Address that streamers put into OBS. Default: rtmp://RTMP_HOST:RTMP_PORT/live, and this machine's own address for 0.0.0.0.",
+    )
     allowed_origins: list[str] = Field(
         [],
         description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
@@ -113,6 +120,8 @@ class Settings(BaseSettings):
     chat_rate_per_s: float = Field(2.0, gt=0, description="Messages a second that one user may send to one channel.")
     chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
+
+    keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
 
     # -- running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
@@ -180,17 +189,32 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        host = "127.0.0.1" if self.http_host == "0.0.0.0" else self.http_host
-        return (self.public_url or f"http://{host}:{self.http_port}").rstrip("/")
+        return (self.public_url or f"http://{_reachable(self.http_host)}:{self.http_port}").rstrip("/")
 
     @property
     def publish_url(self) -> str:
-        host = "127.0.0.1" if self.http_host == "0.0.0.0" else self.http_host
-        return self.rtmp_url or f"rtmp://{host}:{self.rtmp_port}/live"
+        return self.rtmp_url or f"rtmp://{_reachable(self.rtmp_host)}:{self.rtmp_port}/live"
 
     @property
     def pull_url(self) -> str:
-        return self.ingest_rtmp_url or f"rtmp://127.0.0.1:{self.rtmp_port}/live"
+        return self.ingest_rtmp_url or f"rtmp://{self.ingest_host}:{self.rtmp_port}/live"
+
+    @property
+    def ingest_host(self) -> str:
+        """Where this machine itself reaches its ingest."""
+        return "127.0.0.1" if self.rtmp_host == "0.0.0.0" else self.rtmp_host
+
+
+def _reachable(host: str) -> str:
+    """A host that others can type: for "all addresses" the one that this machine's default route uses."""
+    if host != "0.0.0.0":
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # only asks the routing table; a datagram socket sends nothing yet
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
 
 
 def load(config: Path | None = None, **given: Any) -> Settings:

@@ -11,11 +11,14 @@ import structlog
 from weir.foundation.settings import Settings
 
 _ID = "[0-9a-hjkmnp-tv-z]{26}"
+_DOT = r"(?:\.|%2[eE])"  # nginx writes a request line as it came: a client may have escaped the dots
 _SECRETS = re.compile(
-    rf"eyJ[\w-]{{8,}}\.[\w-]+\.[\w-]+"  # a JWT
+    rf"eyJ[\w-]{{8,}}{_DOT}[\w-]+{_DOT}[\w-]+"  # a JWT
+    r"|(?<=/hls/)[^/\s\"]{40,}"  # whatever stands where a playback token stands
     rf"|(?<={_ID}_{_ID}_)[0-9A-Za-z]{{16,}}"  # the secret part of a stream key
-    rf"|(?<=weir_sk_)[\w]{{20,}}|(?<=whsec_)[\w+/=]{{16,}}"
-    r"|(?<=secret=)[^&\s\"']+|(?<=(?i:bearer) )[^\s\"',]{16,}"
+    rf"|(?<=ses_{_ID}\.)\d+\.[0-9A-Za-z]{{16,}}"  # a refresh token
+    r"|(?<=weir_sk_)[\w]{20,}|(?<=whsec_)[\w+/=]{16,}"
+    r"|(?<=secret=)[^&\s\"']+|(?<=setup=)\w+|(?<=(?i:bearer) )[^\s\"',]{16,}"
 )
 
 

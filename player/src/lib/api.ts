@@ -3,13 +3,13 @@ import { request } from './http';
 /** `idle` nobody publishes · `starting` no picture yet · `interrupted` the encoder is away and may come back. */
 export type StreamState = 'idle' | 'starting' | 'live' | 'interrupted';
 
-/** `live_since` is milliseconds since the epoch. */
+/** `live_since` is RFC 3339, null before the stream has ever been live. */
 export interface Stream {
   id: string;
   playback_id: string;
   title: string;
   state: StreamState;
-  live_since: number | null;
+  live_since: string | null;
 }
 
 export interface WatchedStream extends Stream {

@@ -62,9 +62,6 @@ class Row:
     body: type[Body] | None = None
 
 
-REFRESH_COOKIE = "weir_refresh"
-
-
 def bind(row: Row, auth: Authenticator) -> Route:
     async def endpoint(request: Request) -> Response:
         header = request.headers.get("authorization")

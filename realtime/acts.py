@@ -1,0 +1,163 @@
+"""What a moderation action is, changes and tells. [decision]
+
+A channel's moderation state consists of facets (`ban:UID`, `slow`, `pin`, …). Each action gives one facet a value for its
+turn, or None to take it away; turns of a facet are numbered, so the highest turn is what holds, in documents and in Redis,
+in whatever order the two learn of it. An undo is an action too: it gives the facet back the value from before.
+
+An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
+target? {id, name}, message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
+current, applied, cleared_to?.
+"""
+
+from typing import Any, Literal
+
+import orjson
+
+from realtime.commands import Command
+from realtime.wire import CLEARED, MESSAGE_DELETED, MESSAGE_UPDATED, MODERATION, NEW_MESSAGE, SETTINGS_UPDATED
+from weir.foundation.clock import rfc3339
+from weir.foundation.documents import Doc
+
+Change = tuple[str, str, str | int]
+Value = str | int | None
+USER_FACETS = {
+    "ban": "ban", "unban": "ban", "timeout": "mute", "untimeout": "mute", "mute": "mute", "unmute": "mute",
+    "shadowban": "shadow", "unshadowban": "shadow", "mod": "role", "unmod": "role", "vip": "role", "unvip": "role",
+}  # fmt: skip
+MODES = ("slow", "subscribers", "followers", "emoteonly", "lockdown")
+LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
+ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
+_FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
+_USER_EVENTS = {"ban": ("user.banned", "user.unbanned"), "mute": ("user.muted", "user.unmuted")}
+
+
+def mode_of(name: str) -> str | None:
+    """The channel mode that a command switches."""
+    return next((mode for mode in MODES if name in (mode, mode + "off")), None)
+
+
+def facet_of(command: Command, action_id: str, target: str) -> str:
+    """`target` is the user's id, or the message's, or empty."""
+    name = command.name
+    if name in USER_FACETS:
+        return f"{USER_FACETS[name]}:{target}"
+    if name in ("pin", "unpin"):
+        return "pin"
+    if name == "delete":
+        return f"message:{target}"
+    if name == "clear":
+        return f"clear:{target}" if target else "clear"
+    return mode_of(name) or f"{name}:{action_id}"
+
+
+def value_of(command: Command, target: str) -> Value:
+    name = command.name
+    if name in ROLES:
+        return ROLES[name]
+    if name in LIFTS or name.endswith("off"):
+        return None
+    if name == "slow":
+        return command.seconds
+    return target if name == "pin" else 1
+
+
+def standing(action: Doc | None, now_ms: int) -> tuple[Value, int | None]:
+    """What a facet's latest action gives it now: value and end; an ended one gives nothing."""
+    if action is None or (action["expires"] is not None and action["expires"] <= now_ms):
+        return None, None
+    return action["value"], action["expires"]
+
+
+def split(facet: str) -> tuple[str, str]:
+    """Kind of the facet and what it is about: a user, a message, an action, or nothing."""
+    kind, _, about = facet.partition(":")
+    return kind, about
+
+
+def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value] | None:
+    """The field of the channel's state in Redis and its value there; None for facets that have none."""
+    kind, about = split(facet)
+    if kind in ("ban", "mute"):
+        return _FIELDS[kind] + about, None if value is None else expires or 0
+    if kind in ("shadow", "role"):
+        return _FIELDS[kind] + about, value
+    if kind == "slow":
+        return "slow", None if value is None else int(value) * 1000
+    return (_FIELDS.get(kind, kind), value) if kind in (*MODES, "pin") else None
+
+
+def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
+    """A channel's state for Redis, from the actions that may be current; with several of a facet the highest turn holds."""
+    fields: dict[str, str | int] = {}
+    for action in sorted(actions, key=lambda one: int(one["turn"])):
+        fields["t:" + action["facet"]] = action["turn"]
+        given = field_of(action["facet"], *standing(action, now_ms))
+        if given is not None:
+            fields.pop(given[0], None)
+            if given[1] is not None:
+                fields[given[0]] = given[1]
+    return fields
+
+
+def changes_of(action: Doc) -> list[Change]:
+    """What an action does to the channel's state in Redis, as append.lua takes it."""
+    facet, value = action["facet"], action["value"]
+    kind, _ = split(facet)
+    changes: list[Change] = []
+    given = field_of(facet, value, action["expires"])
+    if given is not None:
+        changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
+    if kind in ("ban", "clear"):
+        changes.append(("unclear" if value is None else "clear", facet, ""))
+    if kind == "message":
+        changes.append(("back" if value is None else "gone", str(action["place"]["seq"]), ""))
+    return changes
+
+
+def summary(action: Doc) -> dict[str, Any]:
+    """An action as the public sees it."""
+    shown = {
+        "id": action["id"], "kind": action["kind"], "actor": action["actor"], "target": action.get("target"),
+        "message": action.get("message"), "reason": action["reason"] or None, "at": rfc3339(action["at"]),
+        "expires": rfc3339(action["expires"]) if action["expires"] else None,
+        "value": action["value"] if split(action["facet"])[0] in (*MODES, "role") else None,
+        "undoes": action.get("undoes"), "undone": action.get("undone"),
+    }  # fmt: skip
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def told(action: Doc) -> list[tuple[str, dict[str, Any]]]:
+    """The entries that an action puts into the channel's sequence: its own events, then the umbrella."""
+    common = {"action": action["id"], "reason": action["reason"] or None}
+    return [*_events(action, common), (MODERATION, {"action": summary(action)})]
+
+
+def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    kind, value = split(action["facet"])[0], action["value"]
+    if kind in ("ban", "mute", "role", "warn", "clear"):
+        return _user_events(action, kind, {**common, "user": action.get("target")})
+    if kind in ("message", "pin"):
+        return [_message_event(action, kind, common)]
+    if kind in MODES:
+        setting = (value or 0) if kind == "slow" else value is not None
+        return [(SETTINGS_UPDATED, {**common, "settings": {kind: setting}})]
+    return [(NEW_MESSAGE, {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True})]
+
+
+def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    value = action["value"]
+    if kind == "role":
+        return [("user.role.changed", {**data, "role": value or "member", "source": "channel" if value else "token"})]
+    if kind in ("warn", "clear"):
+        return [("user.warned" if kind == "warn" else CLEARED, data)] if value else []
+    ends = rfc3339(action["expires"]) if action["expires"] else None
+    events = [(_USER_EVENTS[kind][value is None], {**data, "expires": ends})]
+    return [*events, (CLEARED, data)] if kind == "ban" and value else events
+
+
+def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    about, value = split(action["facet"])[1], action["value"]
+    if kind == "pin":
+        return MESSAGE_UPDATED, {**data, "message": value or action["before"]["value"], "pinned": value is not None}
+    data = {**data, "message": about, "target": action["place"], "deleted": value is not None}
+    return (MESSAGE_DELETED, data) if value else (MESSAGE_UPDATED, {**data, "restored": orjson.Fragment(action["said"])})

@@ -1,0 +1,204 @@
+"""REST for channels, with an API key or an app token: read, write, moderate. [door]
+
+An app's owner and admins act as the channel's owner, its editors as moderators, an API key with `chat:moderate` as owner.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from starlette.routing import BaseRoute
+
+from realtime.acts import MODES, split, standing, summary
+from realtime.chat import Chat
+from realtime.commands import Command, parse
+from realtime.judge import NO_RATE, Role
+from realtime.log import Log
+from realtime.moderation import Actor, Moderation, Outcome
+from realtime.people import People, Standing
+from realtime.presence import Presence
+from realtime.reading import Reader
+from realtime.store import Actions
+from realtime.wire import LONGEST_CID, LONGEST_TEXT, MessageId, check_text
+from weir.foundation.auth import Authenticator, Tenant
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.directory import Directory
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Invalid, NotFound
+from weir.foundation.ids import derived_id, new_id
+from weir.foundation.routing import Answer, Body, Call, Row, bind
+
+Viewers = Callable[[str], Awaitable[int]]
+ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
+MOST = 200
+
+
+def _text(text: str) -> str:
+    check_text(text)
+    return text
+
+
+class Sender(Body):
+    """In whose name a backend writes."""
+
+    id: str = Field(min_length=1, max_length=128)
+    name: str = Field("", max_length=80)
+    role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
+    badges: list[str] = Field([], max_length=20)
+    avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
+
+
+class NewMessage(Body):
+    user: Sender
+    text: Annotated[str, AfterValidator(_text)]
+    cid: str | None = Field(None, min_length=1, max_length=LONGEST_CID)
+    reply_to: MessageId | None = None
+    picture_time: int | None = Field(None, ge=0, le=2**53)
+
+
+class NewCommand(Body):
+    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+
+
+class Settings(Body):
+    """Only what is given changes. `slow` in seconds, 0 = off."""
+
+    slow: int | None = Field(None, ge=0, le=6 * 3600)
+    subscribers: bool | None = None
+    followers: bool | None = None
+    emoteonly: bool | None = None
+    lockdown: bool | None = None
+
+
+class ChannelRoutes:
+    def __init__(
+        self, *, directory: Directory, entries: Log, chat: Chat, reader: Reader, people: People, presence: Presence, actions: Actions,
+        moderation: Moderation, viewers: Viewers,
+    ) -> None:  # fmt: skip
+        self._directory, self._log, self._chat, self._reader, self._people = directory, entries, chat, reader, people
+        self._presence, self._actions, self._moderation, self._viewers = presence, actions, moderation, viewers
+
+    def routes(self, auth: Authenticator) -> list[BaseRoute]:
+        base = "/v1/channels/{channel}"
+        rows = [
+            Row("GET", base, "tenant", self.channel),
+            Row("GET", base + "/messages", "tenant", self.messages),
+            Row("POST", base + "/messages", "tenant", self.post, NewMessage),
+            Row("DELETE", base + "/messages/{message}", "tenant", self.delete),
+            Row("POST", base + "/commands", "tenant", self.command, NewCommand),
+            Row("GET", base + "/settings", "tenant", self.settings),
+            Row("PATCH", base + "/settings", "tenant", self.change, Settings),
+            Row("GET", base + "/members", "tenant", self.members),
+            Row("GET", base + "/presence", "tenant", self.present),
+            Row("GET", base + "/moderation", "tenant", self.moderation),
+            Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo),
+        ]
+        return [bind(row, auth) for row in rows]
+
+    async def _access(self, call: Call, scope: str) -> tuple[Tenant, Doc]:
+        """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""
+        tenant = call.acting(scope)
+        stream = await self._directory.stream_by_channel(call.path("channel"))
+        if stream is None or stream["app"] != tenant.app:
+            raise NotFound("There is no such channel.")
+        return tenant, stream
+
+    async def channel(self, call: Call) -> Answer:
+        _, stream = await self._access(call, "chat:read")
+        channel = stream["channel"]
+        rules, position = await self._log.rules(channel), await self._log.open(channel)
+        return Answer({
+            "id": channel, "stream": stream["id"], "playback": stream["playback"], "epoch": position.epoch, "seq": position.top,
+            "viewers": await self._viewers(channel), "settings": rules,
+        })  # fmt: skip
+
+    async def messages(self, call: Call) -> Answer:
+        """Oldest first inside a page; the cursor leads to the page before it."""
+        tenant, stream = await self._access(call, "chat:read")
+        role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
+        sees = Standing(role, None, None, None, False)
+        data, following = await self._reader.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"), "", sees)
+        return Answer({"data": data, "next_cursor": following})
+
+    async def post(self, call: Call) -> Answer:
+        """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
+        cid, makes a repeat within 10 minutes the same message."""
+        tenant, stream = await self._access(call, "chat:moderate")
+        body: NewMessage = call.body
+        key = call.request.headers.get("idempotency-key")
+        cid = body.cid or (derived_id("msg", tenant.actor, key) if key else new_id("msg"))
+        standing = await self._people.standing(stream["channel"], body.user.id, body.user.role)
+        card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
+        data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
+        stored = await self._chat.append(stream["channel"], body.user.id, cid, card, NO_RATE, data)
+        return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
+
+    async def delete(self, call: Call) -> Answer:
+        tenant, stream = await self._access(call, "chat:moderate")
+        return _outcome(await self._moderation.delete(tenant.app, stream["channel"], _actor(tenant), call.path("message")))
+
+    async def command(self, call: Call) -> Answer:
+        tenant, stream = await self._access(call, "chat:moderate")
+        command = parse(call.body.text)
+        if command.name == "me":
+            raise Invalid("/me is a message; POST it to messages.")
+        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
+
+    async def settings(self, call: Call) -> Answer:
+        _, stream = await self._access(call, "chat:read")
+        return Answer(await self._log.rules(stream["channel"]))
+
+    async def change(self, call: Call) -> Answer:
+        """Each change is an action of its own, with its own undo."""
+        tenant, stream = await self._access(call, "chat:moderate")
+        for mode in MODES:
+            value = getattr(call.body, mode)
+            if value is not None:
+                command = Command(mode if value else mode + "off", seconds=value if mode == "slow" and value else None)
+                await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command)
+        return Answer(await self._log.rules(stream["channel"]))
+
+    async def members(self, call: Call) -> Answer:
+        """Users with a stored role, a ban, a mute or a shadow ban."""
+        _, stream = await self._access(call, "chat:moderate")
+        found: dict[str, dict[str, Any]] = {}
+        for action in sorted(await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])):
+            kind, _ = split(action["facet"])
+            if kind not in ("role", "ban", "mute", "shadow") or not action.get("target"):
+                continue
+            value, ends = standing(action, now_ms())
+            member = found.setdefault(action["target"]["id"], dict(action["target"]))
+            member.pop(kind, None)
+            if value is not None:
+                member[kind] = value if kind == "role" else {"action": action["id"], "expires": rfc3339(ends) if ends else None}
+        return Answer({"data": [member for member in found.values() if len(member) > 2], "next_cursor": None})
+
+    async def present(self, call: Call) -> Answer:
+        _, stream = await self._access(call, "chat:read")
+        page = await self._presence.page(stream["channel"], call.request.query_params.get("cursor"))
+        return Answer({"data": page["users"], "total": page["total"], "next_cursor": page["next"]})
+
+    async def moderation(self, call: Call) -> Answer:
+        """The audit log, newest first."""
+        _, stream = await self._access(call, "chat:moderate")
+        page = await self._actions.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"))
+        return Answer({"data": [summary(action) for action in page.data], "next_cursor": page.next})
+
+    async def undo(self, call: Call) -> Answer:
+        tenant, stream = await self._access(call, "chat:moderate")
+        return _outcome(await self._moderation.undo(stream["channel"], _actor(tenant), call.path("act")))
+
+
+def _actor(tenant: Tenant) -> Actor:
+    """Errors: none; who lacks `chat:moderate` was refused before."""
+    return Actor(tenant.actor, tenant.actor, ROLES.get(tenant.role, "member"))
+
+
+def _outcome(outcome: Outcome) -> Answer:
+    action = {"action": summary(outcome.action)} if outcome.action is not None else {}
+    return Answer({**action, "reply": outcome.reply}, 201 if action else 200)
+
+
+def _limit(call: Call) -> int:
+    asked = call.request.query_params.get("limit", "")
+    return min(max(int(asked), 1), MOST) if asked.isdecimal() and len(asked) < 9 else 50

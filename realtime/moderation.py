@@ -1,0 +1,253 @@
+"""Commands carried out: who may, on whom, with what effect; everything is written down and can be undone. [work]
+
+An action is stored in documents first, then told and enforced in one step of the channel's log, which acts on all nodes
+at once. A process that dies in between leaves an action that is not `applied`; the sweep carries it out. Each step may
+be repeated: turns order what happens to one facet, and entries are known by the action's id.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from realtime import acts
+from realtime.commands import FORMS, Command, help_text
+from realtime.judge import NO_RATE, RANK, Role, check_hierarchy, check_role
+from realtime.log import Known, Log, Superseded
+from realtime.people import People, Person
+from realtime.store import Actions, Archive
+from realtime.wire import MODERATION, NEW_MESSAGE, PAGE_EVENTS, Entry, author, envelope, tail
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc, DuplicateKey
+from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.ids import derived_id, is_id, new_id
+from weir.foundation.periodic import Job
+
+MOST_PAGES = 25
+MOST_TRIES = 5
+SWEEP_S = 2.0
+LEFT_BEHIND_MS = 3_000
+log = structlog.get_logger("realtime.moderation")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account."""
+
+    id: str
+    name: str
+    role: Role
+
+    def shown(self) -> dict[str, Any]:
+        return {"id": self.id, "name": self.name, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is answered: a sentence, and the action where one was taken."""
+
+    reply: str
+    action: Doc | None = None
+
+
+class Moderation:
+    """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
+
+    def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive) -> None:
+        self._log, self._people, self._actions, self._archive = entries, people, actions, archive
+        self._tellers: dict[str, Callable[[str, Command], Awaitable[str]]] = {
+            "help": self._help, "mods": self._mods, "user": self._user,
+        }  # fmt: skip
+
+    def jobs(self) -> list[Job]:
+        return [Job("moderation.apply", SWEEP_S, self.sweep)]
+
+    async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        """Carries out one command; `/me` is a message and not for here."""
+        check_role(actor.role, command.role)
+        if command.name in self._tellers:
+            return Outcome(await self._tellers[command.name](channel, command))
+        if command.name == "undo":
+            return await self.undo(channel, actor, command.subject)
+        if command.name in ("delete", "pin"):
+            return await self._on_message(app, channel, actor, command)
+        if FORMS[command.name].parts[:1] == ("user",) or (command.name == "clear" and command.subject):
+            return await self._on_user(app, channel, actor, command)
+        action = self._draft(app, channel, actor, command, "")
+        if command.name == "announce":
+            action.update(message=derived_id("msg", action["id"]), card={**actor.shown(), "badges": []})
+        return await self._take(action)
+
+    async def delete(self, app: str, channel: str, actor: Actor, message: str) -> Outcome:
+        """Removes a message: moderators those of others below them, everybody their own."""
+        return await self._on_message(app, channel, actor, Command("delete", message))
+
+    async def undo(self, channel: str, actor: Actor, action_id: str) -> Outcome:
+        """Gives the facet back what it had before an action, the actor's last one by default."""
+        found = await (self._actions.get(channel, action_id) if action_id else self._actions.last_of(channel, actor.id))
+        if found is None:
+            raise NotFound("There is no such action." if action_id else "You have taken no action that could be undone.")
+        check_role(actor.role, "moderator")
+        if found["kind"] in FORMS:
+            check_role(actor.role, FORMS[found["kind"]].role)
+        if found["actor"]["id"] != actor.id and RANK[actor.role] < RANK[found["actor"]["role"]]:
+            check_hierarchy(actor.role, found["actor"]["role"])
+        if found.get("undone"):
+            raise Conflict("This action has been undone already.")
+        latest = await self._actions.latest(channel, found["facet"])
+        if latest is not None and latest["id"] != found["id"]:
+            raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
+        kept: Doc = {name: found[name] for name in ("target", "message", "place", "said", "card") if name in found}
+        action: Doc = {
+            **kept, "id": new_id("act"), "app": found["app"], "channel": channel, "kind": "undo", "facet": found["facet"],
+            "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.shown(), "reason": "",
+            "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
+        }  # fmt: skip
+        if found["kind"] == "announce":
+            place = await self._find(channel, found["message"])
+            action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
+        outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
+        await self._actions.update(found["id"], undone=action["id"])
+        return replace(outcome, reply=f"Undone: {found['kind']}.")
+
+    async def recall(self, channel: str) -> Known:
+        """What an emptied Redis must know before the channel is used again."""
+        return Known(await self._archive.top(channel), acts.fields_of(await self._actions.current(channel), now_ms()))
+
+    async def sweep(self) -> None:
+        """Carries out what a dead process, or one without Redis, has stored only."""
+        for action in await self._actions.unapplied(now_ms() - LEFT_BEHIND_MS):
+            await self._apply(action)
+
+    # -- commands by what they are about
+
+    async def _on_user(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        person = await self._people.resolve(channel, command.subject)
+        check_hierarchy(actor.role, person.role)
+        if command.name in ("unmod", "unvip") and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]:
+            raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
+        action = self._draft(app, channel, actor, command, person.id)
+        action["target"] = person.shown()
+        return await self._take(action, person)
+
+    async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        if not is_id("msg", command.subject):
+            raise Invalid("Name the message by its id, msg_….")
+        entry = await self._find(channel, command.subject)
+        writer = author(entry)
+        if command.name == "delete" and writer != actor.id:
+            check_role(actor.role, "moderator")
+            person = await self._people.get(channel, writer)
+            check_hierarchy(actor.role, person.role if person is not None else "member")
+        action = self._draft(app, channel, actor, command, command.subject)
+        action.update(message=command.subject, **_place(entry))
+        return await self._take(action)
+
+    async def _find(self, channel: str, message: str) -> Entry:
+        """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
+        entry = await self._archive.message(channel, message)
+        below: int | None = None
+        for _ in range(MOST_PAGES):
+            if entry is not None:
+                break
+            entries = (await self._log.newest(channel, PAGE_EVENTS, below)).entries
+            wanted = b'"id":"%b"' % message.encode()
+            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
+            if not entries:
+                break
+            below = entries[0].seq
+        if entry is None or entry.type != NEW_MESSAGE:
+            raise NotFound("There is no such message.")
+        return entry
+
+    # -- taking an action
+
+    def _draft(self, app: str, channel: str, actor: Actor, command: Command, target: str) -> Doc:
+        action_id, at = new_id("act"), now_ms()
+        ends = at + command.seconds * 1000 if command.name == "timeout" and command.seconds else None
+        return {
+            "id": action_id, "app": app, "channel": channel, "kind": command.name, "facet": acts.facet_of(command, action_id, target),
+            "value": acts.value_of(command, target), "expires": ends, "actor": actor.shown(), "reason": command.text, "at": at,
+            "current": True, "applied": False,
+        }  # fmt: skip
+
+    async def _take(self, action: Doc, person: Person | None = None, only_behind: int | None = None) -> Outcome:
+        """Stores the action as the facet's next turn, then carries it out."""
+        for _ in range(MOST_TRIES):
+            latest = await self._actions.latest(action["channel"], action["facet"])
+            if only_behind is not None and latest is not None and latest["turn"] != only_behind:
+                raise Conflict("Another action came in between.")
+            value, ends = acts.standing(latest, action["at"])
+            if value is None and action["kind"] in acts.LIFTS:
+                raise Conflict(f"{person.name if person else 'Nothing'} is not {acts.LIFTS[action['kind']]}.")
+            action.update(turn=latest["turn"] + 1 if latest else 1, before={"value": value, "expires": ends})
+            try:
+                await self._actions.add(action)
+            except DuplicateKey:
+                continue
+            if latest is not None:
+                await self._actions.update(latest["id"], current=False)
+            await self._apply(action)
+            return Outcome(_reply(action), action)
+        raise Unavailable("Too many act on this at once; try again.", retry_after=1)
+
+    async def _apply(self, action: Doc) -> None:
+        """Enforces and tells; may be repeated."""
+        channel, facet = action["channel"], action["facet"]
+        done: dict[str, Any] = {"applied": True}
+        if facet.startswith("shadow:"):
+            body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], channel=channel, action=acts.summary(action))
+            await self._log.change(channel, facet, action["turn"], acts.changes_of(action)[0], MODERATION, body)
+        else:
+            try:
+                done |= await self._tell(action)
+            except Superseded:
+                log.warning("moderation.superseded", action=action["id"])
+        if facet.startswith("message:"):
+            await self._archive.mark(channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None)
+        await self._actions.update(action["id"], **done)
+
+    async def _tell(self, action: Doc) -> dict[str, Any]:
+        """The action's entries; the first one changes the channel's state. Returns where a clearing ends."""
+        channel, seqs = action["channel"], []
+        for number, (kind, data) in enumerate(acts.told(action)):
+            entry_id = action["message"] if kind == NEW_MESSAGE else derived_id("evt", action["id"], kind)
+            first: dict[str, Any] = {}
+            if number == 0:
+                first = {"facet": action["facet"], "turn": action["turn"], "changes": acts.changes_of(action)}
+            stored = await self._log.append(
+                channel, kind=kind, entry_id=entry_id, cid=f"{action['id']}:{kind}", rate=NO_RATE, at_ms=action["at"],
+                tail=tail(entry_id, kind, channel, data), **first,
+            )  # fmt: skip
+            seqs.append(stored.seq)
+        clears = acts.split(action["facet"])[0] in ("clear", "ban") and action["value"] is not None
+        return {"cleared_to": seqs[0]} if clears else {}
+
+    # -- commands that only tell
+
+    async def _help(self, _channel: str, command: Command) -> str:
+        return help_text(command.subject)
+
+    async def _mods(self, channel: str, _command: Command) -> str:
+        current = await self._actions.current(channel)
+        latest = {one["facet"]: one for one in sorted(current, key=lambda one: int(one["turn"]))}
+        names = [one["target"]["name"] for one in latest.values() if one["value"] == "moderator" and one["facet"].startswith("role:")]
+        return f"Moderators: {', '.join(sorted(names))}." if names else "No moderators were named here by /mod."
+
+    async def _user(self, channel: str, command: Command) -> str:
+        person = await self._people.resolve(channel, command.subject)
+        stands = await self._people.standing(channel, person.id)
+        marks = [word for word, yes in (
+            ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
+        ) if yes]  # fmt: skip
+        return f"{person.name} ({person.id}): {', '.join([person.role, *marks])}."
+
+
+def _place(entry: Entry) -> dict[str, Any]:
+    return {"place": {"epoch": entry.epoch, "seq": entry.seq}, "said": entry.body.decode()}
+
+
+def _reply(action: Doc) -> str:
+    target = f" {action['target']['name']}" if action.get("target") else ""
+    return f"Done: {action['kind']}{target}. Take it back with /undo {action['id']}."

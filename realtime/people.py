@@ -1,0 +1,100 @@
+"""Who has been in a channel: ids by name, and the roles that count. [store]
+
+Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after 30 days. A
+role stored by moderation beats the token's.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import cast
+
+import orjson
+
+from realtime.connection import Connection
+from realtime.judge import Role
+from realtime.keys import keys_of
+from realtime.log import Log
+from weir.foundation.clock import now_ms
+from weir.foundation.errors import Forbidden, Invalid
+
+KNOWN_S = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    name: str
+    role: Role
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave, if any. Ends are
+    ms since the epoch, 0 for good, None for not at all."""
+
+    role: Role
+    stored: Role | None
+    banned: int | None
+    muted: int | None
+    shadowed: bool
+
+    def check_in(self) -> None:
+        """Errors: Forbidden (banned)."""
+        if self.banned is not None:
+            left = max(0, self.banned - now_ms()) / 1000 if self.banned else None
+            raise Forbidden("You are banned from this channel.", code="banned", retry_after=left)
+
+
+class People:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, connection: Connection, entries: Log) -> None:
+        self._connection, self._log = connection, entries
+
+    async def note(self, channel: str, person: Person) -> None:
+        """Somebody is here, under this name and with this role by their token."""
+        link, keys = self._connection.link(), keys_of(channel)
+        named = keys.named(person.name)
+        await asyncio.gather(
+            link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", KNOWN_S),
+            link.ask("SADD", named, person.id),
+            link.ask("EXPIRE", named, KNOWN_S),
+        )
+
+    async def standing(self, channel: str, uid: str, claimed: Role = "member") -> Standing:
+        role, banned, muted, shadowed = await self._log.state(channel, f"r:{uid}", f"b:{uid}", f"m:{uid}", f"s:{uid}")
+        stored = cast(Role | None, role)
+        return Standing(stored or claimed, stored, _holds(banned), _holds(muted), shadowed is not None)
+
+    async def get(self, channel: str, uid: str) -> Person | None:
+        """Somebody who has been here, with the role that counts."""
+        raw = await self._connection.link().ask("GET", keys_of(channel).person(uid))
+        stored = (await self.standing(channel, uid)).stored
+        if raw is None:
+            return None if stored is None else Person(uid, uid, stored)
+        name, role = orjson.loads(raw)
+        return Person(uid, name, stored or role)
+
+    async def resolve(self, channel: str, subject: str) -> Person:
+        """The person with this id, or else the one with this name; somebody never seen counts by id.
+
+        Errors: Invalid with the ids when several have the name.
+        """
+        person = await self.get(channel, subject)
+        if person is not None:
+            return person
+        ids = sorted(raw.decode() for raw in await self._connection.link().ask("SMEMBERS", keys_of(channel).named(subject)))
+        if len(ids) > 1:
+            raise Invalid(f"Several are called {subject}; use an id: {', '.join(ids[:10])}.")
+        found = await self.get(channel, ids[0]) if ids else None
+        if found is None or found.name.casefold() == subject.casefold():
+            return found or Person(subject, subject, "member")
+        return replace(found, id=subject, name=subject, role="member")  # they have another name now
+
+
+def _holds(ends: str | None) -> int | None:
+    """An end that has not come yet."""
+    return None if ends is None or 0 < int(ends) <= now_ms() else int(ends)

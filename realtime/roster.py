@@ -1,0 +1,102 @@
+"""Who is in which channel on this node, and what reaches whom. [work]
+
+Entries of the sequence go to everyone in the channel. What stands beside it is told apart: messages of shadow-banned
+users go to themselves and to moderators, hidden actions to moderators, other ephemeral events to everyone.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import orjson
+
+from realtime.fanout import Fanout
+from realtime.judge import RANK
+from realtime.member import Member
+from realtime.wire import (
+    BANNED,
+    CLEARED,
+    MESSAGE_DELETED,
+    MESSAGE_UPDATED,
+    MODERATION,
+    NEW_MESSAGE,
+    ROLE_CHANGED,
+    SETTINGS_UPDATED,
+    Entry,
+    author,
+    marked,
+)
+
+CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED})
+Expel = Callable[[Member, str], None]
+
+
+class Roster:
+    """`expel` is called for a member who was banned."""
+
+    def __init__(self, fanout: Fanout, expel: Expel) -> None:
+        self._fanout, self._expel = fanout, expel
+        self._members: dict[str, set[Member]] = {}
+        self._changes: Counter[str] = Counter()
+
+    def add(self, member: Member, channel: str) -> None:
+        """From here on the member's standing follows the channel's entries."""
+        self._members.setdefault(channel, set()).add(member)
+
+    def has(self, member: Member, channel: str) -> bool:
+        return member in self._members.get(channel, ())
+
+    def go_live(self, member: Member, channel: str) -> None:
+        """From here on entries reach the member, unless it has been sent away meanwhile."""
+        if self.has(member, channel):
+            self._fanout.enter(member.socket, channel)
+
+    def changes(self, channel: str) -> int:
+        """Grows with each change of a standing or a setting here, so that a reader knows whether what it read is still so."""
+        return self._changes[channel]
+
+    def pause(self, member: Member, channel: str) -> None:
+        self._fanout.leave(member.socket, channel)
+
+    def remove(self, member: Member, channel: str) -> None:
+        self._fanout.leave(member.socket, channel)
+        present = self._members.get(channel, set())
+        present.discard(member)
+        member.stored.pop(channel, None)
+        if not present:
+            self._members.pop(channel, None)
+            del self._changes[channel]
+
+    def empty(self, channel: str) -> None:
+        """Nobody is delivered to until they have joined again."""
+        self._fanout.empty(channel)
+        for member in self._members.get(channel, ()):
+            member.stored.pop(channel, None)
+            member.noted.discard(channel)
+
+    def deliver(self, channel: str, entry: Entry) -> None:
+        """Queues one entry for those who may see it, then acts on what it says about them."""
+        if entry.aside and entry.type in (NEW_MESSAGE, MODERATION):
+            self._tell_few(channel, entry)
+            return
+        self._fanout.deliver(channel, entry.type, entry.body)
+        if entry.type in CHANGING:
+            self._changes[channel] += 1
+        if entry.type == BANNED:
+            for member in self._of(channel, orjson.loads(entry.body)["user"]["id"]):
+                self._expel(member, channel)
+        elif entry.type == ROLE_CHANGED:
+            told = orjson.loads(entry.body)
+            for member in self._of(channel, told["user"]["id"]):
+                member.stored[channel] = told["role"] if told["source"] == "channel" else None
+
+    def _of(self, channel: str, uid: str) -> list[Member]:
+        return [member for member in self._members.get(channel, ()) if member.user.sub == uid]
+
+    def _tell_few(self, channel: str, entry: Entry) -> None:
+        writer = author(entry) if entry.type == NEW_MESSAGE else None
+        shown = marked(entry.body) if writer is not None else entry.body
+        for member in self._members.get(channel, ()):
+            if RANK[member.role(channel)] >= RANK["moderator"]:
+                self._fanout.tell(member.socket, entry.type, shown)
+            elif member.user.sub == writer:
+                self._fanout.tell(member.socket, entry.type, entry.body)

@@ -1,0 +1,32 @@
+"""A process that archives until it is killed: `python archiving.py DATA RUN SECRET CHANNEL`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from realtime.archiver import RANGES, Archiver
+from realtime.connection import Connection, address_of
+from realtime.store import COLLECTIONS, Archive
+from tests.realtime.house import Directory
+from weir.foundation.documents.opening import open_store
+from weir.foundation.settings import Settings
+from weir.foundation.vault import Vault
+
+
+async def main(data: str, run: str, secret: str, channel: str) -> None:
+    settings = Settings(data_dir=Path(data), run_dir=Path(run), _env_file=None)  # type: ignore[call-arg]
+    connection = Connection(address_of(settings, Vault(secret)))
+    running = asyncio.create_task(connection.run())
+    await connection.up(5)
+    directory = Directory(streams={channel: {"app": "app_1"}})
+    store = await open_store(settings, COLLECTIONS)
+    archiver = Archiver(connection, Archive(store), cast(Any, directory), settings, settle_ms=0, keep_entries=5, keep_ms=0)
+    print("archiving", flush=True)
+    while not running.done():
+        for number in range(RANGES):
+            await archiver.sweep(number)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,142 @@
+"""Channels by REST: who may, what comes, and that it is the same channel as on the sockets."""
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.realtime.house import House, Node, eventually
+from weir.foundation.ids import body, new_id
+
+
+@pytest.fixture
+def channel(house: House) -> str:
+    return house.directory.stream("app_1")["channel"]
+
+
+class Api:
+    """One credential at one node."""
+
+    def __init__(self, session: aiohttp.ClientSession, node: Node, channel: str, token: str) -> None:
+        self._session, self._base, self._token = session, f"{node.url}/v1/channels/{channel}", token
+
+    async def ask(self, method: str, path: str = "", json: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {self._token}", **headers}
+        async with self._session.request(method, self._base + path, json=json, headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def session():
+    async with aiohttp.ClientSession() as made:
+        yield made
+
+
+def app_token(house: House, role: str, app: str = "app_1") -> str:
+    return house.tokens.mint("weir:app", 600, sub="acc_1", app=app, role=role)
+
+
+def api_key(house: House, *scopes: str) -> str:
+    key_id, secret = new_id("key"), "s" * 43
+    house.directory.credentials[key_id] = {
+        "id": key_id, "app": "app_1", "hash": house.vault.lookup_hash(secret), "scopes": list(scopes),
+    }  # fmt: skip
+    return f"weir_sk_{body(key_id)}_{secret}"
+
+
+async def test_a_backend_writes_reads_and_moderates(house: House, session, channel: str):
+    """Posted messages reach sockets and history; commands, settings, members, presence and the audit log agree with them."""
+    node = await house.node()
+    api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
+    bob = await house.client(node, "app_1", "bob")
+    await bob.join(channel)
+    message = {"user": {"id": "bot", "name": "Bot"}, "text": "hello"}
+    status, posted = await api.ask("POST", "/messages", message, **{"Idempotency-Key": "k1"})
+    assert (status, posted["seq"]) == (201, 1)
+    assert (await api.ask("POST", "/messages", message, **{"Idempotency-Key": "k1"}))[1] == posted
+    told = (await eventually(lambda: bob.of("chat.message.new")))[0]
+    assert (told["id"], told["user"]) == (posted["id"], {"id": "bot", "name": "Bot", "role": "member", "badges": []})
+    await bob.send(channel, "c1", "hi bot")
+    status, page = await api.ask("GET", "/messages?limit=1")
+    assert [one["text"] for one in page["data"]] == ["hi bot"]
+    status, page = await api.ask("GET", f"/messages?limit=1&cursor={page['next_cursor']}")
+    assert ([one["text"] for one in page["data"]], page["next_cursor"]) == (["hello"], None)
+    assert (await api.ask("PATCH", "/settings", {"slow": 10, "emoteonly": True}))[1]["slow"] == 10
+    assert (await bob.send(channel, "c2", "words"))["error"]["code"] == "forbidden"
+    assert (await api.ask("PATCH", "/settings", {"emoteonly": False}))[1]["emoteonly"] is False
+    status, banned = await api.ask("POST", "/commands", {"text": "/ban @Bob bye"})
+    assert (status, banned["action"]["target"]) == (201, {"id": "bob", "name": "Bob"})
+    assert (await bob.join(channel))["error"]["code"] == "banned"
+    members = (await api.ask("GET", "/members"))[1]["data"]
+    assert members == [{"id": "bob", "name": "Bob", "ban": {"action": banned["action"]["id"], "expires": None}}]
+    status, undone = await api.ask("POST", f"/moderation/{banned['action']['id']}/undo")
+    assert (status, undone["action"]["undoes"]) == (201, banned["action"]["id"])
+    assert (await bob.join(channel))["ok"]
+    log = (await api.ask("GET", "/moderation?limit=2"))[1]
+    assert [action["kind"] for action in log["data"]] == ["undo", "ban"]
+    assert log["data"][1]["undone"] == undone["action"]["id"]
+    log = (await api.ask("GET", f"/moderation?cursor={log['next_cursor']}"))[1]
+    assert [action["kind"] for action in log["data"]] == ["emoteonlyoff", "emoteonly", "slow"]
+    assert (await api.ask("GET", "/presence"))[1]["data"] == [{"id": "bob", "name": "Bob", "role": "member"}]
+    status, shown = await api.ask("GET")
+    assert (status, shown["id"], shown["viewers"], shown["settings"]["slow"]) == (200, channel, 1, 10)
+    assert (await api.ask("DELETE", f"/messages/{posted['id']}"))[0] == 201
+    assert [one["text"] for one in (await api.ask("GET", "/messages"))[1]["data"]] == ["hi bot"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "json", "status", "code"),
+    [
+        ("POST", "/commands", {"text": "/ban"}, 422, "invalid"),
+        ("POST", "/commands", {"text": "/nope"}, 422, "invalid"),
+        ("POST", "/commands", {"text": "/me waves"}, 422, "invalid"),
+        ("POST", "/commands", {"text": 5}, 422, "invalid"),
+        ("POST", "/messages", {"text": "hi"}, 422, "invalid"),
+        ("POST", "/messages", {"text": "é" * 3000, "user": {"id": "u"}}, 413, "too_large"),
+        ("POST", "/messages", {"text": " ", "user": {"id": "u"}}, 422, "invalid"),
+        ("PATCH", "/settings", {"slow": -1}, 422, "invalid"),
+        ("PATCH", "/settings", {"fast": 1}, 422, "invalid"),
+        ("GET", "/messages?cursor=x", None, 422, "invalid"),
+        ("GET", "/messages?cursor=x.1", None, 422, "invalid"),
+        ("GET", "/moderation?cursor=x", None, 422, "invalid"),
+        ("GET", "/presence?cursor=x", None, 422, "invalid"),
+        ("POST", "/moderation/act_1/undo", None, 404, "not_found"),
+        ("DELETE", "/messages/msg_1", None, 422, "invalid"),
+    ],
+)
+async def test_bad_requests_are_problems(house: House, session, channel: str, method, path, json, status, code):
+    """Each refusal has a status, a code and a sentence."""
+    api = Api(session, await house.node(), channel, app_token(house, "owner"))
+    answered, problem = await api.ask(method, path, json)
+    assert (answered, problem["code"]) == (status, code)
+    assert problem["detail"]
+
+
+async def test_rights_are_those_of_the_credential(house: House, session, channel: str):
+    """No credential, a missing scope and another app are told apart from what exists; editors act as moderators."""
+    node = await house.node()
+    house.directory.stream("app_2")
+    for token, path, status in (
+        ("nonsense", "", 401), (app_token(house, "viewer"), "/moderation", 403), (app_token(house, "owner", "app_2"), "", 404),
+        (api_key(house, "streams:read"), "/messages", 403), (app_token(house, "viewer"), "/messages", 200),
+    ):  # fmt: skip
+        assert (await Api(session, node, channel, token).ask("GET", path))[0] == status
+    missing = Api(session, node, new_id("chn"), app_token(house, "owner"))
+    assert (await missing.ask("GET"))[1] == (await Api(session, node, channel, app_token(house, "owner", "app_2")).ask("GET"))[1]
+    mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
+    await mod.join(channel)
+    editor, owner = (Api(session, node, channel, app_token(house, role)) for role in ("editor", "owner"))
+    assert (await editor.ask("POST", "/commands", {"text": "/ban mod"}))[0] == 403
+    assert (await owner.ask("POST", "/commands", {"text": "/ban mod"}))[0] == 201
+
+
+async def test_only_moderators_read_the_shadow_banned(house: House, session, channel: str):
+    """A reader without chat:moderate does not see what a shadow-banned user wrote."""
+    node = await house.node()
+    bob = await house.client(node, "app_1", "bob")
+    owner = Api(session, node, channel, app_token(house, "owner"))
+    await owner.ask("POST", "/commands", {"text": "/shadowban bob"})
+    assert (await bob.send(channel, "c1", "psst"))["ok"]
+    viewer = Api(session, node, channel, app_token(house, "viewer"))
+    assert [one["shadow"] for one in (await owner.ask("GET", "/messages"))[1]["data"]] == [True]
+    assert (await viewer.ask("GET", "/messages"))[1]["data"] == []
