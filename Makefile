@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store clean
+.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-fanout clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -43,7 +43,15 @@ bench-store: ## the document store (ARGS=--json)
 	@weir/setup.sh dev
 	@$(python) -m bench.store $(ARGS)
 
+<<<<<<< HEAD
+bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARGS="--json --quick")
+	@weir/setup.sh dev
+	@PATH="$(CURDIR)/.setup/node/bin:$$PATH" $(python) -m bench.fanout $(ARGS)
+
+docs: ## write what is generated: docs/configuration.md, .env.example
+=======
 docs: ## write what is generated: docs/configuration.md, docs/moderation.md, .env.example
+>>>>>>> main
 	@$(python) -m weir settings > docs/configuration.md
 	@$(python) -m weir settings --env > .env.example
 	@$(python) -m weir commands > docs/moderation.md

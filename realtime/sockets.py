@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
 from realtime.chat import Chat
-from realtime.fanout import NAMESPACE, Fanout, Packet
+from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
 from realtime.signals import Signals
@@ -42,11 +42,14 @@ class Auth(BaseModel):
     playback: str | None = Field(None, max_length=MAX_TOKEN_CHARS)
 
 
-def origin_check(settings: Settings) -> Callable[[str, dict[str, Any]], bool]:
+def origin_check(settings: Settings) -> Callable[[str | None, dict[str, Any]], bool]:
     """Which web pages may open sockets: the own address, the page's own host, and the listed ones."""
     listed = {settings.base_url, *settings.allowed_origins}
 
-    def allowed(origin: str, environ: dict[str, Any]) -> bool:
+    def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
+        """`origin` is None where a polling client sends none: nothing to allow, and nothing is refused for it."""
+        if origin is None:
+            return False
         return origin in listed or (origin.startswith(("http://", "https://")) and urlsplit(origin).netloc == environ.get("HTTP_HOST"))
 
     return allowed
@@ -54,6 +57,9 @@ def origin_check(settings: Settings) -> Callable[[str, dict[str, Any]], bool]:
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio with a deadline for signing in and an end for connections that send nonsense."""
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)

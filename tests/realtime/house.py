@@ -17,6 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from realtime.app import RealtimeRoom
+from realtime.fanout import RawProtocol
 from realtime.log import Known
 from realtime.occupancy import Leases
 from realtime.store import COLLECTIONS
@@ -134,7 +135,7 @@ class Node:
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
         application = Starlette(routes=self.room.routes(), exception_handlers=HANDLERS)
         config = uvicorn.Config(
-            application, log_level="warning", lifespan="off", ws="websockets-sansio", ws_max_size=65536, ws_per_message_deflate=False
+            application, log_level="warning", lifespan="off", ws=RawProtocol, ws_max_size=65536, ws_per_message_deflate=False
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None

@@ -1,0 +1,11 @@
+"""WebSocket frames as a server sends them (RFC 6455 §5.2): whole, unmasked, uncompressed. [decision]"""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One text frame around UTF-8 bytes; the same bytes fit every client, because servers do not mask."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload

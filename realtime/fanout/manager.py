@@ -1,0 +1,159 @@
+"""Delivery to this node's own members of a channel. [work]
+
+A subclass of python-socketio's manager, because its `emit` makes a task per recipient and waits for none of them in
+turn: here an envelope is encoded and framed once and is on its way to every recipient when the call returns, so two
+deliveries can't overtake each other and joining at a known seq is exact. It also keeps no room for each session and
+looks through none when one leaves: both cost the stock manager time and memory in proportion to all its clients.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import socketio
+import structlog
+
+from realtime.fanout import queued
+from realtime.fanout.frame import text_frame
+from realtime.fanout.lean import LeanSocket
+from realtime.fanout.pace import Pace
+from realtime.fanout.packets import event
+from realtime.fanout.room import Room
+
+NAMESPACE = "/"
+log = structlog.get_logger("realtime.fanout")
+
+
+class Fanout(socketio.AsyncManager):  # type: ignore[misc]
+    """Rooms of this node: one a channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channels: dict[str, Room] = {}
+        self._pace = Pace()
+        self._endings: set[asyncio.Future[None]] = set()
+
+    # -- delivery
+
+    def deliver(self, channel: str, kind: str, body: bytes) -> None:
+        """Sends one envelope to every member of the channel; a member that does not read is dropped."""
+        room = self._channels.get(channel)
+        if room is None:
+            return
+        message = event(kind, body)
+        if room.queued:
+            self._queue(room, message[1:])
+        if room.lone or room.shared:
+            self._pace.deliver(room, text_frame(message))
+
+    def tell(self, socket: str, kind: str, body: bytes) -> None:
+        """Sends one envelope to one client, behind everything delivered to it before."""
+        connection = self._connection(socket)
+        if isinstance(connection, LeanSocket):
+            connection.tell(text_frame(event(kind, body)))
+        elif connection is not None and self._reads(connection):
+            queued.put(connection, event(kind, body)[1:])
+
+    def keeps_up(self, socket: str) -> bool:
+        """False, and the connection ends, when a client has left too much unread; ask before answering it at length."""
+        connection = self._connection(socket)
+        if isinstance(connection, LeanSocket):
+            return connection.keeps_up()
+        return connection is not None and self._reads(connection)
+
+    # -- members
+
+    def enter(self, socket: str, channel: str) -> None:
+        """What is delivered from now on reaches this client."""
+        connection = self._connection(socket)
+        if connection is None:
+            return
+        room = self._channels.get(channel)
+        if room is None:
+            room = self._channels[channel] = Room(channel, self._channels)
+        if isinstance(connection, LeanSocket):
+            room.add(connection)
+        else:
+            room.queued[socket] = connection
+
+    def leave(self, socket: str, channel: str) -> None:
+        room = self._channels.get(channel)
+        if room is None:
+            return
+        connection = self._connection(socket)
+        if isinstance(connection, LeanSocket):
+            room.remove(connection)
+        elif room.queued.pop(socket, None) is not None:
+            room.settle()
+
+    def empty(self, channel: str) -> None:
+        """Nobody is delivered to until they have joined again."""
+        room = self._channels.get(channel)
+        if room is not None:
+            for member in [*room.lone, *room.shared]:
+                room.remove(member)
+            room.queued.clear()
+            room.settle()
+
+    def _connection(self, socket: str) -> Any:
+        """The Engine.IO socket of a Socket.IO session; None when it has gone."""
+        return self.server.eio.sockets.get(self.rooms.get(NAMESPACE, {}).get(None, {}).get(socket))
+
+    # -- the stock path
+
+    def _queue(self, room: Room, message: bytes) -> None:
+        for connection in room.queued.values():
+            if self._reads(connection):
+                queued.put(connection, message)
+
+    def _reads(self, connection: Any) -> bool:
+        """False when the connection has ended, or must end because its reader has fallen behind."""
+        if queued.reads(connection):
+            return True
+        if not (connection.closed or connection.closing):
+            self._drop(connection)
+        return False
+
+    def _drop(self, connection: Any) -> None:
+        """Ends a connection whose reader has fallen behind; it comes back and resumes from where it was."""
+        log.warning("fanout.slow_reader", connection=connection.sid)
+        queued.empty(connection)
+        line = self.server.environ[connection.sid]["asgi.scope"].get("weir.line")
+        if line is not None:
+            line.abort()
+        ending = asyncio.ensure_future(connection.close(wait=False, abort=True))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    # -- what python-socketio asks of its manager
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        if room is None:
+            super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        elif room != sid:  # a session's own room is the session
+            self.enter(sid, room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        if room is None:
+            super().basic_leave_room(sid, namespace, room)
+        elif room != sid:
+            self.leave(sid, room)
+
+    def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
+        connection = self._connection(sid)
+        if isinstance(connection, LeanSocket):
+            for membership in connection.rooms:
+                membership.remove(connection)
+        else:
+            for room in list(self._channels.values()):
+                if room.queued.pop(sid, None) is not None:
+                    room.settle()
+        super().basic_disconnect(sid, namespace, **options)
+
+    def get_participants(self, namespace: str, room: str | None) -> Iterator[tuple[str, str]]:
+        """(session, connection) of everybody, or of one session: channels are delivered to, not emitted to."""
+        everybody = self.rooms.get(namespace, {}).get(None, {})
+        if room is None:
+            yield from dict(everybody).items()
+        elif room in everybody:
+            yield room, everybody[room]

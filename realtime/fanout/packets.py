@@ -1,0 +1,43 @@
+"""Socket.IO packets: strict when read, ready for the wire when written. [decision]"""
+
+from typing import Any
+
+import orjson
+import socketio.packet
+
+
+class Json:
+    """The JSON of packets: raw envelopes stand in an ack as `orjson.Fragment`."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        return orjson.dumps(value).decode()
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        return orjson.loads(text)
+
+
+RESERVED = frozenset({"connect", "disconnect", "*"})
+
+
+class Packet(socketio.packet.Packet):  # type: ignore[misc]
+    """A Socket.IO packet that refuses what no client of ours sends: binary parts, events without a name, reserved names."""
+
+    json = Json
+
+    def decode(self, encoded_packet: str) -> int:
+        """Errors: ValueError."""
+        super().decode(encoded_packet)
+        if self.packet_type in (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK):
+            raise ValueError("binary events are not taken")
+        if self.packet_type == socketio.packet.EVENT:
+            named = isinstance(self.data, list) and self.data and isinstance(self.data[0], str)
+            if not named or self.data[0] in RESERVED:
+                raise ValueError("an event is a list that begins with its name")
+        return 0
+
+
+def event(kind: str, body: bytes) -> bytes:
+    """The Engine.IO message that carries an envelope whose JSON is ready: `42["kind",{…}]`."""
+    return b"42[" + orjson.dumps(kind) + b"," + body + b"]"

@@ -1,0 +1,39 @@
+"""Members on python-engineio's own path: polling clients, upgrades, TLS and compression. [hands]
+
+What is sent stands in the socket's queue when the call returns; a task of its own writes it.
+"""
+
+import asyncio
+from typing import Any
+
+import engineio.packet
+
+from realtime.fanout.lean import MOST_BEHIND, MOST_BEHIND_BYTES
+
+FEW = 16
+
+
+def put(socket: Any, message: bytes) -> None:
+    """Queues one Engine.IO message, `2[…]`."""
+    socket.queue.put_nowait(engineio.packet.Packet(engineio.packet.MESSAGE, message.decode()))
+
+
+def reads(socket: Any) -> bool:
+    """False for a socket that ends, or has left more than 256 packets or 1 MB unread."""
+    return not (socket.closed or socket.closing or _overfull(socket.queue))
+
+
+def _overfull(queue: "asyncio.Queue[Any]") -> bool:
+    """The size is looked at only where more than a few packets wait."""
+    waiting = queue.qsize()
+    if waiting <= FEW:
+        return False
+    packets = queue._queue  # type: ignore[attr-defined]
+    return waiting >= MOST_BEHIND or sum(len(one.data) for one in packets if one is not None and one.data) > MOST_BEHIND_BYTES
+
+
+def empty(socket: Any) -> None:
+    """Frees what waits for a reader that has fallen behind."""
+    while not socket.queue.empty():
+        socket.queue.get_nowait()
+        socket.queue.task_done()

@@ -1,0 +1,134 @@
+"""One channel's members on this node, and the frames that wait for them. [work]
+
+Joining and leaving cost the same in a room of ten and of ten thousand: nothing is rebuilt. While a room rests (see pace),
+its frames are kept once for all members that are in no other room. Two kinds of members need more, so that each
+connection sees one order: one that was written to meanwhile has been given its frames `early`, up to an index; one that
+is in several rooms has an outbox of its own, into which all its rooms put their frames as they come.
+"""
+
+import os
+from typing import Any
+
+from realtime.fanout.lean import Hot, LeanSocket
+
+
+class Room:
+    """A Membership. `lone` members are in this room only, `shared` ones also in others, `queued` ones (by Socket.IO
+    session) on the stock path, which keeps its own order. An empty room takes itself out of `home`."""
+
+    __slots__ = ("_channel", "_home", "early", "lone", "pending", "queued", "resting", "shared")
+
+    def __init__(self, channel: str, home: dict[str, "Room"]) -> None:
+        self._channel, self._home = channel, home
+        self.lone: dict[LeanSocket, Hot] = {}
+        self.shared: dict[LeanSocket, None] = {}
+        self.queued: dict[str, Any] = {}
+        self.pending: list[bytes] = []
+        self.early: dict[LeanSocket, int] = {}
+        self.resting = False
+
+    # -- members
+
+    def add(self, member: LeanSocket) -> None:
+        """What is delivered from now on, and nothing that waits already."""
+        if member.over or self in member.rooms:
+            return
+        others, member.rooms = member.rooms, (*member.rooms, self)
+        if not others:
+            self._add_lone(member)
+            return
+        if len(others) == 1:
+            others[0].share(member)
+        self.shared[member] = None
+
+    def _add_lone(self, member: LeanSocket) -> None:
+        self.lone[member] = member.hot
+        if self.pending:
+            self.early[member] = len(self.pending)
+
+    def remove(self, member: LeanSocket) -> None:
+        """What waits for the member is written first."""
+        if self not in member.rooms:
+            return
+        if member in self.lone:
+            self._remove_lone(member)
+        else:
+            member.empty_outbox()
+            del self.shared[member]
+        member.rooms = tuple(room for room in member.rooms if room is not self)
+        if len(member.rooms) == 1:
+            member.rooms[0].unshare(member)
+        self.settle()
+
+    def share(self, member: LeanSocket) -> None:
+        self._remove_lone(member)
+        self.shared[member] = None
+
+    def unshare(self, member: LeanSocket) -> None:
+        del self.shared[member]
+        self._add_lone(member)
+
+    def _remove_lone(self, member: LeanSocket) -> None:
+        self.catch_up(member)
+        del self.lone[member]
+        self.early.pop(member, None)
+
+    def settle(self) -> None:
+        """Drops the room when nobody is in it."""
+        if not (self.lone or self.shared or self.queued) and self._home.get(self._channel) is self:
+            del self._home[self._channel]
+
+    # -- frames
+
+    def hold(self, frame: bytes) -> None:
+        """Keeps a frame until the room is flushed."""
+        self.pending.append(frame)
+        for member in self.shared:
+            member.outbox.append(frame)
+
+    def catch_up(self, member: LeanSocket) -> None:
+        if member not in self.lone:
+            return
+        start = self.early.get(member, 0)
+        if start < len(self.pending):
+            self.early[member] = len(self.pending)
+            member.write(b"".join(self.pending[start:]), len(self.pending) - start)
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        pending, early = self.pending, self.early
+        self.pending, self.early = [], {}
+        data = b"".join(pending)
+        if early:
+            for member in self.lone:
+                start = early.get(member, 0)
+                if start < len(pending):
+                    member.write(b"".join(pending[start:]) if start else data, len(pending) - start)
+        else:
+            self._write(data, len(pending))
+        for member in self.shared:
+            member.empty_outbox()
+
+    def write(self, frame: bytes) -> None:
+        """Writes one frame to every member now; nothing is pending."""
+        self._write(frame, 1)
+        for member in self.shared:
+            if member.outbox:
+                member.outbox.append(frame)
+                member.empty_outbox()
+            else:
+                member.write(frame, 1)
+
+    def _write(self, data: bytes, count: int) -> None:
+        """The hot loop: LeanSocket.write, unrolled, for 0.3 instead of 0.5 µs a member."""
+        size, write = len(data), os.write
+        for member, (closing, buffered, descriptor) in self.lone.items():
+            if closing() or buffered():
+                member.write(data, count)
+                continue
+            try:
+                sent = write(descriptor, data)
+            except OSError:
+                sent = 0
+            if sent != size:
+                member.rest(data, sent, count)

@@ -1,0 +1,55 @@
+"""Are the libraries those that the fast path was written for? Asked once, when a server is made. [hands]
+
+The versions are pinned exactly; this notices the installation that has others. What the fast path replaces or relies on
+is compared by its source text, so a change that keeps every name is noticed too, and costs speed instead of messages.
+"""
+
+import inspect
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+import engineio
+import structlog
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+STANDS_ON: tuple[tuple[Callable[..., Any], str], ...] = (
+    (WebSocketsSansIOProtocol.__init__, "f90916a5"),
+    (WebSocketsSansIOProtocol.connection_lost, "5b1997de"),
+    (WebSocketsSansIOProtocol.resume_writing, "83658160"),
+    (WebSocketsSansIOProtocol.pause_writing, "3b26cc6f"),
+    (WebSocketsSansIOProtocol.shutdown, "9130bc11"),
+    (WebSocketsSansIOProtocol.handle_connect, "8cd32ee8"),
+    (WebSocketsSansIOProtocol.handle_close, "4c37177b"),
+    (WebSocketsSansIOProtocol.send, "f2346f2f"),
+    (WebSocketsSansIOProtocol.receive, "a020abd9"),
+    (engineio.AsyncServer.handle_request, "7a15541b"),
+    (engineio.AsyncServer._handle_connect, "ba3448cc"),
+    (engineio.AsyncServer._trigger_event, "78f18489"),
+    (engineio.AsyncServer.disconnect, "62357f5d"),
+    (engineio.AsyncServer.send, "34003a85"),
+    (engineio.AsyncServer.shutdown, "55f9e4c2"),
+    (engineio.AsyncServer._service_task, "19fdbff5"),
+    (engineio.AsyncServer._get_socket, "2e78b6a7"),
+)
+log = structlog.get_logger("realtime.fanout")
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """Eight hexadecimal digits of its source text. Errors: OSError where the source is not installed."""
+    return blake2b(inspect.getsource(function).encode(), digest_size=4).hexdigest()
+
+
+def fits() -> bool:
+    """False, with a warning that names what has changed, when the stock path must be taken."""
+    changed = [function.__qualname__ for function, expected in STANDS_ON if not _same(function, expected)]
+    if changed:
+        log.warning("fanout.fast_path_off", changed=changed, effect="a delivery costs several times more CPU; nothing else changes")
+    return not changed
+
+
+def _same(function: Callable[..., Any], expected: str) -> bool:
+    try:
+        return fingerprint(function) == expected
+    except (OSError, TypeError):
+        return False
