@@ -43,15 +43,11 @@ bench-store: ## the document store (ARGS=--json)
 	@weir/setup.sh dev
 	@$(python) -m bench.store $(ARGS)
 
-<<<<<<< HEAD
 bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARGS="--json --quick")
 	@weir/setup.sh dev
 	@PATH="$(CURDIR)/.setup/node/bin:$$PATH" $(python) -m bench.fanout $(ARGS)
 
-docs: ## write what is generated: docs/configuration.md, .env.example
-=======
 docs: ## write what is generated: docs/configuration.md, docs/moderation.md, .env.example
->>>>>>> main
 	@$(python) -m weir settings > docs/configuration.md
 	@$(python) -m weir settings --env > .env.example
 	@$(python) -m weir commands > docs/moderation.md
