@@ -130,6 +130,14 @@ class Dying(Archive):
             raise RuntimeError("dead before the mark")
 
 
+async def insist(entries, channel, cid):
+    """As a client does on a busy machine: no answer in time means sending again with the same cid."""
+    for _ in range(30):
+        with contextlib.suppress(Unavailable):
+            return await put(entries, channel, cid)
+    raise AssertionError("the log never answered")
+
+
 async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store, directory, settings, channel):
     """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once, in order."""
     chance, stop = random.Random(7), asyncio.Event()
@@ -137,11 +145,11 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
     async def archive() -> None:
         while not stop.is_set():
             dying = Archiver(connection, Dying(store, chance), directory, settings, settle_ms=0, keep_entries=5, keep_ms=0)
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError, Unavailable):
                 await sweep(dying)
 
     work = [asyncio.create_task(archive()) for _ in range(2)]
-    acked = [(await put(entries, channel, f"c{n}")).seq for n in range(1_500)]
+    acked = [(await insist(entries, channel, f"c{n}")).seq for n in range(1_500)]
     stop.set()
     await asyncio.gather(*work)
     await sweep(archiver_of(connection, store, directory, settings))
@@ -157,13 +165,13 @@ async def test_kill_9_costs_nothing(entries, connection, store, directory, setti
         await asyncio.wait_for(process.stdout.readline(), 20)
         end = asyncio.get_running_loop().time() + chance.uniform(0.02, 0.4)
         while asyncio.get_running_loop().time() < end:
-            acked += [one.seq for one in await asyncio.gather(*(put(entries, channel, new_id("evt")) for _ in range(20)))]
+            acked += [one.seq for one in await asyncio.gather(*(insist(entries, channel, new_id("evt")) for _ in range(20)))]
         process.kill()
         await process.wait()
     assert 0 < len(await archived(store, channel)) <= len(acked)
     await asyncio.sleep(0.002)
     await sweep(archiver_of(connection, store, directory, settings))
-    assert await archived(store, channel) == acked
+    assert await archived(store, channel) == sorted(acked)  # those that race to open the channel are not answered in order
 
 
 async def test_a_mark_of_another_log_is_refused(entries, connection, store, directory, settings, channel):
