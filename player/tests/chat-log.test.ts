@@ -7,7 +7,7 @@ import type { Author, MessageEnvelope, Sequenced } from '../src/lib/chat/wire';
 const ANNA: Author = { id: 'usr_anna', name: 'Anna', role: 'member', badges: [] };
 const BERT: Author = { id: 'usr_bert', name: 'Bert', role: 'member', badges: [] };
 
-function message(seq: number, cid = `cid-${seq}`, user = BERT): MessageEnvelope {
+function message(seq: number, cid = `cid-${seq}`, user = BERT): MessageEnvelope & Sequenced {
   return { id: `msg_${seq}`, type: 'chat.message.new', at: '2026-01-01T00:00:00.000Z', channel: 'chn_a', epoch: 'e1', seq, cid, user, text: `text ${seq}` };
 }
 
@@ -87,13 +87,13 @@ describe('an own message', () => {
   });
 
   it('is shown once when its event comes before its ack', () => {
-    const log = acknowledged(after(pending, message(3, 'mine', ANNA)), 'mine', 3);
+    const log = acknowledged(after(pending, message(3, 'mine', ANNA)), 'mine', 'msg_3', 3);
     expect(seqs(log)).toEqual([1, 2, 3]);
     expect(log.messages[2]?.state).toBe('sent');
   });
 
   it('is shown once when its ack comes before its event', () => {
-    const early = acknowledged(pending, 'mine', 4);
+    const early = acknowledged(pending, 'mine', 'msg_4', 4);
     expect(early.messages.at(-1)).toMatchObject({ seq: 4, state: 'sent' });
     const log = after(early, message(3), message(4, 'mine', ANNA));
     expect(seqs(log)).toEqual([1, 2, 3, 4]);
@@ -107,7 +107,7 @@ describe('an own message', () => {
   it('is sent again under the same cid and then shown once', () => {
     const again = resent(failed(pending, 'mine', 'No answer came.'), 'mine');
     expect(again.messages.at(-1)).toMatchObject({ cid: 'mine', state: 'pending', error: null });
-    expect(seqs(after(acknowledged(again, 'mine', 3), message(3, 'mine', ANNA)))).toEqual([1, 2, 3]);
+    expect(seqs(after(acknowledged(again, 'mine', 'msg_3', 3), message(3, 'mine', ANNA)))).toEqual([1, 2, 3]);
   });
 
   it('is not confused with a message of somebody else under the same cid', () => {

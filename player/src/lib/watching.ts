@@ -2,6 +2,7 @@ import { Access } from './access';
 import { ChatClient } from './chat/client';
 import { Follower } from './follower';
 import { Playback } from './playback/playback';
+import { Reactions } from './reactions';
 import { Store } from './store';
 
 /** `chat` is null until the session is there, and where the app has none for guests. */
@@ -15,6 +16,7 @@ export class Watching {
   readonly access: Access;
   readonly follower: Follower;
   readonly playback: Playback;
+  readonly reactions = new Reactions();
   readonly #withChat: boolean;
 
   constructor(playback: string, withChat: boolean, streamToken: string | null = null) {
@@ -58,6 +60,7 @@ export class Watching {
       streamEvent: (type, reason) => this.follower.told(type, reason),
       viewers: (count) => this.follower.counted(count),
       pictureTime: () => this.playback.pictureTime(),
+      reactions: (counts) => this.reactions.show(counts),
     });
     this.view.update({ chat });
     chat.start();

@@ -31,3 +31,17 @@ export function countText(count: number): string {
 export function viewersText(count: number): string {
   return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
 }
+
+/** Whole units, the largest two at most: "45 s", "10 min", "1 h 30 min", "7 days". */
+export function durationText(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3_600) return joined(Math.floor(whole / 60), 'min', whole % 60, 's');
+  if (whole < 86_400) return joined(Math.floor(whole / 3_600), 'h', Math.floor((whole % 3_600) / 60), 'min');
+  const days = Math.floor(whole / 86_400);
+  return joined(days, days === 1 ? 'day' : 'days', Math.floor((whole % 86_400) / 3_600), 'h');
+}
+
+function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}

@@ -4,6 +4,7 @@ import { useStore } from '../lib/store';
 import type { Watching } from '../lib/watching';
 import { Controls } from './Controls';
 import { Glyph } from './icons';
+import { ReactionButtons, RisingReactions } from './Reactions';
 import { SceneCard } from './SceneCard';
 import { useShortcuts } from './shortcuts';
 
@@ -15,6 +16,7 @@ export function Player({ watching }: { watching: Watching }) {
   const view = useStore(playback.view);
   const scene = useScene(watching);
   const { error } = useStore(watching.follower.view);
+  const { chat } = useStore(watching.view);
   const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [quiet, stir] = useQuiet();
@@ -26,6 +28,8 @@ export function Player({ watching }: { watching: Watching }) {
       <video data-testid="video" ref={video} playsInline onClick={(event) => { if (!isTouch(event)) playback.toggle(); }} aria-label="Stream" />
       {scene !== 'air' && <SceneCard scene={scene} error={scene === 'interrupted' || scene === 'starting' ? error : null} />}
       {scene === 'air' && <OnPicture watching={watching} />}
+      {scene === 'air' && <RisingReactions reactions={watching.reactions} />}
+      {scene === 'air' && chat !== null && <ReactionButtons signals={chat.signals} />}
       {view.picture && <Controls playback={playback} frame={frame} video={video} />}
     </div>
   );

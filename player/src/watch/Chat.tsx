@@ -1,31 +1,41 @@
 import { useStore } from '../lib/store';
 import type { ChatClient } from '../lib/chat/client';
 import type { LineState } from '../lib/chat/line';
+import { ruleOf } from '../lib/chat/rights';
 import type { Watching } from '../lib/watching';
 import { Composer } from './Composer';
 import { MessageList } from './MessageList';
 import { NameTag } from './NameTag';
+import { People } from './People';
+import { PinnedBar } from './PinnedBar';
+import { PrivateNotice } from './PrivateNotice';
+import { TypingLine } from './TypingLine';
 
 const LINE_WORDS: Record<LineState, string> = {
   connecting: 'Connecting …', online: 'Connected', reconnecting: 'Reconnecting …', closed: 'Chat closed',
 };
 
 export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient }) {
-  const { line, log, older, role, closedBecause, rest } = useStore(chat.view);
+  const { line, log, older, role, closedBecause, hold, notice } = useStore(chat.view);
   const user = useStore(watching.access.view).session?.user ?? null;
   const readOnly = role === 'guest';
   return (
     <aside className="chat" aria-label="Chat">
       <header className="chat-head">
         <h2>Chat</h2>
+        <span className="spacer" />
         <span className="line" role="status" data-testid="connection-state" data-state={line}>{LINE_WORDS[line]}</span>
+        {line === 'online' && <People chat={chat} />}
       </header>
-      <MessageList chat={chat} log={log} older={older} ownId={user?.id ?? null} loaded={role !== null} />
+      <PinnedBar log={log} chat={chat} role={role} />
+      <MessageList chat={chat} log={log} older={older} ownId={user?.id ?? null} role={role} />
+      <TypingLine signals={chat.signals} />
+      <PrivateNotice chat={chat} notice={notice} />
       {readOnly ? (
         <p className="chat-foot read-only">You are reading as a guest. Sign in on the streamer’s site to take part.</p>
       ) : (
         <footer className="chat-foot">
-          <Composer chat={chat} line={line} closedBecause={closedBecause} rest={rest} />
+          <Composer chat={chat} line={line} closedBecause={closedBecause} hold={hold} rule={ruleOf(log.settings, role)} />
           {user !== null && line !== 'closed' && <NameTag key={user.name} watching={watching} user={user} />}
         </footer>
       )}

@@ -1,6 +1,7 @@
 import { useState, type KeyboardEvent } from 'react';
 import type { ChatClient } from '../lib/chat/client';
 import type { LineState } from '../lib/chat/line';
+import { holdWords, type Hold, type Rule } from '../lib/chat/rights';
 import { bytesOf, LONGEST_TEXT_BYTES } from '../lib/wording';
 import { Glyph } from '../ui/icons';
 
@@ -8,16 +9,19 @@ interface Props {
   chat: ChatClient;
   line: LineState;
   closedBecause: string | null;
-  rest: number;
+  hold: Hold | null;
+  rule: Rule;
 }
 
-/** Where a viewer writes. Enter sends, Shift + Enter begins a new line. */
-export function Composer({ chat, line, closedBecause, rest }: Props) {
+/** Where a viewer writes, and why not. Commands are taken where messages must wait. Enter sends, Shift + Enter begins a new line. */
+export function Composer({ chat, line, closedBecause, hold, rule }: Props) {
   const [text, setText] = useState('');
-  const excess = bytesOf(text) - LONGEST_TEXT_BYTES;
   const closed = line === 'closed';
-  const ready = text.trim() !== '' && excess <= 0 && rest === 0 && !closed;
-  const words = closed ? closedBecause : wordsFor(line, excess, rest);
+  const { words, barred, waits, ready } = judge(text, line, hold, rule);
+  const onChange = (draft: string) => {
+    setText(draft);
+    chat.signals.drafting(draft);
+  };
   const send = () => {
     if (!ready) return;
     chat.send(text.trim());
@@ -30,20 +34,38 @@ export function Composer({ chat, line, closedBecause, rest }: Props) {
   };
   return (
     <form className="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      {words !== null && <p className="composer-notice" role="alert" data-testid="chat-notice">{words}</p>}
+      {!closed && rule.words !== null && <p className="composer-rule" data-testid="chat-rule">{rule.words}</p>}
+      <Words words={closed ? closedBecause : words} />
       <div className="composer-row">
-        <textarea data-testid="chat-input" rows={1} value={text} placeholder={closed ? 'The chat is closed' : 'Write a message'} aria-label="Message" disabled={closed} onChange={(event) => setText(event.target.value)} onKeyDown={onKeyDown} />
+        <textarea data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label="Message" disabled={barred} onChange={(event) => onChange(event.target.value)} onKeyDown={onKeyDown} />
         <button type="submit" className="send" data-testid="chat-send" aria-label="Send" title="Send" disabled={!ready}>
-          {rest > 0 ? rest : <Glyph name="send" />}
+          {waits ?? <Glyph name="send" />}
         </button>
       </div>
     </form>
   );
 }
 
-function wordsFor(line: LineState, excess: number, rest: number): string | null {
+function Words({ words }: { words: string | null }) {
+  return words === null ? null : <p className="composer-notice" role="alert" data-testid="chat-notice">{words}</p>;
+}
+
+/** `waits` is the number of seconds for which this draft must wait. */
+function judge(text: string, line: LineState, hold: Hold | null, rule: Rule) {
+  const excess = bytesOf(text) - LONGEST_TEXT_BYTES;
+  const barred = line === 'closed' || hold?.why === 'muted' || rule.barred;
+  const waits = hold?.why !== 'slow' || text.startsWith('/') ? null : hold.left;
+  return { barred, waits, ready: text.trim() !== '' && excess <= 0 && !barred && waits === null, words: wordsFor(line, excess, hold) };
+}
+
+function placeholderFor(closed: boolean, barred: boolean): string {
+  if (closed) return 'The chat is closed';
+  return barred ? 'You cannot write now' : 'Write a message';
+}
+
+function wordsFor(line: LineState, excess: number, hold: Hold | null): string | null {
   if (excess > 0) return `This message is too long by ${excess} ${excess === 1 ? 'byte' : 'bytes'}.`;
-  if (rest > 0) return `Slow down: you may write again in ${rest} s.`;
+  if (hold !== null) return holdWords(hold);
   if (line === 'reconnecting') return 'Not connected: what you write is sent when the line is back.';
   return null;
 }

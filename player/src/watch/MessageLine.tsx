@@ -1,31 +1,35 @@
 import { memo, type CSSProperties } from 'react';
 import type { ChatClient } from '../lib/chat/client';
 import type { Message } from '../lib/chat/log';
+import { deedsFor } from '../lib/chat/rights';
 import { piecesOf } from '../lib/links';
 import { hueOf } from '../lib/wording';
+import { Glyph } from '../ui/icons';
+import type { MenuPlace } from './MessageMenu';
 
-const ROLE_WORDS: Record<string, string> = { owner: 'Host', moderator: 'Mod', vip: 'VIP' };
+export const ROLE_WORDS: Record<string, string> = { owner: 'Host', moderator: 'Mod', vip: 'VIP' };
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
 interface Props {
   message: Message;
   chat: ChatClient;
   own: boolean;
+  role: string | null;
+  onMenu: (place: MenuPlace) => void;
 }
 
-export const MessageLine = memo(function MessageLine({ message, chat, own }: Props) {
-  const { author, state } = message;
+export const MessageLine = memo(function MessageLine({ message, chat, own, role, onMenu }: Props) {
+  const { author, state, seq, manner, shadow } = message;
   const hue = { '--hue': hueOf(author.id) } as CSSProperties;
-  const role = ROLE_WORDS[author.role];
+  const badge = ROLE_WORDS[author.role];
+  const deeds = deedsFor(message, role, own);
   return (
-    <article className="message" data-testid="chat-message" data-seq={message.seq ?? undefined} data-state={state} data-own={own} title={timeOf(message.at)}>
+    <article className="message" data-testid="chat-message" data-seq={seq ?? undefined} data-state={state} data-own={own} data-manner={manner} data-shadow={shadow || undefined} title={timeOf(message.at)}>
+      {manner === 'announced' && <span className="announced">Announcement</span>}
       <span className="author" style={hue}>{author.name}</span>
-      {role !== undefined && <span className="role">{role}</span>}
-      <span className="text">
-        {piecesOf(message.text).map(({ text, href }, index) =>
-          href === null ? text : <a key={index} href={href} target="_blank" rel="noopener noreferrer nofollow ugc">{text}</a>,
-        )}
-      </span>
+      {badge !== undefined && <span className="role">{badge}</span>}
+      {shadow && <span className="role shadow" title="Only moderators and the author see this message.">Shadow-banned</span>}
+      <Said message={message} />
       {state === 'pending' && <span className="sending">Sending …</span>}
       {state === 'failed' && (
         <span className="failed">
@@ -33,9 +37,25 @@ export const MessageLine = memo(function MessageLine({ message, chat, own }: Pro
           <button type="button" className="link-button" onClick={() => chat.resend(message.cid)}>Send again</button>
         </span>
       )}
+      {deeds.length > 0 && (
+        <button type="button" className="more" data-testid="message-menu" aria-haspopup="menu" aria-label={`Actions on the message of ${author.name}`} title="Actions" onClick={(event) => onMenu({ message, deeds, button: event.currentTarget })}>
+          <Glyph name="more" />
+        </button>
+      )}
     </article>
   );
 });
+
+function Said({ message: { state, text, removedBy } }: { message: Message }) {
+  if (state === 'removed') return <span className="text gone">{removedBy === 'author' ? 'Message removed by its author' : 'Message removed by a moderator'}</span>;
+  return (
+    <span className="text">
+      {piecesOf(text).map((piece, index) =>
+        piece.href === null ? piece.text : <a key={index} href={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc">{piece.text}</a>,
+      )}
+    </span>
+  );
+}
 
 function timeOf(at: string): string {
   const time = new Date(at);

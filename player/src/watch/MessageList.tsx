@@ -2,7 +2,10 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { ChatClient, ChatView } from '../lib/chat/client';
 import type { ChatLog } from '../lib/chat/log';
 import { countText } from '../lib/wording';
+import type { Message } from '../lib/chat/messages';
+import type { Note } from '../lib/chat/notes';
 import { MessageLine } from './MessageLine';
+import { MessageMenu, type MenuPlace } from './MessageMenu';
 
 const NEAR_END_PX = 48;
 const FIRST_PAGE = 50;
@@ -12,13 +15,14 @@ interface Props {
   log: ChatLog;
   older: ChatView['older'];
   ownId: string | null;
-  loaded: boolean;
+  role: string | null;
 }
 
 /** The messages, held at the newest one until the reader scrolls back. */
-export function MessageList({ chat, log, older, ownId, loaded }: Props) {
+export function MessageList({ chat, log, older, ownId, role }: Props) {
   const { list, unread, onScroll, toEnd } = useHeldScroll(log, ownId);
   const { messages } = log;
+  const [menu, setMenu] = useState<MenuPlace | null>(null);
   const mayHaveOlder = older !== 'none' && messages.length >= FIRST_PAGE && !log.trimmed;
   return (
     <div className="messages-frame">
@@ -28,11 +32,16 @@ export function MessageList({ chat, log, older, ownId, loaded }: Props) {
             {older === 'loading' ? 'Loading …' : 'Earlier messages'}
           </button>
         )}
-        {messages.length === 0 && <p className="messages-none">{loaded ? 'No messages yet. Say hello!' : 'Loading the chat …'}</p>}
-        {messages.map((message) => (
-          <MessageLine key={`${message.author.id} ${message.cid}`} message={message} chat={chat} own={message.author.id === ownId} />
-        ))}
+        {messages.length === 0 && log.notes.length === 0 && <p className="messages-none">{role !== null ? 'No messages yet. Say hello!' : 'Loading the chat …'}</p>}
+        {linesOf(messages, log.notes).map((line) =>
+          'words' in line ? (
+            <p key={`note ${line.seq} ${line.words}`} className="note" data-testid="chat-note">{line.words}</p>
+          ) : (
+            <MessageLine key={`${line.author.id} ${line.cid}`} message={line} chat={chat} own={line.author.id === ownId} role={role} onMenu={setMenu} />
+          ),
+        )}
       </div>
+      {menu !== null && <MessageMenu key={menu.message.cid} place={menu} chat={chat} onClose={() => setMenu(null)} />}
       {unread > 0 && (
         <button type="button" className="unread" onClick={toEnd}>
           {unread === 1 ? '1 new message' : `${countText(unread)} new messages`} ↓
@@ -40,6 +49,20 @@ export function MessageList({ chat, log, older, ownId, loaded }: Props) {
       )}
     </div>
   );
+}
+
+/** Messages with the notes behind the entries they belong to. */
+function linesOf(messages: readonly Message[], notes: readonly Note[]): (Message | Note)[] {
+  const lines: (Message | Note)[] = [];
+  let next = 0;
+  for (const message of messages) {
+    for (let note = notes[next]; note !== undefined && (message.seq === null || note.seq < message.seq); note = notes[next]) {
+      lines.push(note);
+      next += 1;
+    }
+    lines.push(message);
+  }
+  return [...lines, ...notes.slice(next)];
 }
 
 /** Keeps the reader's place: at the end while they are there, else where they are, also when older messages come above. */

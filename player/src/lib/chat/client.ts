@@ -2,11 +2,26 @@ import type { Access } from '../access';
 import { Store } from '../store';
 import { Line, type LineState } from './line';
 import * as chatLog from './log';
-import { isEnvelope, isSequenced, type Envelope, type HistoryAnswer, type JoinAnswer, type Refusal, type SendAnswer } from './wire';
+import { isExempt, type Hold } from './rights';
+import { Signals } from './signals';
+import {
+  isEnvelope, isMessage, isSequenced, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
+  type Refusal, type SendAnswer, type Sequenced, type UserEvent,
+} from './wire';
 
 const HISTORY_PAGE = 100;
 const SHORT_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
+/** A fresh snapshot is wanted by every page of the channel at once: they spread over this time. */
+const REFRESH_WITHIN_MS = 3_000;
+const PIN_SEARCH = 200;
+
+/** Words for this person alone. `undo` is the command that takes back what was done. */
+export interface Notice {
+  kind: 'reply' | 'error' | 'warning';
+  words: string;
+  undo: string | null;
+}
 
 export interface ChatView {
   line: LineState;
@@ -14,8 +29,8 @@ export interface ChatView {
   role: string | null;
   /** Why the chat was closed, in words. */
   closedBecause: string | null;
-  /** Seconds for which sending rests. */
-  rest: number;
+  hold: Hold | null;
+  notice: Notice | null;
   older: 'idle' | 'loading' | 'none';
 }
 
@@ -24,9 +39,10 @@ export interface ChatSurroundings {
   streamEvent: (type: string, reason: string | null) => void;
   viewers: (count: number) => void;
   pictureTime: () => number | null;
+  reactions: (counts: Readonly<Record<string, number>>) => void;
 }
 
-const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, closedBecause: null, rest: 0, older: 'idle' };
+const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, closedBecause: null, hold: null, notice: null, older: 'idle' };
 
 /** The chat of one channel: joins, stays complete over reconnects, shows own messages at once and sends each exactly once. */
 export class ChatClient {
@@ -35,12 +51,16 @@ export class ChatClient {
   readonly #channel: string;
   readonly #around: ChatSurroundings;
   readonly #line: Line;
+  readonly signals: Signals;
   #joined = false;
   #joining = false;
   #dismissals = 0;
   #cursor: string | null = null;
+  #redactions = 0;
+  #holdEnds = 0;
   #timer: number | undefined;
-  #restTimer: number | undefined;
+  #holdTimer: number | undefined;
+  #refreshTimer: number | undefined;
 
   constructor(access: Access, channel: string, around: ChatSurroundings) {
     this.#access = access;
@@ -52,6 +72,9 @@ export class ChatClient {
       event: (data) => this.#take(data),
       dismissed: (code) => void this.#dismissed(code),
     });
+    this.signals = new Signals((request, data) => {
+      if (this.#joined) void this.#line.ask(request, { channel, ...data });
+    });
   }
 
   start(): void {
@@ -60,7 +83,9 @@ export class ChatClient {
 
   stop(): void {
     clearTimeout(this.#timer);
-    clearTimeout(this.#restTimer);
+    clearTimeout(this.#holdTimer);
+    clearTimeout(this.#refreshTimer);
+    this.signals.stop();
     this.#line.close();
   }
 
@@ -71,7 +96,13 @@ export class ChatClient {
     this.#line.connect();
   }
 
+  /** A text that begins with a slash is a command. */
   send(text: string): void {
+    this.signals.wrote();
+    if (text.startsWith('/')) {
+      void this.command(text);
+      return;
+    }
     const user = this.#access.view.get().session?.user;
     if (!user) return;
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
@@ -87,14 +118,46 @@ export class ChatClient {
     void this.#deliver(cid, message.text);
   }
 
+  /** Carries out a command; what is answered is shown to this person alone. */
+  async command(text: string): Promise<void> {
+    if (!this.#joined) {
+      this.#notify('error', 'Not connected: the command was not sent.');
+      return;
+    }
+    const answer = await this.#line.ask<CommandAnswer>('chat.command', { channel: this.#channel, text });
+    if (answer === null) this.#notify('error', 'No answer came; the command may have been carried out.');
+    else if (!answer.ok) this.#notify('error', answer.error.message);
+    else if (answer.action === undefined || answer.action.kind === 'undo') this.#notify('reply', answer.reply);
+    else {
+      const undo = `/undo ${answer.action.id}`; // offered as a button instead
+      this.#notify('reply', answer.reply.replace(` Take it back with ${undo}.`, ''), undo);
+    }
+  }
+
+  dismissNotice(): void {
+    this.view.update({ notice: null });
+  }
+
+  /** A page of the people here; null when no answer came. */
+  async people(cursor: string | null): Promise<Exclude<PresenceAnswer, Refusal> | null> {
+    const from = cursor === null ? {} : { cursor };
+    const answer = await this.#line.ask<PresenceAnswer>('presence.list', { channel: this.#channel, ...from });
+    return answer?.ok === true ? answer : null;
+  }
+
   /** One page of older messages. The server's cursor begins at the newest, so the first page overlaps what is shown. */
   async loadOlder(): Promise<void> {
     if (this.view.get().older !== 'idle' || !this.#joined) return;
     this.view.update({ older: 'loading' });
     const before = this.#cursor === null ? {} : { before: this.#cursor };
+    const redactions = this.#redactions;
     const answer = await this.#line.ask<HistoryAnswer>('chat.history', { channel: this.#channel, limit: HISTORY_PAGE, ...before });
     if (!answer?.ok) {
       this.#cursor = null;
+      this.view.update({ older: 'idle' });
+      return;
+    }
+    if (redactions !== this.#redactions) { // the page may hold what was removed meanwhile
       this.view.update({ older: 'idle' });
       return;
     }
@@ -128,8 +191,8 @@ export class ChatClient {
 
   /** True when there is nothing more to ask. */
   async #joinOnce(): Promise<boolean> {
-    const { epoch, seq } = this.view.get().log;
-    const position = epoch === null ? {} : { epoch, seq };
+    const { epoch, seq, stale } = this.view.get().log;
+    const position = epoch === null || stale ? {} : { epoch, seq };
     const answer = await this.#line.ask<JoinAnswer>('channel.join', { channel: this.#channel, ...position });
     if (answer?.ok === false && answer.error.code !== 'unavailable' && answer.error.code !== 'rate_limited') {
       this.#close(answer.error.message);
@@ -145,19 +208,31 @@ export class ChatClient {
     this.#around.viewers(answer.viewers);
     if (answer.recovered) {
       this.#change(chatLog.caughtUp(log, answer.seq, answer.events));
-      answer.events.forEach((event) => this.#tellStream(event));
+      answer.events.forEach((event) => this.#tell(event));
       if (answer.more) return false;
+      if (this.view.get().log.stale) return false;
     } else {
       this.#cursor = null;
       this.view.update({ log: chatLog.snapshot(log, answer.epoch, answer.seq, answer.messages), older: 'idle' });
     }
+    this.#change(chatLog.withSettings(this.view.get().log, answer.settings));
     this.#joined = true;
     this.#dismissals = 0;
     this.view.update({ line: 'online', role: answer.role });
+    void this.#findPinned();
     for (const message of this.view.get().log.messages) {
       if (message.state === 'pending') void this.#deliver(message.cid, message.text);
     }
     return true;
+  }
+
+  /** A pin may be older than what a snapshot holds. */
+  async #findPinned(): Promise<void> {
+    const { settings, pinned } = this.view.get().log;
+    if (settings.pinned === null || pinned !== null) return;
+    const redactions = this.#redactions;
+    const answer = await this.#line.ask<HistoryAnswer>('chat.history', { channel: this.#channel, limit: PIN_SEARCH });
+    if (answer?.ok && redactions === this.#redactions) this.#change(chatLog.withPinned(this.view.get().log, answer.messages));
   }
 
   #lost(): void {
@@ -188,21 +263,53 @@ export class ChatClient {
     if (!isEnvelope(data)) return;
     if (data.type === 'viewer.count.update') this.#around.viewers((data as Envelope & { count: number }).count);
     if (data.type === 'system.notice' && (data as Envelope & { code?: string }).code === 'resync') void this.#join();
-    if (!isSequenced(data) || data.channel !== this.#channel || this.view.get().log.epoch === null) return;
-    const { log, gap } = chatLog.apply(this.view.get().log, data);
+    if (data.channel !== this.#channel) return;
+    if (data.type === 'reaction.sent') this.#around.reactions((data as Envelope & { counts: Record<string, number> }).counts);
+    this.signals.take(data, this.#self());
+    if (this.view.get().log.epoch === null) return;
+    if (isSequenced(data)) this.#takeEntry(data);
+    else if (isMessage(data)) this.#change(chatLog.beside(this.view.get().log, data));
+  }
+
+  #takeEntry(event: Sequenced): void {
+    if (chatLog.redacts(event)) this.#redactions += 1;
+    const { log, gap } = chatLog.apply(this.view.get().log, event);
     if (gap) {
       void this.#join();
       return;
     }
     if (log === this.view.get().log) return; // a repeat
     this.#change(log);
-    this.#tellStream(data);
+    this.#tell(event);
+    if (log.stale) this.#refreshSoon();
   }
 
-  #tellStream(event: Envelope): void {
+  #refreshSoon(): void {
+    clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = window.setTimeout(() => {
+      if (this.#line.open) void this.#join();
+    }, Math.random() * REFRESH_WITHIN_MS);
+  }
+
+  #self(): string | null {
+    return this.#access.view.get().session?.user?.id ?? null;
+  }
+
+  #tell(event: Envelope): void {
     if (event.type.startsWith('stream.')) {
       this.#around.streamEvent(event.type, (event as Envelope & { reason?: string }).reason ?? null);
+    } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.#self()) {
+      this.#tellOneself(event as UserEvent);
     }
+  }
+
+  #tellOneself({ type, at, reason, expires }: UserEvent): void {
+    const because = reason === undefined ? '' : ` Reason: ${reason}`;
+    if (type === 'user.banned') this.#close(`A moderator banned you from this chat.${because}`);
+    if (type === 'user.warned') this.#notify('warning', `A moderator warns you: ${reason ?? ''}`);
+    if (type === 'user.unmuted') this.#release();
+    if (type === 'user.muted') this.#hold('muted', expires === undefined ? null : secondsLeft(at, expires), reason ?? null);
+    if (type === 'user.role.changed') void this.#join(); // its ack names the role that counts now
   }
 
   // -- what goes out
@@ -217,7 +324,8 @@ export class ChatClient {
     if (answer === null) {
       if (this.#line.open) this.#change(chatLog.failed(log, cid, 'No answer came.'));
     } else if (answer.ok) {
-      this.#change(chatLog.acknowledged(log, cid, answer.seq));
+      this.#change(chatLog.acknowledged(log, cid, answer.id, answer.seq));
+      this.#restAfterSending();
     } else {
       this.#declined(cid, answer.error);
     }
@@ -225,13 +333,49 @@ export class ChatClient {
 
   #declined(cid: string, error: Refusal['error']): void {
     this.#change(chatLog.failed(this.view.get().log, cid, error.message));
-    if (error.retry_after !== undefined) this.#rest(Math.ceil(error.retry_after));
+    if (error.code === 'muted') this.#hold('muted', error.retry_after ?? null, null);
+    else if (error.retry_after !== undefined) this.#hold('slow', error.retry_after, null);
   }
 
-  /** Counts down to the moment when the next message will be taken. */
-  #rest(seconds: number): void {
-    clearTimeout(this.#restTimer);
-    this.view.update({ rest: seconds });
-    if (seconds > 0) this.#restTimer = window.setTimeout(() => this.#rest(seconds - 1), 1_000);
+  #restAfterSending(): void {
+    const { role, log } = this.view.get();
+    if (log.settings.slow > 0 && !isExempt(role)) this.#hold('slow', log.settings.slow, null);
   }
+
+  #notify(kind: Notice['kind'], words: string, undo: string | null = null): void {
+    this.view.update({ notice: words === '' ? null : { kind, words, undo } });
+  }
+
+  /** Counts down to the moment when the next message will be taken; a mute outweighs the pace. */
+  #hold(why: Hold['why'], seconds: number | null, reason: string | null): void {
+    const held = this.view.get().hold;
+    if (why === 'slow' && held?.why === 'muted') return;
+    this.#holdEnds = performance.now() + (seconds ?? 0) * 1_000;
+    const known = held?.why === why ? held.reason : null; // a refusal does not repeat it
+    clearTimeout(this.#holdTimer);
+    this.view.update({ hold: { why, left: seconds === null ? null : Math.ceil(seconds), reason: reason ?? known } });
+    if (seconds !== null) this.#tick();
+  }
+
+  #tick(): void {
+    const { hold } = this.view.get();
+    const left = Math.ceil((this.#holdEnds - performance.now()) / 1_000);
+    if (hold === null || left <= 0) {
+      this.#release();
+      return;
+    }
+    this.view.update({ hold: { ...hold, left } });
+    this.#holdTimer = window.setTimeout(() => this.#tick(), 1_000);
+  }
+
+  #release(): void {
+    clearTimeout(this.#holdTimer);
+    this.view.update({ hold: null });
+  }
+}
+
+/** By this machine's clock, which may be wrong: never more than the whole time. A refusal says it exactly. */
+function secondsLeft(at: string, expires: string): number {
+  const end = Date.parse(expires);
+  return Math.max(0, Math.min(end - Date.now(), end - Date.parse(at))) / 1_000;
 }

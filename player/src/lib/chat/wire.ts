@@ -6,6 +6,12 @@ export interface Author {
   badges: string[];
 }
 
+/** Somebody, named in an event. */
+export interface Named {
+  id: string;
+  name: string;
+}
+
 /** Every event's frame. Ephemeral events have no epoch and no seq. `at` is RFC 3339. */
 export interface Envelope {
   id: string;
@@ -21,12 +27,78 @@ export interface Sequenced extends Envelope {
   seq: number;
 }
 
-export interface MessageEnvelope extends Sequenced {
+/** Moderators also get what shadow-banned people write: `shadow`, without a seq, behind the entry `after_seq`. */
+export interface MessageEnvelope extends Envelope {
   type: 'chat.message.new';
+  epoch: string;
+  after_seq?: number;
+  shadow?: boolean;
   cid: string;
   user: Author;
   text: string;
+  me?: boolean;
+  announcement?: boolean;
 }
+
+/** What holds in a channel. `slow` is in seconds, 0 when off; `pinned` is a message's id. */
+export interface ChannelSettings {
+  slow: number;
+  lockdown: boolean;
+  subscribers: boolean;
+  followers: boolean;
+  emoteonly: boolean;
+  pinned: string | null;
+}
+
+/** What moderators did, as everybody is told. */
+export interface Action {
+  id: string;
+  kind: string;
+  actor: Author;
+  target?: Named;
+  message?: string;
+  reason?: string;
+  undoes?: string;
+}
+
+/** Both the news that a message was deleted and, under the message's own seq, what stands in its place in missed events. */
+interface Deleted extends Sequenced {
+  type: 'chat.message.deleted';
+  message: string;
+}
+
+export interface Updated extends Sequenced {
+  type: 'chat.message.updated';
+  message: string;
+  pinned?: boolean;
+  restored?: MessageEnvelope;
+}
+
+interface Cleared extends Sequenced {
+  type: 'chat.cleared';
+  user?: Named;
+}
+
+interface SettingsUpdated extends Sequenced {
+  type: 'chat.settings.updated';
+  settings: Partial<ChannelSettings>;
+}
+
+interface Moderated extends Sequenced {
+  type: 'chat.moderation';
+  action: Action;
+}
+
+/** `expires` is RFC 3339; without it a mute has no end. */
+export interface UserEvent extends Sequenced {
+  type: 'user.banned' | 'user.unbanned' | 'user.muted' | 'user.unmuted' | 'user.warned' | 'user.role.changed';
+  user: Named;
+  reason?: string;
+  expires?: string;
+  role?: string;
+}
+
+export type ChannelEvent = (MessageEnvelope & Sequenced) | Deleted | Updated | Cleared | SettingsUpdated | Moderated | UserEvent;
 
 export interface Refusal {
   ok: false;
@@ -39,6 +111,7 @@ interface Joined {
   epoch: string;
   seq: number;
   viewers: number;
+  settings: ChannelSettings;
 }
 
 /** `recovered` answers hold what was missed behind the client's position, in pages; others begin anew. */
@@ -47,7 +120,13 @@ export type JoinAnswer =
   | (Joined & { recovered: false; messages: MessageEnvelope[] })
   | Refusal;
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
+export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
+export type PresenceAnswer = { ok: true; users: Present[]; total: number; next: string | null } | Refusal;
+
+export interface Present extends Named {
+  role: string;
+}
 
 export function isEnvelope(data: unknown): data is Envelope {
   return typeof data === 'object' && data !== null && typeof (data as Envelope).type === 'string';

@@ -1,0 +1,42 @@
+import type { ChatClient, Notice } from '../lib/chat/client';
+import { usageLines } from '../lib/chat/usage';
+import { Glyph } from '../ui/icons';
+
+/** What the chat says to this person alone: a command's answer, a refusal, a warning. The next one takes its place. */
+export function PrivateNotice({ chat, notice }: { chat: ChatClient; notice: Notice | null }) {
+  return (
+    <div role="status" className="notice-place">
+      {notice !== null && (
+        <div className="notice" data-kind={notice.kind} data-testid="chat-reply">
+          <div className="notice-body">
+            <Words words={notice.words} />
+            {notice.undo !== null && <Undo chat={chat} command={notice.undo} />}
+          </div>
+          <button type="button" className="plain-icon" aria-label="Dismiss" title="Dismiss" onClick={() => chat.dismissNotice()}>
+            <Glyph name="close" />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Undo({ chat, command }: { chat: ChatClient; command: string }) {
+  return <button type="button" className="link-button" data-testid="undo" onClick={() => void chat.command(command)}>Undo</button>;
+}
+
+/** The list of all commands is long: one line each, the command set apart from what it takes. */
+function Words({ words }: { words: string }) {
+  const lines = usageLines(words);
+  if (lines === null) return <p>{words}</p>;
+  return (
+    <>
+      <p className="notice-title">Commands <span>– /help and a name tells more</span></p>
+      <ul className="usages" tabIndex={0} aria-label="Commands">
+        {lines.map(({ command, rest }) => (
+          <li key={command}><b>{command}</b> {rest}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
