@@ -32,16 +32,20 @@ console = Console(stderr=True, width=140)
 
 
 def best(load: Load, rates: tuple[int, ...], count: int, seconds: float) -> Row:
-    """The highest rate whose deliveries all come, with p99 ≤ 50 ms; the first one where none does."""
+    """The highest rate whose deliveries all come, with p99 ≤ 50 ms, of two tries each; the first one where none does."""
     found: Row | None = None
     for rate in rates:
-        row = load.run("rate", rate, seconds)
-        row["rate"] = rate
-        kept = row["per_s"] > 0.97 * rate * count and row["p99_ms"] <= BEST_P99_MS and not row["lost"]
-        console.print(f"  {rate:4} msg/s: {row['per_s']:9,.0f}/s  p99 {row['p99_ms']:.1f} ms  {row['us']:.2f} µs  util {row['util']:.2f}")
+        for _ in range(2):
+            row = load.run("rate", rate, seconds) | {"rate": rate}
+            kept = row["per_s"] > 0.97 * rate * count and row["p99_ms"] <= BEST_P99_MS and not row["lost"]
+            console.print(
+                f"  {rate:4} msg/s: {row['per_s']:9,.0f}/s  p99 {row['p99_ms']:.1f} ms  {row['us']:.2f} µs  util {row['util']:.2f}"
+            )
+            if kept:
+                break
         if kept or found is None:
             found = row
-        if not kept and rate != rates[0]:
+        if not kept:
             break
     assert found is not None
     return found
