@@ -300,6 +300,8 @@ export class ChatClient {
       this.#around.streamEvent(event.type, (event as Envelope & { reason?: string }).reason ?? null);
     } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.#self()) {
       this.#tellOneself(event as UserEvent);
+    } else if (event.type === 'chat.settings.updated' && this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') {
+      this.#release();
     }
   }
 
