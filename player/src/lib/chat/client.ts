@@ -105,6 +105,7 @@ export class ChatClient {
     }
     const user = this.#access.view.get().session?.user;
     if (!user) return;
+    if (this.view.get().notice?.kind !== 'warning') this.dismissNotice(); // the talk went on
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
     const cid = crypto.randomUUID();
     this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
