@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  acknowledged, apply, caughtUp, EMPTY, failed, MOST, resent, snapshot, withHistory, written, type ChatLog,
+  acknowledged, apply, beside, caughtUp, EMPTY, failed, MOST, resent, snapshot, withHistory, withSettings, written, type ChatLog,
 } from '../src/lib/chat/log';
 import type { Author, MessageEnvelope, Sequenced } from '../src/lib/chat/wire';
 
@@ -121,12 +121,75 @@ describe('an own message', () => {
   });
 });
 
+describe('a moderated channel', () => {
+  it('keeps the place of a deleted message, not its text, and says who removed it', () => {
+    const log = after(upTo(3), told(4, 'chat.message.deleted', { message: 'msg_2', target: { epoch: 'e1', seq: 2 }, deleted: true }));
+    expect(log.messages[1]).toMatchObject({ seq: 2, text: '', state: 'removed', removedBy: 'moderator' });
+    const own = after(log, told(5, 'chat.moderation', { action: { id: 'act_1', kind: 'delete', actor: BERT, message: 'msg_2' } }));
+    expect(own.messages[1]?.removedBy).toBe('author');
+  });
+
+  it('shows a restored message in its old place', () => {
+    const gone = after(upTo(3), told(4, 'chat.message.deleted', { message: 'msg_2' }));
+    const log = after(gone, told(5, 'chat.message.updated', { message: 'msg_2', deleted: false, restored: message(2) }));
+    expect(log.messages).toEqual(upTo(3).messages);
+  });
+
+  it('takes from a page of missed events what stands in the place of a deleted message', () => {
+    const log = caughtUp(upTo(1), 4, [message(2), { ...told(3, 'chat.message.deleted', { message: 'msg_3' }), id: 'msg_3' }, message(4)]);
+    expect(seqs(log)).toEqual([1, 2, 4]);
+  });
+
+  it('clears one person’s messages to marks and everybody’s to nothing, but not what came later or is not sent yet', () => {
+    const mixed = after(upTo(1), message(2, 'x', ANNA), message(3));
+    const one = after(mixed, told(4, 'chat.cleared', { user: BERT }), message(5));
+    expect(one.messages.map(({ state }) => state)).toEqual(['removed', 'sent', 'removed', 'sent']);
+    const all = after(written(mixed, 'mine', ANNA, 'hello', ''), told(4, 'chat.cleared', {}), message(5));
+    expect(seqs(all)).toEqual([5, null]);
+    expect(all.notes.map(({ words }) => words)).toEqual(['A moderator cleared the chat.']);
+  });
+
+  it('follows the settings and the pin, and keeps the pinned message when it leaves the page', () => {
+    const log = after(upTo(2), told(3, 'chat.settings.updated', { settings: { slow: 30 } }), told(4, 'chat.message.updated', { message: 'msg_1', pinned: true }));
+    expect(log.settings).toEqual({ ...EMPTY.settings, slow: 30, pinned: 'msg_1' });
+    const later = caughtUp(log, 5 + MOST, Array.from({ length: MOST }, (_, index) => message(index + 5)));
+    expect(later.pinned?.text).toBe('text 1');
+    expect(after(later, told(6 + MOST, 'chat.message.deleted', { message: 'msg_1' })).pinned).toBeNull();
+    expect(after(later, told(6 + MOST, 'chat.message.updated', { message: 'msg_1', pinned: false })).pinned).toBeNull();
+  });
+
+  it('needs a new snapshot when a ban or a clearing is taken back, and for no other undoing', () => {
+    const undone = (id: string) => ({ action: { id, kind: 'undo', actor: ANNA, undoes: 'act_0' } });
+    expect(after(upTo(1), told(2, 'user.unbanned', { user: BERT, action: 'act_1' })).stale).toBe(true);
+    expect(after(upTo(1), told(2, 'chat.moderation', undone('act_1'))).stale).toBe(true);
+    const slow = after(upTo(1), told(2, 'chat.settings.updated', { settings: { slow: 0 }, action: 'act_1' }), told(3, 'chat.moderation', undone('act_1')));
+    expect(slow.stale).toBe(false);
+    expect(snapshot(after(upTo(1), told(2, 'user.unbanned', { user: BERT })), 'e1', 2, [message(1)]).stale).toBe(false);
+  });
+
+  it('puts a shadow-banned message behind its entry, beside the sequence, once, and loses no other for it', () => {
+    const marked = shadowed(2);
+    const log = beside(beside(upTo(3), marked), marked);
+    expect(log.messages.map(({ id, shadow }) => [id, shadow])).toEqual([['msg_1', false], ['msg_2', false], ['msg_s', true], ['msg_3', false]]);
+    expect(log.seq).toBe(3);
+    expect(snapshot(EMPTY, 'e1', 3, [message(1), message(2), marked, message(3)]).messages).toEqual(log.messages);
+  });
+
+  it('shows its author a shadow-banned message as any other', () => {
+    const own = { ...message(2, 'mine', ANNA), id: 'msg_s' };
+    const pending = written(upTo(2), 'mine', ANNA, 'text 2', '');
+    for (const log of [after(acknowledged(pending, 'mine', 'msg_s', 2), own), acknowledged(after(pending, own), 'mine', 'msg_s', 2), after(upTo(2), own)]) {
+      expect(after(log, message(3)).messages.map(({ id }) => id)).toEqual(['msg_1', 'msg_2', 'msg_s', 'msg_3']);
+    }
+  });
+});
+
 describe('any history', () => {
   it('of lost, repeated and reordered deliveries ends like the whole one', () => {
     const random = mulberry(7);
-    for (let round = 0; round < 200; round += 1) {
+    for (let round = 0; round < 300; round += 1) {
       const end = 3 + Math.floor(random() * 40);
-      const all = Array.from({ length: end }, (_, index) => (random() < 0.2 ? fact(index + 1) : message(index + 1)));
+      const all = history(end, random);
       let log = snapshot(EMPTY, 'e1', 0, []);
       for (let step = 0; step < end * 2; step += 1) {
         const event = all[Math.floor(random() * end)];
@@ -138,7 +201,65 @@ describe('any history', () => {
       expect(log).toEqual(after(snapshot(EMPTY, 'e1', 0, []), ...all));
     }
   });
+
+  it('from a snapshot on ends like the later snapshot, wherever it was taken', () => {
+    const random = mulberry(11);
+    for (let round = 0; round < 300; round += 1) {
+      const end = 3 + Math.floor(random() * 40);
+      const all = history(end, random);
+      const joined = Math.floor(random() * end);
+      expect(seen(after(serverAt(joined, all), ...all.slice(joined)))).toEqual(seen(serverAt(end, all)));
+    }
+  });
 });
+
+function told(seq: number, type: string, data: object): Sequenced {
+  return { ...fact(seq), id: `evt_${seq}`, type, ...data };
+}
+
+function shadowed(behind: number): MessageEnvelope {
+  const { seq, ...rest } = message(behind, 'shadow', ANNA);
+  return { ...rest, id: 'msg_s', after_seq: seq, shadow: true };
+}
+
+/** Entries 1…end as a channel may have them: messages of two people, and what moderators do to them. */
+function history(end: number, random: () => number): Sequenced[] {
+  const one = (seq: number): Sequenced => {
+    const before = `msg_${1 + Math.floor(random() * (seq - 1))}`;
+    const kinds: (() => Sequenced)[] = [
+      () => fact(seq),
+      () => told(seq, 'chat.message.deleted', { message: before }),
+      () => told(seq, 'chat.message.updated', { message: before, pinned: random() < 0.7 }),
+      () => told(seq, 'chat.cleared', random() < 0.5 ? { user: ANNA } : {}),
+      () => told(seq, 'chat.settings.updated', { settings: { slow: Math.floor(random() * 3) * 10 } }),
+      () => told(seq, 'chat.settings.updated', { settings: { lockdown: random() < 0.5 } }),
+      () => told(seq, 'user.muted', { user: ANNA }),
+    ];
+    const kind = random() < 0.6 ? undefined : kinds[Math.floor(random() * kinds.length)];
+    return kind === undefined ? message(seq, `cid-${seq}`, random() < 0.5 ? ANNA : BERT) : kind();
+  };
+  return Array.from({ length: end }, (_, index) => one(index + 1));
+}
+
+/** What the server answers somebody who joins at `seq`: the messages that may be read, and what holds. Written without the reducer. */
+function serverAt(seq: number, all: Sequenced[]): ChatLog {
+  let messages: MessageEnvelope[] = [];
+  let settings = EMPTY.settings;
+  for (const event of all.slice(0, seq) as (Sequenced & Record<string, unknown>)[]) {
+    if (event.type === 'chat.message.new') messages.push(event as unknown as MessageEnvelope);
+    if (event.type === 'chat.message.deleted') messages = messages.filter(({ id }) => id !== event['message']);
+    if (event.type === 'chat.cleared') messages = messages.filter(({ user }) => event['user'] !== undefined && user.id !== ANNA.id);
+    if (event.type === 'chat.settings.updated') settings = { ...settings, ...(event['settings'] as object) };
+    if (event.type === 'chat.message.updated') settings = { ...settings, pinned: event['pinned'] === true ? String(event['message']) : null };
+  }
+  return withSettings(snapshot(EMPTY, 'e1', seq, messages), settings);
+}
+
+/** What the law speaks of: position, settings, and the messages that can be read. */
+function seen({ epoch, seq, settings, messages, pinned }: ChatLog) {
+  const readable = messages.filter(({ state }) => state !== 'removed');
+  return { epoch, seq, settings, readable, pinned: pinned?.state === 'sent' ? pinned.id : null };
+}
 
 /** A small seeded generator, so that a failing history comes again. */
 function mulberry(seed: number): () => number {

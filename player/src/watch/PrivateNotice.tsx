@@ -31,7 +31,7 @@ function Words({ words }: { words: string }) {
   if (lines === null) return <p>{words}</p>;
   return (
     <>
-      <p className="notice-title">Commands <span>– /help and a name tells more</span></p>
+      <p className="notice-title">Commands <span>/help NAME explains one</span></p>
       <ul className="usages" tabIndex={0} aria-label="Commands">
         {lines.map(({ command, rest }) => (
           <li key={command}><b>{command}</b> {rest}</li>

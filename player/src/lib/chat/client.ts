@@ -105,6 +105,7 @@ export class ChatClient {
     }
     const user = this.#access.view.get().session?.user;
     if (!user) return;
+    if (this.view.get().notice?.kind !== 'warning') this.dismissNotice(); // the talk went on
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
     const cid = crypto.randomUUID();
     this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
@@ -300,6 +301,8 @@ export class ChatClient {
       this.#around.streamEvent(event.type, (event as Envelope & { reason?: string }).reason ?? null);
     } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.#self()) {
       this.#tellOneself(event as UserEvent);
+    } else if (event.type === 'chat.settings.updated' && this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') {
+      this.#release();
     }
   }
 
