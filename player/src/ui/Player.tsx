@@ -29,7 +29,7 @@ export function Player({ watching }: { watching: Watching }) {
       {scene !== 'air' && <SceneCard scene={scene} error={scene === 'interrupted' || scene === 'starting' ? error : null} />}
       {scene === 'air' && <OnPicture watching={watching} />}
       {scene === 'air' && <RisingReactions reactions={watching.reactions} />}
-      {scene === 'air' && chat !== null && <ReactionButtons signals={chat.signals} />}
+      {scene === 'air' && chat !== null && <ReactionButtons chat={chat} />}
       {view.picture && <Controls playback={playback} frame={frame} video={video} />}
     </div>
   );

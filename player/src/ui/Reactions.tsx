@@ -1,5 +1,5 @@
 import type { CSSProperties } from 'react';
-import type { Signals } from '../lib/chat/signals';
+import type { ChatClient } from '../lib/chat/client';
 import { KINDS, type ReactionName, type Reactions } from '../lib/reactions';
 import { useStore } from '../lib/store';
 import { countText } from '../lib/wording';
@@ -9,11 +9,13 @@ const LABELS: Record<ReactionName, string> = { heart: 'Send a heart', clap: 'App
 const NAMES = Object.keys(KINDS) as ReactionName[];
 
 /** The own say in a crowd: one tap, one sign. */
-export function ReactionButtons({ signals }: { signals: Signals }) {
+export function ReactionButtons({ chat }: { chat: ChatClient }) {
+  const { line, hold } = useStore(chat.view);
+  if (line === 'closed' || hold?.why === 'muted') return null;
   return (
     <div className="reactions" role="group" aria-label="Reactions">
       {NAMES.map((name) => (
-        <button key={name} type="button" className="reaction" data-kind={name} data-testid={`react-${name}`} aria-label={LABELS[name]} title={LABELS[name]} onClick={() => signals.react(KINDS[name])}>
+        <button key={name} type="button" className="reaction" data-kind={name} data-testid={`react-${name}`} aria-label={LABELS[name]} title={LABELS[name]} onClick={() => chat.signals.react(KINDS[name])}>
           <Glyph name={name} />
         </button>
       ))}
