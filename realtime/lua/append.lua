@@ -63,7 +63,8 @@ end
 local arrival
 if interval > 0 then
   arrival = tonumber(call('GET', KEYS[5]) or '0')
-  if arrival < now then arrival = now end
+  -- Further ahead than this pace can run: left by a slower mode that has ended.
+  if arrival < now or arrival - now > burst + interval then arrival = now end
   if arrival - now > burst then return {slow and -4 or -5, math.ceil((arrival - now - burst) / 1000)} end
   arrival = arrival + interval
 end
