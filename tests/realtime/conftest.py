@@ -1,5 +1,6 @@
 """What every test of the realtime room may ask for."""
 
+import asyncio
 import contextlib
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime.connection import Connection, address_of
 from tests.realtime.house import House, RedisServer
 from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings
@@ -49,3 +51,13 @@ async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> 
             await client.io.disconnect()
     for node in made.nodes:
         await node.stop()
+
+
+@pytest.fixture
+async def connection(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[Connection]:
+    """The ordered connection of one node, up."""
+    made = Connection(address_of(settings, vault))
+    running = asyncio.create_task(made.run())
+    await made.up(5)
+    yield made
+    running.cancel()

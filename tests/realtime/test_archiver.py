@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from realtime.archiver import RANGES, Archiver
-from realtime.connection import Connection, address_of
 from realtime.judge import NO_RATE
 from realtime.keys import keys_of
 from realtime.log import JUMP, Known, Log
@@ -28,15 +27,6 @@ async def store(settings):
     made = await open_store(settings, COLLECTIONS)
     yield made
     await made.close()
-
-
-@pytest.fixture
-async def connection(settings, vault, redis_server):
-    made = Connection(address_of(settings, vault))
-    running = asyncio.create_task(made.run())
-    await made.up(5)
-    yield made
-    running.cancel()
 
 
 @pytest.fixture

@@ -6,20 +6,11 @@ import time
 
 import pytest
 
-from realtime.connection import Address, Connection, Link, address_of, encode
+from realtime.connection import Address, Link, address_of, encode
 from tests.realtime.house import eventually
 from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
-
-
-@pytest.fixture
-async def connection(settings, vault, redis_server):
-    made = Connection(address_of(settings, vault))
-    running = asyncio.create_task(made.run())
-    await made.up(5)
-    yield made
-    running.cancel()
 
 
 async def outcome(link: Link) -> object:

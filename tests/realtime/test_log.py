@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from realtime.connection import Connection, address_of
 from realtime.judge import NO_RATE, Rate
 from realtime.keys import keys_of
 from realtime.log import JUMP, Known, Log, Lost, Page
@@ -14,15 +13,6 @@ from tests.realtime.house import nothing_known
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Refused
 from weir.foundation.ids import new_id
-
-
-@pytest.fixture
-async def connection(settings, vault, redis_server):
-    made = Connection(address_of(settings, vault))
-    running = asyncio.create_task(made.run())
-    await made.up(5)
-    yield made
-    running.cancel()
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import asyncio
 
-import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from realtime.connection import Connection, address_of
 from realtime.keys import keys_of
 from realtime.occupancy import Count, Leases, Occupancy
 from tests.realtime.house import House, eventually
@@ -16,15 +14,6 @@ from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import new_id
 
 SHORT = Leases(socket_s=2.0, beat_s=0.5, playback_s=1.0)
-
-
-@pytest.fixture
-async def connection(settings, vault, redis_server):
-    made = Connection(address_of(settings, vault))
-    running = asyncio.create_task(made.run())
-    await made.up(5)
-    yield made
-    running.cancel()
 
 
 def heartbeat(channel, *sessions, at=None):
