@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weir.foundation.clock import monotonic
+from weir.foundation.tether import tethered
 
-# The kernel kills the child when our process ends, however it ends.
-DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
@@ -86,7 +85,7 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -
             with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *DIES_WITH_US, *argv(written[:-1], written[-1]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered(argv(written[:-1], written[-1])), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
             start_new_session=True,
         )  # fmt: skip
     except BaseException:
@@ -102,7 +101,7 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
     """Standard output of a short program; empty when it fails, takes longer or says more than 64 KB."""
-    process = await asyncio.create_subprocess_exec(*DIES_WITH_US, *argv, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(*tethered(argv), stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
     try:
         assert process.stdout is not None
         await asyncio.wait_for(process.stdout.readexactly(ANSWER_BYTES), timeout_s)

@@ -17,6 +17,7 @@ from weir.foundation.clock import monotonic
 from weir.foundation.http import get_text
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
+from weir.foundation.tether import tethered
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
 
@@ -53,15 +54,17 @@ class Encoder:
         descriptor = os.open(self._preset, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"rtmp_playpath={self._key}\n")
-        self._process = await asyncio.create_subprocess_exec(
-            "setpriv", "--pdeathsig", "KILL", "ffmpeg", "-nostdin", "-v", "error", "-re",
+        argv = [
+            "ffmpeg", "-nostdin", "-v", "error", "-re",
             "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
             "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000", *_wall_clock(),
             "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "1250k",
             "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-fpre", str(self._preset),
             "-f", "flv", f"rtmp://{self._settings.ingest_host}:{self._settings.rtmp_port}/live",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        ]  # fmt: skip
+        self._process = await asyncio.create_subprocess_exec(
+            *tethered(argv), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
 
     @property
     def ended(self) -> bool:

@@ -22,6 +22,7 @@ from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings, child_environment
 from weir.foundation.telemetry import redact
+from weir.foundation.tether import tethered
 from weir.foundation.vault import Vault, open_vault
 from weir.probes import answers_http, answers_redis, answers_tcp
 
@@ -106,7 +107,7 @@ class Child:
         read_end, write_end = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                "setpriv", "--pdeathsig", self.part.death_signal, *self.part.argv(), start_new_session=True,
+                *tethered(self.part.argv(), self.part.death_signal), start_new_session=True,
                 env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL, stdout=write_end, stderr=write_end, umask=0o077,
             )  # fmt: skip
         finally:

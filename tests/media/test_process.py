@@ -86,7 +86,7 @@ async def test_progress_counts_only_when_media_time_moves() -> None:
 
 async def test_a_missing_program_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start that fails closes its pipes."""
-    monkeypatch.setattr(process, "DIES_WITH_US", ("no-such-program",))
+    monkeypatch.setattr(process, "tethered", lambda argv: ["no-such-program", *argv])
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="no-such-program"):
         await spawn(lambda outputs, progress: ["x"], 2)
