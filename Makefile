@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-fanout clean
+.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-api bench-fanout clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -42,6 +42,10 @@ bench-latency: ## glass-to-glass latency in Chromium, against FFmpeg's own HLS (
 bench-store: ## the document store (ARGS=--json)
 	@weir/setup.sh dev
 	@$(python) -m bench.store $(ARGS)
+
+bench-api: ## what a request costs, against a bare Starlette route (ARGS="--json --quick")
+	@weir/setup.sh dev
+	@$(python) -m bench.api $(ARGS)
 
 bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARGS="--json --quick")
 	@weir/setup.sh dev

@@ -17,7 +17,6 @@ from control.rtmp_hooks import RtmpHooks
 from control.streams import Streams
 from control.usage import Usage
 from control.watch import Watch
-from weir.foundation.auth import Authenticator
 from weir.foundation.errors import NotFound
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.periodic import Job
@@ -42,13 +41,12 @@ class ControlRoom:
         ]
 
     def routes(self) -> list[BaseRoute]:
-        auth = Authenticator(self._ground.tokens, self._ground.directory, self._ground.vault)
         hooks = RtmpHooks(self.streams, self._secret, self._ground.settings.hook_allow)
         return [
             *hooks.routes(),
             *self._access.routes(),
             Route("/internal/card", self._card, methods=["POST"]),
-            *(bind(row, auth) for row in self._api),
+            *(bind(row, self._ground.door) for row in self._api),
         ]
 
     async def _card(self, request: Request) -> Response:

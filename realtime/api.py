@@ -20,13 +20,13 @@ from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.store import Actions
 from realtime.wire import LONGEST_CID, MessageId, check_text
-from weir.foundation.auth import Authenticator, Tenant
+from weir.foundation.auth import Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Invalid, NotFound
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.routing import Answer, Body, Call, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
@@ -78,7 +78,7 @@ class ChannelRoutes:
         self._directory, self._log, self._chat, self._reader, self._people = directory, entries, chat, reader, people
         self._presence, self._actions, self._moderation, self._viewers = presence, actions, moderation, viewers
 
-    def routes(self, auth: Authenticator) -> list[BaseRoute]:
+    def routes(self, door: Door) -> list[BaseRoute]:
         base = "/v1/channels/{channel}"
         rows = [
             Row("GET", base, "tenant", self.channel),
@@ -93,7 +93,7 @@ class ChannelRoutes:
             Row("GET", base + "/moderation", "tenant", self.moderation),
             Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo),
         ]
-        return [bind(row, auth) for row in rows]
+        return [bind(row, door) for row in rows]
 
     async def _access(self, call: Call, scope: str) -> tuple[Tenant, Doc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""

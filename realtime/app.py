@@ -18,7 +18,6 @@ from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry
-from weir.foundation.auth import Authenticator
 from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 
@@ -58,8 +57,7 @@ class RealtimeRoom:
         self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._signals, self._fanout)
 
     def routes(self) -> list[BaseRoute]:
-        auth = Authenticator(self._ground.tokens, self._ground.directory, self._ground.vault)
-        return [Mount("/socket.io", app=self._sockets.application()), *self._api.routes(auth)]
+        return [Mount("/socket.io", app=self._sockets.application()), *self._api.routes(self._ground.door)]
 
     async def start(self) -> None:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""

@@ -23,17 +23,22 @@ from media.app import MediaRoom
 from realtime.app import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
 from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
+from weir import __version__
 from weir.foundation import directory as shared
+from weir.foundation import openapi
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents.opening import open_store
+from weir.foundation.envelope import Envelope
 from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground, Room, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
+from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
+from weir.foundation.table import tabled
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -91,7 +96,9 @@ class Application:
     def __init__(self, settings: Settings, names: Sequence[RoomName]) -> None:
         self._settings, self._names = settings, names
         self._ground: Ground | None = None
-        self.asgi = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
+        starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
+        starlette.router.redirect_slashes = False
+        self.asgi = Envelope(starlette, settings.allowed_origins)
 
     @asynccontextmanager
     async def _lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
@@ -99,7 +106,9 @@ class Application:
         async with open_ground(self._settings) as ground:
             self._ground = ground
             rooms = build_rooms(ground, self._names)
-            asgi.router.routes[:] = [*self._health(), *(route for room in rooms for route in room.routes())]
+            self.asgi.directory = ground.directory
+            routes = [route for room in rooms for route in room.routes()]
+            asgi.router.routes[:] = [*tabled(routes), *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")
             started: list[Room] = []
@@ -145,6 +154,17 @@ class Application:
         parts = await self._parts()
         ready = set(parts.values()) == {"ok"}
         return _json({"status": "ok" if ready else "unavailable", "timestamp": rfc3339(now_ms()), **parts}, 200 if ready else 503)
+
+
+def described(routes: Sequence[BaseRoute], settings: Settings) -> Route:
+    """The document of the API that these routes offer, written once."""
+    rows = [route.row for route in routes if isinstance(route, Bound)]
+    written = orjson.dumps(openapi.document(rows, __version__, settings.base_url))
+
+    async def openapi_json(_request: Request) -> Response:
+        return Response(written, media_type="application/json")
+
+    return Route("/v1/openapi.json", openapi_json)
 
 
 def _json(body: dict[str, str], status: int = 200) -> Response:

@@ -24,6 +24,7 @@ from realtime.store import COLLECTIONS
 from weir.foundation.bus import Bus
 from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
+from weir.foundation.idempotency import REPEATS
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
@@ -176,7 +177,7 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        store = await open_store(self.settings, COLLECTIONS)
+        store = await open_store(self.settings, [*COLLECTIONS, REPEATS])
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
         ground = Ground(self.settings, self.vault, self.tokens, store, redis, Bus(redis), unused, directory, unused, periodic)
         node = Node(ground, leases)

@@ -8,6 +8,7 @@ Refused
  ├── TooLarge        413
  ├── RateLimited     429   with retry_after seconds (also slow_mode)
  ├── Conflict        409
+ ├── Stale           412   If-Match names a state that is no more; the code is `conflict`
  └── Unavailable     503   a part is down or being rebuilt; try again
 """
 
@@ -62,6 +63,10 @@ class RateLimited(Refused):
 
 class Conflict(Refused):
     status, code = 409, "conflict"
+
+
+class Stale(Refused):
+    status, code = 412, "conflict"
 
 
 class Unavailable(Refused):

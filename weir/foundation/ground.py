@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import structlog
 from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
+from weir.foundation.auth import Authenticator
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Store
 from weir.foundation.http import Ingest
+from weir.foundation.idempotency import Repeats
 from weir.foundation.periodic import Periodic
+from weir.foundation.routing import Door
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
@@ -59,6 +63,11 @@ class Ground:
     directory: Directory
     ingest: Ingest
     periodic: Periodic
+
+    @cached_property
+    def door(self) -> Door:
+        """One for all rooms of the process."""
+        return Door(Authenticator(self.tokens, self.directory, self.vault), Repeats(self.store))
 
 
 class Room(Protocol):

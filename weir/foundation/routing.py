@@ -1,26 +1,63 @@
-"""A row of the route table: method, path, who may ask, what the body must look like, what does the work."""
+"""A row of the route table: method, path, who may ask, what query and body must look like, what does the work, what comes back.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+The rows are the one description of the API: requests are validated by them and openapi.json is written from them
+(weir.foundation.openapi). `bind` makes a row a route; weir.app gathers the routes of all rooms into one table.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from weir.foundation.auth import Account, Authenticator, Tenant
-from weir.foundation.errors import Invalid, TooLarge
+from weir.foundation.envelope import APP
+from weir.foundation.errors import Invalid, Refused, Stale, TooLarge
+from weir.foundation.idempotency import Attempt, Repeats
+from weir.foundation.ids import Kind, new_id
 from weir.foundation.problems import invalid
 
 MAX_BODY_BYTES = 65_536
+SHOWN_ONCE = "x-shown-once"
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Who = Literal["anybody", "account", "tenant"]
+T = TypeVar("T")
 
 
 class Body(BaseModel):
     """Base of request bodies: unknown fields are refused, so that a misspelt option is noticed."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Query(BaseModel):
+    """Base of query strings: one value a name, unknown names refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Paging(Query):
+    """What every list takes. `cursor` is the `next_cursor` of the page before."""
+
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, max_length=2000)
+
+
+class Listed(BaseModel, Generic[T]):
+    """A page of a list; `next_cursor` is null at the end."""
+
+    data: list[T]
+    next_cursor: str | None
+
+
+def shown_once(**constraints: Any) -> Any:
+    """A field of an answer that is a secret: it stands in the first answer only, never in a replayed one."""
+    return Field(None, json_schema_extra={SHOWN_ONCE: True}, **constraints)
 
 
 @dataclass(frozen=True)
@@ -31,6 +68,8 @@ class Call:
     body: Any
     account: Account | None = None
     tenant: Tenant | None = None
+    query: Any = None
+    attempt: Attempt | None = None
 
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
@@ -39,46 +78,151 @@ class Call:
         assert self.account is not None, "the route table says who may ask"
         return self.account
 
-    def acting(self, scope: str) -> Tenant:
+    def acting(self, scope: str | None = None) -> Tenant:
         """Errors: Forbidden when the credential lacks the scope."""
         assert self.tenant is not None, "the route table says who may ask"
-        self.tenant.need(scope)
+        if scope is not None:
+            self.tenant.need(scope)
         return self.tenant
+
+    def new_id(self, kind: Kind) -> str:
+        """The id for what this request creates: the same one when the request, under one Idempotency-Key, is tried again
+        after a process died in the middle of it."""
+        return f"{kind}_{self.attempt.seed}" if self.attempt is not None else new_id(kind)
+
+    def expects(self, etag: str) -> None:
+        """Errors: Stale when If-Match names another state than the present one."""
+        wanted = self.request.headers.get("if-match")
+        if wanted is not None and wanted.strip() != "*" and etag not in (one.strip() for one in wanted.split(",")):
+            raise Stale("This has been changed since you read it; read it again and repeat the change.")
 
 
 @dataclass(frozen=True)
 class Answer:
+    """`data` becomes JSON, or is sent as it is when it is text (with `media_type`). `app` names the tenant of a public route,
+    whose web origins may read the answer."""
+
     data: Any
     status: int = 200
     cookies: tuple[tuple[str, str, int], ...] = ()
+    etag: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True)
 class Row:
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
+    sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals).
+    `csv` says that `?format=csv` gives text/csv; `etag` that the answer carries one and If-Match is honoured."""
+
+    method: Method
     path: str
-    who: Literal["anybody", "account", "tenant"]
+    who: Who
     work: Callable[[Call], Awaitable[Answer]]
     body: type[Body] | None = None
+    summary: str = ""
+    query: type[Query] | None = None
+    answer: Any = None
+    status: int = 200
+    scope: str | None = None
+    tag: str = ""
+    errors: tuple[type[Refused], ...] = ()
+    csv: bool = False
+    etag: bool = False
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The answer's fields that are shown once."""
+        fields = getattr(self.answer, "model_fields", {})
+        return frozenset(name for name, one in fields.items() if SHOWN_ONCE in (one.json_schema_extra or ()))
 
 
-def bind(row: Row, auth: Authenticator) -> Route:
-    async def endpoint(request: Request) -> Response:
-        header = request.headers.get("authorization")
-        account = await auth.account(header) if row.who == "account" else None
-        tenant = await auth.tenant(header) if row.who == "tenant" else None
-        body = await _body(request, row.body) if row.body else None
-        return _response(await row.work(Call(request, body, account, tenant)), request)
+@dataclass(frozen=True)
+class Door:
+    """What stands before every row's work."""
 
-    return Route(row.path, endpoint, methods=[row.method], name=f"{row.method} {row.path}")
+    auth: Authenticator
+    repeats: Repeats | None = None
 
 
-async def _body(request: Request, model: type[Body]) -> Body:
+class Bound(Route):
+    """A row as a route; `row` is what the document of the API is written from. Refusals go to the application's handlers."""
+
+    def __init__(self, row: Row, door: Door) -> None:
+        self.row = row
+        self._door, self._secrets = door, row.secrets
+        super().__init__(row.path, self._endpoint, methods=[row.method], name=f"{row.method} {row.path}")
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same without Starlette's own wrapper, for weir.foundation.table."""
+        response = await self._endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def _endpoint(self, request: Request) -> Response:
+        row, auth = self.row, self._door.auth
+        account, tenant = None, None
+        if row.who == "tenant":
+            tenant = await auth.tenant(request.headers.get("authorization"))
+            request.scope[APP] = tenant.app
+            if row.scope is not None:
+                tenant.need(row.scope)
+        elif row.who == "account":
+            account = await auth.account(request.headers.get("authorization"))
+        query = _query(request, row.query) if row.query is not None else None
+        raw = await _read(request) if row.method != "GET" else b""
+        body = _body(raw, row.body) if row.body is not None else None
+        call = Call(request, body, account, tenant, query)
+        key = request.headers.get("idempotency-key") if row.method == "POST" else None
+        if key is None or self._door.repeats is None or (actor := _actor(call)) is None:
+            return _response(await row.work(call), request)
+        return await self._once(self._door.repeats, call, f"{actor}:{key}", raw)
+
+    async def _once(self, repeats: Repeats, call: Call, key: str, raw: bytes) -> Response:
+        request = call.request
+        attempt = await repeats.begin(key, request.method, request.url.path, raw)
+        if attempt.answer is not None:
+            replayed = Answer(attempt.answer["data"], attempt.answer["status"], headers={"Idempotency-Replayed": "true"})
+            return _response(replayed, request)
+        try:
+            answer = await self.row.work(Call(request, call.body, call.account, call.tenant, call.query, attempt))
+        except Refused as refusal:
+            await repeats.refused(attempt, nothing_done=refusal.status < 500)
+            raise
+        kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
+        await repeats.keep(attempt, kept, answer.status)
+        return _response(answer, request)
+
+
+def bind(row: Row, door: Door) -> Bound:
+    return Bound(row, door)
+
+
+def _actor(call: Call) -> str | None:
+    """Whose keys these are: an API key's and a member's requests of one app share them, so a rotated key can repeat."""
+    if call.tenant is not None:
+        return call.tenant.app
+    return call.account.id if call.account is not None else None
+
+
+async def _read(request: Request) -> bytes:
     raw = b""
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY_BYTES:
             raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes at most.")
+    return raw
+
+
+def _query(request: Request, model: type[Query]) -> Query:
+    given = request.query_params
+    try:
+        return model.model_validate(dict(given.items()))
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _body(raw: bytes, model: type[Body]) -> Body:
     try:
         data = orjson.loads(raw) if raw.strip() else {}
     except orjson.JSONDecodeError as error:
@@ -90,8 +234,11 @@ async def _body(request: Request, model: type[Body]) -> Body:
 
 
 def _response(answer: Answer, request: Request) -> Response:
-    content = b"" if answer.status == 204 else orjson.dumps(answer.data)
-    response = Response(content, answer.status, media_type="application/json")
+    content = b"" if answer.status == 204 else answer.data if isinstance(answer.data, str) else orjson.dumps(answer.data)
+    headers = dict(answer.headers)
+    if answer.etag is not None:
+        headers["ETag"] = answer.etag
+    response = Response(content, answer.status, headers, None if answer.status == 204 else answer.media_type)
     for name, value, seconds in answer.cookies:
         response.set_cookie(
             name, value, max_age=seconds, path="/v1/auth", httponly=True, samesite="strict", secure=request.url.scheme == "https"

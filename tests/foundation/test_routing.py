@@ -1,0 +1,221 @@
+"""The route table: one look-up, one document, requests done once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import BaseModel
+from starlette.applications import Starlette
+
+from weir.foundation import openapi
+from weir.foundation.envelope import APP, Envelope
+from weir.foundation.errors import Conflict, Unavailable
+from weir.foundation.ground import Ground
+from weir.foundation.ids import new_id
+from weir.foundation.problems import HANDLERS
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind, shown_once
+from weir.foundation.table import tabled
+
+MINE, OTHERS = new_id("app"), new_id("app")
+
+
+class NewThing(Body):
+    name: str
+
+
+class Thing(BaseModel):
+    id: str
+    name: str
+    secret: str | None = shown_once()
+
+
+class Things:
+    """Rows that keep count of what they did."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.go_on, self.begun = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
+        self.fail: Exception | None = None
+
+    def rows(self) -> list[Row]:
+        return [
+            Row("GET", "/v1/things", "tenant", self.listed, query=Paging, answer=Listed[Thing], scope="streams:read"),
+            Row("POST", "/v1/things", "tenant", self.create, NewThing, "Make a thing.", answer=Thing, status=201, errors=(Conflict,)),
+            Row("PATCH", "/v1/things/{thing}", "tenant", self.change, NewThing, answer=Thing, etag=True),
+            Row("GET", "/v1/open/{app}", "anybody", self.open),
+            Row("GET", "/v1/things/all", "anybody", self.open),
+        ]
+
+    async def listed(self, call: Call) -> Answer:
+        return Answer({"data": [], "next_cursor": call.query.cursor})
+
+    async def create(self, call: Call) -> Answer:
+        self.begun.set()
+        await self.go_on.wait()
+        if self.fail is not None:
+            raise self.fail
+        self.made.append(call.new_id("str"))
+        return Answer({"id": self.made[-1], "name": call.body.name, "secret": "s3cr3t"}, 201)
+
+    async def change(self, call: Call) -> Answer:
+        call.expects('"2"')
+        return Answer({"id": "x", "name": call.body.name}, etag='"3"')
+
+    async def open(self, call: Call) -> Answer:
+        call.request.scope[APP] = call.request.path_params.get("app")
+        return Answer({})
+
+
+@pytest.fixture
+def things() -> Things:
+    return Things()
+
+
+@pytest.fixture
+async def http(ground: Ground, things: Things) -> AsyncIterator[httpx.AsyncClient]:
+    apps = ground.store.operator()
+    await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
+    app = Starlette(routes=tabled([bind(row, ground.door) for row in things.rows()]), exception_handlers=HANDLERS)
+    envelope = Envelope(app, ["https://studio.test"])
+    envelope.directory = ground.directory
+    token = ground.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(envelope), base_url="https://weir.test", headers=headers) as client:
+        yield client
+
+
+async def post(http: httpx.AsyncClient, key: str, name: str = "a") -> httpx.Response:
+    return await http.post("/v1/things", json={"name": name}, headers={"Idempotency-Key": key})
+
+
+async def test_a_repeated_post_is_done_once(http: httpx.AsyncClient, things: Things) -> None:
+    """The second answer is the first without its secret, and says that it is a repeat."""
+    first, again = await post(http, "k"), await post(http, "k")
+    assert (first.status_code, again.status_code, len(things.made)) == (201, 201, 1)
+    assert again.json() == {"id": first.json()["id"], "name": "a"}
+    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
+
+
+async def test_a_key_stands_for_one_request(http: httpx.AsyncClient, things: Things) -> None:
+    """With another body it is a conflict; another tenant's same key is another key; an endless key is refused."""
+    await post(http, "k")
+    other = await post(http, "k", "b")
+    assert (other.status_code, other.json()["code"], len(things.made)) == (409, "conflict", 1)
+    assert (await post(http, "x" * 400)).status_code == 422
+
+
+async def test_of_two_at_once_one_is_done(http: httpx.AsyncClient, things: Things) -> None:
+    """The other is told to ask again, and then gets the first one's answer."""
+    things.go_on.clear()
+    running = asyncio.create_task(post(http, "k"))
+    await asyncio.wait_for(things.begun.wait(), 10)
+    early = await post(http, "k")
+    assert early.status_code == 409
+    things.go_on.set()
+    assert (await running).status_code == 201
+    assert early.headers["retry-after"] == "1"
+    assert ((await post(http, "k")).status_code, len(things.made)) == (201, 1)
+
+
+@pytest.mark.parametrize(("error", "same_id"), [(Conflict("no"), False), (Unavailable("perhaps"), True)])
+async def test_a_refused_request_frees_its_key(http: httpx.AsyncClient, things: Things, error: Exception, same_id: bool) -> None:
+    """After a refusal the corrected request may use it; after an unknown outcome the same one, for the same object."""
+    things.fail = error
+    assert (await post(http, "k", "a" if same_id else "wrong")).status_code in (409, 503)
+    things.fail = None
+    assert (await post(http, "k")).status_code == 201
+
+
+async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(ground: Ground) -> None:
+    """So what it may have made is not made a second time."""
+    repeats = ground.door.repeats
+    assert repeats is not None
+    first = await repeats.begin("app:k", "POST", "/v1/things", b"{}")
+    with pytest.raises(Conflict):
+        await repeats.begin("app:k", "POST", "/v1/things", b"{}")
+    await ground.store.operator().update("repeats", first.id, set={"started": 1})
+    assert (await repeats.begin("app:k", "POST", "/v1/things", b"{}")).seed == first.seed
+
+
+async def test_a_change_of_an_old_state_is_stale(http: httpx.AsyncClient) -> None:
+    """412 for another ETag; the present one, a star and none go through, and the answer carries the next."""
+    for given, status in (('"1"', 412), ('"2"', 200), ('"1", "2"', 200), ("*", 200), (None, 200)):
+        reply = await http.patch("/v1/things/x", json={"name": "b"}, headers={"If-Match": given} if given else {})
+        assert (reply.status_code, reply.headers.get("etag")) == (status, '"3"' if status == 200 else None)
+
+
+async def test_query_strings_are_checked(http: httpx.AsyncClient) -> None:
+    """Bounds, types and unknown names, each named in the refusal."""
+    for query in ("limit=0", "limit=201", "limit=x", "colour=red"):
+        reply = await http.get(f"/v1/things?{query}")
+        assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, query.split("=")[0])
+    assert (await http.get("/v1/things?limit=3&cursor=c")).json()["next_cursor"] == "c"
+
+
+async def test_unknown_methods_and_paths(http: httpx.AsyncClient) -> None:
+    """405 says what is offered; a fixed segment goes before a parameter; HEAD is GET."""
+    refused = await http.put("/v1/things", json={})
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert (await http.get("/v1/nothing")).status_code == 404
+    assert (await http.get("/v1/things/all")).status_code == 200
+    assert (await http.head("/v1/things/all")).status_code == 200
+
+
+async def test_every_answer_carries_its_request_id(http: httpx.AsyncClient) -> None:
+    """The client's own when it is one, else a fresh one; refusals too."""
+    mine = await http.get("/v1/things/all", headers={"X-Request-Id": "trace-12345"})
+    assert mine.headers["x-request-id"] == "trace-12345"
+    assert mine.headers["x-content-type-options"] == "nosniff"
+    odd = await http.get("/v1/nothing", headers={"X-Request-Id": "a b\x7f"})
+    assert odd.headers["x-request-id"] not in ("", "a b\x7f")
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "readable"),
+    [
+        ("/v1/things", "https://mine.test", True), ("/v1/things", "https://studio.test", True), ("/v1/things", "https://evil.test", False),
+        (f"/v1/open/{MINE}", "https://mine.test", True), (f"/v1/open/{OTHERS}", "https://mine.test", False),
+        ("/v1/things/all", "https://mine.test", False), ("/v1/things/all", "https://studio.test", True),
+    ],
+)  # fmt: skip
+async def test_only_an_apps_own_pages_read_its_answers(http: httpx.AsyncClient, path: str, origin: str, readable: bool) -> None:
+    """CORS by app; cookies never count across origins."""
+    reply = await http.get(path, headers={"Origin": origin})
+    assert reply.headers.get("access-control-allow-origin") == (origin if readable else None)
+    assert "access-control-allow-credentials" not in reply.headers
+
+
+async def test_preflight_names_what_may_be_sent(http: httpx.AsyncClient) -> None:
+    """It has no credential, so it is answered alike for every page."""
+    asked = {"Origin": "https://any.test", "Access-Control-Request-Method": "PATCH"}
+    reply = await http.options("/v1/things/x", headers=asked)
+    assert reply.status_code == 204
+    assert "PATCH" in reply.headers["access-control-allow-methods"]
+    assert "idempotency-key" in reply.headers["access-control-allow-headers"].lower()
+
+
+def test_the_document_says_what_the_rows_say(things: Things) -> None:
+    """Bodies, answers, queries, credentials and refusals come from the same rows that serve."""
+    document: dict[str, Any] = openapi.document(things.rows(), "1", "https://weir.test")
+    create = document["paths"]["/v1/things"]["post"]
+    assert create["summary"] == "Make a thing."
+    assert create["security"] == [{"app": []}]
+    assert create["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewThing"}
+    assert set(create["responses"]) == {"201", "401", "409", "413", "422", "429", "503"}
+    listed = document["paths"]["/v1/things"]["get"]
+    assert [one["name"] for one in listed["parameters"]] == ["limit", "cursor"]
+    assert "403" in listed["responses"]
+    change = document["paths"]["/v1/things/{thing}"]["patch"]
+    assert {"404", "412"} <= set(change["responses"])
+    assert [one["name"] for one in change["parameters"]] == ["thing", "If-Match"]
+    assert document["components"]["schemas"]["Thing"]["properties"]["secret"]["x-shown-once"] is True
+
+
+def test_two_rows_can_not_stand_for_one_request(ground: Ground, things: Things) -> None:
+    """A doubled row is a bug that shows at start."""
+    bound = [bind(row, ground.door) for row in things.rows()]
+    with pytest.raises(ValueError, match="twice"):
+        tabled([*bound, bound[0]])

@@ -1,0 +1,81 @@
+"""Idempotency-Key: a POST that is sent again within 24 h is answered with the first answer and not done again.
+
+Kept in the document store, not in Redis: an answer that was given must not be forgotten with a lost Redis, or the repeat
+would create a second object. A process that dies in the middle leaves an attempt that another may take over after
+TAKE_OVER_MS; it gets the same seed, so the object that it makes has the same id and is made once.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Between, Collection, Doc, DuplicateKey, Index, Store
+from weir.foundation.errors import Conflict, Invalid
+from weir.foundation.ids import body, new_id
+
+REPEATS = Collection("repeats", {"expires": "int", "started": "int"}, (Index(("expires",)),), tenant=False)
+KEPT_MS = 86_400_000
+TAKE_OVER_MS = 60_000  # longer than any request may take
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request under a key. `answer` is the first one's (`data` without secrets, `status`) when it has been answered."""
+
+    id: str
+    seed: str
+    answer: Doc | None = None
+
+
+class Repeats:
+    def __init__(self, store: Store) -> None:
+        self._all = store.operator()
+
+    async def begin(self, key: str, method: str, path: str, raw: bytes) -> Attempt:
+        """`key` names its owner too. Errors: Invalid for a key that is too long; Conflict while the first request still runs,
+        and for a key that came with another request."""
+        if not key.rpartition(":")[2] or len(key) > LONGEST_KEY + 64:
+            raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+        said = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw))).hexdigest()
+        attempt_id, seed, now = hashlib.sha256(key.encode()).hexdigest(), body(new_id("ses")), now_ms()
+        doc = {"id": attempt_id, "request": said, "seed": seed, "started": now, "expires": now + KEPT_MS}
+        try:
+            await self._all.insert("repeats", doc)
+            return Attempt(attempt_id, seed)
+        except DuplicateKey:
+            return await self._again(attempt_id, said, doc)
+
+    async def _again(self, attempt_id: str, said: str, fresh: Doc) -> Attempt:
+        earlier = await self._all.get("repeats", attempt_id)
+        if earlier is None or earlier["expires"] <= fresh["started"]:
+            await self._all.delete("repeats", {"id": attempt_id})
+            await self._all.insert("repeats", fresh)
+            return Attempt(attempt_id, fresh["seed"])
+        if earlier["request"] != said:
+            raise Conflict("This Idempotency-Key has been used with another request.")
+        if "answer" in earlier:
+            return Attempt(attempt_id, earlier["seed"], orjson.loads(earlier["answer"]))
+        if earlier["started"] < fresh["started"] - TAKE_OVER_MS:
+            expected = {"started": earlier["started"]}
+            if await self._all.update("repeats", attempt_id, set={"started": fresh["started"]}, expect=expected):
+                return Attempt(attempt_id, earlier["seed"])
+        raise Conflict("The first request with this Idempotency-Key is still running; ask again in a moment.", retry_after=1)
+
+    async def keep(self, attempt: Attempt, data: Any, status: int) -> None:
+        """Before the answer leaves, so that a repeat of an answered request always finds it."""
+        await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps({"data": data, "status": status}).decode()})
+
+    async def refused(self, attempt: Attempt, nothing_done: bool) -> None:
+        """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with the same seed."""
+        if nothing_done:
+            await self._all.delete("repeats", {"id": attempt.id})
+        else:
+            await self._all.update("repeats", attempt.id, set={"started": 0})
+
+    async def forget_expired(self) -> None:
+        """Periodic."""
+        await self._all.delete("repeats", {"expires": Between(below=now_ms())})

@@ -1,0 +1,178 @@
+"""The document of the API (OpenAPI 3.1), written from the rows of the route table. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from weir.foundation.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Refused,
+    Stale,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from weir.foundation.routing import Body, Row
+
+REF = "#/components/schemas/{model}"
+MEANINGS: dict[type[Refused], str] = {
+    Unauthenticated: "No valid credential.", Forbidden: "The credential may not do this.", NotFound: "Missing, or another app's.",
+    Conflict: "Contradicts what is there.", Stale: "If-Match names a state that is no more.", TooLarge: "Too large.",
+    Invalid: "The request says nonsense; `errors` names where.", RateLimited: "Too many requests; wait for Retry-After.",
+    Unavailable: "A part is down or being rebuilt; try again.",
+}  # fmt: skip
+PROBLEM = {
+    "type": "object", "description": "RFC 9457 problem details.", "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable; docs/errors.md lists them."},
+        "errors": {"type": "array", "items": {"type": "object", "properties": {"field": {"type": "string"}, "detail": {"type": "string"}}}},
+    },
+}  # fmt: skip
+SECURITY = {
+    "account": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Access token of a signed-in person."},
+    "app": {
+        "type": "http", "scheme": "bearer",
+        "description": "API key (`weir_sk_…`), or the app token of a member (POST /v1/apps/{app}/session).",
+    },
+}  # fmt: skip
+_WHO = {"anybody": None, "account": "account", "tenant": "app"}
+
+
+def refusals(row: Row) -> list[type[Refused]]:
+    """What a row may be refused with, by its other fields and its own list."""
+    found: list[type[Refused]] = [RateLimited, Unavailable, *row.errors]
+    if row.who != "anybody":
+        found.append(Unauthenticated)
+    if row.scope is not None or row.who == "account":
+        found.append(Forbidden)
+    if "{" in row.path:
+        found.append(NotFound)
+    if row.method != "GET":
+        found.append(TooLarge)
+    if row.body is not None or row.query is not None or row.method == "POST":
+        found.append(Invalid)
+    if row.method == "POST" and row.who != "anybody":
+        found.append(Conflict)  # Idempotency-Key
+    if row.etag and row.method != "GET":
+        found.append(Stale)
+    return [one for one in MEANINGS if one in found]
+
+
+def document(rows: Sequence[Row], version: str, server: str) -> dict[str, Any]:
+    """The whole document. `server` is the address under which the API is reached."""
+    schemas = _schemas(rows)
+    paths: dict[str, dict[str, Any]] = {}
+    for row in sorted(rows, key=lambda one: one.path):
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Weir", "version": version, "description": "Live streams, chat and real-time events."},
+        "servers": [{"url": server}], "paths": paths, "tags": [{"name": name} for name in sorted({_tag(row) for row in rows})],
+        "components": {
+            "schemas": {**schemas.named, "Problem": PROBLEM}, "securitySchemes": SECURITY,
+            "responses": {refused.__name__: _refusal(refused) for refused in MEANINGS},
+        },
+    }  # fmt: skip
+
+
+class _Schemas:
+    """`named` for components; `of` gives the schema to put where a model or type is used."""
+
+    def __init__(self, models: Iterable[type[BaseModel]], answers: Iterable[type[BaseModel]]) -> None:
+        wanted: list[Any] = [*((one, "validation") for one in models), *((one, "serialization") for one in answers)]
+        self._refs, definitions = models_json_schema(wanted, ref_template=REF)
+        self.named: dict[str, Any] = definitions.get("$defs", {})
+
+    def of(self, model: Any, mode: Any) -> dict[str, Any]:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            return dict(self._refs[(model, mode)])
+        return TypeAdapter(model).json_schema(ref_template=REF)
+
+
+def _schemas(rows: Sequence[Row]) -> _Schemas:
+    bodies = {row.body: None for row in rows if row.body is not None}
+    answers = {row.answer: None for row in rows if isinstance(row.answer, type) and issubclass(row.answer, BaseModel)}
+    return _Schemas(bodies, answers)
+
+
+def _tag(row: Row) -> str:
+    return row.tag or row.path.split("/")[2]
+
+
+def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{row.method.lower()}_{row.path.removeprefix('/v1/')}").strip("_"),
+        "summary": row.summary or row.work.__name__.replace("_", " ").capitalize() + ".", "tags": [_tag(row)],
+        "responses": {str(row.status): _success(row, schemas), **{str(one.status): _ref(one) for one in refusals(row)}},
+    }  # fmt: skip
+    if row.scope:
+        said["description"] = f"Scope `{row.scope}`."
+    if _WHO[row.who]:
+        said["security"] = [{_WHO[row.who]: []}]
+    parameters = [*_path_parameters(row), *_query_parameters(row), *_header_parameters(row)]
+    if parameters:
+        said["parameters"] = parameters
+    if row.body is not None:
+        said["requestBody"] = {
+            "required": _needs(row.body),
+            "content": {"application/json": {"schema": schemas.of(row.body, "validation")}},
+        }
+    return said
+
+
+def _needs(body: type[Body]) -> bool:
+    return any(one.is_required() for one in body.model_fields.values())
+
+
+def _success(row: Row, schemas: _Schemas) -> dict[str, Any]:
+    if row.status == 204:
+        return {"description": "Done."}
+    schema = schemas.of(row.answer, "serialization") if row.answer is not None else {"type": "object"}
+    content: dict[str, Any] = {"application/json": {"schema": schema}}
+    if row.csv:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    return {"description": "Done.", "content": content}
+
+
+def _refusal(refused: type[Refused]) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
+    said: dict[str, Any] = {"description": MEANINGS[refused], "content": content}
+    if refused in (RateLimited, Unavailable):
+        said["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return said
+
+
+def _ref(refused: type[Refused]) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{refused.__name__}"}
+
+
+def _path_parameters(row: Row) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in re.findall(r"{(\w+)}", row.path)]
+
+
+def _query_parameters(row: Row) -> list[dict[str, Any]]:
+    if row.query is None:
+        return []
+    schema = row.query.model_json_schema(ref_template=REF)
+    required = schema.get("required", [])
+    return [{"name": name, "in": "query", "required": name in required, "schema": one} for name, one in schema["properties"].items()]
+
+
+def _header_parameters(row: Row) -> list[dict[str, Any]]:
+    headers = []
+    if row.method == "POST" and row.who != "anybody":
+        headers.append(("Idempotency-Key", "A repeat within 24 h with the same key gets the first answer.", 255))
+    if row.etag and row.method != "GET":
+        headers.append(("If-Match", "The ETag that you read; the change is refused when it is no longer the present one.", 200))
+    return [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string", "maxLength": longest}}
+        for name, text, longest in headers
+    ]

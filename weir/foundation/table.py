@@ -1,0 +1,84 @@
+"""All rows of all rooms behind one look-up: a tree of path segments instead of one pattern after the other (a hundred rows
+tried in turn cost more than the work of most of them)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import Receive, Scope, Send
+
+from weir.foundation.problems import problem
+from weir.foundation.routing import Bound
+
+
+@dataclass
+class _Node:
+    """`fixed` goes before `any`; `name` is the parameter that `any` fills."""
+
+    fixed: dict[str, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+    name: str = ""
+    bound: dict[str, Bound] = field(default_factory=dict)
+
+
+class Table(BaseRoute):
+    """Answers 405 with Allow for a known path and another method. HEAD is GET, whose body the server leaves out.
+
+    Errors: ValueError for two rows with the same method and path, or two names for one parameter.
+    """
+
+    def __init__(self, routes: Sequence[Bound]) -> None:
+        self._root = _Node()
+        for route in routes:
+            self._add(route)
+
+    def _add(self, route: Bound) -> None:
+        node = self._root
+        for segment in route.path.split("/")[1:]:
+            if segment.startswith("{"):
+                node.any = node.any or _Node()
+                if node.name not in ("", segment[1:-1]):
+                    raise ValueError(f"{route.path}: {segment} is called {node.name} elsewhere")
+                node.name, node = segment[1:-1], node.any
+            else:
+                node = node.fixed.setdefault(segment, _Node())
+        if route.row.method in node.bound:
+            raise ValueError(f"{route.row.method} {route.path} stands twice in the table")
+        node.bound[route.row.method] = route
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        node, named = self._root, {}
+        for segment in scope["path"].split("/")[1:]:
+            following = node.fixed.get(segment)
+            if following is None:
+                if node.any is None or not segment:
+                    return Match.NONE, {}
+                named[node.name] = segment
+                following = node.any
+            node = following
+        if not node.bound:
+            return Match.NONE, {}
+        return Match.FULL, {"path_params": named, "weir.bound": node.bound}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        bound: dict[str, Bound] = scope["weir.bound"]
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        route = bound.get(method)
+        if route is not None:
+            scope["weir.row"] = route.row
+            return await route.answer(scope, receive, send)
+        refusal = problem(405, "invalid", f"{scope['method']} is not offered here.")
+        refusal.headers["Allow"] = ", ".join(sorted({*bound, *(["HEAD"] if "GET" in bound else [])}))
+        return await refusal(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **_path_params: object) -> URLPath:
+        raise NoMatchFound(name, {})
+
+
+def tabled(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """The rows among the routes as one table, and the others after it."""
+    rows = [route for route in routes if isinstance(route, Bound)]
+    return [Table(rows), *(route for route in routes if not isinstance(route, Bound))]
