@@ -6,7 +6,7 @@ in whatever order the two learn of it. An undo is an action too: it gives the fa
 
 An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
 target? {id, name}, message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
-current, applied, cleared_to?.
+current, applied, cleared_to?, due? (its end in ms, until that has been told).
 """
 
 from typing import Any, Literal
@@ -130,6 +130,12 @@ def told(action: Doc) -> list[tuple[str, dict[str, Any]]]:
     """The entries that an action puts into the channel's sequence: its own events, then the umbrella."""
     common = {"action": action["id"], "reason": action["reason"] or None}
     return [*_events(action, common), (MODERATION, {"action": summary(action)})]
+
+
+def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
+    """What is told, and changed in the channel's state, when a mute's time is over: event type, its data, changes."""
+    field, _ = field_of(action["facet"], None, None) or ("", None)
+    return "user.unmuted", {"action": action["id"], "user": action["target"], "ended": True}, [("unset", field, "")]
 
 
 def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

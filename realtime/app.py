@@ -18,8 +18,9 @@ from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry
-from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent
+from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent, StreamOffline, ViewersCounted
 from weir.foundation.ground import Ground, Tasks
+from weir.foundation.ids import derived_id
 
 GROUP = "realtime"
 CATCH_UP_S = 5.0
@@ -91,8 +92,22 @@ class RealtimeRoom:
         if isinstance(event, StreamEvent) and event.public:
             await self._connection.up(CATCH_UP_S)
             await self._chat.tell(event)
+            await self._count(event)
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
+
+    async def _count(self, event: StreamEvent) -> None:
+        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""
+        if not isinstance(event, StreamOffline):
+            await self._occupancy.begin(event.channel, event.broadcast)
+            return
+        counted = await self._occupancy.end(event.channel, event.broadcast)
+        if counted is not None:
+            counts = ViewersCounted(
+                id=derived_id("evt", event.broadcast, "viewers"), app=event.app, stream=event.stream, broadcast=event.broadcast,
+                peak=counted.peak, total=counted.total,
+            )  # fmt: skip
+            await self._ground.bus.publish(counts)
 
     def _deliver(self, channel: str, entry: Entry) -> None:
         self._chat.roster.deliver(channel, entry)

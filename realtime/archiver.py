@@ -75,8 +75,24 @@ class Archiver:
             log.error("archiver.unknown_channel", channel=channel)
             await self._connection.link().ask("ZADD", dirty_in(bucket), "XX", now_ms() + PAUSE_MS, channel)
             return
+        while await self._move_shadowed(stream["app"], channel):
+            pass
         while await self._move(stream["app"], channel, bucket):
             pass
+
+    async def _move_shadowed(self, app: str, channel: str) -> bool:
+        """One batch of messages beside the log; True when there may be more. They leave Redis once they are stored."""
+        link, keys = self._connection.link(), keys_of(channel)
+        found = await link.ask("XRANGE", keys.shadow, "-", "+", "COUNT", BATCH)
+        seconds, micros = await link.ask("TIME")
+        latest = int(seconds) * 1000 + int(micros) // 1000 - self._settle_ms
+        due = [(entry_id, fields) for entry_id, fields in found if int(fields[5]) <= latest]
+        if due:
+            await self._archive.add_shadowed(
+                app, channel, [(entry_id.decode(), fields[3].decode(), parse_entry(fields[1]), int(fields[5])) for entry_id, fields in due]
+            )
+            await self._connection.link().ask("XDEL", keys.shadow, *(entry_id for entry_id, _ in due))
+        return len(due) == BATCH
 
     async def _move(self, app: str, channel: str, bucket: int) -> bool:
         """One batch; True when there may be more."""

@@ -14,7 +14,7 @@ from realtime.log import Appended, Log, Lost
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
-from realtime.people import People, Person, Standing
+from realtime.people import People, Person, Standing, muting
 from realtime.presence import Presence
 from realtime.reading import Reader, merged
 from realtime.roster import Roster
@@ -84,7 +84,7 @@ class Chat:
             self._presence.enter(channel, member.user.sub, member.socket),
         )  # fmt: skip
         answer = {
-            "ok": True, "role": standing.role, "viewers": count.viewers,
+            "ok": True, "role": standing.role, "viewers": count.viewers, "muted": muting(standing),
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
         missed = await self._missed(followed, request)

@@ -85,6 +85,14 @@ class ChannelKeys:
         return self.shard + ":peak"
 
     @property
+    def broadcast(self) -> str:
+        return self.shard + ":broadcast"
+
+    @property
+    def audience(self) -> str:
+        return self.shard + ":audience"
+
+    @property
     def dirty(self) -> str:
         """Of the whole bucket: channels with entries to archive."""
         return self.shard[: self.shard.index("}") + 1] + ":dirty"

@@ -91,7 +91,7 @@ class Log:
 
     async def append(
         self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
-        facet: str = "", turn: int = 0, changes: Sequence[tuple[str, str, str | int]] = (),
+        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (),
     ) -> Appended:  # fmt: skip
         """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step. `at_ms` 0 means
         Redis' own time. A message of a shadow-banned user is answered as any, but stands beside the log.
@@ -105,7 +105,7 @@ class Log:
             reply = await link.run(
                 APPEND, keys.of_append(uid),
                 link.incarnation, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
-                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, turn, *flat,
+                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), *flat,
             )  # fmt: skip
             if reply[0] == 1:
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)

@@ -5,6 +5,7 @@ at once. A process that dies in between leaves an action that is not `applied`; 
 be repeated: turns order what happens to one facet, and entries are known by the action's id.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,7 @@ from weir.foundation.periodic import Job
 MOST_PAGES = 25
 MOST_TRIES = 5
 SWEEP_S = 2.0
+END_S = 1.0
 LEFT_BEHIND_MS = 3_000
 log = structlog.get_logger("realtime.moderation")
 
@@ -61,7 +63,7 @@ class Moderation:
         }  # fmt: skip
 
     def jobs(self) -> list[Job]:
-        return [Job("moderation.apply", SWEEP_S, self.sweep)]
+        return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end)]
 
     async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         """Carries out one command; `/me` is a message and not for here."""
@@ -119,6 +121,19 @@ class Moderation:
         """Carries out what a dead process, or one without Redis, has stored only."""
         for action in await self._actions.unapplied(now_ms() - LEFT_BEHIND_MS):
             await self._apply(action)
+
+    async def end(self) -> None:
+        """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one, and only once."""
+        for action in await self._actions.ended(now_ms()):
+            kind, data, changes = acts.ending(action)
+            entry_id = derived_id("evt", action["id"], "ended")
+            with contextlib.suppress(Superseded):
+                await self._log.append(
+                    action["channel"], kind=kind, entry_id=entry_id, cid=f"{action['id']}:ended", rate=NO_RATE,
+                    tail=tail(entry_id, kind, action["channel"], data), facet=action["facet"], turn=action["turn"] + 0.5,
+                    changes=changes,
+                )  # fmt: skip
+            await self._actions.update(action["id"], due=None)
 
     # -- commands by what they are about
 
@@ -181,7 +196,7 @@ class Moderation:
             value, ends = acts.standing(latest, action["at"])
             if value is None and action["kind"] in acts.LIFTS:
                 raise Conflict(f"{person.name if person else 'Nothing'} is not {acts.LIFTS[action['kind']]}.")
-            action.update(turn=latest["turn"] + 1 if latest else 1, before={"value": value, "expires": ends})
+            action.update(turn=latest["turn"] + 1 if latest else 1, before={"value": value, "expires": ends}, due=action["expires"])
             try:
                 await self._actions.add(action)
             except DuplicateKey:

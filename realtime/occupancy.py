@@ -45,6 +45,14 @@ class Count:
     peak: int
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Of one broadcast: the most viewers at once, and how many different sessions there were."""
+
+    peak: int
+    total: int
+
+
 class Occupancy:
     """Errors of the verbs: Unavailable."""
 
@@ -67,6 +75,15 @@ class Occupancy:
 
     async def count(self, channel: str) -> Count:
         return await self._run(channel, "count", 0, [])
+
+    async def begin(self, channel: str, broadcast: str) -> None:
+        """Counts for a broadcast from here on; may be repeated."""
+        await self._ask(channel, "begin", broadcast)
+
+    async def end(self, channel: str, broadcast: str) -> Audience | None:
+        """Ends the counting and says what was counted, also when asked again; None when this broadcast was not counted."""
+        *_, peak, total = await self._ask(channel, "end", broadcast)
+        return None if peak < 0 else Audience(peak, total)
 
     async def heard(self, event: PlaybackHeartbeat) -> None:
         """Players that were served just now. A late fact is dropped: its viewers may have gone since."""
@@ -112,10 +129,14 @@ class Occupancy:
                     deliver(channel, COUNT_UPDATE, _update(channel, count))
 
     async def _run(self, channel: str, verb: str, lease_s: float, members: list[str]) -> Count:
+        reply = await self._ask(channel, verb, int(lease_s * 1000), *members)
+        return Count(reply[0], reply[1])
+
+    async def _ask(self, channel: str, verb: str, *arguments: str | int) -> list[int]:
         keys = keys_of(channel)
-        names = (keys.leases, keys.sessions, keys.peak)
-        reply = await self._connection.link().run(WATCH, names, verb, int(lease_s * 1000), *members)
-        return Count(int(reply[0]), int(reply[1]))
+        names = (keys.leases, keys.sessions, keys.peak, keys.broadcast, keys.audience)
+        reply: list[int] = await self._connection.link().run(WATCH, names, verb, *arguments)
+        return reply
 
 
 def _batches(members: dict[str, list[str]]) -> list[tuple[str, int]]:

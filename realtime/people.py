@@ -14,7 +14,7 @@ from realtime.connection import Connection
 from realtime.judge import Role
 from realtime.keys import keys_of
 from realtime.log import Log
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Forbidden, Invalid
 
 KNOWN_S = 30 * 86_400
@@ -93,6 +93,11 @@ class People:
         if found is None or found.name.casefold() == subject.casefold():
             return found or Person(subject, subject, "member")
         return replace(found, id=subject, name=subject, role="member")  # they have another name now
+
+
+def muting(standing: Standing) -> dict[str, str | None] | None:
+    """What somebody who joins must know: until when they may not write; an end of None means for good."""
+    return None if standing.muted is None else {"until": rfc3339(standing.muted) if standing.muted else None}
 
 
 def _holds(ends: str | None) -> int | None:

@@ -73,10 +73,10 @@ class Reader:
         moderates = RANK[standing.role] >= RANK["moderator"]
         if not moderates and not standing.shadowed:
             return []
-        found = await self._log.shadowed(channel, low, high)
-        if moderates:
-            return [(entry.seq, marked(entry.body)) for _, entry in found]
-        return [(entry.seq, entry.body) for writer, entry in found if writer == uid]
+        kept = [entry for writer, entry in await self._log.shadowed(channel, low, high) if moderates or writer == uid]
+        archived = await self._archive.shadowed(channel, low, high, None if moderates else uid)
+        bodies = {entry.body: entry.seq for entry in [*archived, *kept]}  # one that was archived in between is in both
+        return [(seq, marked(body) if moderates else body) for body, seq in bodies.items()][-PAGE_EVENTS:]
 
     async def _below(self, channel: str, wanted: int, below: int | None) -> Read:
         found: list[Entry] = []

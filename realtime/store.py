@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from realtime.wire import NEW_MESSAGE, Entry, tombstone
+from realtime.wire import NEW_MESSAGE, PAGE_EVENTS, Entry, tombstone
 from weir.foundation.documents import Between, Collection, Doc, Index, OneOf, Page, Store
 
 MESSAGES = Collection(
@@ -24,14 +24,20 @@ MODERATION = Collection(
     "moderation",
     {
         "channel": "str", "facet": "str", "turn": "int", "kind": "str", "current": "bool", "applied": "bool", "actor.id": "str",
-        "at": "int",
+        "at": "int", "due": "int",
     },
     (
         Index(("channel", "facet", "turn"), unique=True), Index(("channel", "current", "id")), Index(("channel", "id")),
-        Index(("channel", "actor.id", "id")), Index(("applied", "at")),
+        Index(("channel", "actor.id", "id")), Index(("applied", "at")), Index(("due",)),
     ),
 )  # fmt: skip
-COLLECTIONS = (MESSAGES, MODERATION)
+SHADOWED = Collection(
+    "shadowed",
+    {"channel": "str", "seq": "int", "user": "str", "at": "int"},
+    (Index(("channel", "seq")), Index(("channel", "user", "seq")), Index(("at",))),
+)
+"""Messages of shadow-banned users, which have no seq: `seq` is that of the entry they stand behind."""
+COLLECTIONS = (MESSAGES, MODERATION, SHADOWED)
 DELETED = "deleted"
 
 
@@ -90,9 +96,29 @@ class Archive:
         """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes to the deletion."""
         await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})
 
+    async def add_shadowed(self, app: str, channel: str, messages: Sequence[tuple[str, str, Entry, int]]) -> None:
+        """Stores messages beside the log (place in Redis, writer, message, ms of its storing) that are not stored yet. Several
+        may stand behind one seq; their ids keep their order."""
+        docs = [
+            {
+                **document(app, channel, entry, at_ms),
+                "id": f"{place(channel, entry.epoch, entry.seq)}.{redis_id.split('-')[1]:0>12}",
+                "user": user,
+            }
+            for redis_id, user, entry, at_ms in messages
+        ]
+        await self._all.insert_many(SHADOWED.name, docs)
+
+    async def shadowed(self, channel: str, low: int, high: int, user: str | None) -> list[Entry]:
+        """Archived messages beside the log, the newest 200 that stand behind low ≤ seq ≤ high, oldest first; of one user or all."""
+        where: dict[str, Any] = {"channel": channel, "seq": Between(low, high + 1), **({"user": user} if user is not None else {})}
+        page = await self._all.find(SHADOWED.name, where, sort="seq", descending=True, limit=PAGE_EVENTS)
+        return [entry_of(doc) for doc in reversed(page.data)]
+
     async def forget(self, before_ms: int) -> None:
         """Removes entries stored before."""
-        await self._all.delete(MESSAGES.name, {"at": Between(None, before_ms)})
+        for collection in (MESSAGES, SHADOWED):
+            await self._all.delete(collection.name, {"at": Between(None, before_ms)})
 
 
 class Actions:
@@ -147,6 +173,11 @@ class Actions:
     async def unapplied(self, before_ms: int) -> list[Doc]:
         """Actions that a dead process stored and did not carry out, oldest first."""
         page = await self._all.find(MODERATION.name, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200)
+        return page.data
+
+    async def ended(self, now_ms: int) -> list[Doc]:
+        """Actions whose time is over and whose end was not told yet, the longest over first."""
+        page = await self._all.find(MODERATION.name, {"due": Between(1, now_ms + 1)}, sort="due", limit=200)
         return page.data
 
     async def update(self, action_id: str, **fields: Any) -> None:

@@ -95,7 +95,8 @@ end
 
 if meta[9] then -- shadow-banned: no seq of its own, stands beside the log; seq = prev marks what is not in the sequence
   local beside = payload_of(prev)
-  call('XADD', KEYS[9], 'MAXLEN', '~', '1000', number(prev) .. '-*', 'd', beside, 'u', ARGV[3])
+  call('XADD', KEYS[9], 'MAXLEN', '~', '10000', number(prev) .. '-*', 'd', beside, 'u', ARGV[3], 't', number(ms))
+  call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
   remember(number(prev) .. ' ' .. ARGV[7])
   call('SPUBLISH', ARGV[4], beside)
   return {1, number(prev), epoch}

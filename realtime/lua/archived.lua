@@ -34,14 +34,13 @@ if excess > 0 then
     trimmed = call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', cut))
     excess = excess - trimmed
     call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('(%.0f', cut))
-    call('XTRIM', KEYS[6], 'MINID', string.format('%.0f-0', cut - 1))
     local clearings = call('HGETALL', KEYS[5])
     for i = 1, #clearings, 2 do
       if tonumber(clearings[i + 1]) < cut then call('HDEL', KEYS[5], clearings[i]) end
     end
   end
 end
-if mark >= top and excess <= 0 then
+if mark >= top and excess <= 0 and call('XLEN', KEYS[6]) == 0 then
   call('ZREM', KEYS[3], ARGV[5])
 elseif mark >= top and trimmed == 0 then -- all is archived; what is left to trim is still too young
   call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[6])), ARGV[5])

@@ -11,7 +11,7 @@ from realtime.archiver import RANGES, Archiver
 from realtime.judge import NO_RATE
 from realtime.keys import keys_of
 from realtime.log import JUMP, Known, Log
-from realtime.store import COLLECTIONS, MESSAGES, Archive
+from realtime.store import COLLECTIONS, MESSAGES, SHADOWED, Archive
 from realtime.wire import tail
 from tests.realtime.house import Directory, House
 from weir.foundation.clock import now_ms
@@ -203,6 +203,35 @@ async def test_deletions_reach_the_archive(entries, connection, store, directory
         await tell(kind, deleted)
         await sweep(archiver_of(connection, store, directory, settings))
         assert (await Archive(store).below(channel, 2, 10))[0]["deleted"] is deleted
+
+
+async def test_shadow_banned_messages_are_archived_beside(house: House):
+    """They outlive Redis, marked for moderators, plain for their sender, unseen by all others; once they are moved, once shown."""
+    channel = house.directory.stream("app_1")["channel"]
+    node = await house.node()
+    mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
+    bob, ann = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "ann")
+    await ann.send(channel, "a1", "one")
+    assert (await mod.call("chat.command", channel=channel, text="/shadowban bob"))["ok"]
+    for n in range(3):
+        assert (await bob.send(channel, f"b{n}", f"psst {n}"))["ok"]
+    archiver = archiver_of(node.room._connection, node.ground.store, house.directory, house.settings)
+
+    async def seen(client) -> list[tuple[str, bool]]:
+        page = await client.call("chat.history", channel=channel, limit=50)
+        return [(one["text"], one.get("shadow", False)) for one in page["messages"]]
+
+    hidden = [f"psst {n}" for n in range(3)]
+    for _ in range(2):
+        assert await seen(ann) == [("one", False)]
+        assert await seen(bob) == [("one", False), *((text, False) for text in hidden)]
+        assert await seen(mod) == [("one", False), *((text, True) for text in hidden)]
+        await sweep(archiver)
+        assert await node.room._connection.link().ask("XLEN", keys_of(channel).shadow) == 0
+        assert await node.ground.store.app("app_1").count(SHADOWED.name) == 3
+    house.redis.command("FLUSHALL")
+    assert [text for text, marked in await seen(mod) if marked] == hidden
+    assert await node.room._connection.link().ask("ZCARD", keys_of(channel).dirty) == 0
 
 
 async def test_old_messages_are_forgotten(entries, connection, store, directory, settings, channel):

@@ -31,6 +31,15 @@ async def two(house: House, channel: str):
     return mod, viewer, owner, bob
 
 
+async def eventually_list(ask) -> list:
+    """What an asynchronous question answers once it is not empty."""
+    for _ in range(500):
+        if found := await ask():
+            return found
+        await asyncio.sleep(0.02)
+    pytest.fail("this never came")
+
+
 async def command(client: Client, channel: str, text: str) -> dict:
     return await client.call("chat.command", channel=channel, text=text)
 
@@ -177,6 +186,8 @@ async def test_timeouts_end_by_themselves_and_mutes_do_not(house: House, two, ch
         await asyncio.sleep(0.02)
     else:
         pytest.fail("the timeout did not end")
+    over = await eventually(lambda: viewer.of("user.unmuted"))
+    assert (over[0]["user"], over[0]["ended"]) == ({"id": "bob", "name": "Bob"}, True)
     await done(mod, channel, "/mute bob")
     assert "retry_after" not in (await bob.send(channel, "c2"))["error"]
     await done(mod, channel, "/undo")
@@ -209,6 +220,32 @@ async def test_modes_hold_for_members_and_not_for_staff(house: House, two, chann
     settings = (await viewer.join(channel))["settings"]
     assert (settings["slow"], settings["lockdown"], settings["emoteonly"]) == (30, False, False)
     assert [event["settings"] for event in bob.of("chat.settings.updated")][-2:] == [{"lockdown": False}, {"slow": 30}]
+
+
+async def test_the_end_of_a_timeout_is_told_once(house: House, two, channel: str):
+    """However often the job runs, also one that died before it noted the end; a later mute is never lifted by an earlier end."""
+    mod, viewer, _, bob = two
+    moderation = house.nodes[0].room._moderation
+    actions = moderation._actions
+    action = await done(mod, channel, "/timeout bob 1s")
+    assert (await bob.join(channel))["muted"]["until"] == action["expires"]
+    for end in await eventually_list(lambda: actions.ended(now_ms())):
+        await moderation.end()
+        await actions.update(end["id"], due=end["expires"])  # as after a death before the note
+        await moderation.end()
+    assert await actions.ended(now_ms()) == []
+    await sent(bob, channel, "c1")
+    assert (await bob.join(channel))["muted"] is None
+    await eventually(lambda: viewer.of("chat.message.new"))
+    assert len(viewer.of("user.unmuted")) == 1
+    first = await done(mod, channel, "/timeout bob 1s")
+    await done(mod, channel, "/mute bob")
+    await eventually_list(lambda: actions.ended(now_ms() + 2_000))
+    await actions.update(first["id"], due=1)
+    await moderation.end()
+    assert (await bob.send(channel, "c2"))["error"]["code"] == "muted"
+    assert (await bob.join(channel))["muted"] == {"until": None}
+    assert len(viewer.of("user.unmuted")) == 1
 
 
 async def test_a_shadow_ban_is_known_to_moderators_only(house: House, two, channel: str):

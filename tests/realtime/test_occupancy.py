@@ -10,7 +10,7 @@ from realtime.keys import keys_of
 from realtime.occupancy import Count, Leases, Occupancy
 from tests.realtime.house import House, eventually
 from weir.foundation.clock import now_ms
-from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.events import PlaybackHeartbeat, StreamLive, StreamOffline, StreamStarting
 from weir.foundation.ids import new_id
 
 SHORT = Leases(socket_s=2.0, beat_s=0.5, playback_s=1.0)
@@ -75,6 +75,43 @@ async def test_the_count_is_that_of_a_set(connection, steps):
         assert count.viewers == viewers
         peak = max(peak, viewers) if viewers else 0
         assert count.peak == peak or not viewers
+
+
+async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
+    """Peak and different sessions, from before the beginning to the end, once; other broadcasts and later viewers add nothing."""
+    node = await house.node(SHORT)
+    stream, told = house.directory.stream("app_1"), []
+    channel, occupancy = stream["channel"], node.room._occupancy
+
+    async def note(event):
+        if event.type == "viewers.counted":
+            told.append(event)
+
+    ready = asyncio.Event()
+    watching = asyncio.create_task(node.ground.bus.watch(note, ready))
+    await ready.wait()
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    early, late = sorted(new_id("brd") for _ in range(2))
+    await occupancy.enter(channel, "s1", "a")
+    ann = await house.client(node, "app_1", "ann")
+    await ann.join(channel)
+    await node.ground.bus.publish(StreamStarting(**facts, broadcast=late), StreamLive(**facts, broadcast=late))
+    await eventually(lambda: ann.of("stream.live"))
+    for session in ("s2", "s3"):
+        await occupancy.enter(channel, session, "a")
+    await occupancy.leave(channel, "s3", "a")
+    await occupancy.enter(channel, "s2", "b")
+    await node.room._heard(StreamLive(**facts, broadcast=early))  # told late
+    await node.ground.bus.publish(StreamOffline(**facts, broadcast=late))
+    counted = (await eventually(lambda: told))[0]
+    assert (counted.stream, counted.broadcast, counted.peak, counted.total) == (stream["id"], late, 4, 4)
+    await occupancy.enter(channel, "s9", "a")
+    await node.room._heard(StreamOffline(**facts, broadcast=late))  # told again
+    again = (await eventually(lambda: told[1:]))[0]
+    assert (again.id, again.peak, again.total) == (counted.id, 4, 4)
+    await node.room._heard(StreamOffline(**facts, broadcast=early))
+    assert len(told) == 2
+    watching.cancel()
 
 
 async def test_two_one_zero(house: House):

@@ -113,6 +113,16 @@ class PlaybackHeartbeat(Event):
     sessions: list[tuple[str, str]]
 
 
+class ViewersCounted(Event):
+    """A broadcast is over: the most viewers at once, and how many different sessions watched. Realtime → control."""
+
+    type: Literal["viewers.counted"] = "viewers.counted"
+    stream: str
+    broadcast: str
+    peak: int
+    total: int
+
+
 class DirectoryChanged(Event):
     """Documents that every process caches have changed. Control → foundation.directory in every process."""
 
@@ -133,7 +143,7 @@ class Revoked(Event):
 
 AnyEvent = Annotated[
     PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
-    | StreamOffline | StreamError | PlaybackHeartbeat | DirectoryChanged | Revoked,
+    | StreamOffline | StreamError | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
