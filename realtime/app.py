@@ -5,7 +5,7 @@ from starlette.routing import BaseRoute, Mount
 from realtime.api import ChannelRoutes
 from realtime.archiver import Archiver
 from realtime.chat import Chat
-from realtime.connection import Connection, address_of
+from realtime.connection import address_of, connect
 from realtime.fanout import Fanout
 from realtime.follow import Follower
 from realtime.log import Known, Log
@@ -34,7 +34,7 @@ class RealtimeRoom:
         self._ground = ground
         self._tasks = Tasks()
         self._fanout = Fanout()
-        self._connection = Connection(address)
+        self._connection = connect(address)
         self._archive = Archive(ground.store)
         actions = Actions(ground.store)
         self._log = Log(self._connection, ground.settings.log_cap, self._recall)
@@ -121,7 +121,7 @@ class ViewerCounts:
 
     def __init__(self, ground: Ground) -> None:
         self._tasks = Tasks()
-        self._connection = Connection(address_of(ground.settings, ground.vault))
+        self._connection = connect(address_of(ground.settings, ground.vault))
         self._occupancy = Occupancy(self._connection)
 
     def routes(self) -> list[BaseRoute]:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 import structlog
 
-from realtime.connection import Address, Connection, Link
+from realtime.connection import Address
 from realtime.keys import keys_of
 from realtime.log import Log, Lost, Page
+from realtime.subscriptions import Subscriptions
 from realtime.wire import Entry, parse_entry, redactions, restores
 from weir.foundation.errors import Unavailable
 
@@ -30,7 +31,8 @@ log = structlog.get_logger("realtime.follow")
 
 class Followed:
     """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that it reaches
-    back to the channel's beginning; `current` that nothing is missing as far as this node can know."""
+    back to the channel's beginning; `current` that nothing is missing as far as this node can know; `losses` counts how often
+    its subscription broke."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -41,6 +43,7 @@ class Followed:
         self.members = 0
         self.waiting: list[Entry] = []
         self.live = False
+        self.losses = 0
         self.confirmed = asyncio.Event()
         self.current = asyncio.Event()
         self.filling: asyncio.Task[None] | None = None
@@ -83,16 +86,14 @@ class Follower:
     def __init__(self, address: Address, entries: Log, deliver: Deliver, resync: Resync) -> None:
         self._log, self._deliver, self._resync = entries, deliver, resync
         self._channels: dict[str, Followed] = {}
-        self._by_shard: dict[bytes, Followed] = {}
-        self._generation = 0
-        self._link: Link | None = None
-        self._connection = Connection(address, on_push=self._pushed, on_up=self._up, on_down=self._down)
+        self._by_shard: dict[str, Followed] = {}
+        self._subscriptions = Subscriptions(address, on_message=self._published, on_confirmed=self._confirmed, on_lost=self._lost)
         self._fills: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Runs until cancelled."""
         try:
-            await asyncio.gather(self._connection.run(), self._check_positions())
+            await asyncio.gather(self._subscriptions.run(), self._check_positions())
         finally:
             for fill in list(self._fills):
                 fill.cancel()
@@ -112,10 +113,8 @@ class Follower:
         followed = self._channels.get(channel)
         if followed is None:
             followed = self._channels[channel] = Followed(channel)
-            self._by_shard[keys_of(channel).shard.encode()] = followed
-            if self._link is not None:
-                self._link.tell("SSUBSCRIBE", keys_of(channel).shard)
-            self._fill(followed)
+            self._by_shard[keys_of(channel).shard] = followed
+            self._subscriptions.add(keys_of(channel).shard)
         followed.members += 1
         try:
             await self.settled(followed)
@@ -137,50 +136,37 @@ class Follower:
         if followed.members or self._channels.get(followed.channel) is not followed:
             return
         shard = keys_of(followed.channel).shard
-        del self._channels[followed.channel], self._by_shard[shard.encode()]
+        del self._channels[followed.channel], self._by_shard[shard]
         if followed.filling is not None:
             followed.filling.cancel()
-        if self._link is not None:
-            self._link.tell("SUNSUBSCRIBE", shard)
+        self._subscriptions.remove(shard)
 
     async def catch_up(self, followed: Followed) -> None:
         """Reads the log once more, for a client that has seen more than this node. Errors: Unavailable."""
         self._fill(followed)
         await self.settled(followed)
 
-    # -- the subscriber connection
+    # -- the subscription
 
-    def _up(self, link: Link) -> None:
-        self._generation += 1
-        self._link = link
-        for followed in self._channels.values():
-            link.tell("SSUBSCRIBE", keys_of(followed.channel).shard)
-            self._fill(followed)
+    def _confirmed(self, shard: str) -> None:
+        followed = self._by_shard[shard]
+        followed.confirmed.set()
+        self._fill(followed)
 
-    def _down(self) -> None:
-        self._link = None
-        self._generation += 1
-        for followed in self._channels.values():
-            followed.live = False
-            followed.waiting.clear()
-            followed.confirmed.clear()
-            followed.current.clear()
+    def _lost(self, shard: str) -> None:
+        followed = self._by_shard[shard]
+        followed.losses += 1
+        followed.live = False
+        followed.waiting.clear()
+        followed.confirmed.clear()
+        followed.current.clear()
 
-    def _pushed(self, push: list[bytes]) -> None:
-        followed = self._by_shard.get(push[1])
-        if followed is None:
-            return
-        if push[0] == b"ssubscribe":
-            followed.confirmed.set()
-        elif push[0] == b"sunsubscribe":  # left and joined again at once: this answer is to the leaving
-            followed.confirmed.clear()
-            self._fill(followed)
-        elif push[0] == b"smessage":
-            entry = parse_entry(push[2])
-            if entry.aside:
-                self._deliver(followed.channel, entry)
-            else:
-                self._arrived(followed, entry)
+    def _published(self, shard: str, payload: bytes) -> None:
+        followed, entry = self._by_shard[shard], parse_entry(payload)
+        if entry.aside:
+            self._deliver(followed.channel, entry)
+        else:
+            self._arrived(followed, entry)
 
     def _arrived(self, followed: Followed, entry: Entry) -> None:
         if not followed.live:
@@ -215,14 +201,14 @@ class Follower:
         pause = 0.02
         while not followed.live:
             await followed.confirmed.wait()
-            generation = self._generation
+            losses = followed.losses
             try:
                 complete = await self._read(followed)
             except Unavailable:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, 0.5)
                 continue
-            if complete and generation == self._generation and followed.confirmed.is_set():
+            if complete and losses == followed.losses:
                 followed.live = True
                 followed.current.set()
 

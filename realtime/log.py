@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from realtime.connection import Connection, load_script
+from realtime.connection import INCARNATION, Connection, load_script
 from realtime.judge import Rate
 from realtime.keys import digest, keys_of
 from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry
@@ -86,7 +86,7 @@ class Log:
         """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
         known = await self._recall(channel)
         link, pairs = self._connection.link(), [part for pair in known.fields.items() for part in pair]
-        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, link.incarnation, *pairs)
+        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, INCARNATION, *pairs)
         return Position(epoch.decode(), int(top))
 
     async def append(
@@ -104,7 +104,7 @@ class Log:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
                 APPEND, keys.of_append(uid),
-                link.incarnation, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
+                INCARNATION, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
                 rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), *flat,
             )  # fmt: skip
             if reply[0] == 1:

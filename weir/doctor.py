@@ -10,9 +10,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from redis import ConnectionPool, Redis
+from redis.asyncio.connection import parse_url
+from redis.exceptions import RedisError
 
 from weir.configuration import rtmp_module
+from weir.foundation.redis import cluster_seeds
 from weir.foundation.settings import Settings, search_path
 from weir.versions import version_of
 
@@ -51,7 +56,7 @@ PROGRAMS = (
 
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order a person would mend them."""
-    return [*_python(), *_programs(), *_module(), *_player(settings), *_folders(settings), *_ports(settings)]
+    return [*_python(), *_programs(), *_module(), *_player(settings), *_folders(settings), *_ports(settings), *_redis(settings)]
 
 
 def first_failure(settings: Settings) -> str | None:
@@ -131,6 +136,27 @@ def _cannot_listen(host: str, port: int) -> str | None:
         except OSError as error:
             return (error.strerror or str(error)).lower()
     return None
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    """Each server that WEIR_REDIS_URL names, and whether it is of the kind that the URL says."""
+    url, seeds = cluster_seeds(settings.redis_url)
+    if not url:
+        return
+    for place in seeds or [None]:
+        given: dict[str, Any] = {**parse_url(url), **({"host": place[0], "port": place[1]} if place else {})}
+        name = f"redis {place[0]}:{place[1]}" if place else "redis"
+        try:
+            with Redis(connection_pool=ConnectionPool(**given, socket_connect_timeout=2, socket_timeout=2)) as client:
+                clustered = bool(client.info("cluster")["cluster_enabled"])
+        except (RedisError, OSError) as error:
+            yield Check(name, "missing", f"it does not answer ({error})", "Start it, or correct WEIR_REDIS_URL.", needed=False)
+            continue
+        if clustered == bool(seeds):
+            yield Check(name, "ok", "a master or replica of a cluster" if clustered else "a single server")
+        else:
+            right = "redis+cluster://" if clustered else "redis://"
+            yield Check(name, "missing", f"its kind is not what the URL says; use {right}", "Correct WEIR_REDIS_URL.", needed=False)
 
 
 def running(data: Path) -> bool:

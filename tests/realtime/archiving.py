@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from realtime.archiver import RANGES, Archiver
-from realtime.connection import Connection, address_of
+from realtime.connection import address_of, connect
 from realtime.store import COLLECTIONS, Archive
 from tests.realtime.house import Directory
 from weir.foundation.documents.opening import open_store
@@ -16,7 +16,7 @@ from weir.foundation.vault import Vault
 
 async def main(data: str, run: str, secret: str, channel: str) -> None:
     settings = Settings(data_dir=Path(data), run_dir=Path(run), _env_file=None)  # type: ignore[call-arg]
-    connection = Connection(address_of(settings, Vault(secret)))
+    connection = connect(address_of(settings, Vault(secret)))
     running = asyncio.create_task(connection.run())
     await connection.up(5)
     directory = Directory(streams={channel: {"app": "app_1"}})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.connection import Connection, address_of
+from realtime.connection import Connection, address_of, connect
 from tests.realtime.house import House, RedisServer
 from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings
@@ -56,7 +56,7 @@ async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> 
 @pytest.fixture
 async def connection(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[Connection]:
     """The ordered connection of one node, up."""
-    made = Connection(address_of(settings, vault))
+    made = connect(address_of(settings, vault))
     running = asyncio.create_task(made.run())
     await made.up(5)
     yield made

@@ -8,6 +8,7 @@ import pytest
 from realtime.log import JUMP
 from tests.realtime.history import Seen, Sent, faults
 from tests.realtime.house import Client, House, eventually
+from tests.realtime.talk import Talk
 from weir.foundation.events import StreamError, StreamLive
 from weir.foundation.ids import derived_id, new_id
 
@@ -242,48 +243,20 @@ async def test_redis_killed_amid_writes_loses_nothing_acked(house: House, channe
     """While Redis is dead sends fail as unavailable in bounded time; what was acked is all there; then all goes on."""
     one, two = await house.node(), await house.node()
     clients = [await house.client(node, "app_1", f"u{n}") for n, node in enumerate((one, two))]
-    positions = [await client.join(channel) for client in clients]
-    sent: list[Sent] = []
-    codes: list[str] = []
-    stop = asyncio.Event()
-
-    async def write(client: Client, name: str) -> None:
-        number = 0
-        while not stop.is_set():
-            record = Sent(f"{name}-{number}")
-            sent.append(record)
-            number += 1
-            while record.seq is None and not stop.is_set():
-                ack = await asyncio.wait_for(client.send(channel, record.cid), 5)
-                if ack["ok"]:
-                    record.seq = ack["seq"]
-                else:
-                    codes.append(ack["error"]["code"])
-                    await asyncio.sleep(0.05)
-
-    writing = asyncio.gather(*(write(client, f"w{n}") for n, client in enumerate(clients)))
+    epochs = {(await client.join(channel))["epoch"] for client in clients}
+    talk = Talk(clients, channel)
     for _ in range(3):
         await asyncio.sleep(0.5)
         house.redis.kill()
         await asyncio.sleep(0.3)
         house.redis.start()
-        reached = max((record.seq or 0) for record in sent)
-        await eventually(lambda reached=reached: max((record.seq or 0) for record in sent) > reached, 15)
+        await talk.goes_on()
     await asyncio.sleep(0.5)
-    stop.set()
-    await writing
-    assert set(codes) == {"unavailable"}
-    acked = [record for record in sent if record.seq is not None]
-    everyone = [Seen(str(number)) for number in range(len(clients))]
-    counts = lambda: {len(client.of("chat.message.new")) for client in clients}  # noqa: E731
-    await eventually(lambda: min(counts()) >= len(acked) and len(counts()) == 1, 15)
-    for seen, client, position in zip(everyone, clients, positions, strict=True):
-        for envelope in client.of("chat.message.new"):
-            seen.take(envelope)
-        assert {epoch for epoch, _, _ in seen.events} == {position["epoch"]}
-    assert faults(sent, everyone) == []
-    assert len(acked) > 50
-    assert max(record.seq for record in acked) > JUMP
+    shown = await talk.end()
+    assert talk.codes == {"unavailable"}
+    assert {epoch for epoch, _, _ in shown} == epochs
+    assert len(shown) > 50
+    assert talk.reached > JUMP
 
 
 async def test_an_emptied_redis_is_told_not_hidden(house: House, channel: str):

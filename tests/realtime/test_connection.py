@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from realtime.connection import Address, Link, address_of, encode
+from realtime.link import Link, encode
+from realtime.server import Address, address_of
 from tests.realtime.house import eventually
 from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings

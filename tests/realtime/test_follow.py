@@ -6,7 +6,7 @@ import random
 import pytest
 
 from realtime import follow
-from realtime.connection import Connection, address_of
+from realtime.connection import address_of, connect
 from realtime.follow import Follower
 from realtime.judge import NO_RATE
 from realtime.keys import keys_of
@@ -22,7 +22,7 @@ class Watcher:
     """A follower that notes what it would deliver."""
 
     def __init__(self, address, name: str) -> None:
-        self.connection = Connection(address)
+        self.connection = connect(address)
         self.log = Log(self.connection, 1_000_000, nothing_known)
         self.seen: dict[str, Seen] = {}
         self.resyncs: list[str] = []

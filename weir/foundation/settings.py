@@ -79,7 +79,11 @@ class Settings(BaseSettings):
     socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
 
     # -- the stores
-    redis_url: str = Field("", description="Redis (or Redis Cluster) of a scaled-out layout. Default: the embedded private server.")
+    redis_url: str = Field(
+        "",
+        description="Redis of a scaled-out layout: redis://[USER:PASSWORD@]HOST:PORT/DB, or a cluster by some of its servers: "
+        "redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT (rediss… for TLS). Default: the embedded private server.",
+    )
     mongodb_url: str = Field("", description="MongoDB of a scaled-out layout. Default: SQLite in the data folder.")
     mongodb_database: str = Field("weir", description="Database name in MongoDB.")
 

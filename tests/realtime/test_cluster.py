@@ -1,0 +1,130 @@
+"""The room on a Redis Cluster: the same promises over many masters, while slots move and masters die."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from realtime.keys import keys_of
+from realtime.slots import slot_of
+from tests.cluster import RedisCluster
+from tests.realtime.house import House, eventually
+from tests.realtime.talk import Talk
+from tests.realtime.test_chat import (
+    test_a_returning_client_gets_exactly_what_it_missed as test_resume,  # noqa: F401
+)
+from tests.realtime.test_chat import (
+    test_facts_about_a_stream_stand_in_the_channels_sequence_once as test_facts_from_the_bus,  # noqa: F401
+)
+from tests.realtime.test_chat import test_two_nodes_show_one_order as test_one_order  # noqa: F401
+from tests.realtime.test_moderation import test_a_ban_acts_on_the_other_node_at_once as test_ban  # noqa: F401
+from tests.realtime.test_moderation import test_a_ban_while_offline_restores_nothing as test_ban_while_offline  # noqa: F401
+from tests.realtime.test_moderation import test_a_deleted_message_is_gone_everywhere as test_deletion  # noqa: F401
+from tests.realtime.test_moderation import two  # noqa: F401
+from tests.realtime.test_occupancy import test_a_crashed_nodes_viewers_are_gone_with_their_leases as test_crashed_node  # noqa: F401
+from tests.realtime.test_occupancy import test_two_one_zero as test_occupancy  # noqa: F401
+from tests.realtime.test_presence import test_a_user_is_present_once_with_many_tabs as test_presence  # noqa: F401
+from tests.realtime.test_presence import test_reactions_are_counted_and_coalesced as test_reactions  # noqa: F401
+from tests.realtime.test_sockets import test_a_revocation_closes_open_sockets as test_revocation  # noqa: F401
+from weir.doctor import examine
+from weir.foundation.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisCluster]:
+    folder = Path(tempfile.mkdtemp(prefix="weir-cl-"))
+    made = RedisCluster(folder, "p" * 16)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_server(cluster: RedisCluster) -> RedisCluster:
+    """In the place of the single server."""
+    return cluster
+
+
+@pytest.fixture
+def settings(folder: Path, cluster: RedisCluster) -> Settings:
+    return Settings(
+        data_dir=folder / "var", run_dir=folder, redis_url=cluster.url, chat_rate_per_s=100_000, chat_burst=100_000, _env_file=None,
+    )  # type: ignore[call-arg]  # fmt: skip
+
+
+@pytest.fixture
+def channel(house: House) -> str:
+    return house.directory.stream("app_1")["channel"]
+
+
+async def talkers(house: House, channel: str) -> Talk:
+    """One on each of two nodes."""
+    clients = [await house.client(await house.node(), "app_1", f"u{number}") for number in range(2)]
+    for client in clients:
+        assert (await client.join(channel))["ok"]
+    return Talk(clients, channel)
+
+
+async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
+    """Each master holds some of many channels, and each channel is written and heard where it lies."""
+    node = await house.node()
+    client = await house.client(node, "app_1")
+    channels = [house.directory.stream("app_1")["channel"] for _ in range(12)]
+    for channel in channels:
+        assert (await client.join(channel))["ok"]
+        assert (await client.send(channel, "c"))["ok"]
+    await eventually(lambda: len(client.of("chat.message.new")) == len(channels))
+    assert len({cluster.owner(slot_of(keys_of(channel).meta)).port for channel in channels}) == 3
+
+
+async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluster: RedisCluster):
+    """A channel's keys go to another master and back: nothing acknowledged is lost, doubled or out of order on either node."""
+    talk = await talkers(house, channel)
+    slot = slot_of(keys_of(channel).meta)
+    source = cluster.owner(slot)
+    target = next(node for node in cluster.nodes if node is not source)
+    for one, other in ((source, target), (target, source)):
+        await talk.goes_on()
+        await asyncio.to_thread(cluster.move, slot, one, other)
+        await talk.goes_on()
+    shown = await talk.end()
+    assert len(shown) > 10
+    assert talk.codes <= {"unavailable"}
+
+
+async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, cluster: RedisCluster):
+    """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is there again."""
+    talk = await talkers(house, channel)
+    victim = cluster.owner(slot_of(keys_of(channel).meta))
+    others = (house.directory.stream("app_1")["channel"] for _ in range(1000))
+    elsewhere = next(one for one in others if cluster.owner(slot_of(keys_of(one).meta)) is not victim)
+    bystander = await house.client(house.nodes[0], "app_1", "bystander")
+    assert (await bystander.join(elsewhere))["ok"]
+    await talk.goes_on()
+    victim.kill()
+    await eventually(lambda: "unavailable" in talk.codes)
+    assert (await bystander.send(elsewhere, "c"))["ok"]
+    await eventually(lambda: bystander.of("chat.message.new"))
+    await asyncio.to_thread(victim.start)
+    await talk.goes_on(20)
+    await asyncio.to_thread(cluster.settled)
+    shown = await talk.end()
+    assert talk.codes == {"unavailable"}
+    returned = await bystander.join(channel, epoch=shown[0][0], seq=shown[0][1])
+    assert returned["recovered"]
+
+
+def test_the_doctor_asks_each_server(settings: Settings, cluster: RedisCluster):
+    """All that the URL names, and a URL of the wrong kind is told from a right one."""
+    told = [check for check in examine(settings) if check.name.startswith("redis ")]
+    assert [(check.name, check.state) for check in told] == [(f"redis 127.0.0.1:{node.port}", "ok") for node in cluster.nodes]
+    single = f"redis://:{cluster.password}@127.0.0.1:{cluster.nodes[0].port}"
+    wrong = next(check for check in examine(settings.model_copy(update={"redis_url": single})) if check.name == "redis")
+    assert (wrong.state, wrong.needed) == ("missing", False)
+    assert "redis+cluster://" in wrong.detail
