@@ -7,6 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
+from media.delivery import delivery
 from media.lease import RENEW_S, Leases
 from media.origin import Origin
 from media.packager import Packager
@@ -101,7 +102,9 @@ class MediaRoom:
         if not await self._leases.take(fact.playback):
             return None
         await self._drop(fact.playback)
-        broadcast = Broadcast(self._settings, self._ground.ingest, fact, self._tell)
+        stream = await self._ground.directory.stream(fact.stream) or {}
+        wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
+        broadcast = Broadcast(self._settings, self._ground.ingest, fact, wanted, secret, self._tell)
         broadcast.packager.open()
         self._broadcasts[fact.playback] = broadcast
         return broadcast

@@ -15,6 +15,7 @@ import structlog
 from media import graph
 from media.boxes import BoxError
 from media.brake import Brake
+from media.delivery import Delivery
 from media.history import Shape
 from media.ladder import Source, cadence, ladder
 from media.packager import ClockJumped, Packager, Run
@@ -43,10 +44,13 @@ class _Unusable(Exception):
 class Broadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
-    def __init__(self, settings: Settings, ingest: Ingest, fact: StreamEvent, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, secret: bytes, tell: Callable[[Event], None]
+    ) -> None:
         self.fact = fact
         self.files = Files(settings, fact.playback)
-        self.packager = Packager(self.files, fact.broadcast, settings.window_segments, settings.segment_s)
+        self.packager = Packager(self.files, fact.broadcast, wanted, secret)
+        self._wanted = wanted
         self.finished = False
         self._settings, self._ingest, self._tell = settings, ingest, tell
         self._brake = Brake()
@@ -151,8 +155,8 @@ class Broadcast:
         return f"{self._settings.pull_url}/{self.fact.playback}"
 
     def _shape(self, source: Source) -> Shape:
-        rhythm = cadence(source.frame_rate, self._settings.part_s, self._settings.segment_s)
-        return Shape(tuple(ladder(source, self._settings.ladder)), rhythm)
+        rhythm = cadence(source.frame_rate, self._wanted.part_s, self._wanted.segment_s)
+        return Shape(tuple(ladder(source, self._settings.ladder)), rhythm, self._wanted.rotation)
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""

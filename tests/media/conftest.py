@@ -26,6 +26,7 @@ from weir.foundation.ground import Ground, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
+from weir.foundation.vault import Vault
 
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
@@ -85,10 +86,16 @@ def servers() -> Iterator[tuple[Path, int]]:
 
 @dataclass
 class FakeDirectory:
+    """`options` are streams' documents with what their owners chose."""
+
     docs: list[dict[str, Any]] = field(default_factory=list)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def live_streams(self) -> list[dict[str, Any]]:
         return [dict(doc) for doc in self.docs]
+
+    async def stream(self, stream_id: str) -> dict[str, Any] | None:
+        return self.options.get(stream_id)
 
 
 @dataclass
@@ -139,8 +146,10 @@ class Stage:
                 "broadcast": fact.broadcast, "generation": fact.generation,
             })  # fmt: skip
 
-    async def on_air(self, **options: Any) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
+    async def on_air(self, chosen: dict[str, Any] | None = None, **options: Any) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
+        """`chosen` is what the stream's owner set."""
         fact = self.stream()
+        self.directory.options[fact.stream] = chosen or {}
         publisher = self.publish(fact, **options)
         await self.tell(PublishStarted, fact)
         await self.told("media.playable", fact)
@@ -191,7 +200,8 @@ class World:
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
         bus, directory, ingest = Bus(redis), FakeDirectory(), Ingest(settings)
         missing: Any = None
-        ground = Ground(settings, missing, missing, missing, redis, bus, missing, directory, ingest, missing)  # type: ignore[arg-type]
+        vault = Vault("x" * 32)
+        ground = Ground(settings, vault, missing, missing, redis, bus, missing, directory, ingest, missing)  # type: ignore[arg-type]
         room = MediaRoom(ground)
         server = uvicorn.Server(uvicorn.Config(Starlette(routes=room.routes()), port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
