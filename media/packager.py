@@ -13,7 +13,7 @@ from media.history import History, Shape
 from media.playlists import Variant, init_name, part_name, segment_name
 from media.run import Piece
 from media.store import Files
-from media.timeline import Segment, Timeline
+from media.timeline import Segment, Timeline, Whole
 from weir.foundation.clock import now_s
 
 AHEAD_S = 5.0
@@ -38,15 +38,6 @@ class Run:
     begun: bool = False
     held: list[Piece] = field(default_factory=list)
     growing: list[Piece] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A finished segment in clear, by rendition in the ladder's order, for whoever keeps it."""
-
-    segment: Segment
-    inits: tuple[Init, ...]
-    bodies: tuple[bytes, ...]
 
 
 class Packager:
@@ -235,7 +226,7 @@ class Packager:
     def _render_master(self, codecs: tuple[str, ...]) -> None:
         assert self.shape is not None
         variants = [Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)]
-        self.master = playlists.master(variants, self.shape.cadence.rate).encode()
+        self.master = playlists.master(variants, float(self.shape.cadence.rate)).encode()
 
     @property
     def names(self) -> list[str]:

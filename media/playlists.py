@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
 
 from media.cipher import Keys
@@ -37,14 +36,14 @@ def part_name(run: str, rendition: str, msn: int, part: int) -> str:
     return f"p_{run}_{rendition}_{msn}_{part}.m4s"
 
 
-def master(variants: Sequence[Variant], rate: Fraction) -> str:
+def master(variants: Sequence[Variant], frame_rate: float) -> str:
     lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for variant in variants:
         width, height = variant.rendition.size
         average = variant.rendition.bit_rate + (AUDIO_BIT_RATE if "," in variant.codecs else 0)
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={round(average * PEAK)},AVERAGE-BANDWIDTH={average},"
-            f'CODECS="{variant.codecs}",RESOLUTION={width}x{height},FRAME-RATE={float(rate):.3f},CLOSED-CAPTIONS=NONE',
+            f'CODECS="{variant.codecs}",RESOLUTION={width}x{height},FRAME-RATE={frame_rate:.3f},CLOSED-CAPTIONS=NONE',
             f"{variant.rendition.name}.m3u8",
         ]
     return "\n".join(lines) + "\n"
@@ -148,3 +147,44 @@ def _tail(timeline: Timeline, rendition: str, others: Sequence[str]) -> Iterator
         newest = f",LAST-PART={len(last.parts) - 1}" if timeline.cadence.low_latency else ""
         for other in others:
             yield f'#EXT-X-RENDITION-REPORT:URI="{other}.m3u8",LAST-MSN={last.msn}{newest}'
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A piece of a file: `file` relative, bytes from `offset`."""
+
+    file: str
+    offset: int
+    length: int
+
+    @property
+    def byterange(self) -> str:
+        return f"{self.length}@{self.offset}"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A segment of a finished recording; `init` belongs to the encoder run that it is of."""
+
+    duration_s: float
+    start_ms: int
+    init: Extent
+    body: Extent
+    continues: bool
+
+
+def recorded(segments: Sequence[Recorded]) -> str:
+    """The media playlist of one rendition of a finished recording, as byte ranges of few files."""
+    longest = max(segment.duration_s for segment in segments)
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(1, math.floor(longest + 0.5))}",
+             "#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS"]  # fmt: skip
+    init: Extent | None = None
+    for segment in segments:
+        if init is not None and not segment.continues:
+            lines.append("#EXT-X-DISCONTINUITY")
+        if segment.init != init:
+            init = segment.init
+            lines.append(f'#EXT-X-MAP:URI="{init.file}",BYTERANGE="{init.byterange}"')
+        lines += [f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}", f"#EXTINF:{segment.duration_s:.6f},",
+                  f"#EXT-X-BYTERANGE:{segment.body.byterange}", segment.body.file]  # fmt: skip
+    return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"

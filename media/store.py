@@ -49,6 +49,10 @@ class Files:
                 return (folder / name).read_bytes()
         return None
 
+    def scratch(self, name: str) -> Path:
+        """A place in memory beside the parts."""
+        return self._live / name
+
     def append(self, entry: dict[str, Any]) -> None:
         """An entry that finds the disk full is left out: a process that takes up from here has a hole, viewers have none."""
         append_line(self._data / INDEX, entry)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from media.boxes import Init
 from media.ladder import Cadence
 
 LISTED_PARTS_SEGMENTS = 3
@@ -37,6 +38,15 @@ class Segment:
     @property
     def end_ms(self) -> int:
         return self.start_ms + round(self.duration_s * 1000)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A finished segment with its content in clear, by rendition in the ladder's order, for whoever keeps it."""
+
+    segment: Segment
+    inits: tuple[Init, ...]
+    bodies: tuple[bytes, ...]
 
 
 class Timeline:

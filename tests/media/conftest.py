@@ -20,11 +20,15 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from media.app import MediaRoom
-from weir.foundation.bus import Bus
+from weir.foundation.bus import Bus, Relay
+from weir.foundation.directory import COLLECTIONS
+from weir.foundation.documents import Store
+from weir.foundation.documents.opening import open_store
 from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.ids import new_id
+from weir.foundation.periodic import Periodic
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
@@ -86,8 +90,9 @@ def servers() -> Iterator[tuple[Path, int]]:
 
 @dataclass
 class FakeDirectory:
-    """`options` are streams' documents with what their owners chose."""
+    """`docs` are streams as control would have written them, `options` what their owners chose."""
 
+    store: Store
     docs: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -96,6 +101,9 @@ class FakeDirectory:
 
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         return self.options.get(stream_id)
+
+    async def recording(self, recording_id: str) -> dict[str, Any] | None:
+        return await self.store.operator().get("recordings", recording_id)
 
 
 @dataclass
@@ -198,10 +206,12 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        bus, directory, ingest = Bus(redis), FakeDirectory(), Ingest(settings)
+        store = await open_store(settings, COLLECTIONS)
+        bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
+        relay = Relay(store, bus, sweep_s=0.2)
         missing: Any = None
         vault = Vault("x" * 32)
-        ground = Ground(settings, vault, missing, missing, redis, bus, missing, directory, ingest, missing)  # type: ignore[arg-type]
+        ground = Ground(settings, vault, missing, store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
         room = MediaRoom(ground)
         server = uvicorn.Server(uvicorn.Config(Starlette(routes=room.routes()), port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
@@ -210,6 +220,7 @@ class World:
         stage = Stage(settings, redis, bus, directory, room, f"http://127.0.0.1:{port}", aiohttp.ClientSession(), ground)
         ready = asyncio.Event()
         self.tasks.start(bus.watch(stage.hear, ready), "test hears")
+        relaying = self.tasks.start(relay.run(), "relay")
         await ready.wait()
 
         async def close() -> None:
@@ -222,6 +233,9 @@ class World:
             await stage.http.close()
             await served
             await ingest.close()
+            relaying.cancel()
+            await asyncio.wait([relaying])
+            await store.close()
 
         self.opened.append(close)
         return stage

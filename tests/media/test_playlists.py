@@ -159,7 +159,7 @@ def test_blocking_positions() -> None:
 def test_the_master_promises_what_the_streams_hold() -> None:
     """Sound counts only where the initialisation segment has it."""
     top, low = Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)
-    read = m3u8.loads(playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], RHYTHM.rate))
+    read = m3u8.loads(playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], 30.0))
     assert [one.uri for one in read.playlists] == ["v720.m3u8", "v360.m3u8"]
     assert [one.stream_info.average_bandwidth for one in read.playlists] == [2_728_000, 800_000]
     assert read.playlists[0].stream_info.resolution == (1280, 720)
