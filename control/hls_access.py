@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from weir.foundation.clock import now_s
+from weir.foundation.documents import Doc
 from weir.foundation.errors import Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ground import Ground
@@ -47,22 +48,31 @@ class HlsAccess:
 
     async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
         """The claims of a token that may play `playback` now, else None."""
-        if not is_id("ply", playback):
+        if not (is_id("ply", playback) or is_id("rec", playback)):
             return None
         try:
             claims = await self._ground.tokens.playback(token)
         except Unauthenticated:
             return None
-        stream = await self._ground.directory.stream_by_playback(playback)
-        if stream is None or claims.sub != playback or claims.app != stream["app"]:
+        shown = await self._shown(playback)
+        if shown is None or claims.sub != playback or claims.app != shown["app"]:
             return None
-        if await self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid):
+        of_stream = shown.get("stream", shown["id"])
+        if await self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid):
             return None
         if not await self._few_addresses(claims.sid, address):
             log.warning("session.shared", sid=claims.sid)
             return None
-        self._seen.setdefault(stream["app"], set()).add((stream["channel"], claims.sid))
+        if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
+            self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
         return claims
+
+    async def _shown(self, playback: str) -> Doc | None:
+        """The stream behind a playback id, or the finished recording with this id."""
+        if is_id("ply", playback):
+            return await self._ground.directory.stream_by_playback(playback)
+        recording = await self._ground.directory.recording(playback)
+        return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
         """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the

@@ -9,16 +9,20 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, NotFound, Refused, Unauthenticated
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
-from weir.foundation.ids import new_id
+from weir.foundation.ids import is_id, new_id
 from weir.foundation.tokens import PlaybackClaims
 
 REMEMBERED_MS = 86_400_000 + 60_000  # no playback or user token lives longer than a day
 
 
+RECORDED = "recorded"
+
+
 def stream_view(stream: Doc) -> dict[str, Any]:
-    """What any viewer may know of a stream."""
-    return {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
-            "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
+    """What any viewer may know of a stream, or of a finished recording of one."""
+    shown = {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
+             "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
+    return {**shown, "previews": stream["previews"]} if stream["state"] == RECORDED else shown
 
 
 class Watch:
@@ -26,11 +30,24 @@ class Watch:
         self._ground = ground
 
     async def stream(self, playback: str) -> Doc:
-        """Errors: NotFound."""
-        stream = await self._ground.directory.stream_by_playback(playback)
+        """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
+        recorded = is_id("rec", playback)
+        stream = await (self._recorded(playback) if recorded else self._ground.directory.stream_by_playback(playback))
         if stream is None:
             raise NotFound("There is no stream at this address.")
         return stream
+
+    async def _recorded(self, recording_id: str) -> Doc | None:
+        recording = await self._ground.directory.recording(recording_id)
+        if recording is None or recording["state"] != "ready":
+            return None
+        stream = await self._ground.directory.stream(recording["stream"])
+        if stream is None:
+            return None
+        return {
+            **stream, "playback": recording_id, "title": recording["title"] or stream["title"], "state": RECORDED,
+            "live_since": recording["started"], "previews": recording.get("sprite", False),
+        }  # fmt: skip
 
     async def session(self, playback: str, name: str | None, resume: str | None, token: str | None) -> dict[str, Any]:
         """Tokens and addresses for one viewing browser. `resume` is an earlier user token whose person comes back; `token`
@@ -48,7 +65,7 @@ class Watch:
             "playback_ttl_s": settings.playback_token_ttl_s, "channel": stream["channel"], "stream": stream_view(stream),
             "part_s": settings.part_s, "user_token": None, "user": None,
         }  # fmt: skip
-        if guests != "none":
+        if guests != "none" and stream["state"] != RECORDED:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             answer["user_token"] = tokens.mint_user(uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles)
             answer["user"] = {"id": uid, "name": shown}

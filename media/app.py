@@ -7,14 +7,18 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
+from media.api import MediaRoutes
+from media.catalog import Catalog
+from media.delivery import delivery
 from media.lease import RENEW_S, Leases
 from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
+from media.recording import Recordings
 from media.store import Files, playbacks
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
+from weir.foundation.events import Event, PublishDone, PublishStarted, RecordingStarted, RecordingStopped, StreamEvent, StreamOffline
 from weir.foundation.ground import Ground, Tasks
 
 SWEEP_S, FIRST_SWEEP_AGAIN_S = 5.0, 0.5
@@ -36,10 +40,13 @@ class MediaRoom:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
         self._settled = False
+        self._catalog = Catalog(ground.store, ground.bus, ground.relay)
+        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held)
+        self._api = MediaRoutes(ground, self._catalog, self._recordings)
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/origin", app=self._origin)]
+        return [Mount("/origin", app=self._origin), *self._api.routes()]
 
     async def start(self) -> None:
         try:
@@ -51,6 +58,8 @@ class MediaRoom:
         self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
+        for job in self._recordings.jobs():
+            self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def stop(self) -> None:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
@@ -58,6 +67,7 @@ class MediaRoom:
         await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
         for playback in list(self._broadcasts):
             await self._let_go(playback)
+        await self._recordings.close()
 
     def _packager(self, playback: str) -> Packager | None:
         """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not exist."""
@@ -73,6 +83,8 @@ class MediaRoom:
         process had not finished, the next one's sweep does."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
             self._tasks.start(self._follow(event), f"follow {event.playback}")
+        elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
+            self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
         async with self._locks[event.playback]:
@@ -84,6 +96,13 @@ class MediaRoom:
                 await self._offline(current)
             elif current is not None and same and event.generation == current.fact.generation:
                 await current.publisher_gone()
+
+    async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
+        stream = await self._ground.directory.stream(event.stream) or {}
+        async with self._locks[event.playback]:
+            current = self._broadcasts.get(event.playback)
+            if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
+                await self._recordings.asked(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
 
     async def _started(self, fact: StreamEvent, current: Broadcast | None) -> None:
         """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
@@ -101,14 +120,18 @@ class MediaRoom:
         if not await self._leases.take(fact.playback):
             return None
         await self._drop(fact.playback)
-        broadcast = Broadcast(self._settings, self._ground.ingest, fact, self._tell)
+        stream = await self._ground.directory.stream(fact.stream) or {}
+        wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
+        broadcast = Broadcast(self._settings, self._ground.ingest, fact, wanted, secret, self._tell, self._recordings.keep)
         broadcast.packager.open()
+        await self._recordings.take(fact, stream)
         self._broadcasts[fact.playback] = broadcast
         return broadcast
 
     async def _offline(self, broadcast: Broadcast) -> None:
         if not broadcast.finished:
             await broadcast.finish()
+            await self._recordings.over(broadcast.fact.playback)
             self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
 
     async def _remove_later(self, broadcast: Broadcast) -> None:
@@ -151,6 +174,7 @@ class MediaRoom:
         if broadcast is not None:
             await broadcast.close()
             broadcast.packager.close()
+            await self._recordings.let_go(playback)
 
     async def _let_go(self, playback: str) -> None:
         await self._drop(playback)
@@ -162,7 +186,8 @@ class MediaRoom:
     # -- what facts have not told
 
     async def _clear_leftovers(self) -> None:
-        """Files of streams that are over and that no worker serves any more."""
+        """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
+        await self._recordings.clear_leftovers()
         listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.held(playback):

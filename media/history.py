@@ -19,10 +19,11 @@ from media.timeline import Segment
 @dataclass(frozen=True)
 class Shape:
     """What stays the same for a whole broadcast, so that its playlists do: the ladder, cadence and codecs of its first
-    publish. A source that returns with other pixels is scaled and padded into it."""
+    publish. A source that returns with other pixels is scaled and padded into it. A key lasts `rotation` segments; 0: clear."""
 
     renditions: tuple[Rendition, ...]
     cadence: Cadence
+    rotation: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -51,6 +52,7 @@ class History:
             "renditions": [[one.height, *one.size, one.bit_rate] for one in shape.renditions],
             "rate": [shape.cadence.rate.numerator, shape.cadence.rate.denominator],
             "part_frames": shape.cadence.part_frames, "segment_frames": shape.cadence.segment_frames,
+            "rotation": shape.rotation,
         })  # fmt: skip
 
     def add(self, segment: Segment, names: Sequence[str], generation: int) -> None:
@@ -92,7 +94,7 @@ class History:
 
 def _shape(head: dict[str, Any]) -> Shape:
     renditions = tuple(Rendition(height, (width, tall), rate) for height, width, tall, rate in head["renditions"])
-    return Shape(renditions, Cadence(Fraction(*head["rate"]), head["part_frames"], head["segment_frames"]))
+    return Shape(renditions, Cadence(Fraction(*head["rate"]), head["part_frames"], head["segment_frames"]), head.get("rotation", 0))
 
 
 def _segment(row: dict[str, Any]) -> Segment:

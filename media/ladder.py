@@ -49,6 +49,11 @@ class Cadence:
         return float(self.segment_frames / self.rate)
 
     @property
+    def low_latency(self) -> bool:
+        """False where a segment is one part, so that none are listed."""
+        return self.part_frames < self.segment_frames
+
+    @property
     def parts_per_segment(self) -> int:
         return -(-self.segment_frames // self.part_frames)
 
@@ -60,14 +65,15 @@ def ladder(source: Source, rungs: Sequence[int]) -> list[Rendition]:
     return [Rendition(height, _size(source, height, long / short), _bit_rate(height, source.frame_rate)) for height in heights]
 
 
-def cadence(frame_rate: float, part_s: float, segment_s: float) -> Cadence:
-    """Whole frames for parts and segments, as near to the wanted durations as the frame rate allows.
+def cadence(frame_rate: float, part_s: float | None, segment_s: float) -> Cadence:
+    """Whole frames for parts and segments, as near to the wanted durations as the frame rate allows; without parts, a segment
+    is one.
 
     25 frames/s with .333 s and 2 s: 50 frames in six parts of 9 (the last has 5), where 8 would leave a seventh stub.
     """
     rate = exact_rate(frame_rate)
     segment_frames = max(1, round(segment_s * rate))
-    parts = max(1, round(segment_s / part_s))
+    parts = max(1, round(segment_s / part_s)) if part_s else 1
     return Cadence(rate, -(-segment_frames // parts), segment_frames)
 
 

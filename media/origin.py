@@ -17,12 +17,13 @@ from media.playlists import part_name
 from weir.foundation.errors import Invalid, NotFound, Refused, Unavailable
 from weir.foundation.ids import is_id
 
-FILE = re.compile(r"[A-Za-z0-9_-]+\.(?:m3u8|m4s|mp4)")
+FILE = re.compile(r"[A-Za-z0-9_-]+\.(?:m3u8|m4s|mp4|key)")
 PART = re.compile(r"p_[A-Za-z0-9]+_[a-z0-9]+_(\d{1,15})_(\d{1,4})\.m4s")
 NUMBER = re.compile(r"\d{1,15}")
 PLAYLIST_HEADERS = [(b"content-type", b"application/vnd.apple.mpegurl"), (b"cache-control", b"no-store")]
 # Names carry the run, so the content under a name never changes.
 FILE_HEADERS = [(b"content-type", b"video/mp4"), (b"cache-control", b"private, max-age=3600, immutable")]
+KEY_HEADERS = [(b"content-type", b"application/octet-stream"), (b"cache-control", b"private, no-store")]
 HELD_TARGETS = 3
 
 
@@ -49,6 +50,8 @@ class Origin:
         packager = self._packager_of(playback) if is_id("ply", playback) and FILE.fullmatch(name) else None
         if packager is None:
             raise NotFound("There is no such stream.")
+        if name.endswith(".key"):
+            return KEY_HEADERS, _key(packager, name)
         if name.endswith(".m3u8"):
             return PLAYLIST_HEADERS, await self._playlist(packager, name.removesuffix(".m3u8"), scope["query_string"])
         return FILE_HEADERS, await self._file(packager, playback, name)
@@ -58,15 +61,16 @@ class Origin:
             raise Unavailable("The stream is starting.", retry_after=1)
         if name == "master":
             return packager.master
-        if name not in packager.media:
+        if name not in packager.names:
             raise NotFound("There is no such rendition.")
-        if b"_HLS_" in query:
-            await self._wait(packager, query)
-        return packager.media[name]
-
-    async def _wait(self, packager: Packager, query: bytes) -> None:
-        """RFC 8216bis §6.2.5.2. Errors: Invalid for nonsense, Unavailable after three target durations."""
+        if b"_HLS_" not in query:
+            return packager.media(name)
         asked = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+        await self._wait(packager, asked)
+        return packager.media(name, delta=asked.get("_HLS_skip") in ("YES", "v2"))
+
+    async def _wait(self, packager: Packager, asked: dict[str, str]) -> None:
+        """RFC 8216bis §6.2.5.2. Errors: Invalid for nonsense, Unavailable after three target durations."""
         msn, part = _number(asked.get("_HLS_msn")), _number(asked.get("_HLS_part"))
         if msn is None:
             if part is not None:
@@ -95,7 +99,7 @@ class Origin:
         if found is None or timeline is None or timeline.hint is None:
             return False
         run, msn, part = timeline.hint
-        if name not in [part_name(run, rendition, msn, part) for rendition in packager.media]:
+        if name not in [part_name(run, rendition, msn, part) for rendition in packager.names]:
             # A part that was finished while its file was looked for.
             return timeline.reached(int(found[1]), int(found[2]))
         return await packager.reached(msn, part, HELD_TARGETS * timeline.cadence.segment_s)
@@ -107,6 +111,13 @@ class _BadReload(Invalid):
 
 class _MethodNotAllowed(Invalid):
     status = 405
+
+
+def _key(packager: Packager, name: str) -> bytes:
+    key = packager.key(name)
+    if key is None:
+        raise NotFound("There is no such key.")
+    return key
 
 
 def _number(text: str | None) -> int | None:

@@ -1,19 +1,25 @@
 """From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from media import playlists
+from media.boxes import Init
+from media.cipher import Keys
+from media.delivery import Delivery
 from media.history import History, Shape
 from media.playlists import Variant, init_name, part_name, segment_name
 from media.run import Piece
 from media.store import Files
-from media.timeline import Segment, Timeline
+from media.timeline import Segment, Timeline, Whole
 from weir.foundation.clock import now_s
 
 AHEAD_S = 5.0
 PARTS_KEPT_SEGMENTS = 6
+MOST_BEHIND_WINDOW = 12
+R = TypeVar("R")
 
 
 class ClockJumped(Exception):
@@ -35,19 +41,31 @@ class Run:
 
 
 class Packager:
-    """`master` and `media` (by rendition) are the rendered playlists, ready to be sent; empty until something can be played."""
+    """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
 
-    def __init__(self, files: Files, broadcast: str, window: int, segment_s: float) -> None:
+    def __init__(
+        self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None
+    ) -> None:
         self.master = b""
-        self.media: dict[str, bytes] = {}
         self.timeline: Timeline | None = None
-        self.shape: Shape | None = None
-        self._files, self._window = files, window
+        self._shape: Shape | None = None
+        self._keys: Keys | None = None
+        self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
+        self._rendered: dict[tuple[str, bool], bytes] = {}
         self._history = History(files, broadcast)
         self._closed = False
         self._waiters: dict[tuple[int, int | None], asyncio.Future[None]] = {}
         # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
-        self._first_msn = int(now_s() / segment_s)
+        self._first_msn = int(now_s() / delivery.segment_s)
+
+    @property
+    def shape(self) -> Shape | None:
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape: Shape) -> None:
+        self._shape = shape
+        self._keys = Keys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
 
     def open(self) -> None:
         """Goes on where a former process stopped if its files are of the same broadcast; clears them if not. Errors: OSError."""
@@ -77,7 +95,8 @@ class Packager:
         frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
         segment = Segment(msn, last.run, last.end_ms, False, float(frames / shape.cadence.rate), complete=True)
         for name, column in zip(shape.names, data, strict=True):
-            self._files.write_segment(segment_name(last.run, name, msn), b"".join(column))
+            clear = b"".join(self._keys.decrypt(msn, part) if self._keys else part for part in column)
+            self._files.write_segment(segment_name(last.run, name, msn), self._sealed(msn, clear))
         self._history.add(segment, shape.names, 0)
         yield segment
 
@@ -110,8 +129,8 @@ class Packager:
         segment = self.timeline.end_run()
         try:
             if segment is not None:
-                self._write_segments(run.id, segment.msn, run.growing)
-                self._note(run)
+                bodies = self._write_segments(run.id, segment.msn, run.growing)
+                self._note(run, run.growing[0].inits, bodies)
         finally:
             self._render()
 
@@ -168,54 +187,84 @@ class Packager:
         assert self.timeline is not None
         assert self.shape is not None
         cut, msn = piece.cut, run.base + piece.cut.segment
-        for name, one in zip(self.shape.names, piece.cuts, strict=True):
-            self._files.write_part(part_name(run.id, name, msn, cut.part), one.data)
+        if self.shape.cadence.low_latency:
+            for name, one in zip(self.shape.names, piece.cuts, strict=True):
+                self._files.write_part(part_name(run.id, name, msn, cut.part), self._sealed(msn, one.data))
+        bodies: tuple[bytes, ...] = ()
         if cut.last:
-            await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
+            bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
             run.growing.clear()
         else:
             run.growing.append(piece)
         self.timeline.add(cut.segment, float(cut.frames / self.shape.cadence.rate), cut.independent, cut.last)
         if cut.last:
-            self._note(run)
+            self._note(run, piece.inits, bodies)
         self._render()
 
-    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> None:
+    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[bytes, ...]:
+        """Returns the segments in clear."""
         assert self.shape is not None
-        for index, name in enumerate(self.shape.names):
-            self._files.write_segment(segment_name(run, name, msn), b"".join(piece.cuts[index].data for piece in parts))
+        bodies = tuple(b"".join(piece.cuts[index].data for piece in parts) for index in range(len(self.shape.names)))
+        for name, body in zip(self.shape.names, bodies, strict=True):
+            self._files.write_segment(segment_name(run, name, msn), self._sealed(msn, body))
+        return bodies
 
-    def _note(self, run: Run) -> None:
-        """Files stay as long as a playlist that names them may be in use: one window behind the window."""
+    def _sealed(self, msn: int, data: bytes) -> bytes:
+        return self._keys.encrypt(msn, data) if self._keys else data
+
+    def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[bytes, ...]) -> None:
+        """Files stay as long as a playlist that names them may be in use."""
         assert self.timeline is not None
         assert self.shape is not None
         segment = self.timeline.segments[-1]
         self._history.add(segment, self.shape.names, run.generation)
+        self._keep(Whole(segment, inits, bodies))
         self.timeline.trim()
-        self._history.forget(self.shape.names, self.timeline.segments[0].msn - self._window, segment.msn - PARTS_KEPT_SEGMENTS)
+        in_use = self.timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
+        self._history.forget(self.shape.names, in_use, segment.msn - PARTS_KEPT_SEGMENTS)
 
     def _render_master(self, codecs: tuple[str, ...]) -> None:
         assert self.shape is not None
         variants = [Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)]
-        self.master = playlists.master(variants, self.shape.cadence.rate).encode()
+        self.master = playlists.master(variants, float(self.shape.cadence.rate)).encode()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the renditions."""
+        return self.shape.names if self.shape else []
+
+    def media(self, name: str, *, delta: bool = False) -> bytes:
+        """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it costs .15 ms."""
+        assert self.timeline is not None
+        text = self._rendered.get((name, delta))
+        if text is None:
+            others = [other for other in self.names if other != name]
+            text = self._rendered[name, delta] = playlists.media(self.timeline, name, others, self._keys, delta=delta).encode()
+        return text
+
+    def key(self, name: str) -> bytes | None:
+        """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted with it."""
+        number = self._keys.of_name(name) if self._keys else None
+        if number is None or self._keys is None or self.timeline is None or not self.timeline.segments:
+            return None
+        oldest = self.timeline.segments[0].msn - MOST_BEHIND_WINDOW
+        known = self._keys.number(oldest) <= number <= self._keys.number(self.timeline.segments[-1].msn + 1)
+        return self._keys.key(number) if known else None
 
     def _render(self) -> None:
-        """Once per part, whatever the number of players: rendering for each asking player costs .15 ms of a core."""
-        assert self.timeline is not None
-        assert self.shape is not None
-        names = self.shape.names
-        self.media = {name: playlists.media(self.timeline, name, [other for other in names if other != name]).encode() for name in names}
+        """What was rendered is old; players that wait for what is there now ask for it."""
+        self._rendered.clear()
         for key in [key for key in self._waiters if self._answered(*key)]:
             waiter = self._waiters.pop(key)
             if not waiter.done():
                 waiter.set_result(None)
 
 
-async def _undisturbed(work: Coroutine[None, None, None]) -> None:
+async def _undisturbed(work: Coroutine[None, None, R]) -> R:
     """A cancelled caller waits for the thread that is writing: two writers of one file would take each other's away."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise

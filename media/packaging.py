@@ -15,15 +15,18 @@ import structlog
 from media import graph
 from media.boxes import BoxError
 from media.brake import Brake
+from media.delivery import Delivery
 from media.history import Shape
 from media.ladder import Source, cadence, ladder
 from media.packager import ClockJumped, Packager, Run
 from media.process import Child, ask, spawn
 from media.run import pieces
 from media.store import Files
+from media.thumbnails import THUMBNAIL, Thumbnailer
+from media.timeline import Whole
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import Event, MediaFailed, Playable, StreamEvent
+from weir.foundation.events import Event, MediaFailed, Playable, StreamEvent, ThumbnailReady
 from weir.foundation.http import Ingest, Published
 from weir.foundation.ids import derived_id, new_secret
 from weir.foundation.settings import Settings
@@ -43,15 +46,21 @@ class _Unusable(Exception):
 class Broadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
-    def __init__(self, settings: Settings, ingest: Ingest, fact: StreamEvent, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, secret: bytes,
+        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None],
+    ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
-        self.packager = Packager(self.files, fact.broadcast, settings.window_segments, settings.segment_s)
+        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept)
+        self._wanted, self._keep = wanted, keep
+        self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
         self._settings, self._ingest, self._tell = settings, ingest, tell
         self._brake = Brake()
         self._gone = self._given_up = False
         self._told: set[int] = set()
+        self._shown = False
         self._producer: asyncio.Task[None] | None = None
 
     @property
@@ -87,6 +96,7 @@ class Broadcast:
 
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
+        await self._thumbnails.stop()
         producer = self._producer
         if producer is None:
             return
@@ -151,8 +161,8 @@ class Broadcast:
         return f"{self._settings.pull_url}/{self.fact.playback}"
 
     def _shape(self, source: Source) -> Shape:
-        rhythm = cadence(source.frame_rate, self._settings.part_s, self._settings.segment_s)
-        return Shape(tuple(ladder(source, self._settings.ladder)), rhythm)
+        rhythm = cadence(source.frame_rate, self._wanted.part_s, self._wanted.segment_s)
+        return Shape(tuple(ladder(source, self._settings.ladder)), rhythm, self._wanted.rotation)
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""
@@ -198,6 +208,17 @@ class Broadcast:
                 child.kill()
                 return
             bytes_in = published.bytes_in if published is not None else None
+
+    def _kept(self, whole: Whole) -> None:
+        assert self.packager.shape is not None
+        self._keep(self.fact.playback, self.packager.shape, whole)
+        self._thumbnails.keep(self.packager.shape, whole)
+
+    def _pictured(self) -> None:
+        """Told once a publish; afterwards the picture changes under the same name."""
+        if not self._shown:
+            self._shown = True
+            self._tell(ThumbnailReady(**self._about("thumbnail"), file=THUMBNAIL))
 
     def _playable(self, shape: Shape) -> None:
         if self.fact.generation not in self._told:

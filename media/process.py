@@ -13,6 +13,7 @@ from typing import Any
 from weir.foundation.clock import monotonic
 from weir.foundation.tether import tethered
 
+BEHIND = ("nice", "-n", "10")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
@@ -115,6 +116,24 @@ async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+async def work(argv: Sequence[str], timeout_s: float) -> str:
+    """Runs a program behind everything that is live; empty when it did its work, else why not."""
+    process = await asyncio.create_subprocess_exec(
+        *tethered([*BEHIND, *argv]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+    )
+    try:
+        _, said = await asyncio.wait_for(process.communicate(), timeout_s)
+        lines = said.decode("utf-8", "replace").strip().splitlines()
+        return "" if process.returncode == 0 else (lines[-1][:STDERR_CHARS] if lines else f"exit code {process.returncode}")
+    except TimeoutError:
+        return f"It took longer than {timeout_s:.0f} s."
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 async def _reader(descriptor: int) -> asyncio.StreamReader:

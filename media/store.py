@@ -5,6 +5,7 @@ grows; a line that a crash has torn is the last one and is passed over.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 from weir.foundation.settings import Settings
 
 INDEX = "index.jsonl"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files:
@@ -32,43 +34,44 @@ class Files:
         _write(self._live / name, data)
 
     def write_segment(self, name: str, data: bytes) -> None:
-        """A full segment, or an initialisation segment."""
-        _write(self._data / name, data)
+        """A full segment, or an initialisation segment. While the disk is full, live goes on in memory: nginx looks there first."""
+        try:
+            _write(self._data / name, data)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            _write(self._live / name, data)
 
     def read(self, name: str) -> bytes | None:
         """The content of a part, segment or initialisation segment; None when there is none (any more)."""
-        folder = self._live if name.startswith("p_") else self._data
-        try:
-            return (folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
+        for folder in (self._live, self._data):
+            with contextlib.suppress(FileNotFoundError):
+                return (folder / name).read_bytes()
+        return None
+
+    def scratch(self, name: str) -> Path:
+        """A place in memory beside the parts."""
+        return self._live / name
 
     def append(self, entry: dict[str, Any]) -> None:
-        descriptor = os.open(self._data / INDEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
-        finally:
-            os.close(descriptor)
+        """An entry that finds the disk full is left out: a process that takes up from here has a hole, viewers have none."""
+        append_line(self._data / INDEX, entry)
 
     def index(self) -> Iterator[dict[str, Any]]:
         """The entries, oldest first."""
-        try:
-            lines = (self._data / INDEX).read_bytes().splitlines()
-        except FileNotFoundError:
-            return
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+        yield from read_lines(self._data / INDEX)
 
     def has(self, name: str) -> bool:
-        return (self._data / name).exists()
+        return (self._data / name).exists() or (self._live / name).exists()
 
     def drop(self, names: Iterable[str]) -> None:
         for name in names:
-            ((self._live if name.startswith("p_") else self._data) / name).unlink(missing_ok=True)
+            (self._live / name).unlink(missing_ok=True)
+            if not name.startswith("p_"):
+                (self._data / name).unlink(missing_ok=True)
 
     def drop_parts(self) -> None:
-        for path in self._live.iterdir():
+        for path in self._live.glob("p_*"):
             path.unlink()
 
     def remove(self) -> None:
@@ -83,6 +86,40 @@ def playbacks(settings: Settings) -> set[str]:
     return {entry.name for root in roots if root.is_dir() for entry in root.iterdir()}
 
 
+def append_line(path: Path, entry: dict[str, Any], *, sync: bool = False) -> bool:
+    """One JSON object as a line of its own; False when the disk is full, and then nothing of it stays. Errors: OSError."""
+    line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line  # behind a line that a crash has torn
+        try:
+            whole = os.write(descriptor, line) == len(line)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            whole = False
+        if not whole:
+            os.ftruncate(descriptor, size)
+        elif sync:
+            os.fdatasync(descriptor)
+        return whole
+    finally:
+        os.close(descriptor)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The entries, oldest first; one that a crash has torn is passed over."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)
+
+
 def private(folder: Path) -> None:
     """Makes the folder, and what is missing above it, for our own user only."""
     for one in reversed([folder, *folder.parents]):
@@ -94,6 +131,10 @@ def private(folder: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     fresh.rename(path)

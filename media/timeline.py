@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from media.boxes import Init
 from media.ladder import Cadence
 
 LISTED_PARTS_SEGMENTS = 3
@@ -22,7 +23,8 @@ class Part:
 
 @dataclass
 class Segment:
-    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts."""
+    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts.
+    `settled` is its text by rendition, once it will not change any more."""
 
     msn: int
     run: str
@@ -31,10 +33,20 @@ class Segment:
     duration_s: float = 0.0
     complete: bool = False
     parts: list[Part] = field(default_factory=list)
+    settled: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def end_ms(self) -> int:
         return self.start_ms + round(self.duration_s * 1000)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A finished segment with its content in clear, by rendition in the ladder's order, for whoever keeps it."""
+
+    segment: Segment
+    inits: tuple[Init, ...]
+    bodies: tuple[bytes, ...]
 
 
 class Timeline:
@@ -44,7 +56,7 @@ class Timeline:
         self.segments = deque(before)
         self.discontinuity_sequence = discontinuities
         self.ended = False
-        self._window = window
+        self.window = window
         self._next = self.segments[-1].msn + 1 if self.segments else first_msn
         self._run, self._base, self._epoch_ms = "", 0, 0.0
 
@@ -62,7 +74,8 @@ class Timeline:
             start_ms = round(self._epoch_ms + segment * self.cadence.segment_s * 1000)
             self.segments.append(Segment(msn, self._run, start_ms, bool(self.segments) and self.segments[-1].run != self._run))
         current = self.segments[-1]
-        current.parts.append(Part(duration_s, independent))
+        if self.cadence.low_latency:
+            current.parts.append(Part(duration_s, independent))
         current.duration_s += duration_s
         if last:
             self._close(current)
@@ -81,7 +94,7 @@ class Timeline:
 
     def trim(self) -> None:
         """Takes segments behind the window out of the playlists."""
-        while sum(one.complete for one in self.segments) > self._window:
+        while sum(one.complete for one in self.segments) > self.window:
             self.segments.popleft()
             if self.segments[0].discontinuity:
                 self.discontinuity_sequence += 1
@@ -97,7 +110,7 @@ class Timeline:
     @property
     def hint(self) -> tuple[str, int, int] | None:
         """(run, MSN, part) that comes next while an encoder runs."""
-        if not self._run or not self.segments:
+        if not (self._run and self.segments and self.cadence.low_latency):
             return None
         current = self.segments[-1]
         return (self._run, current.msn + 1, 0) if current.complete else (self._run, current.msn, len(current.parts))

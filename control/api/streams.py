@@ -77,7 +77,9 @@ class StreamRoutes:
         ]
 
     async def _count(self, stream: Doc) -> int | None:
-        """None while the counts can't be read: the rest of the answer is still right."""
+        """None while the counts can't be read: the rest of the answer is still right. A recording has no audience of the moment."""
+        if stream["state"] == watch_views.RECORDED:
+            return 0
         try:
             return await self._viewers(stream["channel"])
         except Unavailable:

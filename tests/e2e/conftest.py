@@ -7,7 +7,9 @@ from urllib.parse import urljoin
 
 import jwt
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.browsing import CHROMIUM, OUTPUT
 from tests.e2e.publisher import Publisher
 from tests.servers import wait_until
 from tests.weir.running import RunningStack
@@ -35,6 +37,16 @@ class Show:
     @staticmethod
     def claims(token: str) -> dict[str, Any]:
         return dict(jwt.decode(token, options={"verify_signature": False}))
+
+    def member(self) -> dict[str, str]:
+        """Header of the first owner, who has just followed the set-up link, for the stream's app."""
+        setup = self.card["studio"].split("#setup=")[1]
+        owner = {"email": "o@w.example", "password": "a long password", "setup": setup}
+        status, account = self.stack.ask("POST", "/v1/auth/register", owner)
+        assert status == 201, account
+        header = {"Authorization": f"Bearer {account['access_token']}"}
+        opened = self.stack.ask("POST", f"/v1/apps/{self.app}/session", headers=header)[1]
+        return {"Authorization": f"Bearer {opened['app_token']}"}
 
     def session(self, name: str | None = None) -> dict[str, Any]:
         status, answer = self.stack.ask("POST", f"/v1/watch/{self.playback}/session", {"name": name} if name else {})
@@ -108,3 +120,12 @@ def make_stack() -> Iterator[Callable[..., Show]]:
     yield make
     for stack in made:
         stack.remove()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    OUTPUT.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield chromium
+        chromium.close()

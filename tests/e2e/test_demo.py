@@ -9,8 +9,8 @@ import pytest
 import socketio
 from playwright.sync_api import sync_playwright
 
+from tests.e2e.browsing import CHROMIUM, OUTPUT, VIDEO
 from tests.e2e.conftest import Show
-from tests.e2e.test_watch import CHROMIUM, OUTPUT, VIDEO
 from tests.servers import wait_until
 from tests.weir.running import RunningStack, alive
 

@@ -46,12 +46,7 @@ def test_only_the_right_token_plays(live: Show) -> None:
 
 def test_a_withdrawn_session_stops_within_ten_seconds(live: Show) -> None:
     """Revoked by API: playlists, parts and segments answer 403; another session plays on."""
-    studio = live.stack.card()["studio"].split("#setup=")[1]
-    status, account = live.stack.ask("POST", "/v1/auth/register", {"email": "o@w.example", "password": "a long password", "setup": studio})
-    assert status == 201
-    header = {"Authorization": f"Bearer {account['access_token']}"}
-    app = live.stack.ask("GET", "/v1/apps", headers=header)[1]["data"][0]["id"]
-    member = {"Authorization": f"Bearer {live.stack.ask('POST', f'/v1/apps/{app}/session', headers=header)[1]['app_token']}"}
+    member = live.member()
     sid = new_id("ses")
     token = live.token(sid)
     assert live.stack.get(live.url(token=token))[0] == 200

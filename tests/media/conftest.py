@@ -20,12 +20,17 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from media.app import MediaRoom
-from weir.foundation.bus import Bus
+from weir.foundation.bus import Bus, Relay
+from weir.foundation.directory import COLLECTIONS
+from weir.foundation.documents import Store
+from weir.foundation.documents.opening import open_store
 from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.ids import new_id
+from weir.foundation.periodic import Periodic
 from weir.foundation.settings import Settings
+from weir.foundation.vault import Vault
 
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
@@ -85,10 +90,20 @@ def servers() -> Iterator[tuple[Path, int]]:
 
 @dataclass
 class FakeDirectory:
+    """`docs` are streams as control would have written them, `options` what their owners chose."""
+
+    store: Store
     docs: list[dict[str, Any]] = field(default_factory=list)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def live_streams(self) -> list[dict[str, Any]]:
         return [dict(doc) for doc in self.docs]
+
+    async def stream(self, stream_id: str) -> dict[str, Any] | None:
+        return self.options.get(stream_id)
+
+    async def recording(self, recording_id: str) -> dict[str, Any] | None:
+        return await self.store.operator().get("recordings", recording_id)
 
 
 @dataclass
@@ -139,8 +154,10 @@ class Stage:
                 "broadcast": fact.broadcast, "generation": fact.generation,
             })  # fmt: skip
 
-    async def on_air(self, **options: Any) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
+    async def on_air(self, chosen: dict[str, Any] | None = None, **options: Any) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
+        """`chosen` is what the stream's owner set."""
         fact = self.stream()
+        self.directory.options[fact.stream] = chosen or {}
         publisher = self.publish(fact, **options)
         await self.tell(PublishStarted, fact)
         await self.told("media.playable", fact)
@@ -189,9 +206,12 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        bus, directory, ingest = Bus(redis), FakeDirectory(), Ingest(settings)
+        store = await open_store(settings, COLLECTIONS)
+        bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
+        relay = Relay(store, bus, sweep_s=0.2)
         missing: Any = None
-        ground = Ground(settings, missing, missing, missing, redis, bus, missing, directory, ingest, missing)  # type: ignore[arg-type]
+        vault = Vault("x" * 32)
+        ground = Ground(settings, vault, missing, store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
         room = MediaRoom(ground)
         server = uvicorn.Server(uvicorn.Config(Starlette(routes=room.routes()), port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
@@ -200,6 +220,7 @@ class World:
         stage = Stage(settings, redis, bus, directory, room, f"http://127.0.0.1:{port}", aiohttp.ClientSession(), ground)
         ready = asyncio.Event()
         self.tasks.start(bus.watch(stage.hear, ready), "test hears")
+        relaying = self.tasks.start(relay.run(), "relay")
         await ready.wait()
 
         async def close() -> None:
@@ -212,6 +233,9 @@ class World:
             await stage.http.close()
             await served
             await ingest.close()
+            relaying.cancel()
+            await asyncio.wait([relaying])
+            await store.close()
 
         self.opened.append(close)
         return stage

@@ -5,7 +5,7 @@ Section numbers in the texts are those of draft-pantos-hls-rfc8216bis-15.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
@@ -26,6 +26,7 @@ class ListedSegment:
     duration: float = 0.0
     discontinuity: int = 0
     map: str = ""
+    key: str = ""
     date_ms: float | None = None
     parts: list[ListedPart] = field(default_factory=list)
 
@@ -39,6 +40,8 @@ class Listed:
     hold_back: float = 0.0
     hint: str = ""
     ended: bool = False
+    skip_until: float = 0.0
+    skipped: int = 0
     first_discontinuity: int = 0
     segments: list[ListedSegment] = field(default_factory=list)
     reports: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -47,6 +50,18 @@ class Listed:
     def last(self) -> tuple[int, int]:
         """(MSN, part) of the newest part; part −1 when a complete segment lists none."""
         return (self.segments[-1].msn, len(self.segments[-1].parts) - 1) if self.segments else (-1, -1)
+
+    def completed(self, before: "Listed") -> "Listed":
+        """A delta update together with what the player had. Errors: ValueError when that does not reach."""
+        if not self.skipped:
+            return self
+        first, after = self.segments[0].msn - self.skipped, self.segments[0].msn
+        known = [segment for segment in before.segments if first <= segment.msn < after]
+        if [segment.msn for segment in known] != list(range(first, after)) or not all(segment.uri for segment in known):
+            raise ValueError("the delta update leaves out what the player does not have (§6.2.5.1)")
+        offset = known[-1].discontinuity - self.first_discontinuity
+        new = [replace(segment, discontinuity=segment.discontinuity + offset) for segment in self.segments]
+        return replace(self, segments=[*(replace(segment, parts=[]) for segment in known), *new], skipped=0)
 
 
 def parse(text: str) -> Listed:
@@ -72,6 +87,7 @@ class _Reading:
     msn: int = 0
     discontinuity: int = 0
     map: str = ""
+    key: str = ""
     current: ListedSegment | None = None
 
     def tag(self, tag: str, value: str, given: dict[str, str]) -> bool:
@@ -83,7 +99,14 @@ class _Reading:
         elif tag == "#EXT-X-DISCONTINUITY":
             self.discontinuity += 1
         elif tag == "#EXT-X-MAP":
+            if self.key:
+                raise ValueError("an initialisation segment would be read as encrypted (§4.4.4.4)")
             self.map = given["URI"]
+        elif tag == "#EXT-X-KEY":
+            self.key = given.get("URI", "")
+        elif tag == "#EXT-X-SKIP":
+            self.listed.skipped = int(given["SKIPPED-SEGMENTS"])
+            self.msn += self.listed.skipped
         elif tag == "#EXT-X-PROGRAM-DATE-TIME":
             self._segment().date_ms = datetime.fromisoformat(value).timestamp() * 1000
         elif tag == "#EXT-X-PART":
@@ -100,7 +123,7 @@ class _Reading:
 
     def _segment(self) -> ListedSegment:
         if self.current is None:
-            self.current = ListedSegment(self.msn, discontinuity=self.discontinuity, map=self.map)
+            self.current = ListedSegment(self.msn, discontinuity=self.discontinuity, map=self.map, key=self.key)
             self.listed.segments.append(self.current)
         return self.current
 
@@ -111,11 +134,12 @@ def _head(listed: Listed, tag: str, value: str, given: dict[str, str]) -> None:
     elif tag == "#EXT-X-PART-INF":
         listed.part_target = float(given["PART-TARGET"])
     elif tag == "#EXT-X-SERVER-CONTROL":
-        listed.hold_back = float(given["PART-HOLD-BACK"])
+        listed.hold_back = float(given.get("PART-HOLD-BACK") or given["HOLD-BACK"])
+        listed.skip_until = float(given.get("CAN-SKIP-UNTIL", 0))
     elif tag == "#EXT-X-PRELOAD-HINT":
         listed.hint = given["URI"]
     elif tag == "#EXT-X-RENDITION-REPORT":
-        listed.reports[given["URI"]] = (int(given["LAST-MSN"]), int(given["LAST-PART"]))
+        listed.reports[given["URI"]] = (int(given["LAST-MSN"]), int(given.get("LAST-PART", -1)))
     elif tag == "#EXT-X-ENDLIST":
         listed.ended = True
 
@@ -128,6 +152,12 @@ def violations(now: Listed, before: Listed | None = None) -> list[str]:
 def _alone(now: Listed) -> Iterator[str]:
     if now.hold_back < 3 * now.part_target - 1e-6:
         yield "PART-HOLD-BACK is below three part targets (§4.4.3.8)"
+    if not now.part_target and now.hold_back < 3 * now.target:
+        yield "HOLD-BACK is below three target durations (§4.4.3.8)"
+    if now.skip_until and now.skip_until < 6 * now.target:
+        yield "CAN-SKIP-UNTIL is below six target durations (§4.4.3.8)"
+    if now.skipped and sum(segment.duration or sum(part.duration for part in segment.parts) for segment in now.segments) < now.skip_until:
+        yield "the delta update skips beyond the skip boundary (§6.2.5.1)"
     if now.ended and now.hint:
         yield "a preload hint stands beside ENDLIST (§4.4.5.3)"
     for segment in now.segments:
@@ -190,7 +220,7 @@ def _after(now: Listed, before: Listed) -> Iterator[str]:
 def _changed(segment: ListedSegment, old: ListedSegment) -> Iterator[str]:
     if old.uri and (segment.uri, segment.duration) != (old.uri, old.duration):
         yield f"segment {segment.msn} has become another one (§6.2.1)"
-    if (segment.map, segment.date_ms, segment.discontinuity) != (old.map, old.date_ms, old.discontinuity):
-        yield f"map, date or discontinuity of segment {segment.msn} has changed (§6.2.1)"
+    if (segment.map, segment.key, segment.date_ms, segment.discontinuity) != (old.map, old.key, old.date_ms, old.discontinuity):
+        yield f"map, key, date or discontinuity of segment {segment.msn} has changed (§6.2.1)"
     if segment.parts and segment.parts[: len(old.parts)] != old.parts:
         yield f"parts of segment {segment.msn} have changed (§6.2.1)"

@@ -96,6 +96,39 @@ def zombies() -> list[str]:
     return found
 
 
+async def test_an_encrypted_stream_plays_and_its_keys_change(world: Any) -> None:
+    """Every part and segment is ciphertext under the key that the playlist names, keys rotate, and an ordinary player follows.
+    Keys of other times are not handed out."""
+    stage = await world.stage(key_rotation_segments=2)
+    await stage.room.start()
+    fact, _ = await stage.on_air({"encrypted": True, "latency": "low"})
+    viewer = Viewer(stage, fact)
+    listed = await viewer.until(lambda now: len({one.key for one in now.segments}) > 1 and len(now.segments) > 4)
+    assert listed.part_target == 0.2
+    keys = {uri: await stage.get(fact, uri) for uri in {one.key for one in listed.segments}}
+    assert {(status, len(key)) for status, key in keys.values()} == {(200, 16)}
+    assert len({key for _, key in keys.values()}) == len(keys)
+    (broadcast, number) = listed.segments[0].key.removesuffix(".key").split("_")[1:]
+    for foreign in (f"k_{broadcast}_{int(number) + 99}.key", f"k_{broadcast}_0.key", f"k_{new_id('brd')[4:]}_{number}.key"):
+        assert (await stage.get(fact, foreign))[0] == 404
+    assert b"moof" not in (await stage.get(fact, listed.segments[1].uri))[1][:16]
+    frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/master.m3u8")
+    assert frames["video"] > 40
+    viewer.close()
+
+
+async def test_whole_segments_only_and_a_long_window(stage: Any) -> None:
+    """The standard latency writes no parts; a DVR window of hours is announced with delta updates."""
+    fact, _ = await stage.on_air({"latency": "standard", "dvr_s": 7200})
+    status, body = await stage.get(fact, "v180.m3u8")
+    assert status == 200
+    assert b"CAN-SKIP-UNTIL=12.0" in body
+    assert b"EXT-X-PART" not in body
+    assert not list((stage.settings.live / "hls" / fact.playback).glob("p_*"))
+    frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/master.m3u8", 2)
+    assert frames["video"] > 40
+
+
 async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: Any) -> None:
     """Playlists keep the rules over their history, every listed file exists, and an ordinary player plays the same list."""
     fact = stage.stream()

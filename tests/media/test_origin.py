@@ -7,6 +7,7 @@ from typing import Any
 
 from media.boxes import Init, Track
 from media.cutter import Cut
+from media.delivery import Delivery
 from media.history import Shape
 from media.ladder import Rendition, cadence
 from media.origin import Origin
@@ -29,7 +30,7 @@ class Desk:
 
     def __init__(self, tmp_path: Path) -> None:
         files = Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), PLAYBACK)
-        self.packager = Packager(files, "brd_1", 12, 2.0)
+        self.packager = Packager(files, "brd_1", Delivery(1 / 3, 2.0, 12, 0), b"s" * 32)
         self.packager.open()
         self.packager.shape = Shape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))
         self.run, self.fed = Run("run", 1, epoch_s=0.0), 0

@@ -8,6 +8,7 @@ import pytest
 from media import packager as module
 from media.boxes import Init, Track
 from media.cutter import Cut
+from media.delivery import Delivery
 from media.history import Shape
 from media.ladder import Rendition, cadence
 from media.packager import ClockJumped, Packager, Run
@@ -43,7 +44,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def opened(tmp_path: Path, broadcast: str = "brd_1") -> Packager:
-    made = Packager(Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), "ply_1"), broadcast, 12, 2.0)
+    files = Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), "ply_1")
+    made = Packager(files, broadcast, Delivery(1 / 3, 2.0, 12, 0), b"s" * 32)
     made.open()
     made.shape = SHAPE
     return made
@@ -60,7 +62,7 @@ async def fed(packager: Packager, clock: Clock, run: Run, pieces: int, late: lis
 
 
 def listed(packager: Packager) -> rules.Listed:
-    return rules.parse(packager.media["v360"].decode())
+    return rules.parse(packager.media("v360").decode())
 
 
 async def test_nothing_is_listed_before_a_whole_segment(tmp_path: Path, clock: Clock) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media import playlists
-from media.ladder import Rendition, cadence
+from media.cipher import Keys
+from media.ladder import Cadence, Rendition, cadence
 from media.playlists import Variant
 from media.timeline import Timeline
 from tests.media import rules
@@ -17,39 +18,90 @@ PART_S = RHYTHM.part_s
 HISTORIES = st.lists(st.tuples(st.integers(-3000, 60_000), st.integers(1, 40), st.booleans()), min_size=1, max_size=6)
 
 
-def run(timeline: Timeline, number: int, epoch_ms: float, parts: int) -> list[str]:
+def run(timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: Keys | None = None) -> list[str]:
     """What v360.m3u8 said after each part of one run."""
     timeline.begin_run(f"run{number}", epoch_ms)
-    texts = []
+    texts, rhythm = [], timeline.cadence
     for part in range(parts):
-        last = part % 6 == 5
-        timeline.add(part // 6, PART_S, part % 6 == 0, last)
+        last = part % rhythm.parts_per_segment == rhythm.parts_per_segment - 1
+        timeline.add(part // rhythm.parts_per_segment, rhythm.part_s, part % rhythm.parts_per_segment == 0, last)
         if last:
             timeline.trim()
-        texts.append(playlists.media(timeline, "v360", ["v720"]))
+        texts.append(playlists.media(timeline, "v360", ["v720"], keys))
     return texts
 
 
-@given(HISTORIES, st.integers(6, 12))
-@settings(max_examples=80, deadline=None)
-def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], window: int) -> None:
-    """Whatever dies whenever: MSN never goes back, dates are frozen inside a discontinuity, parts fit PART-TARGET."""
-    timeline, epoch, texts = Timeline(RHYTHM, window, 1000), 1_700_000_000_000.0, []
+@given(HISTORIES, st.integers(6, 40), st.sampled_from([RHYTHM, cadence(25, 0.2, 2), cadence(30, None, 2)]), st.sampled_from([0, 1, 4]))
+@settings(max_examples=120, deadline=None)
+def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], window: int, rhythm: Cadence, rotation: int) -> None:
+    """Whatever dies whenever, in every mode: MSN never goes back, dates are frozen inside a discontinuity, parts fit PART-TARGET,
+    initialisation segments stay clear, no segment changes its key."""
+    timeline, epoch, texts = Timeline(rhythm, window, 1000), 1_700_000_000_000.0, []
+    keys = Keys(b"s", "brd_1", rotation) if rotation else None
     for number, (late_ms, parts, announce_end) in enumerate(history):
         epoch += late_ms
-        texts += run(timeline, number, epoch, parts)
+        texts += run(timeline, number, epoch, parts, keys)
         if timeline.end_run():
             timeline.trim()
         if announce_end:
-            texts.append(playlists.media(timeline, "v360", ["v720"]))
-        epoch += parts * PART_S * 1000
+            texts.append(playlists.media(timeline, "v360", ["v720"], keys))
+        epoch += parts * rhythm.part_s * 1000
     timeline.end()
-    texts.append(playlists.media(timeline, "v360", ["v720"]))
+    texts.append(playlists.media(timeline, "v360", ["v720"], keys))
     lists = [rules.parse(text) for text in texts]
     for before, now in zip([None, *lists], lists, strict=False):
         assert rules.violations(now, before) == []
     assert lists[-1].ended
     assert sum(bool(one.uri) for one in lists[-1].segments) <= window
+
+
+@given(HISTORIES, st.integers(31, 60), st.sampled_from([0, 3]), st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_a_delta_update_and_the_old_list_make_the_whole(
+    history: list[tuple[int, int, bool]], window: int, rotation: int, every: int
+) -> None:
+    """A player that asks for deltas only knows the same segments, keys and discontinuities as one that asks for everything."""
+    timeline, epoch = Timeline(RHYTHM, window, 1000), 1_700_000_000_000.0
+    keys = Keys(b"s", "brd_1", rotation) if rotation else None
+    player: rules.Listed | None = None
+    for number, (late_ms, parts, _) in enumerate(history * 3):
+        epoch += late_ms
+        timeline.begin_run(f"run{number}", epoch)
+        for part in range(parts):
+            timeline.add(part // 6, PART_S, part % 6 == 0, part % 6 == 5)
+            timeline.trim()
+            if part % every == 0:
+                whole = rules.parse(playlists.media(timeline, "v360", [], keys))
+                delta = rules.parse(playlists.media(timeline, "v360", [], keys, delta=player is not None))
+                player = delta.completed(player) if player is not None else whole
+                assert rules.violations(player) == rules.violations(delta) == []
+                assert _known(player) == _known(whole)
+        timeline.end_run()
+        epoch += parts * PART_S * 1000
+
+
+def _known(listed: rules.Listed) -> list[tuple[object, ...]]:
+    return [(one.msn, one.uri, one.duration, one.discontinuity, one.map, one.key, one.date_ms) for one in listed.segments]
+
+
+def test_a_long_window_is_skipped_and_a_short_one_is_not() -> None:
+    """With two hours behind, an update has the newest segments only; the 24 s of an ordinary live stream come whole."""
+    long, short = Timeline(RHYTHM, 3600, 0), Timeline(RHYTHM, 12, 0)
+    for timeline in (long, short):
+        run(timeline, 0, 0, 1200)
+    assert "CAN-SKIP-UNTIL" not in playlists.media(short, "v360", [], delta=True)
+    text = playlists.media(long, "v360", [], delta=True)
+    assert rules.parse(text).skipped == 200 - 7
+    assert len(text) < 4000 < len(playlists.media(long, "v360", []))
+
+
+def test_whole_segments_only_where_nobody_needs_parts() -> None:
+    """The standard latency has no parts, no part hints, and the hold-back of ordinary players."""
+    timeline = Timeline(cadence(30, None, 2), 12, 0)
+    text = run(timeline, 0, 0, 5)[-1]
+    assert "PART" not in text
+    assert rules.parse(text).hold_back == 6
+    assert rules.parse(text).segments[-1].uri
 
 
 @given(st.integers(1, 60))
@@ -107,7 +159,7 @@ def test_blocking_positions() -> None:
 def test_the_master_promises_what_the_streams_hold() -> None:
     """Sound counts only where the initialisation segment has it."""
     top, low = Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)
-    read = m3u8.loads(playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], RHYTHM.rate))
+    read = m3u8.loads(playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], 30.0))
     assert [one.uri for one in read.playlists] == ["v720.m3u8", "v360.m3u8"]
     assert [one.stream_info.average_bandwidth for one in read.playlists] == [2_728_000, 800_000]
     assert read.playlists[0].stream_info.resolution == (1280, 720)

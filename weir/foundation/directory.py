@@ -1,6 +1,7 @@
-"""Who knows what: the documents that all rooms read – apps, credentials, streams, revocations – from a short cache.
+"""Who knows what: the documents that all rooms read – apps, credentials, streams, recordings, revocations – from a short cache.
 
-Only the control room writes them; after a write it tells `DirectoryChanged` or `Revoked` and every process drops its copy.
+Only the control room writes them (recordings: media); after a write it tells `DirectoryChanged` or `Revoked` and every process
+drops its copy.
 A fact that is lost costs at most CACHE_S seconds of an old answer.
 """
 
@@ -21,8 +22,13 @@ STREAMS = Collection(
     {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int"},
     (Index(("playback",), unique=True), Index(("channel",), unique=True), Index(("app", "created")), Index(("state",))),
 )
+RECORDINGS = Collection(
+    "recordings",
+    {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int"},
+    (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
+)
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
-COLLECTIONS = (APPS, CREDENTIALS, STREAMS, REVOCATIONS)
+COLLECTIONS = (APPS, CREDENTIALS, STREAMS, RECORDINGS, REVOCATIONS)
 
 CACHE_S = 4.0
 CACHE_ENTRIES = 20_000
@@ -57,6 +63,9 @@ class Directory:
 
     async def stream_by_channel(self, channel: str) -> Doc | None:
         return await self._cached("streams", channel, lambda: self._all.find_one("streams", {"channel": channel}))
+
+    async def recording(self, recording_id: str) -> Doc | None:
+        return await self._cached("recordings", recording_id, lambda: self._all.get("recordings", recording_id))
 
     async def live_streams(self) -> list[Doc]:
         """Streams that are starting, live or within their grace now, never from the cache."""

@@ -105,6 +105,60 @@ class StreamError(StreamEvent):
     reason: str
 
 
+class ThumbnailReady(StreamEvent):
+    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once a publish.
+    Media → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["thumbnail.ready"] = "thumbnail.ready"
+    file: str
+
+
+class RecordingEvent(StreamEvent):
+    """What every fact about a recording of a broadcast carries. Media → realtime (channel), webhooks."""
+
+    public: ClassVar[bool] = True
+    recording: str
+
+
+class RecordingStarted(RecordingEvent):
+    """From here on what viewers see is kept."""
+
+    type: Literal["recording.started"] = "recording.started"
+
+
+class RecordingReady(RecordingEvent):
+    """It can be played and downloaded. `size` in bytes of the MP4."""
+
+    type: Literal["recording.ready"] = "recording.ready"
+    duration_s: float
+    size: int
+
+
+class RecordingFailed(RecordingEvent):
+    """Nothing of it can be played; `reason` is a sentence."""
+
+    type: Literal["recording.failed"] = "recording.failed"
+    reason: str
+
+
+class RecordingStopped(RecordingEvent):
+    """Somebody asked for its end. Media (any worker) → media (the one that records)."""
+
+    public: ClassVar[bool] = False
+    type: Literal["recording.stopped"] = "recording.stopped"
+
+
+class StorageFull(StreamEvent):
+    """The disk takes no more: the live stream goes on, its recording has a gap. `recovered` when there is room again.
+    Media → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["system.notice"] = "system.notice"
+    code: Literal["storage_full", "storage_recovered"]
+    message: str
+
+
 class PlaybackHeartbeat(Event):
     """Viewers whose playback access was just checked: `sessions` = [[channel, session id], …], each good for one lease.
     Control → realtime (occupancy). One message a second and node at most."""
@@ -143,7 +197,8 @@ class Revoked(Event):
 
 AnyEvent = Annotated[
     PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
-    | StreamOffline | StreamError | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
+    | StreamOffline | StreamError | ThumbnailReady | RecordingStarted | RecordingReady | RecordingFailed | RecordingStopped | StorageFull
+    | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

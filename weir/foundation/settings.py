@@ -112,7 +112,14 @@ class Settings(BaseSettings):
     x264_preset: str = Field("superfast", description="Speed preset of the H.264 encoder.")
     part_s: float = Field(1 / 3, gt=0.09, le=1, description="Target duration of a low-latency part, seconds.")
     segment_s: float = Field(2.0, ge=1, le=10, description="Duration of a segment and of the group of pictures, seconds.")
-    window_segments: int = Field(12, ge=6, description="Segments that stay in the live playlist.")
+    window_segments: int = Field(12, ge=6, description="Segments that stay in the live playlist of a stream without a DVR window.")
+    longest_dvr_s: int = Field(
+        4 * 3600, ge=0, le=48 * 3600, description="Longest DVR window that a stream may have (how far viewers can go back), seconds."
+    )
+    key_rotation_segments: int = Field(15, ge=1, description="Segments after which an encrypted stream gets another key.")
+    recording: bool = Field(True, description="Record streams that do not say otherwise.")
+    recording_days: int = Field(0, ge=0, description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.")
+    thumbnail_every_s: float = Field(10.0, ge=0, description="How often a live stream's thumbnail is made anew, seconds; 0 makes none.")
     reconnect_grace_s: float = Field(
         60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."
     )

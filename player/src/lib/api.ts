@@ -1,15 +1,16 @@
 import { request } from './http';
 
-/** `idle` nobody publishes · `starting` no picture yet · `interrupted` the encoder is away and may come back. */
-export type StreamState = 'idle' | 'starting' | 'live' | 'interrupted';
+/** `idle` nobody publishes · `starting` no picture yet · `interrupted` the encoder is away and may come back · `recorded` a finished show. */
+export type StreamState = 'idle' | 'starting' | 'live' | 'interrupted' | 'recorded';
 
-/** `live_since` is RFC 3339, null before the stream has ever been live. */
+/** `live_since` is RFC 3339, null before the stream has ever been live. `previews`: a recording has pictures for seeking. */
 export interface Stream {
   id: string;
   playback_id: string;
   title: string;
   state: StreamState;
   live_since: string | null;
+  previews?: boolean;
 }
 
 export interface WatchedStream extends Stream {

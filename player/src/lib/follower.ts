@@ -78,6 +78,7 @@ export class Follower {
       this.view.update({ missing, unreachable: !missing });
     }
     const { stream, missing } = this.view.get();
+    if (stream?.state === 'recorded') return; // it does not change any more
     this.#pollIn(missing || stream?.state === 'live' ? CALM_MS : SOON_MS);
   }
 

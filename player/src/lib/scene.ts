@@ -17,13 +17,17 @@ export interface Circumstances {
   picture: boolean;
 }
 
+function plays(state: StreamState): state is 'live' | 'recorded' {
+  return state === 'live' || state === 'recorded';
+}
+
 /** Refusals first, then what the stream does; a broken line to the server hides nothing that still plays. */
 export function sceneOf(now: Circumstances): Scene {
   if (now.missing) return 'missing';
   if (now.refusal !== null) return now.refusal;
   if (now.failure !== null) return now.failure === 'refused' ? 'withdrawn' : 'unsupported';
   if (now.state === null) return now.unreachable ? 'unreachable' : 'loading';
-  if (now.state === 'live') return now.picture ? 'air' : 'loading';
+  if (plays(now.state)) return now.picture ? 'air' : 'loading';
   if (now.state !== 'idle') return now.state;
   if (now.picture) return 'air'; // the last seconds play out
   return now.wasLive ? 'ended' : 'offline';

@@ -11,6 +11,14 @@ export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
+/** A place on a clock: "7:05", "1:02:03". */
+export function clockText(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const padded = String(rest).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${padded}` : `${minutes}:${padded}`;
+}
+
 export function secondsText(seconds: number): string {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
@@ -26,6 +34,11 @@ export function bytesText(bytes: number): string {
 
 export function countText(count: number): string {
   return count.toLocaleString('en');
+}
+
+/** A day as people write it: "24 November 2026". */
+export function dateText(rfc3339: string): string {
+  return new Date(rfc3339).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
 }
 
 export function viewersText(count: number): string {

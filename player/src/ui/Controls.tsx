@@ -1,29 +1,31 @@
 import type { RefObject } from 'react';
+import type { Stream } from '../lib/api';
 import type { Playback } from '../lib/playback/playback';
 import { useStore } from '../lib/store';
-import { secondsText } from '../lib/wording';
+import { clockText, secondsText } from '../lib/wording';
 import { togglePictureInPicture, toggleFullScreen, useFullScreen } from './fullscreen';
 import { Glyph, type IconName } from './icons';
 import { QualityMenu } from './QualityMenu';
+import { SeekBar } from './SeekBar';
 
 interface Props {
   playback: Playback;
+  stream: Stream | null;
   frame: RefObject<HTMLDivElement | null>;
   video: RefObject<HTMLVideoElement | null>;
 }
 
 /** The bar at the lower edge of the picture. */
-export function Controls({ playback, frame, video }: Props) {
-  const { playing, muted, volume } = useStore(playback.view);
+export function Controls({ playback, stream, frame, video }: Props) {
+  const { playing } = useStore(playback.view);
   const full = useFullScreen();
+  const recorded = stream?.state === 'recorded';
   return (
     <div className="controls" role="group" aria-label="Player">
+      <SeekBar playback={playback} recorded={recorded} previews={stream?.previews ?? false} />
       <Control icon={playing ? 'pause' : 'play'} label={playing ? 'Pause (space)' : 'Play (space)'} onClick={() => playback.toggle()} />
-      <div className="volume">
-        <Control icon={muted ? 'silent' : 'sound'} label={muted ? 'Sound on (m)' : 'Sound off (m)'} onClick={() => playback.toggleSound()} />
-        <input type="range" min="0" max="1" step="0.05" aria-label="Volume" value={muted ? 0 : volume} onChange={(event) => playback.setVolume(Number(event.target.value))} />
-      </div>
-      <LiveIndicator playback={playback} />
+      <Volume playback={playback} />
+      {recorded ? <Clock playback={playback} /> : <LiveIndicator playback={playback} />}
       <span className="spacer" />
       <QualityMenu playback={playback} />
       {document.pictureInPictureEnabled && (
@@ -33,6 +35,18 @@ export function Controls({ playback, frame, video }: Props) {
     </div>
   );
 }
+
+function Volume({ playback }: { playback: Playback }) {
+  const { muted, volume } = useStore(playback.view);
+  return (
+    <div className="volume">
+      <Control icon={muted ? 'silent' : 'sound'} label={muted ? 'Sound on (m)' : 'Sound off (m)'} onClick={() => playback.toggleSound()} />
+      <input type="range" min="0" max="1" step="0.05" aria-label="Volume" value={muted ? 0 : volume} onChange={(event) => playback.setVolume(Number(event.target.value))} />
+    </div>
+  );
+}
+
+const LONG_BEHIND_S = 60;
 
 interface ControlProps {
   icon: IconName;
@@ -49,10 +63,16 @@ function Control({ icon, label, className = '', onClick }: ControlProps) {
   );
 }
 
+/** Where in a recording, and how long it is. */
+function Clock({ playback }: { playback: Playback }) {
+  const { at, from, to } = useStore(playback.view);
+  return at === null ? null : <span className="clock" data-testid="clock">{`${clockText(at - from)} / ${clockText(to - from)}`}</span>;
+}
+
 /** Whether this is the present moment, how far behind the encoder it is, and the way back to it. */
 function LiveIndicator({ playback }: { playback: Playback }) {
   const { atLive, latency, picture } = useStore(playback.view);
-  const behind = latency === null ? '' : secondsText(latency);
+  const behind = latency === null ? '' : latency < LONG_BEHIND_S ? secondsText(latency) : clockText(latency);
   return (
     <>
       <span className="live" data-testid="live-indicator" data-live={atLive} data-latency={latency?.toFixed(2)} title="Behind the streamer">

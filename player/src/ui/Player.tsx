@@ -15,7 +15,7 @@ export function Player({ watching }: { watching: Watching }) {
   const { playback } = watching;
   const view = useStore(playback.view);
   const scene = useScene(watching);
-  const { error } = useStore(watching.follower.view);
+  const { error, stream } = useStore(watching.follower.view);
   const { chat } = useStore(watching.view);
   const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
@@ -30,7 +30,7 @@ export function Player({ watching }: { watching: Watching }) {
       {scene === 'air' && <OnPicture watching={watching} />}
       {scene === 'air' && <RisingReactions reactions={watching.reactions} />}
       {scene === 'air' && chat !== null && <ReactionButtons chat={chat} />}
-      {view.picture && <Controls playback={playback} frame={frame} video={video} />}
+      {view.picture && <Controls playback={playback} stream={stream} frame={frame} video={video} />}
     </div>
   );
 }

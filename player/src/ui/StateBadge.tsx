@@ -3,7 +3,7 @@ import type { StreamState } from '../lib/api';
 export type Shown = StreamState | 'ended' | 'unknown';
 
 const WORDS: Record<Shown, string> = {
-  idle: 'Offline', starting: 'Starting', live: 'Live', interrupted: 'Interrupted', ended: 'Ended', unknown: 'Unknown',
+  idle: 'Offline', starting: 'Starting', live: 'Live', interrupted: 'Interrupted', ended: 'Ended', recorded: 'Recording', unknown: 'Unknown',
 };
 
 /** The stream's state as a word in a pill. */

@@ -14,6 +14,8 @@ const DRAIN_MS = 6_000;
 const NATIVE_LATENCY_S = 8; // what players without low latency keep from the end of the playlist
 const MOST_AUTHORISATIONS = 3;
 const EXTRA_S = 0.1; // distance beyond the stream's own that is worth taking back
+const LONG_S = 60; // a window of this length is worth a bar to seek in
+const NEAR_EDGE_S = 2;
 
 /** `index` is the engine's number of the rendition. */
 export interface Rung {
@@ -37,12 +39,16 @@ export interface PlaybackView {
   /** The chosen height, null for automatic. */
   chosen: number | null;
   height: number | null;
+  /** Where the viewer is between `from` and `to`, seconds on the video's clock; null where there is nothing to seek in. */
+  at: number | null;
+  from: number;
+  to: number;
   failure: 'refused' | 'unsupported' | null;
 }
 
 const START: PlaybackView = {
   picture: false, playing: false, waiting: false, muted: true, volume: 1, offerSound: true, latency: null, atLive: true,
-  rungs: [], chosen: null, height: null, failure: null,
+  rungs: [], chosen: null, height: null, at: null, from: 0, to: 0, failure: null,
 };
 
 /** Plays one stream in a video element as long as it is on air, and comes back by itself after every failure but a refusal. */
@@ -97,7 +103,7 @@ export class Playback {
   }
 
   get #wanted(): boolean {
-    return this.#state === 'live' || this.#state === 'interrupted';
+    return this.#state === 'live' || this.#state === 'interrupted' || this.#state === 'recorded';
   }
 
   /** Rights were taken back: what is shown goes at once. */
@@ -135,15 +141,27 @@ export class Playback {
   step(seconds: number): void {
     const video = this.#video;
     if (video === null || video.seekable.length === 0) return;
-    const target = this.#target() ?? video.seekable.end(0);
-    const wanted = video.currentTime + seconds;
-    if (wanted >= target) {
+    this.seek(video.currentTime + seconds);
+  }
+
+  /** Goes to a place on the video's clock, within what can be sought; the end of a live stream is its live edge. */
+  seek(seconds: number): void {
+    const video = this.#video;
+    if (video === null || video.seekable.length === 0) return;
+    const live = this.#state !== 'recorded';
+    const end = (live ? this.#target() : null) ?? video.seekable.end(0);
+    if (live && seconds >= end) {
       this.jumpToLive();
       return;
     }
     this.#placeChosen = true;
-    video.currentTime = Math.max(wanted, video.seekable.start(0));
+    video.currentTime = Math.min(Math.max(seconds, video.seekable.start(0)), end);
     this.#refresh();
+  }
+
+  /** Of a file beside the playlists. */
+  address(file: string): string {
+    return masterUrl(this.#access.playbackToken(), this.#playback).replace('master.m3u8', file);
   }
 
   toggleSound(): void {
@@ -225,7 +243,7 @@ export class Playback {
       this.#video.load();
     }
     this.#placeChosen = false;
-    this.view.update({ picture: false, playing: false, waiting: false, latency: null, atLive: true, height: null, rungs: [] });
+    this.view.update({ picture: false, playing: false, waiting: false, latency: null, atLive: true, height: null, rungs: [], at: null });
   }
 
   #reload(): void {
@@ -289,7 +307,20 @@ export class Playback {
     this.view.update({
       playing: !video.paused, waiting: !video.paused && video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA,
       muted: video.muted, latency, atLive: !video.paused && this.#lag(latency) <= FAR_S, height: video.videoHeight || null,
+      ...this.#span(video),
     });
+  }
+
+  /** Null where a bar would have nothing to offer: a live stream without a DVR window. */
+  #span(video: HTMLVideoElement): Pick<PlaybackView, 'at' | 'from' | 'to'> {
+    const nothing = { at: null, from: 0, to: 0 };
+    if (video.seekable.length === 0) return nothing;
+    const live = this.#state !== 'recorded';
+    const from = video.seekable.start(0);
+    const to = (live ? this.#target() : null) ?? video.seekable.end(video.seekable.length - 1);
+    if (!Number.isFinite(to) || (live && to - from < LONG_S)) return nothing;
+    const at = live && to - video.currentTime < NEAR_EDGE_S ? to : video.currentTime;
+    return { at: Math.min(Math.max(at, from), to), from, to };
   }
 
   #tick(): void {

@@ -1,0 +1,135 @@
+"""REST for recordings, with an API key or an app token. [door]"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute
+
+from media.catalog import Catalog
+from media.recording import Recordings
+from media.vod import MP4, POSTER, PREVIEWS
+from weir.foundation.clock import rfc3339, shown_time
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.ground import Ground
+from weir.foundation.ids import new_id
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind
+
+TAG = "Recordings"
+
+
+class NewPlaybackToken(Body):
+    """`sid` is the viewing session that revocations name, `uid` the customer's own user id."""
+
+    sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    uid: str | None = Field(None, max_length=128)
+    ttl_s: int | None = Field(None, ge=60, le=86400)
+
+
+class Find(Paging):
+    stream: str | None = Field(None, max_length=64)
+
+
+class Recording(BaseModel):
+    """`size` of the MP4 in bytes; what is known only at the end is null before. `renditions` are heights, highest first."""
+
+    id: str
+    stream: str
+    broadcast: str
+    title: str
+    state: Literal["recording", "processing", "ready", "failed"]
+    started: str
+    ended: str | None
+    duration_s: float | None
+    size: int | None
+    width: int | None
+    height: int | None
+    renditions: list[int]
+    reason: str | None
+
+
+class PlaybackAccess(BaseModel):
+    """Addresses that hold the token: a playlist, the MP4, a poster, and WebVTT with pictures for seeking."""
+
+    token: str
+    sid: str
+    expires_in: int
+    url: str
+    mp4_url: str
+    poster_url: str
+    previews_url: str
+
+
+def shown(recording: Doc) -> dict[str, Any]:
+    """A recording as its app sees it."""
+    return {
+        "id": recording["id"], "stream": recording["stream"], "broadcast": recording["broadcast"], "title": recording["title"],
+        "state": recording["state"], "started": rfc3339(recording["started"]), "ended": shown_time(recording.get("ended")),
+        "duration_s": recording.get("duration_s"), "size": recording.get("size"), "width": recording.get("width"),
+        "height": recording.get("height"), "renditions": recording.get("heights", []), "reason": recording.get("reason"),
+    }  # fmt: skip
+
+
+class MediaRoutes:
+    def __init__(self, ground: Ground, catalog: Catalog, recordings: Recordings) -> None:
+        self._ground, self._catalog, self._recordings = ground, catalog, recordings
+
+    def routes(self) -> list[BaseRoute]:
+        return [bind(row, self._ground.door) for row in self.rows()]
+
+    def rows(self) -> list[Row]:
+        one = "/v1/recordings/{recording}"
+        return [
+            Row("GET", "/v1/recordings", "tenant", self.list_recordings, summary="Recordings, newest first", query=Find,
+                answer=Listed[Recording], scope="streams:read", tag=TAG),
+            Row("GET", one, "tenant", self.get, summary="One recording", answer=Recording, scope="streams:read", tag=TAG),
+            Row("DELETE", one, "tenant", self.delete, summary="Delete a recording and its files", status=204, scope="streams:write",
+                errors=(Conflict,), tag=TAG),
+            Row("POST", one + "/stop", "tenant", self.stop, summary="End a running recording", answer=Recording, status=202,
+                scope="streams:write", errors=(Conflict,), tag=TAG),
+            Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, summary="A token that plays a recording",
+                answer=PlaybackAccess, status=201, scope="streams:write", errors=(Conflict,), tag=TAG),
+            Row("POST", "/v1/streams/{stream}/recordings", "tenant", self.start, summary="Record a stream that is live",
+                answer=Recording, status=201, scope="streams:write", errors=(Conflict,), tag=TAG),
+        ]  # fmt: skip
+
+    async def list_recordings(self, call: Call) -> Answer:
+        asked: Find = call.query
+        page = await self._catalog.page(call.acting().app, asked.stream, asked.limit, asked.cursor)
+        return Answer({"data": [shown(recording) for recording in page.data], "next_cursor": page.next})
+
+    async def get(self, call: Call) -> Answer:
+        return Answer(shown(await self._recording(call)))
+
+    async def delete(self, call: Call) -> Answer:
+        await self._recordings.remove(call.acting().app, call.path("recording"))
+        return Answer(None, 204)
+
+    async def start(self, call: Call) -> Answer:
+        """Records a stream that is live and not recorded yet."""
+        stream = await self._ground.store.app(call.acting().app).get("streams", call.path("stream"))
+        if stream is None:
+            raise NotFound("There is no such stream.")
+        return Answer(shown(await self._recordings.start(stream, call.new_id("rec"))), 201)
+
+    async def stop(self, call: Call) -> Answer:
+        """The recording ends with the segment that is growing now and is then made ready."""
+        await self._recordings.stop(call.acting().app, call.path("recording"))
+        return Answer(shown(await self._recording(call)), 202)
+
+    async def playback_token(self, call: Call) -> Answer:
+        recording, body = await self._recording(call), call.body
+        if recording["state"] != "ready":
+            raise Conflict("The recording is not ready.")
+        settings = self._ground.settings
+        sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
+        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.uid)
+        base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
+        urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}
+        return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)
+
+    async def _recording(self, call: Call) -> Doc:
+        found = await self._catalog.get(call.acting().app, call.path("recording"))
+        if found is None:
+            raise NotFound("There is no such recording.")
+        return found

@@ -1,0 +1,117 @@
+"""Recordings as documents: `recording → processing → ready | failed`, each step a compare-and-set with its fact in the same write.
+
+Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
+sprite reason attempts`; times in ms, `size` of the MP4 in bytes, `heights` of the renditions. [store]
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weir.foundation.bus import Bus, Relay
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc, OneOf, Page, Store
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import DirectoryChanged, Event, RecordingFailed, RecordingReady, RecordingStarted, RecordingStopped, StreamEvent
+from weir.foundation.ids import derived_id
+
+COLLECTION = "recordings"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a finished recording is. `size` of the MP4; `heights` of the renditions, highest first; `sprite`: previews exist."""
+
+    duration_s: float
+    size: int
+    width: int
+    height: int
+    heights: tuple[int, ...]
+    sprite: bool
+
+
+class Catalog:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
+        self._store, self._all, self._bus, self._relay = store, store.operator(), bus, relay
+
+    async def begin(self, recording: str, fact: StreamEvent, title: str) -> None:
+        """Safe to repeat."""
+        doc: Doc = {
+            "id": recording, "stream": fact.stream, "playback": fact.playback, "channel": fact.channel, "broadcast": fact.broadcast,
+            "generation": fact.generation, "title": title, "state": "recording", "transition": 0, "started": now_ms(), "attempts": 0,
+        }  # fmt: skip
+        if await self._all.get(COLLECTION, recording) is None:
+            await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app})])
+            self._relay.nudge()
+
+    async def get(self, app: str, recording: str) -> Doc | None:
+        return await self._store.app(app).get(COLLECTION, recording)
+
+    async def page(self, app: str, stream: str | None, limit: int, cursor: str | None) -> Page:
+        """Newest first. Errors: Invalid for a foreign cursor."""
+        where = {"stream": stream} if stream else {}
+        return await self._store.app(app).find(COLLECTION, where, sort="started", descending=True, limit=limit, cursor=cursor)
+
+    async def of_broadcast(self, broadcast: str) -> list[Doc]:
+        """Oldest first."""
+        return (await self._all.find(COLLECTION, {"broadcast": broadcast}, sort="started", limit=200)).data
+
+    async def in_states(self, *states: str) -> list[Doc]:
+        return (await self._all.find(COLLECTION, {"state": OneOf(states)}, limit=1000)).data
+
+    async def started_before(self, before_ms: int) -> list[Doc]:
+        """Finished ones, oldest first, up to 200."""
+        page = await self._all.find(COLLECTION, {"state": OneOf(["ready", "failed"])}, limit=200)
+        return [doc for doc in page.data if doc["started"] < before_ms]
+
+    async def stop(self, doc: Doc) -> Doc | None:
+        """Its segments are all there; None when it had been stopped already."""
+        return await self._to(doc, "processing", {"ended": now_ms()})
+
+    async def ask_to_stop(self, doc: Doc) -> None:
+        """Tells the worker that records; it does the rest."""
+        await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc)])
+        self._relay.nudge()
+
+    async def ready(self, doc: Doc, made: Finished) -> None:
+        event = _told(RecordingReady, doc, duration_s=round(made.duration_s, 3), size=made.size)
+        shown = {
+            "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
+            "heights": list(made.heights), "sprite": made.sprite,
+        }  # fmt: skip
+        await self._to(doc, "ready", shown, [event])
+
+    async def failed(self, doc: Doc, reason: str) -> None:
+        await self._to(doc, "failed", {"reason": reason}, [_told(RecordingFailed, doc, reason=reason)])
+
+    async def tried(self, doc: Doc) -> int:
+        """Counts an attempt at finishing; the number of attempts so far."""
+        found = await self._all.update(COLLECTION, doc["id"], inc={"attempts": 1})
+        return int(found["attempts"]) if found else 0
+
+    async def remove(self, doc: Doc) -> None:
+        await self._all.delete(COLLECTION, {"id": doc["id"]})
+        with contextlib.suppress(Unavailable):  # caches forget by themselves after a few seconds
+            await self._bus.publish(_changed(doc))
+
+    async def _to(self, doc: Doc, state: str, shown: dict[str, Any], tell: Sequence[Event] = ()) -> Doc | None:
+        done = await self._all.update(
+            COLLECTION, doc["id"], set={**shown, "state": state, "transition": doc["transition"] + 1},
+            expect={"transition": doc["transition"]}, emit=[*tell, _changed(doc)],
+        )  # fmt: skip
+        self._relay.nudge()
+        return done
+
+
+def _changed(doc: Doc) -> DirectoryChanged:
+    return DirectoryChanged(app=doc["app"], collection=COLLECTION, key=doc["id"])
+
+
+def _told(kind: type[Any], doc: Doc, **more: Any) -> Event:
+    """The id is derived, so that the same fact told twice is one event."""
+    about = {name: doc[name] for name in ("app", "stream", "playback", "channel", "broadcast", "generation")}
+    event: Event = kind(id=derived_id("evt", doc["id"], kind.__name__), recording=doc["id"], **about, **more)
+    return event

@@ -1,0 +1,29 @@
+"""How a broadcast reaches its viewers: how early, how far back, and whether encrypted. Decided once a broadcast. [decision]"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from weir.foundation.settings import Settings
+
+# Seconds of a part: about 1.1 s behind, 1.4 s, and whole segments only (6 s and more behind, for players without LL-HLS).
+LOW_PART_S = 0.2
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """`part_s` None means whole segments only; `window` counts segments; a key lasts `rotation` segments, 0 means clear."""
+
+    part_s: float | None
+    segment_s: float
+    window: int
+    rotation: int
+
+
+def delivery(stream: Mapping[str, Any], settings: Settings) -> Delivery:
+    """What the stream's document asks for (`latency`, `dvr_s`, `encrypted`), else what the installation has as default."""
+    parts = {"low": min(LOW_PART_S, settings.part_s), "normal": settings.part_s, "standard": None}
+    back_s = min(stream.get("dvr_s") or 0, settings.longest_dvr_s)
+    window = max(settings.window_segments, round(back_s / settings.segment_s))
+    rotation = settings.key_rotation_segments if stream.get("encrypted") else 0
+    return Delivery(parts[stream.get("latency") or "normal"], settings.segment_s, window, rotation)

@@ -1,0 +1,145 @@
+"""Recordings with real FFmpeg: made, continued, stopped, finished."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import m3u8
+import pytest
+
+from media.tape import Tape
+from tests.media.conftest import until
+from tests.media.test_live import played
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.events import PublishDone, PublishStarted, StreamOffline
+from weir.foundation.ids import new_id
+
+
+def seconds_of(path: Path) -> float:
+    argv = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-print_format", "json", str(path)]
+    return float(json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["format"]["duration"])
+
+
+async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
+    async def found() -> Doc | None:
+        docs = await stage.ground.store.operator().find("recordings", {"broadcast": fact.broadcast})
+        return next((doc for doc in docs.data if doc["state"] == state), None)
+
+    for _ in range(600):
+        doc = await found()
+        if doc is not None:
+            return doc
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no recording is {state}")
+
+
+def taped(stage: Any, recording: str) -> int:
+    return len(Tape(stage.settings, recording).segments())
+
+
+async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
+    """At the end there are an MP4 with its index in front, playlists over the same bytes, a poster and previews; told once each."""
+    fact, publisher = await stage.on_air({"title": "Show"})
+    doc = await recording_of(stage, fact, "recording")
+    await until(lambda: taped(stage, doc["id"]) >= 3)
+    publisher.terminate()
+    await stage.tell(PublishDone, fact)
+    await stage.tell(StreamOffline, fact)
+    doc = await recording_of(stage, fact, "ready")
+    folder = stage.settings.data / "recordings" / doc["id"]
+    assert doc["title"] == "Show"
+    assert seconds_of(folder / "recording.mp4") == pytest.approx(doc["duration_s"], abs=0.2)
+    assert b"moov" in (folder / "recording.mp4").read_bytes()[:64]
+    assert doc["size"] == (folder / "recording.mp4").stat().st_size
+    listed = m3u8.load(str(folder / "v180.m3u8"))
+    assert sum(one.duration for one in listed.segments) == pytest.approx(doc["duration_s"], abs=0.01)
+    frames = await asyncio.to_thread(played, str(folder / "master.m3u8"), 60)
+    assert frames["video"] == round(doc["duration_s"] * 30)
+    assert doc["sprite"]
+    assert (folder / "poster.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert "sprite_0.jpg#xywh=0,0,160,90" in (folder / "previews.vtt").read_text()
+    await until(lambda: sum(e.type == "recording.ready" for e in stage.heard if getattr(e, "playback", "") == fact.playback))
+    kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]  # type: ignore[attr-defined]
+    assert kinds.count("recording.started") == kinds.count("recording.ready") == 1
+
+
+async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: Any) -> None:
+    """The next worker appends to it; the seams are discontinuities, and the MP4 holds all of it."""
+    stage = await world.stage()
+    await stage.room.start()
+    fact, publisher = await stage.on_air()
+    doc = await recording_of(stage, fact, "recording")
+    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await stage.room.stop()
+    other = await world.stage()
+    other.directory.docs[:] = stage.directory.docs
+    await other.room.start()
+    await until(lambda: len(Tape(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4)
+    publisher.terminate()
+    await other.tell(PublishDone, fact)
+    other.publish(fact)
+    await other.tell(PublishStarted, fact, generation=2)
+    await until(lambda: len(Tape(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6)
+    await other.tell(StreamOffline, fact, generation=2)
+    doc = await recording_of(other, fact, "ready")
+    folder = other.settings.data / "recordings" / doc["id"]
+    assert (folder / "v180.m3u8").read_text().count("#EXT-X-DISCONTINUITY\n") == 2
+    assert seconds_of(folder / "recording.mp4") == pytest.approx(doc["duration_s"], abs=0.5)
+
+
+async def test_recording_by_hand(stage: Any) -> None:
+    """A stream that is not recorded by itself is recorded from a start to a stop, once at a time; afterwards it can be deleted."""
+    fact, _ = await stage.on_air({"recording": False})
+    stream = {**stage.directory.docs[0], "title": "By hand"}
+    verbs = stage.room._recordings
+    assert not (await stage.ground.store.operator().find("recordings")).data
+    begun = await verbs.start(stream, new_id("rec"))
+    with pytest.raises(Conflict):
+        await verbs.start(stream, new_id("rec"))
+    with pytest.raises(NotFound):
+        await verbs.stop("app_other", begun["id"])
+    await until(lambda: taped(stage, begun["id"]) >= 2)
+    with pytest.raises(Conflict):
+        await verbs.remove(fact.app, begun["id"])
+    await verbs.stop(fact.app, begun["id"])
+    doc = await recording_of(stage, fact, "ready")
+    with pytest.raises(Conflict):
+        await verbs.stop(fact.app, begun["id"])
+    assert doc["duration_s"] >= 4
+    await verbs.remove(fact.app, begun["id"])
+    assert not (stage.settings.data / "recordings" / begun["id"]).exists()
+    with pytest.raises(NotFound):
+        await verbs.remove(fact.app, begun["id"])
+
+
+async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
+    """A broadcast ended while nobody was there: the sweep ends its recording; one without a segment has failed, and says so."""
+    stage = await world.stage()
+    await stage.room.start()
+    fact, publisher = await stage.on_air()
+    doc = await recording_of(stage, fact, "recording")
+    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await stage.room.stop()
+    publisher.terminate()
+    empty = stage.stream()
+    await stage.room._catalog.begin("rec_empty", empty, "Nothing")
+    other = await world.stage()
+    await other.room._recordings.sweep()
+    assert (await recording_of(other, fact, "ready"))["duration_s"] >= 4
+    assert (await recording_of(other, empty, "failed"))["reason"] == "Nothing was recorded."
+
+
+async def test_a_live_stream_has_a_thumbnail(world: Any) -> None:
+    """A picture in memory, made anew, told once a publish."""
+    stage = await world.stage(thumbnail_every_s=1)
+    await stage.room.start()
+    fact, _ = await stage.on_air()
+    await stage.told("thumbnail.ready", fact)
+    picture = stage.settings.live / "hls" / fact.playback / "thumbnail.jpg"
+    first = picture.stat().st_mtime_ns
+    assert picture.read_bytes()[:2] == b"\xff\xd8"
+    await until(lambda: picture.stat().st_mtime_ns > first)
+    assert not list(picture.parent.glob("thumbnail.mp4"))
