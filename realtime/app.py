@@ -3,17 +3,23 @@
 from starlette.routing import BaseRoute, Mount
 
 from realtime.api import ChannelRoutes
+from realtime.applog import AppLog
 from realtime.archiver import Archiver
+from realtime.carrier import Carrier
 from realtime.chat import Chat
 from realtime.connection import address_of, connect
+from realtime.event_api import EventRoutes
 from realtime.fanout import Fanout
+from realtime.feeds import Feeds
 from realtime.follow import Follower
+from realtime.keys import of_app
 from realtime.log import Known, Log
 from realtime.moderation import Moderation
 from realtime.occupancy import Leases, Occupancy
 from realtime.people import People
 from realtime.presence import Presence
 from realtime.reading import Reader
+from realtime.resume import Resume
 from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
@@ -37,12 +43,15 @@ class RealtimeRoom:
         self._connection = connect(address)
         self._archive = Archive(ground.store)
         actions = Actions(ground.store)
-        self._log = Log(self._connection, ground.settings.log_cap, self._recall)
+        auth = ground.door.auth
+        self._apps = AppLog(self._connection)
+        self._carrier = Carrier(self._apps, ground.directory)
+        self._log = Log(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
         reader = Reader(self._log, self._archive, actions)
         people = People(self._connection, self._log)
         self._presence = Presence(self._connection, self._log, people, leases)
         self._moderation = Moderation(self._log, people, actions, self._archive)
-        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings)
+        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)
         self._chat = Chat(
@@ -55,10 +64,19 @@ class RealtimeRoom:
             directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
             actions=actions, moderation=self._moderation, viewers=self.viewers,
         )  # fmt: skip
-        self._sockets = Sockets(ground.settings, ground.tokens, ground.directory, self._chat, self._signals, self._fanout)
+        self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
+        self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
+        self._sockets = Sockets(
+            settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
+            signals=self._signals, fanout=self._fanout, feeds=self._feeds,
+        )  # fmt: skip
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/socket.io", app=self._sockets.application()), *self._api.routes(self._ground.door)]
+        door = self._ground.door
+        return [
+            Mount("/socket.io", app=self._sockets.application()), self._events.socket(),
+            *self._api.routes(door), *self._events.routes(door),
+        ]  # fmt: skip
 
     async def start(self) -> None:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
@@ -66,11 +84,14 @@ class RealtimeRoom:
             ("log connection", self._connection.run()),
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
-            ("occupancy told", self._occupancy.tell(self._follower.channels, self._fanout.deliver)),
+            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver)),
             ("presence beat", self._presence.beat()),
             ("presence told", self._presence.tell()),
             ("reactions told", self._signals.tell_reactions()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
+            ("carrier", self._carrier.run()),
+            ("event positions", self._feeds.tell_positions()),
+            ("bus wishes", self._ground.bus.watch(self._carrier.heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
@@ -78,7 +99,7 @@ class RealtimeRoom:
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _recall(self, channel: str) -> Known:
-        return await self._moderation.recall(channel)
+        return Known() if of_app(channel) else await self._moderation.recall(channel)
 
     async def stop(self) -> None:
         await self._sockets.stop()
@@ -91,7 +112,8 @@ class RealtimeRoom:
     async def _heard(self, event: Event) -> None:
         if isinstance(event, StreamEvent) and event.public:
             await self._connection.up(CATCH_UP_S)
-            await self._chat.tell(event)
+            told = await self._chat.tell(event)
+            await self._carrier.tell_stream(event, told.seq)
             await self._count(event)
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
@@ -109,11 +131,21 @@ class RealtimeRoom:
             )  # fmt: skip
             await self._ground.bus.publish(counts)
 
-    def _deliver(self, channel: str, entry: Entry) -> None:
-        self._chat.roster.deliver(channel, entry)
+    def _deliver(self, log: str, entry: Entry) -> None:
+        if of_app(log):
+            self._feeds.deliver(log, entry)
+        else:
+            self._chat.roster.deliver(log, entry)
 
-    def _resync(self, channel: str) -> None:
-        self._sockets.resync(channel)
+    def _resync(self, log: str) -> None:
+        if of_app(log):
+            self._feeds.resync(log)
+        else:
+            self._sockets.resync(log)
+
+    def _channels(self) -> list[str]:
+        """Channels with members here."""
+        return [log for log in self._follower.channels() if not of_app(log)]
 
 
 class ViewerCounts:

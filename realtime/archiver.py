@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from realtime.carrier import Carrier
 from realtime.connection import Connection, load_script
 from realtime.keys import BUCKETS, dirty_in, keys_of
 from realtime.store import Archive
@@ -37,9 +38,10 @@ log = structlog.get_logger("realtime.archiver")
 
 class Archiver:
     def __init__(
-        self, connection: Connection, archive: Archive, directory: Directory, settings: Settings, *, settle_ms: int = SETTLE_MS,
-        keep_entries: int = KEEP_ENTRIES, keep_ms: int = KEEP_MS,
+        self, connection: Connection, archive: Archive, directory: Directory, settings: Settings, carrier: Carrier, *,
+        settle_ms: int = SETTLE_MS, keep_entries: int = KEEP_ENTRIES, keep_ms: int = KEEP_MS,
     ) -> None:  # fmt: skip
+        self._carrier = carrier
         self._connection, self._archive, self._directory, self._days = connection, archive, directory, settings.keep_messages_days
         self._settle_ms, self._keep_entries, self._keep_ms = settle_ms, keep_entries, keep_ms
 
@@ -75,6 +77,7 @@ class Archiver:
             log.error("archiver.unknown_channel", channel=channel)
             await self._connection.link().ask("ZADD", dirty_in(bucket), "XX", now_ms() + PAUSE_MS, channel)
             return
+        await self._carrier.carry(stream["app"], channel)
         while await self._move_shadowed(stream["app"], channel):
             pass
         while await self._move(stream["app"], channel, bucket):

@@ -10,18 +10,18 @@ from realtime.commands import parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
 from realtime.judge import NO_RATE, Rate, may_send
-from realtime.log import Appended, Log, Lost
+from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
 from realtime.people import People, Person, Standing, muting
 from realtime.presence import Presence
 from realtime.reading import Reader, merged
+from realtime.resume import Resume
 from realtime.roster import Roster
 from realtime.wire import (
     NEW_MESSAGE,
     Delete,
-    Entry,
     History,
     Join,
     Leave,
@@ -29,14 +29,13 @@ from realtime.wire import (
     PresenceList,
     Send,
     fragments,
-    page,
     tail,
 )
 from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unavailable
-from weir.foundation.events import StreamError, StreamEvent, type_of
+from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
@@ -56,6 +55,7 @@ class Chat:
         self._settings, self._directory = settings, directory
         self._log, self._follower, self._occupancy = entries, follower, occupancy
         self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
+        self._resume = Resume(entries, follower)
         self.roster = Roster(fanout, self._expel)
         self._tasks = Tasks()
 
@@ -87,7 +87,7 @@ class Chat:
             "ok": True, "role": standing.role, "viewers": count.viewers, "muted": muting(standing),
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
-        missed = await self._missed(followed, request)
+        missed = await self._resume.missed(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
             seq = events[-1].seq if events else request.seq
@@ -179,15 +179,12 @@ class Chat:
         messages, following = await self._reader.page(channel, request.limit, request.before, member.user.sub, standing)
         return {"ok": True, "messages": messages, "next": following}
 
-    async def tell(self, event: StreamEvent) -> None:
+    async def tell(self, event: StreamEvent) -> Appended:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
-        data = {"stream": event.stream, "playback": event.playback, "broadcast": event.broadcast}
-        if isinstance(event, StreamError):
-            data["reason"] = event.reason
         kind = type_of(event)
-        await self._log.append(
+        return await self._log.append(
             event.channel, kind=kind, entry_id=event.id, cid=event.id, rate=NO_RATE, at_ms=event.at,
-            tail=tail(event.id, kind, event.channel, data),
+            tail=tail(event.id, kind, event.channel, event.shown()),
         )  # fmt: skip
 
     # -- who is where
@@ -262,24 +259,3 @@ class Chat:
             )
         except Unavailable:
             log.warning("chat.lease_left_to_end", channel=channel)
-
-    # -- what is read
-
-    async def _missed(self, followed: Followed, request: Join) -> tuple[list[Entry], bool] | None:
-        """The next page behind the client's position and whether more follow; None when it can't be continued."""
-        if request.epoch is None or request.seq is None:
-            return None
-        if request.epoch == followed.epoch and request.seq > followed.last:
-            await self._follower.catch_up(followed)  # the client was on a node that was ahead of this one
-        held = followed.since(request.seq) if request.epoch == followed.epoch else None
-        if held is None:
-            answer = await self._log.after(request.channel, request.epoch, request.seq)
-            if isinstance(answer, Lost) or request.epoch != followed.epoch:
-                return None
-            read = [entry for entry in answer.entries if entry.seq <= followed.last]
-            later = followed.since(read[-1].seq if read else request.seq)
-            if later is None:
-                return (read, True) if read else None
-            held = read + later
-        events = page(held)
-        return events, len(events) < len(held)

@@ -97,6 +97,10 @@ class ChannelKeys:
         """Of the whole bucket: channels with entries to archive."""
         return self.shard[: self.shard.index("}") + 1] + ":dirty"
 
+    def once(self, event_id: str) -> str:
+        """What an event published under this id was answered with."""
+        return f"{self.shard}:once:{event_id}"
+
     def rate(self, uid: str) -> str:
         return f"{self.shard}:rate:{uid}"
 
@@ -105,6 +109,11 @@ class ChannelKeys:
 def keys_of(channel: str) -> ChannelKeys:
     """All names of a channel, e.g. `{b17}:chn_…:log`; the only place that makes them."""
     return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
+
+
+def of_app(name: str) -> bool:
+    """Whether a log's name is that of an app; all others are channels."""
+    return name.startswith("app_")
 
 
 def dirty_in(bucket: int) -> str:

@@ -76,11 +76,16 @@ class Lost:
     reason: str
 
 
+def _nobody(_channel: str) -> None:
+    """Nobody listens."""
+
+
 class Log:
     """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
 
-    def __init__(self, connection: Connection, cap: int, recall: Recall) -> None:
-        self._connection, self._cap, self._recall = connection, cap, recall
+    def __init__(self, connection: Connection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody) -> None:
+        """`appended` hears of each entry that this node has stored, with its channel."""
+        self._connection, self._cap, self._recall, self._appended = connection, cap, recall, appended
 
     async def open(self, channel: str) -> Position:
         """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
@@ -108,6 +113,7 @@ class Log:
                 rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), *flat,
             )  # fmt: skip
             if reply[0] == 1:
+                self._appended(channel)
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
             if reply[0] == 2:
                 seq, first_id = reply[1].decode().split(" ")

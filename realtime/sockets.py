@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,33 +15,60 @@ from starlette.types import ASGIApp
 
 from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
+from realtime.feeds import Feed, Feeds
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
 from realtime.member import Member
 from realtime.signals import Signals
-from realtime.wire import Delete, History, Join, Leave, Order, PresenceList, React, Request, Send, Typing, check, envelope, refusal
+from realtime.wire import (
+    Ask,
+    Delete,
+    History,
+    Join,
+    Leave,
+    Order,
+    PresenceList,
+    React,
+    Send,
+    Subscribe,
+    Typing,
+    check,
+    envelope,
+    refusal,
+)
+from weir.foundation.auth import KEY_PREFIX, Authenticator
 from weir.foundation.clock import now_ms, now_s
 from weir.foundation.directory import Directory
-from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import Event, Revoked
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens
+from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens, UserClaims
 
 AUTHENTICATE_S = 10.0
 MOST_WAITING = 64
 LONGEST_TIMER_S = 86_400.0
+CREDENTIAL_S = 10.0
 NOTICE = "system.notice"
+SUBSCRIBE = "events.subscribe"
 Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
 log = structlog.get_logger("realtime.sockets")
 
 
 class Auth(BaseModel):
-    """What a client connects with: a user token, and its player's token where it has one."""
+    """What a client connects with: a user token, and its player's token where it has one; or an API key or an app token."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
     token: str = Field(max_length=MAX_TOKEN_CHARS)
     playback: str | None = Field(None, max_length=MAX_TOKEN_CHARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One of an app's own programs, by the header that its credential would be in."""
+
+    feed: Feed
+    credential: str
 
 
 def origin_check(settings: Settings) -> Callable[[str | None, dict[str, Any]], bool]:
@@ -92,12 +121,17 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
 
 class Sockets:
-    def __init__(self, settings: Settings, tokens: Tokens, directory: Directory, chat: Chat, signals: Signals, fanout: Fanout) -> None:
+    def __init__(
+        self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: Signals,
+        fanout: Fanout, feeds: Feeds,
+    ) -> None:  # fmt: skip
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
+        self._auth, self._feeds = auth, feeds
         self._members: dict[str, Member] = {}
+        self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
         self._stopping = False
-        self._verbs: dict[str, tuple[type[Request], Verb]] = {
+        self._verbs: dict[str, tuple[type[Ask], Verb]] = {
             "channel.join": (Join, chat.join),
             "channel.leave": (Leave, chat.leave),
             "chat.send": (Send, chat.send),
@@ -108,6 +142,7 @@ class Sockets:
             "typing.stop": (Typing, signals.stopped),
             "reaction.send": (React, signals.react),
             "presence.list": (PresenceList, chat.present),
+            SUBSCRIBE: (Subscribe, self._subscribe),
         }
         self._server = Server(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
@@ -172,6 +207,9 @@ class Sockets:
             given = Auth.model_validate(auth)
         except ValidationError:
             raise Unauthenticated("Connect with auth {token, playback?}.") from None
+        if given.token.startswith(KEY_PREFIX) or self._tokens.claims_to_be(given.token, "weir:app"):
+            await self._admit_program(socket, given.token)
+            return
         user = await self._tokens.user(given.token)
         playback = await self._tokens.playback(given.playback) if given.playback else None
         if playback is not None and playback.app != user.app:
@@ -187,6 +225,33 @@ class Sockets:
             raise
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(min(left_s, LONGEST_TIMER_S), self._expire, member)
+
+    async def _admit_program(self, socket: str, token: str) -> None:
+        """One of an app's own programs: it follows events and does nothing else."""
+        tenant = await self._auth.tenant(f"Bearer {token}")
+        claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
+        member = self._members[socket] = Member(socket, claims, None)
+        self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), f"Bearer {token}")
+        self._tasks.start(self._watch_program(member), "watch program")
+
+    async def _watch_program(self, member: Member) -> None:
+        """Until it has gone, or its key or token ends or is withdrawn."""
+        while (program := self._programs.get(member.socket)) is not None:
+            try:
+                await self._auth.tenant(program.credential)
+            except Unauthenticated:
+                await self._close(member, "This credential has ended.")
+                return
+            except Refused:
+                log.warning("socket.credential_unchecked")
+            await asyncio.sleep(CREDENTIAL_S)
+
+    async def _subscribe(self, member: Member, request: Subscribe) -> dict[str, Any]:
+        program = self._programs.get(member.socket)
+        if program is None:
+            raise Forbidden("Events are for an app's own programs: connect with an API key or an app token that has events:read.")
+        (await self._auth.tenant(program.credential)).need("events:read")
+        return await self._feeds.subscribe(program.feed, request)
 
     async def _check_revoked(self, member: Member) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
@@ -217,6 +282,9 @@ class Sockets:
         if member is None:
             return
         member.gone = True
+        program = self._programs.pop(socket, None)
+        if program is not None:
+            self._feeds.close(program.feed)
         if member.expiry is not None:
             member.expiry.cancel()
         try:
@@ -253,6 +321,8 @@ class Sockets:
                 raise Invalid("A request is one JSON object.")
             if member.gone:
                 raise Unauthenticated("This connection has ended.")
+            if event != SUBSCRIBE and member.socket in self._programs:
+                raise Forbidden("This connection only follows events: connect with a user token to take part in channels.")
             model, verb = self._verbs[event]
             return await verb(member, check(model, data[0]))
         except Refused as refused:

@@ -41,13 +41,19 @@ def _message(text: str) -> str:
 
 Seq = Annotated[int, Field(ge=0, le=2**53)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
+EventType = Annotated[str, Field(max_length=80, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*(\.\*)?)$")]
 MessageId = Annotated[str, AfterValidator(_message)]
 
 
-class Request(BaseModel):
-    """Every request names its channel; unknown fields are refused, so a misspelt one is noticed."""
+class Ask(BaseModel):
+    """Unknown fields are refused, so a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Request(Ask):
+    """Names its channel."""
+
     channel: ChannelId
 
 
@@ -94,7 +100,18 @@ class History(Request):
     limit: int = Field(50, ge=1, le=PAGE_EVENTS)
 
 
-R = TypeVar("R", bound=Request)
+class Subscribe(Ask):
+    """`types` may end in `.*`; none means all. Of `stream`, `channel` and `place` only what is given is asked for."""
+
+    types: list[EventType] = Field([], max_length=50)
+    stream: str | None = Field(None, max_length=64)
+    channel: str | None = Field(None, max_length=64)
+    place: str | None = Field(None, max_length=64)
+    epoch: str | None = Field(None, max_length=64)
+    seq: Seq | None = None
+
+
+R = TypeVar("R", bound=Ask)
 
 
 def check(model: type[R], data: object) -> R:

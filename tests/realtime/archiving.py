@@ -3,9 +3,11 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from realtime.applog import AppLog
 from realtime.archiver import RANGES, Archiver
+from realtime.carrier import Carrier
 from realtime.connection import address_of, connect
 from realtime.store import COLLECTIONS, Archive
 from tests.realtime.house import Directory
@@ -19,9 +21,11 @@ async def main(data: str, run: str, secret: str, channel: str) -> None:
     connection = connect(address_of(settings, Vault(secret)))
     running = asyncio.create_task(connection.run())
     await connection.up(5)
-    directory = Directory(streams={channel: {"app": "app_1"}})
+    directory: Any = Directory(streams={channel: {"app": "app_1"}})
     store = await open_store(settings, COLLECTIONS)
-    archiver = Archiver(connection, Archive(store), cast(Any, directory), settings, settle_ms=0, keep_entries=5, keep_ms=0)
+    archiver = Archiver(
+        connection, Archive(store), directory, settings, Carrier(AppLog(connection), directory), settle_ms=0, keep_entries=5, keep_ms=0
+    )
     print("archiving", flush=True)
     while not running.done():
         for number in range(RANGES):

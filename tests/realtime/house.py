@@ -114,10 +114,13 @@ class Directory:
     async def stream_by_channel(self, channel: str) -> dict[str, Any] | None:
         return self.streams.get(channel)
 
+    async def stream(self, stream_id: str) -> dict[str, Any] | None:
+        return next((one for one in self.streams.values() if one["id"] == stream_id), None)
+
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
-    def stream(self, app: str) -> dict[str, Any]:
+    def new_stream(self, app: str) -> dict[str, Any]:
         self.apps.setdefault(app, {"id": app, "guests": "read"})
         made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle"}
         self.streams[made["channel"]] = made

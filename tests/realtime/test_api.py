@@ -11,7 +11,7 @@ from weir.foundation.ids import body, new_id
 
 @pytest.fixture
 def channel(house: House) -> str:
-    return house.directory.stream("app_1")["channel"]
+    return house.directory.new_stream("app_1")["channel"]
 
 
 class Api:
@@ -117,7 +117,7 @@ async def test_bad_requests_are_problems(house: House, session, channel: str, me
 async def test_rights_are_those_of_the_credential(house: House, session, channel: str):
     """No credential, a missing scope and another app are told apart from what exists; editors act as moderators."""
     node = await house.node()
-    house.directory.stream("app_2")
+    house.directory.new_stream("app_2")
     for token, path, status in (
         ("nonsense", "", 401), (app_token(house, "viewer"), "/moderation", 403), (app_token(house, "owner", "app_2"), "", 404),
         (api_key(house, "streams:read"), "/messages", 403), (app_token(house, "viewer"), "/messages", 200),

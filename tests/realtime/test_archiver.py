@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from realtime.applog import AppLog
 from realtime.archiver import RANGES, Archiver
+from realtime.carrier import Carrier
 from realtime.judge import NO_RATE
 from realtime.keys import keys_of
 from realtime.log import JUMP, Known, Log
@@ -44,11 +46,12 @@ def directory():
 
 @pytest.fixture
 def channel(directory):
-    return directory.stream("app_1")["channel"]
+    return directory.new_stream("app_1")["channel"]
 
 
 def archiver_of(connection, store, directory, settings, **keep):
-    return Archiver(connection, Archive(store), directory, settings, **{"settle_ms": 0, "keep_entries": 10, "keep_ms": 0, **keep})
+    carrier, quick = Carrier(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
+    return Archiver(connection, Archive(store), directory, settings, carrier, **{**quick, **keep})
 
 
 async def put(entries, channel, cid):
@@ -132,9 +135,11 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
     """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once, in order."""
     chance, stop = random.Random(7), asyncio.Event()
 
+    carrier = Carrier(AppLog(connection), directory)
+
     async def archive() -> None:
         while not stop.is_set():
-            dying = Archiver(connection, Dying(store, chance), directory, settings, settle_ms=0, keep_entries=5, keep_ms=0)
+            dying = Archiver(connection, Dying(store, chance), directory, settings, carrier, settle_ms=0, keep_entries=5, keep_ms=0)
             with contextlib.suppress(RuntimeError, Unavailable):
                 await sweep(dying)
 
@@ -207,7 +212,7 @@ async def test_deletions_reach_the_archive(entries, connection, store, directory
 
 async def test_shadow_banned_messages_are_archived_beside(house: House):
     """They outlive Redis, marked for moderators, plain for their sender, unseen by all others; once they are moved, once shown."""
-    channel = house.directory.stream("app_1")["channel"]
+    channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
     bob, ann = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "ann")
@@ -249,7 +254,7 @@ async def test_old_messages_are_forgotten(entries, connection, store, directory,
 
 async def test_history_has_no_seam_while_the_log_is_trimmed(house: House):
     """Readers that page back amid writing, archiving and trimming get every message once; also after Redis was emptied."""
-    channel = house.directory.stream("app_1")["channel"]
+    channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     room, ann = node.room, await house.client(node, "app_1", "ann")
     archiver = archiver_of(room._connection, node.ground.store, house.directory, house.settings)

@@ -15,7 +15,7 @@ from weir.foundation.ids import derived_id, new_id
 
 @pytest.fixture
 def channel(house: House) -> str:
-    return house.directory.stream("app_1")["channel"]
+    return house.directory.new_stream("app_1")["channel"]
 
 
 def seqs(events: list[dict]) -> list[int]:

@@ -276,7 +276,7 @@ async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, fo
 async def test_polling_and_upgrading_clients_miss_nothing(house: House):
     """A client on HTTP polling, one that upgrades in the middle of the traffic and one on WebSocket see the same order."""
     house.settings = house.settings.model_copy(update={"socket_polling": True})
-    node, stream = await house.node(), house.directory.stream("app_1")
+    node, stream = await house.node(), house.directory.new_stream("app_1")
     channel = stream["channel"]
     sender = await house.client(node, "app_1", "bob")
     ways = (["polling"], ["polling", "websocket"], ["websocket"])

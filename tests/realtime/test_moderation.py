@@ -15,7 +15,7 @@ from weir.foundation.clock import now_ms
 
 @pytest.fixture
 def channel(house: House) -> str:
-    return house.directory.stream("app_1")["channel"]
+    return house.directory.new_stream("app_1")["channel"]
 
 
 @pytest.fixture
@@ -142,7 +142,14 @@ async def test_a_deleted_message_is_gone_everywhere(house: House, two, channel: 
         assert await texts(client, channel) == ["fine"]
     node = house.nodes[0]
     archiver = Archiver(
-        node.room._connection, Archive(node.ground.store), house.directory, house.settings, settle_ms=0, keep_entries=0, keep_ms=0
+        node.room._connection,
+        Archive(node.ground.store),
+        house.directory,
+        house.settings,
+        node.room._carrier,
+        settle_ms=0,
+        keep_entries=0,
+        keep_ms=0,
     )
     await asyncio.sleep(0.01)
     for number in range(RANGES):
@@ -437,7 +444,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: 
     loop = asyncio.get_running_loop()
 
     async def hold(steps: list[str]) -> None:
-        channel = house.directory.stream("app_1")["channel"]
+        channel = house.directory.new_stream("app_1")["channel"]
         mod = await house.client(one, "app_1", "mod", roles={channel: "moderator"})
         viewer = await house.client(other, "app_1", "viewer", roles={channel: "vip"})
         fresh = await house.client(one, "app_1", "fresh")

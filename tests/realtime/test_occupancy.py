@@ -80,7 +80,7 @@ async def test_the_count_is_that_of_a_set(connection, steps):
 async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
     """Peak and different sessions, from before the beginning to the end, once; other broadcasts and later viewers add nothing."""
     node = await house.node(SHORT)
-    stream, told = house.directory.stream("app_1"), []
+    stream, told = house.directory.new_stream("app_1"), []
     channel, occupancy = stream["channel"], node.room._occupancy
 
     async def note(event):
@@ -117,7 +117,7 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
 async def test_two_one_zero(house: House):
     """Two viewers, one closes the page, then the other; the channel's members are told, and the end is zero."""
     node = await house.node(SHORT)
-    stream = house.directory.stream("app_1")
+    stream = house.directory.new_stream("app_1")
     channel = stream["channel"]
     playback = house.tokens.mint_playback(stream["playback"], "app_1", "session-1", 600)
     ann = await house.client(node, "app_1", "ann", playback=playback)
@@ -143,7 +143,7 @@ async def test_two_one_zero(house: House):
 async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
     """What a node leaves behind when it dies ends by itself; viewers of other nodes stay."""
     alive, dying = await house.node(SHORT), await house.node(SHORT)
-    channel = house.directory.stream("app_1")["channel"]
+    channel = house.directory.new_stream("app_1")["channel"]
     ann, bob = await house.client(alive, "app_1", "ann"), await house.client(dying, "app_1", "bob")
     await ann.join(channel)
     await bob.join(channel)

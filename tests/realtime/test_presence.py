@@ -12,7 +12,7 @@ from tests.realtime.house import House, eventually
 
 @pytest.fixture
 def channel(house: House) -> str:
-    return house.directory.stream("app_1")["channel"]
+    return house.directory.new_stream("app_1")["channel"]
 
 
 def users(events: list[dict]) -> list[str]:

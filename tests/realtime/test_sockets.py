@@ -82,7 +82,7 @@ async def test_another_apps_channel_is_like_none(house: House):
     """A foreign channel and a missing one have the same answer, for every request."""
     node = await house.node()
     client = await house.client(node, APP)
-    foreign, missing = house.directory.stream("app_2")["channel"], new_id("chn")
+    foreign, missing = house.directory.new_stream("app_2")["channel"], new_id("chn")
     for event, more in (("channel.join", {}), ("chat.send", {"cid": "c", "text": "hi"}), ("chat.history", {"limit": 5})):
         answers = [await client.call(event, channel=channel, **more) for channel in (foreign, missing)]
         assert answers[0] == answers[1] == {"ok": False, "error": {"code": "not_found", "message": "There is no such channel."}}
@@ -91,7 +91,7 @@ async def test_another_apps_channel_is_like_none(house: House):
 async def test_guests_read(house: House):
     """A guest may join but not write, unless the app lets guests chat."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     guest = await house.client(node, APP, "guest", roles={channel: "guest"})
     assert (await guest.join(channel))["role"] == "guest"
     assert (await guest.send(channel, "c1"))["error"]["code"] == "forbidden"
@@ -102,7 +102,7 @@ async def test_guests_read(house: House):
 async def test_bad_requests_are_answered_and_disturb_nobody(house: House):
     """Each bad request has an ack with a code; a bystander keeps receiving, and the sender may go on."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     bad, good = await house.client(node, APP, "bad"), await house.client(node, APP, "good")
     await bad.join(channel)
     await good.join(channel)
@@ -176,7 +176,7 @@ async def joined(line, channel: str) -> None:
 async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
     """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left behind."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
     await good.join(channel)
     for number, (frame, code) in enumerate(GARBAGE):
@@ -217,7 +217,7 @@ async def test_origins_are_checked(house: House):
 async def test_a_clients_requests_keep_their_order_and_their_bound(house: House):
     """Fifty messages sent without waiting get rising seqs; a flood beyond the queue is told to slow down."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     client = await house.client(node, APP)
     acks = await asyncio.gather(*(client.send(channel, f"c{n}") for n in range(50)))
     assert [ack["seq"] for ack in acks] == list(range(1, 51))
@@ -234,7 +234,7 @@ async def test_a_clients_requests_keep_their_order_and_their_bound(house: House)
 async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
     """Clients are told of the restart, their connections end so that they come back, and no viewer stays counted."""
     one, two = await house.node(), await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     ann, bob = await house.client(one, APP, "ann"), await house.client(two, APP, "bob")
     await ann.join(channel)
     await bob.join(channel)
@@ -258,7 +258,7 @@ def deaf(node: Node):
 async def test_a_client_that_never_reads_is_dropped(house: House):
     """A member that falls 256 events or 1 MB behind loses its connection; the others lose nothing."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
     await good.join(channel)
     async with deaf(node) as line:
@@ -278,7 +278,7 @@ async def test_a_client_that_never_reads_is_dropped(house: House):
 async def test_answers_that_nobody_reads_are_bounded(house: House):
     """A client that asks for page after page without reading any is disconnected before it costs megabytes."""
     node = await house.node()
-    channel = house.directory.stream(APP)["channel"]
+    channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
     for start in range(0, 100, 50):
         await asyncio.gather(*(good.send(channel, f"c{start + n}", "x" * 4000) for n in range(50)))

@@ -23,6 +23,10 @@ class Event(BaseModel):
     at: int = Field(default_factory=now_ms)
     app: str
 
+    def shown(self) -> dict[str, Any]:
+        """Its data as the public sees them, beside id, type and time."""
+        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation"}, exclude_none=True)
+
 
 class StreamEvent(Event):
     """What every fact about a stream carries. `broadcast` spans reconnects within the grace; `generation` counts its
@@ -177,6 +181,12 @@ class ViewersCounted(Event):
     total: int
 
 
+class EventsWanted(Event):
+    """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat from now on."""
+
+    type: Literal["events.wanted"] = "events.wanted"
+
+
 class DirectoryChanged(Event):
     """Documents that every process caches have changed. Control → foundation.directory in every process."""
 
@@ -198,7 +208,7 @@ class Revoked(Event):
 AnyEvent = Annotated[
     PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
     | StreamOffline | StreamError | ThumbnailReady | RecordingStarted | RecordingReady | RecordingFailed | RecordingStopped | StorageFull
-    | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
+    | PlaybackHeartbeat | ViewersCounted | EventsWanted | DirectoryChanged | Revoked,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -1,0 +1,152 @@
+"""One log for each app: everything public that happens in it, under one sequence. [store]
+
+The same kind of Redis Stream as a channel's log, and followed in the same way. It is no source of truth: channels' entries
+are carried into it from the channels' logs, other facts from documents' outboxes. Each source (a channel, a place, a
+space) has its mark in the log's own state, moved in the step that appends; so what comes from one source comes in its
+order and once, whoever dies and however many carry at a time.
+
+Chat is carried only while somebody follows: from the first question until WANTED_MS after the last.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from realtime.connection import INCARNATION, Connection, load_script
+from realtime.keys import keys_of
+from realtime.log import JUMP, OPEN, Position
+from realtime.wire import PAGE_EVENTS, Entry, parse_entry
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.ids import new_secret
+
+CARRY, WANT, UNCARRIED = (load_script(name) for name in ("carry", "want", "uncarried"))
+KEPT = 20_000
+LOOKED_AT = 200
+WANTED_MS = 86_400_000
+BELOW = "<"
+MARK = "+"
+Event = tuple[str, bytes]
+"""Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
+
+
+class Early(Exception):
+    """What stands before this in its source has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """`repeated` when an event of this id was there already; then the position is that of the first time."""
+
+    epoch: str
+    seq: int
+    repeated: bool
+
+
+class AppLog:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def want(self, app: str) -> bool:
+        """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
+        while True:
+            reply = await self._connection.link().run(WANT, (keys_of(app).meta,), new_secret(8), WANTED_MS)
+            if reply[0] >= 0:
+                return bool(reply[0])
+            await self._open(app)
+
+    async def wanted(self, app: str) -> bool:
+        return await self._since(app) is not None
+
+    async def carry(self, app: str, channel: str) -> None:
+        """Brings everything of a channel that is not here yet, in its order; nothing while nobody follows."""
+        while (since := await self._since(app)) is not None:
+            mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
+            stands = mark.decode() if mark is not None else ""
+            keys = keys_of(channel)
+            found = await self._connection.link().run(UNCARRIED, (keys.meta, keys.log), stands, since, LOOKED_AT)
+            if not found:
+                return
+            entries = [parse_entry(payload) for payload in found[1:]]
+            await self._put(app, channel, stands, int(found[0]), [carried(entry) for entry in entries])
+
+    async def pass_on(self, app: str, channel: str, seq: int, event: Event) -> bool:
+        """One entry of a channel while nobody follows; False when somebody does, and everything must be carried."""
+        reply = await self._put(app, channel, BELOW, seq, [event], unwanted=True)
+        return bool(reply[0] != -2)
+
+    async def tell(self, app: str, source: str, number: int, event: Event) -> None:
+        """The fact with this number (from 1, without gaps) of a source. Errors: Early."""
+        reply = await self._put(app, source, str(number - 1) if number > 1 else "", number, [event])
+        if reply[0] == 0 and int(reply[1] or 0) < number:
+            raise Early
+
+    async def skip(self, app: str, source: str, number: int, event: Event) -> None:
+        """The same, whatever may be missing before it."""
+        await self._put(app, source, BELOW, number, [event])
+
+    async def publish(self, app: str, event_id: str, event: Event) -> Published:
+        """An event that is known by its id for 24 hours."""
+        reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
+        epoch, seq = reply[1].decode().split(" ") if reply[0] == 2 else (reply[2].decode(), reply[1])
+        return Published(epoch, int(seq), reply[0] == 2)
+
+    async def notify(self, app: str, kind: str, body: bytes) -> None:
+        """Sends an ephemeral event: at most once, no seq."""
+        await self._connection.link().ask("SPUBLISH", keys_of(app).shard, b"0 0 - %b %b" % (kind.encode(), body))
+
+    async def oldest(self, app: str) -> tuple[Position, list[Entry]]:
+        """Where the log stands, and its oldest entries."""
+        keys, link = keys_of(app), self._connection.link()
+        position, found = await asyncio.gather(
+            link.ask("HMGET", keys.meta, "epoch", "seq"), link.ask("XRANGE", keys.log, "-", "+", "COUNT", PAGE_EVENTS)
+        )
+        if position[0] is None:
+            return await self._open(app), []
+        return Position(position[0].decode(), int(position[1])), [parse_entry(fields[1]) for _, fields in found]
+
+    async def _since(self, app: str) -> int | None:
+        """Since when somebody follows, ms; None when nobody does."""
+        since, until = await self._connection.link().ask("HMGET", keys_of(app).meta, "since", "until")
+        return int(since) if since is not None and int(until) > now_ms() else None
+
+    async def _put(
+        self, app: str, source: str, stands: str, mark: int, events: Sequence[Event], *, unwanted: bool = False, once: str | None = None
+    ) -> Any:
+        keys, pairs = keys_of(app), [part for event in events for part in event]
+        names = (keys.meta, keys.log, *([once] if once is not None else []))
+        while True:
+            reply = await self._connection.link().run(
+                CARRY, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", *pairs
+            )
+            if reply[0] != -1:
+                return reply
+            await self._open(app)
+
+    async def _open(self, app: str) -> Position:
+        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION)
+        return Position(epoch.decode(), int(top))
+
+
+def carried(entry: Entry) -> Event:
+    """A channel's entry for the app's log: the position there is the app's; its own goes with it as `channel_seq`."""
+    return marked(entry.type), b'"channel_seq":%d,%b' % (entry.seq, entry.body[entry.body.index(b'"at":') :])
+
+
+def entry_of(event_id: str, kind: str, at_ms: int, data: dict[str, Any]) -> Event:
+    """An event that stands in no channel's log."""
+    return marked(kind), orjson.dumps({"at": rfc3339(at_ms), "id": event_id, "type": kind, **data})[1:]
+
+
+def marked(kind: str) -> str:
+    """The type as it stands in the log's head: what deletes or clears names seqs of its channel, so nobody may take it for an
+    entry that speaks of this log's."""
+    return MARK + kind
+
+
+def kind_of(entry: Entry) -> str:
+    return entry.type.removeprefix(MARK)

@@ -1,0 +1,249 @@
+"""An app's events by REST and as a plain WebSocket, for programs without a Socket.IO client. [door]"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import orjson
+import structlog
+from pydantic import Field, ValidationError, field_validator
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from realtime.applog import AppLog, entry_of, kind_of
+from realtime.fanout.protocol import RAW
+from realtime.feeds import NOTICE, Feed, Feeds
+from realtime.log import Log, Lost
+from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
+from weir.foundation.auth import Authenticator
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.errors import Invalid, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.ids import new_id
+from weir.foundation.problems import invalid, problem
+from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
+
+MOST = 200
+MOST_READS = 10
+LARGEST_DATA = 16 * 1024
+MOST_UNREAD, MOST_UNREAD_BYTES = 1_000, 1 << 20
+CREDENTIAL_S = 10.0
+CLOSE_S = 1.0
+POLICY = 1008
+log = structlog.get_logger("realtime.events")
+
+
+class NewEvent(Body):
+    """`id` makes a repeat within 24 hours the same event. `stream`, `channel` and `place` are for filters."""
+
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    type: str = Field(pattern=r"^custom(\.[a-z0-9_-]{1,32}){1,3}$")
+    data: dict[str, Any] = {}
+    stream: str | None = Field(None, max_length=64)
+    channel: str | None = Field(None, max_length=64)
+    place: str | None = Field(None, max_length=64)
+
+    @field_validator("data")
+    @classmethod
+    def _bounded(cls, data: dict[str, Any]) -> dict[str, Any]:
+        if deeper_than(data, DEEPEST):
+            raise ValueError(f"may be nested {DEEPEST} deep")
+        return data
+
+
+class EventRoutes:
+    def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log) -> None:
+        self._auth, self._apps, self._feeds, self._log = auth, apps, feeds, entries
+
+    def routes(self, door: Door) -> list[BaseRoute]:
+        rows = [
+            Row("GET", "/v1/events", "tenant", self.list_events),
+            Row("POST", "/v1/events", "tenant", self.publish, NewEvent),
+        ]
+        return [bind(row, door) for row in rows]
+
+    def socket(self) -> BaseRoute:
+        return WebSocketRoute("/v1/events/ws", self._follow)
+
+    async def list_events(self, call: Call) -> Answer:
+        """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
+        app = call.acting("events:read").app
+        query = call.request.query_params
+        wanted = await self._feeds.filter_of(app, _asked(query.get("types"), query.get("stream"), query.get("channel"), query.get("place")))
+        await self._feeds.want(app)
+        given = query.get("limit", "")
+        limit = min(max(int(given), 1), MOST) if given.isdecimal() and len(given) < 9 else 50
+        found: list[Entry] = []
+        at = query.get("cursor")
+        for _ in range(MOST_READS):
+            entries, epoch, top = await self._read(app, at)
+            for entry in entries:
+                at = cursor(entry.epoch, entry.seq)
+                if wanted.wants(kind_of(entry), entry.body):
+                    found.append(entry)
+                if len(found) == limit:
+                    break
+            last = entries[-1].seq if entries else top
+            if len(found) == limit or last >= top:
+                break
+        shown = page(found)
+        if len(shown) < len(found):
+            at = cursor(shown[-1].epoch, shown[-1].seq)
+        at = at or cursor(epoch, top)
+        return Answer({
+            "data": [orjson.Fragment(entry.body) for entry in shown], "position": at,
+            "next_cursor": at if at != cursor(epoch, top) else None,
+        })  # fmt: skip
+
+    async def _read(self, app: str, at: str | None) -> tuple[list[Entry], str, int]:
+        """Entries behind a cursor, or the oldest; epoch and top of the log."""
+        if at is None:
+            position, entries = await self._apps.oldest(app)
+            return entries, position.epoch, position.top
+        epoch, seq = parse_cursor(at)
+        answer = await self._log.after(app, epoch, seq)
+        if isinstance(answer, Lost):
+            raise Invalid("cursor: what follows it is no longer kept; begin without a cursor.")
+        return answer.entries, answer.position.epoch, answer.position.top
+
+    async def publish(self, call: Call) -> Answer:
+        app, body = call.acting("events:write").app, call.body
+        if len(orjson.dumps(body.data)) > LARGEST_DATA:
+            raise TooLarge(f"data: {LARGEST_DATA} bytes are the most.")
+        about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
+        event_id, at = body.id or new_id("evt"), now_ms()
+        published = await self._apps.publish(app, event_id, entry_of(event_id, body.type, at, {**about, "data": body.data}))
+        answer = {"id": event_id, "type": body.type, "at": rfc3339(at), "epoch": published.epoch, "seq": published.seq}
+        return Answer(answer, 200 if published.repeated else 201)
+
+    # -- the plain WebSocket
+
+    async def _follow(self, socket: WebSocket) -> None:
+        try:
+            tenant = await self._auth.tenant(socket.headers.get("authorization"))
+            tenant.need("events:read")
+            request = _from_query(socket)
+            line = Line(socket)
+            feed = Feed(tenant.app, line.put)
+            try:
+                await self._serve(line, feed, request)
+            finally:
+                self._feeds.close(feed)
+        except Refused as refused:
+            await _refuse(socket, refused)
+        except Exception:
+            log.exception("events.failed")
+            await _refuse(socket, Unavailable("Something went wrong here; try again.", retry_after=1))
+
+    async def _serve(self, line: "Line", feed: Feed, request: Subscribe) -> None:
+        answer = await self._feeds.subscribe(feed, request)
+        line.put_answer(answer)
+        await line.socket.accept()
+        pages = asyncio.create_task(self._pages(line, feed, request, answer))
+        ends = [asyncio.create_task(one) for one in (line.write(), line.read(), line.overflow(), self._check(line.socket))]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pages, *ends):
+                task.cancel()
+            await asyncio.gather(pages, *ends, return_exceptions=True)
+        await line.close()
+
+    async def _pages(self, line: "Line", feed: Feed, request: Subscribe, answer: dict[str, Any]) -> None:
+        """The pages after the first, each once the one before is written."""
+        while answer.get("more"):
+            await line.emptied()
+            answer = await self._feeds.subscribe(feed, request.model_copy(update={"epoch": answer["epoch"], "seq": answer["seq"]}))
+            if not answer["recovered"]:
+                line.put(NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again."))
+                return
+            line.put_events(answer)
+
+    async def _check(self, socket: WebSocket) -> None:
+        """Returns when the credential has ended."""
+        with contextlib.suppress(Unauthenticated):
+            while True:
+                await asyncio.sleep(CREDENTIAL_S)
+                with contextlib.suppress(Unavailable):
+                    await self._auth.tenant(socket.headers.get("authorization"))
+
+
+class Line:
+    """What waits to be written to one WebSocket. Who does not read is sent away, and resumes."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self.socket = socket
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._unread = 0
+        self._full = asyncio.Event()
+
+    def put(self, _kind: str, body: bytes) -> None:
+        if self._queue.qsize() < MOST_UNREAD and self._unread < MOST_UNREAD_BYTES:
+            self._unread += len(body)
+            self._queue.put_nowait(body)
+        else:
+            self._full.set()
+
+    def put_answer(self, answer: dict[str, Any]) -> None:
+        where = {name: answer[name] for name in ("epoch", "seq", "recovered")}
+        self.put(NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code="subscribed", **where))
+        self.put_events(answer)
+
+    def put_events(self, answer: dict[str, Any]) -> None:
+        """One page, in addition to what may wait."""
+        for event in answer.get("events", []):
+            body = orjson.dumps(event)
+            self._unread += len(body)
+            self._queue.put_nowait(body)
+
+    async def emptied(self) -> None:
+        await self._queue.join()
+
+    async def write(self) -> None:
+        """Runs until the client has gone."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
+            while True:
+                body = await self._queue.get()
+                await self.socket.send_text(body.decode())
+                self._unread -= len(body)
+                self._queue.task_done()
+
+    async def read(self) -> None:
+        """Returns when the client has gone; what it sends has no meaning."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while (await self.socket.receive())["type"] != "websocket.disconnect":
+                pass
+
+    async def overflow(self) -> None:
+        """Returns when the client has left too much unread: a close frame would queue behind it, so the line is cut."""
+        await self._full.wait()
+        log.warning("events.slow_reader")
+        raw = self.socket.scope.get("extensions", {}).get(RAW)
+        if raw is not None:
+            raw.transport.abort()
+
+    async def close(self) -> None:
+        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
+            await asyncio.wait_for(self.socket.close(POLICY, "This credential has ended."), CLOSE_S)
+
+
+def _asked(types: str | None, stream: str | None, channel: str | None, place: str | None, **position: Any) -> Subscribe:
+    listed = [one for one in (types or "").split(",") if one]
+    try:
+        return Subscribe(types=listed, stream=stream, channel=channel, place=place, **position)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _from_query(socket: WebSocket) -> Subscribe:
+    query, seq = socket.query_params, socket.query_params.get("seq")
+    if seq is not None and not (seq.isascii() and seq.isdecimal() and len(seq) <= 16):
+        raise Invalid("seq: this is no position.")
+    position = {"epoch": query.get("epoch"), "seq": int(seq) if seq is not None else None}
+    return _asked(query.get("types"), query.get("stream"), query.get("channel"), query.get("place"), **position)
+
+
+async def _refuse(socket: WebSocket, refused: Refused) -> None:
+    """As any HTTP answer while the handshake lasts, as a close code afterwards."""
+    with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
+        answer = problem(refused.status, refused.code, refused.detail, fields=refused.fields, retry_after=refused.retry_after)
+        await socket.send_denial_response(answer)

@@ -1,0 +1,49 @@
+#!lua
+-- Puts events into an app's own log and publishes them, in one step: what comes from one source in its order, and once.
+-- KEYS 1 meta  2 log  3 (only for events known by their id) what this id was answered with
+-- ARGV 1 incarnation of this Redis as read on this connection  2 shard channel  3 jump  4 newest entries to keep
+--      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '<' = anywhere below
+--      7 where it stands afterwards  8 '1' = only while nobody follows the app's channels
+--      9… pairs: event type, JSON behind the head without the opening brace
+-- Returns {1, seq, epoch} done | {2, "epoch seq"} this id is there already | {0, where the source stands} | {-1} no such log
+--       | {-2} somebody follows
+local call, number = redis.call, function(n) return string.format('%.0f', n) end
+local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5])
+local epoch = meta[1]
+if not epoch then return {-1} end
+if KEYS[3] then
+  local before = call('GET', KEYS[3])
+  if before then return {2, before} end
+end
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[8] == '1' and meta[4] and tonumber(meta[4]) > now then return {-2} end
+if ARGV[5] ~= '' then
+  local stands = meta[5] or ''
+  if ARGV[6] == '<' then
+    if stands ~= '' and tonumber(stands) >= tonumber(ARGV[7]) then return {0, stands} end
+  elseif stands ~= ARGV[6] then
+    return {0, stands}
+  end
+end
+
+local prev = tonumber(meta[2])
+local seq = prev
+if meta[3] ~= ARGV[1] then -- step over whatever tail a restarted or promoted Redis may have lost
+  seq = seq + tonumber(ARGV[3])
+  call('HSET', KEYS[1], 'incarnation', ARGV[1])
+end
+local published = {}
+for i = 9, #ARGV, 2 do
+  seq = seq + 1
+  local payload = table.concat({number(seq), number(prev), epoch, ARGV[i],
+    '{"seq":' .. number(seq) .. ',"epoch":"' .. epoch .. '",' .. ARGV[i + 1]}, ' ')
+  call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], number(seq) .. '-0', 'd', payload, 't', number(now))
+  published[#published + 1] = payload
+  prev = seq
+end
+call('HSET', KEYS[1], 'seq', number(seq))
+if ARGV[5] ~= '' then call('HSET', KEYS[1], 's:' .. ARGV[5], ARGV[7]) end
+if KEYS[3] then call('SET', KEYS[3], epoch .. ' ' .. number(seq), 'PX', 86400000) end
+for i = 1, #published do call('SPUBLISH', ARGV[2], published[i]) end
+return {1, number(seq), epoch}
