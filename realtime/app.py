@@ -1,5 +1,7 @@
 """The realtime room, put together."""
 
+import asyncio
+
 from starlette.routing import BaseRoute, Mount
 
 from realtime.api import ChannelRoutes
@@ -30,6 +32,8 @@ from weir.foundation.ids import derived_id
 
 GROUP = "realtime"
 CATCH_UP_S = 5.0
+CUT_OFF_S = 9.0
+LOOK_S = 0.25
 
 
 class RealtimeRoom:
@@ -88,6 +92,7 @@ class RealtimeRoom:
             ("presence beat", self._presence.beat()),
             ("presence told", self._presence.tell()),
             ("reactions told", self._signals.tell_reactions()),
+            ("cut off", self._watch_link()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("carrier", self._carrier.run()),
             ("event positions", self._feeds.tell_positions()),
@@ -97,6 +102,15 @@ class RealtimeRoom:
             self._tasks.start(work, name)
         for job in (*self._archiver.jobs(), *self._moderation.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
+
+    async def _watch_link(self) -> None:
+        """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to others."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            silence = loop.time() - max(self._connection.heard(), began)
+            await self._sockets.cut_off(silence > CUT_OFF_S)
 
     async def _recall(self, channel: str) -> Known:
         return Known() if of_app(channel) else await self._moderation.recall(channel)

@@ -61,6 +61,10 @@ class Cluster:
         place = self._owners.get(slot_of(key))
         return None if place is None else self._servers[place].held()
 
+    def heard(self) -> float:
+        """As Server.heard, of the master that spoke last."""
+        return max((server.heard() for server in self._servers.values()), default=0.0)
+
     def moved(self, key: str, place: Place) -> Server:
         """A master said that this slot is elsewhere."""
         self._owners[slot_of(key)] = place

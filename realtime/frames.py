@@ -5,19 +5,22 @@ client ignores its farewell. Here each refusal is a close frame with a code (RFC
 """
 
 import contextlib
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+FAULT = "weir.websocket.fault"
 LONGEST_FRAME = 64 * 1024
 LONGEST_CONTROL = 8
-UNSUPPORTED, POLICY, TOO_BIG, RESTART = 1003, 1008, 1009, 1012
+UNSUPPORTED, POLICY, TOO_BIG, RESTART, TRY_AGAIN = 1003, 1008, 1009, 1012, 1013
 
 
 def fault(message: Message) -> tuple[int, str] | None:
     """Why a received frame is refused: close code and sentence; None when it is a packet."""
     text = message.get("text")
     if text is None:
-        return UNSUPPORTED, "Binary frames are not taken."
+        refused: tuple[int, str] = message.get(FAULT, (UNSUPPORTED, "Binary frames are not taken."))
+        return refused
     if len(text) > LONGEST_FRAME:
         return TOO_BIG, "A frame may have 64 KB."
     if text[:1] == "4":
@@ -65,14 +68,19 @@ class Line:
 
 
 class Frames:
-    """Each WebSocket's Line stands in its scope under `weir.line`."""
+    """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503, after which a
+    Socket.IO client tries again by itself, as it does not after being refused in the protocol."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, shut: Callable[[], bool]) -> None:
+        self._app, self._shut = app, shut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
+        if self._shut() and scope["type"] in ("http", "websocket"):
+            kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+            await send({"type": f"{kind}.start", "status": 503, "headers": [(b"retry-after", b"1")]})
+            await send({"type": f"{kind}.body", "body": b""})
+        elif scope["type"] != "websocket":
             await self._app(scope, receive, send)
-            return
-        line = Line(receive, send)
-        await self._app({**scope, "weir.line": line}, line.receive, line.send)
+        else:
+            line = Line(receive, send)
+            await self._app({**scope, "weir.line": line}, line.receive, line.send)

@@ -60,12 +60,14 @@ def lost() -> Unavailable:
 
 class Link(asyncio.Protocol):
     """One TCP or unix connection. `incarnation` names the Redis process and its history; empty until it is read. `on_push`
-    gets what comes unasked: messages of subscriptions, and the end of those whose slot has moved away."""
+    gets what comes unasked: messages of subscriptions, and the end of those whose slot has moved away. `heard` is when
+    anything came last, in the loop's seconds."""
 
     def __init__(self, on_push: Push | None = None) -> None:
         self.incarnation = ""
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[None] = self._loop.create_future()
+        self.heard = self._loop.time()
         self._reader = hiredis.Reader()
         self._unanswered: deque[tuple[asyncio.Future[Any], float, bytes]] = deque()
         self._outgoing: list[bytes] = []
@@ -84,6 +86,7 @@ class Link(asyncio.Protocol):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        self.heard = self._loop.time()
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:

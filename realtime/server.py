@@ -21,7 +21,7 @@ from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
 LOOK_S = 0.25
-LONGEST_BACK_OFF_S = 1.0
+LONGEST_BACK_OFF_S = 0.5
 log = structlog.get_logger("realtime.redis")
 
 
@@ -90,6 +90,7 @@ class Server:
         self._on_push, self._on_up, self._on_down = on_push, on_up, on_down
         self._link: Link | None = None
         self._is_up = asyncio.Event()
+        self._heard = 0.0
 
     def held(self) -> Link | None:
         """The link that is up now."""
@@ -100,6 +101,10 @@ class Server:
         if self._link is None or self._link.closed.done():
             raise lost()
         return self._link
+
+    def heard(self) -> float:
+        """When the server last said anything, in the loop's seconds; 0 = never."""
+        return self._heard if self._link is None else self._link.heard
 
     def owner(self, _key: str) -> Link | None:
         """As Cluster.owner: here every key lives."""
@@ -139,7 +144,7 @@ class Server:
                 self._on_up(link)
             await self._tend(link)
         finally:
-            self._link = None
+            self._link, self._heard = None, link.heard
             self._is_up.clear()
             link.abort()
             if self._on_down is not None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
-from realtime.frames import LONGEST_FRAME, POLICY, RESTART, Frames
+from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
 from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
@@ -92,6 +92,16 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
+        self._expect_greeting(eio_sid)
+
+    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        """Whoever signs out may sign in again on the same connection, within the same time."""
+        await super()._handle_disconnect(eio_sid, namespace, reason)
+        connection = self.eio.sockets.get(eio_sid)
+        if connection is not None and not (connection.closing or connection.closed):
+            self._expect_greeting(eio_sid)
+
+    def _expect_greeting(self, eio_sid: str) -> None:
         asyncio.get_running_loop().call_later(AUTHENTICATE_S, self._greeted, eio_sid)
 
     def _greeted(self, eio_sid: str) -> None:
@@ -130,7 +140,7 @@ class Sockets:
         self._members: dict[str, Member] = {}
         self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
-        self._stopping = False
+        self._stopping = self._cut_off = False
         self._verbs: dict[str, tuple[type[Ask], Verb]] = {
             "channel.join": (Join, chat.join),
             "channel.leave": (Leave, chat.leave),
@@ -155,7 +165,7 @@ class Sockets:
 
     def application(self) -> ASGIApp:
         """Serves `/socket.io`."""
-        return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"))
+        return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"), lambda: self._stopping or self._cut_off)
 
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
@@ -172,15 +182,26 @@ class Sockets:
                 member.gone = True
                 self._tasks.start(self._close(member, "These rights have been withdrawn."), "close revoked")
 
+    async def cut_off(self, cut_off: bool) -> None:
+        """This node has no part in what is said, or has again. While it has none, its clients are better off elsewhere."""
+        if cut_off and not self._cut_off:
+            log.warning("sockets.cut_off", clients=len(self._members))
+            self._cut_off = True
+            await self._send_away("unavailable", "This server is cut off; connect again.", TRY_AGAIN)
+        self._cut_off = cut_off
+
+    async def _send_away(self, why: str, message: str, code: int) -> None:
+        """Tells everybody to come back, to whichever node they reach then."""
+        for member in list(self._members.values()):
+            self._notice(member, why, message, retry_after=round(random.uniform(0.2, 3), 1))
+        await asyncio.sleep(0.1)  # time for the notice to leave before the close
+        for eio_sid in list(self._server.environ):
+            self._tasks.start(self._server.hang_up(eio_sid, code, message), why)
+
     async def stop(self) -> None:
         """Sends every client away with a request to come back, and gives its leases back."""
         self._stopping = True
-        for member in list(self._members.values()):
-            wait = round(random.uniform(0.2, 3), 1)
-            self._notice(member, "restart", "This server restarts; connect again.", retry_after=wait)
-        await asyncio.sleep(0.1)  # time for the notice to leave before the close
-        for eio_sid in list(self._server.environ):
-            self._tasks.start(self._server.hang_up(eio_sid, RESTART, "This server restarts."), "restart")
+        await self._send_away("restart", "This server restarts; connect again.", RESTART)
         for _ in range(60):
             if not self._members:
                 break

@@ -1,5 +1,6 @@
 """One ASGI application out of the rooms' applications, and the process that serves it."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -45,6 +46,7 @@ from weir.foundation.vault import open_vault
 
 RoomName = Literal["control", "realtime", "media"]
 ALL: tuple[RoomName, ...] = ("control", "realtime", "media")
+PING_S = 2.0
 log = structlog.get_logger("app")
 
 
@@ -138,8 +140,8 @@ class Application:
         except Unavailable:
             parts["database"] = "down"
         try:
-            await self._ground.redis.ping()
-        except (RedisError, OSError):
+            await asyncio.wait_for(self._ground.redis.ping(), PING_S)
+        except (RedisError, OSError, TimeoutError):
             parts["redis"] = "down"
         return parts
 

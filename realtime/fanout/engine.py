@@ -1,6 +1,7 @@
 """The Engine.IO server: lean sockets for plain WebSockets, python-engineio's own for everything else. [door]"""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import engineio
@@ -12,6 +13,7 @@ from realtime.fanout.protocol import RAW, RawProtocol
 from realtime.fanout.selfcheck import fits
 
 BEAT_S = 1.0
+NORMAL = 1000
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -43,6 +45,9 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             socket.tell(text_frame(b"0" + orjson.dumps(self._greeting(sid))))
             await self._trigger_event("connect", sid, environ, run_async=False)
             reason = await self._read(socket, environ["asgi.receive"])
+            if reason == self.reason.CLIENT_DISCONNECT:
+                with contextlib.suppress(OSError):  # it may not have waited
+                    await environ["asgi.send"]({"type": "websocket.close", "code": NORMAL})
         finally:
             await socket.close(wait=False, abort=True, reason=socket.reason or reason)
             self.sockets.pop(sid, None)

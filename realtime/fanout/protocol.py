@@ -8,12 +8,16 @@ frames may be written past uvicorn: never on TLS, never with compression.
 import asyncio
 from typing import Protocol, cast
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from realtime.frames import FAULT
+
 RAW = "weir.websocket.raw"
+NOT_UTF_8 = (1007, "Text must be UTF-8.")
+LINGER_S = 1.0
 
 
 class Writer(Protocol):
@@ -30,6 +34,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `ws=`. `writer` is None while frames go the ASGI way."""
 
     writer: Writer | None = None
+    discards = False
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -48,6 +53,36 @@ class RawProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
         if self.writer is not None:
             self.writer.drained()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.discards:
+            super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        """A text that is no UTF-8 goes on as a fault, to end as any other nonsense does. uvicorn's own way is a traceback in the
+        log for each, and a close that the client may not read."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()  # again in the base: 0.1 µs
+            except UnicodeDecodeError:
+                self.frames = []
+                self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": "websocket.receive", "bytes": b"", FAULT: NOT_UTF_8}))
+                return
+        super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """As uvicorn's, except that what the client still sends is read and dropped for a while: closing a socket with unread
+        bytes resets it, and a reset overtakes the close frame."""
+        self.discards = True
+        if self.close_sent or self.conn.close_sent is None:
+            return
+        close = self.conn.close_sent
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._end()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)

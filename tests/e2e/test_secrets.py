@@ -175,15 +175,15 @@ def chat(show: Show, client: Client, session: dict[str, Any], tokens: dict[str, 
     """Said, refused, and refused at the door; what a client is told there counts as an error body."""
 
     async def talk() -> None:
-        io, _ = await connect(show, session, lambda *_: None)
+        line = await connect(show, session, lambda *_: None)
         try:
             for event, data in (
                 ("channel.join", {"channel": show.channel}), ("chat.send", {"channel": show.channel, "cid": "1", "text": "hello"}),
                 ("chat.send", {"channel": show.channel, "token": session["user_token"]}), ("no.such", session),
             ):  # fmt: skip
-                client.errors.append(str(await io.call(event, data, timeout=5)))
+                client.errors.append(str(await line.call(event, data)))
         finally:
-            await io.disconnect()
+            line.disconnect()
         for token in (tokens["forged"], tokens["bought playback"]):
             refused = socketio.AsyncClient(reconnection=False)
             refused.on("connect_error", lambda data: client.errors.append(str(data)))

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import signal
 import socket
 
 import pytest
 import socketio
 import websockets
 
-from realtime import sockets
+from realtime import app, sockets
+from tests.line import enter
 from tests.realtime.house import Client, House, Node, eventually
 from weir.foundation.events import Revoked
 from weir.foundation.ids import new_id
@@ -193,6 +195,21 @@ async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
     assert (await good.join(channel))["viewers"] == 1
 
 
+@pytest.mark.parametrize(
+    ("payload", "code"), [(b'42["chat.send","\xff"]', 1007), (b"\xf6", 1007), (b"x" * 70_000, 1009), (b"42[" * 30_000, 1009)]
+)
+async def test_a_close_frame_is_read_though_more_was_sent(house: House, payload: bytes, code: int, caplog):
+    """What the client had sent behind the nonsense does not reset the connection before the code is read; no traceback is logged."""
+    node = await house.node()
+    for _ in range(20):
+        line = await enter(node._port.getsockname()[1], {"token": house.tokens.mint_user("bad", APP, "Bad", 600)})
+        line.frame(payload)
+        for _ in range(3):
+            line.packet('42["chat.history",{}]')
+        assert (await asyncio.wait_for(line.closed, 10))[0] == code
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
     """A connection that never authenticates is closed after its time."""
     monkeypatch.setattr(sockets, "AUTHENTICATE_S", 0.3)
@@ -200,6 +217,10 @@ async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
     async with raw(node) as line:
         assert "Sign in" in (await closing(line)).reason
     await eventually(lambda: not node.room._sockets._server.environ)
+    async with raw(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("ann", APP, "Ann", 600))
+        await line.send("41")  # signed out, the connection kept
+        assert "Sign in" in (await closing(line)).reason
 
 
 async def test_origins_are_checked(house: House):
@@ -244,6 +265,25 @@ async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
     assert ann.of("system.notice")[0]["code"] == "restart"
     assert await two.room.viewers(channel) == 1
     assert (await bob.send(channel, "c"))["ok"]
+
+
+async def test_a_node_that_is_cut_off_sends_its_clients_elsewhere(house: House, monkeypatch):
+    """Without a word from Redis for the bound they are told and closed, and nobody is let in until it is back."""
+    monkeypatch.setattr(app, "CUT_OFF_S", 1.5)
+    node = await house.node()
+    ann = await house.client(node, APP, "ann")
+    async with raw(node) as line:
+        await signed_in(node, line, house.tokens.mint_user("bob", APP, "Bob", 600))
+        house.redis.signal(signal.SIGSTOP)
+        assert (await closing(line)).code == 1013
+    await eventually(lambda: not ann.io.connected)
+    assert ann.of("system.notice")[0]["code"] == "unavailable"
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await raw(node).__aenter__()
+    assert refused.value.response.status_code == 503
+    house.redis.signal(signal.SIGCONT)
+    await eventually(lambda: not node.room._sockets._cut_off)
+    assert await house.client(node, APP, "ann")
 
 
 def deaf(node: Node):

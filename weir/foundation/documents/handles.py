@@ -5,6 +5,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 import structlog
+from prometheus_client import Counter
 from pydantic import ValidationError
 
 from weir.foundation.documents import Doc, Page, UndeclaredField
@@ -25,6 +26,7 @@ from weir.foundation.documents.checks import (
 from weir.foundation.documents.cursors import After, cursor_after, opened
 from weir.foundation.events import Event, from_dict
 
+READS = Counter("weir_document_reads_total", "Questions to the document store, by collection.", ["collection"])
 log = structlog.get_logger("documents")
 
 
@@ -131,6 +133,7 @@ class DocumentHandle:
 
     async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
         spec, asked = self._filter(collection, where)
+        READS.labels(collection).inc()
         found = await self._engine.find(spec, asked, Order("id", False), None, 1)
         return found[0] if found else None
 
@@ -145,6 +148,7 @@ class DocumentHandle:
             raise ValueError(f"a page has 1 to {LARGEST_PAGE} documents")
         order = Order(sort, descending)
         after = None if cursor is None else opened(cursor, spec, asked, order)
+        READS.labels(collection).inc()
         found = await self._engine.find(spec, asked, order, after, limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_after(found[limit - 1], spec, asked, order) if more else None)
