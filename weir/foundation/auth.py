@@ -12,16 +12,10 @@ from typing import Literal
 from weir.foundation.clock import now_ms
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Unauthenticated
+from weir.foundation.permissions import scopes_of
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
 
-SCOPES = ("streams:read", "streams:write", "chat:read", "chat:moderate", "events:read", "events:write", "places:write", "usage:read")
-ROLE_SCOPES: dict[str, tuple[str, ...]] = {
-    "owner": SCOPES,
-    "admin": SCOPES,
-    "editor": SCOPES,
-    "viewer": ("streams:read", "chat:read", "events:read", "usage:read"),
-}
 KEY_PREFIX = "weir_sk_"
 
 
@@ -76,7 +70,7 @@ class Authenticator:
         claims = await self._tokens.app(token)
         if await self._directory.withdrawn(claims.app, claims.iat, member=claims.sub):
             raise Unauthenticated("This membership has changed; open the app anew.")
-        return Tenant(claims.app, claims.sub, "member", ROLE_SCOPES[claims.role], claims.role, await self._plan(claims.app))
+        return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, await self._plan(claims.app))
 
     async def _plan(self, app_id: str) -> str:
         app = await self._directory.app(app_id)

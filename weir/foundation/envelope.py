@@ -33,6 +33,7 @@ APP = "weir.app"
 """Scope key: the app on whose behalf a request is answered, as soon as that is known."""
 
 
+REQUEST = "weir.request"
 STANDING = "weir.standing"
 """Scope key: (limit, remaining, seconds until all is back) of the tightest limit that the request counted for."""
 
@@ -62,7 +63,8 @@ class Envelope:
                 preflight = True
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = urandom(10).hex().encode()
-        bind_contextvars(request_id=request_id.decode())
+        scope[REQUEST] = request_id.decode()
+        bind_contextvars(request_id=scope[REQUEST])
 
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":

@@ -32,7 +32,7 @@ SUBJECTS = 20_000
 FAST_S = 1.0
 TELL_EVERY_S = 1.0
 FIRST_BLOCK_S = 60
-BLOCKED = "weir:blocked"
+BLOCKED, USED_KEYS = "weir:blocked", "weir:keys:used"
 log = structlog.get_logger("limits")
 
 
@@ -131,14 +131,22 @@ class Limits:
         if self._block_after and address and len(self._offences) < SUBJECTS:
             self._offences[address] += 1
 
-    async def watch(self) -> None:
-        """Runs until cancelled: tells the refusals of the last second, learns who is blocked anywhere."""
+    async def watch(self, used: dict[str, int]) -> None:
+        """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is blocked anywhere."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             try:
                 await self.exchange()
+                await self.tell_used(used)
             except (RedisError, OSError) as error:
                 log.warning("limits.waits", error=str(error))
+
+    async def tell_used(self, used: dict[str, int]) -> None:
+        """When API keys were last used, for the room that keeps them; takes them out of `used`."""
+        told = dict(used)
+        used.clear()
+        if told:
+            await self._redis.hset(USED_KEYS, mapping=told)
 
     async def exchange(self) -> None:
         offences, self._offences = self._offences, Counter()

@@ -141,6 +141,13 @@ class Settings(BaseSettings):
     plans: dict[str, dict[str, Any]] = Field(
         {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
     )
+    sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
+    verify_email: bool = Field(False, description="New accounts by open sign-up must open a mailed link before they can sign in.")
+    smtp_url: str = Field(
+        "",
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465. Default: mails become files in the data folder's `mail`.",
+    )
+    mail_from: str = Field("weir@localhost", description="Sender of mails.")
     block_after: int = Field(
         600, ge=0, description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never."
     )
@@ -276,10 +283,10 @@ def search_path() -> str:
 def child_environment(settings: Settings) -> dict[str, str]:
     """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
-    for name in settings.model_fields_set - {"secret_key", "hook_secret"}:
+    for name in settings.model_fields_set - {"secret_key", "hook_secret", "smtp_url"}:
         value = getattr(settings, name)
         kept[PREFIX + name.upper()] = _as_text(value)
-    for name in ("SECRET_KEY", "HOOK_SECRET"):
+    for name in ("SECRET_KEY", "HOOK_SECRET", "SMTP_URL"):
         for form in (name, name + "_FILE"):
             if PREFIX + form in os.environ:
                 kept[PREFIX + form] = os.environ[PREFIX + form]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from weir.foundation.clock import now_s
 from weir.foundation.errors import Unauthenticated
 from weir.foundation.ids import new_id
+from weir.foundation.permissions import Role
 from weir.foundation.vault import Vault
 
 Audience = Literal["weir:account", "weir:app", "weir:user", "weir:playback"]
@@ -47,7 +48,7 @@ class AppClaims(Claims):
     """A member of an app: `sub` is the account."""
 
     app: str
-    role: Literal["owner", "admin", "editor", "viewer"]
+    role: Role
 
 
 class UserClaims(Claims):
