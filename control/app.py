@@ -9,12 +9,18 @@ from starlette.routing import BaseRoute, Route
 
 from control.accounts import Accounts
 from control.api.accounts import AccountRoutes
+from control.api.apps import AppRoutes
+from control.api.operator import OperatorRoutes
 from control.api.streams import StreamRoutes, Viewers
 from control.apps import Apps
+from control.audit import Audit
 from control.console import Console
 from control.hls_access import HlsAccess
+from control.keys import Keys
+from control.migrations import migrate
 from control.rtmp_hooks import RtmpHooks
 from control.streams import Streams
+from control.teams import Teams
 from control.usage import Usage
 from control.watch import Watch
 from weir.foundation.errors import NotFound
@@ -32,11 +38,16 @@ class ControlRoom:
         self._ground = ground
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self.streams, self._usage, self._accounts = Streams(ground), Usage(ground), Accounts(ground)
+        self.streams, self._usage, self._audit = Streams(ground), Usage(ground), Audit(ground)
+        self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
+        self._keys = Keys(ground, self._apps, self._audit)
+        self._teams = Teams(ground, self._accounts, self._apps, self._audit)
         self._access = HlsAccess(ground, self._secret)
         self._console = Console(ground)
         self._api = [
-            *AccountRoutes(self._accounts, Apps(ground)).rows(),
+            *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
+            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit).rows(),
+            *OperatorRoutes(self._accounts, self._apps).rows(),
             *StreamRoutes(ground, self.streams, Watch(ground), self._usage, viewers).rows(),
         ]
 
@@ -57,6 +68,7 @@ class ControlRoom:
         return Response(orjson.dumps(await self._console.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
 
     async def start(self) -> None:
+        await migrate(self._ground.store)
         periodic = self._ground.periodic
         self._tasks.start(self._ground.bus.consume(GROUP, self.streams.heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")
@@ -64,7 +76,12 @@ class ControlRoom:
             Job("streams.end_overdue", 0.5, self.streams.end_overdue),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
+            Job("apps.delete", 2.0, self._apps.delete_more),
+            Job("keys.used", 30.0, self._keys.note_use),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
+            Job("invitations.forget", 3600.0, self._teams.forget_expired),
+            Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
+            Job("audit.forget", 86_400.0, self._audit.forget_old),
         ):
             self._tasks.start(periodic.run(job), job.name)
 

@@ -1,87 +1,168 @@
-"""Apps (tenants) and their API keys."""
+"""Apps (tenants): made, changed, archived, suspended, deleted with all that is theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from weir.foundation.auth import KEY_PREFIX, SCOPES
-from weir.foundation.clock import now_ms, rfc3339, shown_time
-from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, Unavailable
-from weir.foundation.events import DirectoryChanged
+import structlog
+
+from control.audit import PLATFORM, Audit, By
+from control.store import OF_AN_APP
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.documents import Doc, Page
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
+from weir.foundation.events import AppDeleted, DirectoryChanged
 from weir.foundation.ground import Ground
-from weir.foundation.ids import body, new_id, new_secret
+from weir.foundation.ids import new_id
+from weir.foundation.permissions import LEAST, Role, may
 
 MEMBER_TOKEN_S = 15 * 60
+MISSING = "There is no such app."
+log = structlog.get_logger("apps")
 
 
 def public_view(app: Doc) -> dict[str, Any]:
-    return {"id": app["id"], "name": app["name"], "guests": app["guests"], "created": rfc3339(app["created"])}
+    return {
+        "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+        "origins": app.get("origins", []), "plan": app.get("plan"), "features": app.get("features", {}),
+        "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
+    }  # fmt: skip
 
 
-def key_view(key: Doc) -> dict[str, Any]:
-    times = {name: shown_time(key.get(name)) for name in ("created", "expires", "revoked")}
-    return {**{name: key[name] for name in ("id", "name", "scopes")}, **times}
+def etag(doc: Doc) -> str:
+    return f'"{doc.get("revision") or 0}"'
 
 
 class Apps:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, audit: Audit) -> None:
+        self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
 
-    async def create(self, account: str | None, name: str) -> Doc:
-        """`account` owns it; None until the first owner arrives."""
-        return await self._all.insert("apps", {
-            "id": new_id("app"), "account": account or "", "name": name, "guests": "chat", "created": now_ms(),
-        })  # fmt: skip
+    async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
+        """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
+        fresh: Doc = {
+            "id": app_id or new_id("app"), "account": account or "", "name": name, "description": description, "guests": "chat",
+            "origins": [], "plan": self._ground.settings.default_plan, "features": {}, "state": "active", "revision": 0,
+            "created": now_ms(),
+        }  # fmt: skip
+        if not await self._all.insert_many("apps", [fresh]):
+            return await self._one(fresh["id"])
+        if account is not None:
+            await self._own(fresh["id"], account)
+        await self._audit.note(fresh["id"], by, "app.created", fresh["id"], None, fresh)
+        await self.changed("apps", fresh["id"], fresh["id"])  # caches may hold that it does not exist
+        return fresh
 
-    async def owned_by(self, account: str) -> list[Doc]:
-        return (await self._all.find("apps", {"account": account}, sort="created", limit=200)).data
+    async def _own(self, app_id: str, account: str) -> None:
+        owner = {"id": f"{app_id}:{account}", "account": account, "role": "owner", "created": now_ms()}
+        await self._ground.store.app(app_id).insert_many("members", [owner])
+
+    async def _one(self, app_id: str) -> Doc:
+        app = await self._all.get("apps", app_id)
+        if app is None:
+            raise NotFound(MISSING)
+        return app
+
+    async def of_member(self, account: str, limit: int, cursor: str | None) -> tuple[list[tuple[Doc, str]], str | None]:
+        """(app, role) of the apps that an account is a member of, oldest membership first."""
+        page = await self._all.find("members", {"account": account}, sort="created", limit=limit, cursor=cursor)
+        found = [(await self._all.get("apps", member["app"]), member["role"]) for member in page.data]
+        return [(app, role) for app, role in found if app is not None], page.next
 
     async def adopt_orphans(self, account: str) -> None:
         """Gives the apps made before anybody signed up to the first owner."""
         for orphan in (await self._all.find("apps", {"account": ""}, sort="created", limit=200)).data:
+            await self._own(orphan["id"], account)
             await self._all.update("apps", orphan["id"], set={"account": account})
-            await self._changed("apps", orphan["id"], orphan["id"])
+            await self.changed("apps", orphan["id"], orphan["id"])
 
-    async def owned(self, account: str, app_id: str) -> Doc:
-        """Errors: NotFound, also for somebody else's app."""
+    async def role(self, account: str, app_id: str) -> Role | None:
+        member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
+        return member["role"] if member is not None else None
+
+    async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
+        """The app, for a member who may. Errors: NotFound, for somebody else's app too; Forbidden."""
+        role = await self.role(account, app_id)
         app = await self._all.get("apps", app_id)
-        if app is None or app["account"] != account:
-            raise NotFound("There is no such app.")
-        return app
+        if role is None or app is None:
+            raise NotFound(MISSING)
+        need(role, verb)
+        return app, role
 
-    async def member_token(self, account: str, app_id: str) -> str:
-        """An app token (15 min) with the member's role. Errors: NotFound."""
-        app = await self.owned(account, app_id)
-        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, sub=account, app=app["id"], role="owner")
+    async def member_token(self, account: str, app_id: str) -> tuple[str, Role]:
+        """An app token (15 min) with the member's role. Errors: NotFound; Conflict for an app that is not active."""
+        app, role = await self.access(account, app_id, "app.read")
+        if app.get("state", "active") != "active":
+            raise Conflict(f"This app is {app['state']}.")
+        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, sub=account, app=app["id"], role=role), role
 
-    async def create_key(self, app_id: str, name: str, scopes: Sequence[str], expires: int | None = None) -> tuple[Doc, str, str]:
-        """(key, API key, signing secret), both shown this once. No scopes means all. Errors: Invalid, NotFound."""
-        unknown = sorted(set(scopes) - set(SCOPES))
-        if unknown:
-            raise Invalid(f"There is no scope {unknown[0]}; choose from {', '.join(SCOPES)}.")
-        if await self._all.get("apps", app_id) is None:
-            raise NotFound("There is no such app.")
-        key_id, secret, signing = new_id("key"), new_secret(), new_secret()
-        doc = await self._ground.store.app(app_id).insert("credentials", {
-            "id": key_id, "kind": "key", "name": name, "scopes": list(scopes or SCOPES), "created": now_ms(), "expires": expires,
-            "hash": self._ground.vault.lookup_hash(secret), "signing": self._ground.vault.seal(signing, key_id), "algorithm": "HS256",
-        })  # fmt: skip
-        return doc, f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+    async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
+        """Errors: Stale when somebody was faster."""
+        revision = app.get("revision")
+        after = await self._all.update(
+            "apps", app["id"], set={**set_, "revision": (revision or 0) + 1}, expect={"revision": revision},
+        )  # fmt: skip
+        if after is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._audit.note(app["id"], by, action, app["id"], app, after)
+        await self.changed("apps", app["id"], app["id"])
+        return after
 
-    async def keys(self, app_id: str) -> list[Doc]:
-        return (await self._ground.store.app(app_id).find("credentials", {"kind": "key"}, sort="created", limit=200)).data
+    async def set_state(self, app: Doc, state: str, by: By) -> Doc:
+        """Errors: Conflict for an app that is being deleted."""
+        if app.get("state") == "deleting":
+            raise Conflict("This app is being deleted.")
+        return await self.update(app, {"state": state}, by, f"app.{state}")
 
-    async def revoke_key(self, app_id: str, key_id: str) -> Doc:
-        """Errors: NotFound."""
-        doc = await self._ground.store.app(app_id).update("credentials", key_id, set={"revoked": now_ms()})
-        if doc is None:
-            raise NotFound("There is no such key.")
-        await self._changed("credentials", key_id, app_id)
-        return doc
+    async def delete(self, app: Doc, by: By) -> Doc:
+        """Closes the app at once; a job deletes what is its own, every room on the fact. Repeating it changes nothing."""
+        if app.get("state") == "deleting":
+            return app
+        begun = {"state": "deleting", "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)}}
+        after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"])])
+        self._ground.relay.nudge()
+        await self._audit.note(PLATFORM, by, "app.deleted", app["id"], app, None)
+        await self.changed("apps", app["id"], app["id"])
+        return after or app
 
-    async def _changed(self, collection: str, key: str, app_id: str) -> None:
+    async def delete_more(self) -> None:
+        """Periodic: goes on with every deletion that was asked for; a step may be repeated."""
+        for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
+            await self._drop_publishers(app["id"])
+            for done, collection in enumerate(OF_AN_APP):
+                await self._all.delete(collection, {"app": app["id"]})
+                await self._all.update("apps", app["id"], set={"deletion.done": done + 1})
+            await self._all.delete("apps", {"id": app["id"]})
+            await self.changed("apps", app["id"], app["id"])
+            log.info("app.gone", app=app["id"])
+
+    async def _drop_publishers(self, app_id: str) -> None:
+        for stream in await self._ground.directory.live_streams():
+            if stream["app"] == app_id:
+                try:
+                    await self._ground.ingest.drop_publisher(stream["playback"])
+                except Unavailable:
+                    log.warning("publisher.not_dropped", playback=stream["playback"])  # its next update hook ends it
+
+    async def every(self, state: str | None, limit: int, cursor: str | None) -> Page:
+        """All apps of the installation, newest first."""
+        where = {"state": state} if state else {}
+        return await self._all.find("apps", where, sort="created", descending=True, limit=limit, cursor=cursor)
+
+    async def any(self, app_id: str) -> Doc:
+        """For the operator. Errors: NotFound."""
+        return await self._one(app_id)
+
+    async def changed(self, collection: str, key: str, app_id: str) -> None:
+        """Tells every process to drop its copy, this one at once."""
+        fact = DirectoryChanged(app=app_id, collection=collection, key=key)
+        await self._ground.directory.heard(fact)
         try:
-            await self._ground.bus.publish(DirectoryChanged(app=app_id, collection=collection, key=key))
+            await self._ground.bus.publish(fact)
         except Unavailable:
             return  # every cache forgets by itself within seconds
+
+
+def need(role: Role, verb: str) -> None:
+    """Errors: Forbidden that says which role is needed."""
+    if not may(role, verb):
+        raise Forbidden(f"This needs the role {LEAST[verb]}; yours is {role}.")

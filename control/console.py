@@ -4,8 +4,11 @@ from typing import Any
 
 from control.accounts import Accounts
 from control.accounts import public_view as account_view
-from control.apps import Apps, key_view
+from control.apps import Apps
 from control.apps import public_view as app_view
+from control.audit import COMMAND_LINE, Audit
+from control.keys import Keys, Options
+from control.keys import public_view as key_view
 from control.streams import Streams
 from control.streams import public_view as stream_view
 from weir.foundation.ground import Ground
@@ -14,20 +17,22 @@ from weir.foundation.ground import Ground
 class Console:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self.accounts, self.apps, self.streams = Accounts(ground), Apps(ground), Streams(ground)
+        audit = Audit(ground)
+        self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground)
+        self.keys = Keys(ground, self.apps, audit)
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
-        owner = await self.accounts.create_owner(email, password, name)
+        owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
         await self.apps.adopt_orphans(owner["id"])
         return account_view(owner)
 
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account when there is one."""
         owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
-        return app_view(await self.apps.create(owners[0]["id"] if owners else None, name))
+        return app_view(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
-        key, secret, signing = await self.apps.create_key(app_id, "command line", scopes)
+        key, secret, signing = await self.keys.create(app_id, Options("command line", scopes), COMMAND_LINE)
         return {**key_view(key), "api_key": secret, "signing_secret": signing}
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
@@ -41,7 +46,7 @@ class Console:
         if streams:
             stream = streams[0]
         else:
-            app = await self.apps.create(None, app_name)
+            app = await self.apps.create(None, app_name, COMMAND_LINE)
             stream, _ = await self.streams.create(app["id"], title)
         setup = await self.accounts.setup_token()
         return {

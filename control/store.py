@@ -3,8 +3,27 @@
 from weir.foundation.documents import Collection, Index
 from weir.foundation.idempotency import REPEATS
 
-ACCOUNTS = Collection("accounts", {"email": "str", "created": "int"}, (Index(("email",), unique=True),), tenant=False)
+ACCOUNTS = Collection(
+    "accounts", {"email": "str", "created": "int", "operator": "bool"}, (Index(("email",), unique=True), Index(("operator",))), tenant=False
+)
 SIGN_INS = Collection("sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False)
+LINKS = Collection(
+    "links", {"account": "str", "purpose": "str", "expires": "int"}, (Index(("account", "purpose")), Index(("expires",))), tenant=False
+)
 INSTALLATION = Collection("installation", {}, (), tenant=False)
+MEMBERS = Collection(
+    "members", {"account": "str", "role": "str", "created": "int"}, (Index(("account", "created")), Index(("app", "created")))
+)
+INVITATIONS = Collection(
+    "invitations", {"email": "str", "hash": "str", "created": "int", "expires": "int"},
+    (Index(("hash",), unique=True), Index(("app", "created")), Index(("expires",))),
+)  # fmt: skip
+AUDIT = Collection(
+    "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
+    (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
+)  # fmt: skip
+BROADCASTS = Collection("broadcasts", {"stream": "str", "started": "int"}, (Index(("app", "stream", "started")), Index(("app", "started"))))
 USAGE = Collection("usage", {"stream": "str", "day": "str"}, (Index(("app", "day")), Index(("stream", "day"), unique=True)))
-COLLECTIONS = (ACCOUNTS, SIGN_INS, INSTALLATION, USAGE, REPEATS)
+COLLECTIONS = (ACCOUNTS, SIGN_INS, LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS)
+OF_AN_APP = ("credentials", "members", "invitations", "broadcasts", "usage", "revocations", "audit", "streams")
+"""What goes with an app, in this order."""

@@ -113,6 +113,7 @@ class Application:
             asgi.router.routes[:] = [*tabled(routes), *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")
+            tasks.start(ground.door.limits.watch(ground.door.auth.used), "limits")
             started: list[Room] = []
             try:
                 for room in rooms:

@@ -176,11 +176,25 @@ def commands() -> None:
 
 @create.command("owner")
 def create_owner(
-    email: str, password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
-    name: str = "", config: Config = None, data_dir: Data = None,
+    email: str, name: str = "",
+    password_file: Annotated[
+        Path | None, typer.Option(help="Read the password from this file instead of asking for it.", show_default=False)
+    ] = None,
+    config: Config = None, data_dir: Data = None,
 ) -> None:  # fmt: skip
     """Create the platform's first account, its operator, and give it the apps that have no owner yet."""
+    password = _password(password_file)
     _on_ground(config, data_dir, lambda control: control.create_owner(email, password, name))
+
+
+def _password(file: Path | None) -> str:
+    try:
+        given = file.read_text().rstrip("\n") if file else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    except OSError as error:
+        fail(f"--password-file: {file} cannot be read: {error.strerror}.")
+    if not 10 <= len(given) <= 256:
+        fail("A password has 10 to 256 characters.")
+    return str(given)
 
 
 @create.command("app")

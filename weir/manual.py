@@ -31,7 +31,7 @@ def _default(value: Any) -> str:
         return "player/dist" if inside else str(value)
     if isinstance(value, float):
         return f"{value:.4g}"
-    return json.dumps(value) if isinstance(value, list | bool) else str(value)
+    return json.dumps(value) if isinstance(value, list | dict | bool) else str(value)
 
 
 def configuration() -> str:

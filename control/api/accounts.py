@@ -1,13 +1,18 @@
-"""Routes for people: the first owner, signing in, apps and their keys."""
+"""Routes for people: the first owner, registration, signing in and out, passwords."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from control import accounts as views
-from control import apps as app_views
 from control.accounts import REFRESH_S, Accounts, SignedIn
-from control.apps import MEMBER_TOKEN_S, Apps
+from control.api import shapes
+from control.apps import Apps
+from control.audit import by
+from control.teams import Teams
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
+from weir.foundation.limits import SIGN_IN
 from weir.foundation.routing import Answer, Body, Call, Row
 
 REFRESH_COOKIE = "weir_refresh"
@@ -15,21 +20,24 @@ REFRESH_COOKIE = "weir_refresh"
 
 def _address(text: str) -> str:
     name, _, domain = text.partition("@")
-    if not name or "." not in domain.strip(".") or any(character.isspace() for character in text):
+    if not name or "." not in domain.strip(".") or not text.isprintable() or any(character.isspace() for character in text):
         raise ValueError("this is not an e-mail address")
     return text
 
 
 Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Password = Annotated[str, Field(min_length=10, max_length=256)]
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+OneTime = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Register(Body):
+    """`setup` is the one-time token of the set-up link, `invitation` that of an invitation to an app."""
+
     email: Email
     password: Password
     name: str = Field("", max_length=80)
     setup: str = Field("", max_length=64)
+    invitation: str = Field("", max_length=64)
 
 
 class Login(Body):
@@ -37,79 +45,110 @@ class Login(Body):
     password: str = Field(max_length=256)
 
 
-class NewApp(Body):
-    name: Name
+class Logout(Body):
+    everywhere: bool = False
 
 
-class NewKey(Body):
-    name: str = Field("", max_length=80)
-    scopes: list[str] = Field([], max_length=20)
-    expires: AwareDatetime | None = None
+class ChangePassword(Body):
+    present: str = Field(max_length=256)
+    password: Password
+
+
+class Forgot(Body):
+    email: str = Field(max_length=254)
+
+
+class Reset(Body):
+    token: OneTime
+    password: Password
+
+
+class Verify(Body):
+    token: OneTime
 
 
 class AccountRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps) -> None:
-        self._accounts, self._apps = accounts, apps
+    def __init__(self, accounts: Accounts, apps: Apps, teams: Teams) -> None:
+        self._accounts, self._apps, self._teams = accounts, apps, teams
 
     def rows(self) -> list[Row]:
+        base, signed_in = "/v1/auth", shapes.SignedIn
         return [
-            Row("POST", "/v1/auth/register", "anybody", self.register, Register),
-            Row("POST", "/v1/auth/login", "anybody", self.login, Login),
-            Row("POST", "/v1/auth/refresh", "anybody", self.refresh),
-            Row("POST", "/v1/auth/logout", "anybody", self.logout),
-            Row("GET", "/v1/auth/me", "account", self.me),
-            Row("GET", "/v1/apps", "account", self.list_apps),
-            Row("POST", "/v1/apps", "account", self.create_app, NewApp),
-            Row("POST", "/v1/apps/{app}/session", "account", self.app_session),
-            Row("GET", "/v1/apps/{app}/keys", "account", self.list_keys),
-            Row("POST", "/v1/apps/{app}/keys", "account", self.create_key, NewKey),
-            Row("DELETE", "/v1/apps/{app}/keys/{key}", "account", self.revoke_key),
-        ]
+            Row("POST", base + "/register", "anybody", self.register, Register, "Make an account.", answer=signed_in, status=201,
+                errors=(Forbidden, Conflict), limit=SIGN_IN),
+            Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated, Forbidden),
+                limit=SIGN_IN),
+            Row("POST", base + "/refresh", "anybody", self.refresh, None, "A new access token for the refresh cookie.", answer=signed_in,
+                errors=(Unauthenticated,)),
+            Row("POST", base + "/logout", "anybody", self.logout, Logout, "Sign out, here or everywhere.", status=204),
+            Row("GET", base + "/me", "account", self.me, None, "Who is signed in.", answer=shapes.Account),
+            Row("POST", base + "/password", "account", self.change_password, ChangePassword,
+                "Change the password; all other sign-ins end.", answer=signed_in),
+            Row("POST", base + "/password/forgot", "anybody", self.forgot, Forgot, "Mail a link that sets a new password.", status=204,
+                limit=SIGN_IN),
+            Row("POST", base + "/password/reset", "anybody", self.reset, Reset, "Set a new password by a mailed link.", answer=signed_in,
+                errors=(Forbidden,), limit=SIGN_IN),
+            Row("POST", base + "/verify", "anybody", self.verify, Verify, "Verify an e-mail address by a mailed link.", answer=signed_in,
+                errors=(Forbidden,), limit=SIGN_IN),
+        ]  # fmt: skip
 
     async def register(self, call: Call) -> Answer:
         body: Register = call.body
-        signed_in = await self._accounts.register_first(body.setup, body.email, body.password, body.name)
-        await self._apps.adopt_orphans(signed_in.account["id"])
-        return self._signed_in(signed_in, 201)
+        if body.setup:
+            signed_in = await self._accounts.register_first(body.setup, body.email, body.password, body.name, by(call))
+            await self._apps.adopt_orphans(signed_in.account["id"])
+            return _signed_in(signed_in, 201)
+        if body.invitation:
+            return await self._invited(call, body)
+        account = await self._accounts.register(body.email, body.password, body.name, by(call))
+        if not account["verified"]:
+            return Answer({"account": views.public_view(account), "access_token": None, "expires_in": None}, 201)
+        return _signed_in(await self._accounts.signed_in(account), 201)
+
+    async def _invited(self, call: Call, body: Register) -> Answer:
+        """The invitation came to this address, so the address is verified by it."""
+        invitation = await self._teams.find(body.invitation)
+        if invitation["email"] != views.plain(body.email):
+            raise Forbidden("This invitation is for another e-mail address.")
+        account = await self._accounts.create(body.email, body.password, body.name, by(call))
+        await self._teams.accept(account, body.invitation, by(call))
+        return _signed_in(await self._accounts.signed_in(account), 201)
 
     async def login(self, call: Call) -> Answer:
         body: Login = call.body
-        return self._signed_in(await self._accounts.login(body.email, body.password))
+        return _signed_in(await self._accounts.login(body.email, body.password))
 
     async def refresh(self, call: Call) -> Answer:
-        return self._signed_in(await self._accounts.refresh(call.request.cookies.get(REFRESH_COOKIE, "")))
+        return _signed_in(await self._accounts.refresh(call.request.cookies.get(REFRESH_COOKIE, "")))
 
     async def logout(self, call: Call) -> Answer:
-        await self._accounts.logout(call.request.cookies.get(REFRESH_COOKIE, ""))
+        await self._accounts.logout(call.request.cookies.get(REFRESH_COOKIE, ""), call.body.everywhere)
         return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
-    def _signed_in(self, signed_in: SignedIn, status: int = 200) -> Answer:
-        data = {"account": views.public_view(signed_in.account), "access_token": signed_in.access_token, "expires_in": views.ACCESS_S}
-        return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S),))
-
     async def me(self, call: Call) -> Answer:
-        return Answer(views.public_view(await self._accounts.get(call.signed_in().id)))
+        return Answer(views.public_view(await person(self._accounts, call)))
 
-    async def list_apps(self, call: Call) -> Answer:
-        return Answer({"data": [app_views.public_view(app) for app in await self._apps.owned_by(call.signed_in().id)], "next_cursor": None})
+    async def change_password(self, call: Call) -> Answer:
+        account, body = await person(self._accounts, call), call.body
+        return _signed_in(await self._accounts.change_password(account, body.present, body.password, by(call)))
 
-    async def create_app(self, call: Call) -> Answer:
-        return Answer(app_views.public_view(await self._apps.create(call.signed_in().id, call.body.name)), 201)
+    async def forgot(self, call: Call) -> Answer:
+        await self._accounts.forgot(call.body.email)
+        return Answer(None, 204)
 
-    async def app_session(self, call: Call) -> Answer:
-        token = await self._apps.member_token(call.signed_in().id, call.path("app"))
-        return Answer({"app_token": token, "expires_in": MEMBER_TOKEN_S}, 201)
+    async def reset(self, call: Call) -> Answer:
+        return _signed_in(await self._accounts.reset(call.body.token, call.body.password, by(call)))
 
-    async def list_keys(self, call: Call) -> Answer:
-        app = await self._apps.owned(call.signed_in().id, call.path("app"))
-        return Answer({"data": [app_views.key_view(key) for key in await self._apps.keys(app["id"])], "next_cursor": None})
+    async def verify(self, call: Call) -> Answer:
+        return _signed_in(await self._accounts.verify(call.body.token))
 
-    async def create_key(self, call: Call) -> Answer:
-        app, body = await self._apps.owned(call.signed_in().id, call.path("app")), call.body
-        expires = int(body.expires.timestamp() * 1000) if body.expires else None
-        key, secret, signing = await self._apps.create_key(app["id"], body.name, body.scopes, expires)
-        return Answer({**app_views.key_view(key), "api_key": secret, "signing_secret": signing}, 201)
 
-    async def revoke_key(self, call: Call) -> Answer:
-        app = await self._apps.owned(call.signed_in().id, call.path("app"))
-        return Answer(app_views.key_view(await self._apps.revoke_key(app["id"], call.path("key"))))
+async def person(accounts: Accounts, call: Call) -> Doc:
+    """The account of a signed-in caller whose sign-in has not ended. Errors: Unauthenticated."""
+    signed_in = call.signed_in()
+    return await accounts.session(signed_in.id, signed_in.session)
+
+
+def _signed_in(signed_in: SignedIn, status: int = 200) -> Answer:
+    data = {"account": views.public_view(signed_in.account), "access_token": signed_in.access_token, "expires_in": views.ACCESS_S}
+    return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S),))

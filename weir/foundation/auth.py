@@ -6,21 +6,16 @@ from the credential and from nowhere else.
 
 import hmac
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import Literal
 
 from weir.foundation.clock import now_ms
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Unauthenticated
+from weir.foundation.permissions import scopes_of
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
 
-SCOPES = ("streams:read", "streams:write", "chat:read", "chat:moderate", "events:read", "events:write", "places:write", "usage:read")
-ROLE_SCOPES: dict[str, tuple[str, ...]] = {
-    "owner": SCOPES,
-    "admin": SCOPES,
-    "editor": SCOPES,
-    "viewer": ("streams:read", "chat:read", "events:read", "usage:read"),
-}
 KEY_PREFIX = "weir_sk_"
 
 
@@ -34,13 +29,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Tenant:
-    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for keys."""
+    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for keys;
+    `plan` the app's, `rate` a key's own limit of requests a minute."""
 
     app: str
     actor: str
     kind: Literal["member", "key"]
     scopes: tuple[str, ...]
     role: str | None = None
+    plan: str = ""
+    rate: int | None = None
 
     def need(self, scope: str) -> None:
         """Errors: Forbidden that names the missing scope."""
@@ -58,19 +56,32 @@ def bearer(header: str | None) -> str:
 class Authenticator:
     def __init__(self, tokens: Tokens, directory: Directory, vault: Vault) -> None:
         self._tokens, self._directory, self._vault = tokens, directory, vault
+        self.used: dict[str, int] = {}  # key id -> when; Door.tell_used takes them out
 
     async def account(self, header: str | None) -> Account:
         claims = await self._tokens.account(bearer(header))
         return Account(claims.sub, claims.ses)
 
-    async def tenant(self, header: str | None) -> Tenant:
+    async def tenant(self, header: str | None, address: str = "") -> Tenant:
+        """Errors: Unauthenticated; Forbidden for a suspended app."""
         token = bearer(header)
         if token.startswith(KEY_PREFIX):
-            return await self._key(token)
+            return await self._key(token, address)
         claims = await self._tokens.app(token)
-        return Tenant(claims.app, claims.sub, "member", ROLE_SCOPES[claims.role], claims.role)
+        if await self._directory.withdrawn(claims.app, claims.iat, member=claims.sub):
+            raise Unauthenticated("This membership has changed; open the app anew.")
+        return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, await self._plan(claims.app))
 
-    async def _key(self, token: str) -> Tenant:
+    async def _plan(self, app_id: str) -> str:
+        app = await self._directory.app(app_id)
+        state = app.get("state", "active") if app is not None else "deleting"
+        if app is None or state in ("archived", "deleting"):
+            raise Unauthenticated("This app is closed.")
+        if state == "suspended":
+            raise Forbidden("This app has been suspended by the platform's operator.")
+        return str(app.get("plan") or "")
+
+    async def _key(self, token: str, address: str) -> Tenant:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
         body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
         doc = await self._directory.credential(f"key_{body}")
@@ -79,4 +90,15 @@ class Authenticator:
             raise Unauthenticated("This API key is not valid.")
         if doc.get("expires") and doc["expires"] <= now_ms():
             raise Unauthenticated("This API key is not valid.")
-        return Tenant(doc["app"], doc["id"], "key", tuple(doc["scopes"]))
+        if doc.get("networks") and not _inside(address, doc["networks"]):
+            raise Forbidden("This API key may not be used from this address.")
+        self.used[doc["id"]] = now_ms()
+        return Tenant(doc["app"], doc["id"], "key", tuple(doc["scopes"]), None, await self._plan(doc["app"]), doc.get("rate"))
+
+
+def _inside(address: str, networks: list[str]) -> bool:
+    try:
+        asked = ip_address(address)
+    except ValueError:
+        return False
+    return any(asked in ip_network(one) for one in networks)

@@ -15,11 +15,14 @@ from weir.foundation.events import DirectoryChanged, Event, Revoked
 from weir.foundation.tokens import SigningKey
 from weir.foundation.vault import Vault
 
-APPS = Collection("apps", {"created": "int", "account": "str"}, (Index(("account", "created")),), tenant=False)
+APPS = Collection(
+    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int"},
+    (Index(("account", "created")), Index(("state",)), Index(("created",))), tenant=False,
+)  # fmt: skip
 CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
 STREAMS = Collection(
     "streams",
-    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int"},
+    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int", "revision": "int"},
     (Index(("playback",), unique=True), Index(("channel",), unique=True), Index(("app", "created")), Index(("state",))),
 )
 RECORDINGS = Collection(

@@ -195,12 +195,18 @@ class DirectoryChanged(Event):
     key: str
 
 
+class AppDeleted(Event):
+    """An app is being deleted: every room deletes what it keeps of `app`, and may be told again. Control → all rooms."""
+
+    type: Literal["app.deleted"] = "app.deleted"
+
+
 class Revoked(Event):
     """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user or
     playback id; tokens issued before `before` (ms) are void."""
 
     type: Literal["access.revoked"] = "access.revoked"
-    kind: Literal["session", "user", "stream"]
+    kind: Literal["session", "user", "stream", "member"]
     subject: str
     before: int
 
@@ -208,7 +214,7 @@ class Revoked(Event):
 AnyEvent = Annotated[
     PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
     | StreamOffline | StreamError | ThumbnailReady | RecordingStarted | RecordingReady | RecordingFailed | RecordingStopped | StorageFull
-    | PlaybackHeartbeat | ViewersCounted | EventsWanted | DirectoryChanged | Revoked,
+    | PlaybackHeartbeat | ViewersCounted | EventsWanted | DirectoryChanged | AppDeleted | Revoked,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -16,6 +16,7 @@ from weir.foundation.directory import Directory
 from weir.foundation.documents import Store
 from weir.foundation.http import Ingest
 from weir.foundation.idempotency import Repeats
+from weir.foundation.limits import Limits
 from weir.foundation.periodic import Periodic
 from weir.foundation.routing import Door
 from weir.foundation.settings import Settings
@@ -67,7 +68,8 @@ class Ground:
     @cached_property
     def door(self) -> Door:
         """One for all rooms of the process."""
-        return Door(Authenticator(self.tokens, self.directory, self.vault), Repeats(self.store))
+        limits = Limits(self.redis, self.settings.block_after)
+        return Door(Authenticator(self.tokens, self.directory, self.vault), Repeats(self.store), limits, self.settings.plan_table)
 
 
 class Room(Protocol):

@@ -1,6 +1,7 @@
 """Refusals as HTTP answers: RFC 9457 `application/problem+json` with a stable `code`."""
 
 import http
+import math
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ def problem(
         body["errors"] = fields
     headers = {"Cache-Control": "no-store"}
     if retry_after is not None or status in (429, 503):
-        headers["Retry-After"] = str(max(1, round(retry_after or 1)))
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after or 1)))
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 

@@ -16,10 +16,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from weir.foundation.auth import Account, Authenticator, Tenant
-from weir.foundation.envelope import APP
-from weir.foundation.errors import Invalid, Refused, Stale, TooLarge
+from weir.foundation.envelope import APP, STANDING
+from weir.foundation.errors import Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated
 from weir.foundation.idempotency import Attempt, Repeats
 from weir.foundation.ids import Kind, new_id
+from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Limit, Limits
+from weir.foundation.plans import Plan
 from weir.foundation.problems import invalid
 
 MAX_BODY_BYTES = 65_536
@@ -27,6 +29,7 @@ SHOWN_ONCE = "x-shown-once"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Who = Literal["anybody", "account", "tenant"]
 T = TypeVar("T")
+_UNBOUND = Plan()
 
 
 class Body(BaseModel):
@@ -113,8 +116,8 @@ class Answer:
 @dataclass(frozen=True)
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
-    sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals).
-    `csv` says that `?format=csv` gives text/csv; `etag` that the answer carries one and If-Match is honoured."""
+    sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
+    row's own beside those of the caller. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured."""
 
     method: Method
     path: str
@@ -130,6 +133,7 @@ class Row:
     errors: tuple[type[Refused], ...] = ()
     csv: bool = False
     etag: bool = False
+    limit: Limit | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -143,7 +147,37 @@ class Door:
     """What stands before every row's work."""
 
     auth: Authenticator
-    repeats: Repeats | None = None
+    repeats: Repeats
+    limits: Limits
+    plans: Mapping[str, Plan]
+
+    async def admit(self, request: Request, row: Row, account: Account | None, tenant: Tenant | None) -> None:
+        """Errors: RateLimited. Public routes count by address, the studio's by person, API keys' by key and app."""
+        if account is not None:
+            await self._take(request, ACCOUNT, account.id)
+        elif tenant is None:
+            await self._take(request, row.limit or PUBLIC, address_of(request))
+        elif tenant.kind == "member":
+            await self._take(request, MEMBER, tenant.actor)
+        else:
+            plan = self.plans.get(tenant.plan) or _UNBOUND
+            if tenant.rate is not None:
+                await self._take(request, Limit("key", tenant.rate, 60), tenant.actor)
+            await self._take(request, Limit("minute", plan.requests_per_minute, 60), tenant.app)
+            if plan.requests_per_hour is not None:
+                await self._take(request, Limit("hour", plan.requests_per_hour, 3600), tenant.app)
+        if row.limit is not None and (account or tenant):
+            await self._take(request, row.limit, tenant.app if tenant else account.id if account else "")
+
+    async def _take(self, request: Request, limit: Limit, subject: str) -> None:
+        try:
+            standing = await self.limits.take(limit, subject)
+        except RateLimited as refusal:
+            request.scope[STANDING] = (limit.count, 0, refusal.retry_after or 1)
+            raise
+        before = request.scope.get(STANDING)
+        if before is None or standing.remaining < before[1]:
+            request.scope[STANDING] = (limit.count, standing.remaining, standing.back_in())
 
 
 class Bound(Route):
@@ -160,26 +194,36 @@ class Bound(Route):
         await response(scope, receive, send)
 
     async def _endpoint(self, request: Request) -> Response:
-        row, auth = self.row, self._door.auth
+        limits, address = self._door.limits, address_of(request)
+        limits.check_address(address)
+        try:
+            return await self._checked(request, address)
+        except (Unauthenticated, RateLimited):
+            limits.offended(address)
+            raise
+
+    async def _checked(self, request: Request, address: str) -> Response:
+        row, door = self.row, self._door
         account, tenant = None, None
         if row.who == "tenant":
-            tenant = await auth.tenant(request.headers.get("authorization"))
+            tenant = await door.auth.tenant(request.headers.get("authorization"), address)
             request.scope[APP] = tenant.app
-            if row.scope is not None:
-                tenant.need(row.scope)
         elif row.who == "account":
-            account = await auth.account(request.headers.get("authorization"))
+            account = await door.auth.account(request.headers.get("authorization"))
+        await door.admit(request, row, account, tenant)
+        if tenant is not None and row.scope is not None:
+            tenant.need(row.scope)
         query = _query(request, row.query) if row.query is not None else None
         raw = await _read(request) if row.method != "GET" else b""
         body = _body(raw, row.body) if row.body is not None else None
         call = Call(request, body, account, tenant, query)
         key = request.headers.get("idempotency-key") if row.method == "POST" else None
-        if key is None or self._door.repeats is None or (actor := _actor(call)) is None:
+        if key is None or (actor := _actor(call)) is None:
             return _response(await row.work(call), request)
-        return await self._once(self._door.repeats, call, f"{actor}:{key}", raw)
+        return await self._once(call, f"{actor}:{key}", raw)
 
-    async def _once(self, repeats: Repeats, call: Call, key: str, raw: bytes) -> Response:
-        request = call.request
+    async def _once(self, call: Call, key: str, raw: bytes) -> Response:
+        request, repeats = call.request, self._door.repeats
         attempt = await repeats.begin(key, request.method, request.url.path, raw)
         if attempt.answer is not None:
             replayed = Answer(attempt.answer["data"], attempt.answer["status"], headers={"Idempotency-Replayed": "true"})
@@ -192,6 +236,11 @@ class Bound(Route):
         kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
         await repeats.keep(attempt, kept, answer.status)
         return _response(answer, request)
+
+
+def address_of(request: Request) -> str:
+    """The client's address, as our own web server tells it; empty for a caller on the socket itself."""
+    return request.client.host if request.client else ""
 
 
 def bind(row: Row, door: Door) -> Bound:

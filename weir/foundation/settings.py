@@ -17,6 +17,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from weir.foundation.plans import Plan, PlanName, plan_table
+
 PREFIX = "WEIR_"
 
 
@@ -134,6 +136,22 @@ class Settings(BaseSettings):
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
 
+    # -- tenants
+    default_plan: PlanName = Field("enterprise", description="Plan of new apps: free, starter, pro or enterprise (docs/limits.md).")
+    plans: dict[str, dict[str, Any]] = Field(
+        {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
+    )
+    sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
+    verify_email: bool = Field(False, description="New accounts by open sign-up must open a mailed link before they can sign in.")
+    smtp_url: str = Field(
+        "",
+        description="Mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465. Default: mails become files in the data folder's `mail`.",
+    )
+    mail_from: str = Field("weir@localhost", description="Sender of mails.")
+    block_after: int = Field(
+        600, ge=0, description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never."
+    )
+
     # -- running
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
     log_format: Literal["auto", "json", "text"] = Field(
@@ -154,6 +172,12 @@ class Settings(BaseSettings):
             raise ValueError("at least 32 characters are needed")
         return secret
 
+    @field_validator("plans")
+    @classmethod
+    def _known_plans(cls, changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        plan_table(changes)
+        return changes
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
@@ -169,6 +193,10 @@ class Settings(BaseSettings):
     @cached_property
     def data(self) -> Path:
         return self.data_dir.expanduser().absolute()
+
+    @cached_property
+    def plan_table(self) -> dict[str, Plan]:
+        return plan_table(self.plans)
 
     def _per_data_folder(self, parent: Path) -> Path:
         mark = hashlib.blake2b(str(self.data).encode(), digest_size=5).hexdigest()
@@ -255,10 +283,10 @@ def search_path() -> str:
 def child_environment(settings: Settings) -> dict[str, str]:
     """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
-    for name in settings.model_fields_set - {"secret_key", "hook_secret"}:
+    for name in settings.model_fields_set - {"secret_key", "hook_secret", "smtp_url"}:
         value = getattr(settings, name)
         kept[PREFIX + name.upper()] = _as_text(value)
-    for name in ("SECRET_KEY", "HOOK_SECRET"):
+    for name in ("SECRET_KEY", "HOOK_SECRET", "SMTP_URL"):
         for form in (name, name + "_FILE"):
             if PREFIX + form in os.environ:
                 kept[PREFIX + form] = os.environ[PREFIX + form]
@@ -266,4 +294,4 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
 
 def _as_text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | bool) else str(value)
+    return json.dumps(value) if isinstance(value, list | dict | bool) else str(value)

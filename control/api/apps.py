@@ -1,0 +1,288 @@
+"""Routes of a signed-in person's apps: the apps themselves, keys, members, invitations, the audit log."""
+
+import csv
+import io
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from control import apps as app_views
+from control import audit as audit_views
+from control import keys as key_views
+from control import teams as team_views
+from control.accounts import Accounts
+from control.api import shapes
+from control.api.accounts import Email, person
+from control.apps import MEMBER_TOKEN_S, Apps
+from control.audit import Audit, by
+from control.keys import Keys, Options
+from control.teams import Teams
+from weir.foundation.documents import Between, Doc
+from weir.foundation.errors import Conflict
+from weir.foundation.limits import HEAVY
+from weir.foundation.permissions import Role
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+def _origin(text: str) -> str:
+    scheme, _, host = text.partition("://")
+    if scheme not in ("https", "http") or not host or set(host) & set("/?#* @") or not host.isascii():
+        raise ValueError("an origin is https://host or https://host:port, without a path")
+    return text.lower()
+
+
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class NewApp(Body):
+    name: Name
+    description: str = Field("", max_length=500)
+
+
+class ChangeApp(Body):
+    """Only what is given changes."""
+
+    name: Name | None = None
+    description: str | None = Field(None, max_length=500)
+    guests: Literal["none", "read", "chat"] | None = None
+    origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(None, max_length=20)
+
+
+class NewKey(Body):
+    name: str = Field("", max_length=80)
+    scopes: list[str] = Field([], max_length=20)
+    expires: AwareDatetime | None = None
+    networks: list[Annotated[str, Field(max_length=50), AfterValidator(_network)]] = Field([], max_length=50)
+    rate: int | None = Field(None, ge=1, le=1_000_000, description="Requests a minute of its own.")
+
+
+class PublicKey(Body):
+    name: str = Field("", max_length=80)
+    public_key: str = Field(min_length=1, max_length=10_000, description="PEM; Ed25519 or RSA.")
+
+
+class Rotation(Body):
+    overlap_s: int = Field(86_400, ge=0, le=30 * 86_400, description="How long the old key goes on working.")
+
+
+class NewInvitation(Body):
+    email: Email
+    role: Role
+
+
+class ChangeMember(Body):
+    role: Role
+
+
+class Acceptance(Body):
+    token: str = Field(min_length=1, max_length=64)
+
+
+class AuditQuery(Paging):
+    actor: str | None = Field(None, max_length=64)
+    action: str | None = Field(None, max_length=64)
+    target: str | None = Field(None, max_length=64)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    format: Literal["json", "csv"] = "json"
+
+
+class AppRoutes:
+    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit) -> None:
+        self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
+
+    def rows(self) -> list[Row]:
+        one, key = "/v1/apps/{app}", "/v1/apps/{app}/keys"
+        return [
+            Row("GET", "/v1/apps", "account", self.list_apps, None, "Your apps.", Paging, Listed[shapes.App]),
+            Row("POST", "/v1/apps", "account", self.create_app, NewApp, "Make an app.", answer=shapes.App, status=201),
+            Row("GET", one, "account", self.get_app, None, "An app.", answer=shapes.App, etag=True),
+            Row("PATCH", one, "account", self.change_app, ChangeApp, "Change an app.", answer=shapes.App, etag=True, errors=(Conflict,)),
+            Row("DELETE", one, "account", self.delete_app, None, "Delete an app with all that is its own, in the background.",
+                answer=shapes.App, status=202),
+            Row("POST", one + "/archive", "account", self.archive, None, "Close an app, keeping its data.", answer=shapes.App),
+            Row("POST", one + "/restore", "account", self.restore, None, "Open an archived app again.", answer=shapes.App),
+            Row("POST", one + "/session", "account", self.session, None, "An app token with your role.", answer=shapes.AppToken,
+                status=201),
+            Row("GET", key, "account", self.list_keys, None, "Keys, without secrets.", Paging, Listed[shapes.Key], tag="keys"),
+            Row("POST", key, "account", self.create_key, NewKey, "Make an API key; it is shown this once.", answer=shapes.NewKeyShown,
+                status=201, tag="keys"),
+            Row("POST", key + "/public", "account", self.upload_key, PublicKey, "Upload a public key that signs your tokens.",
+                answer=shapes.Key, status=201, tag="keys"),
+            Row("POST", key + "/{key}/rotate", "account", self.rotate_key, Rotation, "Replace an API key, with an overlap.",
+                answer=shapes.NewKeyShown, status=201, tag="keys"),
+            Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=shapes.Key, tag="keys"),
+            Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[shapes.Member], tag="teams"),
+            Row("PATCH", one + "/members/{account}", "account", self.change_member, ChangeMember, "Change a member's role.",
+                answer=shapes.Member, errors=(Conflict,), tag="teams"),
+            Row("DELETE", one + "/members/{account}", "account", self.remove_member, None, "Remove a member, or leave.", status=204,
+                errors=(Conflict,), tag="teams"),
+            Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
+                Listed[shapes.Invitation], tag="teams"),
+            Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite somebody by mail.",
+                answer=shapes.NewInvitation, status=201, tag="teams"),
+            Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
+                tag="teams"),
+            Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,
+                status=201, tag="teams"),
+            Row("GET", one + "/audit", "account", self.audit, None, "Who changed what, newest first.", AuditQuery,
+                Listed[shapes.AuditEntry], csv=True, limit=HEAVY, tag="audit"),
+        ]  # fmt: skip
+
+    async def _access(self, call: Call, verb: str) -> tuple[Doc, Role, Doc]:
+        """(app, role, account). Errors: NotFound; Forbidden."""
+        account = await person(self._accounts, call)
+        app, role = await self._apps.access(account["id"], call.path("app"), verb)
+        return app, role, account
+
+    # -- apps
+
+    async def list_apps(self, call: Call) -> Answer:
+        found, following = await self._apps.of_member(call.signed_in().id, call.query.limit, call.query.cursor)
+        return Answer({"data": [{**app_views.public_view(app), "role": role} for app, role in found], "next_cursor": following})
+
+    async def create_app(self, call: Call) -> Answer:
+        account, body = await person(self._accounts, call), call.body
+        app = await self._apps.create(account["id"], body.name, by(call), call.new_id("app"), body.description)
+        return _app(app, "owner", 201)
+
+    async def get_app(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "app.read")
+        return _app(app, role)
+
+    async def change_app(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "app.update")
+        call.expects(app_views.etag(app))
+        changes = call.body.model_dump(exclude_none=True)
+        return _app(await self._apps.update(app, changes, by(call)) if changes else app, role)
+
+    async def archive(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "app.delete")
+        if app.get("state") == "suspended":
+            raise Conflict("This app has been suspended by the platform's operator.")
+        return _app(await self._apps.set_state(app, "archived", by(call)), role)
+
+    async def restore(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "app.delete")
+        if app.get("state") == "suspended":
+            raise Conflict("This app has been suspended by the platform's operator.")
+        return _app(await self._apps.set_state(app, "active", by(call)), role)
+
+    async def delete_app(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "app.delete")
+        return _app(await self._apps.delete(app, by(call)), role, 202)
+
+    async def session(self, call: Call) -> Answer:
+        account = await person(self._accounts, call)
+        token, role = await self._apps.member_token(account["id"], call.path("app"))
+        return Answer({"app_token": token, "role": role, "expires_in": MEMBER_TOKEN_S}, 201)
+
+    # -- keys
+
+    async def list_keys(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.read")
+        page = await self._keys.list(app["id"], call.query.limit, call.query.cursor)
+        return Answer({"data": [key_views.public_view(key) for key in page.data], "next_cursor": page.next})
+
+    async def create_key(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.write")
+        body: NewKey = call.body
+        expires = int(body.expires.timestamp() * 1000) if body.expires else None
+        options = Options(body.name, body.scopes, expires, body.networks, body.rate)
+        return _new_key(*await self._keys.create(app["id"], options, by(call)))
+
+    async def upload_key(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.write")
+        return Answer(key_views.public_view(await self._keys.upload(app["id"], call.body.name, call.body.public_key, by(call))), 201)
+
+    async def rotate_key(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.write")
+        return _new_key(*await self._keys.rotate(app["id"], call.path("key"), call.body.overlap_s, by(call)))
+
+    async def revoke_key(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.write")
+        return Answer(key_views.public_view(await self._keys.revoke(app["id"], call.path("key"), by(call))))
+
+    # -- teams
+
+    async def list_members(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "members.read")
+        data, following = await self._teams.members(app["id"], call.query.limit, call.query.cursor)
+        return Answer({"data": data, "next_cursor": following})
+
+    async def change_member(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "members.write")
+        return Answer(await self._teams.set_role(app["id"], role, call.path("account"), call.body.role, by(call)))
+
+    async def remove_member(self, call: Call) -> Answer:
+        leaving = call.path("account") == call.signed_in().id
+        app, role, _ = await self._access(call, "app.read" if leaving else "members.write")
+        await self._teams.remove(app["id"], role, call.path("account"), by(call))
+        return Answer(None, 204)
+
+    async def list_invitations(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "members.write")
+        page = await self._teams.invitations(app["id"], call.query.limit, call.query.cursor)
+        return Answer({"data": [team_views.invitation_view(one) for one in page.data], "next_cursor": page.next})
+
+    async def invite(self, call: Call) -> Answer:
+        app, role, _ = await self._access(call, "members.write")
+        invitation, link = await self._teams.invite(app, role, call.body.email, call.body.role, by(call))
+        return Answer({**team_views.invitation_view(invitation), "link": link}, 201)
+
+    async def withdraw(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "members.write")
+        await self._teams.withdraw(app["id"], call.path("invitation"), by(call))
+        return Answer(None, 204)
+
+    async def accept(self, call: Call) -> Answer:
+        account = await person(self._accounts, call)
+        return Answer({"app": await self._teams.accept(account, call.body.token, by(call))}, 201)
+
+    # -- audit
+
+    async def audit(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "audit.read")
+        query: AuditQuery = call.query
+        page = await self._audit.page(app["id"], audit_filter(query), query.limit, query.cursor)
+        data = [audit_views.public_view(entry) for entry in page.data]
+        if query.format == "csv":
+            return as_csv(data, shapes.AuditEntry, page.next)
+        return Answer({"data": data, "next_cursor": page.next})
+
+
+def audit_filter(query: AuditQuery) -> dict[str, Any]:
+    where: dict[str, Any] = query.model_dump(include={"actor", "action", "target"}, exclude_none=True)
+    since, until = (int(one.timestamp() * 1000) if one else None for one in (query.since, query.until))
+    return {**where, "at": Between(since, until)}
+
+
+def as_csv(rows: list[dict[str, Any]], shape: type[shapes.Shape], following: str | None) -> Answer:
+    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
+    take for a formula begins with a quote."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(shape.model_fields))
+    table.writeheader()
+    for row in rows:
+        table.writerow({name: _cell(value) for name, value in row.items()})
+    return Answer(text.getvalue(), headers={"Next-Cursor": following} if following else {}, media_type="text/csv; charset=utf-8")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+
+
+def _app(app: Doc, role: str, status: int = 200) -> Answer:
+    return Answer({**app_views.public_view(app), "role": role}, status, etag=app_views.etag(app))
+
+
+def _new_key(key: Doc, secret: str, signing: str) -> Answer:
+    return Answer({**key_views.public_view(key), "api_key": secret, "signing_secret": signing}, 201)

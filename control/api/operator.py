@@ -1,0 +1,74 @@
+"""Routes of the platform's operator: all apps, their plans and states."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from control import apps as app_views
+from control.accounts import Accounts
+from control.api import shapes
+from control.api.accounts import person
+from control.apps import Apps
+from control.audit import by
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.plans import PlanName
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
+
+
+class Plans(Body):
+    """Only what is given changes. `features` are flags that rooms and pages read, e.g. `{"analytics": true}`."""
+
+    plan: PlanName | None = None
+    features: dict[str, bool] | None = Field(None, max_length=50)
+    state: Literal["active", "suspended"] | None = None
+
+
+class AppsQuery(Paging):
+    state: shapes.AppState | None = None
+
+
+class OperatorRoutes:
+    def __init__(self, accounts: Accounts, apps: Apps) -> None:
+        self._accounts, self._apps = accounts, apps
+
+    def rows(self) -> list[Row]:
+        base = "/v1/operator/apps"
+        return [
+            Row("GET", base, "account", self.list_apps, None, "All apps of the installation.", AppsQuery, Listed[shapes.App],
+                errors=(NotFound,)),
+            Row("GET", base + "/{app}", "account", self.get, None, "Any app.", answer=shapes.App, etag=True),
+            Row("PATCH", base + "/{app}", "account", self.change, Plans, "Suspend, resume or re-plan an app.", answer=shapes.App,
+                etag=True, errors=(Conflict,)),
+        ]  # fmt: skip
+
+    async def _operator(self, call: Call) -> Doc:
+        """Errors: NotFound for everybody else."""
+        account = await person(self._accounts, call)
+        if not account["operator"]:
+            raise NotFound("There is nothing here.")
+        return account
+
+    async def list_apps(self, call: Call) -> Answer:
+        await self._operator(call)
+        page = await self._apps.every(call.query.state, call.query.limit, call.query.cursor)
+        return Answer({"data": [_shown(app) for app in page.data], "next_cursor": page.next})
+
+    async def get(self, call: Call) -> Answer:
+        await self._operator(call)
+        app = await self._apps.any(call.path("app"))
+        return Answer(_shown(app), etag=app_views.etag(app))
+
+    async def change(self, call: Call) -> Answer:
+        await self._operator(call)
+        app, body = await self._apps.any(call.path("app")), call.body
+        call.expects(app_views.etag(app))
+        if app.get("state") == "deleting":
+            raise Conflict("This app is being deleted.")
+        changes = body.model_dump(exclude_none=True)
+        after = await self._apps.update(app, changes, by(call), "app.replanned") if changes else app
+        return Answer(_shown(after), etag=app_views.etag(after))
+
+
+def _shown(app: Doc) -> dict[str, Any]:
+    return {**app_views.public_view(app), "account": app["account"]}

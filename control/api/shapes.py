@@ -1,0 +1,197 @@
+"""What the control room's answers look like: the models that openapi.json shows. Answers are dicts built by `public_view`s; the
+contract test holds them against these."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from weir.foundation.permissions import Role
+from weir.foundation.routing import shown_once
+
+AppState = Literal["active", "archived", "suspended", "deleting"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Account(Shape):
+    id: str
+    email: str
+    name: str
+    operator: bool
+    verified: bool
+    created: str
+
+
+class SignedIn(Shape):
+    """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified first."""
+
+    account: Account
+    access_token: str | None = shown_once()
+    expires_in: int | None = None
+
+
+class Deletion(Shape):
+    asked: str
+    done: int
+    of: int
+
+
+class App(Shape):
+    id: str
+    name: str
+    description: str
+    guests: Literal["none", "read", "chat"]
+    origins: list[str]
+    plan: str | None
+    features: dict[str, Any]
+    state: AppState
+    deletion: Deletion | None
+    created: str
+    role: Role | None = None
+    account: str | None = None
+
+
+class AppToken(Shape):
+    app_token: str | None = shown_once()
+    role: Role
+    expires_in: int
+
+
+class Key(Shape):
+    id: str
+    kind: Literal["key", "public"]
+    name: str
+    scopes: list[str]
+    algorithm: str
+    networks: list[str]
+    rate: int | None
+    replaced_by: str | None
+    expires: str | None
+    revoked: str | None
+    last_used: str | None
+    created: str
+
+
+class NewKeyShown(Key):
+    """`api_key` for `Authorization: Bearer`, `signing_secret` (HS256) for tokens with `iss` = the key's id."""
+
+    api_key: str | None = shown_once()
+    signing_secret: str | None = shown_once()
+
+
+class Member(Shape):
+    account: str
+    email: str
+    name: str
+    role: Role
+    since: str
+
+
+class Invitation(Shape):
+    id: str
+    email: str
+    role: Role
+    created: str
+    expires: str
+
+
+class NewInvitation(Invitation):
+    link: str | None = shown_once()
+
+
+class Joined(Shape):
+    app: str
+
+
+class AuditEntry(Shape):
+    id: str
+    at: str
+    actor: str
+    address: str
+    request: str
+    action: str
+    target: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Stream(Shape):
+    id: str
+    title: str
+    description: str
+    playback_id: str
+    channel: str
+    state: Literal["idle", "starting", "live", "interrupted"]
+    broadcast: str | None
+    visibility: Literal["public", "signed"]
+    profile: str | None
+    recording: bool | None
+    latency: str
+    dvr_s: int
+    encryption: bool
+    max_viewers: int | None
+    metadata: dict[str, str]
+    live_since: str | None
+    created: str
+    viewers: int | None = Field(description="null while the counts can't be read")
+    server: str
+    watch_url: str
+
+
+class NewStreamShown(Stream):
+    key: str | None = shown_once()
+
+
+class StreamKey(Shape):
+    server: str
+    key: str | None = shown_once()
+    disconnected: bool | None = None
+
+
+class Disconnected(Shape):
+    disconnected: bool
+
+
+class Health(Shape):
+    """What the ingest knows of the encoder now; null while nobody publishes."""
+
+    state: str
+    publishing: bool
+    since: str | None
+    bitrate: int | None = Field(description="bit/s")
+    width: int | None
+    height: int | None
+    frame_rate: float | None
+    video_codec: str | None
+    audio_codec: str | None
+    sample_rate: int | None
+    generation: int | None = Field(description="publishes of this broadcast, from 1")
+
+
+class Broadcast(Shape):
+    id: str
+    stream: str
+    started: str
+    ended: str | None
+    live_s: int
+    peak_viewers: int | None
+    viewers: int | None = Field(description="different sessions")
+    minutes_watched: float
+
+
+class Token(Shape):
+    token: str | None = shown_once()
+    sid: str | None = None
+    expires_in: int
+    url: str | None = None
+
+
+class UserTokenShown(Shape):
+    token: str | None = shown_once()
+    expires_in: int
+
+
+class Revoked(Shape):
+    revoked: dict[str, str]

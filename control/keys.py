@@ -1,0 +1,139 @@
+"""API keys and signing keys of an app: shown once, kept hashed (or sealed, where they must be read again), rotated, revoked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from control.apps import Apps
+from control.audit import Audit, By
+from weir.foundation.auth import KEY_PREFIX
+from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.documents import Doc, Page
+from weir.foundation.errors import Conflict, Invalid, NotFound
+from weir.foundation.ground import Ground
+from weir.foundation.ids import body, new_id, new_secret
+from weir.foundation.limits import USED_KEYS
+from weir.foundation.permissions import SCOPES
+
+SMALLEST_RSA = 2048
+MOST_KEYS = 200
+
+
+@dataclass(frozen=True)
+class Options:
+    """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its own; `expires` ms."""
+
+    name: str = ""
+    scopes: Sequence[str] = ()
+    expires: int | None = None
+    networks: Sequence[str] = field(default=())
+    rate: int | None = None
+
+
+def public_view(key: Doc) -> dict[str, Any]:
+    times = {name: shown_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
+    return {
+        "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": key.get("scopes", []), "algorithm": key["algorithm"],
+        "networks": key.get("networks", []), "rate": key.get("rate"), "replaced_by": key.get("replaced_by"), **times,
+        "created": rfc3339(key["created"]),
+    }  # fmt: skip
+
+
+class Keys:
+    def __init__(self, ground: Ground, apps: Apps, audit: Audit) -> None:
+        self._ground, self._apps, self._audit = ground, apps, audit
+        self._all = ground.store.operator()
+
+    async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str]:
+        """(key, API key, signing secret), both shown this once. No scopes means all. Errors: Invalid, NotFound, Conflict."""
+        unknown = sorted(set(options.scopes) - set(SCOPES))
+        if unknown:
+            raise Invalid(f"There is no scope {unknown[0]}; choose from {', '.join(SCOPES)}.")
+        await self._apps.any(app_id)
+        await self._room_for_one(app_id)
+        key_id, secret, signing = new_id("key"), new_secret(), new_secret()
+        doc = await self._ground.store.app(app_id).insert("credentials", {
+            "id": key_id, "kind": "key", "name": options.name, "scopes": list(options.scopes or SCOPES), "created": now_ms(),
+            "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
+            "hash": self._ground.vault.lookup_hash(secret), "signing": self._ground.vault.seal(signing, key_id), "algorithm": "HS256",
+        })  # fmt: skip
+        await self._audit.note(app_id, by, "key.created", key_id, None, doc)
+        return doc, f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+
+    async def _room_for_one(self, app_id: str) -> None:
+        if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
+            raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
+
+    async def upload(self, app_id: str, name: str, pem: str, by: By) -> Doc:
+        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid."""
+        algorithm = algorithm_of(pem)
+        await self._room_for_one(app_id)
+        doc = await self._ground.store.app(app_id).insert("credentials", {
+            "id": new_id("key"), "kind": "public", "name": name, "created": now_ms(), "signing": pem, "algorithm": algorithm,
+        })  # fmt: skip
+        await self._audit.note(app_id, by, "key.uploaded", doc["id"], None, doc)
+        return doc
+
+    async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
+        return await self._ground.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
+
+    async def get(self, app_id: str, key_id: str) -> Doc:
+        """Errors: NotFound."""
+        doc = await self._ground.store.app(app_id).get("credentials", key_id)
+        if doc is None:
+            raise NotFound("There is no such key.")
+        return doc
+
+    async def rotate(self, app_id: str, key_id: str, overlap_s: int, by: By) -> tuple[Doc, str, str]:
+        """A new key with the same rights; the old one works `overlap_s` longer. Errors: NotFound; Conflict for one that is
+        revoked, replaced already or an uploaded public key."""
+        old = await self.get(app_id, key_id)
+        if old["kind"] != "key" or old.get("revoked") or old.get("replaced_by"):
+            raise Conflict("Only an API key that is neither revoked nor replaced can be rotated.")
+        end = now_ms() + overlap_s * 1000
+        options = Options(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
+        fresh = await self.create(app_id, options, by)
+        until = min(end, old["expires"]) if old.get("expires") else end
+        after = await self._ground.store.app(app_id).update("credentials", key_id, set={"expires": until, "replaced_by": fresh[0]["id"]})
+        await self._audit.note(app_id, by, "key.rotated", key_id, old, after)
+        await self._apps.changed("credentials", key_id, app_id)
+        return fresh
+
+    async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
+        """Dead at once here and within seconds everywhere. Errors: NotFound."""
+        old = await self.get(app_id, key_id)
+        after = await self._ground.store.app(app_id).update("credentials", key_id, set={"revoked": old.get("revoked") or now_ms()})
+        if after is None:
+            raise NotFound("There is no such key.")
+        await self._audit.note(app_id, by, "key.revoked", key_id, old, after)
+        await self._apps.changed("credentials", key_id, app_id)
+        return after
+
+    async def note_use(self) -> None:
+        """Periodic: when keys were last used, as all processes have told it."""
+        redis: Any = self._ground.redis
+        for raw, at in (await redis.hgetall(USED_KEYS)).items():
+            key_id = raw.decode()
+            await self._all.update("credentials", key_id, set={"last_used": int(at)})
+            await redis.hdel(USED_KEYS, key_id)
+
+
+def algorithm_of(pem: str) -> str:
+    """EdDSA or RS256, by the kind of public key. Errors: Invalid."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise Invalid("public_key: this is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).") from None
+    if isinstance(key, Ed25519PublicKey):
+        return "EdDSA"
+    if isinstance(key, RSAPublicKey):
+        if key.key_size < SMALLEST_RSA:
+            raise Invalid(f"public_key: an RSA key needs {SMALLEST_RSA} bits at least.")
+        return "RS256"
+    raise Invalid("public_key: Ed25519 (EdDSA) and RSA (RS256) keys are taken.")

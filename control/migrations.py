@@ -1,0 +1,56 @@
+"""Changes of stored documents from one version to the next. They run at start, in order, and may run twice or in two processes
+at once: each step writes only what is still missing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from weir.foundation.documents import Doc, Store
+
+log = structlog.get_logger("migrations")
+
+
+async def _owners_are_members(store: Store) -> None:
+    async for app in every(store, "apps"):
+        if app["account"]:
+            owner = {"id": f"{app['id']}:{app['account']}", "account": app["account"], "role": "owner", "created": app["created"]}
+            await store.app(app["id"]).insert_many("members", [owner])
+
+
+async def _apps_have_a_plan(store: Store) -> None:
+    """Apps from before there were plans had no bounds."""
+    async for app in every(store, "apps"):
+        if "plan" not in app:
+            added: dict[str, Any] = {"plan": "enterprise", "state": app.get("state", "active"), "origins": [], "features": {}}
+            await store.operator().update("apps", app["id"], set=added)
+
+
+async def _the_first_account_is_verified_operator(store: Store) -> None:
+    """`operator` became a declared field; documents are written once so that it is indexed."""
+    async for account in every(store, "accounts"):
+        await store.operator().update("accounts", account["id"], set={"operator": account["operator"]})
+
+
+STEPS: tuple[Callable[[Store], Awaitable[None]], ...] = (_owners_are_members, _apps_have_a_plan, _the_first_account_is_verified_operator)
+
+
+async def every(store: Store, collection: str) -> AsyncIterator[Doc]:
+    cursor: str | None = None
+    while True:
+        page = await store.operator().find(collection, limit=500, cursor=cursor)
+        for doc in page.data:
+            yield doc
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+async def migrate(store: Store) -> int:
+    """Runs what this data has not seen; returns the number of steps run."""
+    done = int((await store.operator().get("installation", "schema") or {"version": 0})["version"])
+    for number, step in enumerate(STEPS[done:], done + 1):
+        await step(store)
+        await store.operator().update("installation", "schema", set={"version": number}, upsert=True)
+        log.info("migrated", step=number)
+    return len(STEPS) - min(done, len(STEPS))

@@ -1,0 +1,25 @@
+"""Worlds for the control room's tests."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from tests.control.world import World, opened
+from weir.foundation.ground import Ground
+
+
+@pytest.fixture
+async def world(ground: Ground) -> AsyncIterator[World]:
+    async with opened(ground) as world:
+        yield world
+
+
+@pytest.fixture
+def setting(ground: Ground) -> Callable[..., None]:
+    """Changes settings of the running ground."""
+
+    def change(**values: Any) -> None:
+        object.__setattr__(ground, "settings", ground.settings.model_copy(update=values))
+
+    return change

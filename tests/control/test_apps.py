@@ -1,0 +1,271 @@
+"""Apps, keys and teams: who may what, what is shown once, what happens at the end."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.control.world import Headers, World, bearer
+from weir.foundation.events import AppDeleted
+from weir.foundation.ground import Ground
+from weir.foundation.ids import new_id
+from weir.foundation.permissions import LEAST, ROLES, SCOPES, may, may_change_member, scopes_of
+
+Setting = Callable[..., None]
+
+
+@pytest.fixture
+async def owner(world: World) -> Headers:
+    return await world.owner()
+
+
+@pytest.fixture
+async def app(world: World, owner: Headers) -> str:
+    return str((await world.app(owner))["id"])
+
+
+async def joined(world: World, owner: Headers, app: str, email: str, role: str) -> Headers:
+    """Somebody new who came by an invitation."""
+    link = (await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": role}))["link"]
+    return await world.register(email, invitation=link.rpartition("=")[2])
+
+
+async def test_an_app_is_changed_by_who_has_read_it(world: World, owner: Headers, app: str) -> None:
+    """A change of an older state is 412; nothing else of the app changes."""
+    before = await world.ask("GET", f"/v1/apps/{app}", owner)
+    tag = {"If-Match": before.headers["etag"]}
+    change = {"name": "New", "origins": ["https://Shop.example"], "guests": "read"}
+    after = await world.ask("PATCH", f"/v1/apps/{app}", {**owner, **tag}, change)
+    assert after.json() == {**before.json(), "name": "New", "origins": ["https://shop.example"], "guests": "read"}
+    stale = await world.ask("PATCH", f"/v1/apps/{app}", {**owner, **tag}, {"name": "Newer"})
+    assert (stale.status_code, stale.json()["code"]) == (412, "conflict")
+    for bad in ("*", "ftp://x", "https://", "https://a/b", "https://a b"):
+        assert (await world.ask("PATCH", f"/v1/apps/{app}", owner, {"origins": [bad]})).status_code == 422
+
+
+async def test_a_closed_app_opens_nothing(world: World, owner: Headers, app: str) -> None:
+    """Archived: its keys are dead until it is restored. Suspended: forbidden, and only the operator ends it."""
+    key = bearer((await world.key(owner, app))["api_key"])
+    assert (await world.ask("GET", "/v1/streams", key)).status_code == 200
+    await world.done("POST", f"/v1/apps/{app}/archive", owner)
+    assert (await world.ask("GET", "/v1/streams", key)).status_code == 401
+    assert (await world.ask("POST", f"/v1/apps/{app}/session", owner)).status_code == 409
+    await world.done("POST", f"/v1/apps/{app}/restore", owner)
+    assert (await world.ask("GET", "/v1/streams", key)).status_code == 200
+    await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"state": "suspended"})
+    assert (await world.ask("GET", "/v1/streams", key)).status_code == 403
+    assert (await world.ask("POST", f"/v1/apps/{app}/restore", owner)).status_code == 409
+
+
+async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers, app: str, setting: Setting) -> None:
+    """Nobody else learns that this exists."""
+    setting(sign_up="open")
+    ann = await world.register("ann@weir.example")
+    assert (await world.ask("GET", "/v1/operator/apps", ann)).status_code == 404
+    hers = await world.app(ann, "Hers")
+    listed = await world.done("GET", "/v1/operator/apps", owner)
+    assert [one["id"] for one in listed["data"]] == [hers["id"], app]
+    changed = await world.done("PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}})
+    assert (changed["plan"], changed["features"]) == ("free", {"analytics": True})
+
+
+async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers, app: str) -> None:
+    """60 a minute by key, told in headers, then 429; the studio's own requests are not counted with them."""
+    await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
+    key, member = bearer((await world.key(owner, app))["api_key"]), await world.token(owner, app)
+    answers = [await world.ask("GET", "/v1/streams", key) for _ in range(63)]
+    statuses = [one.status_code for one in answers]
+    assert statuses[:60] == [200] * 60
+    assert 429 in statuses[60:]
+    assert (answers[0].headers["ratelimit-limit"], answers[0].headers["ratelimit-remaining"]) == ("60", "59")
+    refused = answers[statuses.index(429)]
+    assert (refused.json()["code"], refused.headers["ratelimit-remaining"]) == ("rate_limited", "0")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await world.ask("GET", "/v1/streams", member)).status_code == 200
+
+
+async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, owner: Headers, app: str) -> None:
+    """Both work during it; a replaced key cannot be rotated again; a revoked one is dead."""
+    made = await world.key(owner, app, name="server", scopes=["streams:read"], rate=100)
+    rotated = await world.done("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {"overlap_s": 60})
+    assert (rotated["scopes"], rotated["rate"], rotated["name"]) == (["streams:read"], 100, "server")
+    old, new = bearer(made["api_key"]), bearer(rotated["api_key"])
+    assert [(await world.ask("GET", "/v1/streams", key)).status_code for key in (old, new)] == [200, 200]
+    assert (await world.ask("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {})).status_code == 409
+    again = await world.done("POST", f"/v1/apps/{app}/keys/{rotated['id']}/rotate", owner, {"overlap_s": 0})
+    assert (await world.ask("GET", "/v1/streams", new)).status_code == 401
+    await world.done("DELETE", f"/v1/apps/{app}/keys/{again['id']}", owner)
+    assert (await world.ask("GET", "/v1/streams", bearer(again["api_key"]))).status_code == 401
+    listed = (await world.ask("GET", f"/v1/apps/{app}/keys", owner)).text
+    assert not [one for one in (made, rotated, again) if one["api_key"] in listed or one["signing_secret"] in listed]
+
+
+async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app: str) -> None:
+    """From elsewhere it is forbidden."""
+    key = bearer((await world.key(owner, app, networks=["198.51.100.0/24", "2001:db8::/32"]))["api_key"])
+    assert (await world.ask("GET", "/v1/streams", key)).status_code == 403
+    for address in ("198.51.100.7", "2001:db8::5"):
+        async with world.client(address) as http:
+            assert (await http.get("/v1/streams", headers=key)).status_code == 200
+    assert (await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"networks": ["everywhere"]})).status_code == 422
+
+
+async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, ground: Ground) -> None:
+    """Within half a minute, by way of Redis: every process takes keys, only control writes them."""
+    made = await world.key(owner, app)
+    await world.ask("GET", "/v1/streams", bearer(made["api_key"]))
+    await ground.door.limits.tell_used(ground.door.auth.used)
+    await world.room._keys.note_use()
+    (listed,) = (await world.done("GET", f"/v1/apps/{app}/keys", owner))["data"]
+    assert listed["last_used"] is not None
+
+
+def pem(key: Any) -> str:
+    return str(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+
+
+async def test_public_keys_are_ed25519_or_rsa(world: World, owner: Headers, app: str) -> None:
+    """Other kinds, short ones and private ones are refused."""
+    for key, algorithm in ((Ed25519PrivateKey.generate(), "EdDSA"), (generate_private_key(65537, 2048), "RS256")):
+        made = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": pem(key)})
+        assert (made["algorithm"], made["kind"]) == (algorithm, "public")
+    for bad in (pem(generate_private_key(65537, 1024)), pem(generate_ec(SECP256R1())), "-----BEGIN PUBLIC KEY-----\nx", "x"):
+        assert (await world.ask("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": bad})).status_code == 422
+
+
+# -- teams
+
+
+def test_the_whole_table_of_permissions() -> None:
+    """Written out once more by hand: a changed cell is a decision, not an accident."""
+    shown = {verb: "".join(role[0] if may(role, verb) else "-" for role in ROLES) for verb in LEAST}
+    assert shown == {
+        "streams:read": "veao", "chat:read": "veao", "events:read": "veao", "usage:read": "veao",
+        "streams:write": "-eao", "chat:moderate": "-eao", "events:write": "-eao", "places:write": "-eao",
+        "app.read": "veao", "members.read": "veao",
+        "app.update": "--ao", "keys.read": "--ao", "keys.write": "--ao", "members.write": "--ao", "audit.read": "--ao",
+        "app.delete": "---o", "owners.write": "---o",
+    }  # fmt: skip
+    assert scopes_of("owner") == SCOPES
+    assert not [verb for verb in LEAST if may(None, verb)]
+    changes = {(a, m, t) for a in ROLES for m in ROLES for t in (*ROLES, None) if may_change_member(a, m, t)}
+    assert changes == {
+        (actor, member, to)
+        for actor in ("admin", "owner") for member in ROLES for to in (*ROLES, None)
+        if actor == "owner" or "owner" not in (member, to)
+    }  # fmt: skip
+
+
+async def test_every_role_at_every_door_of_an_app(world: World, owner: Headers, app: str) -> None:
+    """The table holds at the routes: who may gets through (or is refused for another reason), others are forbidden."""
+    people = {role: await joined(world, owner, app, f"the-{role}@weir.example", role) for role in ROLES}
+    doors = [
+        ("app.read", "GET", "", None), ("keys.read", "GET", "/keys", None), ("keys.write", "POST", "/keys", {}),
+        ("keys.write", "DELETE", f"/keys/{new_id('key')}", None), ("members.read", "GET", "/members", None),
+        ("members.write", "GET", "/invitations", None), ("audit.read", "GET", "/audit", None), ("app.update", "PATCH", "", {"name": "x"}),
+        ("members.write", "DELETE", f"/members/{new_id('acc')}", None), ("app.delete", "POST", "/archive", None),
+        ("app.delete", "POST", "/restore", None),
+    ]  # fmt: skip
+    for role, headers in people.items():
+        for verb, method, path, body in doors:
+            status = (await world.ask(method, f"/v1/apps/{app}{path}", headers, body)).status_code
+            assert (status == 403) is not may(role, verb), (role, method, path, status)
+        scopes = {scope for scope in SCOPES if may(role, scope)}
+        writing = await world.ask("POST", "/v1/streams", await world.token(headers, app), {})
+        assert (writing.status_code == 201) is ("streams:write" in scopes)
+
+
+async def test_an_invitation_is_for_one_person_and_works_once(world: World, owner: Headers, app: str, setting: Setting) -> None:
+    """Another address, a second use, a withdrawn one: forbidden; a member is invited no second time."""
+    setting(sign_up="open")
+    ann, bob = await world.register("ann@weir.example"), await world.register("bob@weir.example")
+    await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "Ann@weir.example", "role": "editor"})
+    token = {"token": world.letters.token("ann@weir.example")}
+    assert (await world.ask("POST", "/v1/invitations/accept", bob, token)).status_code == 403
+    assert (await world.ask("GET", f"/v1/apps/{app}", ann)).status_code == 404
+    assert (await world.done("POST", "/v1/invitations/accept", ann, token)) == {"app": app}
+    assert (await world.ask("POST", "/v1/invitations/accept", ann, token)).status_code == 403
+    assert (await world.done("GET", f"/v1/apps/{app}", ann))["role"] == "editor"
+    body = {"email": "ann@weir.example", "role": "viewer"}
+    assert (await world.ask("POST", f"/v1/apps/{app}/invitations", owner, body)).status_code == 409
+    made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "bob@weir.example", "role": "viewer"})
+    await world.done("DELETE", f"/v1/apps/{app}/invitations/{made['id']}", owner)
+    assert (await world.ask("POST", "/v1/invitations/accept", bob, {"token": made["link"].rpartition("=")[2]})).status_code == 403
+
+
+async def test_who_leaves_or_is_demoted_loses_what_was_given(world: World, owner: Headers, app: str) -> None:
+    """App tokens of the old role are void at once; the last owner stays."""
+    ann = await joined(world, owner, app, "ann@weir.example", "editor")
+    me = (await world.done("GET", "/v1/auth/me", ann))["id"]
+    token = await world.token(ann, app)
+    assert (await world.ask("POST", "/v1/streams", token, {})).status_code == 201
+    await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "viewer"})
+    assert (await world.ask("POST", "/v1/streams", token, {})).status_code == 401
+    await world.done("DELETE", f"/v1/apps/{app}/members/{me}", ann)
+    assert (await world.ask("GET", f"/v1/apps/{app}", ann)).status_code == 404
+    boss = (await world.done("GET", "/v1/auth/me", owner))["id"]
+    assert (await world.ask("DELETE", f"/v1/apps/{app}/members/{boss}", owner)).status_code == 409
+
+
+async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) -> None:
+    """Free has three."""
+    await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
+    for name in ("a", "b"):
+        await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": f"{name}@weir.example", "role": "viewer"})
+    full = await world.ask("POST", f"/v1/apps/{app}/invitations", owner, {"email": "c@weir.example", "role": "viewer"})
+    assert (full.status_code, full.json()["code"]) == (409, "quota_exceeded")
+
+
+async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, ground: Ground) -> None:
+    """Closed at once, told to all rooms, then gone; another app's data stays."""
+    other = str((await world.app(owner, "Other"))["id"])
+    keys = [bearer((await world.key(owner, one))["api_key"]) for one in (app, other)]
+    for key in keys:
+        await world.done("POST", "/v1/streams", key, {"title": "x"})
+    assert (await world.done("DELETE", f"/v1/apps/{app}", owner))["state"] == "deleting"
+    assert (await world.ask("GET", "/v1/streams", keys[0])).status_code == 401
+    told = [event async for _, _, events in ground.store.pending() for event in events]
+    assert [event.app for event in told if isinstance(event, AppDeleted)] == [app]
+    await world.room._apps.delete_more()
+    assert (await world.ask("GET", f"/v1/apps/{app}", owner)).status_code == 404
+    for collection in ("streams", "credentials", "members", "audit"):
+        assert await ground.store.app(app).count(collection) == 0
+    assert len((await world.done("GET", "/v1/streams", keys[1]))["data"]) == 1
+
+
+async def test_the_audit_log_tells_who_changed_what(world: World, owner: Headers, app: str) -> None:
+    """Before and after without secrets; filtered, paged, and as a table."""
+    me = (await world.done("GET", "/v1/auth/me", owner))["id"]
+    await world.done("PATCH", f"/v1/apps/{app}", {**owner, "X-Request-Id": "trace-12345"}, {"name": "=New"})
+    made = await world.key(owner, app)
+    entries = (await world.done("GET", f"/v1/apps/{app}/audit", owner))["data"]
+    assert [one["action"] for one in entries] == ["key.created", "app.updated", "app.created"]
+    change = entries[1]
+    assert (change["actor"], change["address"], change["request"]) == (me, "192.0.2.9", "trace-12345")
+    assert (change["before"]["name"], change["after"]["name"]) == ("Mine", "=New")
+    text = str(entries)
+    assert made["api_key"].rpartition("_")[2] not in text
+    assert "hash" not in entries[0]["after"]
+    assert "signing" not in entries[0]["after"]
+    only = await world.done("GET", f"/v1/apps/{app}/audit?action=app.updated&since=2020-01-01T00:00:00Z", owner)
+    assert [one["id"] for one in only["data"]] == [change["id"]]
+    table = await world.ask("GET", f"/v1/apps/{app}/audit?format=csv&limit=2", owner)
+    assert table.headers["content-type"].startswith("text/csv")
+    assert table.text.splitlines()[0] == "id,at,actor,address,request,action,target,before,after"
+    assert len(table.text.splitlines()) == 3
+    assert "next-cursor" in table.headers
+
+
+async def test_a_repeated_create_makes_one_app(world: World, owner: Headers) -> None:
+    """At once or later."""
+    headers = {**owner, "Idempotency-Key": "k"}
+    replies = await asyncio.gather(*(world.ask("POST", "/v1/apps", headers, {"name": "One"}) for _ in range(5)))
+    assert {reply.status_code for reply in replies} <= {201, 409}
+    assert (await world.ask("POST", "/v1/apps", headers, {"name": "One"})).headers["idempotency-replayed"] == "true"
+    assert [one["name"] for one in (await world.done("GET", "/v1/apps", owner))["data"]] == ["One"]

@@ -1,0 +1,97 @@
+"""Limits on a real Redis: exact over processes, told in time, open or closed without Redis."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from weir.foundation.errors import RateLimited, Unavailable
+from weir.foundation.ground import Ground
+from weir.foundation.limits import Limit, Limits
+from weir.foundation.plans import PLANS, plan_table
+
+SLOW = Limit("slow", 60, 86_400)
+
+
+async def spend(limits: Limits, limit: Limit, subject: str, most: int = 1000) -> int:
+    """Permits until the first refusal."""
+    for count in range(most):
+        try:
+            await limits.take(limit, subject)
+        except RateLimited:
+            return count
+    return most
+
+
+async def test_a_burst_gets_exactly_its_permits(ground: Ground) -> None:
+    """Then it is refused with the time to wait; another subject has its own."""
+    limits = Limits(ground.redis)
+    assert await spend(limits, SLOW, "a") == 60
+    with pytest.raises(RateLimited) as refused:
+        await limits.take(SLOW, "a")
+    assert 1000 < (refused.value.retry_after or 0) <= 1440
+    assert await spend(limits, SLOW, "b") == 60
+
+
+async def test_processes_share_a_limit(ground: Ground) -> None:
+    """Three of them together give out what one would."""
+    nodes = [Limits(ground.redis) for _ in range(3)]
+    given = await asyncio.gather(*(spend(node, Limit("big", 1000, 86_400), "a") for node in nodes))
+    assert sum(given) == 1000
+
+
+async def test_permits_come_back_evenly(ground: Ground) -> None:
+    """One each interval, not all at the end of a window."""
+    limits = Limits(ground.redis)
+    quick = Limit("quick", 5, 1)
+    assert await spend(limits, quick, "a") >= 5
+    await asyncio.sleep(0.25)
+    await limits.take(quick, "a")
+
+
+async def test_one_who_asks_slowly_takes_no_advance(ground: Ground) -> None:
+    """What a process holds for somebody is lost to the others, so only the fast ones get more than one."""
+    now = 0.0
+    clock: Callable[[], float] = lambda: now  # noqa: E731
+    limits = Limits(ground.redis, clock=clock)
+    for _ in range(5):
+        now += 2
+        assert (await limits.take(SLOW, "a")).held == 0
+    for _ in range(3):
+        standing = await limits.take(SLOW, "a")
+    assert standing.step > 1
+
+
+async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Ground) -> None:
+    """Sign-in fails closed; a request that needs no Redis is answered."""
+    await ground.redis.aclose()
+    ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
+    limits = Limits(ground.redis)
+    assert (await limits.take(SLOW, "a")).remaining == 0
+    with pytest.raises(Unavailable):
+        await limits.take(Limit("shut", 60, 60, closed=True), "a")
+
+
+async def test_who_offends_again_and_again_is_blocked(ground: Ground) -> None:
+    """On every process, for a while that doubles; others are not."""
+    one, two = Limits(ground.redis, 10), Limits(ground.redis, 10)
+    for blocked_s in (60, 120):
+        for _ in range(10):
+            one.offended("192.0.2.1")
+        one.offended("192.0.2.2")
+        await one.exchange()
+        await two.exchange()
+        with pytest.raises(RateLimited) as refused:
+            two.check_address("192.0.2.1")
+        assert blocked_s - 5 < (refused.value.retry_after or 0) <= blocked_s
+        two.check_address("192.0.2.2")
+        await ground.redis.delete("weir:blocked")
+
+
+def test_an_operator_changes_single_numbers_of_a_plan() -> None:
+    """The rest of the table stays; what does not exist is refused at start."""
+    table = plan_table({"free": {"streams": 5}})
+    assert (table["free"].streams, table["free"].requests_per_minute, table["pro"]) == (5, 60, PLANS["pro"])
+    for wrong in ({"gold": {}}, {"free": {"colour": 1}}):
+        with pytest.raises(ValueError):
+            plan_table(wrong)

@@ -1,0 +1,169 @@
+"""How often somebody may ask: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua on Redis' clock.
+
+A process takes permits in advance from Redis for those who ask fast – one, and twice as many each time they are used up
+within a second, to a twentieth of the burst – and spends them by itself: asking Redis for each request would cost more than
+most requests do. So the sum over all processes is exact, and at most that twentieth a process may come late.
+
+Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`; other requests pass,
+because what they need is checked by itself and the web server's own limit still stands.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from weir.foundation.clock import monotonic, now_s
+from weir.foundation.errors import RateLimited, Unavailable
+
+
+def _script(name: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text().removeprefix("#!lua\n")
+
+
+TAKE, OFFEND = _script("take"), _script("offend")
+SUBJECTS = 20_000
+FAST_S = 1.0
+TELL_EVERY_S = 1.0
+FIRST_BLOCK_S = 60
+BLOCKED, USED_KEYS = "weir:blocked", "weir:keys:used"
+log = structlog.get_logger("limits")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`count` requests at once, refilled evenly within `per_s` seconds."""
+
+    name: str
+    count: int
+    per_s: float
+    closed: bool = False
+
+
+SIGN_IN = Limit("sign-in", 60, 60, closed=True)
+PUBLIC = Limit("public", 1200, 60)
+ACCOUNT = Limit("account", 600, 60)
+MEMBER = Limit("member", 1200, 60)
+HEAVY = Limit("heavy", 60, 60)
+
+
+@dataclass
+class Standing:
+    """What a subject has of a limit: permits held by this process, those left in Redis, and times on the monotonic clock."""
+
+    limit: Limit
+    held: int = 0
+    left: int = 0
+    step: int = 1
+    asked_at: float = float("-inf")
+    back_at: float = 0.0
+    refused_until: float = 0.0
+
+    @property
+    def remaining(self) -> int:
+        return self.held + self.left
+
+    def back_in(self) -> float:
+        """Seconds until all permits are back, if none are taken."""
+        return max(0.0, self.back_at - monotonic())
+
+
+class Limits:
+    """Errors of `take`: RateLimited with the seconds to wait; Unavailable for a closed limit without Redis."""
+
+    def __init__(self, redis: Redis, block_after: int = 0, clock: Callable[[], float] = monotonic) -> None:
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+        self._block_after, self._clock = block_after, clock
+        self._standings: OrderedDict[tuple[str, str], Standing] = OrderedDict()
+        self._blocked: dict[str, float] = {}
+        self._offences: Counter[str] = Counter()
+
+    async def take(self, limit: Limit, subject: str) -> Standing:
+        """One permit."""
+        key = (limit.name, subject)
+        standing = self._standings.get(key)
+        if standing is None or standing.limit != limit:
+            standing = self._standings[key] = Standing(limit)
+            if len(self._standings) > SUBJECTS:
+                self._standings.popitem(last=False)
+        if standing.held == 0:
+            await self._refill(standing, f"weir:limit:{limit.name}:{subject}")
+        standing.held -= 1
+        return standing
+
+    async def _refill(self, standing: Standing, key: str) -> None:
+        now, limit = self._clock(), standing.limit
+        if now < standing.refused_until:
+            raise _too_many(standing, standing.refused_until - now)
+        fast = now - standing.asked_at < FAST_S
+        standing.step = min(standing.step * 2, max(1, limit.count // 20)) if fast else 1
+        standing.asked_at = now
+        interval_us = limit.per_s / limit.count * 1e6
+        try:
+            reply = await self._redis.eval(TAKE, 1, key, f"{interval_us:.0f}", limit.count, standing.step)
+            granted, left, wait_us, back_us = reply
+        except (RedisError, OSError) as error:
+            if limit.closed:
+                raise Unavailable("This can't be decided now; try again in a moment.") from error
+            granted, left, wait_us, back_us = 1, 0, 0, 0
+        standing.left, standing.back_at = left, now + back_us / 1e6
+        standing.held += granted  # others may have refilled while we asked
+        if granted == 0 and standing.held == 0:
+            standing.refused_until = now + wait_us / 1e6
+            raise _too_many(standing, wait_us / 1e6)
+
+    # -- addresses that go on and on
+
+    def check_address(self, address: str) -> None:
+        """Errors: RateLimited while the address is blocked."""
+        until = self._blocked.get(address)
+        if until is not None and until > self._clock():
+            raise RateLimited("This address has been refused too often and is blocked for a while.", retry_after=until - self._clock())
+
+    def offended(self, address: str) -> None:
+        """Notes a refusal; the count goes to Redis within a second."""
+        if self._block_after and address and len(self._offences) < SUBJECTS:
+            self._offences[address] += 1
+
+    async def watch(self, used: dict[str, int]) -> None:
+        """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is blocked anywhere."""
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            try:
+                await self.exchange()
+                await self.tell_used(used)
+            except (RedisError, OSError) as error:
+                log.warning("limits.waits", error=str(error))
+
+    async def tell_used(self, used: dict[str, int]) -> None:
+        """When API keys were last used, for the room that keeps them; takes them out of `used`."""
+        told = dict(used)
+        used.clear()
+        if told:
+            await self._redis.hset(USED_KEYS, mapping=told)
+
+    async def exchange(self) -> None:
+        offences, self._offences = self._offences, Counter()
+        for address, count in offences.items():
+            keys = [f"weir:{{{address}}}:offences", f"weir:{{{address}}}:blocks"]
+            seconds = int(await self._redis.eval(OFFEND, 2, *keys, count, self._block_after, FIRST_BLOCK_S))
+            if seconds:
+                log.warning("address.blocked", address=address, seconds=seconds)
+                await self._redis.zadd(BLOCKED, {address: now_s() + seconds})
+        if self._block_after:
+            moment = now_s()
+            entries = await self._redis.zrangebyscore(BLOCKED, moment, "+inf", withscores=True)
+            self._blocked = {entry.decode(): self._clock() + until - moment for entry, until in entries}
+            if self._blocked:
+                await self._redis.zremrangebyscore(BLOCKED, "-inf", moment)
+
+
+def _too_many(standing: Standing, wait_s: float) -> RateLimited:
+    limit = standing.limit
+    return RateLimited(f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).", retry_after=wait_s)

@@ -1,0 +1,41 @@
+"""Who may do what: the one table of roles, scopes of API keys and the studio's verbs. Pure.
+
+Scopes are what app tokens and API keys carry; the other verbs are a person's, on an app that the person is a member of.
+"""
+
+from typing import Literal
+
+Role = Literal["viewer", "editor", "admin", "owner"]
+ROLES: tuple[Role, ...] = ("viewer", "editor", "admin", "owner")
+
+LEAST: dict[str, Role] = {
+    # scopes
+    "streams:read": "viewer", "chat:read": "viewer", "events:read": "viewer", "usage:read": "viewer",
+    "streams:write": "editor", "chat:moderate": "editor", "events:write": "editor", "places:write": "editor",
+    # a person's verbs on an app
+    "app.read": "viewer", "members.read": "viewer",
+    "app.update": "admin", "keys.read": "admin", "keys.write": "admin", "members.write": "admin", "audit.read": "admin",
+    "app.delete": "owner", "owners.write": "owner",
+}  # fmt: skip
+"""The least role that may."""
+
+SCOPES: tuple[str, ...] = tuple(name for name in LEAST if ":" in name)
+
+
+def may(role: Role | None, verb: str) -> bool:
+    """False for somebody who is no member."""
+    return role is not None and ROLES.index(role) >= ROLES.index(LEAST[verb])
+
+
+def scopes_of(role: Role) -> tuple[str, ...]:
+    return tuple(scope for scope in SCOPES if may(role, scope))
+
+
+def may_give(actor: Role, role: Role) -> bool:
+    """Owners are made by owners; else whoever may change members gives any role."""
+    return may(actor, "owners.write" if role == "owner" else "members.write")
+
+
+def may_change_member(actor: Role, member: Role, to: Role | None) -> bool:
+    """`to` None removes the member. An owner is changed by owners only."""
+    return may_give(actor, member) and (to is None or may_give(actor, to))
