@@ -114,6 +114,22 @@ class ThumbnailReady(StreamEvent):
     file: str
 
 
+class QualityDropped(StreamEvent):
+    """The machine can't carry the ladder: the rendition of this height is left out. Media → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["health.quality.drop"] = "health.quality.drop"
+    height: int
+
+
+class QualityRecovered(StreamEvent):
+    """The rendition of this height is there again. Media → realtime, webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["health.quality.recovered"] = "health.quality.recovered"
+    height: int
+
+
 class RecordingEvent(StreamEvent):
     """What every fact about a recording of a broadcast carries. Media → realtime (channel), webhooks."""
 
@@ -197,8 +213,8 @@ class Revoked(Event):
 
 AnyEvent = Annotated[
     PublishStarted | PublishDone | Playable | MediaFailed | StreamStarting | StreamLive | StreamStalled | StreamResumed
-    | StreamOffline | StreamError | ThumbnailReady | RecordingStarted | RecordingReady | RecordingFailed | RecordingStopped | StorageFull
-    | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
+    | StreamOffline | StreamError | ThumbnailReady | QualityDropped | QualityRecovered | RecordingStarted | RecordingReady
+    | RecordingFailed | RecordingStopped | StorageFull | PlaybackHeartbeat | ViewersCounted | DirectoryChanged | Revoked,
     Field(discriminator="type"),
 ]  # fmt: skip
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
