@@ -7,22 +7,35 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
-from media.api import MediaRoutes
+from media.api.profiles import ProfileRoutes
+from media.api.recordings import RecordingRoutes
 from media.catalog import Catalog
 from media.delivery import delivery
+from media.ladder import Profile
 from media.lease import RENEW_S, Leases
 from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
+from media.profiles import Profiles
 from media.recording import Recordings
 from media.store import Files, playbacks
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import Event, PublishDone, PublishStarted, RecordingStarted, RecordingStopped, StreamEvent, StreamOffline
+from weir.foundation.events import (
+    DirectoryChanged,
+    Event,
+    PublishDone,
+    PublishStarted,
+    RecordingStarted,
+    RecordingStopped,
+    StreamEvent,
+    StreamOffline,
+)
 from weir.foundation.ground import Ground, Tasks
 
 SWEEP_S, FIRST_SWEEP_AGAIN_S = 5.0, 0.5
 KEEP_ENDED_S = 300.0
+LADDER_DEPENDS_ON = ("profiles", "streams", "apps")
 TELL_AGAIN_S = 1.0
 log = structlog.get_logger("media")
 
@@ -40,13 +53,14 @@ class MediaRoom:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
         self._settled = False
+        self._profiles = Profiles(ground.store, ground.bus, ground.settings)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
         self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held)
-        self._api = MediaRoutes(ground, self._catalog, self._recordings)
+        self._api = (RecordingRoutes(ground, self._catalog, self._recordings), ProfileRoutes(ground, self._profiles))
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/origin", app=self._origin), *self._api.routes()]
+        return [Mount("/origin", app=self._origin), *(route for routes in self._api for route in routes.routes())]
 
     async def start(self) -> None:
         try:
@@ -85,6 +99,8 @@ class MediaRoom:
             self._tasks.start(self._follow(event), f"follow {event.playback}")
         elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
             self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
+        elif isinstance(event, DirectoryChanged) and event.collection in LADDER_DEPENDS_ON:
+            self._tasks.start(self._look_again(event.app), f"ladders of {event.app}")
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
         async with self._locks[event.playback]:
@@ -96,6 +112,16 @@ class MediaRoom:
                 await self._offline(current)
             elif current is not None and same and event.generation == current.fact.generation:
                 await current.publisher_gone()
+
+    async def _profile(self, app: str, stream: Doc) -> Profile:
+        return await self._profiles.of_stream({"app": app, **stream}, await self._ground.directory.app(app))
+
+    async def _look_again(self, app: str) -> None:
+        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it yet."""
+        for broadcast in [one for one in self._broadcasts.values() if one.fact.app == app and not one.finished]:
+            stream = await self._ground.store.app(app).get("streams", broadcast.fact.stream)
+            if stream is not None:
+                broadcast.change_ladder(await self._profile(app, stream))
 
     async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
         stream = await self._ground.directory.stream(event.stream) or {}
@@ -122,7 +148,8 @@ class MediaRoom:
         await self._drop(fact.playback)
         stream = await self._ground.directory.stream(fact.stream) or {}
         wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
-        broadcast = Broadcast(self._settings, self._ground.ingest, fact, wanted, secret, self._tell, self._recordings.keep)
+        profile = await self._profile(fact.app, stream)
+        broadcast = Broadcast(self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep)
         broadcast.packager.open()
         await self._recordings.take(fact, stream)
         self._broadcasts[fact.playback] = broadcast

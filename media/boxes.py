@@ -59,6 +59,13 @@ class Init:
     def video(self) -> Track:
         return next(track for track in self.tracks if track.kind == "video")
 
+    def sound(self) -> "Init":
+        """The initialisation segment of the same sound without the picture."""
+        (size,) = unpack_from(">I", self.data)
+        moov = self.data[size:]
+        kept = b"".join(_without(kind, child, self.video.id) for kind, child in _children(moov))
+        return Init(self.data[:size] + _box(b"moov", kept), tuple(track for track in self.tracks if track.kind != "video"))
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -123,6 +130,21 @@ class Parser:
             moof, self._moof = self._moof, None
             return list(_runs(moof, moof + box, self._tracks))
         return None
+
+
+def _without(kind: bytes, child: bytes, track: int) -> bytes:
+    """A child of moov without what speaks of one track."""
+    if kind == b"trak":
+        tkhd = _child(child, b"tkhd")
+        return b"" if unpack_from(">I", tkhd, 28 if tkhd[8] else 20)[0] == track else child
+    if kind == b"mvex":
+        kept = [box for name, box in _children(child) if name != b"trex" or unpack_from(">I", box, 12)[0] != track]
+        return _box(b"mvex", b"".join(kept))
+    return child
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return pack(">I4s", 8 + len(content), kind) + content
 
 
 def _name(box: bytes) -> str:

@@ -12,12 +12,13 @@ from media.boxes import BoxError, Init, Run, Sample, Track, fragment
 from media.ladder import Cadence
 
 AAC_FRAME = 1024
+MOST_DRIFT_S = 0.1
 
 
 @dataclass(frozen=True)
 class Cut:
     """A finished part: `segment` and `part` count from 0 within the run, `end_s` is media time from the run's start;
-    `last` closes its segment."""
+    `last` closes its segment. `sound` is the same part without its picture, where that is wanted."""
 
     segment: int
     part: int
@@ -26,13 +27,17 @@ class Cut:
     last: bool
     end_s: float
     data: bytes
+    sound: bytes = b""
 
 
 class Cutter:
-    """Takes the fragments of one rendition in order. Errors: BoxError when the encoder does not keep to the cadence."""
+    """Takes the fragments of one rendition in order. Frames of a `copied` one are counted as well, and their times checked.
+    Errors: BoxError when the encoder does not keep to the cadence."""
 
-    def __init__(self, init: Init, cadence: Cadence) -> None:
-        self._video, self._cadence = init.video.id, cadence
+    def __init__(self, init: Init, cadence: Cadence, *, sound: bool = False, copied: bool = False) -> None:
+        self._video, self._cadence, self._sound, self._copied = init.video.id, cadence, sound, copied
+        self._drift_ticks = init.video.timescale * MOST_DRIFT_S
+        self._began: int | None = None
         self._ticks = {track.id: _ticks(track, cadence) for track in init.tracks}
         self._before = dict.fromkeys(self._ticks, 0)
         self._waiting: dict[int, list[Sample]] = {track: [] for track in self._ticks}
@@ -40,12 +45,21 @@ class Cutter:
 
     def add(self, runs: list[Run]) -> Iterator[Cut]:
         for run in runs:
+            if self._copied and run.track == self._video:
+                self._check(run)
             for sample in run.samples:
                 if run.track == self._video and self._segment_frames() == 0 and not sample.key:
                     raise BoxError("moof: a segment begins without a keyframe")
                 self._waiting[run.track].append(replace(sample, duration=self._ticks[run.track]))
                 if run.track == self._video and self._complete():
                     yield self._cut()
+
+    def _check(self, run: Run) -> None:
+        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
+        self._began = run.time if self._began is None else self._began
+        counted = (self._before[self._video] + len(self._waiting[self._video])) * self._ticks[self._video]
+        if abs(run.time - self._began - counted) > self._drift_ticks:
+            raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
 
     def rest(self) -> Iterator[Cut]:
         """What is left when the run has ended; it closes its segment, so that a short part is the last of one."""
@@ -68,7 +82,8 @@ class Cutter:
         self._waiting = {track: [] for track in self._waiting}
         end_s = float(self._before[self._video] / self._cadence.rate)
         last = self._segment_frames() == self._cadence.segment_frames
-        cut = Cut(self._segment, self._part, len(frames), frames[0].key, last, end_s, fragment(self._sequence, runs))
+        sound = fragment(self._sequence, [run for run in runs if run.track != self._video]) if self._sound else b""
+        cut = Cut(self._segment, self._part, len(frames), frames[0].key, last, end_s, fragment(self._sequence, runs), sound)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
         return cut
 

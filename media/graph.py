@@ -24,7 +24,8 @@ PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
 def transcode(
     url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int
 ) -> list[str]:
-    """argv of one FFmpeg: `url` in, rendition i as fragmented MP4 into file descriptor outputs[i], progress into another.
+    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i],
+    progress into another.
 
     Sound is optional: without any the outputs have one track. Both tracks start at 0, whatever the encoder sent first.
     """
@@ -32,11 +33,17 @@ def transcode(
         url, format="flv", protocol_whitelist=PROTOCOLS, rtmp_live="live", flags="low_delay",
         probesize=2_000_000, fpsprobesize=0, analyzeduration=PROBE_US if audio else PROBE_SILENT_US,
     )  # fmt: skip
-    frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
-    written = [
-        ffmpeg.output(_scaled(frames[index], rendition), source["a:0?"], f"pipe:{outputs[index]}", **_encoding(rendition, cadence, preset))
-        for index, rendition in enumerate(renditions)
-    ]
+    encoded = [rendition for rendition in renditions if not rendition.copied]
+    frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
+    written = []
+    for rendition, output in zip(renditions, outputs, strict=True):
+        rhythm = cadence.divided(rendition.every)
+        if rendition.copied:
+            video, options = source["v:0"], {"c:v": "copy"}
+        else:
+            video = _scaled(frames[encoded.index(rendition)], rendition, rhythm)
+            options = _encoding(rendition, rhythm, rendition.preset or preset)
+        written.append(ffmpeg.output(video, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
     end = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-stats_period", "0.5", "-progress", f"pipe:{progress}"]
     argv: list[str] = ffmpeg.merge_outputs(*written).global_args(*end).compile()
     return argv
@@ -70,9 +77,11 @@ def previews(source: Path, every_s: int, size: tuple[int, int], tiles: tuple[int
             "-f", "image2", str(sheets)]  # fmt: skip
 
 
-def _scaled(frames: Any, rendition: Rendition) -> Any:
+def _scaled(frames: Any, rendition: Rendition, cadence: Cadence) -> Any:
     """Fixed width and height with bars: a source that changes shape in mid-publish must not change the encoder's."""
     width, height = rendition.size
+    if rendition.every > 1:
+        frames = frames.filter("fps", fps=str(cadence.rate), start_time=0)
     fitted = frames.filter("scale", width, height, force_original_aspect_ratio="decrease", force_divisible_by=2)
     return fitted.filter("pad", width, height, -1, -1).filter("setsar", 1).filter("format", "yuv420p")
 
@@ -83,7 +92,13 @@ def _encoding(rendition: Rendition, cadence: Cadence, preset: str) -> dict[str, 
     return {
         "c:v": "libx264", "preset": preset, "tune": "zerolatency", "g": frames, "keyint_min": frames, "sc_threshold": 0,
         "force_key_frames": f"expr:not(mod(n,{frames}))", "b:v": rendition.bit_rate, "maxrate": rendition.bit_rate,
-        "bufsize": rendition.bit_rate, "video_track_timescale": cadence.rate.numerator * (1000 if cadence.rate.denominator == 1 else 1),
+        "bufsize": rendition.bit_rate,
+    }  # fmt: skip
+
+
+def _muxing(cadence: Cadence) -> dict[str, Any]:
+    return {
+        "video_track_timescale": cadence.rate.numerator * (1000 if cadence.rate.denominator == 1 else 1),
         "c:a": "aac", "b:a": AUDIO_BIT_RATE, "ar": 48000, "ac": 2, "af": "aresample=async=1:first_pts=0",
         "f": "mp4", "movflags": FRAGMENTS, "flush_packets": 1, "max_interleave_delta": 500_000,
     }  # fmt: skip

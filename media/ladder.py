@@ -1,11 +1,12 @@
 """Which renditions a source gets: decided once a broadcast, so that its playlists keep one shape over reconnects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 NTSC = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
 FASTEST = 60
+MOST_RUNGS = 6
 AUDIO_BIT_RATE = 128_000
 
 
@@ -20,16 +21,44 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """What a profile wants of one rendition: `height` of the short side, bits a second, most frames a second, x264's preset."""
+
+    height: int
+    bit_rate: int | None = None
+    frame_rate: int | None = None
+    preset: str | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`copy_top`: a source that fits is handed on as its highest rendition, not encoded again. `audio_only`: one without picture."""
+
+    rungs: tuple[Rung, ...]
+    audio_only: bool = False
+    copy_top: bool = False
+
+
+@dataclass(frozen=True)
 class Rendition:
-    """`height` is the rung's name: the short side, so a portrait picture of 720×1280 is rung 720. Bits a second."""
+    """`height` is the rung's name: the short side, so a portrait picture of 720×1280 is rung 720; 0 has sound alone. Bits a
+    second. It has every `every`-th frame of the cadence. `copied` from the encoder as it is."""
 
     height: int
     size: tuple[int, int]
     bit_rate: int
+    every: int = 1
+    preset: str | None = None
+    copied: bool = False
 
     @property
     def name(self) -> str:
-        return f"v{self.height}"
+        return f"v{self.height}" if self.height else "audio"
+
+
+def sound_of(renditions: Sequence[Rendition]) -> bool:
+    """True when the last one has sound alone."""
+    return bool(renditions) and renditions[-1].height == 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +77,13 @@ class Cadence:
     def segment_s(self) -> float:
         return float(self.segment_frames / self.rate)
 
+    def divided(self, every: int) -> "Cadence":
+        """That of a rendition with every `every`-th frame."""
+        return Cadence(self.rate / every, self.part_frames // every, self.segment_frames // every)
+
+    def divides(self, every: int) -> bool:
+        return self.part_frames % every == 0 and self.segment_frames % every == 0
+
     @property
     def low_latency(self) -> bool:
         """False where a segment is one part, so that none are listed."""
@@ -58,23 +94,59 @@ class Cadence:
         return -(-self.segment_frames // self.part_frames)
 
 
-def ladder(source: Source, rungs: Sequence[int]) -> list[Rendition]:
+def ladder(source: Source, profile: Profile, rhythm: Cadence) -> tuple[Rendition, ...]:
     """The rungs at or below the source, highest first; never upscaled. A source below all rungs is its own rung."""
+    rungs = _fitting(source, profile)
+    found = [_rendition(source, rung, rhythm) for rung in rungs]
+    top = found[0]
+    if profile.copy_top and (source.width, source.height) == top.size and top.every == 1 and rhythm.rate == exact_rate(source.frame_rate):
+        found[0] = replace(top, copied=True)
+    if profile.audio_only and source.audio:
+        found.append(Rendition(0, (0, 0), AUDIO_BIT_RATE))
+    return tuple(found)
+
+
+def rhythm_of(source: Source, profile: Profile, part_s: float | None, segment_s: float) -> Cadence:
+    """The cadence of the fastest rendition, such that slower ones have whole frames in each part too."""
+    rungs = _fitting(source, profile)
+    rate = float(exact_rate(source.frame_rate))
+    rates = [_capped(rate, rung.frame_rate) for rung in rungs]
+    return cadence(max(rates), part_s, segment_s, multiple=round(max(rates) / min(rates)))
+
+
+def _fitting(source: Source, profile: Profile) -> list[Rung]:
+    short = min(source.width, source.height)
+    fitting = {_even(rung.height): rung for rung in reversed(profile.rungs) if rung.height <= short}
+    own = replace(min(profile.rungs, key=lambda rung: rung.height), height=_even(short), bit_rate=None)
+    return [replace(fitting[height], height=height) for height in sorted(fitting, reverse=True)] or [own]
+
+
+def _rendition(source: Source, rung: Rung, rhythm: Cadence) -> Rendition:
     short, long = sorted((source.width, source.height))
-    heights = sorted({_even(rung) for rung in rungs if rung <= short}, reverse=True) or [_even(short)]
-    return [Rendition(height, _size(source, height, long / short), _bit_rate(height, source.frame_rate)) for height in heights]
+    rate = float(rhythm.rate)
+    every = round(rate / _capped(rate, rung.frame_rate))
+    every = every if rhythm.divides(every) else 1
+    bit_rate = rung.bit_rate or _bit_rate(rung.height, rate / every)
+    return Rendition(rung.height, _size(source, rung.height, long / short), bit_rate, every, rung.preset)
 
 
-def cadence(frame_rate: float, part_s: float | None, segment_s: float) -> Cadence:
+def _capped(rate: float, most: int | None) -> float:
+    """Halved until it fits: every second frame is smooth, 50 frames shown as 30 are not."""
+    while most and rate > most * 1.02:
+        rate /= 2
+    return rate
+
+
+def cadence(frame_rate: float, part_s: float | None, segment_s: float, multiple: int = 1) -> Cadence:
     """Whole frames for parts and segments, as near to the wanted durations as the frame rate allows; without parts, a segment
-    is one.
+    is one. Numbers of frames are multiples of `multiple`.
 
     25 frames/s with .333 s and 2 s: 50 frames in six parts of 9 (the last has 5), where 8 would leave a seventh stub.
     """
     rate = exact_rate(frame_rate)
-    segment_frames = max(1, round(segment_s * rate))
+    segment_frames = max(1, round(segment_s * rate / multiple)) * multiple
     parts = max(1, round(segment_s / part_s)) if part_s else 1
-    return Cadence(rate, -(-segment_frames // parts), segment_frames)
+    return Cadence(rate, -(-segment_frames // (parts * multiple)) * multiple, segment_frames)
 
 
 def exact_rate(frame_rate: float) -> Fraction:

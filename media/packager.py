@@ -53,6 +53,7 @@ class Packager:
         self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
         self._rendered: dict[tuple[str, bool], bytes] = {}
         self._history = History(files, broadcast)
+        self._announced: tuple[Shape, tuple[str, ...]] | None = None
         self._closed = False
         self._waiters: dict[tuple[int, int | None], asyncio.Future[None]] = {}
         # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
@@ -79,25 +80,26 @@ class Packager:
                 past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
             self._files.drop_parts()
             self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
+            self._announced = (past.shape, past.codecs)
             self._render_master(past.codecs)
             self._render()
 
     def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
         """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
         msn, parts = last.msn + 1, 0
-        data: list[list[bytes]] = [[] for _ in shape.names]
-        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in shape.names]):
+        data: list[list[bytes]] = [[] for _ in last.names]
+        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in last.names]):
             for column, one in zip(data, found, strict=True):
                 column.append(one or b"")
             parts += 1
         if not parts:
             return
         frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
-        segment = Segment(msn, last.run, last.end_ms, False, float(frames / shape.cadence.rate), complete=True)
-        for name, column in zip(shape.names, data, strict=True):
+        segment = Segment(msn, last.run, last.end_ms, False, last.names, float(frames / shape.cadence.rate), complete=True)
+        for name, column in zip(last.names, data, strict=True):
             clear = b"".join(self._keys.decrypt(msn, part) if self._keys else part for part in column)
             self._files.write_segment(segment_name(last.run, name, msn), self._sealed(msn, clear))
-        self._history.add(segment, shape.names, 0)
+        self._history.add(segment, 0)
         yield segment
 
     async def take(self, run: Run, piece: Piece) -> bool:
@@ -171,16 +173,19 @@ class Packager:
         return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
 
     def _begin(self, run: Run, piece: Piece) -> None:
+        """The playlists speak of a run's renditions from its first whole segment on."""
         assert self.shape is not None
+        codecs = tuple(init.codecs for init in piece.inits)
         for name, init in zip(self.shape.names, piece.inits, strict=True):
             self._files.write_segment(init_name(run.id, name), init.data)
-        if self.timeline is None:
-            codecs = tuple(init.codecs for init in piece.inits)
+        if self._announced != (self.shape, codecs):
+            self._announced = (self.shape, codecs)
             self._history.begin(self.shape, codecs)
-            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn)
             self._render_master(codecs)
+        if self.timeline is None:
+            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn)
         run.base, run.begun = self.timeline.next_msn, True
-        self.timeline.begin_run(run.id, run.epoch_s * 1000)
+        self.timeline.begin_run(run.id, run.epoch_s * 1000, self.shape.names)
 
     async def _release(self, run: Run, piece: Piece) -> None:
         """Files first, then the playlist that names them, then the players that wait for it."""
@@ -215,13 +220,12 @@ class Packager:
     def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[bytes, ...]) -> None:
         """Files stay as long as a playlist that names them may be in use."""
         assert self.timeline is not None
-        assert self.shape is not None
         segment = self.timeline.segments[-1]
-        self._history.add(segment, self.shape.names, run.generation)
+        self._history.add(segment, run.generation)
         self._keep(Whole(segment, inits, bodies))
         self.timeline.trim()
         in_use = self.timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
-        self._history.forget(self.shape.names, in_use, segment.msn - PARTS_KEPT_SEGMENTS)
+        self._history.forget(in_use, segment.msn - PARTS_KEPT_SEGMENTS)
 
     def _render_master(self, codecs: tuple[str, ...]) -> None:
         assert self.shape is not None
@@ -230,8 +234,8 @@ class Packager:
 
     @property
     def names(self) -> list[str]:
-        """Of the renditions."""
-        return self.shape.names if self.shape else []
+        """Of the renditions that are offered now."""
+        return self._announced[0].names if self._announced else []
 
     def media(self, name: str, *, delta: bool = False) -> bytes:
         """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it costs .15 ms."""

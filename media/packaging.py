@@ -6,8 +6,8 @@ publish ─► FFmpeg runs ─► packager: parts, playlists          FFmpeg die
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,46 +17,47 @@ from media.boxes import BoxError
 from media.brake import Brake
 from media.delivery import Delivery
 from media.history import Shape
-from media.ladder import Source, cadence, ladder
+from media.intake import Intake, Unusable
+from media.ladder import Profile, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
-from media.process import Child, ask, spawn
+from media.process import Child, load_per_core, spawn
 from media.run import pieces
 from media.store import Files
+from media.strain import Strain
 from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
 from weir.foundation.clock import monotonic
-from weir.foundation.errors import Unavailable
-from weir.foundation.events import Event, MediaFailed, Playable, StreamEvent, ThumbnailReady
+from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
 from weir.foundation.http import Ingest, Published
 from weir.foundation.ids import derived_id, new_secret
 from weir.foundation.settings import Settings
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
-MEASURED_WITHIN_S, SOUND_WITHIN_S, POLL_S = 5.0, 0.4, 0.05
-PROBE_S = 6.0
 STALLED_S = 6.0
 DRAIN_S = 3.0
 log = structlog.get_logger("media")
-
-
-class _Unusable(Exception):
-    """What the encoder sends can't be shown; the message says why."""
 
 
 class Broadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
     def __init__(
-        self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, secret: bytes,
+        self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
         tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None],
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
         self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept)
         self._wanted, self._keep = wanted, keep
+        self._intake = Intake(settings, ingest, fact.playback)
+        self._wanted_profile = self._profile = profile
+        self._full: Shape | None = None
+        self._dropped, self._strain = 0, Strain()
+        self._child: Child | None = None
+        self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
-        self._settings, self._ingest, self._tell = settings, ingest, tell
+        self._settings, self._tell = settings, tell
         self._brake = Brake()
         self._gone = self._given_up = False
         self._told: set[int] = set()
@@ -109,105 +110,114 @@ class Broadcast:
     async def _produce(self) -> None:
         patience = APPEARS_WITHIN_S
         try:
-            while (source := await self._source(patience)) is not None:
-                if not self._brake.start(monotonic()):
-                    raise _Unusable("The transcoder failed too often.")
+            while (source := await self._intake.source(patience)) is not None:
+                if not self._planned and not self._brake.start(monotonic()):
+                    raise Unusable("The transcoder failed too often.")
+                self._planned = False
                 reason = await self._run(source)
                 log.info("encoder.ended", playback=self.fact.playback, generation=self.fact.generation, reason=reason)
                 if self._gone:
                     return
-                await asyncio.sleep(self._brake.pause_s(monotonic()))
+                if not self._planned:
+                    await asyncio.sleep(self._brake.pause_s(monotonic()))
                 patience = STILL_THERE_S
-        except _Unusable as error:
+        except Unusable as error:
             self._given_up = True
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
             self._tell(MediaFailed(**self._about("failed"), reason=str(error)))
 
-    async def _source(self, appears_within_s: float) -> Source | None:
-        """What the encoder sends, by nginx's statistics (known .1–.3 s after its first bytes), else by ffprobe; None when
-        nobody publishes."""
-        began, measured_at = monotonic(), None
-        while True:
-            published = await self._published()
-            waited = monotonic() - began
-            if published is None and waited >= appears_within_s:
-                return None
-            if published is not None and published.width:
-                measured_at = measured_at or monotonic()
-                if published.audio_codec or monotonic() - measured_at >= SOUND_WITHIN_S:
-                    return Source(published.width, published.height, published.frame_rate, bool(published.audio_codec))
-            elif published is not None and waited >= MEASURED_WITHIN_S:
-                return await self._probed()
-            await asyncio.sleep(POLL_S)
-
-    async def _published(self) -> Published | None:
-        try:
-            return (await self._ingest.published()).get(self.fact.playback)
-        except Unavailable:
-            return None
-
-    async def _probed(self) -> Source:
-        said = await ask(graph.probe(self._url), PROBE_S)
-        streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
-        video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
-        if video is None:
-            raise _Unusable("The encoder sends no picture.")
-        rate = [float(number) for number in str(video.get("avg_frame_rate", "0/1")).split("/")]
-        audio = any(one.get("codec_type") == "audio" for one in streams)
-        return Source(int(video["width"]), int(video["height"]), rate[0] / (rate[-1] or 1), audio)
-
-    @property
-    def _url(self) -> str:
-        return f"{self._settings.pull_url}/{self.fact.playback}"
-
-    def _shape(self, source: Source) -> Shape:
-        rhythm = cadence(source.frame_rate, self._wanted.part_s, self._wanted.segment_s)
-        return Shape(tuple(ladder(source, self._settings.ladder)), rhythm, self._wanted.rotation)
+    def _next_shape(self, source: Source) -> Shape:
+        """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the machine can't carry."""
+        known, profile = self.packager.shape, self._profile
+        if self._full is None or known is None:
+            rhythm = known.cadence if known else rhythm_of(source, profile, self._wanted.part_s, self._wanted.segment_s)
+            rotation = known.rotation if known else self._wanted.rotation
+            self._full = Shape(ladder(source, profile, rhythm), rhythm, rotation)
+        return replace(self._full, renditions=self._full.renditions[self._dropped :])
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""
-        shape = self.packager.shape = self.packager.shape or self._shape(source)
+        shape = self.packager.shape = self._next_shape(source)
+        pictured = shape.pictured
         run = Run(new_secret(22), self.fact.generation)
         try:
             child = await spawn(
                 lambda outputs, progress: graph.transcode(
-                    self._url, shape.renditions, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
+                    self._intake.url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
                     outputs=outputs, progress=progress,
                 ),
-                len(shape.renditions),
+                len(pictured),
             )  # fmt: skip
         except OSError as error:
             return str(error)
+        self._child = child
+        self._strain.began(monotonic())
         watch = asyncio.create_task(self._watch(child))
         try:
-            async with contextlib.aclosing(pieces(child.outputs, shape.cadence)) as arriving:
+            async with contextlib.aclosing(pieces(child.outputs, shape.renditions, shape.cadence)) as arriving:
                 async for piece in arriving:
                     if await self.packager.take(run, piece):
                         self._playable(shape)
             await asyncio.wait_for(child.wait(), DRAIN_S)
             return child.last_words
-        except (BoxError, ClockJumped, OSError) as error:  # a full disk ends the run; the brake ends the trying
+        except (BoxError, ClockJumped, OSError) as error:  # the brake ends the trying
+            if any(rendition.copied for rendition in shape.renditions):
+                self._encode_all()
             return str(error)
         finally:
+            self._child = None
             watch.cancel()
             await child.stop()
             with contextlib.suppress(OSError):
                 self.packager.end_run(run)
 
+    def _encode_all(self) -> None:
+        """What the encoder sends does not keep a copy's conditions: from here on every rendition is made anew."""
+        self._profile, self._full = replace(self._profile, copy_top=False), None
+
     async def _watch(self, child: Child) -> None:
-        """Stops an FFmpeg that stands still while bytes keep arriving; an encoder that falls silent is the ingest's business."""
+        """Stops an FFmpeg that stands still while bytes keep arriving; an encoder that falls silent is the ingest's business.
+        One that falls behind gets fewer rungs."""
         bytes_in: int | None = None
         while True:
             await asyncio.sleep(1)
+            published = await self._intake.published()
             if monotonic() - child.progress_at < STALLED_S:
                 bytes_in = None
+                if published is not None:
+                    self._relieve(child, published)
                 continue
-            published = await self._published()
             if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
                 log.warning("encoder.stalled", playback=self.fact.playback)
                 child.kill()
                 return
             bytes_in = published.bytes_in if published is not None else None
+
+    def _relieve(self, child: Child, published: Published) -> None:
+        assert self._full is not None
+        rungs = self._full.pictured
+        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, child.done_s, load_per_core(), self._dropped, len(rungs))
+        if verdict is None:
+            return
+        dropping = verdict == "drop"
+        self._dropped += 1 if dropping else -1
+        height = rungs[self._dropped - 1 if dropping else self._dropped].height
+        log.warning("ladder.reduced" if dropping else "ladder.restored", playback=self.fact.playback, height=height)
+        about = self._about("quality", self._dropped, round(child.done_s))
+        self._tell(QualityDropped(**about, height=height) if dropping else QualityRecovered(**about, height=height))
+        self._renew(child)
+
+    def change_ladder(self, profile: Profile) -> None:
+        """Another ladder from the next FFmpeg on, which begins at once; the broadcast goes on."""
+        if profile != self._wanted_profile:
+            self._wanted_profile = self._profile = profile
+            self._full, self._dropped = None, 0
+            if self._child is not None:
+                self._renew(self._child)
+
+    def _renew(self, child: Child) -> None:
+        self._planned = True
+        child.terminate()
 
     def _kept(self, whole: Whole) -> None:
         assert self.packager.shape is not None
@@ -226,8 +236,8 @@ class Broadcast:
             width, height = shape.renditions[0].size
             self._tell(Playable(**self._about("playable"), width=width, height=height))
 
-    def _about(self, what: str) -> dict[str, Any]:
+    def _about(self, what: str, *which: int) -> dict[str, Any]:
         """The id is derived, so that the same fact told after a restart is the same event."""
         fact = self.fact
         shared = fact.model_dump(include={"app", "stream", "playback", "channel", "broadcast", "generation"})
-        return {"id": derived_id("evt", what, fact.broadcast, fact.generation), **shared}
+        return {"id": derived_id("evt", what, fact.broadcast, fact.generation, *which), **shared}

@@ -41,9 +41,10 @@ def master(variants: Sequence[Variant], frame_rate: float) -> str:
     for variant in variants:
         width, height = variant.rendition.size
         average = variant.rendition.bit_rate + (AUDIO_BIT_RATE if "," in variant.codecs else 0)
+        picture = f",RESOLUTION={width}x{height},FRAME-RATE={frame_rate / variant.rendition.every:.3f}" if height else ""
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={round(average * PEAK)},AVERAGE-BANDWIDTH={average},"
-            f'CODECS="{variant.codecs}",RESOLUTION={width}x{height},FRAME-RATE={frame_rate:.3f},CLOSED-CAPTIONS=NONE',
+            f'CODECS="{variant.codecs}"{picture},CLOSED-CAPTIONS=NONE',
             f"{variant.rendition.name}.m3u8",
         ]
     return "\n".join(lines) + "\n"
@@ -101,7 +102,7 @@ def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int) -
     for segment in islice(timeline.segments, skipped, None):
         if segment.discontinuity and segment is not timeline.segments[0]:
             yield "#EXT-X-DISCONTINUITY"
-        if segment.run != run:
+        if segment.run != run and rendition in segment.names:
             if number is not None:
                 yield "#EXT-X-KEY:METHOD=NONE"
             run, number = segment.run, None
@@ -113,8 +114,11 @@ def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int) -
 
 
 def _segment(segment: Segment, rendition: str, with_parts: bool = True) -> Iterator[str]:
+    """A segment that this rendition does not have, because it came or came back later, is a gap (RFC 8216bis §4.4.4.7)."""
     yield f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}"
-    if with_parts:
+    if rendition not in segment.names:
+        yield "#EXT-X-GAP"
+    elif with_parts:
         yield from _parts(segment, rendition)
     if segment.complete:
         yield f"#EXTINF:{segment.duration_s:.6f},"

@@ -22,11 +22,13 @@ STDERR_LINES, STDERR_CHARS = 20, 300
 
 
 class Child:
-    """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew (monotonic)."""
+    """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
+    (monotonic), `done_s` how much media there is of it."""
 
     def __init__(self, process: asyncio.subprocess.Process, outputs: list[asyncio.StreamReader], progress: asyncio.StreamReader) -> None:
         self.outputs = outputs
         self.progress_at = monotonic()
+        self.done_s = 0.0
         self._process = process
         self._said: deque[str] = deque(maxlen=STDERR_LINES)
         assert process.stderr is not None
@@ -56,6 +58,12 @@ class Child:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
 
+    def terminate(self) -> None:
+        """Asks it to write what it has and end; `stop` sees to it that it does."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+
     def kill(self) -> None:
         """For a process that stands still and would not hear TERM; `stop` reaps it."""
         if self._process.returncode is None:
@@ -75,6 +83,13 @@ class Child:
         while line := await progress.readline():
             if line.startswith(b"out_time_us=") and line != reached:
                 reached, self.progress_at = line, monotonic()
+                with contextlib.suppress(ValueError):  # N/A before the first frame
+                    self.done_s = int(line.partition(b"=")[2]) / 1_000_000
+
+
+def load_per_core() -> float:
+    """Processes that want to run, the last minute's mean, per core of this machine."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -> Child:

@@ -3,11 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.boxes import Init, Parser
 from media.cutter import Cut, Cutter
-from media.ladder import Cadence
+from media.ladder import Cadence, Rendition, sound_of
 
 READ_BYTES = 1 << 16
 QUEUED = 64
@@ -29,11 +29,16 @@ class Piece:
 Found = tuple[int, Init | Cut | Exception | None]
 
 
-async def pieces(outputs: Sequence[asyncio.StreamReader], cadence: Cadence) -> AsyncGenerator[Piece, None]:
-    """Ends when every output has ended. Errors: BoxError."""
+async def pieces(outputs: Sequence[asyncio.StreamReader], renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
+    """Each output is one rendition with a picture; sound alone is taken out of the last one's. Ends when every output has ended.
+    Errors: BoxError."""
+    sound = sound_of(renditions)
     found: asyncio.Queue[Found] = asyncio.Queue(QUEUED)
     # Held here: asyncio drops a task that nobody refers to, and the stream would freeze.
-    readers = [asyncio.create_task(_read(number, output, cadence, found)) for number, output in enumerate(outputs)]
+    readers = [
+        asyncio.create_task(_read(number, output, _Cut(rendition, cadence, sound and number == len(outputs) - 1), found))
+        for number, (output, rendition) in enumerate(zip(outputs, renditions, strict=False))
+    ]
     inits: dict[int, Init] = {}
     waiting: list[deque[Cut]] = [deque() for _ in outputs]
     running = len(outputs)
@@ -50,28 +55,46 @@ async def pieces(outputs: Sequence[asyncio.StreamReader], cadence: Cadence) -> A
                 waiting[number].append(item)
             while all(waiting):
                 cuts = tuple(one.popleft() for one in waiting)
-                if len({cut.frames for cut in cuts}) > 1:
+                if len({cut.frames * one.every for cut, one in zip(cuts, renditions, strict=False)}) > 1:
                     return  # the torn ends of a killed encoder
-                yield Piece(cuts, tuple(inits[index] for index in range(len(outputs))))
+                yield _piece(cuts, [inits[index] for index in range(len(outputs))], sound)
     finally:
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
 
 
-async def _read(number: int, output: asyncio.StreamReader, cadence: Cadence, found: asyncio.Queue[Found]) -> None:
+def _piece(cuts: tuple[Cut, ...], inits: list[Init], sound: bool) -> Piece:
+    if not sound:
+        return Piece(cuts, tuple(inits))
+    return Piece((*cuts, replace(cuts[-1], data=cuts[-1].sound, independent=True)), (*inits, inits[-1].sound()))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How one output is cut."""
+
+    rendition: Rendition
+    cadence: Cadence
+    sound: bool
+
+    def cutter(self, init: Init) -> Cutter:
+        return Cutter(init, self.cadence.divided(self.rendition.every), sound=self.sound, copied=self.rendition.copied)
+
+
+async def _read(number: int, output: asyncio.StreamReader, cut: _Cut, found: asyncio.Queue[Found]) -> None:
     parser, cutter = Parser(), None
     try:
         while data := await output.read(READ_BYTES):
             for item in parser.feed(data):
                 if isinstance(item, Init):
-                    cutter = Cutter(item, cadence)
+                    cutter = cut.cutter(item)
                     await found.put((number, item))
                 elif cutter is not None:
-                    for cut in cutter.add(item):
-                        await found.put((number, cut))
-        for cut in cutter.rest() if cutter else ():
-            await found.put((number, cut))
+                    for part in cutter.add(item):
+                        await found.put((number, part))
+        for part in cutter.rest() if cutter else ():
+            await found.put((number, part))
         await found.put((number, None))
     except (ValueError, OSError) as error:
         await found.put((number, error))

@@ -9,11 +9,12 @@ kill -9 at any point costs the segment that was growing, 2 s; what lies in a fil
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from media.history import Shape
+from media.history import Shape, renditions_of
+from media.ladder import Rendition
 from media.store import DISK_FULL, INDEX, append_line, private, read_lines
 from media.timeline import Whole
 from weir.foundation.settings import Settings
@@ -27,12 +28,12 @@ def run_file(rendition: str, run: int) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One life of an encoder. `renditions` are (height, width, tall, bit rate), `inits` lengths by rendition name."""
+    """One life of an encoder; `inits` are lengths by rendition name."""
 
     number: int
     frame_rate: float
     codecs: tuple[str, ...]
-    renditions: tuple[tuple[int, int, int, int], ...]
+    renditions: tuple[Rendition, ...]
     inits: dict[str, int]
 
 
@@ -84,7 +85,7 @@ class Tape:
         self._number, self._ends = number, dict.fromkeys(inits, 0)
         head = {
             "run": number, "id": whole.segment.run, "rate": float(shape.cadence.rate), "codecs": [init.codecs for init in whole.inits],
-            "renditions": [[one.height, *one.size, one.bit_rate] for one in shape.renditions],
+            "renditions": [asdict(one) for one in shape.renditions],
             "inits": {name: len(data) for name, data in inits.items()},
         }  # fmt: skip
         if not (all(self._append(name, data) for name, data in inits.items()) and append_line(self.folder / INDEX, head, sync=True)):
@@ -117,14 +118,14 @@ class Tape:
 
     def runs(self) -> list[Run]:
         return [
-            Run(row["run"], row["rate"], tuple(row["codecs"]), tuple(tuple(one) for one in row["renditions"]), row["inits"])
+            Run(row["run"], row["rate"], tuple(row["codecs"]), renditions_of(row["renditions"]), row["inits"])
             for row in self._rows()
             if "inits" in row
         ]
 
     def segments(self) -> list[Taped]:
         """In order, those alone whose bytes are all there."""
-        sizes = {path.name: path.stat().st_size for path in self.folder.glob("v*.mp4")}
+        sizes = {path.name: path.stat().st_size for path in self.folder.glob("*_*.mp4")}
         return [one for one in map(_taped, (row for row in self._rows() if "at" in row)) if _held(one, sizes)]
 
     def trim(self) -> None:
@@ -132,7 +133,7 @@ class Tape:
         known = {run_file(name, run.number): length for run in self.runs() for name, length in run.inits.items()}
         for one in self.segments():
             known |= {run_file(name, one.run): offset + length for name, (offset, length) in one.at.items()}
-        for path in self.folder.glob("v*_*.mp4"):
+        for path in self.folder.glob("*_*.mp4"):
             os.truncate(path, known.get(path.name, 0))
 
     def remove(self) -> None:

@@ -6,7 +6,7 @@ renditions have the same cuts, so there is one timeline for all of them.
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from media.boxes import Init
@@ -24,12 +24,13 @@ class Part:
 @dataclass
 class Segment:
     """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts.
-    `settled` is its text by rendition, once it will not change any more."""
+    `names` are the renditions that have it, `settled` its text by rendition, once it will not change any more."""
 
     msn: int
     run: str
     start_ms: int
     discontinuity: bool
+    names: tuple[str, ...] = ()
     duration_s: float = 0.0
     complete: bool = False
     parts: list[Part] = field(default_factory=list)
@@ -59,12 +60,14 @@ class Timeline:
         self.window = window
         self._next = self.segments[-1].msn + 1 if self.segments else first_msn
         self._run, self._base, self._epoch_ms = "", 0, 0.0
+        self._names: tuple[str, ...] = ()
 
-    def begin_run(self, run: str, epoch_ms: float) -> None:
+    def begin_run(self, run: str, epoch_ms: float, names: Sequence[str]) -> None:
         """`epoch_ms` is the wall-clock time of the run's first frame. It never moves again: players align by it, and one that
         sees it jump inside a discontinuity stops loading (hls.js 1.7)."""
         previous_end = self.segments[-1].end_ms if self.segments else 0
         self._run, self._base, self._epoch_ms = run, self._next, max(epoch_ms, previous_end)
+        self._names = tuple(names)
 
     def add(self, segment: int, duration_s: float, independent: bool, last: bool) -> Segment:
         """The run's next part, in its segment counted from 0; `last` closes the segment at once, so that the preload hint
@@ -72,7 +75,8 @@ class Timeline:
         msn = self._base + segment
         if not self.segments or self.segments[-1].complete:
             start_ms = round(self._epoch_ms + segment * self.cadence.segment_s * 1000)
-            self.segments.append(Segment(msn, self._run, start_ms, bool(self.segments) and self.segments[-1].run != self._run))
+            discontinuity = bool(self.segments) and self.segments[-1].run != self._run
+            self.segments.append(Segment(msn, self._run, start_ms, discontinuity, self._names))
         current = self.segments[-1]
         if self.cadence.low_latency:
             current.parts.append(Part(duration_s, independent))

@@ -41,43 +41,46 @@ async def finish(tape: Tape) -> Finished:
     runs, segments = await asyncio.to_thread(lambda: ({run.number: run for run in tape.runs()}, tape.segments()))
     if not segments:
         raise Unplayable("Nothing was recorded.")
-    shape = runs[segments[0].run]
-    names = [_name(rendition) for rendition in shape.renditions]
-    _, width, tall, _ = shape.renditions[0]
     duration_s = round(sum(segment.duration_s for segment in segments), 3)
-    for name in names:
-        _write(tape.folder / f"{name}.m3u8", playlists.recorded(list(_listed(name, runs, segments))))
-    _write(tape.folder / "master.m3u8", _master(shape))
-    await _join(tape, names[0], sorted({segment.run for segment in segments}))
-    sprite = await _pictures(tape.folder, duration_s, (width, tall))
-    return Finished(duration_s, (tape.folder / MP4).stat().st_size, width, tall, tuple(one[0] for one in shape.renditions), sprite)
+    fullest = max(runs.values(), key=lambda run: (len(run.renditions), -run.number))
+    for rendition in fullest.renditions:
+        _write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded(list(_listed(rendition, runs, segments))))
+    variants = [Variant(rendition, codecs) for rendition, codecs in zip(fullest.renditions, fullest.codecs, strict=True)]
+    _write(tape.folder / "master.m3u8", playlists.master(variants, fullest.frame_rate))
+    top = _common(runs, segments) or fullest.renditions[0]
+    await _join(tape, [run_file(top.name, number) for number in _runs_with(top, runs, segments)])
+    sprite = await _pictures(tape.folder, duration_s, top.size)
+    heights = tuple(one.height for one in fullest.renditions if one.height)
+    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite)
 
 
-def _name(rendition: tuple[int, int, int, int]) -> str:
-    return Rendition(rendition[0], rendition[1:3], rendition[3]).name
-
-
-def _master(run: Run) -> str:
-    variants = [
-        Variant(Rendition(height, (width, tall), bit_rate), codecs)
-        for (height, width, tall, bit_rate), codecs in zip(run.renditions, run.codecs, strict=True)
-    ]
-    return playlists.master(variants, run.frame_rate)
-
-
-def _listed(name: str, runs: dict[int, Run], segments: Sequence[Taped]) -> Iterator[Recorded]:
+def _listed(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> Iterator[Recorded]:
+    """Where a run has not got this rendition, because the ladder was another one then, the nearest stands for it."""
     before: Taped | None = None
     for segment in segments:
+        run = runs[segment.run]
+        name = min(run.renditions, key=lambda one: (abs(one.height - rendition.height), -one.height)).name
         file = run_file(name, segment.run)
         continues = before is not None and (before.run, before.msn) == (segment.run, segment.msn - 1)
-        init = Extent(file, 0, runs[segment.run].inits[name])
-        yield Recorded(segment.duration_s, segment.start_ms, init, Extent(file, *segment.at[name]), continues)
+        yield Recorded(segment.duration_s, segment.start_ms, Extent(file, 0, run.inits[name]), Extent(file, *segment.at[name]), continues)
         before = segment
 
 
-async def _join(tape: Tape, name: str, runs: Sequence[int]) -> None:
+def _common(runs: dict[int, Run], segments: Sequence[Taped]) -> Rendition | None:
+    """The highest rendition that all runs have in the same size."""
+    used = [runs[number].renditions for number in {segment.run for segment in segments}]
+    shared = [one for one in used[0] if all(any((one.name, one.size) == (other.name, other.size) for other in run) for run in used)]
+    return max(shared, key=lambda one: one.height, default=None)
+
+
+def _runs_with(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> list[int]:
+    """One MP4 has one size; all runs have it unless somebody has replaced the whole ladder in the middle."""
+    used = sorted({segment.run for segment in segments})
+    return [number for number in used if any((one.name, one.size) == (rendition.name, rendition.size) for one in runs[number].renditions)]
+
+
+async def _join(tape: Tape, parts: Sequence[str]) -> None:
     """One MP4 of the highest rendition, its index in front so that it plays while it is downloaded."""
-    parts = [run_file(name, run) for run in runs]
     wanted = sum((tape.folder / part).stat().st_size for part in parts)
     if shutil.disk_usage(tape.folder).free < wanted * ROOM_LEFT:
         raise NoRoom

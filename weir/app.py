@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from control.app import ControlRoom
 from control.store import COLLECTIONS as CONTROL_COLLECTIONS
 from media.app import MediaRoom
+from media.profiles import COLLECTIONS as MEDIA_COLLECTIONS
 from realtime.app import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
 from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
@@ -54,7 +55,7 @@ log = structlog.get_logger("app")
 async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """What a process opens once. Errors: errors.Unavailable when the document store can't be opened."""
     vault = open_vault(settings)
-    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS, *MEDIA_COLLECTIONS])
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
     directory = shared.Directory(store, vault)

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from media.app import MediaRoom
+from media.profiles import COLLECTIONS as MEDIA_COLLECTIONS
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.directory import COLLECTIONS
 from weir.foundation.documents import Store
@@ -101,6 +102,9 @@ class FakeDirectory:
 
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         return self.options.get(stream_id)
+
+    async def app(self, app_id: str) -> dict[str, Any] | None:
+        return None
 
     async def recording(self, recording_id: str) -> dict[str, Any] | None:
         return await self.store.operator().get("recordings", recording_id)
@@ -206,7 +210,7 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        store = await open_store(settings, COLLECTIONS)
+        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS])
         bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         missing: Any = None

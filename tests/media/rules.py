@@ -27,6 +27,7 @@ class ListedSegment:
     discontinuity: int = 0
     map: str = ""
     key: str = ""
+    gap: bool = False
     date_ms: float | None = None
     parts: list[ListedPart] = field(default_factory=list)
 
@@ -111,6 +112,8 @@ class _Reading:
             self._segment().date_ms = datetime.fromisoformat(value).timestamp() * 1000
         elif tag == "#EXT-X-PART":
             self._segment().parts.append(ListedPart(given["URI"], float(given["DURATION"])))
+        elif tag == "#EXT-X-GAP":
+            self._segment().gap = True
         elif tag == "#EXTINF":
             self._segment().duration = float(value.rstrip(","))
         else:
@@ -163,7 +166,7 @@ def _alone(now: Listed) -> Iterator[str]:
     for segment in now.segments:
         if segment.uri and int(segment.duration + 0.5) > now.target:
             yield f"segment {segment.msn} is longer than the target duration (§4.4.3.1)"
-        if not segment.map:
+        if not segment.map and not segment.gap:
             yield f"segment {segment.msn} has no EXT-X-MAP (§4.4.4.5)"
         if segment.date_ms is None:
             yield f"segment {segment.msn} has no date"

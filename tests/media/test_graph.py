@@ -41,6 +41,21 @@ def test_two_renditions_share_one_decode() -> None:
     ])  # fmt: skip
 
 
+def test_a_copied_top_and_a_halved_rung() -> None:
+    """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has half the group."""
+    renditions = [Rendition(720, (1280, 720), 2_600_000, copied=True), Rendition(360, (640, 360), 800_000, every=2, preset="veryfast")]
+    argv = transcode(
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8], progress=9
+    )
+    text = " ".join(argv)
+    assert "-map 0:v:0 -map 0:a:0? -f mp4" in text
+    assert "-c:v copy" in text[: text.index("pipe:7")]
+    assert "libx264" not in text[: text.index("pipe:7")]
+    assert "[0:v]fps=fps=60:start_time=0[s0];[s0]split=1[s1];[s1]fps=fps=30:start_time=0" in text
+    assert "-g 60" in text
+    assert "-preset veryfast" in text
+
+
 def test_without_sound_probing_is_short() -> None:
     """A source without sound would otherwise hold the start until the analysis time is over (research: 3.2 s)."""
     argv = transcode(

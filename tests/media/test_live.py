@@ -117,6 +117,77 @@ async def test_an_encrypted_stream_plays_and_its_keys_change(world: Any) -> None
     viewer.close()
 
 
+async def with_profile(stage: Any, **fields: Any) -> dict[str, Any]:
+    """A profile as the API makes one, in the stream's options."""
+    doc = {"name": "p", "rungs": [{"height": 180}], "audio_only": False, "copy_top": False, **fields}
+    made = await stage.room._profiles.create("app_1", new_id("prf"), doc)
+    return {"app": "app_1", "profile": made["id"]}
+
+
+async def test_a_profile_makes_the_ladder(stage: Any) -> None:
+    """A slower rung, sound alone, and what the encoder sent as it is: one sequence for all of them, playable each."""
+    chosen = await with_profile(
+        stage, rungs=[{"height": 180}, {"height": 120, "frame_rate": 15, "bit_rate": 100_000}], audio_only=True, copy_top=True
+    )
+    fact, _ = await stage.on_air(chosen, gop=30)
+    master = (await stage.get(fact, "master.m3u8"))[1].decode()
+    assert [line for line in master.splitlines() if line.endswith(".m3u8")] == ["v180.m3u8", "v120.m3u8", "audio.m3u8"]
+    assert "FRAME-RATE=15.000" in master
+    assert 'CODECS="mp4a.40.2",CLOSED' in master
+    viewers = [Viewer(stage, fact, name) for name in ("v180", "v120", "audio")]
+    for viewer in viewers:
+        await viewer.until(lambda now: len(now.segments) > 3)
+    argv = b" ".join(Path(f"/proc/{encoders(stage, fact)[0]}/cmdline").read_bytes().split(b"\0"))
+    assert b"-c:v copy" in argv
+    for name, kinds in (("v180", {"video", "audio"}), ("v120", {"video", "audio"}), ("audio", {"audio"})):
+        frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/{name}.m3u8")
+        assert set(frames) == kinds
+    for viewer in viewers:
+        viewer.close()
+
+
+async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
+    """Key frames at other places than the other renditions' end the copy, and the broadcast goes on without it."""
+    fact, _ = await stage.on_air(await with_profile(stage, copy_top=True), gop=47)
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: len(now.segments) > 3)
+    argv = b" ".join(Path(f"/proc/{encoders(stage, fact)[0]}/cmdline").read_bytes().split(b"\0"))
+    assert b"copy" not in argv
+    viewer.close()
+
+
+async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: Any) -> None:
+    """A changed profile, and a machine that can't carry it: the broadcast and its other renditions go on after a discontinuity;
+    a rendition that comes later has gaps before."""
+    verdicts: list[str] = []
+    monkeypatch.setattr("media.strain.Strain.judge", lambda *_: verdicts.pop() if verdicts else None)
+    chosen = await with_profile(stage)
+    fact, _ = await stage.on_air(chosen)
+    stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
+    await stage.ground.store.app(fact.app).insert("streams", {**stream, "app": fact.app})
+    doc = await stage.room._profiles.create(fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False})
+    await stage.ground.store.app(fact.app).update("streams", fact.stream, set={"profile": doc["id"]})
+    viewer = Viewer(stage, fact)
+    await viewer.until(lambda now: len(now.segments) > 2)
+    await stage.room._profiles.change(doc, {"rungs": [{"height": 180}, {"height": 120}]})
+    await viewer.until(lambda now: now.segments[-1].discontinuity == 1)
+    assert b"v120.m3u8" in (await stage.get(fact, "master.m3u8"))[1]
+    late = Viewer(stage, fact, "v120")
+    listed = await late.until(lambda now: any(one.uri and not one.gap for one in now.segments))
+    assert [one.gap for one in listed.segments] == sorted((one.gap for one in listed.segments), reverse=True)
+    assert listed.segments[0].gap
+    verdicts.append("drop")
+    await stage.told("health.quality.drop", fact)
+    await late.until(lambda now: now.segments[-1].discontinuity == 2)
+    assert (await stage.get(fact, "v180.m3u8"))[0] == 404
+    verdicts.append("raise")
+    await stage.told("health.quality.recovered", fact)
+    await late.until(lambda now: now.segments[-1].discontinuity == 3)
+    assert b"v180.m3u8" in (await stage.get(fact, "master.m3u8"))[1]
+    viewer.task.cancel()
+    late.close()
+
+
 async def test_whole_segments_only_and_a_long_window(stage: Any) -> None:
     """The standard latency writes no parts; a DVR window of hours is announced with delta updates."""
     fact, _ = await stage.on_air({"latency": "standard", "dvr_s": 7200})
@@ -305,13 +376,13 @@ async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: 
 
 async def test_sound_alone_is_told_as_such(stage: Any, monkeypatch: Any) -> None:
     """A publish without a picture can't be shown; the streamer is told why."""
-    monkeypatch.setattr("media.packaging.MEASURED_WITHIN_S", 1.0)
+    monkeypatch.setattr("media.intake.MEASURED_WITHIN_S", 1.0)
     fact = stage.stream()
     argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
     stage.publishers.append(subprocess.Popen([*argv, f"{stage.settings.pull_url}/{fact.playback}"], stderr=subprocess.DEVNULL))
     await stage.tell(PublishStarted, fact)
     failed = await stage.told("media.failed", fact)
-    assert failed.reason == "The encoder sends no picture."
+    assert "no picture that can be read" in failed.reason
 
 
 async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any) -> None:

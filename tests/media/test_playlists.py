@@ -20,7 +20,7 @@ HISTORIES = st.lists(st.tuples(st.integers(-3000, 60_000), st.integers(1, 40), s
 
 def run(timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: Keys | None = None) -> list[str]:
     """What v360.m3u8 said after each part of one run."""
-    timeline.begin_run(f"run{number}", epoch_ms)
+    timeline.begin_run(f"run{number}", epoch_ms, ["v360"])
     texts, rhythm = [], timeline.cadence
     for part in range(parts):
         last = part % rhythm.parts_per_segment == rhythm.parts_per_segment - 1
@@ -66,7 +66,7 @@ def test_a_delta_update_and_the_old_list_make_the_whole(
     player: rules.Listed | None = None
     for number, (late_ms, parts, _) in enumerate(history * 3):
         epoch += late_ms
-        timeline.begin_run(f"run{number}", epoch)
+        timeline.begin_run(f"run{number}", epoch, ["v360"])
         for part in range(parts):
             timeline.add(part // 6, PART_S, part % 6 == 0, part % 6 == 5)
             timeline.trim()

@@ -7,7 +7,7 @@ from struct import pack
 import pytest
 
 from media.boxes import BoxError, Parser, Run, Sample, fragment
-from media.ladder import cadence
+from media.ladder import Rendition, cadence
 from media.run import Piece, pieces
 
 RHYTHM = cadence(30, 1 / 3, 2)
@@ -40,8 +40,9 @@ def test_the_invented_initialisation_is_a_real_one() -> None:
     assert found.codecs == "avc1.64001e"  # type: ignore[union-attr]
 
 
-async def collected(outputs: list[asyncio.StreamReader]) -> list[Piece]:
-    return [piece async for piece in pieces(outputs, RHYTHM)]
+async def collected(outputs: list[asyncio.StreamReader], every: int = 1) -> list[Piece]:
+    renditions = [Rendition(360, (640, 360), 1), Rendition(180, (320, 180), 1, every=every)][: len(outputs)]
+    return [piece async for piece in pieces(outputs, renditions, RHYTHM)]
 
 
 async def test_a_part_waits_for_the_slowest_rendition() -> None:
@@ -76,3 +77,15 @@ async def test_nonsense_from_one_rendition_ends_the_run() -> None:
     outputs[1].feed_data(b"not an mp4 at all")
     with pytest.raises(BoxError):
         await collected(outputs)
+
+
+async def test_a_halved_rendition_has_the_same_parts() -> None:
+    """Five frames of the slower one are the part that has ten in the other."""
+    full, half = asyncio.StreamReader(), asyncio.StreamReader()
+    full.feed_data(init() + frames(0, 30))
+    half.feed_data(init() + frames(0, 15))
+    full.feed_eof()
+    half.feed_eof()
+    parts = await collected([full, half], every=2)
+    assert [[cut.frames for cut in piece.cuts] for piece in parts] == [[10, 5], [10, 5], [10, 5]]
+    assert len({piece.cuts[1].end_s for piece in parts} ^ {piece.cuts[0].end_s for piece in parts}) == 0

@@ -20,7 +20,7 @@ def files(tmp_path: Path, playback: str = "ply_1") -> Files:
 
 
 def segment(msn: int, discontinuity: bool = False) -> Segment:
-    return Segment(msn, f"r{msn // 10}", 1000 * msn, discontinuity, 2.0, complete=True)
+    return Segment(msn, f"r{msn // 10}", 1000 * msn, discontinuity, tuple(SHAPE.names), 2.0, complete=True)
 
 
 def filled(tmp_path: Path, numbers: range) -> History:
@@ -30,7 +30,7 @@ def filled(tmp_path: Path, numbers: range) -> History:
     for msn in numbers:
         for name in SHAPE.names:
             store.write_segment(f"s_r{msn // 10}_{name}_{msn}.m4s", b"x")
-        history.add(segment(msn, msn % 10 == 0), SHAPE.names, 1)
+        history.add(segment(msn, msn % 10 == 0), 1)
     return history
 
 
@@ -91,6 +91,6 @@ def test_old_files_are_deleted(tmp_path: Path) -> None:
     filled(tmp_path, range(10, 20))
     history = History(files(tmp_path), "brd_1")
     history.read(6)
-    history.forget(SHAPE.names, segments_below=17, parts_below=17)
+    history.forget(segments_below=17, parts_below=17)
     left = {path.name for path in (tmp_path / "d/hls/ply_1").glob("s_*")}
     assert left == {f"s_r1_{name}_{msn}.m4s" for name in SHAPE.names for msn in (17, 18, 19)}

@@ -21,7 +21,9 @@ INITS = tuple(Init(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001
 
 
 def whole(msn: int, run: str = "a") -> Whole:
-    return Whole(Segment(msn, run, msn * 2000, False, 2.0, complete=True), INITS, (b"%d-high;" % msn * 9, b"%d-low;" % msn * 5))
+    return Whole(
+        Segment(msn, run, msn * 2000, False, ("v360", "v240"), 2.0, complete=True), INITS, (b"%d-high;" % msn * 9, b"%d-low;" % msn * 5)
+    )
 
 
 def tape(folder: Path) -> Tape:

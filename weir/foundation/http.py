@@ -14,7 +14,8 @@ APPLICATION = "live"
 
 @dataclass(frozen=True)
 class Published:
-    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known."""
+    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known.
+    `sent_ms` is the encoder's own media time."""
 
     name: str
     client_id: int
@@ -26,6 +27,7 @@ class Published:
     video_codec: str
     audio_codec: str
     sample_rate: int
+    sent_ms: int = 0
 
 
 class Ingest:
@@ -74,6 +76,7 @@ def _published(stream: ElementTree.Element) -> Published | None:
         width=int(stream.findtext("meta/video/width") or 0), height=int(stream.findtext("meta/video/height") or 0),
         frame_rate=float(stream.findtext("meta/video/frame_rate") or 0), video_codec=stream.findtext("meta/video/codec") or "",
         audio_codec=stream.findtext("meta/audio/codec") or "", sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
+        sent_ms=int(client.findtext("timestamp") or 0),
     )  # fmt: skip
 
 

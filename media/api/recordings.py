@@ -70,7 +70,7 @@ def shown(recording: Doc) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class MediaRoutes:
+class RecordingRoutes:
     def __init__(self, ground: Ground, catalog: Catalog, recordings: Recordings) -> None:
         self._ground, self._catalog, self._recordings = ground, catalog, recordings
 
