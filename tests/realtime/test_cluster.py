@@ -60,7 +60,7 @@ def settings(folder: Path, cluster: RedisCluster) -> Settings:
 
 @pytest.fixture
 def channel(house: House) -> str:
-    return house.directory.stream("app_1")["channel"]
+    return house.directory.new_stream("app_1")["channel"]
 
 
 async def talkers(house: House, channel: str) -> Talk:
@@ -75,7 +75,7 @@ async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
     """Each master holds some of many channels, and each channel is written and heard where it lies."""
     node = await house.node()
     client = await house.client(node, "app_1")
-    channels = [house.directory.stream("app_1")["channel"] for _ in range(12)]
+    channels = [house.directory.new_stream("app_1")["channel"] for _ in range(12)]
     for channel in channels:
         assert (await client.join(channel))["ok"]
         assert (await client.send(channel, "c"))["ok"]
@@ -102,7 +102,7 @@ async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, 
     """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is there again."""
     talk = await talkers(house, channel)
     victim = cluster.owner(slot_of(keys_of(channel).meta))
-    others = (house.directory.stream("app_1")["channel"] for _ in range(1000))
+    others = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
     elsewhere = next(one for one in others if cluster.owner(slot_of(keys_of(one).meta)) is not victim)
     bystander = await house.client(house.nodes[0], "app_1", "bystander")
     assert (await bystander.join(elsewhere))["ok"]

@@ -237,7 +237,8 @@ def catalogue() -> list[type[Event]]:
     return found
 
 
-_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Union[tuple(catalogue())], Field(discriminator="type")])  # noqa: UP007 – made here
+_ANY: Any = Annotated[Union[tuple(catalogue())], Field(discriminator="type")]  # noqa: UP007 – from a list
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(_ANY)
 
 
 def decode(raw: bytes | str) -> Event:
