@@ -14,6 +14,8 @@ from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
 CLUSTER = "+cluster://"
+# AttributeError: of a connection that one task's failure closes while another opens it (redis-py 8.1, once in ten starts).
+FAILURES = (RedisClusterException, AttributeError)
 
 
 def redis_password(vault: Vault) -> str:
@@ -63,7 +65,7 @@ class Cluster(RedisCluster):
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
         try:
             return await super().execute_command(*arguments, **options)
-        except RedisClusterException as error:
+        except FAILURES as error:
             raise RedisConnectionError(str(error)) from error
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> "Pipeline":
@@ -74,5 +76,5 @@ class Pipeline(ClusterPipeline):
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         try:
             return list(await super().execute(raise_on_error, allow_redirections))
-        except RedisClusterException as error:
+        except FAILURES as error:
             raise RedisConnectionError(str(error)) from error
