@@ -17,7 +17,7 @@ from realtime.follow import Follower
 from realtime.keys import of_app
 from realtime.log import Known, Log
 from realtime.moderation import Moderation
-from realtime.occupancy import Leases, Occupancy
+from realtime.occupancy import Count, Leases, Occupancy, updates
 from realtime.people import People
 from realtime.presence import Presence
 from realtime.reading import Reader
@@ -88,7 +88,7 @@ class RealtimeRoom:
             ("log connection", self._connection.run()),
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
-            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver)),
+            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver, self._tell_followers)),
             ("presence beat", self._presence.beat()),
             ("presence told", self._presence.tell()),
             ("reactions told", self._signals.tell_reactions()),
@@ -144,6 +144,15 @@ class RealtimeRoom:
                 peak=counted.peak, total=counted.total,
             )  # fmt: skip
             await self._ground.bus.publish(counts)
+
+    async def _tell_followers(self, channel: str, count: Count) -> None:
+        """A changed count, to programs that follow the app; by one node."""
+        app = await self._carrier.follower_of(channel)
+        if app is None or not await self._occupancy.news(channel, count):
+            return
+        stream = await self._ground.directory.stream_by_channel(channel)
+        for kind, body in updates(channel, stream["id"] if stream else "", count):
+            await self._apps.notify(app, kind, body)
 
     def _deliver(self, log: str, entry: Entry) -> None:
         if of_app(log):

@@ -15,7 +15,8 @@ from realtime.feeds import Filter
 from realtime.keys import keys_of
 from tests.realtime.house import Client, House, eventually
 from tests.realtime.test_api import Api, api_key, app_token
-from weir.foundation.events import StreamLive, StreamOffline
+from tests.realtime.test_occupancy import SHORT
+from weir.foundation.events import PlaybackHeartbeat, StreamLive, StreamOffline
 from weir.foundation.ids import new_id
 
 
@@ -180,6 +181,28 @@ async def test_rights(house: House, stream):
     refused = Client()
     with pytest.raises(socketio.exceptions.ConnectionError):
         await refused.connect(node, {"token": "weir_sk_" + "0" * 26 + "_" + "s" * 43})
+
+
+async def test_viewer_counts_reach_programs_once(house: House, stream):
+    """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a seq."""
+    one, other = await house.node(SHORT), await house.node(SHORT)
+    follower = await program(house, one)
+    assert (await follower.call("events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]))["ok"]
+    channel = stream["channel"]
+    counts = lambda kind="viewer.count.update", name="count": [event[name] for event in follower.of(kind)]  # noqa: E731
+    ann, bob = await house.client(one, "app_1", "ann"), await house.client(other, "app_1", "bob")
+    await ann.join(channel)
+    await eventually(lambda: counts() == [1])
+    await bob.join(channel)
+    await eventually(lambda: counts() == [1, 2])
+    await ann.io.disconnect()
+    await eventually(lambda: counts() == [1, 2, 1])
+    await bob.io.disconnect()
+    await eventually(lambda: counts() == [1, 2, 1, 0])
+    await other.room._heard(PlaybackHeartbeat(app="", sessions=[(channel, "player")]))
+    await eventually(lambda: counts() == [1, 2, 1, 0, 1, 0])
+    assert counts("occupancy.update", "occupied") == counts()
+    assert not {"seq", "epoch"} & follower.of("occupancy.update")[0].keys()
 
 
 async def test_a_withdrawn_key_ends_its_connections(house: House, stream, session, monkeypatch):
