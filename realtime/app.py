@@ -17,18 +17,21 @@ from realtime.follow import Follower
 from realtime.keys import of_app
 from realtime.log import Known, Log
 from realtime.moderation import Moderation
-from realtime.occupancy import Count, Leases, Occupancy, updates
+from realtime.occupancy import OCCUPANCY_UPDATE, Count, Leases, Occupancy, updates
 from realtime.people import People
+from realtime.place_api import PlaceRoutes
+from realtime.places import Places
 from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.resume import Resume
 from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
-from realtime.wire import Entry
-from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent, StreamOffline, ViewersCounted
+from realtime.wire import Entry, envelope
+from weir.foundation.clock import now_ms
+from weir.foundation.events import Event, PlaceEvent, PlaybackHeartbeat, SpaceStateChanged, StreamEvent, StreamOffline, ViewersCounted
 from weir.foundation.ground import Ground, Tasks
-from weir.foundation.ids import derived_id
+from weir.foundation.ids import derived_id, new_id
 
 GROUP = "realtime"
 CATCH_UP_S = 5.0
@@ -70,6 +73,8 @@ class RealtimeRoom:
         )  # fmt: skip
         self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
+        self._places = Places(ground.store, ground.relay, ground.settings)
+        self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
             signals=self._signals, fanout=self._fanout, feeds=self._feeds,
@@ -79,7 +84,7 @@ class RealtimeRoom:
         door = self._ground.door
         return [
             Mount("/socket.io", app=self._sockets.application()), self._events.socket(),
-            *self._api.routes(door), *self._events.routes(door),
+            *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
         ]  # fmt: skip
 
     async def start(self) -> None:
@@ -100,7 +105,7 @@ class RealtimeRoom:
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs()):
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
@@ -129,8 +134,22 @@ class RealtimeRoom:
             told = await self._chat.tell(event)
             await self._carrier.tell_stream(event, told.seq)
             await self._count(event)
+        elif isinstance(event, PlaceEvent):
+            await self._heard_place(event)
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
+
+    async def _heard_place(self, event: PlaceEvent) -> None:
+        await self._places.heard(event)
+        await self._connection.up(CATCH_UP_S)
+        await self._carrier.tell(event, event.source, event.number)
+        if not isinstance(event, SpaceStateChanged):
+            return
+        counts = await self._places.count(event.app, event.place)
+        if counts is not None:
+            shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
+            body = envelope(new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown)
+            await self._apps.notify(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
         """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""

@@ -21,7 +21,7 @@ from realtime.fanout import RawProtocol
 from realtime.log import Known
 from realtime.occupancy import Leases
 from realtime.store import COLLECTIONS
-from weir.foundation.bus import Bus
+from weir.foundation.bus import Bus, Relay
 from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.idempotency import REPEATS
@@ -143,15 +143,19 @@ class Node:
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
+        self._relay: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.room.start()
+        self._relay = asyncio.create_task(self.ground.relay.run())
         await self.room._connection.up(5)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._port]))
         await eventually(lambda: self._server.started)
 
     async def stop(self) -> None:
         await self.room.stop()
+        assert self._relay is not None
+        self._relay.cancel()
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
@@ -181,8 +185,9 @@ class House:
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
         store = await open_store(self.settings, [*COLLECTIONS, REPEATS])
+        bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
-        ground = Ground(self.settings, self.vault, self.tokens, store, redis, Bus(redis), unused, directory, unused, periodic)
+        ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)
