@@ -17,7 +17,7 @@ from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Invalid, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
 from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
@@ -119,7 +119,7 @@ class EventRoutes:
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
-            tenant = await self._auth.tenant(socket.headers.get("authorization"))
+            tenant = await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
             tenant.need("events:read")
             request = _from_query(socket)
             line = Line(socket)
@@ -160,11 +160,11 @@ class EventRoutes:
 
     async def _check(self, socket: WebSocket) -> None:
         """Returns when the credential has ended."""
-        with contextlib.suppress(Unauthenticated):
+        with contextlib.suppress(Unauthenticated, Forbidden):
             while True:
                 await asyncio.sleep(CREDENTIAL_S)
                 with contextlib.suppress(Unavailable):
-                    await self._auth.tenant(socket.headers.get("authorization"))
+                    await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
 
 
 class Line:

@@ -120,8 +120,11 @@ class Directory:
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
-    def new_stream(self, app: str) -> dict[str, Any]:
+    def new_app(self, app: str) -> None:
         self.apps.setdefault(app, {"id": app, "guests": "read"})
+
+    def new_stream(self, app: str) -> dict[str, Any]:
+        self.new_app(app)
         made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle"}
         self.streams[made["channel"]] = made
         return made
