@@ -1,9 +1,14 @@
 """The realtime room, put together."""
 
 import asyncio
+from urllib.parse import urlsplit
 
-from starlette.routing import BaseRoute, Mount
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 
+from realtime import asyncapi
 from realtime.api import ChannelRoutes
 from realtime.applog import AppLog
 from realtime.archiver import Archiver
@@ -28,10 +33,12 @@ from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry, envelope
+from weir import __version__
 from weir.foundation.clock import now_ms
 from weir.foundation.events import Event, PlaceEvent, PlaybackHeartbeat, SpaceStateChanged, StreamEvent, StreamOffline, ViewersCounted
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import derived_id, new_id
+from weir.foundation.settings import Settings
 
 GROUP = "realtime"
 CATCH_UP_S = 5.0
@@ -83,7 +90,7 @@ class RealtimeRoom:
     def routes(self) -> list[BaseRoute]:
         door = self._ground.door
         return [
-            Mount("/socket.io", app=self._sockets.application()), self._events.socket(),
+            Mount("/socket.io", app=self._sockets.application()), self._events.socket(), described(self._ground.settings),
             *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
         ]  # fmt: skip
 
@@ -188,6 +195,17 @@ class RealtimeRoom:
     def _channels(self) -> list[str]:
         """Channels with members here."""
         return [log for log in self._follower.channels() if not of_app(log)]
+
+
+def described(settings: Settings) -> Route:
+    """The document of the sockets, written once."""
+    address = urlsplit(settings.base_url)
+    written = orjson.dumps(asyncapi.document(__version__, address.netloc, "wss" if address.scheme == "https" else "ws"))
+
+    async def asyncapi_json(_request: Request) -> Response:
+        return Response(written, media_type="application/json")
+
+    return Route("/v1/asyncapi.json", asyncapi_json)
 
 
 class ViewerCounts:

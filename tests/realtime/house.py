@@ -14,9 +14,11 @@ from typing import Any, cast
 
 import socketio
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from realtime.app import RealtimeRoom
+from realtime.catalogue import form_of
 from realtime.fanout import RawProtocol
 from realtime.log import Known
 from realtime.occupancy import Leases
@@ -205,17 +207,26 @@ class House:
 
 
 class Client:
-    """A real python-socketio client that notes every event."""
+    """A real python-socketio client that notes every event, and what in it the catalogue does not know."""
 
     def __init__(self) -> None:
         self.io = socketio.AsyncClient(reconnection=False)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.refused: list[Any] = []
+        self.undocumented: list[str] = []
         self.io.on("*", self._took)
         self.io.on("connect_error", self._refused)
 
     async def _took(self, event: str, data: dict[str, Any]) -> None:
         self.events.append((event, data))
+        form = form_of(event)
+        try:
+            assert form is not None, f"{event} is not in the catalogue"
+            form.model.model_validate(data)
+            assert data["type"] == event
+            assert not (form.ephemeral and event != "system.notice" and {"seq", "epoch"} & data.keys())
+        except (ValidationError, AssertionError) as error:
+            self.undocumented.append(f"{event}: {error}")
 
     async def _refused(self, data: Any) -> None:
         self.refused.append(data)

@@ -263,11 +263,11 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
         socket = await lazy.ws_connect(node.url + "/v1/events/ws", headers=headers)
         assert (await socket.receive_json())["code"] == "subscribed"
         socket._conn.transport.pause_reading()
-        body = b'"id":"x","type":"chat.message.new","text":"%b"}' % (b"x" * 8000)
+        body = orjson.dumps({"id": "x", "type": "custom.bulk", "at": "now", "data": {"text": "x" * 8000}})
         for _ in range(2000):
-            await node.room._apps.notify("app_1", "chat.message.new", b"{" + body)
+            await node.room._apps.notify("app_1", "custom.bulk", body)
         await eventually(lambda: len(node.room._feeds._feeds["app_1"]) == 1, 20)
-    await eventually(lambda: len(reading.of("chat.message.new")) == 2000)
+    await eventually(lambda: len(reading.of("custom.bulk")) == 2000)
 
 
 async def test_events_by_rest(house: House, stream, session):

@@ -207,7 +207,7 @@ class PlaceEvent(Event):
 
 
 class SpaceStateChanged(PlaceEvent):
-    """Realtime → realtime (history, app log), webhooks."""
+    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), webhooks."""
 
     type: Literal["space.state.changed"] = "space.state.changed"
     space: int
@@ -244,13 +244,13 @@ class ReservationEvent(PlaceEvent):
 
 
 class ReservationCreated(ReservationEvent):
-    """Realtime → realtime, webhooks."""
+    """A space is reserved for a time. Realtime → realtime, webhooks."""
 
     type: Literal["reservation.created"] = "reservation.created"
 
 
 class ReservationCancelled(ReservationEvent):
-    """Realtime → realtime, webhooks."""
+    """A reservation was taken back. Realtime → realtime, webhooks."""
 
     type: Literal["reservation.cancelled"] = "reservation.cancelled"
 
