@@ -12,7 +12,7 @@ from realtime import asyncapi
 from realtime.api import ChannelRoutes
 from realtime.applog import AppLog
 from realtime.archiver import Archiver
-from realtime.carrier import Carrier
+from realtime.carrier import Carrier, event_of
 from realtime.chat import Chat
 from realtime.connection import address_of, connect
 from realtime.event_api import EventRoutes
@@ -143,6 +143,9 @@ class RealtimeRoom:
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._heard_place(event)
+        elif event.public and event.app:
+            await self._connection.up(CATCH_UP_S)
+            await self._apps.publish(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import socketio
 
-from realtime.applog import AppLog, Early, entry_of
+from realtime.applog import AppLog, Early, entry_of, kind_of
 from realtime.carrier import Carrier
 from realtime.feeds import Filter
 from realtime.keys import keys_of
@@ -344,21 +344,38 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
 
 
 async def test_facts_of_a_source_wait_for_those_before(connection):
-    """A fact that overtook another one waits for it; one told again is told once."""
+    """A fact that overtook another one waits for it; one told again is told once; one that was given up on still comes."""
     apps = AppLog(connection)
 
-    async def tell(number: int) -> None:
-        await apps.tell("app_1", "plc_1", number, entry_of(f"e{number}", "place.full", 1, {}))
+    async def tell(number: int, **how: bool) -> None:
+        await apps.tell("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
 
     await tell(1)
     with pytest.raises(Early):
         await tell(3)
     for number in (2, 3, 1, 3):
         await tell(number)
-    await apps.skip("app_1", "plc_1", 7, entry_of("e7", "place.full", 1, {}))
-    await tell(6)
+    await tell(7, early=True)
+    for number in (6, 7, 6, 8):
+        await tell(number)
     _, entries = await apps.oldest("app_1")
-    assert [orjson.loads(entry.body)["id"] for entry in entries] == ["e1", "e2", "e3", "e7"]
+    assert [orjson.loads(entry.body)["id"] for entry in entries] == ["e1", "e2", "e3", "e7", "e6", "e8"]
+
+
+async def test_stream_facts_are_there_without_a_follower(house: House, stream):
+    """Each once, though told twice and out of order, and none a second time once somebody follows."""
+    node = await house.node()
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    told = [kind(**facts, broadcast=new_id("brd")) for kind in (StreamLive, StreamOffline)]
+    seqs_of = [(await node.room._chat.tell(fact)).seq for fact in told]
+    for number in (1, 0, 1, 0):
+        await node.room._carrier.tell_stream(told[number], seqs_of[number])
+    follower = await program(house, node)
+    assert (await follower.call("events.subscribe", types=[]))["ok"]
+    for fact in told:
+        await node.room._heard(fact)
+    _, entries = await node.room._apps.oldest("app_1")
+    assert [kind_of(entry) for entry in entries] == ["stream.offline", "stream.live"]
 
 
 async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):

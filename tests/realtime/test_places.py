@@ -1,8 +1,10 @@
 """Places by REST: what is reported, reserved and told, and that no two ever have one space."""
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -225,3 +227,17 @@ async def test_whose_place_it_is(house: House, session):
         assert (await api.ask("GET", f"/{place}{path}"))[0] == 404
     for body in ({"state": "reserved"}, {"state": "gone"}, {"colour": "red"}):
         assert (await api.ask("PATCH", f"/{place}/spaces/1", body))[0] == 422
+
+
+async def test_the_walk_through_of_the_docs_works(house: House):
+    """docs/places.md, as it stands there, against a server."""
+    node = await house.node()
+    script = (Path(__file__).parents[2] / "docs/places.md").read_text().split("```sh")[1].split("```")[0]
+    key = api_key(house, "events:read", "places:write")
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euc", script, stdout=asyncio.subprocess.PIPE, env={**os.environ, "WEIR": node.url, "KEY": key}
+    )
+    told = (await process.communicate())[0].decode()
+    assert process.returncode == 0, told
+    for expected in ('"applied":true', '"occupied":1,"reserved":0', '"total":500,"available":499', '"status":"cancelled"'):
+        assert expected in told
