@@ -55,10 +55,11 @@ bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARG
 	@weir/setup.sh dev
 	@PATH="$(CURDIR)/.setup/node/bin:$$PATH" $(python) -m bench.fanout $(ARGS)
 
-docs: ## write what is generated: docs/configuration.md, docs/moderation.md, .env.example
+docs: ## write what is generated: docs/configuration.md, docs/moderation.md, docs/events.md, .env.example
 	@$(python) -m weir settings > docs/configuration.md
 	@$(python) -m weir settings --env > .env.example
 	@$(python) -m weir commands > docs/moderation.md
+	@$(python) -m weir events > docs/events.md
 
 lock: ## resolve the locks anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml -o requirements.lock

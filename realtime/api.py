@@ -6,10 +6,11 @@ An app's owner and admins act as the channel's owner, its editors as moderators,
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.routing import BaseRoute
 
 from realtime.acts import MODES, split, standing, summary
+from realtime.catalogue import Action, Message, Person
 from realtime.chat import Chat
 from realtime.commands import Command, parse
 from realtime.judge import NO_RATE, Role
@@ -24,9 +25,8 @@ from weir.foundation.auth import Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound
-from weir.foundation.ids import derived_id, new_id
-from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Query, Row, bind
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
@@ -70,6 +70,64 @@ class Settings(Body):
     lockdown: bool | None = None
 
 
+class Cursor(Query):
+    cursor: str | None = Field(None, max_length=100)
+
+
+class Modes(BaseModel):
+    """`slow` in seconds; `pinned` is a message's id."""
+
+    slow: float
+    lockdown: bool
+    subscribers: bool
+    followers: bool
+    emoteonly: bool
+    pinned: str | None
+
+
+class ChannelView(BaseModel):
+    id: str
+    stream: str
+    playback: str
+    epoch: str
+    seq: int
+    viewers: int
+    settings: Modes
+
+
+class Posted(BaseModel):
+    id: str
+    seq: int
+    epoch: str
+
+
+class Done(BaseModel):
+    """A sentence, and the action where one was taken."""
+
+    reply: str
+    action: Action | None = None
+
+
+class Measure(BaseModel):
+    action: str
+    expires: str | None
+
+
+class Standings(Person):
+    role: str | None = None
+    ban: Measure | None = None
+    mute: Measure | None = None
+    shadow: Measure | None = None
+
+
+class Inhabitant(Person):
+    role: str
+
+
+class Present(Listed[Inhabitant]):
+    total: int
+
+
 class ChannelRoutes:
     def __init__(
         self, *, directory: Directory, entries: Log, chat: Chat, reader: Reader, people: People, presence: Presence, actions: Actions,
@@ -80,31 +138,39 @@ class ChannelRoutes:
 
     def routes(self, door: Door) -> list[BaseRoute]:
         base = "/v1/channels/{channel}"
+        read: dict[str, Any] = {"scope": "chat:read", "tag": "channels"}
+        moderate: dict[str, Any] = {"scope": "chat:moderate", "tag": "channels"}
+        act: dict[str, Any] = {"answer": Done, "status": 201, "errors": (Forbidden, Conflict), **moderate}
         rows = [
-            Row("GET", base, "tenant", self.channel),
-            Row("GET", base + "/messages", "tenant", self.messages),
-            Row("POST", base + "/messages", "tenant", self.post, NewMessage),
-            Row("DELETE", base + "/messages/{message}", "tenant", self.delete),
-            Row("POST", base + "/commands", "tenant", self.command, NewCommand),
-            Row("GET", base + "/settings", "tenant", self.settings),
-            Row("PATCH", base + "/settings", "tenant", self.change, Settings),
-            Row("GET", base + "/members", "tenant", self.members),
-            Row("GET", base + "/presence", "tenant", self.present),
-            Row("GET", base + "/moderation", "tenant", self.moderation),
-            Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo),
-        ]
+            Row("GET", base, "tenant", self.channel, summary="Read a channel", answer=ChannelView, **read),
+            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=Paging,
+                answer=Listed[Message], **read),
+            Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
+                answer=Posted, status=201, errors=(Forbidden,), **moderate),
+            Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
+            Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
+            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
+            Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
+                **moderate),
+            Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
+                answer=Listed[Standings], **moderate),
+            Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),
+            Row("GET", base + "/moderation", "tenant", self.moderation, summary="List moderators' actions, newest first", query=Paging,
+                answer=Listed[Action], **moderate),
+            Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo, summary="Undo an action", **act),
+        ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
-    async def _access(self, call: Call, scope: str) -> tuple[Tenant, Doc]:
+    async def _access(self, call: Call) -> tuple[Tenant, Doc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""
-        tenant = call.acting(scope)
+        tenant = call.acting()
         stream = await self._directory.stream_by_channel(call.path("channel"))
         if stream is None or stream["app"] != tenant.app:
             raise NotFound("There is no such channel.")
         return tenant, stream
 
     async def channel(self, call: Call) -> Answer:
-        _, stream = await self._access(call, "chat:read")
+        _, stream = await self._access(call)
         channel = stream["channel"]
         rules, position = await self._log.rules(channel), await self._log.open(channel)
         return Answer({
@@ -114,19 +180,18 @@ class ChannelRoutes:
 
     async def messages(self, call: Call) -> Answer:
         """Oldest first inside a page; the cursor leads to the page before it."""
-        tenant, stream = await self._access(call, "chat:read")
+        tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = Standing(role, None, None, None, False)
-        data, following = await self._reader.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"), "", sees)
+        data, following = await self._reader.page(stream["channel"], call.query.limit, call.query.cursor, "", sees)
         return Answer({"data": data, "next_cursor": following})
 
     async def post(self, call: Call) -> Answer:
         """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
         cid, makes a repeat within 10 minutes the same message."""
-        tenant, stream = await self._access(call, "chat:moderate")
+        _, stream = await self._access(call)
         body: NewMessage = call.body
-        key = call.request.headers.get("idempotency-key")
-        cid = body.cid or (derived_id("msg", tenant.actor, key) if key else new_id("msg"))
+        cid = body.cid or call.new_id("msg")
         standing = await self._people.standing(stream["channel"], body.user.id, body.user.role)
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
@@ -134,23 +199,23 @@ class ChannelRoutes:
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def delete(self, call: Call) -> Answer:
-        tenant, stream = await self._access(call, "chat:moderate")
+        tenant, stream = await self._access(call)
         return _outcome(await self._moderation.delete(tenant.app, stream["channel"], _actor(tenant), call.path("message")))
 
     async def command(self, call: Call) -> Answer:
-        tenant, stream = await self._access(call, "chat:moderate")
+        tenant, stream = await self._access(call)
         command = parse(call.body.text)
         if command.name == "me":
             raise Invalid("/me is a message; POST it to messages.")
         return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
 
     async def settings(self, call: Call) -> Answer:
-        _, stream = await self._access(call, "chat:read")
+        _, stream = await self._access(call)
         return Answer(await self._log.rules(stream["channel"]))
 
     async def change(self, call: Call) -> Answer:
         """Each change is an action of its own, with its own undo."""
-        tenant, stream = await self._access(call, "chat:moderate")
+        tenant, stream = await self._access(call)
         for mode in MODES:
             value = getattr(call.body, mode)
             if value is not None:
@@ -160,7 +225,7 @@ class ChannelRoutes:
 
     async def members(self, call: Call) -> Answer:
         """Users with a stored role, a ban, a mute or a shadow ban."""
-        _, stream = await self._access(call, "chat:moderate")
+        _, stream = await self._access(call)
         found: dict[str, dict[str, Any]] = {}
         for action in sorted(await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])):
             kind, _ = split(action["facet"])
@@ -174,18 +239,18 @@ class ChannelRoutes:
         return Answer({"data": [member for member in found.values() if len(member) > 2], "next_cursor": None})
 
     async def present(self, call: Call) -> Answer:
-        _, stream = await self._access(call, "chat:read")
-        page = await self._presence.page(stream["channel"], call.request.query_params.get("cursor"))
+        _, stream = await self._access(call)
+        page = await self._presence.page(stream["channel"], call.query.cursor)
         return Answer({"data": page["users"], "total": page["total"], "next_cursor": page["next"]})
 
     async def moderation(self, call: Call) -> Answer:
         """The audit log, newest first."""
-        _, stream = await self._access(call, "chat:moderate")
-        page = await self._actions.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"))
+        _, stream = await self._access(call)
+        page = await self._actions.page(stream["channel"], call.query.limit, call.query.cursor)
         return Answer({"data": [summary(action) for action in page.data], "next_cursor": page.next})
 
     async def undo(self, call: Call) -> Answer:
-        tenant, stream = await self._access(call, "chat:moderate")
+        tenant, stream = await self._access(call)
         return _outcome(await self._moderation.undo(stream["channel"], _actor(tenant), call.path("act")))
 
 
@@ -197,8 +262,3 @@ def _actor(tenant: Tenant) -> Actor:
 def _outcome(outcome: Outcome) -> Answer:
     action = {"action": summary(outcome.action)} if outcome.action is not None else {}
     return Answer({**action, "reply": outcome.reply}, 201 if action else 200)
-
-
-def _limit(call: Call) -> int:
-    asked = call.request.query_params.get("limit", "")
-    return min(max(int(asked), 1), MOST) if asked.isdecimal() and len(asked) < 9 else 50

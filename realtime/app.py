@@ -1,13 +1,18 @@
 """The realtime room, put together."""
 
 import asyncio
+from urllib.parse import urlsplit
 
-from starlette.routing import BaseRoute, Mount
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 
+from realtime import asyncapi
 from realtime.api import ChannelRoutes
 from realtime.applog import AppLog
 from realtime.archiver import Archiver
-from realtime.carrier import Carrier
+from realtime.carrier import Carrier, event_of
 from realtime.chat import Chat
 from realtime.connection import address_of, connect
 from realtime.event_api import EventRoutes
@@ -17,18 +22,23 @@ from realtime.follow import Follower
 from realtime.keys import of_app
 from realtime.log import Known, Log
 from realtime.moderation import Moderation
-from realtime.occupancy import Leases, Occupancy
+from realtime.occupancy import OCCUPANCY_UPDATE, Count, Leases, Occupancy, updates
 from realtime.people import People
+from realtime.place_api import PlaceRoutes
+from realtime.places import Places
 from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.resume import Resume
 from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
-from realtime.wire import Entry
-from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent, StreamOffline, ViewersCounted
+from realtime.wire import Entry, envelope
+from weir import __version__
+from weir.foundation.clock import now_ms
+from weir.foundation.events import Event, PlaceEvent, PlaybackHeartbeat, SpaceStateChanged, StreamEvent, StreamOffline, ViewersCounted
 from weir.foundation.ground import Ground, Tasks
-from weir.foundation.ids import derived_id
+from weir.foundation.ids import derived_id, new_id
+from weir.foundation.settings import Settings
 
 GROUP = "realtime"
 CATCH_UP_S = 5.0
@@ -70,6 +80,8 @@ class RealtimeRoom:
         )  # fmt: skip
         self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
+        self._places = Places(ground.store, ground.relay, ground.settings)
+        self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
             signals=self._signals, fanout=self._fanout, feeds=self._feeds,
@@ -78,8 +90,8 @@ class RealtimeRoom:
     def routes(self) -> list[BaseRoute]:
         door = self._ground.door
         return [
-            Mount("/socket.io", app=self._sockets.application()), self._events.socket(),
-            *self._api.routes(door), *self._events.routes(door),
+            Mount("/socket.io", app=self._sockets.application()), self._events.socket(), described(self._ground.settings),
+            *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
         ]  # fmt: skip
 
     async def start(self) -> None:
@@ -88,7 +100,7 @@ class RealtimeRoom:
             ("log connection", self._connection.run()),
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
-            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver)),
+            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver, self._tell_followers)),
             ("presence beat", self._presence.beat()),
             ("presence told", self._presence.tell()),
             ("reactions told", self._signals.tell_reactions()),
@@ -100,7 +112,7 @@ class RealtimeRoom:
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs()):
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
@@ -129,8 +141,25 @@ class RealtimeRoom:
             told = await self._chat.tell(event)
             await self._carrier.tell_stream(event, told.seq)
             await self._count(event)
+        elif isinstance(event, PlaceEvent):
+            await self._heard_place(event)
+        elif event.public and event.app:
+            await self._connection.up(CATCH_UP_S)
+            await self._apps.publish(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
+
+    async def _heard_place(self, event: PlaceEvent) -> None:
+        await self._places.heard(event)
+        await self._connection.up(CATCH_UP_S)
+        await self._carrier.tell(event, event.source, event.number)
+        if not isinstance(event, SpaceStateChanged):
+            return
+        counts = await self._places.count(event.app, event.place)
+        if counts is not None:
+            shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
+            body = envelope(new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown)
+            await self._apps.notify(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
         """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""
@@ -144,6 +173,15 @@ class RealtimeRoom:
                 peak=counted.peak, total=counted.total,
             )  # fmt: skip
             await self._ground.bus.publish(counts)
+
+    async def _tell_followers(self, channel: str, count: Count) -> None:
+        """A changed count, to programs that follow the app; by one node."""
+        app = await self._carrier.follower_of(channel)
+        if app is None or not await self._occupancy.news(channel, count):
+            return
+        stream = await self._ground.directory.stream_by_channel(channel)
+        for kind, body in updates(channel, stream["id"] if stream else "", count):
+            await self._apps.notify(app, kind, body)
 
     def _deliver(self, log: str, entry: Entry) -> None:
         if of_app(log):
@@ -160,6 +198,17 @@ class RealtimeRoom:
     def _channels(self) -> list[str]:
         """Channels with members here."""
         return [log for log in self._follower.channels() if not of_app(log)]
+
+
+def described(settings: Settings) -> Route:
+    """The document of the sockets, written once."""
+    address = urlsplit(settings.base_url)
+    written = orjson.dumps(asyncapi.document(__version__, address.netloc, "wss" if address.scheme == "https" else "ws"))
+
+    async def asyncapi_json(_request: Request) -> Response:
+        return Response(written, media_type="application/json")
+
+    return Route("/v1/asyncapi.json", asyncapi_json)
 
 
 class ViewerCounts:

@@ -26,7 +26,7 @@ CARRY, WANT, UNCARRIED = (load_script(name) for name in ("carry", "want", "uncar
 KEPT = 20_000
 LOOKED_AT = 200
 WANTED_MS = 86_400_000
-BELOW = "<"
+ANYWHERE = "*"
 MARK = "+"
 Event = tuple[str, bytes]
 """Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
@@ -74,20 +74,21 @@ class AppLog:
             entries = [parse_entry(payload) for payload in found[1:]]
             await self._put(app, channel, stands, int(found[0]), [carried(entry) for entry in entries])
 
-    async def pass_on(self, app: str, channel: str, seq: int, event: Event) -> bool:
+    async def pass_on(self, app: str, channel: str, seq: int, event_id: str, event: Event) -> bool:
         """One entry of a channel while nobody follows; False when somebody does, and everything must be carried."""
-        reply = await self._put(app, channel, BELOW, seq, [event], unwanted=True)
+        reply = await self._put(app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id))
         return bool(reply[0] != -2)
 
-    async def tell(self, app: str, source: str, number: int, event: Event) -> None:
-        """The fact with this number (from 1, without gaps) of a source. Errors: Early."""
-        reply = await self._put(app, source, str(number - 1) if number > 1 else "", number, [event])
+    async def tell(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
+        """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have not come, unless it
+        may be `early`; what they held up comes late, and once too."""
+        once = keys_of(app).once(event_id)
+        before = str(number - 1) if number > 1 else ""
+        reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
         if reply[0] == 0 and int(reply[1] or 0) < number:
             raise Early
-
-    async def skip(self, app: str, source: str, number: int, event: Event) -> None:
-        """The same, whatever may be missing before it."""
-        await self._put(app, source, BELOW, number, [event])
+        if reply[0] == 0:
+            await self._put(app, source, ANYWHERE, number, [event], once=once)
 
     async def publish(self, app: str, event_id: str, event: Event) -> Published:
         """An event that is known by its id for 24 hours."""

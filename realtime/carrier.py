@@ -92,20 +92,20 @@ class Carrier:
 
     async def tell_stream(self, fact: StreamEvent, seq: int) -> None:
         """A fact about a stream that stands in its channel under this seq. These few go to the app's log in any case."""
-        if not await self._apps.pass_on(fact.app, fact.channel, seq, event_of(fact, channel_seq=seq)):
+        if not await self._apps.pass_on(fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)):
             await self._apps.carry(fact.app, fact.channel)
 
     async def tell(self, fact: Fact, source: str, number: int) -> None:
         """A fact of another source, behind the ones before it; one that does not come within 2 s is not waited for."""
         for _ in range(WAITS):
             try:
-                await self._apps.tell(fact.app, source, number, event_of(fact))
+                await self._apps.tell(fact.app, source, number, fact.id, event_of(fact))
             except Early:
                 await asyncio.sleep(WAIT_S)
             else:
                 return
         log.warning("carrier.gap", source=source, number=number)
-        await self._apps.skip(fact.app, source, number, event_of(fact))
+        await self._apps.tell(fact.app, source, number, fact.id, event_of(fact), early=True)
 
 
 def event_of(fact: Fact, **more: Any) -> Event:

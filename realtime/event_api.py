@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import structlog
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -17,12 +17,11 @@ from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Invalid, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
-from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
 
-MOST = 200
 MOST_READS = 10
 LARGEST_DATA = 16 * 1024
 MOST_UNREAD, MOST_UNREAD_BYTES = 1_000, 1 << 20
@@ -50,15 +49,40 @@ class NewEvent(Body):
         return data
 
 
+class EventFilter(Paging):
+    """`types` by commas, each may end in `.*`."""
+
+    types: str | None = Field(None, max_length=2000)
+    stream: str | None = Field(None, max_length=64)
+    channel: str | None = Field(None, max_length=64)
+    place: str | None = Field(None, max_length=64)
+
+
+class EventPage(Listed[dict[str, Any]]):
+    """`position` is the cursor for what comes later, also on the last page."""
+
+    position: str
+
+
+class Published(BaseModel):
+    id: str
+    type: str
+    at: str
+    epoch: str
+    seq: int
+
+
 class EventRoutes:
     def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log) -> None:
         self._auth, self._apps, self._feeds, self._log = auth, apps, feeds, entries
 
     def routes(self, door: Door) -> list[BaseRoute]:
         rows = [
-            Row("GET", "/v1/events", "tenant", self.list_events),
-            Row("POST", "/v1/events", "tenant", self.publish, NewEvent),
-        ]
+            Row("GET", "/v1/events", "tenant", self.list_events, summary="Read the app's events, oldest first", query=EventFilter,
+                answer=EventPage, scope="events:read", tag="events"),
+            Row("POST", "/v1/events", "tenant", self.publish, NewEvent, summary="Publish an event of your own", answer=Published,
+                status=201, scope="events:write", tag="events"),
+        ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
     def socket(self) -> BaseRoute:
@@ -66,14 +90,11 @@ class EventRoutes:
 
     async def list_events(self, call: Call) -> Answer:
         """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
-        app = call.acting("events:read").app
-        query = call.request.query_params
-        wanted = await self._feeds.filter_of(app, _asked(query.get("types"), query.get("stream"), query.get("channel"), query.get("place")))
+        app, query, limit = call.acting().app, call.query, call.query.limit
+        wanted = await self._feeds.filter_of(app, _asked(query.types, query.stream, query.channel, query.place))
         await self._feeds.want(app)
-        given = query.get("limit", "")
-        limit = min(max(int(given), 1), MOST) if given.isdecimal() and len(given) < 9 else 50
         found: list[Entry] = []
-        at = query.get("cursor")
+        at: str | None = query.cursor
         for _ in range(MOST_READS):
             entries, epoch, top = await self._read(app, at)
             for entry in entries:
@@ -106,7 +127,7 @@ class EventRoutes:
         return answer.entries, answer.position.epoch, answer.position.top
 
     async def publish(self, call: Call) -> Answer:
-        app, body = call.acting("events:write").app, call.body
+        app, body = call.acting().app, call.body
         if len(orjson.dumps(body.data)) > LARGEST_DATA:
             raise TooLarge(f"data: {LARGEST_DATA} bytes are the most.")
         about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
@@ -119,7 +140,7 @@ class EventRoutes:
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
-            tenant = await self._auth.tenant(socket.headers.get("authorization"))
+            tenant = await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
             tenant.need("events:read")
             request = _from_query(socket)
             line = Line(socket)
@@ -160,11 +181,11 @@ class EventRoutes:
 
     async def _check(self, socket: WebSocket) -> None:
         """Returns when the credential has ended."""
-        with contextlib.suppress(Unauthenticated):
+        with contextlib.suppress(Unauthenticated, Forbidden):
             while True:
                 await asyncio.sleep(CREDENTIAL_S)
                 with contextlib.suppress(Unavailable):
-                    await self._auth.tenant(socket.headers.get("authorization"))
+                    await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
 
 
 class Line:

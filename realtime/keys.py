@@ -93,6 +93,11 @@ class ChannelKeys:
         return self.shard + ":audience"
 
     @property
+    def told(self) -> str:
+        """The count that those who follow the app were told last."""
+        return self.shard + ":told"
+
+    @property
     def dirty(self) -> str:
         """Of the whole bucket: channels with entries to archive."""
         return self.shard[: self.shard.index("}") + 1] + ":dirty"

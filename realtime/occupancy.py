@@ -8,7 +8,7 @@ leases end. Counts are ephemeral: told to local members each second when they ch
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -24,7 +24,9 @@ from weir.foundation.ids import is_id, new_id
 WATCH = load_script("watch")
 BATCH = 200
 TELL_S = 1.0
+TOLD_MS = 86_400_000
 COUNT_UPDATE = "viewer.count.update"
+OCCUPANCY_UPDATE = "occupancy.update"
 log = structlog.get_logger("realtime.occupancy")
 
 
@@ -53,6 +55,9 @@ class Audience:
     total: int
 
 
+Notify = Callable[[str, Count], Awaitable[None]]
+
+
 class Occupancy:
     """Errors of the verbs: Unavailable."""
 
@@ -60,6 +65,7 @@ class Occupancy:
         self._connection, self._leases = connection, leases
         self._told: dict[str, Count] = {}
         self._held: dict[str, set[str]] = {}
+        self._busy: set[str] = set()
 
     async def enter(self, channel: str, session: str, source: str) -> Count:
         """Counts one of this node's sockets until it leaves; its lease is renewed even when this first call fails."""
@@ -95,6 +101,7 @@ class Occupancy:
                 watching[channel].append(lease(session, "hls"))
         for channel, start in _batches(watching):
             await self._run(channel, "beat", self._leases.playback_s, watching[channel][start : start + BATCH])
+            self._busy.add(channel)
 
     async def beat(self) -> None:
         """Runs until cancelled: renews the leases of this node's sockets."""
@@ -114,19 +121,30 @@ class Occupancy:
         if still:
             await self._run(channel, "beat", self._leases.socket_s, still)
 
-    async def tell(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None]) -> None:
-        """Runs until cancelled: tells local members what has changed."""
+    async def tell(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify) -> None:
+        """Runs until cancelled: tells local members what has changed, and those who follow the channel's app."""
         while True:
             await asyncio.sleep(TELL_S)
-            watched = channels()
+            present = set(channels())
+            watched = list(present | self._busy)
             try:
                 counts = await asyncio.gather(*(self.count(channel) for channel in watched))
+                before, self._told = self._told, dict(zip(watched, counts, strict=True))
+                for channel, count in self._told.items():
+                    if before.get(channel) == count:
+                        continue
+                    if channel in present:
+                        deliver(channel, COUNT_UPDATE, _update(channel, count))
+                    await followed(channel, count)
+                self._busy = {channel for channel, count in self._told.items() if count.viewers}
             except Unavailable:
                 continue
-            before, self._told = self._told, dict(zip(watched, counts, strict=True))
-            for channel, count in self._told.items():
-                if before.get(channel) != count:
-                    deliver(channel, COUNT_UPDATE, _update(channel, count))
+
+    async def news(self, channel: str, count: Count) -> bool:
+        """True for the first node in the installation that tells a change."""
+        now = b"%d %d" % (count.viewers, count.peak)
+        told = await self._connection.link().ask("SET", keys_of(channel).told, now, "PX", TOLD_MS, "GET")
+        return bool(told != now)
 
     async def _run(self, channel: str, verb: str, lease_s: float, members: list[str]) -> Count:
         reply = await self._ask(channel, verb, int(lease_s * 1000), *members)
@@ -142,6 +160,16 @@ class Occupancy:
 def _batches(members: dict[str, list[str]]) -> list[tuple[str, int]]:
     """(channel, first index) of each call of at most BATCH members."""
     return [(channel, start) for channel, held in members.items() for start in range(0, len(held), BATCH)]
+
+
+def updates(channel: str, stream: str, count: Count) -> list[tuple[str, bytes]]:
+    """A changed count for those who follow the app: as viewers, and in the shape that places have too."""
+    viewers = {"channel": channel, "stream": stream, "count": count.viewers, "peak": count.peak}
+    subject = {"subject": "channel", "channel": channel, "stream": stream, "occupied": count.viewers, "peak": count.peak}
+    return [
+        (kind, envelope(new_id("evt"), kind, now_ms(), **data))
+        for kind, data in ((COUNT_UPDATE, viewers), (OCCUPANCY_UPDATE, subject))
+    ]  # fmt: skip
 
 
 def _update(channel: str, count: Count) -> bytes:

@@ -69,6 +69,7 @@ class Program:
 
     feed: Feed
     credential: str
+    address: str
 
 
 def origin_check(settings: Settings) -> Callable[[str | None, dict[str, Any]], bool]:
@@ -214,14 +215,14 @@ class Sockets:
 
     async def _connect(self, socket: str, environ: dict[str, Any], auth: object = None) -> None:
         try:
-            await asyncio.wait_for(self._admit(socket, auth), AUTHENTICATE_S)
+            await asyncio.wait_for(self._admit(socket, environ, auth), AUTHENTICATE_S)
         except Refused as refused:
             raise _refused(refused) from None
         except Exception:
             log.exception("socket.connect_failed")
             raise _refused(Unavailable("Signing in does not work now; try again.")) from None
 
-    async def _admit(self, socket: str, auth: object) -> None:
+    async def _admit(self, socket: str, environ: dict[str, Any], auth: object) -> None:
         if self._stopping:
             raise Unavailable("This server restarts; connect again.")
         try:
@@ -229,7 +230,8 @@ class Sockets:
         except ValidationError:
             raise Unauthenticated("Connect with auth {token, playback?}.") from None
         if given.token.startswith(KEY_PREFIX) or self._tokens.claims_to_be(given.token, "weir:app"):
-            await self._admit_program(socket, given.token)
+            client = environ["asgi.scope"].get("client")
+            await self._admit_program(socket, f"Bearer {given.token}", client[0] if client else "")
             return
         user = await self._tokens.user(given.token)
         playback = await self._tokens.playback(given.playback) if given.playback else None
@@ -247,20 +249,20 @@ class Sockets:
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(min(left_s, LONGEST_TIMER_S), self._expire, member)
 
-    async def _admit_program(self, socket: str, token: str) -> None:
+    async def _admit_program(self, socket: str, credential: str, address: str) -> None:
         """One of an app's own programs: it follows events and does nothing else."""
-        tenant = await self._auth.tenant(f"Bearer {token}")
+        tenant = await self._auth.tenant(credential, address)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
         member = self._members[socket] = Member(socket, claims, None)
-        self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), f"Bearer {token}")
+        self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), credential, address)
         self._tasks.start(self._watch_program(member), "watch program")
 
     async def _watch_program(self, member: Member) -> None:
         """Until it has gone, or its key or token ends or is withdrawn."""
         while (program := self._programs.get(member.socket)) is not None:
             try:
-                await self._auth.tenant(program.credential)
-            except Unauthenticated:
+                await self._auth.tenant(program.credential, program.address)
+            except (Unauthenticated, Forbidden):
                 await self._close(member, "This credential has ended.")
                 return
             except Refused:
@@ -271,7 +273,7 @@ class Sockets:
         program = self._programs.get(member.socket)
         if program is None:
             raise Forbidden("Events are for an app's own programs: connect with an API key or an app token that has events:read.")
-        (await self._auth.tenant(program.credential)).need("events:read")
+        (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
 
     async def _check_revoked(self, member: Member) -> None:

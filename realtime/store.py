@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from realtime.place_store import PLACE_COLLECTIONS
 from realtime.wire import NEW_MESSAGE, PAGE_EVENTS, Entry, tombstone
 from weir.foundation.documents import Between, Collection, Doc, Index, OneOf, Page, Store
 
@@ -37,7 +38,7 @@ SHADOWED = Collection(
     (Index(("channel", "seq")), Index(("channel", "user", "seq")), Index(("at",))),
 )
 """Messages of shadow-banned users, which have no seq: `seq` is that of the entry they stand behind."""
-COLLECTIONS = (MESSAGES, MODERATION, SHADOWED)
+COLLECTIONS = (MESSAGES, MODERATION, SHADOWED, *PLACE_COLLECTIONS)
 DELETED = "deleted"
 
 

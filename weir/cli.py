@@ -174,6 +174,14 @@ def commands() -> None:
     sys.stdout.write(manual.moderation())
 
 
+@app.command()
+def events() -> None:
+    """Print every event and its data (docs/events.md is made by this)."""
+    from weir import manual
+
+    sys.stdout.write(manual.events())
+
+
 @create.command("owner")
 def create_owner(
     email: str, name: str = "",

@@ -1,9 +1,10 @@
-"""docs/configuration.md, .env.example and docs/moderation.md, written from the code itself so that they can't drift."""
+"""docs/configuration.md, .env.example, docs/moderation.md and docs/events.md, written from the code itself so that they can't drift."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from realtime.catalogue import EVENTS, Form, data_of
 from realtime.commands import FORMS
 from weir.foundation.settings import PREFIX, Settings
 
@@ -66,3 +67,41 @@ message checks it.
 def moderation() -> str:
     rows = (f"| `/{name}{' ' if form.usage else ''}{form.usage}` | {form.role} | {form.about} |" for name, form in FORMS.items())
     return MODERATION_HEAD + "\n".join(rows) + "\n"
+
+
+EVENTS_HEAD = """# Events
+
+Made by `make docs` from `realtime/catalogue.py`; `/v1/asyncapi.json` has the same as schemas.
+
+Every event is one envelope: `{id, type, at, channel?, epoch?, seq?, …data}`. Two kinds of logs have a sequence (`epoch`, `seq`):
+
+- **A channel's** log goes to those who joined it (`channel.join`): chat, moderation, and what happens to its stream.
+- **An app's** log goes to the app's own programs: everything public in the app, each source in its order, once. An event of a channel
+  carries the channel's own number there as `channel_seq`. Follow it by Socket.IO (`events.subscribe`), by a plain WebSocket
+  (`GET /v1/events/ws?types=stream.*,chat.message.new`) or by pages (`GET /v1/events`), with an API key or app token that has
+  `events:read`. Filters: `types` (each may end in `.*`), `stream`, `channel`, `place`.
+
+Keep the last `epoch` and `seq` you saw and give them when you come back: `recovered: true` means that nothing is missing. The app's
+log keeps its newest 20,000 events, and begins when somebody first follows the app: chat is carried into it from then until 24 hours
+after the last follower has gone; later ones get a new `epoch`. Facts about streams and places are in it in any case. It is a log of
+what happened: a message that is deleted later stands in it, and its deletion after it. Messages of shadow-banned users never do.
+
+Over the plain WebSocket each text frame is one envelope; the first is a `system.notice` with `code: subscribed` and where you
+stand. A note with `code: position` comes every 30 seconds, so that a filter that lets little through loses no position. Who leaves
+1,000 events or 1 MB unread is cut off and resumes. Events marked * are ephemeral: at most once, no `seq`.
+
+Publish your own with `POST /v1/events` (`events:write`): `{"type": "custom.order.paid", "id": "order-7", "data": {…}}`. The same
+`id` within 24 hours is the same event; `data` may have 16 KB.
+
+| event | what | data |
+|---|---|---|
+"""
+
+
+def _data(form: Form) -> str:
+    return " ".join(f"`{name}{'' if always else '?'}`" for name, always in data_of(form))
+
+
+def events() -> str:
+    rows = (f"| `{kind}`{'*' if form.ephemeral else ''} | {form.about} | {_data(form)} |" for kind, form in EVENTS.items())
+    return EVENTS_HEAD + "\n".join(rows) + "\n"

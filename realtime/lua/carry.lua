@@ -2,8 +2,8 @@
 -- Puts events into an app's own log and publishes them, in one step: what comes from one source in its order, and once.
 -- KEYS 1 meta  2 log  3 (only for events known by their id) what this id was answered with
 -- ARGV 1 incarnation of this Redis as read on this connection  2 shard channel  3 jump  4 newest entries to keep
---      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '<' = anywhere below
---      7 where it stands afterwards  8 '1' = only while nobody follows the app's channels
+--      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '*' = anywhere
+--      7 where it stands afterwards, if that is further  8 '1' = only while nobody follows the app's channels
 --      9… pairs: event type, JSON behind the head without the opening brace
 -- Returns {1, seq, epoch} done | {2, "epoch seq"} this id is there already | {0, where the source stands} | {-1} no such log
 --       | {-2} somebody follows
@@ -20,11 +20,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[8] == '1' and meta[4] and tonumber(meta[4]) > now then return {-2} end
 if ARGV[5] ~= '' then
   local stands = meta[5] or ''
-  if ARGV[6] == '<' then
-    if stands ~= '' and tonumber(stands) >= tonumber(ARGV[7]) then return {0, stands} end
-  elseif stands ~= ARGV[6] then
-    return {0, stands}
-  end
+  if ARGV[6] ~= '*' and stands ~= ARGV[6] then return {0, stands} end
 end
 
 local prev = tonumber(meta[2])
@@ -43,7 +39,7 @@ for i = 9, #ARGV, 2 do
   prev = seq
 end
 call('HSET', KEYS[1], 'seq', number(seq))
-if ARGV[5] ~= '' then call('HSET', KEYS[1], 's:' .. ARGV[5], ARGV[7]) end
+if ARGV[5] ~= '' and tonumber(ARGV[7]) > tonumber(meta[5] or '-1') then call('HSET', KEYS[1], 's:' .. ARGV[5], ARGV[7]) end
 if KEYS[3] then call('SET', KEYS[3], epoch .. ' ' .. number(seq), 'PX', 86400000) end
 for i = 1, #published do call('SPUBLISH', ARGV[2], published[i]) end
 return {1, number(seq), epoch}

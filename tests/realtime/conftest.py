@@ -51,6 +51,7 @@ async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> 
             await client.io.disconnect()
     for node in made.nodes:
         await node.stop()
+    assert [fault for client in made.clients for fault in client.undocumented] == []
 
 
 @pytest.fixture

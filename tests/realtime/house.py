@@ -14,14 +14,16 @@ from typing import Any, cast
 
 import socketio
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from realtime.app import RealtimeRoom
+from realtime.catalogue import form_of
 from realtime.fanout import RawProtocol
 from realtime.log import Known
 from realtime.occupancy import Leases
 from realtime.store import COLLECTIONS
-from weir.foundation.bus import Bus
+from weir.foundation.bus import Bus, Relay
 from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.idempotency import REPEATS
@@ -120,8 +122,11 @@ class Directory:
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
-    def new_stream(self, app: str) -> dict[str, Any]:
+    def new_app(self, app: str) -> None:
         self.apps.setdefault(app, {"id": app, "guests": "read"})
+
+    def new_stream(self, app: str) -> dict[str, Any]:
+        self.new_app(app)
         made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle"}
         self.streams[made["channel"]] = made
         return made
@@ -143,15 +148,19 @@ class Node:
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
+        self._relay: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.room.start()
+        self._relay = asyncio.create_task(self.ground.relay.run())
         await self.room._connection.up(5)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._port]))
         await eventually(lambda: self._server.started)
 
     async def stop(self) -> None:
         await self.room.stop()
+        assert self._relay is not None
+        self._relay.cancel()
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
@@ -181,8 +190,9 @@ class House:
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
         store = await open_store(self.settings, [*COLLECTIONS, REPEATS])
+        bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
-        ground = Ground(self.settings, self.vault, self.tokens, store, redis, Bus(redis), unused, directory, unused, periodic)
+        ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)
@@ -197,17 +207,26 @@ class House:
 
 
 class Client:
-    """A real python-socketio client that notes every event."""
+    """A real python-socketio client that notes every event, and what in it the catalogue does not know."""
 
     def __init__(self) -> None:
         self.io = socketio.AsyncClient(reconnection=False)
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.refused: list[Any] = []
+        self.undocumented: list[str] = []
         self.io.on("*", self._took)
         self.io.on("connect_error", self._refused)
 
     async def _took(self, event: str, data: dict[str, Any]) -> None:
         self.events.append((event, data))
+        form = form_of(event)
+        try:
+            assert form is not None, f"{event} is not in the catalogue"
+            form.model.model_validate(data)
+            assert data["type"] == event
+            assert not (form.ephemeral and event != "system.notice" and {"seq", "epoch"} & data.keys())
+        except (ValidationError, AssertionError) as error:
+            self.undocumented.append(f"{event}: {error}")
 
     async def _refused(self, data: Any) -> None:
         self.refused.append(data)

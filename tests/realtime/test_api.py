@@ -33,10 +33,12 @@ async def session():
 
 
 def app_token(house: House, role: str, app: str = "app_1") -> str:
+    house.directory.new_app(app)
     return house.tokens.mint("weir:app", 600, sub="acc_1", app=app, role=role)
 
 
 def api_key(house: House, *scopes: str) -> str:
+    house.directory.new_app("app_1")
     key_id, secret = new_id("key"), "s" * 43
     house.directory.credentials[key_id] = {
         "id": key_id, "app": "app_1", "hash": house.vault.lookup_hash(secret), "scopes": list(scopes),

@@ -20,6 +20,7 @@ from tests.realtime.test_chat import (
     test_facts_about_a_stream_stand_in_the_channels_sequence_once as test_facts_from_the_bus,  # noqa: F401
 )
 from tests.realtime.test_chat import test_two_nodes_show_one_order as test_one_order  # noqa: F401
+from tests.realtime.test_events import program
 from tests.realtime.test_moderation import test_a_ban_acts_on_the_other_node_at_once as test_ban  # noqa: F401
 from tests.realtime.test_moderation import test_a_ban_while_offline_restores_nothing as test_ban_while_offline  # noqa: F401
 from tests.realtime.test_moderation import test_a_deleted_message_is_gone_everywhere as test_deletion  # noqa: F401
@@ -128,3 +129,16 @@ def test_the_doctor_asks_each_server(settings: Settings, cluster: RedisCluster):
     wrong = next(check for check in examine(settings.model_copy(update={"redis_url": single})) if check.name == "redis")
     assert (wrong.state, wrong.needed) == ("missing", False)
     assert "redis+cluster://" in wrong.detail
+
+
+async def test_an_apps_programs_follow_channels_of_all_masters(house: House):
+    """The app's log lies on one master, what is carried into it on all."""
+    node = await house.node()
+    channels = [house.directory.new_stream("app_1")["channel"] for _ in range(12)]
+    follower = await program(house, node)
+    assert (await follower.call("events.subscribe", types=["chat.message.new"]))["ok"]
+    ann = await house.client(node, "app_1", "ann")
+    for number, channel in enumerate(channels):
+        assert (await ann.send(channel, f"c{number}"))["ok"]
+    await eventually(lambda: len(follower.of("chat.message.new")) == 12)
+    assert {event["channel"] for event in follower.of("chat.message.new")} == set(channels)

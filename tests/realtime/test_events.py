@@ -9,13 +9,14 @@ import orjson
 import pytest
 import socketio
 
-from realtime.applog import AppLog, Early, entry_of
+from realtime.applog import AppLog, Early, entry_of, kind_of
 from realtime.carrier import Carrier
 from realtime.feeds import Filter
 from realtime.keys import keys_of
+from realtime.occupancy import Leases
 from tests.realtime.house import Client, House, eventually
 from tests.realtime.test_api import Api, api_key, app_token
-from weir.foundation.events import StreamLive, StreamOffline
+from weir.foundation.events import PlaybackHeartbeat, StreamLive, StreamOffline
 from weir.foundation.ids import new_id
 
 
@@ -182,6 +183,29 @@ async def test_rights(house: House, stream):
         await refused.connect(node, {"token": "weir_sk_" + "0" * 26 + "_" + "s" * 43})
 
 
+async def test_viewer_counts_reach_programs_once(house: House, stream):
+    """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a seq."""
+    leases = Leases(socket_s=2.0, beat_s=0.5, playback_s=3.0)
+    one, other = await house.node(leases), await house.node(leases)
+    follower = await program(house, one)
+    assert (await follower.call("events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]))["ok"]
+    channel = stream["channel"]
+    counts = lambda kind="viewer.count.update", name="count": [event[name] for event in follower.of(kind)]  # noqa: E731
+    ann, bob = await house.client(one, "app_1", "ann"), await house.client(other, "app_1", "bob")
+    await ann.join(channel)
+    await eventually(lambda: counts() == [1])
+    await bob.join(channel)
+    await eventually(lambda: counts() == [1, 2])
+    await ann.io.disconnect()
+    await eventually(lambda: counts() == [1, 2, 1])
+    await bob.io.disconnect()
+    await eventually(lambda: counts() == [1, 2, 1, 0])
+    await other.room._heard(PlaybackHeartbeat(app="", sessions=[(channel, "player")]))
+    await eventually(lambda: counts() == [1, 2, 1, 0, 1, 0])
+    await eventually(lambda: counts("occupancy.update", "occupied") == counts())
+    assert not {"seq", "epoch"} & follower.of("occupancy.update")[0].keys()
+
+
 async def test_a_withdrawn_key_ends_its_connections(house: House, stream, session, monkeypatch):
     """Within the checking time, on Socket.IO and on the plain WebSocket."""
     monkeypatch.setattr("realtime.sockets.CREDENTIAL_S", 0.1)
@@ -239,11 +263,11 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
         socket = await lazy.ws_connect(node.url + "/v1/events/ws", headers=headers)
         assert (await socket.receive_json())["code"] == "subscribed"
         socket._conn.transport.pause_reading()
-        body = b'"id":"x","type":"chat.message.new","text":"%b"}' % (b"x" * 8000)
+        body = orjson.dumps({"id": "x", "type": "custom.bulk", "at": "now", "data": {"text": "x" * 8000}})
         for _ in range(2000):
-            await node.room._apps.notify("app_1", "chat.message.new", b"{" + body)
+            await node.room._apps.notify("app_1", "custom.bulk", body)
         await eventually(lambda: len(node.room._feeds._feeds["app_1"]) == 1, 20)
-    await eventually(lambda: len(reading.of("chat.message.new")) == 2000)
+    await eventually(lambda: len(reading.of("custom.bulk")) == 2000)
 
 
 async def test_events_by_rest(house: House, stream, session):
@@ -320,21 +344,38 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
 
 
 async def test_facts_of_a_source_wait_for_those_before(connection):
-    """A fact that overtook another one waits for it; one told again is told once."""
+    """A fact that overtook another one waits for it; one told again is told once; one that was given up on still comes."""
     apps = AppLog(connection)
 
-    async def tell(number: int) -> None:
-        await apps.tell("app_1", "plc_1", number, entry_of(f"e{number}", "place.full", 1, {}))
+    async def tell(number: int, **how: bool) -> None:
+        await apps.tell("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
 
     await tell(1)
     with pytest.raises(Early):
         await tell(3)
     for number in (2, 3, 1, 3):
         await tell(number)
-    await apps.skip("app_1", "plc_1", 7, entry_of("e7", "place.full", 1, {}))
-    await tell(6)
+    await tell(7, early=True)
+    for number in (6, 7, 6, 8):
+        await tell(number)
     _, entries = await apps.oldest("app_1")
-    assert [orjson.loads(entry.body)["id"] for entry in entries] == ["e1", "e2", "e3", "e7"]
+    assert [orjson.loads(entry.body)["id"] for entry in entries] == ["e1", "e2", "e3", "e7", "e6", "e8"]
+
+
+async def test_stream_facts_are_there_without_a_follower(house: House, stream):
+    """Each once, though told twice and out of order, and none a second time once somebody follows."""
+    node = await house.node()
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    told = [kind(**facts, broadcast=new_id("brd")) for kind in (StreamLive, StreamOffline)]
+    seqs_of = [(await node.room._chat.tell(fact)).seq for fact in told]
+    for number in (1, 0, 1, 0):
+        await node.room._carrier.tell_stream(told[number], seqs_of[number])
+    follower = await program(house, node)
+    assert (await follower.call("events.subscribe", types=[]))["ok"]
+    for fact in told:
+        await node.room._heard(fact)
+    _, entries = await node.room._apps.oldest("app_1")
+    assert [kind_of(entry) for entry in entries] == ["stream.offline", "stream.live"]
 
 
 async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):

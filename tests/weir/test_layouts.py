@@ -88,6 +88,7 @@ def test_documents_made_from_code_are_fresh() -> None:
     assert (ROOT / "docs/configuration.md").read_text() == manual.configuration()
     assert (ROOT / ".env.example").read_text() == manual.env_example()
     assert (ROOT / "docs/moderation.md").read_text() == manual.moderation()
+    assert (ROOT / "docs/events.md").read_text() == manual.events()
 
 
 def test_our_packages_are_ours() -> None:

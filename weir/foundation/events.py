@@ -25,7 +25,7 @@ class Event(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """Its data as the public sees them, beside id, type and time."""
-        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation"}, exclude_none=True)
+        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation", "source"}, exclude_none=True)
 
 
 class StreamEvent(Event):
@@ -195,6 +195,71 @@ class ViewersCounted(Event):
     broadcast: str
     peak: int
     total: int
+
+
+class PlaceEvent(Event):
+    """What every fact about a place carries. `source` is the place or space that tells it and `number` counts its facts from 1."""
+
+    public: ClassVar[bool] = True
+    place: str
+    source: str
+    number: int
+
+
+class SpaceStateChanged(PlaceEvent):
+    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), webhooks."""
+
+    type: Literal["space.state.changed"] = "space.state.changed"
+    space: int
+    state: str
+    before: str
+    cause: str
+
+
+class PlaceFull(PlaceEvent):
+    """No space is free any more. Realtime → realtime, webhooks."""
+
+    type: Literal["place.full"] = "place.full"
+    total: int
+    occupied: int
+    available: int
+
+
+class PlaceAvailable(PlaceEvent):
+    """After it was full, a space is free. Realtime → realtime, webhooks."""
+
+    type: Literal["place.available"] = "place.available"
+    total: int
+    occupied: int
+    available: int
+
+
+class ReservationEvent(PlaceEvent):
+    """A reservation of a space, `starts` and `ends` in RFC 3339."""
+
+    reservation: str
+    space: int
+    starts: str
+    ends: str
+
+
+class ReservationCreated(ReservationEvent):
+    """A space is reserved for a time. Realtime → realtime, webhooks."""
+
+    type: Literal["reservation.created"] = "reservation.created"
+
+
+class ReservationCancelled(ReservationEvent):
+    """A reservation was taken back. Realtime → realtime, webhooks."""
+
+    type: Literal["reservation.cancelled"] = "reservation.cancelled"
+
+
+class ReservationExpired(ReservationEvent):
+    """Nobody came (`no_show`), or its time ended unused (`ended`). Realtime → realtime, webhooks."""
+
+    type: Literal["reservation.expired"] = "reservation.expired"
+    reason: Literal["no_show", "ended"]
 
 
 class EventsWanted(Event):

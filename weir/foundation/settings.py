@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
+    keep_occupancy_days: int = Field(90, ge=1, description="Days that the transitions and reservations of places are kept.")
 
     # -- tenants
     default_plan: PlanName = Field("enterprise", description="Plan of new apps: free, starter, pro or enterprise (docs/limits.md).")

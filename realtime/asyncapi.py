@@ -1,0 +1,102 @@
+"""The document of the sockets (AsyncAPI 3.0), written from the models that check requests and describe events. [decision]"""
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from realtime.catalogue import EVENTS
+from realtime.wire import (
+    Ask,
+    Delete,
+    History,
+    Join,
+    Leave,
+    Order,
+    PresenceList,
+    React,
+    Send,
+    Subscribe,
+    Typing,
+)
+
+REF = "#/components/schemas/{model}"
+REQUESTS: dict[str, tuple[type[Ask], str]] = {
+    "channel.join": (Join, "Enter a channel; with epoch and seq, get what was missed."),
+    "channel.leave": (Leave, "Leave a channel."),
+    "chat.send": (Send, "Write a message; a text that starts with a slash is a command."),
+    "chat.command": (Order, "Give a moderation command."),
+    "chat.delete": (Delete, "Remove a message: one's own, or as a moderator."),
+    "chat.history": (History, "Read messages, a page at a time."),
+    "typing.start": (Typing, "Say that one types."),
+    "typing.stop": (Typing, "Say that one types no longer."),
+    "reaction.send": (React, "React."),
+    "presence.list": (PresenceList, "Read who is here, a page at a time."),
+    "events.subscribe": (Subscribe, "Follow the app's events; needs an API key or app token with events:read."),
+}
+ACK = {
+    "type": "object", "required": ["ok"],
+    "properties": {
+        "ok": {"type": "boolean"},
+        "error": {
+            "type": "object", "required": ["code", "message"],
+            "properties": {"code": {"type": "string"}, "message": {"type": "string"}, "retry_after": {"type": "number"}},
+        },
+    },
+}  # fmt: skip
+
+
+def document(version: str, host: str, protocol: str) -> dict[str, Any]:
+    """The whole document; `protocol` is ws or wss."""
+    names = {kind: _name(kind) for kind in (*REQUESTS, *EVENTS)}
+    refs, definitions = models_json_schema(
+        [*((model, "validation") for model, _ in REQUESTS.values()), *((form.model, "validation") for form in EVENTS.values())],
+        ref_template=REF,
+    )
+    messages: dict[str, Any] = {
+        names[kind]: {"name": kind, "summary": about, "payload": refs[(model, "validation")]} for kind, (model, about) in REQUESTS.items()
+    }
+    for kind, form in EVENTS.items():
+        about = form.about + (" Ephemeral: at most once, no seq." if form.ephemeral else "")
+        messages[names[kind]] = {"name": kind, "summary": about, "payload": refs[(form.model, "validation")]}
+    messages["ack"] = {"name": "ack", "summary": "The answer to a request.", "payload": {"$ref": REF.format(model="Ack")}}
+    socket = {"$ref": "#/channels/socket"}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Weir", "version": version, "description": "Chat, moderation, presence, occupancy and events of apps."},
+        "defaultContentType": "application/json",
+        "servers": {"weir": {"host": host, "protocol": protocol}},
+        "channels": {
+            "socket": {
+                "address": "/socket.io", "title": "Socket.IO, default namespace; connect with auth {token, playback?}.",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            },
+            "events": {
+                "address": "/v1/events/ws", "title": "Plain WebSocket with an API key or app token: one envelope a text frame.",
+                "messages": {names[kind]: {"$ref": f"#/components/messages/{names[kind]}"} for kind in EVENTS},
+            },
+        },
+        "operations": {
+            **{_camel(kind): {
+                "action": "receive", "channel": socket, "summary": about, "messages": [_in("socket", names[kind])],
+                "reply": {"channel": socket, "messages": [_in("socket", "ack")]},
+            } for kind, (_, about) in REQUESTS.items()},
+            "tell": {"action": "send", "channel": socket, "messages": [_in("socket", names[kind]) for kind in EVENTS]},
+            "follow": {
+                "action": "send", "channel": {"$ref": "#/channels/events"}, "messages": [_in("events", names[kind]) for kind in EVENTS],
+            },
+        },
+        "components": {"messages": messages, "schemas": {**definitions.get("$defs", {}), "Ack": ACK}},
+    }  # fmt: skip
+
+
+def _in(channel: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/channels/{channel}/messages/{name}"}
+
+
+def _name(kind: str) -> str:
+    return kind.replace(".<name>", "").replace(".", "_")
+
+
+def _camel(kind: str) -> str:
+    first, *rest = kind.split(".")
+    return first + "".join(part.title() for part in rest)

@@ -1,0 +1,260 @@
+"""Every public event: what it carries and what it means. asyncapi.json and docs/events.md are written from here. [decision]
+
+An envelope is `{id, type, at, channel?, epoch?, seq?, …data}`. A model below is the data; unknown fields are forbidden, and
+the tests hold every event that they receive against its model.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from weir.foundation import events
+from weir.foundation.events import Event, type_of
+
+Role = Literal["owner", "moderator", "vip", "member", "guest"]
+
+
+class Told(BaseModel):
+    """What every envelope has. `epoch` and `seq` are the place in the channel's log, or in the app's log for those who follow
+    the app; there `channel_seq` is the channel's own. Ephemeral events have none of the three."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    id: str
+    type: str
+    at: str = Field(description="RFC 3339, UTC, milliseconds.")
+    channel: str | None = None
+    epoch: str | None = None
+    seq: int | None = None
+    channel_seq: int | None = None
+
+
+class Person(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    name: str
+
+
+class Author(Person):
+    role: Role
+    badges: list[str]
+    avatar: str | None = None
+
+
+class Action(BaseModel):
+    """A moderation action. `undoes` and `undone` are ids of actions."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    kind: str
+    actor: dict[str, str]
+    target: Person | None = None
+    message: str | None = None
+    reason: str | None = None
+    at: str
+    expires: str | None = None
+    value: str | int | None = None
+    undoes: str | None = None
+    undone: str | None = None
+
+
+class Message(Told):
+    """A message. `me`: says what its author does; `announcement`: stands out. To moderators, messages of a shadow-banned user come
+    with `shadow` and `after_seq` instead of a seq."""
+
+    cid: str
+    user: Author
+    text: str
+    reply_to: str | None = None
+    picture_time: int | None = Field(None, description="Milliseconds since the epoch on the picture's own clock.")
+    me: bool | None = None
+    announcement: bool | None = None
+    shadow: bool | None = None
+    after_seq: int | None = None
+
+
+class Place(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    epoch: str
+    seq: int
+
+
+class MessageDeleted(Told):
+    """A message is gone; where it stood, those who come later find this in its place."""
+
+    message: str
+    deleted: bool
+    target: Place | None = None
+    action: str | None = None
+    reason: str | None = None
+
+
+class MessageUpdated(Told):
+    """A message was pinned or unpinned, or is shown again (`restored`)."""
+
+    message: str
+    pinned: bool | None = None
+    deleted: bool | None = None
+    target: Place | None = None
+    restored: dict[str, Any] | None = None
+    action: str
+    reason: str | None = None
+
+
+class Moderated(Told):
+    """Any action of a moderator, in full; the events about users and messages come beside it."""
+
+    action: Action
+
+
+class Cleared(Told):
+    """All messages up to here, or those of one user, are hidden."""
+
+    action: str
+    reason: str | None = None
+    user: Person | None = None
+
+
+class SettingsUpdated(Told):
+    """A mode was switched: `slow` in seconds, the others true or false."""
+
+    settings: dict[str, bool | int]
+    action: str
+    reason: str | None = None
+
+
+class UserEvent(Told):
+    user: Person
+    action: str
+    reason: str | None = None
+    expires: str | None = None
+    ended: bool | None = Field(None, description="True when time ended it, not a moderator.")
+
+
+class RoleChanged(Told):
+    """`source`: given in this channel, or by the user's token again."""
+
+    user: Person
+    role: Role
+    source: Literal["channel", "token"]
+    action: str
+    reason: str | None = None
+
+
+class Presence(Told):
+    """Who came or went within a second; 50 of them at most, `count` says how many it were."""
+
+    users: list[Person]
+    count: int
+
+
+class Typing(Told):
+    user: Person
+    expires_in: float | None = None
+
+
+class Reactions(Told):
+    """How many of each kind since the last update."""
+
+    counts: dict[str, int]
+
+
+class ViewerCount(Told):
+    """Sessions that watch now. `peak`: the most since somebody began to watch."""
+
+    count: int
+    peak: int
+    stream: str | None = None
+
+
+class Occupancy(Told):
+    """One shape for viewers of a channel and spaces of a place."""
+
+    subject: Literal["channel", "place"]
+    stream: str | None = None
+    place: str | None = None
+    total: int | None = None
+    occupied: int
+    available: int | None = None
+    peak: int
+
+
+class Notice(Told):
+    """From the server about this connection. `code`: resync (join or subscribe again), restart, unauthenticated; to followers of an
+    app subscribed and position (where they stand). About a stream, and then in the channel's sequence: storage_full,
+    storage_recovered."""
+
+    code: str
+    message: str | None = None
+    retry_after: float | None = None
+    recovered: bool | None = None
+    stream: str | None = None
+    playback: str | None = None
+    broadcast: str | None = None
+
+
+class Custom(Told):
+    """Published by the app itself by POST /v1/events."""
+
+    data: dict[str, Any]
+    stream: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """`ephemeral`: at most once, no seq."""
+
+    model: type[Told]
+    about: str
+    ephemeral: bool = False
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split("\n\n")[0].split())
+
+
+def _of_fact(fact: type[Event]) -> Form:
+    hidden = {"id", "at", "app", "type", "generation", "source", "channel"}
+    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in fact.model_fields.items() if name not in hidden}
+    name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
+    model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
+    about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
+    return Form(model, about[:1].upper() + about[1:])
+
+
+EVENTS: dict[str, Form] = {
+    **{type_of(fact): _of_fact(fact) for fact in events.catalogue() if fact.public},
+    "chat.message.new": Form(Message, "A message."),
+    "chat.message.updated": Form(MessageUpdated, "A message was pinned or unpinned, or is shown again."),
+    "chat.message.deleted": Form(MessageDeleted, "A message is gone; later readers find this in its place."),
+    "chat.cleared": Form(Cleared, "All messages before it, or one user's, are hidden."),
+    "chat.moderation": Form(Moderated, "Any moderator's action, in full."),
+    "chat.settings.updated": Form(SettingsUpdated, "A mode of the channel was switched."),
+    "user.banned": Form(UserEvent, "Somebody is shut out."),
+    "user.unbanned": Form(UserEvent, "A ban was lifted."),
+    "user.muted": Form(UserEvent, "Somebody may not write, until `expires` or for good."),
+    "user.unmuted": Form(UserEvent, "Somebody may write again; `ended` when time was over."),
+    "user.warned": Form(UserEvent, "A warning, with its reason."),
+    "user.role.changed": Form(RoleChanged, "Somebody's role here has changed."),
+    "user.online": Form(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
+    "user.offline": Form(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
+    "typing.started": Form(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
+    "typing.stopped": Form(Typing, "Somebody types no longer.", ephemeral=True),
+    "reaction.sent": Form(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
+    "viewer.count.update": Form(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
+    "occupancy.update": Form(Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True),
+    "system.notice": Form(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
+    "custom.<name>": Form(Custom, "Published by the app itself."),
+}
+
+
+def form_of(kind: str) -> Form | None:
+    """The form of an event's type; `custom.` has any name behind it."""
+    return EVENTS.get("custom.<name>" if kind.startswith("custom.") else kind)
+
+
+def data_of(form: Form) -> list[tuple[str, bool]]:
+    """Names of an event's own fields, and whether each is always there."""
+    return [(name, one.is_required()) for name, one in form.model.model_fields.items() if name not in Told.model_fields]

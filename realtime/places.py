@@ -1,0 +1,308 @@
+"""Places and their spaces: changes, readings, reservations, counts. [work]
+
+Every change of a space is one compare-and-set write of its document with the facts it tells (outbox). History, the
+reservations' documents, the counts and the app's log follow from these facts, each safe to repeat.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from realtime.place_store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
+from realtime.spaces import STATES, Draft
+from weir.foundation.bus import Relay
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.documents import Between, Doc, DuplicateKey, Store
+from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.events import (
+    PlaceAvailable,
+    PlaceEvent,
+    PlaceFull,
+    ReservationCancelled,
+    ReservationCreated,
+    ReservationEvent,
+    ReservationExpired,
+    SpaceStateChanged,
+)
+from weir.foundation.ids import derived_id
+from weir.foundation.periodic import Job
+from weir.foundation.settings import Settings
+
+MOST_PLACES, MOST_SPACES, MOST_IN_APP, MOST_DEVICES = 1_000, 2_000, 20_000, 20_000
+MOST_TRIES = 40
+ADVANCE_S, FORGET_S = 1.0, 3_600.0
+DAY_MS = 86_400_000
+FACTS: dict[str, type[SpaceStateChanged] | type[ReservationEvent]] = {
+    "space.state.changed": SpaceStateChanged, "reservation.created": ReservationCreated,
+    "reservation.cancelled": ReservationCancelled, "reservation.expired": ReservationExpired,
+}  # fmt: skip
+log = structlog.get_logger("realtime.places")
+
+
+class Places:
+    """Errors of the verbs: NotFound (missing, or another app's), Conflict (also quota_exceeded), Invalid, Unavailable."""
+
+    def __init__(self, store: Store, relay: Relay, settings: Settings) -> None:
+        self._store, self._relay, self._days = store, relay, settings.keep_occupancy_days
+
+    def jobs(self) -> list[Job]:
+        return [Job("places.advance", ADVANCE_S, self.advance), Job("places.forget", FORGET_S, self.forget)]
+
+    # -- places and spaces
+
+    async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int) -> Doc:
+        """May be repeated with the same id: what a dead process left is completed."""
+        handle = self._store.app(app)
+        _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
+        place: Doc = {**fields, "id": place_id, "created": now_ms(), "version": 0, "told": 0, "full": False, "peak": 0}
+        try:
+            place = await handle.insert(PLACES.name, place)
+        except DuplicateKey:
+            place = await self.get(app, place_id)
+        await self.add_spaces(app, place_id, 1, spaces)
+        return place
+
+    async def add_spaces(self, app: str, place: str, first: int, count: int) -> int:
+        """Spaces first … first+count-1; those that are there stay as they are. Returns how many are new."""
+        await self.get(app, place)
+        handle = self._store.app(app)
+        _within(first + count - 1, MOST_SPACES, "spaces in a place")
+        _within(await handle.count(SPACES.name) + count, MOST_IN_APP, "spaces in an app")
+        now = now_ms()
+        blank = {
+            "place": place,
+            "state": "free",
+            "since": now,
+            "version": 0,
+            "told": 0,
+            "due": None,
+            "bookings": [],
+            "reading": None,
+            "label": None,
+        }
+        return await handle.insert_many(SPACES.name, [{**blank, "id": space_id(place, n), "n": n} for n in range(first, first + count)])
+
+    async def get(self, app: str, place: str) -> Doc:
+        found = await self._store.app(app).get(PLACES.name, place)
+        if found is None:
+            raise NotFound("There is no such place.")
+        return found
+
+    async def space(self, app: str, place: str, n: int) -> Doc:
+        found = await self._store.app(app).get(SPACES.name, space_id(place, n))
+        if found is None:
+            raise NotFound("There is no such space.")
+        return found
+
+    async def spaces(self, app: str, place: str) -> list[Doc]:
+        page = await self._store.app(app).find(SPACES.name, {"place": place}, sort="n", limit=MOST_SPACES)
+        return page.data
+
+    async def remove(self, app: str, place: str) -> None:
+        """With everything in it."""
+        await self.get(app, place)
+        handle = self._store.app(app)
+        for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
+            await handle.delete(collection.name, {"place": place})
+        await handle.delete(PLACES.name, {"id": place})
+
+    async def report(self, app: str, place: str, n: int, state: str, reading: Doc | None = None) -> tuple[Doc, bool]:
+        """What somebody or a sensor says of a space, and whether it counted: a reading (id, at) that is a repeat or older than
+        the last does not."""
+        applied = False
+
+        def change(draft: Draft) -> None:
+            nonlocal applied
+            applied = draft.report(state, reading)
+
+        return await self._change(app, place, n, change), applied
+
+    async def label(self, app: str, place: str, n: int, label: str) -> Doc:
+        def change(draft: Draft) -> None:
+            draft.label = label
+
+        return await self._change(app, place, n, change)
+
+    async def occupancy(self, app: str, place: str) -> dict[str, int]:
+        """Counts by state, total, and `available` (free)."""
+        handle = self._store.app(app)
+        counts = await asyncio.gather(*(handle.count(SPACES.name, {"place": place, "state": state}) for state in STATES))
+        by_state: dict[str, int] = dict(zip(STATES, counts, strict=True))
+        return {"total": sum(counts), "available": by_state["free"], **by_state}
+
+    # -- reservations
+
+    async def reserve(self, app: str, place: str, booking: Doc, n: int | None) -> Doc:
+        """A space for a time, this one or the first that can be had. With the id of an earlier reservation, that one.
+
+        Errors: Conflict when none can be had.
+        """
+        handle = self._store.app(app)
+        await self.get(app, place)
+        for _ in range(MOST_TRIES):
+            found = await handle.get(RESERVATIONS.name, booking["id"])
+            if found is not None:
+                return found
+            candidates = [await self.space(app, place, n)] if n is not None else await self.spaces(app, place)
+            chosen = next((one for one in candidates if any(other["id"] == booking["id"] for other in one["bookings"])), None)
+            if chosen is None:
+                chosen = _choose(candidates, booking, only=n)
+                try:
+                    await self._change(app, place, chosen["n"], lambda draft: draft.book(booking), version=chosen["version"])
+                except _Changed:
+                    continue
+            return await self._note(app, place, chosen["n"], booking)
+        raise Unavailable("Too many reserve here at once; try again.", retry_after=1)
+
+    async def cancel(self, app: str, place: str, reservation: str) -> Doc:
+        found = await self.reservation(app, place, reservation)
+        if found["status"] == "cancelled":
+            return found
+        await self._change(app, place, found["n"], lambda draft: draft.cancel(reservation))
+        changed = await self._store.app(app).update(RESERVATIONS.name, reservation, set={"status": "cancelled"})
+        return changed or found
+
+    async def reservation(self, app: str, place: str, reservation: str) -> Doc:
+        found = await self._store.app(app).get(RESERVATIONS.name, reservation)
+        if found is None or found["place"] != place:
+            raise NotFound("There is no such reservation.")
+        return found
+
+    async def free_between(self, app: str, place: str, starts: int, ends: int) -> list[int]:
+        now = now_ms()
+        return [space["n"] for space in await self.spaces(app, place) if Draft.of(space, now).free_between(starts, ends)]
+
+    async def _note(self, app: str, place: str, n: int, booking: Doc) -> Doc:
+        """The reservation's own document; the fact that it was created brings it too."""
+        kept = {name: booking[name] for name in ("id", "starts", "ends")}
+        doc = {**kept, "place": place, "n": n, "status": "booked", "created": now_ms(), "note": booking.get("note")}
+        handle = self._store.app(app)
+        await handle.insert_many(RESERVATIONS.name, [doc])
+        stored = await handle.get(RESERVATIONS.name, booking["id"])
+        if stored is not None and stored["n"] != n:  # two tries with one id took two spaces
+            await self._change(app, place, n, lambda draft: draft.cancel(booking["id"]))
+        return stored or doc
+
+    # -- what the clock and the facts bring
+
+    async def advance(self) -> None:
+        """Bookings that begin and end, everywhere."""
+        page = await self._store.operator().find(SPACES.name, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500)
+        for space in page.data:
+            try:
+                await self._change(space["app"], space["place"], space["n"], Draft.advance)
+            except NotFound:
+                continue
+
+    async def forget(self) -> None:
+        before = now_ms() - self._days * DAY_MS
+        await self._store.operator().delete(HISTORY.name, {"at": Between(None, before)})
+        await self._store.operator().delete(RESERVATIONS.name, {"ends": Between(None, before)})
+
+    async def heard(self, fact: PlaceEvent) -> None:
+        """What follows from a fact; may be repeated."""
+        handle = self._store.app(fact.app)
+        if isinstance(fact, SpaceStateChanged):
+            shown = {"place": fact.place, "n": fact.space, "from": fact.before, "to": fact.state, "cause": fact.cause}
+            await handle.insert_many(HISTORY.name, [{**shown, "id": fact.id, "at": fact.at}])
+        elif isinstance(fact, ReservationCreated):
+            await self._note(fact.app, fact.place, fact.space, {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)})
+        elif isinstance(fact, ReservationCancelled | ReservationExpired):
+            status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"
+            await handle.update(RESERVATIONS.name, fact.reservation, set={"status": status})
+
+    async def count(self, app: str, place: str) -> dict[str, int] | None:
+        """Counts anew and tells when the place becomes full or available; the counts with the day's peak, None when it is gone."""
+        handle = self._store.app(app)
+        for _ in range(MOST_TRIES):
+            found = await handle.get(PLACES.name, place)
+            if found is None:
+                return None
+            counts, now = await self.occupancy(app, place), now_ms()
+            peak = peak_of(found, counts["occupied"], now)
+            full = counts["total"] > 0 and counts["available"] == 0
+            change: dict[str, Any] = {"peak": peak, "day": now // DAY_MS, "full": full, "version": found["version"] + 1}
+            told = []
+            if full != found["full"]:
+                change["told"] = number = found["told"] + 1
+                kind = PlaceFull if full else PlaceAvailable
+                shown = {name: counts[name] for name in ("total", "occupied", "available")}
+                told = [kind(id=derived_id("evt", place, number), at=now, app=app, place=place, source=place, number=number, **shown)]
+            if await handle.update(PLACES.name, place, set=change, expect={"version": found["version"]}, emit=told) is not None:
+                if told:
+                    self._relay.nudge()
+                return {**counts, "peak": peak}
+            await asyncio.sleep(random.uniform(0, 0.02))
+        raise Unavailable("This place changes too fast; try again.", retry_after=1)
+
+    async def _change(self, app: str, place: str, n: int, decide: Callable[[Draft], None], version: int | None = None) -> Doc:
+        """One change of a space, with what it tells. With `version` only if the space is still that one. Errors: _Changed."""
+        for _ in range(MOST_TRIES):
+            space, now = await self.space(app, place, n), now_ms()
+            if version is not None and space["version"] != version:
+                raise _Changed
+            draft = Draft.of(space, now)
+            decide(draft)
+            after = draft.fields()
+            if all(space[name] == value for name, value in after.items()):
+                return space
+            facts = [_fact(space, number, kind, data, now) for number, (kind, data) in enumerate(draft.events, space["told"] + 1)]
+            counted = {"version": space["version"] + 1, "told": space["told"] + len(facts)}
+            since = space["since"] if draft.state == space["state"] else now
+            changed = await self._store.app(app).update(
+                SPACES.name, space["id"], set={**after, **counted, "since": since}, expect={"version": space["version"]}, emit=facts
+            )
+            if changed is not None:
+                self._relay.nudge()
+                return changed
+            await asyncio.sleep(random.uniform(0, 0.02))
+        raise Unavailable("This space changes too fast; try again.", retry_after=1)
+
+
+def peak_of(place: Doc, occupied: int, now: int) -> int:
+    """The most spaces occupied at once on this day (UTC)."""
+    return max(occupied, place["peak"] if place.get("day") == now // DAY_MS else 0)
+
+
+class _Changed(Exception):
+    """The space is no longer what was decided on."""
+
+
+def _within(wanted: int, most: int, what: str) -> None:
+    if wanted > most:
+        raise Conflict(f"{most} {what} are the most.", code="quota_exceeded")
+
+
+def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
+    """The first space that can be had; one that was asked for says itself why it can't be."""
+    now = now_ms()
+    if only is not None:
+        return spaces[0]
+    free = next((one for one in spaces if Draft.of(one, now).free_between(booking["starts"], booking["ends"])), None)
+    if free is None:
+        raise Conflict("No space can be had for this time.")
+    return free
+
+
+def _fact(space: Doc, number: int, kind: str, data: dict[str, Any], now: int) -> PlaceEvent:
+    shown = {name: rfc3339(value) if name in ("starts", "ends") else value for name, value in data.items()}
+    return FACTS[kind](
+        id=derived_id("evt", space["id"], number), at=now, app=space["app"], place=space["place"], source=space["id"], number=number,
+        space=space["n"], **shown,
+    )  # fmt: skip
+
+
+def _ms(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def check_times(starts: int, ends: int, now: int) -> None:
+    """Errors: Invalid."""
+    if ends <= starts or ends <= now:
+        raise Invalid("ends: a reservation ends after it begins, and in the future.")
+    if ends - starts > 31 * DAY_MS or starts > now + 366 * DAY_MS:
+        raise Invalid("ends: a reservation may last 31 days and begin within a year.")

@@ -1,0 +1,136 @@
+"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and what is told of both. [decision]
+
+    free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and is over
+    free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance, out of which nothing is known
+    any  ──close───▶ maintenance ──open▶ unknown       `lose`: the sensor has no answer
+
+Rule 1: everything about transitions stands in TABLE. Rule 2: while a booking that nobody has used yet holds, a space that
+is not occupied or closed is reserved. Rule 3: no store, no clock; times are milliseconds since the epoch.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, NotFound
+
+State = Literal["free", "occupied", "reserved", "maintenance", "unknown"]
+Cause = Literal["arrive", "leave", "lose", "reserve", "release", "close", "open"]
+STATES: tuple[State, ...] = get_args(State)
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+MOST_BOOKINGS = 100
+REPORTED: dict[str, Cause] = {"occupied": "arrive", "free": "leave", "unknown": "lose", "maintenance": "close"}
+
+_SENSED: dict[Cause, tuple[State, State]] = {
+    "arrive": ("occupied", "occupied"), "leave": ("free", "reserved"), "lose": ("unknown", "reserved"),
+    "close": ("maintenance", "maintenance"),
+}  # fmt: skip
+TABLE: dict[State, dict[Cause, tuple[State, State]]] = {
+    "free": {**_SENSED, "reserve": ("free", "reserved"), "release": ("free", "reserved"), "open": ("free", "reserved")},
+    "occupied": {**_SENSED, "reserve": ("occupied", "occupied"), "release": ("occupied", "occupied"), "open": ("occupied", "occupied")},
+    "reserved": {**_SENSED, "reserve": ("free", "reserved"), "release": ("free", "reserved"), "open": ("free", "reserved")},
+    "unknown": {**_SENSED, "reserve": ("unknown", "reserved"), "release": ("unknown", "reserved"), "open": ("unknown", "reserved")},
+    "maintenance": {**dict.fromkeys(CAUSES, ("maintenance", "maintenance")), "open": ("unknown", "reserved")},
+}
+"""From a state by a cause to: the state while no booking holds, the state while one does."""
+
+
+@dataclass
+class Draft:
+    """A space about to change. `events`: (type, data) to tell, in order. A booking: id, starts, ends, used, no_show (ms after
+    its start when it ends unless used; None for never)."""
+
+    state: State
+    bookings: list[Doc]
+    now: int
+    reading: Doc | None = None
+    label: str | None = None
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, space: Doc, now: int) -> "Draft":
+        return cls(space["state"], [dict(one) for one in space["bookings"]], now, space["reading"], space["label"])
+
+    def fields(self) -> Doc:
+        """The space's document where a draft may change it."""
+        return {"state": self.state, "bookings": self.bookings, "due": self.due(), "reading": self.reading, "label": self.label}
+
+    def _holding(self) -> Doc | None:
+        return next((one for one in self.bookings if one["starts"] <= self.now < one["ends"]), None)
+
+    def step(self, cause: Cause) -> None:
+        """One cause, with what follows from it."""
+        holding = self._holding()
+        if cause == "arrive" and holding is not None and self.state != "maintenance":
+            holding["used"] = True
+        before, held = self.state, holding is not None and not holding["used"]
+        self.state = TABLE[before][cause][held]
+        if self.state != before:
+            self.events.append(("space.state.changed", {"state": self.state, "before": before, "cause": cause}))
+
+    def report(self, state: str, reading: Doc | None = None) -> bool:
+        """Somebody, or a sensor with a reading (id, at), says what is so: free, occupied, unknown or maintenance. False when the
+        reading is a repeat, or older than the last one."""
+        if reading is not None and not newer(reading, self.reading):
+            return False
+        self.reading = reading or self.reading
+        if state != "maintenance" and self.state == "maintenance":
+            self.step("open")
+        self.step(REPORTED[state])
+        return True
+
+    def book(self, booking: Doc) -> None:
+        """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody without one."""
+        if any(one["starts"] < booking["ends"] and booking["starts"] < one["ends"] for one in self.bookings):
+            raise Conflict("This space is reserved in that time.")
+        if self.state == "maintenance" or (booking["starts"] <= self.now and self.state == "occupied"):
+            raise Conflict(f"This space is not free: {self.state}.")
+        if len(self.bookings) >= MOST_BOOKINGS:
+            raise Conflict(f"A space may have {MOST_BOOKINGS} reservations that are to come.", code="quota_exceeded")
+        self.bookings = sorted([*self.bookings, {**booking, "used": False}], key=lambda one: int(one["starts"]))
+        self._tell("reservation.created", booking)
+        self.advance()
+
+    def cancel(self, booking_id: str) -> None:
+        """Errors: NotFound when there is no such booking, or it is over."""
+        booking = next((one for one in self.bookings if one["id"] == booking_id), None)
+        if booking is None:
+            raise NotFound("There is no such reservation that could be cancelled.")
+        self.bookings.remove(booking)
+        self._tell("reservation.cancelled", booking)
+        self.advance()
+
+    def advance(self) -> None:
+        """What the clock brings: bookings that begin, end, or that nobody came for."""
+        for booking in list(self.bookings):
+            late = not booking["used"] and booking["no_show"] is not None and booking["starts"] + booking["no_show"] <= self.now
+            if booking["ends"] > self.now and not late:
+                continue
+            self.bookings.remove(booking)
+            if not booking["used"]:
+                self._tell("reservation.expired", booking, reason="no_show" if late else "ended")
+        self.step("reserve" if self._holding() else "release")
+
+    def due(self) -> int | None:
+        """When `advance` has something to do next."""
+        times: list[int] = []
+        for one in self.bookings:
+            late = one["no_show"] is not None and not one["used"]
+            times += [one["starts"], one["ends"], *([one["starts"] + one["no_show"]] if late else [])]
+        return min((time for time in times if time > self.now), default=None)
+
+    def free_between(self, starts: int, ends: int) -> bool:
+        """Whether a booking for this time would be taken."""
+        overlaps = any(one["starts"] < ends and starts < one["ends"] for one in self.bookings)
+        taken = self.state == "maintenance" or (starts <= self.now and self.state == "occupied")
+        return not overlaps and not taken and len(self.bookings) < MOST_BOOKINGS
+
+    def _tell(self, kind: str, booking: Doc, **more: str) -> None:
+        about = {"reservation": booking["id"], "starts": booking["starts"], "ends": booking["ends"]}
+        self.events.append((kind, {**about, **more}))
+
+
+def newer(reading: Doc, last: Doc | None) -> bool:
+    """Whether a reading (id, at) says more than the last one that counted: later by its sensor's clock; of one moment, another id
+    counts when it is the greater, so two that arrive in any order settle alike."""
+    return last is None or (reading["at"], reading["id"]) > (last["at"], last["id"])
