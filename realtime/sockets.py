@@ -111,6 +111,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
             raise ValueError("connected twice")
+        if (namespace or NAMESPACE) not in self.handlers:
+            told = {"message": "There is no such namespace."}  # python-socketio sends a bare text, which clients can't read
+            await self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace))
+            return
         await super()._handle_connect(eio_sid, namespace, data)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -126,8 +130,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         line = environ["asgi.scope"].get("weir.line") if environ else None
         if line is not None:
             await line.hang_up(code, reason)
-        else:
-            await self.eio.disconnect(eio_sid)
+        elif eio_sid in self.eio.sockets:  # a polling client reads its farewell when it asks next, if ever
+            await self.eio.sockets[eio_sid].close(wait=False)
 
 
 class Sockets:
