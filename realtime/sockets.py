@@ -17,6 +17,7 @@ from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
+from realtime.judge import Pace
 from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
@@ -36,7 +37,7 @@ from realtime.wire import (
     refusal,
 )
 from weir.foundation.auth import KEY_PREFIX, Authenticator
-from weir.foundation.clock import now_ms, now_s
+from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import Event, Revoked
@@ -141,6 +142,7 @@ class Sockets:
     ) -> None:  # fmt: skip
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._auth, self._feeds = auth, feeds
+        self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
         self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
@@ -242,7 +244,7 @@ class Sockets:
         left_s = user.exp - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
-        member = self._members[socket] = Member(socket, user, playback)
+        member = self._members[socket] = Member(socket, user, playback, Pace(self._requests_per_s))
         try:
             await self._check_revoked(member)
         except BaseException:
@@ -255,7 +257,7 @@ class Sockets:
         """One of an app's own programs: it follows events and does nothing else."""
         tenant = await self._auth.tenant(f"Bearer {token}")
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
-        member = self._members[socket] = Member(socket, claims, None)
+        member = self._members[socket] = Member(socket, claims, None, Pace(self._requests_per_s))
         self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), f"Bearer {token}")
         self._tasks.start(self._watch_program(member), "watch program")
 
@@ -329,6 +331,8 @@ class Sockets:
             return refusal(Unauthenticated("This connection has ended."))
         if member.waiting >= MOST_WAITING:
             return refusal(RateLimited("Too many requests at once.", retry_after=1))
+        if not member.requests.allows(monotonic()):
+            return refusal(RateLimited("Too many requests; slow down.", retry_after=1))
         if not self._fanout.keeps_up(socket):
             return refusal(RateLimited("Read your answers first.", retry_after=1))
         member.waiting += 1

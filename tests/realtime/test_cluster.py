@@ -20,6 +20,8 @@ from tests.realtime.test_chat import (
     test_facts_about_a_stream_stand_in_the_channels_sequence_once as test_facts_from_the_bus,  # noqa: F401
 )
 from tests.realtime.test_chat import test_two_nodes_show_one_order as test_one_order  # noqa: F401
+from tests.realtime.test_events import stream  # noqa: F401
+from tests.realtime.test_events import test_a_program_follows_its_apps_events as test_app_log  # noqa: F401
 from tests.realtime.test_moderation import test_a_ban_acts_on_the_other_node_at_once as test_ban  # noqa: F401
 from tests.realtime.test_moderation import test_a_ban_while_offline_restores_nothing as test_ban_while_offline  # noqa: F401
 from tests.realtime.test_moderation import test_a_deleted_message_is_gone_everywhere as test_deletion  # noqa: F401
@@ -54,7 +56,8 @@ def redis_server(cluster: RedisCluster) -> RedisCluster:
 @pytest.fixture
 def settings(folder: Path, cluster: RedisCluster) -> Settings:
     return Settings(
-        data_dir=folder / "var", run_dir=folder, redis_url=cluster.url, chat_rate_per_s=100_000, chat_burst=100_000, _env_file=None,
+        data_dir=folder / "var", run_dir=folder, redis_url=cluster.url, chat_rate_per_s=100_000, chat_burst=100_000,
+        socket_requests_per_s=100_000, _env_file=None,
     )  # type: ignore[call-arg]  # fmt: skip
 
 

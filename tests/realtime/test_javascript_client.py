@@ -15,12 +15,14 @@ PLAYER = ROOT / "player"
 NODE = shutil.which("node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
-@pytest.mark.skipif(NODE is None or not (PLAYER / "node_modules/socket.io-client").exists(), reason="Node or the player's packages are missing")
+@pytest.mark.skipif(
+    NODE is None or not (PLAYER / "node_modules/socket.io-client").exists(), reason="Node or the player's packages are missing"
+)
 async def test_join_chat_command_and_resume(house: House):
     """What it sends is shown on both nodes in one order, commands answer, and after a broken connection it gets exactly what it
     missed, on its node and on the other."""
     one, two = await house.node(), await house.node()
-    channel = house.directory.stream("app_1")["channel"]
+    channel = house.directory.new_stream("app_1")["channel"]
     told = await run(
         player=str(PLAYER), one=one.url, two=two.url, channel=channel, forged="x",
         ann=house.tokens.mint_user("ann", "app_1", "Ann", 600),
