@@ -75,15 +75,16 @@ async def talkers(house: House, channel: str) -> Talk:
 
 
 async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
-    """Each master holds some of many channels, and each channel is written and heard where it lies."""
+    """A channel on each master is written and heard where it lies."""
     node = await house.node()
     client = await house.client(node, "app_1")
-    channels = [house.directory.new_stream("app_1")["channel"] for _ in range(12)]
+    drawn = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
+    channels = list({cluster.owner(slot_of(keys_of(channel).meta)).port: channel for channel in drawn}.values())
+    assert len(channels) == len(cluster.nodes)
     for channel in channels:
         assert (await client.join(channel))["ok"]
         assert (await client.send(channel, "c"))["ok"]
     await eventually(lambda: len(client.of("chat.message.new")) == len(channels))
-    assert len({cluster.owner(slot_of(keys_of(channel).meta)).port for channel in channels}) == 3
 
 
 async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluster: RedisCluster):
