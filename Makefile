@@ -35,7 +35,7 @@ e2e: ## the whole stack with real RTMP, FFmpeg, Redis and Chromium
 	@weir/setup.sh e2e
 	$(python) -m pytest tests/e2e $(ARGS)
 
-battery: ## long runs against two nodes while things break, with their figures, ~20 min (ARGS="--short" ~4 min)
+battery: ## long runs against two nodes while things break, with their figures, ~10 min (ARGS="--short" 3 min)
 	@weir/setup.sh dev
 	$(python) -m pytest tests/battery $(ARGS)
 

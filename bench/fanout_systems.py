@@ -111,7 +111,8 @@ def node(settings: Settings, core: str, on_socket: bool) -> Iterator[Node]:
     listen = f"unix:{settings.app_socket}" if on_socket else f"127.0.0.1:{port}"
     env = {
         "WEIR_DATA_DIR": str(settings.data), "WEIR_RUN_DIR": str(settings.run), "WEIR_LIVE_DIR": str(settings.live),
-        "WEIR_CHAT_RATE_PER_S": "100000", "WEIR_CHAT_BURST": "100000", "WEIR_LOG_LEVEL": "warning",
+        "WEIR_CHAT_RATE_PER_S": "100000", "WEIR_CHAT_BURST": "100000",
+        "WEIR_SOCKET_REQUESTS_PER_S": "100000", "WEIR_LOG_LEVEL": "warning",
     }  # fmt: skip
     argv = [sys.executable, "-m", "weir", "run", "realtime", "--listen", listen]
     with process(pinned(core, *argv), env={**os.environ, **env}) as server:

@@ -20,6 +20,7 @@ class Member:
     socket: str
     user: UserClaims
     playback: PlaybackClaims | None
+    requests: Pace
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)

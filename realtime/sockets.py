@@ -17,6 +17,7 @@ from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
+from realtime.judge import Pace
 from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
@@ -36,7 +37,7 @@ from realtime.wire import (
     refusal,
 )
 from weir.foundation.auth import KEY_PREFIX, Authenticator
-from weir.foundation.clock import now_ms, now_s
+from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import Event, Revoked
@@ -112,6 +113,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
             raise ValueError("connected twice")
+        if (namespace or NAMESPACE) not in self.handlers:
+            told = {"message": "There is no such namespace."}  # python-socketio sends a bare text, which clients can't read
+            await self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace))
+            return
         await super()._handle_connect(eio_sid, namespace, data)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
@@ -127,8 +132,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         line = environ["asgi.scope"].get("weir.line") if environ else None
         if line is not None:
             await line.hang_up(code, reason)
-        else:
-            await self.eio.disconnect(eio_sid)
+        elif eio_sid in self.eio.sockets:  # a polling client reads its farewell when it asks next, if ever
+            await self.eio.sockets[eio_sid].close(wait=False)
 
 
 class Sockets:
@@ -138,6 +143,7 @@ class Sockets:
     ) -> None:  # fmt: skip
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._auth, self._feeds = auth, feeds
+        self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
         self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
@@ -240,7 +246,7 @@ class Sockets:
         left_s = user.exp - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
-        member = self._members[socket] = Member(socket, user, playback)
+        member = self._members[socket] = Member(socket, user, playback, Pace(self._requests_per_s))
         try:
             await self._check_revoked(member)
         except BaseException:
@@ -253,7 +259,7 @@ class Sockets:
         """One of an app's own programs: it follows events and does nothing else."""
         tenant = await self._auth.tenant(credential, address)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
-        member = self._members[socket] = Member(socket, claims, None)
+        member = self._members[socket] = Member(socket, claims, None, Pace(self._requests_per_s))
         self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), credential, address)
         self._tasks.start(self._watch_program(member), "watch program")
 
@@ -327,6 +333,8 @@ class Sockets:
             return refusal(Unauthenticated("This connection has ended."))
         if member.waiting >= MOST_WAITING:
             return refusal(RateLimited("Too many requests at once.", retry_after=1))
+        if not member.requests.allows(monotonic()):
+            return refusal(RateLimited("Too many requests; slow down.", retry_after=1))
         if not self._fanout.keeps_up(socket):
             return refusal(RateLimited("Read your answers first.", retry_after=1))
         member.waiting += 1

@@ -84,7 +84,8 @@ class Line(asyncio.Protocol):
 
     def reset(self) -> None:
         """Goes without a word."""
-        self.transport.abort()
+        if not self.closed.done():
+            self.transport.abort()
 
     # -- receiving
 

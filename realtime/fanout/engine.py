@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import engineio
 import orjson
 
-from realtime.fanout.frame import text_frame
+from realtime.fanout import queued
+from realtime.fanout.frame import binary_frame, text_frame
 from realtime.fanout.lean import CLOSE, MESSAGE, PONG, LeanSocket
 from realtime.fanout.protocol import RAW, RawProtocol
 from realtime.fanout.selfcheck import fits
@@ -33,6 +35,12 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             self.start_service_task = False
             self.service_task_handle = self.start_background_task(self._service_task)
         return await self._serve(environ, protocol)
+
+    def _get_socket(self, sid: str) -> Any:
+        socket = super()._get_socket(sid)
+        if not isinstance(socket, LeanSocket):
+            socket.handle_post_request = partial(queued.take, socket)
+        return socket
 
     async def _serve(self, environ: dict[str, Any], protocol: RawProtocol) -> str:
         """One connection from its first byte to its last. The ASGI messages still pass the guard in front of us."""
@@ -62,8 +70,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _read(self, socket: LeanSocket, receive: Any) -> str:
         """Takes the client's packets until it goes; returns why."""
         clock = asyncio.get_running_loop().time
-        while text := (await receive()).get("text"):
-            if text[0] == MESSAGE:
+        while (message := await receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            if text is None:
+                await self._trigger_event("message", socket.sid, message["bytes"], run_async=False)
+            elif not text:
+                break
+            elif text[0] == MESSAGE:
                 await self._trigger_event("message", socket.sid, text[1:], run_async=False)
             elif text[0] == PONG:
                 socket.pong(clock(), self.ping_interval)
@@ -74,10 +87,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     async def _told_closed(self, sid: str, reason: str | None) -> None:
         await self._trigger_event("disconnect", sid, reason or self.reason.SERVER_DISCONNECT, run_async=False)
 
-    async def send(self, sid: str, data: str) -> None:
+    async def send(self, sid: str, data: str | bytes) -> None:
         socket = self.sockets.get(sid)
         if isinstance(socket, LeanSocket):
-            socket.tell(text_frame(b"4" + data.encode()))
+            socket.tell(binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode()))
         else:
             await super().send(sid, data)
 

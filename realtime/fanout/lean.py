@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from realtime.fanout.frame import text_frame
+from realtime.fanout.frame import binary_frame, text_frame
 from realtime.fanout.protocol import RawProtocol
 
 MOST_BEHIND = 256
@@ -133,7 +133,8 @@ class LeanSocket:
     # -- what Engine.IO wants of a socket
 
     async def send(self, packet: Any) -> None:
-        self.tell(text_frame(packet.encode().encode()))
+        encoded = packet.encode()
+        self.tell(binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode()))
 
     def beat(self, now: float, timeout: float) -> bool:
         """Pings when it is time; False when the last ping was not answered in time. `now` in the loop's seconds."""

@@ -15,7 +15,7 @@ told: list[tuple[str, dict[str, Any]]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--short", action="store_true", help="A few minutes in place of twenty: fewer people, shorter runs.")
+    parser.addoption("--short", action="store_true", help="Three minutes in place of ten: fewer people, shorter runs.")
     parser.addoption("--figures", type=Path, help="Also write the figures to this file, as JSON.")
 
 

@@ -137,7 +137,7 @@ class Stage:
         self._environment = {
             **kept, "PYTHONPATH": str(ROOT), "WEIR_DATA_DIR": f"{self.folder}/var", "WEIR_LIVE_DIR": f"{self.folder}/live",
             "WEIR_RUN_DIR": f"{self.folder}/run", "WEIR_SECRET_KEY": SECRET, "WEIR_CHAT_RATE_PER_S": "1000", "WEIR_CHAT_BURST": "1000",
-            "WEIR_LOG_FORMAT": "json", "WEIR_INGEST_URL": "http://127.0.0.1:9",
+            "WEIR_SOCKET_REQUESTS_PER_S": "10000", "WEIR_LOG_FORMAT": "json", "WEIR_INGEST_URL": "http://127.0.0.1:9",
         }  # fmt: skip
         self.nodes = [NodeProcess(f"n{number}", self._environment, self.folder / f"n{number}.log") for number in range(NODES)]
 

@@ -144,6 +144,10 @@ async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Ground, f
         assert event in ("channel.leave", "typing.stop") or asked[0]["error"]["code"] == "not_found", (event, asked[0])
     own = await stage.weir("create", "stream", stage.app, "--title", "Ours")
     token = stage.tokens.mint("weir:app", 600, sub="acc_spy", app=stage.app, role="owner")
+    program = await enter(stage.nodes[0].port, {"token": token})
+    for name in ("channel", "stream"):
+        asked = [await program.call("events.subscribe", {"types": ["stream.live"], name: ids[name]}) for ids in (theirs, missing)]
+        assert asked[0] == asked[1], (name, asked)
     before = await state(stage, theirs)
     table = [(method, path) for method, path in routes(ground) if "{playback}" not in path and "{app}" not in path]
     unknown = {name for _, path in table for name in names_in(path)} - set(theirs)
@@ -159,7 +163,7 @@ async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Ground, f
             assert answers[0][0] == 404, (method, path, answers)
             asked_for += 1
     assert await state(stage, theirs) == before
-    figures(socket_requests=len(EVENTS), routes=asked_for, ids_of_kinds_not_made_here=sorted(unknown))
+    figures(socket_requests=len(EVENTS) + 2, routes=asked_for, ids_of_kinds_not_made_here=sorted(unknown))
 
 
 def names_in(path: str) -> list[str]:
@@ -217,7 +221,8 @@ async def test_forged_tokens_open_nothing(stage: Stage, figures: Figures) -> Non
     head, body, mark = good.split(".")
     forged = [
         "", "x", f"{head}.{body}.", f"{head}.{body}.{mark[::-1]}", f"eyJhbGciOiJub25lIn0.{body}.",
-        stage.tokens.mint("weir:app", 600, sub="a", app=stage.app, role="owner"),
+        stage.tokens.mint("weir:account", 600, sub="a"),
+        stage.tokens.mint("weir:app", -100, sub="a", app=stage.app, role="owner"),
         stage.tokens.mint("weir:user", -100, sub="a", app=stage.app),
         stage.tokens.mint_playback("ply_x", stage.app, "s", 600),
     ]  # fmt: skip

@@ -9,8 +9,6 @@ from tests.battery.conftest import Figures, Scale
 from tests.battery.stage import NodeProcess, Stage, eventually
 from tests.line import Line, enter
 
-CHAT_READS = ("messages", "moderation")
-
 
 async def reads(stage: Stage) -> dict[str, int]:
     """Questions that the nodes asked the document store, by collection."""
@@ -42,8 +40,9 @@ async def test_a_storm_of_reconnects(stage: Stage, scale: Scale, figures: Figure
     asked = {name: after.get(name, 0) - before.get(name, 0) for name in after}
     assert took <= 15
     assert recovered >= 0.99 * len(chat.people)
-    assert sum(asked.get(name, 0) for name in CHAT_READS) == 0, asked
-    figures(sockets=len(chat.people), all_back_s=round(took, 2), recovered=recovered, message_reads=0,
+    assert asked.get("messages", 0) == 0, asked
+    assert asked.get("moderation", 0) < 10, asked  # a job's
+    figures(sockets=len(chat.people), all_back_s=round(took, 2), recovered=recovered, message_reads=asked.get("messages", 0),
             revocation_reads=asked.get("revocations", 0), **told)  # fmt: skip
 
 

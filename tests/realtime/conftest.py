@@ -26,7 +26,9 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def settings(folder: Path) -> Settings:
-    return Settings(data_dir=folder / "var", run_dir=folder, chat_rate_per_s=100_000, chat_burst=100_000, _env_file=None)  # type: ignore[call-arg]
+    return Settings(
+        data_dir=folder / "var", run_dir=folder, chat_rate_per_s=100_000, chat_burst=100_000, socket_requests_per_s=100_000, _env_file=None,
+    )  # type: ignore[call-arg]  # fmt: skip
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import pytest
 
+from realtime.judge import Pace
 from realtime.member import Member
 from weir.foundation.tokens import PlaybackClaims, UserClaims
 
 
 def member(**user) -> Member:
     claims = UserClaims(iss="weir", sub="ann", iat=100, exp=200, app="app_1", **user)
-    return Member("socket", claims, PlaybackClaims(iss="weir", sub="ply_1", iat=150, exp=200, app="app_1", sid="player"))
+    return Member("socket", claims, PlaybackClaims(iss="weir", sub="ply_1", iat=150, exp=200, app="app_1", sid="player"), Pace(10))
 
 
 def test_the_player_names_the_viewing_session_of_its_own_stream_only():

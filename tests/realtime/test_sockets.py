@@ -256,6 +256,19 @@ async def test_a_clients_requests_keep_their_order_and_their_bound(house: House)
     assert {one["error"]["code"] for one in told if not one["ok"]} <= {"rate_limited"}
 
 
+async def test_a_connection_has_a_pace(house: House):
+    """Whatever it asks for: more in a second than the setting allows is told to slow down, another connection is not."""
+    house.settings = house.settings.model_copy(update={"socket_requests_per_s": 20})
+    node = await house.node()
+    channel = house.directory.new_stream(APP)["channel"]
+    busy, calm = await house.client(node, APP, "ann"), await house.client(node, APP, "ann")
+    answers = await asyncio.gather(*(busy.call("presence.list", channel=channel) for _ in range(40)))
+    codes = ["ok" if answer["ok"] else answer["error"]["code"] for answer in answers]
+    assert 20 <= codes.count("ok") < 40  # a slow machine may take more than a second for them
+    assert set(codes) == {"ok", "rate_limited"}
+    assert (await calm.join(channel))["ok"]
+
+
 async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
     """Clients are told of the restart, their connections end so that they come back, and no viewer stays counted."""
     one, two = await house.node(), await house.node()

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     history_messages: int = Field(50, ge=1, le=200, description="Newest messages that a joining client receives.")
     chat_rate_per_s: float = Field(2.0, gt=0, description="Messages a second that one user may send to one channel.")
     chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
+    socket_requests_per_s: int = Field(
+        100, ge=1, description="Requests of any kind a second that one socket may make; more are answered `rate_limited`."
+    )
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
