@@ -13,9 +13,11 @@ from typing import Any
 
 import structlog
 
+from control.broadcasts import Broadcasts
 from weir.foundation.clock import now_s
 from weir.foundation.documents import Doc
 from weir.foundation.ground import Ground
+from weir.foundation.ids import is_id
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
@@ -30,6 +32,11 @@ class Sent:
     bytes: int = 0
     requests: int = 0
     buckets: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, other: "Sent") -> None:
+        self.bytes += other.bytes
+        self.requests += other.requests
+        self.buckets |= other.buckets
 
 
 def parse(lines: list[bytes]) -> dict[tuple[str, str], Sent]:
@@ -68,8 +75,8 @@ def _seconds(line: bytes) -> float | None:
 
 
 class Usage:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, broadcasts: Broadcasts) -> None:
+        self._ground, self._broadcasts = ground, broadcasts
         self._all = ground.store.operator()
         self._folder = ground.settings.data / "usage"
 
@@ -108,10 +115,30 @@ class Usage:
         return True
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
+        """Each ledger row and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
+        days: dict[tuple[str, str], Sent] = defaultdict(Sent)
+        streams: dict[str, Doc] = {}
+        watched_s: dict[str, int] = defaultdict(int)
         for (playback, day), sent in parse(chunk.splitlines()).items():
-            stream = await self._ground.directory.stream_by_playback(playback)
+            stream = await self._watched(playback)
             if stream is not None:
-                await self._add(stream, day, sent, batch)
+                streams[stream["id"]] = stream
+                days[(stream["id"], day)].add(sent)
+                if playback == stream["playback"]:
+                    watched_s[stream["id"]] += len(sent.buckets) * BUCKET_S
+        for (stream_id, day), sent in days.items():
+            await self._add(streams[stream_id], day, sent, batch)
+        for stream_id, seconds in watched_s.items():
+            stream = streams[stream_id]
+            if stream.get("broadcast"):
+                await self._broadcasts.watched(stream["app"], stream["broadcast"], seconds, batch)
+
+    async def _watched(self, playback: str) -> Doc | None:
+        """The stream whose playback id this is, or that a recording with this id is of."""
+        if not is_id("rec", playback):
+            return await self._ground.directory.stream_by_playback(playback)
+        recording = await self._ground.directory.recording(playback)
+        return await self._ground.directory.stream(recording["stream"]) if recording is not None else None
 
     async def _add(self, stream: Doc, day: str, sent: Sent, batch: str) -> None:
         handle, row_id = self._ground.store.app(stream["app"]), f"{stream['id']}:{day}"

@@ -1,11 +1,8 @@
 """Routes of a signed-in person's apps: the apps themselves, keys, members, invitations, the audit log."""
 
-import csv
-import io
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from control import apps as app_views
@@ -15,6 +12,7 @@ from control import teams as team_views
 from control.accounts import Accounts
 from control.api import shapes
 from control.api.accounts import Email, person
+from control.api.tables import as_csv
 from control.apps import MEMBER_TOKEN_S, Apps
 from control.audit import Audit, by
 from control.keys import Keys, Options
@@ -261,23 +259,6 @@ def audit_filter(query: AuditQuery) -> dict[str, Any]:
     where: dict[str, Any] = query.model_dump(include={"actor", "action", "target"}, exclude_none=True)
     since, until = (int(one.timestamp() * 1000) if one else None for one in (query.since, query.until))
     return {**where, "at": Between(since, until)}
-
-
-def as_csv(rows: list[dict[str, Any]], shape: type[shapes.Shape], following: str | None) -> Answer:
-    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
-    take for a formula begins with a quote."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(shape.model_fields))
-    table.writeheader()
-    for row in rows:
-        table.writerow({name: _cell(value) for name, value in row.items()})
-    return Answer(text.getvalue(), headers={"Next-Cursor": following} if following else {}, media_type="text/csv; charset=utf-8")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
 
 
 def _app(app: Doc, role: str, status: int = 200) -> Answer:
