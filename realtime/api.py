@@ -24,13 +24,12 @@ from weir.foundation.auth import Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
-MOST = 200
 
 
 def _text(text: str) -> str:
@@ -79,20 +78,27 @@ class ChannelRoutes:
         self._presence, self._actions, self._moderation, self._viewers = presence, actions, moderation, viewers
 
     def routes(self, door: Door) -> list[BaseRoute]:
-        base = "/v1/channels/{channel}"
+        base, read, moderate, refused = "/v1/channels/{channel}", "chat:read", "chat:moderate", (Conflict, Forbidden, Invalid, NotFound)
         rows = [
-            Row("GET", base, "tenant", self.channel),
-            Row("GET", base + "/messages", "tenant", self.messages),
-            Row("POST", base + "/messages", "tenant", self.post, NewMessage),
-            Row("DELETE", base + "/messages/{message}", "tenant", self.delete),
-            Row("POST", base + "/commands", "tenant", self.command, NewCommand),
-            Row("GET", base + "/settings", "tenant", self.settings),
-            Row("PATCH", base + "/settings", "tenant", self.change, Settings),
-            Row("GET", base + "/members", "tenant", self.members),
-            Row("GET", base + "/presence", "tenant", self.present),
-            Row("GET", base + "/moderation", "tenant", self.moderation),
-            Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo),
-        ]
+            Row("GET", base, "tenant", self.channel, None, "A channel: its settings, position and viewers.", scope=read),
+            Row("GET", base + "/messages", "tenant", self.messages, None, "Messages, newest page first.", Paging, Listed[Any], scope=read),
+            Row("POST", base + "/messages", "tenant", self.post, NewMessage, "Write in the name of a user.", status=201, scope=moderate,
+                errors=refused),
+            Row("DELETE", base + "/messages/{message}", "tenant", self.delete, None, "Delete a message.", status=201, also=(200,),
+                scope=moderate, errors=refused),
+            Row("POST", base + "/commands", "tenant", self.command, NewCommand, "Run a chat command.", status=201, also=(200,),
+                scope=moderate, errors=refused),
+            Row("GET", base + "/settings", "tenant", self.settings, None, "The channel's settings.", scope=read),
+            Row("PATCH", base + "/settings", "tenant", self.change, Settings, "Change settings; only what is given.", scope=moderate,
+                errors=refused),
+            Row("GET", base + "/members", "tenant", self.members, None, "Users with a role, a ban or a mute.", answer=Listed[Any],
+                scope=moderate),
+            Row("GET", base + "/presence", "tenant", self.present, None, "Who is here now.", Cursor, scope=read),
+            Row("GET", base + "/moderation", "tenant", self.moderation, None, "The log of moderation, newest first.", Paging,
+                Listed[Any], scope=moderate),
+            Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo, None, "Take an action back.", status=201, also=(200,),
+                scope=moderate, errors=refused),
+        ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
     async def _access(self, call: Call, scope: str) -> tuple[Tenant, Doc]:
@@ -117,7 +123,7 @@ class ChannelRoutes:
         tenant, stream = await self._access(call, "chat:read")
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = Standing(role, None, None, None, False)
-        data, following = await self._reader.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"), "", sees)
+        data, following = await self._reader.page(stream["channel"], call.query.limit, call.query.cursor, "", sees)
         return Answer({"data": data, "next_cursor": following})
 
     async def post(self, call: Call) -> Answer:
@@ -175,13 +181,13 @@ class ChannelRoutes:
 
     async def present(self, call: Call) -> Answer:
         _, stream = await self._access(call, "chat:read")
-        page = await self._presence.page(stream["channel"], call.request.query_params.get("cursor"))
+        page = await self._presence.page(stream["channel"], call.query.cursor)
         return Answer({"data": page["users"], "total": page["total"], "next_cursor": page["next"]})
 
     async def moderation(self, call: Call) -> Answer:
         """The audit log, newest first."""
         _, stream = await self._access(call, "chat:moderate")
-        page = await self._actions.page(stream["channel"], _limit(call), call.request.query_params.get("cursor"))
+        page = await self._actions.page(stream["channel"], call.query.limit, call.query.cursor)
         return Answer({"data": [summary(action) for action in page.data], "next_cursor": page.next})
 
     async def undo(self, call: Call) -> Answer:
@@ -197,8 +203,3 @@ def _actor(tenant: Tenant) -> Actor:
 def _outcome(outcome: Outcome) -> Answer:
     action = {"action": summary(outcome.action)} if outcome.action is not None else {}
     return Answer({**action, "reply": outcome.reply}, 201 if action else 200)
-
-
-def _limit(call: Call) -> int:
-    asked = call.request.query_params.get("limit", "")
-    return min(max(int(asked), 1), MOST) if asked.isdecimal() and len(asked) < 9 else 50

@@ -51,6 +51,12 @@ class Paging(Query):
     cursor: str | None = Field(None, max_length=2000)
 
 
+class Cursor(Query):
+    """For lists whose pages have a size of their own."""
+
+    cursor: str | None = Field(None, max_length=2000)
+
+
 class Listed(BaseModel, Generic[T]):
     """A page of a list; `next_cursor` is null at the end."""
 
@@ -117,7 +123,8 @@ class Answer:
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
     sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
-    row's own beside those of the caller. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured."""
+    row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
+    `etag`: the answer has one, If-Match is honoured."""
 
     method: Method
     path: str
@@ -132,6 +139,7 @@ class Row:
     tag: str = ""
     errors: tuple[type[Refused], ...] = ()
     csv: bool = False
+    also: tuple[int, ...] = ()
     etag: bool = False
     limit: Limit | None = None
 
