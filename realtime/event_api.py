@@ -17,12 +17,11 @@ from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Invalid, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
-from weir.foundation.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
 
-MOST = 200
 MOST_READS = 10
 LARGEST_DATA = 16 * 1024
 MOST_UNREAD, MOST_UNREAD_BYTES = 1_000, 1 << 20
@@ -50,15 +49,30 @@ class NewEvent(Body):
         return data
 
 
+class EventsQuery(Paging):
+    """`types` separated by commas, `chat.*` for a group."""
+
+    types: str | None = Field(None, max_length=1000)
+    stream: str | None = Field(None, max_length=64)
+    channel: str | None = Field(None, max_length=64)
+    place: str | None = Field(None, max_length=64)
+
+
+class EventsPage(Listed[Any]):
+    position: str
+
+
 class EventRoutes:
     def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log) -> None:
         self._auth, self._apps, self._feeds, self._log = auth, apps, feeds, entries
 
     def routes(self, door: Door) -> list[BaseRoute]:
         rows = [
-            Row("GET", "/v1/events", "tenant", self.list_events),
-            Row("POST", "/v1/events", "tenant", self.publish, NewEvent),
-        ]
+            Row("GET", "/v1/events", "tenant", self.list_events, None, "The app's log, oldest first.", EventsQuery, EventsPage,
+                scope="events:read", errors=(NotFound,)),
+            Row("POST", "/v1/events", "tenant", self.publish, NewEvent, "Publish an event of your own.", status=201, also=(200,),
+                scope="events:write", errors=(NotFound,)),
+        ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
     def socket(self) -> BaseRoute:
@@ -66,14 +80,12 @@ class EventRoutes:
 
     async def list_events(self, call: Call) -> Answer:
         """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
-        app = call.acting("events:read").app
-        query = call.request.query_params
-        wanted = await self._feeds.filter_of(app, _asked(query.get("types"), query.get("stream"), query.get("channel"), query.get("place")))
+        app = call.acting().app
+        query: EventsQuery = call.query
+        wanted = await self._feeds.filter_of(app, _asked(query.types, query.stream, query.channel, query.place))
         await self._feeds.want(app)
-        given = query.get("limit", "")
-        limit = min(max(int(given), 1), MOST) if given.isdecimal() and len(given) < 9 else 50
         found: list[Entry] = []
-        at = query.get("cursor")
+        at, limit = query.cursor, query.limit
         for _ in range(MOST_READS):
             entries, epoch, top = await self._read(app, at)
             for entry in entries:
@@ -106,7 +118,7 @@ class EventRoutes:
         return answer.entries, answer.position.epoch, answer.position.top
 
     async def publish(self, call: Call) -> Answer:
-        app, body = call.acting("events:write").app, call.body
+        app, body = call.acting().app, call.body
         if len(orjson.dumps(body.data)) > LARGEST_DATA:
             raise TooLarge(f"data: {LARGEST_DATA} bytes are the most.")
         about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
@@ -119,7 +131,7 @@ class EventRoutes:
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
-            tenant = await self._auth.tenant(socket.headers.get("authorization"))
+            tenant = await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
             tenant.need("events:read")
             request = _from_query(socket)
             line = Line(socket)
@@ -164,7 +176,7 @@ class EventRoutes:
             while True:
                 await asyncio.sleep(CREDENTIAL_S)
                 with contextlib.suppress(Unavailable):
-                    await self._auth.tenant(socket.headers.get("authorization"))
+                    await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
 
 
 class Line:
