@@ -74,7 +74,8 @@ def test_every_answer_is_a_documented_one(stack: RunningStack, tmp_path: Path) -
     run = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run", f"http://127.0.0.1:{stack.http}/v1/openapi.json",
          f"--url=http://127.0.0.1:{stack.http}", f"--checks={CHECKS}", f"--exclude-path-regex={ENDING}", "--phases=coverage,fuzzing",
-         "--max-examples=12", "--continue-on-failure", "--seed=1", "--max-failures=30", "--rate-limit=90/s", "--no-color", "--suppress-health-check=all"],
+         "--max-examples=12", "--continue-on-failure", "--seed=1", "--max-failures=30", "--rate-limit=90/s",
+         "--no-color", "--suppress-health-check=all"],
         cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2000:]
