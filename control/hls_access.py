@@ -27,7 +27,7 @@ ADDRESSES = 4
 ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
 ADDRESSES_KNOWN = 20_000
 TELL_EVERY_S = 1.0
-log = structlog.get_logger("hls_access")
+log = structlog.get_logger("control.hls_access")
 
 
 class HlsAccess:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from control import policies
 from control.audit import Audit, By
 from control.policies import Change, Publisher
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
+from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
@@ -22,7 +24,9 @@ STILL_AFTER_S = 2.0
 SETTLED_AFTER_MS = 3_000
 INGEST_LOST_MS = 10_000
 TRIES = 5
-log = structlog.get_logger("streams")
+STREAMS = Gauge("weir_streams", "Streams on air, by state.", ["state"])
+PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
+log = structlog.get_logger("control.streams")
 
 
 # What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
@@ -254,7 +258,10 @@ class Streams:
     async def end_overdue(self) -> None:
         """Ends broadcasts whose grace is over."""
         grace_ms = int(self._ground.settings.reconnect_grace_s * 1000)
-        for stream in await self._ground.directory.live_streams():
+        on_air = await self._ground.directory.live_streams()
+        for state in ON_AIR:
+            STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
+        for stream in on_air:
             change = policies.grace_over(stream, grace_ms, now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])

@@ -22,7 +22,7 @@ from weir.foundation.ids import is_id
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
 POSITION = "usage_position"
-log = structlog.get_logger("usage")
+log = structlog.get_logger("control.usage")
 
 
 @dataclass
