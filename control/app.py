@@ -19,6 +19,7 @@ from control.console import Console
 from control.hls_access import HlsAccess
 from control.keys import Keys
 from control.migrations import migrate
+from control.quotas import METER_S, Quotas
 from control.rtmp_hooks import RtmpHooks
 from control.seats import Seats
 from control.streams import Streams
@@ -51,7 +52,7 @@ class ControlRoom:
         self._console = Console(ground)
         self._api = [
             *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
-            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit).rows(),
+            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._usage).rows(),
             *OperatorRoutes(self._accounts, self._apps).rows(),
             *StreamRoutes(ground, self.streams, Watch(ground, seats), self._usage, self._broadcasts, viewers).rows(),
         ]
@@ -85,6 +86,7 @@ class ControlRoom:
             Job("streams.end_overdue", 0.5, self.streams.end_overdue),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
+            Job("usage.publish", METER_S, Quotas(self._ground).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.note_use),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),

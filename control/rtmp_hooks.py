@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from control.policies import Publisher
 from control.streams import PUBLISHES, Streams
-from weir.foundation.errors import Conflict, Forbidden, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailable
 
 MAX_FORM_BYTES = 16_384
 REFUSED = Response(status_code=403)
@@ -50,7 +50,7 @@ class RtmpHooks:
             return REFUSED
         try:
             public = await self._streams.publish(asked.name, asked.publisher)
-        except (Forbidden, Conflict, Unavailable) as refusal:
+        except (Forbidden, QuotaExceeded, Conflict, Unavailable) as refusal:
             PUBLISHES.labels("refused").inc()
             log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
             return REFUSED

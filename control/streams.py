@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 from control import policies
 from control.audit import Audit, By
 from control.policies import Change, Publisher
+from control.quotas import Quotas
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
@@ -52,7 +53,7 @@ def etag(stream: Doc) -> str:
 
 class Streams:
     def __init__(self, ground: Ground, audit: Audit) -> None:
-        self._ground, self._audit = ground, audit
+        self._ground, self._audit, self._quotas = ground, audit, Quotas(ground)
         self._all = ground.store.operator()
         self._ingest_seen = now_ms()
 
@@ -75,8 +76,7 @@ class Streams:
         return stored, self._key(stored, secret)
 
     async def _check_quota(self, app: str) -> None:
-        known = await self._ground.directory.app(app)
-        plan = self._ground.settings.plan_table.get((known or {}).get("plan") or "")
+        plan = await self._quotas.plan(app)
         if plan is not None and plan.streams is not None and await self._ground.store.app(app).count("streams") >= plan.streams:
             raise QuotaExceeded(f"This app's plan has room for {plan.streams} streams.")
 
@@ -163,6 +163,7 @@ class Streams:
         """Lets an encoder in and returns the public name. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
+        await self._quotas.check_publish(stream["app"])
         present = policies.publisher_of(stream)
         if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
             raise Conflict("Somebody is publishing with this key already.")
@@ -221,6 +222,7 @@ class Streams:
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and policies.publisher_of(stream) == publisher:
             if await self._apply(stream, policies.gone(stream, now_ms())):
+                await self._quotas.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
             stream = await self._all.get("streams", stream["id"])
@@ -233,7 +235,8 @@ class Streams:
             return False
         try:
             await self._check_open(stream["app"])
-        except Forbidden:
+            await self._quotas.check_publish(stream["app"])
+        except (Forbidden, QuotaExceeded):
             return False
         return True
 

@@ -5,7 +5,7 @@ import asyncio
 from starlette.routing import BaseRoute, Mount
 
 from realtime.api import ChannelRoutes
-from realtime.applog import AppLog
+from realtime.applog import AppLog, entry_of
 from realtime.archiver import Archiver
 from realtime.carrier import Carrier
 from realtime.chat import Chat
@@ -26,7 +26,7 @@ from realtime.signals import Signals
 from realtime.sockets import Sockets
 from realtime.store import Actions, Archive
 from realtime.wire import Entry
-from weir.foundation.events import Event, PlaybackHeartbeat, StreamEvent, StreamOffline, ViewersCounted
+from weir.foundation.events import Event, PlaybackHeartbeat, QuotaUsedUp, StreamEvent, StreamOffline, ViewersCounted
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import derived_id
 
@@ -131,6 +131,9 @@ class RealtimeRoom:
             await self._count(event)
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
+        elif isinstance(event, QuotaUsedUp):
+            await self._connection.up(CATCH_UP_S)
+            await self._apps.publish(event.app, event.id, entry_of(event.id, event.type, event.at, event.shown()))
 
     async def _count(self, event: StreamEvent) -> None:
         """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""

@@ -1,5 +1,6 @@
 """Routes of a signed-in person's apps: the apps themselves, keys, members, invitations, the audit log."""
 
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
@@ -17,11 +18,12 @@ from control.apps import MEMBER_TOKEN_S, Apps
 from control.audit import Audit, by
 from control.keys import Keys, Options
 from control.teams import Teams
+from control.usage import Usage
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
 from weir.foundation.limits import HEAVY
 from weir.foundation.permissions import Role
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
 
 
 def _network(text: str) -> str:
@@ -91,8 +93,17 @@ class AuditQuery(Paging):
     format: Literal["json", "csv"] = "json"
 
 
+class UsageQuery(Query):
+    """Days in UTC; `until` is not included."""
+
+    since: date | None = None
+    until: date | None = None
+    format: Literal["json", "csv"] = "json"
+
+
 class AppRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit) -> None:
+    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit, usage: Usage) -> None:
+        self._usage = usage
         self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
 
     def rows(self) -> list[Row]:
@@ -129,6 +140,8 @@ class AppRoutes:
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,
                 status=201, tag="teams"),
+            Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, shapes.AppUsage,
+                csv=True, limit=HEAVY, tag="usage"),
             Row("GET", one + "/audit", "account", self.audit, None, "Who changed what, newest first.", AuditQuery,
                 Listed[shapes.AuditEntry], csv=True, limit=HEAVY, tag="audit"),
         ]  # fmt: skip
@@ -242,6 +255,12 @@ class AppRoutes:
     async def accept(self, call: Call) -> Answer:
         account = await person(self._accounts, call)
         return Answer({"app": await self._teams.accept(account, call.body.token, by(call))}, 201)
+
+    async def usage(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "app.read")
+        since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
+        shown = await self._usage.of_app(app["id"], since, until)
+        return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     # -- audit
 

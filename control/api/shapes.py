@@ -202,12 +202,24 @@ class AnalyticsDay(Shape):
     bytes: int
     requests: int
     minutes_watched: float
+    minutes_published: float
 
 
 class Analytics(Shape):
     stream: str
     bytes: int
+    requests: int
     minutes_watched: float
+    minutes_published: float
+    days: list[AnalyticsDay]
+
+
+class AppUsage(Shape):
+    app: str
+    bytes: int
+    requests: int
+    minutes_watched: float
+    minutes_published: float
     days: list[AnalyticsDay]
 
 
