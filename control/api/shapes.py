@@ -24,6 +24,10 @@ class Account(Shape):
     created: str
 
 
+class Options(Shape):
+    sign_up: Literal["open", "invitation"]
+
+
 class SignedIn(Shape):
     """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified first."""
 
