@@ -57,6 +57,11 @@ class Accounts:
         self._hashing = asyncio.Semaphore(PARALLEL_HASHES)  # a burst of log-ins must not take the memory of the machine
         self._nobody = self._hasher.hash(new_secret())
 
+    @property
+    def sign_up(self) -> str:
+        """`open` or `invitation`."""
+        return self._ground.settings.sign_up
+
     # -- the first owner
 
     async def setup_token(self) -> str | None:
@@ -87,7 +92,7 @@ class Accounts:
 
     async def register(self, email: str, password: str, name: str, by: By) -> Doc:
         """An account by open sign-up. Errors: Forbidden where sign-up is by invitation; Conflict."""
-        if self._ground.settings.sign_up != "open":
+        if self.sign_up != "open":
             raise Forbidden("Accounts are made by invitation here; ask for one.")
         account = await self.create(email, password, name, by, verified=not self._ground.settings.verify_email)
         if not account["verified"]:

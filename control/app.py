@@ -14,16 +14,20 @@ from control.api.operator import OperatorRoutes
 from control.api.streams import StreamRoutes, Viewers
 from control.apps import Apps
 from control.audit import Audit
+from control.broadcasts import Broadcasts
 from control.console import Console
 from control.hls_access import HlsAccess
 from control.keys import Keys
 from control.migrations import migrate
+from control.quotas import METER_S, Quotas
 from control.rtmp_hooks import RtmpHooks
+from control.seats import Seats
 from control.streams import Streams
 from control.teams import Teams
 from control.usage import Usage
 from control.watch import Watch
 from weir.foundation.errors import NotFound
+from weir.foundation.events import Event
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.periodic import Job
 from weir.foundation.routing import bind
@@ -38,17 +42,19 @@ class ControlRoom:
         self._ground = ground
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self.streams, self._usage, self._audit = Streams(ground), Usage(ground), Audit(ground)
+        self._audit, self._broadcasts = Audit(ground), Broadcasts(ground)
+        self.streams, self._usage = Streams(ground, self._audit), Usage(ground, self._broadcasts)
         self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
         self._keys = Keys(ground, self._apps, self._audit)
         self._teams = Teams(ground, self._accounts, self._apps, self._audit)
-        self._access = HlsAccess(ground, self._secret)
+        seats = Seats(ground.redis)
+        self._access = HlsAccess(ground, self._secret, seats)
         self._console = Console(ground)
         self._api = [
             *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
-            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit).rows(),
+            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._usage).rows(),
             *OperatorRoutes(self._accounts, self._apps).rows(),
-            *StreamRoutes(ground, self.streams, Watch(ground), self._usage, viewers).rows(),
+            *StreamRoutes(ground, self.streams, Watch(ground, seats), self._usage, self._broadcasts, viewers).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -67,15 +73,20 @@ class ControlRoom:
         asked = orjson.loads(await request.body() or b"{}")
         return Response(orjson.dumps(await self._console.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
 
+    async def _heard(self, event: Event) -> None:
+        await self.streams.heard(event)
+        await self._broadcasts.heard(event)
+
     async def start(self) -> None:
         await migrate(self._ground.store)
         periodic = self._ground.periodic
-        self._tasks.start(self._ground.bus.consume(GROUP, self.streams.heard), "control.bus")
+        self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")
         for job in (
             Job("streams.end_overdue", 0.5, self.streams.end_overdue),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
+            Job("usage.publish", METER_S, Quotas(self._ground).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.note_use),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),

@@ -17,7 +17,7 @@ from weir.foundation.permissions import LEAST, Role, may
 
 MEMBER_TOKEN_S = 15 * 60
 MISSING = "There is no such app."
-log = structlog.get_logger("apps")
+log = structlog.get_logger("control.apps")
 
 
 def public_view(app: Doc) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Console:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         audit = Audit(ground)
-        self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground)
+        self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground, audit)
         self.keys = Keys(ground, self.apps, audit)
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Console:
         return {**key_view(key), "api_key": secret, "signing_secret": signing}
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
-        stream, key = await self.streams.create(app_id, title)
+        stream, key = await self.streams.create(app_id, {"title": title}, COMMAND_LINE)
         return {**stream_view(stream), "server": self._ground.settings.publish_url, "key": key}
 
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Console:
             stream = streams[0]
         else:
             app = await self.apps.create(None, app_name, COMMAND_LINE)
-            stream, _ = await self.streams.create(app["id"], title)
+            stream, _ = await self.streams.create(app["id"], {"title": title}, COMMAND_LINE)
         setup = await self.accounts.setup_token()
         return {
             "watch_url": f"{settings.base_url}/watch/{stream['playback']}", "rtmp_url": settings.publish_url,

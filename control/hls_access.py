@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from control.quotas import Quotas
+from control.seats import Seats
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unauthenticated, Unavailable
@@ -26,12 +28,12 @@ ADDRESSES = 4
 ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
 ADDRESSES_KNOWN = 20_000
 TELL_EVERY_S = 1.0
-log = structlog.get_logger("hls_access")
+log = structlog.get_logger("control.hls_access")
 
 
 class HlsAccess:
-    def __init__(self, ground: Ground, secret: str) -> None:
-        self._ground, self._secret = ground, secret.encode()
+    def __init__(self, ground: Ground, secret: str, seats: Seats) -> None:
+        self._ground, self._secret, self._seats, self._quotas = ground, secret.encode(), seats, Quotas(ground)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
 
@@ -64,12 +66,25 @@ class HlsAccess:
         of_stream = shown.get("stream", shown["id"])
         if await self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid):
             return None
-        if not await self._few_addresses(claims.sid, address):
-            log.warning("session.shared", sid=claims.sid)
+        if not await self._few_addresses(claims.sid, address) or not await self._seated(shown, claims.sid):
             return None
         if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
             self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
         return claims
+
+    async def _seated(self, shown: Doc, sid: str) -> bool:
+        """False when the stream, or the app by its plan, has no seat left for this session."""
+        app = await self._ground.directory.app(shown["app"])
+        if app is None or app.get("state", "active") != "active":
+            return False
+        most = shown.get("max_viewers")
+        if most is not None and not await self._seats.take(shown["channel"], sid, most):
+            return False
+        plan = await self._quotas.plan(app["id"])
+        if plan is None or plan.concurrent_viewers is None or await self._seats.take(app["id"], sid, plan.concurrent_viewers):
+            return True
+        await self._quotas.tell(app["id"], "concurrent_viewers", plan.concurrent_viewers)
+        return False
 
     async def _shown(self, playback: str) -> Doc | None:
         """The stream behind a playback id, or the finished recording with this id."""
@@ -93,7 +108,9 @@ class HlsAccess:
                 few = int((await pipe.execute())[2]) <= ADDRESSES
         except (RedisError, OSError):
             return True
-        if few:
+        if not few:
+            log.warning("session.shared", sid=sid)
+        else:
             self._addresses[(sid, address)] = monotonic() + ADDRESS_KNOWN_S
             if len(self._addresses) > ADDRESSES_KNOWN:
                 self._addresses.popitem(last=False)

@@ -20,7 +20,7 @@ from weir.foundation.ids import new_secret
 from weir.foundation.settings import Settings
 
 TIMEOUT_S = 15
-log = structlog.get_logger("mail")
+log = structlog.get_logger("control.mail")
 
 
 class Sender(Protocol):

@@ -8,7 +8,7 @@ import structlog
 
 from weir.foundation.documents import Doc, Store
 
-log = structlog.get_logger("migrations")
+log = structlog.get_logger("control.migrations")
 
 
 async def _owners_are_members(store: Store) -> None:

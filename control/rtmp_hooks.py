@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from control.policies import Publisher
-from control.streams import Streams
-from weir.foundation.errors import Conflict, Forbidden, Unavailable
+from control.streams import PUBLISHES, Streams
+from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailable
 
 MAX_FORM_BYTES = 16_384
 REFUSED = Response(status_code=403)
-log = structlog.get_logger("hooks")
+log = structlog.get_logger("control.hooks")
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,11 @@ class RtmpHooks:
             return REFUSED
         try:
             public = await self._streams.publish(asked.name, asked.publisher)
-        except (Forbidden, Conflict, Unavailable) as refusal:
+        except (Forbidden, QuotaExceeded, Conflict, Unavailable) as refusal:
+            PUBLISHES.labels("refused").inc()
             log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
             return REFUSED
+        PUBLISHES.labels("accepted").inc()
         return Response(status_code=302, headers={"Location": public})
 
     async def done(self, request: Request) -> Response:

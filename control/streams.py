@@ -3,15 +3,20 @@ the facts it tells in the same write."""
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from control import policies
+from control.audit import Audit, By
 from control.policies import Change, Publisher
+from control.quotas import Quotas
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
+from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ground import Ground
 from weir.foundation.ids import body, new_id, new_secret
@@ -20,36 +25,82 @@ STILL_AFTER_S = 2.0
 SETTLED_AFTER_MS = 3_000
 INGEST_LOST_MS = 10_000
 TRIES = 5
-log = structlog.get_logger("streams")
+STREAMS = Gauge("weir_streams", "Streams on air, by state.", ["state"])
+PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
+log = structlog.get_logger("control.streams")
+
+
+# What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
+DEFAULTS: dict[str, Any] = {
+    "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal", "dvr_s": 0,
+    "encrypted": False, "max_viewers": None, "metadata": {},
+}  # fmt: skip
 
 
 def public_view(stream: Doc) -> dict[str, Any]:
     """A stream as its app sees it, without any secret."""
     return {
-        "id": stream["id"], "title": stream["title"], "playback_id": stream["playback"], "channel": stream["channel"],
-        "state": stream["state"], "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
-        "visibility": stream["visibility"], "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
+        "id": stream["id"], "playback_id": stream["playback"], "channel": stream["channel"], "state": stream["state"],
+        "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
+        **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
+        "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
     }  # fmt: skip
 
 
+def etag(stream: Doc) -> str:
+    return f'"{stream.get("revision") or 0}"'
+
+
 class Streams:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, audit: Audit) -> None:
+        self._ground, self._audit, self._quotas = ground, audit, Quotas(ground)
         self._all = ground.store.operator()
         self._ingest_seen = now_ms()
 
     # -- verbs of the API
 
-    async def create(self, app: str, title: str, visibility: str = "public") -> tuple[Doc, str]:
-        """A new stream and its key."""
-        stream_id, secret = new_id("str"), new_secret(32)
-        doc = {
-            "id": stream_id, "title": title, "visibility": visibility, "playback": new_id("ply"), "channel": new_id("chn"),
-            "state": "idle", "transition": 0, "created": now_ms(), **self._sealed(stream_id, secret),
+    async def create(self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None) -> tuple[Doc, str]:
+        """A new stream and its key; with an id that exists already, that stream (a repeat). Errors: QuotaExceeded."""
+        await self._check_quota(app)
+        stream_id, secret = stream_id or new_id("str"), new_secret(32)
+        doc: Doc = {
+            **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
+            "id": stream_id, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "revision": 0,
+            "created": now_ms(), **self._sealed(stream_id, secret),
         }  # fmt: skip
-        stored = await self._ground.store.app(app).insert("streams", doc)
+        if not await self._ground.store.app(app).insert_many("streams", [doc]):
+            return await self.get(app, stream_id), await self.key(app, stream_id)
+        stored = await self.get(app, stream_id)
+        await self._audit.note(app, by, "stream.created", stream_id, None, stored)
         await self._changed(stored)
         return stored, self._key(stored, secret)
+
+    async def _check_quota(self, app: str) -> None:
+        plan = await self._quotas.plan(app)
+        if plan is not None and plan.streams is not None and await self._ground.store.app(app).count("streams") >= plan.streams:
+            raise QuotaExceeded(f"This app's plan has room for {plan.streams} streams.")
+
+    async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
+        """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
+        revision = stream.get("revision")
+        after = await self._ground.store.app(stream["app"]).update(
+            "streams", stream["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision}
+        )
+        if after is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._audit.note(stream["app"], by, "stream.updated", stream["id"], stream, after)
+        await self._changed(after)
+        return after
+
+    async def delete(self, stream: Doc, by: By) -> None:
+        """Errors: Conflict while it is on air."""
+        if stream["state"] != "idle" or not await self._ground.store.app(stream["app"]).delete(
+            "streams", {"id": stream["id"], "state": "idle"}
+        ):
+            raise Conflict("This stream is on air; end it first.")
+        await self._ground.store.app(stream["app"]).delete("broadcasts", {"stream": stream["id"]})
+        await self._audit.note(stream["app"], by, "stream.deleted", stream["id"], stream, None)
+        await self._changed(stream)
 
     async def get(self, app: str, stream_id: str) -> Doc:
         """Errors: NotFound, for another app's stream too."""
@@ -63,18 +114,34 @@ class Streams:
         doc = await self.get(app, stream_id)
         return self._key(doc, self._ground.vault.open(doc["key_sealed"], stream_id))
 
-    async def rotate_key(self, app: str, stream_id: str) -> str:
-        """A new key; the old one is dead for new publishes at once, a running one goes on."""
+    async def rotate_key(self, app: str, stream_id: str, by: By, cut: bool = False) -> tuple[str, bool]:
+        """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running one goes on unless
+        `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does not answer."""
         await self.get(app, stream_id)
         secret = new_secret(32)
         doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret))
-        assert doc is not None
+        if doc is None:
+            raise NotFound("There is no such stream.")
+        await self._audit.note(app, by, "stream.key_rotated", stream_id)
         await self._changed(doc)
-        return self._key(doc, secret)
+        return self._key(doc, secret), cut and await self._ground.ingest.drop_publisher(doc["playback"])
 
-    async def disconnect(self, app: str, stream_id: str) -> bool:
+    async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
         """Drops the present publisher; True when there was one."""
-        return await self._ground.ingest.drop_publisher((await self.get(app, stream_id))["playback"])
+        dropped = await self._ground.ingest.drop_publisher((await self.get(app, stream_id))["playback"])
+        await self._audit.note(app, by, "stream.disconnected", stream_id)
+        return dropped
+
+    async def health(self, stream: Doc) -> dict[str, Any]:
+        """What the ingest sees of the encoder now. Errors: Unavailable."""
+        ingest = stream.get("ingest")
+        seen = (await self._ground.ingest.published()).get(stream["playback"]) if ingest else None
+        measured = ("bitrate", "width", "height", "frame_rate", "video_codec", "audio_codec", "sample_rate")
+        return {
+            "state": stream["state"], "publishing": seen is not None, "since": shown_time(ingest["since"]) if ingest else None,
+            **{name: getattr(seen, name) or None if seen else None for name in measured},
+            "generation": stream.get("generation") if stream["state"] != "idle" else None,
+        }  # fmt: skip
 
     def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
         return {"key_hash": self._ground.vault.lookup_hash(secret), "key_sealed": self._ground.vault.seal(secret, stream_id)}
@@ -83,8 +150,10 @@ class Streams:
         return f"{body(doc['app'])}_{body(doc['id'])}_{secret}"
 
     async def _changed(self, doc: Doc) -> None:
+        fact = DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"])
+        await self._ground.directory.heard(fact)
         try:
-            await self._ground.bus.publish(DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"]))
+            await self._ground.bus.publish(fact)
         except Unavailable:
             log.warning("directory.not_told", stream=doc["id"])  # caches forget by themselves after a few seconds
 
@@ -93,6 +162,8 @@ class Streams:
     async def publish(self, name: str, publisher: Publisher) -> str:
         """Lets an encoder in and returns the public name. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
         stream = await self._by_key(name)
+        await self._check_open(stream["app"])
+        await self._quotas.check_publish(stream["app"])
         present = policies.publisher_of(stream)
         if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
             raise Conflict("Somebody is publishing with this key already.")
@@ -108,6 +179,12 @@ class Streams:
             if policies.publisher_of(stream) not in (None, present):
                 raise Conflict("Somebody is publishing with this key already.")
         raise Unavailable("The stream is changing too fast; try again.")
+
+    async def _check_open(self, app_id: str) -> None:
+        """Errors: Forbidden for an app that is archived, suspended or being deleted."""
+        app = await self._ground.directory.app(app_id)
+        if app is not None and app.get("state", "active") != "active":
+            raise Forbidden(f"This app is {app['state']}.")
 
     async def _by_key(self, name: str) -> Doc:
         key = policies.parse_stream_key(name)
@@ -145,15 +222,23 @@ class Streams:
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and policies.publisher_of(stream) == publisher:
             if await self._apply(stream, policies.gone(stream, now_ms())):
+                await self._quotas.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
             stream = await self._all.get("streams", stream["id"])
 
     async def may_go_on(self, name: str, publisher: Publisher) -> bool:
-        """False for a publisher that has been replaced or whose stream has been deleted."""
+        """False for a publisher that has been replaced, or whose stream has been deleted or its app closed."""
         key = policies.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
-        return stream is not None and policies.publisher_of(stream) == publisher
+        if stream is None or policies.publisher_of(stream) != publisher:
+            return False
+        try:
+            await self._check_open(stream["app"])
+            await self._quotas.check_publish(stream["app"])
+        except (Forbidden, QuotaExceeded):
+            return False
+        return True
 
     # -- facts and time
 
@@ -176,7 +261,10 @@ class Streams:
     async def end_overdue(self) -> None:
         """Ends broadcasts whose grace is over."""
         grace_ms = int(self._ground.settings.reconnect_grace_s * 1000)
-        for stream in await self._ground.directory.live_streams():
+        on_air = await self._ground.directory.live_streams()
+        for state in ON_AIR:
+            STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
+        for stream in on_air:
             change = policies.grace_over(stream, grace_ms, now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])

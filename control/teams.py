@@ -9,7 +9,7 @@ from control.mail import Sender, open_sender
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Between, Doc, Page
-from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id, new_secret
@@ -89,7 +89,7 @@ class Teams:
     async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str]:
         """(invitation, its link), which is mailed too. A second one to the same address replaces the first.
 
-        Errors: Forbidden; Conflict for somebody who is a member, or when the plan's members are used up (quota_exceeded).
+        Errors: Forbidden; Conflict for somebody who is a member; QuotaExceeded.
         """
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
@@ -101,7 +101,7 @@ class Teams:
         plan = self._ground.settings.plan_table.get(app.get("plan") or "")
         taken = await handle.count("members") + await handle.count("invitations")
         if plan is not None and plan.members is not None and taken >= plan.members:
-            raise Conflict(f"This app's plan has room for {plan.members} members.", code="quota_exceeded")
+            raise QuotaExceeded(f"This app's plan has room for {plan.members} members.")
         token = new_secret(32)
         invitation = await handle.insert("invitations", {
             "id": new_id("act"), "email": address, "role": role, "hash": self._ground.vault.lookup_hash(token), "created": now_ms(),

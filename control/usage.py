@@ -13,14 +13,16 @@ from typing import Any
 
 import structlog
 
+from control.broadcasts import Broadcasts
 from weir.foundation.clock import now_s
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Between, Doc
 from weir.foundation.ground import Ground
+from weir.foundation.ids import is_id
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
 POSITION = "usage_position"
-log = structlog.get_logger("usage")
+log = structlog.get_logger("control.usage")
 
 
 @dataclass
@@ -30,6 +32,11 @@ class Sent:
     bytes: int = 0
     requests: int = 0
     buckets: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, other: "Sent") -> None:
+        self.bytes += other.bytes
+        self.requests += other.requests
+        self.buckets |= other.buckets
 
 
 def parse(lines: list[bytes]) -> dict[tuple[str, str], Sent]:
@@ -68,8 +75,8 @@ def _seconds(line: bytes) -> float | None:
 
 
 class Usage:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, broadcasts: Broadcasts) -> None:
+        self._ground, self._broadcasts = ground, broadcasts
         self._all = ground.store.operator()
         self._folder = ground.settings.data / "usage"
 
@@ -108,31 +115,75 @@ class Usage:
         return True
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
+        """Each ledger row and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
+        days: dict[tuple[str, str], Sent] = defaultdict(Sent)
+        streams: dict[str, Doc] = {}
+        watched_s: dict[str, int] = defaultdict(int)
         for (playback, day), sent in parse(chunk.splitlines()).items():
-            stream = await self._ground.directory.stream_by_playback(playback)
+            stream = await self._watched(playback)
             if stream is not None:
-                await self._add(stream, day, sent, batch)
+                streams[stream["id"]] = stream
+                days[(stream["id"], day)].add(sent)
+                if playback == stream["playback"]:
+                    watched_s[stream["id"]] += len(sent.buckets) * BUCKET_S
+        for (stream_id, day), sent in days.items():
+            await self._add(streams[stream_id], day, sent, batch)
+        for stream_id, seconds in watched_s.items():
+            stream = streams[stream_id]
+            if stream.get("broadcast"):
+                await self._broadcasts.watched(stream["app"], stream["broadcast"], seconds, batch)
+
+    async def _watched(self, playback: str) -> Doc | None:
+        """The stream whose playback id this is, or that a recording with this id is of."""
+        if not is_id("rec", playback):
+            return await self._ground.directory.stream_by_playback(playback)
+        recording = await self._ground.directory.recording(playback)
+        return await self._ground.directory.stream(recording["stream"]) if recording is not None else None
 
     async def _add(self, stream: Doc, day: str, sent: Sent, batch: str) -> None:
         handle, row_id = self._ground.store.app(stream["app"]), f"{stream['id']}:{day}"
         row = await handle.get("usage", row_id)
-        if row is None:
-            await handle.insert("usage", {
-                "id": row_id, "stream": stream["id"], "day": day, "bytes": sent.bytes, "requests": sent.requests,
-                "watched_s": len(sent.buckets) * BUCKET_S, "batch": batch,
-            })  # fmt: skip
-        elif row["batch"] != batch:
+        if row is None or row.get("batch") != batch:
             more = {"bytes": sent.bytes, "requests": sent.requests, "watched_s": len(sent.buckets) * BUCKET_S}
-            await handle.update("usage", row_id, set={"batch": batch}, inc=more)
+            about = {"stream": stream["id"], "day": day, "batch": batch}
+            await handle.update("usage", row_id, set=about, inc=more, upsert=True)
+
+    async def of_app(self, app_id: str, since: str | None, until: str | None) -> dict[str, Any]:
+        """By day, over all streams of the app; days as YYYY-MM-DD, `until` not included."""
+        days: dict[str, dict[str, Any]] = {}
+        cursor: str | None = None
+        while True:
+            page = await self._ground.store.app(app_id).find("usage", {"day": Between(since, until)}, sort="day", limit=1000, cursor=cursor)
+            for row in page.data:
+                _sum(days.setdefault(row["day"], {"day": row["day"]}), _day(row))
+            if page.next is None:
+                break
+            cursor = page.next
+        shown = [days[day] for day in sorted(days)]
+        totals: dict[str, Any] = {}
+        for day in shown:
+            _sum(totals, day)
+        totals.pop("day", None)
+        return {"app": app_id, **{name: totals.get(name, 0) for name in FIGURES}, "days": shown}
 
     async def of_stream(self, stream: Doc) -> dict[str, Any]:
-        """Bytes, requests and minutes watched, by day."""
+        """Bytes, requests, minutes watched and published, by day."""
         page = await self._ground.store.app(stream["app"]).find("usage", {"stream": stream["id"]}, sort="day", limit=400)
-        days = [
-            {"day": row["day"], "bytes": row["bytes"], "requests": row["requests"], "minutes_watched": round(row["watched_s"] / 60, 2)}
-            for row in page.data
-        ]
-        return {
-            "stream": stream["id"], "bytes": sum(day["bytes"] for day in days),
-            "minutes_watched": round(sum(day["minutes_watched"] for day in days), 2), "days": days,
-        }  # fmt: skip
+        days = [_day(row) for row in page.data]
+        totals: dict[str, Any] = {}
+        for day in days:
+            _sum(totals, day)
+        return {"stream": stream["id"], **{name: totals.get(name, 0) for name in FIGURES}, "days": days}
+
+
+FIGURES = ("bytes", "requests", "minutes_watched", "minutes_published")
+
+
+def _day(row: Doc) -> dict[str, Any]:
+    minutes = {f"minutes_{name}": round(row.get(f"{name}_s", 0) / 60, 2) for name in ("watched", "published")}
+    return {"day": row["day"], "bytes": row.get("bytes", 0), "requests": row.get("requests", 0), **minutes}
+
+
+def _sum(total: dict[str, Any], day: dict[str, Any]) -> None:
+    for name in FIGURES:
+        total[name] = round(total.get(name, 0) + day[name], 2)

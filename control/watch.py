@@ -3,10 +3,11 @@
 import secrets
 from typing import Any, Literal
 
+from control.seats import Seats
 from weir.foundation.clock import now_ms, now_s, shown_time
 from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Forbidden, NotFound, Refused, Unauthenticated
+from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
@@ -26,8 +27,8 @@ def stream_view(stream: Doc) -> dict[str, Any]:
 
 
 class Watch:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, seats: Seats) -> None:
+        self._ground, self._seats = ground, seats
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
@@ -55,6 +56,8 @@ class Watch:
         stream = await self.stream(playback)
         app = await self._ground.directory.app(stream["app"])
         guests = app["guests"] if app else "none"
+        if stream.get("max_viewers") is not None and await self._seats.full(stream["channel"], stream["max_viewers"]):
+            raise QuotaExceeded("This stream is full.")
         settings, tokens, sid = self._ground.settings, self._ground.tokens, new_id("ses")
         if stream["visibility"] == "signed":
             sid = await self._signed_session(stream, token)

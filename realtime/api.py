@@ -26,11 +26,10 @@ from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Query, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
-MOST = 200
 
 
 def _text(text: str) -> str:
@@ -68,10 +67,6 @@ class Settings(Body):
     followers: bool | None = None
     emoteonly: bool | None = None
     lockdown: bool | None = None
-
-
-class Cursor(Query):
-    cursor: str | None = Field(None, max_length=100)
 
 
 class Modes(BaseModel):
@@ -140,18 +135,19 @@ class ChannelRoutes:
         base = "/v1/channels/{channel}"
         read: dict[str, Any] = {"scope": "chat:read", "tag": "channels"}
         moderate: dict[str, Any] = {"scope": "chat:moderate", "tag": "channels"}
-        act: dict[str, Any] = {"answer": Done, "status": 201, "errors": (Forbidden, Conflict), **moderate}
+        refused = (Conflict, Forbidden, Invalid, NotFound)
+        act: dict[str, Any] = {"answer": Done, "status": 201, "also": (200,), "errors": refused, **moderate}
         rows = [
             Row("GET", base, "tenant", self.channel, summary="Read a channel", answer=ChannelView, **read),
             Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=Paging,
                 answer=Listed[Message], **read),
             Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
-                answer=Posted, status=201, errors=(Forbidden,), **moderate),
+                answer=Posted, status=201, also=(200,), errors=refused, **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
             Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
             Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
-                **moderate),
+                errors=refused, **moderate),
             Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
                 answer=Listed[Standings], **moderate),
             Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),

@@ -17,7 +17,7 @@ from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Forbidden, Invalid, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
 from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
@@ -79,9 +79,9 @@ class EventRoutes:
     def routes(self, door: Door) -> list[BaseRoute]:
         rows = [
             Row("GET", "/v1/events", "tenant", self.list_events, summary="Read the app's events, oldest first", query=EventFilter,
-                answer=EventPage, scope="events:read", tag="events"),
+                answer=EventPage, scope="events:read", errors=(NotFound,), tag="events"),
             Row("POST", "/v1/events", "tenant", self.publish, NewEvent, summary="Publish an event of your own", answer=Published,
-                status=201, scope="events:write", tag="events"),
+                status=201, also=(200,), scope="events:write", errors=(NotFound,), tag="events"),
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
 

@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -37,9 +38,22 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def ground(short_folder: Path) -> AsyncIterator[Ground]:
-    """A process's ground on a real Redis and a real SQLite file."""
-    settings = Settings(data_dir=short_folder / "var", run_dir=short_folder, live_dir=short_folder / "live", _env_file=None)  # type: ignore[call-arg]
+def documents_url() -> str:
+    """Where the documents of `ground` are: SQLite, unless a folder's conftest says otherwise."""
+    return ""
+
+
+@pytest.fixture
+async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Ground]:
+    """A process's ground on a real Redis and a real document store."""
+    settings = Settings(
+        data_dir=short_folder / "var",
+        run_dir=short_folder,
+        live_dir=short_folder / "live",
+        mongodb_url=documents_url,
+        mongodb_database=f"weir_test_{secrets.token_hex(6)}",
+        _env_file=None,
+    )  # type: ignore[call-arg]
     vault = open_vault(settings)
     server = Redis(short_folder, redis_password(vault))
     server.start()

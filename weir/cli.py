@@ -72,6 +72,15 @@ def demo(
     sys.exit(_until_signalled(lambda stop: demonstration.run(settings, stop, seconds, as_json)))
 
 
+def room_of(line: str) -> str | None:
+    """The room that wrote a log line of the application, by its logger; None for what belongs to no room or is no JSON."""
+    try:
+        logger = str(json.loads(line).get("logger", ""))
+    except (ValueError, AttributeError):
+        return None
+    return logger.partition(".")[0]
+
+
 def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't go on."""
     from weir.stack import StackError
@@ -144,16 +153,47 @@ def status(config: Config = None, data_dir: Data = None) -> None:
 def logs(
     tail: Annotated[int, typer.Option("--tail", min=1, help="Lines of each part.")] = 20,
     part: Annotated[str | None, typer.Option("--part", help="app, redis, ingest or web.", show_default=False)] = None,
+    room: Annotated[str | None, typer.Option("--room", help="Only lines of control, realtime or media.", show_default=False)] = None,
     config: Config = None, data_dir: Data = None,
 ) -> None:  # fmt: skip
     """Show the newest log lines of the embedded stack's parts."""
     folder = _settings(config, data_dir).data / "logs"
-    files = sorted(folder.glob(f"{part or '*'}.log"))
+    files = sorted(folder.glob(f"{'app' if room else part or '*'}.log"))
     if not files:
         fail(f"There are no logs in {folder}; has Weir run on this data folder?")
     for file in files:
         out.rule(file.stem, align="left")
-        out.print("\n".join(file.read_text(errors="replace").splitlines()[-tail:]), markup=False, soft_wrap=True)
+        lines = file.read_text(errors="replace").splitlines()
+        shown = [line for line in lines if room is None or room_of(line) == room]
+        out.print("\n".join(shown[-tail:]), markup=False, soft_wrap=True)
+
+
+@app.command()
+def backup(
+    file: Path, config: Config = None, data_dir: Data = None,
+    media: Annotated[bool, typer.Option(help="Recordings and segments too.")] = True,
+) -> None:  # fmt: skip
+    """Write the embedded data into one file, while everything runs."""
+    from weir import backup as keeping
+
+    try:
+        size = asyncio.run(keeping.backup(_settings(config, data_dir), file, media))
+    except keeping.BackupError as error:
+        fail(str(error))
+    out.print(f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.")
+
+
+@app.command()
+def restore(file: Path, config: Config = None, data_dir: Data = None) -> None:
+    """Fill an empty data folder from a backup; then start Weir on it."""
+    from weir import backup as keeping
+
+    settings = _settings(config, data_dir)
+    try:
+        keeping.restore(settings, file)
+    except keeping.BackupError as error:
+        fail(str(error))
+    out.print(f"Restored into {settings.data}.")
 
 
 @app.command()

@@ -41,6 +41,8 @@ need ffmpeg has ffmpeg
 if [ "$level" = e2e ]; then
   need chromium has chromium
   need mpv has mpv
+  need jq has jq
+  need curl has curl
 fi
 
 if [ -n "$missing" ]; then

@@ -76,6 +76,7 @@ class AccountRoutes:
         return [
             Row("POST", base + "/register", "anybody", self.register, Register, "Make an account.", answer=signed_in, status=201,
                 errors=(Forbidden, Conflict), limit=SIGN_IN),
+            Row("GET", base + "/options", "anybody", self.options, None, "Who may make an account here.", answer=shapes.Options),
             Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated, Forbidden),
                 limit=SIGN_IN),
             Row("POST", base + "/refresh", "anybody", self.refresh, None, "A new access token for the refresh cookie.", answer=signed_in,
@@ -104,6 +105,9 @@ class AccountRoutes:
         if not account["verified"]:
             return Answer({"account": views.public_view(account), "access_token": None, "expires_in": None}, 201)
         return _signed_in(await self._accounts.signed_in(account), 201)
+
+    async def options(self, call: Call) -> Answer:
+        return Answer({"sign_up": self._accounts.sign_up})
 
     async def _invited(self, call: Call, body: Register) -> Answer:
         """The invitation came to this address, so the address is verified by it."""

@@ -1,11 +1,9 @@
 """Routes of a signed-in person's apps: the apps themselves, keys, members, invitations, the audit log."""
 
-import csv
-import io
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from control import apps as app_views
@@ -15,15 +13,17 @@ from control import teams as team_views
 from control.accounts import Accounts
 from control.api import shapes
 from control.api.accounts import Email, person
+from control.api.tables import as_csv
 from control.apps import MEMBER_TOKEN_S, Apps
 from control.audit import Audit, by
 from control.keys import Keys, Options
 from control.teams import Teams
+from control.usage import Usage
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
 from weir.foundation.limits import HEAVY
 from weir.foundation.permissions import Role
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
 
 
 def _network(text: str) -> str:
@@ -93,8 +93,17 @@ class AuditQuery(Paging):
     format: Literal["json", "csv"] = "json"
 
 
+class UsageQuery(Query):
+    """Days in UTC; `until` is not included."""
+
+    since: date | None = None
+    until: date | None = None
+    format: Literal["json", "csv"] = "json"
+
+
 class AppRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit) -> None:
+    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit, usage: Usage) -> None:
+        self._usage = usage
         self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
 
     def rows(self) -> list[Row]:
@@ -131,6 +140,8 @@ class AppRoutes:
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,
                 status=201, tag="teams"),
+            Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, shapes.AppUsage,
+                csv=True, limit=HEAVY, tag="usage"),
             Row("GET", one + "/audit", "account", self.audit, None, "Who changed what, newest first.", AuditQuery,
                 Listed[shapes.AuditEntry], csv=True, limit=HEAVY, tag="audit"),
         ]  # fmt: skip
@@ -245,6 +256,12 @@ class AppRoutes:
         account = await person(self._accounts, call)
         return Answer({"app": await self._teams.accept(account, call.body.token, by(call))}, 201)
 
+    async def usage(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "app.read")
+        since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
+        shown = await self._usage.of_app(app["id"], since, until)
+        return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+
     # -- audit
 
     async def audit(self, call: Call) -> Answer:
@@ -261,23 +278,6 @@ def audit_filter(query: AuditQuery) -> dict[str, Any]:
     where: dict[str, Any] = query.model_dump(include={"actor", "action", "target"}, exclude_none=True)
     since, until = (int(one.timestamp() * 1000) if one else None for one in (query.since, query.until))
     return {**where, "at": Between(since, until)}
-
-
-def as_csv(rows: list[dict[str, Any]], shape: type[shapes.Shape], following: str | None) -> Answer:
-    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
-    take for a formula begins with a quote."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(shape.model_fields))
-    table.writeheader()
-    for row in rows:
-        table.writerow({name: _cell(value) for name, value in row.items()})
-    return Answer(text.getvalue(), headers={"Next-Cursor": following} if following else {}, media_type="text/csv; charset=utf-8")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
 
 
 def _app(app: Doc, role: str, status: int = 200) -> Answer:

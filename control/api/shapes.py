@@ -24,6 +24,10 @@ class Account(Shape):
     created: str
 
 
+class Options(Shape):
+    sign_up: Literal["open", "invitation"]
+
+
 class SignedIn(Shape):
     """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified first."""
 
@@ -130,7 +134,7 @@ class Stream(Shape):
     recording: bool | None
     latency: str
     dvr_s: int
-    encryption: bool
+    encrypted: bool
     max_viewers: int | None
     metadata: dict[str, str]
     live_since: str | None
@@ -195,3 +199,60 @@ class UserTokenShown(Shape):
 
 class Revoked(Shape):
     revoked: dict[str, str]
+
+
+class AnalyticsDay(Shape):
+    day: str
+    bytes: int
+    requests: int
+    minutes_watched: float
+    minutes_published: float
+
+
+class Analytics(Shape):
+    stream: str
+    bytes: int
+    requests: int
+    minutes_watched: float
+    minutes_published: float
+    days: list[AnalyticsDay]
+
+
+class AppUsage(Shape):
+    app: str
+    bytes: int
+    requests: int
+    minutes_watched: float
+    minutes_published: float
+    days: list[AnalyticsDay]
+
+
+class Watched(Shape):
+    id: str
+    playback_id: str
+    title: str
+    state: Literal["idle", "starting", "live", "interrupted", "recorded"]
+    live_since: str | None
+    previews: bool | None = None
+
+
+class WatchedStream(Watched):
+    viewers: int | None
+
+
+class Person(Shape):
+    id: str
+    name: str
+
+
+class Renewed(Shape):
+    playback_token: str
+    playback_ttl_s: int
+
+
+class WatchSession(Renewed):
+    channel: str
+    stream: Watched
+    part_s: float
+    user_token: str | None
+    user: Person | None

@@ -1,27 +1,62 @@
 """Routes for apps: streams, tokens, revocations; and the one that opens the watch page for any browser."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from control import broadcasts as broadcast_views
 from control import streams as views
 from control import watch as watch_views
+from control.api import shapes
+from control.api.tables import as_csv
+from control.audit import by
+from control.broadcasts import Broadcasts
 from control.streams import Streams
 from control.usage import Usage
 from control.watch import Watch
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Unavailable
+from weir.foundation.envelope import APP
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
-from weir.foundation.routing import Answer, Body, Call, Row
+from weir.foundation.limits import HEAVY
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
 
 Viewers = Callable[[str], Awaitable[int]]
 
 
-class NewStream(Body):
-    title: str = Field("", max_length=140)
-    visibility: Literal["public", "signed"] = "public"
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Metadata = Annotated[dict[Name, Annotated[str, Field(max_length=500)]], Field(max_length=20)]
+
+
+class StreamFields(Body):
+    """`recording`, `profile`: null means as the app or the installation has it. What media does with these begins with the
+    next broadcast; `visibility` and `max_viewers` count at once."""
+
+    title: str | None = Field(None, max_length=140)
+    description: str | None = Field(None, max_length=2000)
+    visibility: Literal["public", "signed"] | None = None
+    profile: str | None = Field(None, max_length=64)
+    recording: bool | None = None
+    latency: Literal["low", "normal", "standard"] | None = None
+    dvr_s: int | None = Field(None, ge=0, le=48 * 3600)
+    encrypted: bool | None = None
+    max_viewers: int | None = Field(None, ge=0, le=1_000_000, description="0 lifts the bound.")
+    metadata: Metadata | None = None
+
+    def given(self) -> dict[str, Any]:
+        """For the document; a bound of 0 is none."""
+        fields = self.model_dump(exclude_none=True)
+        return {**fields, **({"max_viewers": None} if fields.get("max_viewers") == 0 else {})}
+
+
+class Rotation(Body):
+    cut: bool = Field(False, description="Disconnect the present publisher too.")
+
+
+class AnalyticsQuery(Query):
+    format: Literal["json", "csv"] = "json"
 
 
 class NewPlaybackToken(Body):
@@ -56,25 +91,46 @@ class Renewal(Body):
 
 
 class StreamRoutes:
-    def __init__(self, ground: Ground, streams: Streams, watch: Watch, usage: Usage, viewers: Viewers) -> None:
+    def __init__(self, ground: Ground, streams: Streams, watch: Watch, usage: Usage, broadcasts: Broadcasts, viewers: Viewers) -> None:
         self._ground, self._streams, self._watch, self._usage, self._viewers = ground, streams, watch, usage, viewers
+        self._broadcasts = broadcasts
 
     def rows(self) -> list[Row]:
+        one, read, write = "/v1/streams/{stream}", "streams:read", "streams:write"
         return [
-            Row("GET", "/v1/streams", "tenant", self.list_streams),
-            Row("POST", "/v1/streams", "tenant", self.create, NewStream),
-            Row("GET", "/v1/streams/{stream}", "tenant", self.get),
-            Row("GET", "/v1/streams/{stream}/key", "tenant", self.key),
-            Row("POST", "/v1/streams/{stream}/key/rotate", "tenant", self.rotate_key),
-            Row("POST", "/v1/streams/{stream}/disconnect", "tenant", self.disconnect),
-            Row("POST", "/v1/streams/{stream}/playback-tokens", "tenant", self.playback_token, NewPlaybackToken),
-            Row("GET", "/v1/streams/{stream}/analytics", "tenant", self.analytics),
-            Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken),
-            Row("POST", "/v1/revocations", "tenant", self.revoke, Revocation),
-            Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream),
-            Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession),
-            Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal),
-        ]
+            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", Paging, Listed[shapes.Stream],
+                scope=read),
+            Row("POST", "/v1/streams", "tenant", self.create, StreamFields, "Make a stream; its key is shown.",
+                answer=shapes.NewStreamShown, status=201, scope=write),
+            Row("GET", one, "tenant", self.get, None, "A stream.", answer=shapes.Stream, scope=read, etag=True),
+            Row("PATCH", one, "tenant", self.change, StreamFields, "Change a stream.", answer=shapes.Stream, scope=write, etag=True),
+            Row("DELETE", one, "tenant", self.delete, None, "Delete a stream that is not on air.", status=204, scope=write,
+                errors=(Conflict,)),
+            Row("GET", one + "/key", "tenant", self.key, None, "The stream key and the server, as for OBS.", answer=shapes.StreamKey,
+                scope=write),
+            Row("POST", one + "/key/rotate", "tenant", self.rotate_key, Rotation, "A new stream key; the old one is dead.",
+                answer=shapes.StreamKey, scope=write),
+            Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=shapes.Disconnected,
+                scope=write),
+            Row("GET", one + "/health", "tenant", self.health, None, "What the ingest sees of the encoder.", answer=shapes.Health,
+                scope=read),
+            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.", Paging,
+                Listed[shapes.Broadcast], scope=read),
+            Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
+                answer=shapes.Token, status=201, scope=write),
+            Row("GET", one + "/analytics", "tenant", self.analytics, None, "Bytes and minutes watched, by day.", AnalyticsQuery,
+                shapes.Analytics, scope="usage:read", csv=True, limit=HEAVY),
+            Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken, "A token for a viewer or moderator.",
+                answer=shapes.UserTokenShown, status=201, scope="chat:moderate"),
+            Row("POST", "/v1/revocations", "tenant", self.revoke, Revocation, "Withdraw what was given to a session, user or stream.",
+                answer=shapes.Revoked, status=201, scope=write, errors=(NotFound,)),
+            Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream, None, "What any viewer may know of a stream.",
+                answer=shapes.WatchedStream),
+            Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession, "Tokens for a browser.",
+                answer=shapes.WatchSession, status=201, errors=(Forbidden,)),
+            Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
+                answer=shapes.Renewed, errors=(Forbidden, Unauthenticated)),
+        ]  # fmt: skip
 
     async def _count(self, stream: Doc) -> int | None:
         """None while the counts can't be read: the rest of the answer is still right. A recording has no audience of the moment."""
@@ -93,65 +149,93 @@ class StreamRoutes:
         }  # fmt: skip
 
     async def list_streams(self, call: Call) -> Answer:
-        tenant, query = call.acting("streams:read"), call.request.query_params
-        limit = min(max(int(query["limit"]), 1), 200) if query.get("limit", "").isdecimal() else 50
-        page = await self._ground.store.app(tenant.app).find(
-            "streams", sort="created", descending=True, limit=limit, cursor=query.get("cursor")
+        page = await self._ground.store.app(call.acting().app).find(
+            "streams", sort="created", descending=True, limit=call.query.limit, cursor=call.query.cursor
         )
         return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
 
+    async def _stream(self, call: Call) -> Doc:
+        """Errors: NotFound."""
+        return await self._streams.get(call.acting().app, call.path("stream"))
+
     async def create(self, call: Call) -> Answer:
-        tenant, body = call.acting("streams:write"), call.body
-        stream, key = await self._streams.create(tenant.app, body.title, body.visibility)
-        return Answer({**await self._shown(stream), "key": key}, 201)
+        stream, key = await self._streams.create(call.acting().app, call.body.given(), by(call), call.new_id("str"))
+        return Answer({**await self._shown(stream), "key": key}, 201, etag=views.etag(stream))
 
     async def get(self, call: Call) -> Answer:
-        return Answer(await self._shown(await self._streams.get(call.acting("streams:read").app, call.path("stream"))))
+        stream = await self._stream(call)
+        return Answer(await self._shown(stream), etag=views.etag(stream))
+
+    async def change(self, call: Call) -> Answer:
+        stream, fields = await self._stream(call), call.body.given()
+        call.expects(views.etag(stream))
+        after = await self._streams.update(stream, fields, by(call)) if fields else stream
+        return Answer(await self._shown(after), etag=views.etag(after))
+
+    async def delete(self, call: Call) -> Answer:
+        await self._streams.delete(await self._stream(call), by(call))
+        return Answer(None, 204)
 
     async def key(self, call: Call) -> Answer:
-        key = await self._streams.key(call.acting("streams:write").app, call.path("stream"))
+        key = await self._streams.key(call.acting().app, call.path("stream"))
         return Answer({"server": self._ground.settings.publish_url, "key": key})
 
     async def rotate_key(self, call: Call) -> Answer:
-        key = await self._streams.rotate_key(call.acting("streams:write").app, call.path("stream"))
-        return Answer({"server": self._ground.settings.publish_url, "key": key})
+        key, cut = await self._streams.rotate_key(call.acting().app, call.path("stream"), by(call), call.body.cut)
+        return Answer({"server": self._ground.settings.publish_url, "key": key, "disconnected": cut})
 
     async def disconnect(self, call: Call) -> Answer:
-        return Answer({"disconnected": await self._streams.disconnect(call.acting("streams:write").app, call.path("stream"))})
+        return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
+
+    async def health(self, call: Call) -> Answer:
+        return Answer(await self._streams.health(await self._stream(call)))
+
+    async def list_broadcasts(self, call: Call) -> Answer:
+        stream = await self._stream(call)
+        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.limit, call.query.cursor)
+        return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
 
     async def analytics(self, call: Call) -> Answer:
-        stream = await self._streams.get(call.acting("usage:read").app, call.path("stream"))
-        return Answer(await self._usage.of_stream(stream))
+        shown = await self._usage.of_stream(await self._stream(call))
+        return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def playback_token(self, call: Call) -> Answer:
-        tenant, body = call.acting("streams:write"), call.body
-        stream = await self._streams.get(tenant.app, call.path("stream"))
+        tenant, body = call.acting(), call.body
+        stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
         token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid)
         url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
     async def user_token(self, call: Call) -> Answer:
-        tenant, body = call.acting("chat:moderate"), call.body
+        tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
         claims = body.model_dump(exclude={"sub", "name", "ttl_s"}, exclude_none=True)
         token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:
-        tenant = call.acting("streams:write")
+        tenant = call.acting()
         given = call.body.model_dump(exclude_none=True)
         for kind, subject in given.items():
             await self._watch.revoke(tenant.app, kind, subject)
         return Answer({"revoked": given}, 201)
 
-    async def watch_stream(self, call: Call) -> Answer:
+    async def _watched(self, call: Call) -> Doc:
+        """The stream of a public route, whose app's own pages may read the answer. Errors: NotFound."""
         stream = await self._watch.stream(call.path("playback"))
+        call.request.scope[APP] = stream["app"]
+        return stream
+
+    async def watch_stream(self, call: Call) -> Answer:
+        stream = await self._watched(call)
         return Answer({**watch_views.stream_view(stream), "viewers": await self._count(stream)})
 
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body
+        await self._watched(call)
         return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token), 201)
 
     async def watch_renew(self, call: Call) -> Answer:
+        await self._watched(call)
         return Answer(await self._watch.renew(call.path("playback"), call.body.playback_token))

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.contract.conftest import secantus_url
 from tests.control.world import World, opened
 from weir.foundation.ground import Ground
+
+__all__ = ["secantus_url"]
 
 
 @pytest.fixture
@@ -23,3 +26,9 @@ def setting(ground: Ground) -> Callable[..., None]:
         object.__setattr__(ground, "settings", ground.settings.model_copy(update=values))
 
     return change
+
+
+@pytest.fixture(params=["sqlite", "motor"])
+def documents_url(request: pytest.FixtureRequest) -> str:
+    """The room behaves alike on both stores."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("secantus_url"))

@@ -219,7 +219,7 @@ async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) ->
     for name in ("a", "b"):
         await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": f"{name}@weir.example", "role": "viewer"})
     full = await world.ask("POST", f"/v1/apps/{app}/invitations", owner, {"email": "c@weir.example", "role": "viewer"})
-    assert (full.status_code, full.json()["code"]) == (409, "quota_exceeded")
+    assert (full.status_code, full.json()["code"]) == (403, "quota_exceeded")
 
 
 async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, ground: Ground) -> None:

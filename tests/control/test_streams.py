@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from control.audit import COMMAND_LINE, Audit
 from control.policies import Publisher
 from control.streams import Streams
 from weir.foundation.documents import Doc
@@ -45,8 +46,8 @@ def ingest(ground: Ground) -> FakeIngest:
 
 @pytest.fixture
 async def made(ground: Ground, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
-    streams = Streams(ground)
-    doc, key = await streams.create(new_id("app"), "Show")
+    streams = Streams(ground, Audit(ground))
+    doc, key = await streams.create(new_id("app"), {"title": "Show"}, COMMAND_LINE)
     ingest.name = doc["playback"]
     return streams, doc, key
 
@@ -73,7 +74,7 @@ async def test_a_wrong_or_foreign_key_is_refused(made: Made) -> None:
     """One changed character, another app's prefix, nonsense: the same refusal."""
     streams, doc, key = made
     app, stream, secret = key.split("_")
-    other, _ = await streams.create(new_id("app"), "Other")
+    other, _ = await streams.create(new_id("app"), {"title": "Other"}, COMMAND_LINE)
     for bad in (
         key[:-1] + ("a" if key[-1] != "a" else "b"),
         f"{other['app'][4:]}_{stream}_{secret}",
@@ -161,7 +162,7 @@ async def test_a_vanished_publisher_is_noticed_without_a_hook(
 async def test_a_rotated_key_is_dead_at_once(made: Made) -> None:
     """The new one opens, the old one does not."""
     streams, doc, key = made
-    fresh = await streams.rotate_key(doc["app"], doc["id"])
+    fresh, _ = await streams.rotate_key(doc["app"], doc["id"], COMMAND_LINE)
     assert await streams.key(doc["app"], doc["id"]) == fresh
     with pytest.raises(Forbidden):
         await streams.publish(key, ONE)

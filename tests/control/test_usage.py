@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import usage
+from control.broadcasts import Broadcasts
 from control.usage import Usage, parse, whole_buckets
 from weir.foundation.documents import Doc
 from weir.foundation.ground import Ground
@@ -34,7 +35,7 @@ def line(stream: Doc, second: float, session: str, sent: int) -> str:
 
 
 async def total(ground: Ground, stream: Doc) -> tuple[int, float]:
-    answer = await Usage(ground).of_stream(stream)
+    answer = await Usage(ground, Broadcasts(ground)).of_stream(stream)
     return answer["bytes"], answer["minutes_watched"]
 
 
@@ -42,7 +43,7 @@ async def test_lines_become_bytes_and_minutes(ground: Ground, stream: Doc, log: 
     """Two viewers for 20 s each: 40 s watched; nonsense and unknown streams are passed over."""
     lines = [line(stream, NOW + second, session, 100) for second in range(20) for session in ("a", "b")]
     log.write_text("".join(lines) + "nonsense\n" + f"{NOW}\tply_unknown\ts\t5\t200\n" + f"{NOW}\t{stream['playback']}\t\t5\t200\n")
-    await Usage(ground).collect()
+    await Usage(ground, Broadcasts(ground)).collect()
     assert await total(ground, stream) == (4000, round(40 / 60, 2))
 
 
@@ -50,10 +51,10 @@ async def test_nothing_is_counted_twice(ground: Ground, stream: Doc, log: Path) 
     """Collecting again changes nothing; new lines add up."""
     log.write_text(line(stream, NOW, "a", 10))
     for _ in range(3):
-        await Usage(ground).collect()
+        await Usage(ground, Broadcasts(ground)).collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 30, "a", 5))
-    await Usage(ground).collect()
+    await Usage(ground, Broadcasts(ground)).collect()
     assert (await total(ground, stream))[0] == 15
 
 
@@ -82,7 +83,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
 
     finished = False
     for lives in range(200):
-        ledger = Usage(ground)
+        ledger = Usage(ground, Broadcasts(ground))
         monkeypatch.setattr(ledger._all, "update", mortal(ledger._all.update), raising=False)
         original = ledger._add
         ledger._add = mortal(original)  # type: ignore[method-assign]
@@ -103,13 +104,13 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
 async def test_rotated_files_are_read_to_their_end_and_removed(ground: Ground, stream: Doc, log: Path) -> None:
     """Oldest first, none twice, none forgotten."""
     log.write_text(line(stream, NOW, "a", 1))
-    await Usage(ground).collect()
+    await Usage(ground, Broadcasts(ground)).collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 20, "a", 2))
     log.rename(log.with_name("web.log.000000000000001"))
     log.write_text(line(stream, NOW + 40, "a", 4))
     for _ in range(3):
-        await Usage(ground).collect()
+        await Usage(ground, Broadcasts(ground)).collect()
     assert (await total(ground, stream))[0] == 7
     assert [path.name for path in log.parent.iterdir()] == ["web.log"]
 

@@ -120,6 +120,9 @@ def sign_up(show: Show, client: Client) -> str:
     client.cookie = spent
     client.refused("POST", "/v1/auth/refresh")
     client.secrets |= {"access": signature(access), "access 2": signature(access_2), "member": signature(member)}
+    client.refused("GET", "/v1/auth/me", token=access_2)  # with the family, what it gave has ended
+    access = client.must("POST", "/v1/auth/login", owner)["access_token"]
+    client.secrets["access 3"] = signature(access)
     client.refused("GET", "/v1/streams", token=access)
     key = client.must("POST", f"/v1/apps/{app}/keys", {"name": "server"}, token=access)
     client.secrets |= {"API key": key["api_key"].rsplit("_", 1)[1], "signing secret": key["signing_secret"]}

@@ -22,7 +22,7 @@ APPS = Collection(
 CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
 STREAMS = Collection(
     "streams",
-    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int", "revision": "int"},
+    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int", "revision": "int", "metered": "int"},
     (Index(("playback",), unique=True), Index(("channel",), unique=True), Index(("app", "created")), Index(("state",))),
 )
 RECORDINGS = Collection(

@@ -12,12 +12,14 @@ from math import ceil
 from os import urandom
 from typing import Any
 
+from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Unavailable
 
+REQUESTS = Counter("weir_requests", "Requests to the API, by route and class of status.", ["method", "route", "status"])
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _READABLE = [
     (b"access-control-expose-headers",
@@ -33,7 +35,7 @@ APP = "weir.app"
 """Scope key: the app on whose behalf a request is answered, as soon as that is known."""
 
 
-REQUEST = "weir.request"
+REQUEST, ROW = "weir.request", "weir.row"
 STANDING = "weir.standing"
 """Scope key: (limit, remaining, seconds until all is back) of the tightest limit that the request counted for."""
 
@@ -49,6 +51,7 @@ class Envelope:
     def __init__(self, app: ASGIApp, origins: list[str]) -> None:
         self._app, self._origins = app, set(origins)
         self.directory: Directory | None = None
+        self._counters: dict[tuple[str, str, int], Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
@@ -69,6 +72,7 @@ class Envelope:
         async def sent(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
+                self._count(scope, message["status"])
                 headers.append((b"x-request-id", request_id))
                 standing = scope.get(STANDING)
                 if standing is not None:
@@ -82,6 +86,14 @@ class Envelope:
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             return await send({"type": "http.response.body", "body": b""})
         return await self._app(scope, receive, sent)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        row = scope.get(ROW)
+        key = (scope["method"] if row is not None else "", row.path if row is not None else "other", status // 100)
+        counter = self._counters.get(key)
+        if counter is None:  # a label look-up costs more than the count
+            counter = self._counters[key] = REQUESTS.labels(key[0], key[1], f"{key[2]}xx")
+        counter.inc()
 
     async def _may_read(self, origin: str, app_id: str | None) -> bool:
         if origin in self._origins:

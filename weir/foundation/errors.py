@@ -3,6 +3,7 @@
 Refused
  ├── Unauthenticated 401   who are you?
  ├── Forbidden       403   known, but not allowed  (also muted, banned, locked)
+ ├── QuotaExceeded   403   the app's plan, or the stream's own bound
  ├── NotFound        404   missing, or another tenant's: the answers are the same
  ├── Invalid         422   the request says nonsense; `fields` names where
  ├── TooLarge        413
@@ -43,6 +44,10 @@ class Unauthenticated(Refused):
 
 class Forbidden(Refused):
     status, code = 403, "forbidden"
+
+
+class QuotaExceeded(Refused):
+    status, code = 403, "quota_exceeded"
 
 
 class NotFound(Refused):

@@ -179,6 +179,15 @@ class StorageFull(StreamEvent):
     message: str
 
 
+class QuotaUsedUp(Event):
+    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log), webhooks."""
+
+    public: ClassVar[bool] = True
+    type: Literal["quota.exceeded"] = "quota.exceeded"
+    quota: str
+    limit: int
+
+
 class PlaybackHeartbeat(Event):
     """Viewers whose playback access was just checked: `sessions` = [[channel, session id], …], each good for one lease.
     Control → realtime (occupancy). One message a second and node at most."""

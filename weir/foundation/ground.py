@@ -69,7 +69,8 @@ class Ground:
     def door(self) -> Door:
         """One for all rooms of the process."""
         limits = Limits(self.redis, self.settings.block_after)
-        return Door(Authenticator(self.tokens, self.directory, self.vault), Repeats(self.store), limits, self.settings.plan_table)
+        settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
+        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits)
 
 
 class Room(Protocol):

@@ -111,7 +111,10 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
     said: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{row.method.lower()}_{row.path.removeprefix('/v1/')}").strip("_"),
         "summary": row.summary or row.work.__name__.replace("_", " ").capitalize() + ".", "tags": [_tag(row)],
-        "responses": {str(row.status): _success(row, schemas), **{str(one.status): _ref(one) for one in refusals(row)}},
+        "responses": {
+            **{str(status): _success(row, schemas) for status in (row.status, *row.also)},
+            **{str(one.status): _ref(one) for one in refusals(row)},
+        },
     }  # fmt: skip
     if row.scope:
         said["description"] = f"Scope `{row.scope}`."

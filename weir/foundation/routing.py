@@ -5,7 +5,7 @@ The rows are the one description of the API: requests are validated by them and 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
@@ -48,7 +48,13 @@ class Paging(Query):
     """What every list takes. `cursor` is the `next_cursor` of the page before."""
 
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, max_length=2000)
+    cursor: str | None = Field(None, max_length=500)
+
+
+class Cursor(Query):
+    """For lists whose pages have a size of their own."""
+
+    cursor: str | None = Field(None, max_length=500)
 
 
 class Listed(BaseModel, Generic[T]):
@@ -117,7 +123,8 @@ class Answer:
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
     sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
-    row's own beside those of the caller. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured."""
+    row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
+    `etag`: the answer has one, If-Match is honoured."""
 
     method: Method
     path: str
@@ -132,6 +139,7 @@ class Row:
     tag: str = ""
     errors: tuple[type[Refused], ...] = ()
     csv: bool = False
+    also: tuple[int, ...] = ()
     etag: bool = False
     limit: Limit | None = None
 
@@ -144,12 +152,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What stands before every row's work."""
+    """What stands before every row's work. `counts` are the operator's own numbers for named limits."""
 
     auth: Authenticator
     repeats: Repeats
     limits: Limits
     plans: Mapping[str, Plan]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     async def admit(self, request: Request, row: Row, account: Account | None, tenant: Tenant | None) -> None:
         """Errors: RateLimited. Public routes count by address, the studio's by person, API keys' by key and app."""
@@ -170,6 +179,8 @@ class Door:
             await self._take(request, row.limit, tenant.app if tenant else account.id if account else "")
 
     async def _take(self, request: Request, limit: Limit, subject: str) -> None:
+        count = self.counts.get(limit.name)
+        limit = limit if count is None else replace(limit, count=count)
         try:
             standing = await self.limits.take(limit, subject)
         except RateLimited as refusal:

@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     plans: dict[str, dict[str, Any]] = Field(
         {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
     )
+    limits: dict[str, int] = Field(
+        {}, description='Other numbers of requests a minute for sign-in, public, account, member or heavy, as JSON: `{"sign-in": 20}`.'
+    )
     sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
     verify_email: bool = Field(False, description="New accounts by open sign-up must open a mailed link before they can sign in.")
     smtp_url: str = Field(

@@ -8,6 +8,7 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from weir.foundation.envelope import ROW
 from weir.foundation.problems import problem
 from weir.foundation.routing import Bound
 
@@ -68,7 +69,7 @@ class Table(BaseRoute):
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         route = bound.get(method)
         if route is not None:
-            scope["weir.row"] = route.row
+            scope[ROW] = route.row
             return await route.answer(scope, receive, send)
         refusal = problem(405, "invalid", f"{scope['method']} is not offered here.")
         refusal.headers["Allow"] = ", ".join(sorted({*bound, *(["HEAD"] if "GET" in bound else [])}))

@@ -5,7 +5,6 @@ Sealed (AES-GCM): what must be read again, such as a stream key for its owner. H
 
 import base64
 import contextlib
-import hashlib
 import hmac
 import os
 from pathlib import Path
@@ -35,7 +34,7 @@ class Vault:
 
     def lookup_hash(self, secret: str) -> str:
         """HMAC-SHA256 under which a secret is stored and found; without the master secret it can't be guessed offline."""
-        return hmac.new(self._lookup, secret.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._lookup, secret.encode(), "sha256").hex()
 
     def seal(self, plain: str, bound_to: str) -> str:
         """Encrypts; the result opens only with the same `bound_to` (the owner's id), so sealed values can't be swapped."""

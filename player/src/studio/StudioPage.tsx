@@ -1,14 +1,55 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useStore } from '../lib/store';
 import type { SignIn } from './account';
 import { Dashboard } from './Dashboard';
-import { SetUpForm, SignInForm } from './SignInForm';
+import { useDeed } from './useDeed';
+import type { OneTimeLink } from './links';
+import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from './SignInForm';
 
-export function StudioPage({ signIn, setup }: { signIn: SignIn; setup: string | null }) {
+type Way = 'sign-in' | 'register' | 'forgotten';
+
+export function StudioPage({ signIn, link }: { signIn: SignIn; link: OneTimeLink | null }) {
   const { phase, account } = useStore(signIn.view);
-  const [setUp, setSetUp] = useState(setup);
+  const [present, setPresent] = useState(link);
+  if (account !== null && present?.purpose === 'invitation') {
+    return <Joining signIn={signIn} token={present.token} onDone={() => setPresent(null)} />;
+  }
   if (account !== null) return <Dashboard signIn={signIn} account={account} />;
   if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
-  if (setUp !== null) return <SetUpForm signIn={signIn} setup={setUp} onDone={() => setSetUp(null)} />;
-  return <SignInForm signIn={signIn} />;
+  return <Door signIn={signIn} link={present} onLinkDone={() => setPresent(null)} />;
+}
+
+function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink | null; onLinkDone: () => void }) {
+  const [way, setWay] = useState<Way>('sign-in');
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    signIn.signUpIsOpen().then(setOpen, () => setOpen(false));
+  }, [signIn]);
+  const back = () => setWay('sign-in');
+  if (link?.purpose === 'reset') return <ResetForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
+  if (link?.purpose === 'verify') return <VerifyForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
+  if (link !== null) return <RegisterForm signIn={signIn} link={link} onDone={onLinkDone} />;
+  if (way === 'register') return <RegisterForm signIn={signIn} link={null} onDone={back} />;
+  if (way === 'forgotten') return <ForgottenForm signIn={signIn} onDone={back} />;
+  return <SignInForm signIn={signIn} onRegister={open ? () => setWay('register') : undefined} onForgotten={() => setWay('forgotten')} />;
+}
+
+/** Somebody who is signed in already opens an invitation. */
+function Joining({ signIn, token, onDone }: { signIn: SignIn; token: string; onDone: () => void }) {
+  const { busy, error, run } = useDeed();
+  const join = () => run(async () => {
+    await signIn.join(token);
+    onDone();
+  });
+  return (
+    <main className="door">
+      <div className="door-card">
+        <h1>You are invited</h1>
+        <p className="soft">Join with the account you are signed in with.</p>
+        {error !== null && <p className="error" role="alert">{error}</p>}
+        <button type="button" className="small-button wide" disabled={busy} onClick={join}>Join</button>
+        <div className="door-ways"><button type="button" className="link-button" onClick={onDone}>Not now</button></div>
+      </div>
+    </main>
+  );
 }

@@ -28,8 +28,32 @@ export class SignIn {
     }
   }
 
-  async register(registration: Registration): Promise<void> {
-    this.#take(await auth.register(registration));
+  /** False when the address has to be verified first. */
+  async register(registration: Registration): Promise<boolean> {
+    const { account, access_token, expires_in } = await auth.register(registration);
+    if (access_token === null || expires_in === null) return false;
+    this.#take({ account, access_token, expires_in });
+    return true;
+  }
+
+  async signUpIsOpen(): Promise<boolean> {
+    return (await auth.options()).sign_up === 'open';
+  }
+
+  async forgotten(email: string): Promise<void> {
+    await auth.forgotten(email);
+  }
+
+  async reset(token: string, password: string): Promise<void> {
+    this.#take(await auth.reset(token, password));
+  }
+
+  async verify(token: string): Promise<void> {
+    this.#take(await auth.verify(token));
+  }
+
+  async join(token: string): Promise<void> {
+    await auth.join(await this.token(), token);
   }
 
   async login(email: string, password: string): Promise<void> {

@@ -38,11 +38,24 @@ export interface Registration {
   email: string;
   password: string;
   name: string;
-  setup: string;
+  setup?: string;
+  invitation?: string;
+}
+
+/** Without tokens the address has to be verified by a mailed link first. */
+export interface Registered {
+  account: Account;
+  access_token: string | null;
+  expires_in: number | null;
 }
 
 export const auth = {
-  register: (body: Registration) => request<SignedIn>('POST', '/v1/auth/register', { body }),
+  register: (body: Registration) => request<Registered>('POST', '/v1/auth/register', { body }),
+  options: () => request<{ sign_up: 'open' | 'invitation' }>('GET', '/v1/auth/options'),
+  forgotten: (email: string) => request<undefined>('POST', '/v1/auth/password/forgot', { body: { email } }),
+  reset: (token: string, password: string) => request<SignedIn>('POST', '/v1/auth/password/reset', { body: { token, password } }),
+  verify: (token: string) => request<SignedIn>('POST', '/v1/auth/verify', { body: { token } }),
+  join: (bearer: string, token: string) => request<object>('POST', '/v1/invitations/accept', { bearer, body: { token } }),
   login: (email: string, password: string) => request<SignedIn>('POST', '/v1/auth/login', { body: { email, password } }),
   refresh: () => request<SignedIn>('POST', '/v1/auth/refresh'),
   logout: () => request<undefined>('POST', '/v1/auth/logout'),

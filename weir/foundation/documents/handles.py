@@ -30,6 +30,9 @@ READS = Counter("weir_document_reads_total", "Questions to the document store, b
 log = structlog.get_logger("documents")
 
 
+BY_ID = Order("id", False)
+
+
 class Engine(Protocol):
     """What a store of documents can do with checked requests. Documents carry their outbox inwards, never outwards."""
 
@@ -129,7 +132,12 @@ class DocumentHandle:
         return await self._engine.insert_many(spec, fresh) if fresh else 0
 
     async def get(self, collection: str, doc_id: str) -> Doc | None:
-        return await self.find_one(collection, {"id": doc_id})
+        if type(doc_id) is not str or not doc_id:
+            return await self.find_one(collection, {"id": doc_id})
+        spec = _known(self._specs, collection)
+        check_id(spec, doc_id)
+        found = await self._engine.find(spec, (("id", doc_id), *scope(spec, self._app)), BY_ID, None, 1)
+        return found[0] if found else None
 
     async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
         spec, asked = self._filter(collection, where)

@@ -108,6 +108,10 @@ class SqliteEngine:
         return await self._writer.ask(lambda connection: connection.executemany(table.insert_if_new, rows).rowcount)
 
     async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
+        if limit == 1 and not self._closed and tuple(path for path, _ in where) in (("id",), ("id", "app")):
+            with contextlib.suppress(sqlite3.Error):
+                row = self._direct.execute(self._tables[spec.name].by_id[len(where) - 1], [wanted for _, wanted in where]).fetchone()
+                return [_shown(decode(row[0]))] if row is not None else []
         statements = self._tables[spec.name].pages(where, order, after)
 
         def read(connection: sqlite3.Connection) -> list[Doc]:
@@ -117,9 +121,6 @@ class SqliteEngine:
                     raw += connection.execute(text, [*values, limit - len(raw)]).fetchall()
             return [_shown(decode(row[0])) for row in raw]
 
-        if limit == 1 and not self._closed and any(path == "id" and type(wanted) is str for path, wanted in where):
-            with contextlib.suppress(sqlite3.Error):
-                return read(self._direct)
         return await self._readers.ask(read)
 
     async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:

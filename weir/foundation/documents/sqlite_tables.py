@@ -31,6 +31,9 @@ class Table:
         self.insert_if_new = self.insert.replace("INSERT", "INSERT OR IGNORE", 1)
         self.replace = f'UPDATE "{spec.name}" SET {",".join(f"{name}=?" for name in names[1:])} WHERE id=?'
 
+        by_id = f'SELECT doc FROM "{spec.name}" WHERE id=?'
+        self.by_id = (by_id, f"{by_id} AND {column('app')}=?")  # one document, and one of one app
+
     def row(self, doc: Doc) -> list[Any]:
         """Values for `insert`; moved one to the left they fit `replace`."""
         waiting = doc.get(OUTBOX)

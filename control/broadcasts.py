@@ -1,0 +1,48 @@
+"""The history of broadcasts: when each began and ended, who watched. Written from facts, each of which may come twice or late."""
+
+from typing import Any
+
+from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.documents import Page
+from weir.foundation.events import Event, StreamLive, StreamOffline, StreamStarting, ViewersCounted
+from weir.foundation.ground import Ground
+
+
+def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
+    began = broadcast.get("live") or broadcast["started"]
+    ended = broadcast.get("ended")
+    return {
+        "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": shown_time(ended),
+        "live_s": max(0, (ended or now_ms()) - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
+        "viewers": broadcast.get("total"), "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
+    }  # fmt: skip
+
+
+class Broadcasts:
+    def __init__(self, ground: Ground) -> None:
+        self._store = ground.store
+
+    async def heard(self, event: Event) -> None:
+        if isinstance(event, StreamStarting):
+            await self._set(event.app, event.broadcast, stream=event.stream, started=event.at)
+        elif isinstance(event, StreamLive):
+            await self._set(event.app, event.broadcast, stream=event.stream, live=event.at)
+        elif isinstance(event, StreamOffline):
+            await self._set(event.app, event.broadcast, stream=event.stream, ended=event.at)
+        elif isinstance(event, ViewersCounted):
+            await self._set(event.app, event.broadcast, stream=event.stream, peak=event.peak, total=event.total)
+
+    async def _set(self, app: str, broadcast: str, **facts: Any) -> None:
+        await self._store.app(app).update("broadcasts", broadcast, set=facts, upsert=True)
+
+    async def page(self, app: str, stream: str, limit: int, cursor: str | None) -> Page:
+        """Newest first."""
+        return await self._store.app(app).find(
+            "broadcasts", {"stream": stream}, sort="started", descending=True, limit=limit, cursor=cursor
+        )
+
+    async def watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
+        """Adds watched time from one batch of the web log, once."""
+        held = await self._store.app(app).get("broadcasts", broadcast)
+        if held is not None and held.get("batch") != batch:
+            await self._store.app(app).update("broadcasts", broadcast, set={"batch": batch}, inc={"watched_s": seconds})

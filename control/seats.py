@@ -1,0 +1,48 @@
+"""Seats of viewers, for streams and apps that have only so many. Exact over all processes: one atomic step in Redis.
+
+A seat is kept for SEAT_MS after the viewer's last sign of life (players show one every four seconds). Without Redis nobody
+is refused: a bound on viewers is no matter of safety.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from weir.foundation.clock import monotonic
+
+SEAT_MS = 12_000
+ASK_AGAIN_S = 3.0
+REMEMBERED = 20_000
+TAKE = (Path(__file__).parent / "lua" / "seat.lua").read_text().removeprefix("#!lua\n")
+
+
+class Seats:
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+        self._seated: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    async def take(self, place: str, session: str, most: int) -> bool:
+        """False when `place` (a channel or an app) has `most` other sessions now."""
+        known = self._seated.get((place, session))
+        if known is not None and known > monotonic():
+            return True
+        try:
+            if not await self._redis.eval(TAKE, 1, f"weir:seats:{place}", session, most, SEAT_MS):
+                return False
+        except (RedisError, OSError):
+            return True
+        self._seated[(place, session)] = monotonic() + ASK_AGAIN_S
+        if len(self._seated) > REMEMBERED:
+            self._seated.popitem(last=False)
+        return True
+
+    async def full(self, place: str, most: int) -> bool:
+        """True when a further session would find no seat."""
+        try:
+            seconds, micros = await self._redis.time()
+            return int(await self._redis.zcount(f"weir:seats:{place}", seconds * 1000 + micros // 1000, "+inf")) >= most
+        except (RedisError, OSError):
+            return False

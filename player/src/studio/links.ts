@@ -1,0 +1,17 @@
+const PURPOSES = ['setup', 'invitation', 'reset', 'verify'] as const;
+
+/** A one-time link, as `weir up` prints it or a mail brings it: `/studio#PURPOSE=TOKEN`. */
+export interface OneTimeLink {
+  purpose: (typeof PURPOSES)[number];
+  token: string;
+}
+
+/** The link behind the `#` of an address, null when there is none. */
+export function oneTimeLink(hash: string): OneTimeLink | null {
+  const given = new URLSearchParams(hash.slice(1));
+  for (const purpose of PURPOSES) {
+    const token = given.get(purpose);
+    if (token !== null && token !== '') return { purpose, token };
+  }
+  return null;
+}

@@ -1,0 +1,208 @@
+"""Streams by REST: their settings, keys, history, health, and what bounds them."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from control.broadcasts import Broadcasts
+from control.policies import Publisher
+from control.quotas import Quotas
+from control.seats import Seats
+from tests.control.world import Headers, World, bearer
+from weir.foundation.bus import STREAM
+from weir.foundation.events import StreamLive, StreamOffline, StreamStarting, ViewersCounted
+from weir.foundation.ground import Ground
+from weir.foundation.http import Published
+
+HOOK = "app=live&clientid=7&call=publish&name="
+
+
+@pytest.fixture
+async def owner(world: World) -> Headers:
+    return await world.owner()
+
+
+@pytest.fixture
+async def key(world: World, owner: Headers) -> Headers:
+    app = await world.app(owner)
+    return bearer((await world.key(owner, app["id"]))["api_key"])
+
+
+@pytest.fixture
+async def stream(world: World, key: Headers) -> dict[str, Any]:
+    return dict(await world.done("POST", "/v1/streams", key, {"title": "Show"}))
+
+
+class FakeIngest:
+    """Tells one publisher, and what was dropped."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.dropped: list[str] = []
+        self.playback = ""
+        object.__setattr__(ground, "ingest", self)
+
+    async def published(self) -> dict[str, Published]:
+        return {self.playback: Published(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
+
+    async def drop_publisher(self, name: str) -> bool:
+        self.dropped.append(name)
+        return True
+
+
+async def publish(world: World, key: str) -> int:
+    secret = world.ground.vault.text_key("internal")
+    async with world.client("127.0.0.1") as ingest:
+        return (await ingest.post(f"/internal/rtmp/publish?boot=b&secret={secret}", content=HOOK + key)).status_code
+
+
+async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict[str, Any]) -> None:
+    """Set, read back, changed one by one; the answer to a change names what is there now, and a stale change is refused."""
+    assert (stream["latency"], stream["recording"], stream["dvr_s"], stream["metadata"]) == ("normal", None, 0, {})
+    path, fields = f"/v1/streams/{stream['id']}", {
+        "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_x", "recording": False, "latency": "low",
+        "dvr_s": 600, "encrypted": True, "max_viewers": 10, "metadata": {"team": "blue"},
+    }  # fmt: skip
+    reply = await world.ask("PATCH", path, key, fields)
+    assert {name: reply.json()[name] for name in fields} == fields
+    shown = await world.ask("GET", path, key)
+    assert shown.json() == reply.json()
+    assert shown.headers["etag"] == reply.headers["etag"]
+    assert (await world.ask("PATCH", path, {**key, "If-Match": '"0"'}, {"title": "x"})).status_code == 412
+    assert (await world.done("PATCH", path, key, {"max_viewers": 0}))["max_viewers"] is None
+    for bad in ({"latency": "none"}, {"dvr_s": -1}, {"metadata": {"A": "x"}}, {"metadata": {"a": 5}}, {"key": "x"}):
+        assert (await world.ask("PATCH", path, key, bad)).status_code == 422
+
+
+async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    """The document says nothing about them, so a changed installation changes them."""
+    doc = await ground.store.operator().get("streams", stream["id"])
+    assert doc is not None
+    assert "recording" not in doc
+    assert "profile" not in doc
+
+
+async def test_one_idempotency_key_makes_one_stream(world: World, key: Headers) -> None:
+    """With its key in the first answer only."""
+    headers = {**key, "Idempotency-Key": "once"}
+    first, again = [await world.ask("POST", "/v1/streams", headers, {"title": "A"}) for _ in range(2)]
+    assert first.json()["id"] == again.json()["id"]
+    assert "key" in first.json()
+    assert "key" not in again.json()
+    assert len((await world.done("GET", "/v1/streams", key))["data"]) == 1
+
+
+async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    """The old key is dead for new publishes either way."""
+    ingest = FakeIngest(ground)
+    assert await publish(world, stream["key"]) == 302
+    ingest.playback = stream["playback_id"]
+    path = f"/v1/streams/{stream['id']}/key/rotate"
+    assert (await world.done("POST", path, key, {}))["disconnected"] is False
+    assert ingest.dropped == []
+    fresh = await world.done("POST", path, key, {"cut": True})
+    assert ingest.dropped == [stream["playback_id"]]
+    assert await publish(world, stream["key"]) == 403
+    assert fresh["key"] not in (await world.ask("GET", f"/v1/streams/{stream['id']}", key)).text
+
+
+async def test_health_says_what_the_ingest_sees(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    """Nothing without a publisher; then its rate, size and codecs."""
+    ingest, path = FakeIngest(ground), f"/v1/streams/{stream['id']}/health"
+    idle = await world.done("GET", path, key)
+    assert (idle["publishing"], idle["bitrate"], idle["since"]) == (False, None, None)
+    await publish(world, stream["key"])
+    ingest.playback = stream["playback_id"]
+    seen = await world.done("GET", path, key)
+    assert (seen["publishing"], seen["bitrate"], seen["height"], seen["video_codec"]) == (True, 2_500_000, 720, "H264")
+    assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 409
+
+
+async def test_a_deleted_stream_is_gone(world: World, key: Headers, stream: dict[str, Any]) -> None:
+    """Its key opens nothing."""
+    assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 204
+    assert (await world.ask("GET", f"/v1/streams/{stream['id']}", key)).status_code == 404
+    assert (await world.ask("GET", f"/v1/watch/{stream['playback_id']}")).status_code == 404
+    assert await publish(world, stream["key"]) == 403
+
+
+async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    """Whatever order the facts come in, and however often."""
+    app = (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
+    about = {"app": app, "stream": stream["id"], "playback": "p", "channel": "c", "broadcast": "brd_1", "generation": 1}
+    facts = [
+        ViewersCounted(app=app, stream=stream["id"], broadcast="brd_1", peak=7, total=12), StreamOffline(**about, at=70_000),
+        StreamStarting(**about, at=1_000), StreamLive(**about, at=10_000),
+    ]  # fmt: skip
+    history = Broadcasts(ground)
+    for fact in [*facts, *facts]:
+        await history.heard(fact)
+    (shown,) = (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts", key))["data"]
+    assert (shown["peak_viewers"], shown["viewers"], shown["live_s"]) == (7, 12, 60)
+    assert (shown["started"], shown["ended"]) == ("1970-01-01T00:00:01.000Z", "1970-01-01T00:01:10.000Z")
+
+
+async def test_seats_are_given_to_so_many(ground: Ground) -> None:
+    """Who has one keeps it, over processes; a further viewer finds none."""
+    one, two = Seats(ground.redis), Seats(ground.redis)
+    assert [await one.take("chn", sid, 2) for sid in ("a", "b", "c", "a")] == [True, True, False, True]
+    assert [await two.take("chn", sid, 2) for sid in ("b", "c")] == [True, False]
+    assert await two.full("chn", 2) is True
+    assert await two.take("other", "c", 1) is True
+
+
+async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    """At the playback door, and when a session is asked for; a closed app lets in nobody."""
+    await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
+    playback, app = stream["playback_id"], (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
+
+    async def door(sid: str) -> int:
+        token = ground.tokens.mint_playback(playback, app, sid, 600)
+        inside = {"X-Internal-Secret": ground.vault.text_key("internal"), "X-Playback-Token": token, "X-Playback-Id": playback}
+        return (await world.ask("GET", "/internal/hls_access", inside)).status_code
+
+    assert [await door("a"), await door("b"), await door("a")] == [204, 403, 204]
+    full = await world.ask("POST", f"/v1/watch/{playback}/session", body={})
+    assert (full.status_code, full.json()["code"]) == (403, "quota_exceeded")
+    await ground.store.operator().update("apps", app, set={"state": "archived"})
+    await world.room._apps.changed("apps", app, app)
+    assert await door("a") == 403
+    assert await publish(world, stream["key"]) == 403
+
+
+async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: Ground) -> None:
+    """Free has three."""
+    app = (await world.app(owner))["id"]
+    await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
+    key = bearer((await world.key(owner, app))["api_key"])
+    answers = [await world.ask("POST", "/v1/streams", key, {}) for _ in range(4)]
+    assert [one.status_code for one in answers] == [201, 201, 201, 403]
+    assert answers[3].json()["code"] == "quota_exceeded"
+
+
+async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, ground: Ground) -> None:
+    """A month's are used up: the running publisher is cut, a new one refused, the owner told once."""
+    app = (await world.app(owner))["id"]
+    key = bearer((await world.key(owner, app))["api_key"])
+    stream = await world.done("POST", "/v1/streams", key, {})
+    FakeIngest(ground)
+    assert await publish(world, stream["key"]) == 302
+    doc = await ground.store.operator().get("streams", stream["id"])
+    assert doc is not None
+    quotas = Quotas(ground)
+    for _ in range(2):  # the same moment twice counts once
+        await quotas.measure(doc, doc["ingest"]["since"] + 90_500)
+    usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
+    assert usage["minutes_published"] == 1.5
+    await ground.store.operator().update("apps", app, set={"plan": "free"})
+    await world.room._apps.changed("apps", app, app)
+    await quotas.check_publish(app)
+    await ground.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
+                                       inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
+    assert await world.room.streams.may_go_on(stream["key"], Publisher("b", "7")) is False
+    assert await publish(world, stream["key"]) == 403
+    told = [fields[b"e"] for _, fields in await ground.redis.xrange(STREAM) if b"quota.exceeded" in fields[b"e"]]
+    assert len({orjson.loads(one)["id"] for one in told}) == 1
+    table = await world.ask("GET", f"/v1/apps/{app}/usage?format=csv&until=2099-01-01", owner)
+    assert table.text.splitlines()[0] == "day,bytes,requests,minutes_watched,minutes_published"
+    assert len(table.text.splitlines()) == 2

@@ -1,0 +1,109 @@
+"""A backup that is taken under load and restored elsewhere."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import wait_until
+from tests.weir.running import ROOT, RunningStack
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> Iterator[list[RunningStack]]:
+    started: list[RunningStack] = []
+    yield started
+    for stack in started:
+        stack.remove()
+
+
+def weir(stack: RunningStack, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "weir", *words], cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def done(stack: RunningStack, method: str, path: str, body: Any, bearer: str = "") -> Any:
+    status, answer = stack.ask(method, path, body, {"Authorization": f"Bearer {bearer}"} if bearer else None)
+    assert status in (200, 201), (path, status, answer)
+    return answer
+
+
+class Load:
+    """Writes streams and messages steadily, and remembers what was acknowledged."""
+
+    def __init__(self, stack: RunningStack, key: str, channel: str) -> None:
+        self.streams: list[str] = []
+        self.messages: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._write, args=(stack, key, channel, kind)) for kind in ("streams", "messages")]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, stack: RunningStack, key: str, channel: str, kind: str) -> None:
+        while not self._over.wait(0.03):  # the web server lets 100 requests a second through
+            if kind == "streams":
+                self.streams.append(done(stack, "POST", "/v1/streams", {}, key)["id"])
+            else:
+                body = {"user": {"id": "ann"}, "text": f"message {len(self.messages)}"}
+                self.messages.append(done(stack, "POST", f"/v1/channels/{channel}/messages", body, key)["id"])
+
+    def end(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def every(stack: RunningStack, path: str, key: str) -> list[str]:
+    found, cursor = [], ""
+    while True:
+        page = done(stack, "GET", f"{path}?limit=200{cursor}", None, key)
+        found += [one["id"] for one in page["data"]]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: list[RunningStack], tmp_path: Path) -> None:
+    """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers."""
+    first = RunningStack()
+    stacks.append(first.start())
+    setup = first.card()["studio"].partition("#setup=")[2]
+    account = done(first, "POST", "/v1/auth/register", {"email": "o@weir.example", "password": PASSWORD, "setup": setup})["access_token"]
+    app = done(first, "POST", "/v1/apps", {"name": "Mine"}, account)["id"]
+    key = done(first, "POST", f"/v1/apps/{app}/keys", {}, account)["api_key"]
+    stream = done(first, "POST", "/v1/streams", {"title": "Show"}, key)
+    load = Load(first, key, stream["channel"])
+    time.sleep(4)
+    streams, messages = list(load.streams), list(load.messages)
+    assert len(streams) > 20
+    assert len(messages) > 20
+    file = tmp_path / "backup.tar"
+    took = weir(first, "backup", str(file))
+    assert took.returncode == 0, took.stderr
+    load.end()
+    assert file.stat().st_mode & 0o077 == 0
+    again = weir(first, "restore", str(file))
+    assert (again.returncode, "running" in again.stderr) == (2, True)
+    first.stop()
+
+    second = RunningStack()
+    stacks.append(second)
+    assert weir(second, "restore", str(file)).returncode == 0
+    assert weir(second, "restore", str(file)).returncode == 2
+    second.start()
+    wait_until(lambda: second.ready, "the restored stack")
+    done(second, "POST", "/v1/auth/login", {"email": "o@weir.example", "password": PASSWORD})
+    assert set(streams) <= set(every(second, "/v1/streams", key))
+    kept = every(second, f"/v1/channels/{stream['channel']}/messages", key)
+    assert [one for one in messages if one not in kept] == []
+    assert len(kept) == len(set(kept))
+    later = done(second, "POST", f"/v1/channels/{stream['channel']}/messages", {"user": {"id": "ann"}, "text": "later"}, key)
+    assert later["seq"] > len(load.messages)
