@@ -74,5 +74,16 @@ def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_pat
     wait_until(lambda: phone.seconds_played() > 1, "the picture", 30)
     phone.page.screenshot(path=OUTPUT / "recording-phone.png")
     phone.close()
+    studio = Viewer(browser, show.card["watch"].replace(f"/watch/{show.playback}", "/studio"))
+    studio.page.fill("input[type=email]", "o@w.example")
+    studio.page.fill("input[type=password]", "a long password")
+    studio.page.keyboard.press("Enter")
+    wait_until(lambda: studio.page.locator("[data-testid=recording][data-state=ready]").count() == 1, "the recording in the studio")
+    studio.page.screenshot(path=OUTPUT / "studio-recordings.png", full_page=True)
+    studio.page.set_viewport_size({"width": 390, "height": 844})
+    studio.page.emulate_media(color_scheme="dark")
+    studio.page.screenshot(path=OUTPUT / "studio-recordings-phone.png", full_page=True)
+    assert studio.errors == []
+    studio.close()
     assert show.stack.ask("DELETE", f"/v1/recordings/{recording['id']}", headers=member)[0] == 204
     wait_until(lambda: show.stack.get(mp4)[0] == 403, "its end", 10)

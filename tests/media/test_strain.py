@@ -23,10 +23,14 @@ class Line:
 
 
 def test_one_that_keeps_up_keeps_its_ladder() -> None:
-    """Full speed, and a short hiccup, change nothing."""
+    """Full speed, a short hiccup, and distances told in coarse steps change nothing."""
     line = Line(Strain())
     assert line.run(60) == []
-    assert line.run(1, speed=0.8) + line.run(60) == []
+    assert line.run(3, speed=0.8) + line.run(60) == []
+    strain = Strain()
+    strain.began(0)
+    for second in range(120):
+        assert strain.judge(second, second + 0.6 * (second % 2), second // 2 * 2 * 0.25 + second * 0.75, 0.3, 0, 3) is None
 
 
 def test_a_slow_encoder_is_not_our_strain() -> None:
@@ -36,27 +40,27 @@ def test_a_slow_encoder_is_not_our_strain() -> None:
     assert line.run(60, sent=0.0) == []
 
 
-def test_lagging_ten_seconds_drops_one_rung_at_a_time_and_never_the_last() -> None:
+def test_lagging_drops_one_rung_at_a_time_and_never_the_last() -> None:
     """Each drop is given time to help; the lowest rung stays."""
     line = Line(Strain())
     told = line.run(120, speed=0.8)
     assert [verdict for _, verdict in told] == ["drop", "drop"]
-    assert told[0][0] - 1000 <= 10
-    assert told[1][0] - told[0][0] >= 8
+    assert told[0][0] - 1000 <= 12
+    assert told[1][0] - told[0][0] >= 10
 
 
 def test_a_rung_comes_back_when_it_is_calm_and_later_after_a_relapse() -> None:
     """After a minute at rest on an idle machine; after a relapse the rest doubles, so that it does not go to and fro."""
     line = Line(Strain())
-    line.run(9, speed=0.8)
+    line.run(12, speed=0.8)
     assert line.dropped == 1
     assert line.run(CALM_S * 3, load=0.9) == []
     assert [verdict for _, verdict in line.run(30)] == ["raise"]
-    gone = line.run(2, speed=0.8)
+    gone = line.run(4, speed=0.7)
     assert [verdict for _, verdict in gone] == ["drop"]
     (back,) = line.run(CALM_S * 3)
     assert 2 * CALM_S < back[0] - gone[0][0] < 2 * CALM_S + 20
     for _ in range(12):
-        line.run(2, speed=0.8)
+        line.run(4, speed=0.7)
         line.run(LONGEST_CALM_S + 30)
     assert line.strain._calm_s == LONGEST_CALM_S

@@ -18,7 +18,7 @@ interface Options {
 }
 
 /** The JSON answer of our API; undefined for 204. Errors: Problem. */
-export async function request<T>(method: 'GET' | 'POST', path: string, options: Options = {}): Promise<T> {
+export async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = {};
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (options.bearer !== undefined) headers['Authorization'] = `Bearer ${options.bearer}`;

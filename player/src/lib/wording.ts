@@ -41,6 +41,11 @@ export function dateText(rfc3339: string): string {
   return new Date(rfc3339).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
 }
 
+/** "24 Nov 2026, 18:05" in the reader's time zone. */
+export function momentText(rfc3339: string): string {
+  return new Date(rfc3339).toLocaleString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+}
+
 export function viewersText(count: number): string {
   return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
 }

@@ -6,6 +6,7 @@ import type { OwnStream, PublishFields } from './api';
 import { CopyField } from './CopyField';
 import type { Desk } from './desk';
 import { Preview } from './Preview';
+import { Recordings } from './Recordings';
 import { useDeed } from './useDeed';
 
 /** Everything about one stream: picture, figures, what OBS and viewers need. */
@@ -31,6 +32,7 @@ export function StreamPanel({ desk, stream }: { desk: Desk; stream: OwnStream })
           </div>
         </div>
       </div>
+      <Recordings desk={desk} stream={stream} />
     </section>
   );
 }

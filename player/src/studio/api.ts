@@ -49,6 +49,16 @@ export interface Registered {
   expires_in: number | null;
 }
 
+/** `duration_s` and `size` (bytes of the MP4) are null until it is ready. */
+export interface Recording {
+  id: string;
+  state: 'recording' | 'processing' | 'ready' | 'failed';
+  started: string;
+  duration_s: number | null;
+  size: number | null;
+  reason: string | null;
+}
+
 export const auth = {
   register: (body: Registration) => request<Registered>('POST', '/v1/auth/register', { body }),
   options: () => request<{ sign_up: 'open' | 'invitation' }>('GET', '/v1/auth/options'),
@@ -78,4 +88,12 @@ export const streams = {
   key: (bearer: string, stream: string) => request<PublishFields>('GET', `/v1/streams/${stream}/key`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
+};
+
+export const recordings = {
+  list: async (bearer: string, stream: string) => (await request<Page<Recording>>('GET', `/v1/recordings?stream=${stream}&limit=50`, { bearer })).data,
+  start: (bearer: string, stream: string) => request<Recording>('POST', `/v1/streams/${stream}/recordings`, { bearer }),
+  stop: (bearer: string, recording: string) => request<Recording>('POST', `/v1/recordings/${recording}/stop`, { bearer }),
+  remove: (bearer: string, recording: string) => request<undefined>('DELETE', `/v1/recordings/${recording}`, { bearer }),
+  access: (bearer: string, recording: string) => request<{ mp4_url: string }>('POST', `/v1/recordings/${recording}/playback-tokens`, { bearer, body: {} }),
 };

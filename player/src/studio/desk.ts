@@ -1,7 +1,7 @@
 import { wordsOf } from '../lib/http';
 import { Store } from '../lib/store';
 import type { SignIn } from './account';
-import { apps, streams, type Analytics, type App, type OwnStream, type PublishFields } from './api';
+import { apps, recordings, streams, type Analytics, type App, type OwnStream, type PublishFields, type Recording } from './api';
 
 const POLL_MS = 2_000;
 const ANALYTICS_MS = 10_000;
@@ -73,6 +73,27 @@ export class Desk {
 
   async publishFields(stream: string): Promise<PublishFields> {
     return await streams.key(await this.#appToken(), stream);
+  }
+
+  async recordings(stream: string): Promise<readonly Recording[]> {
+    return await recordings.list(await this.#appToken(), stream);
+  }
+
+  async record(stream: string): Promise<void> {
+    await recordings.start(await this.#appToken(), stream);
+  }
+
+  async stopRecording(recording: string): Promise<void> {
+    await recordings.stop(await this.#appToken(), recording);
+  }
+
+  async removeRecording(recording: string): Promise<void> {
+    await recordings.remove(await this.#appToken(), recording);
+  }
+
+  /** Where the MP4 can be fetched for some hours. */
+  async downloadOf(recording: string): Promise<string> {
+    return (await recordings.access(await this.#appToken(), recording)).mp4_url;
   }
 
   async #poll(): Promise<void> {
