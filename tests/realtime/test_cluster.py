@@ -20,8 +20,10 @@ from tests.realtime.test_chat import (
     test_facts_about_a_stream_stand_in_the_channels_sequence_once as test_facts_from_the_bus,  # noqa: F401
 )
 from tests.realtime.test_chat import test_two_nodes_show_one_order as test_one_order  # noqa: F401
-from tests.realtime.test_events import program
-from tests.realtime.test_events import stream  # noqa: F401
+from tests.realtime.test_events import (
+    program,
+    stream,  # noqa: F401
+)
 from tests.realtime.test_events import test_a_program_follows_its_apps_events as test_app_log  # noqa: F401
 from tests.realtime.test_moderation import test_a_ban_acts_on_the_other_node_at_once as test_ban  # noqa: F401
 from tests.realtime.test_moderation import test_a_ban_while_offline_restores_nothing as test_ban_while_offline  # noqa: F401
