@@ -13,7 +13,7 @@ from weir.foundation.errors import Conflict, NotFound, Stale
 from weir.foundation.ground import Ground
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind
 
-TAG = "Profiles"
+TAG = "profiles"
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
 
 

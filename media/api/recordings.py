@@ -15,7 +15,7 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind
 
-TAG = "Recordings"
+TAG = "recordings"
 
 
 class NewPlaybackToken(Body):
