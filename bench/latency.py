@@ -5,9 +5,10 @@ back from the presented frames, so a latency is one subtraction on one clock. Th
 is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same encoder settings, played by hls.js tuned for low
 delay (three seconds behind, catching up at 1.5×).
 
-    python -m bench.latency [--json] [--seconds 60]
+    python -m bench.latency [--json] [--seconds 60] [--modes]
 
-JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95.
+JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; with
+--modes also `modes`: the same figures of each other way in which a stream can be delivered.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.barcode import READER_JS
+from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
 from tests.servers import wait_until
 from tests.weir.running import RunningStack
@@ -100,9 +102,43 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         """Requests are not news here."""
 
 
-def measure(seconds: float) -> dict[str, Any]:
+RUNGS = [{"height": height} for height in (360, 240, 180)]
+MODES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "low": ({"latency": "low"}, None),
+    "standard": ({"latency": "standard"}, None),
+    "encrypted": ({"encrypted": True}, None),
+    "DVR of 1 h": ({"dvr_s": 3600}, None),
+    "3 rungs": ({}, {"name": "three", "rungs": RUNGS}),
+    "copied top": ({}, {"name": "copied", "rungs": RUNGS, "copy_top": True}),
+}
+"""By name: the stream's settings, and its transcoding profile."""
+
+
+def modes(show: Show, browser: Browser, seconds: float) -> dict[str, dict[str, float]]:
+    """A broadcast of its own for each."""
+    member, found = show.member(), {}
+    stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
+    plain = {"latency": "normal", "encrypted": False, "dvr_s": 0, "profile": None}
+    for name, (settings, profile) in MODES.items():
+        show.wait_state("idle")
+        chosen = {**plain, **settings}
+        if profile is not None:
+            chosen["profile"] = show.stack.ask("POST", "/v1/profiles", profile, member)[1]["id"]
+        status, answer = show.stack.ask("PATCH", f"/v1/streams/{stream}", chosen, member)
+        assert status == 200, answer
+        publisher = show.publish()
+        try:
+            show.wait_state("live", 60)
+            found[name] = watch(browser, show.card["watch"], "[data-testid=video]", seconds)
+        finally:
+            publisher.stop()
+    return found
+
+
+def measure(seconds: float, with_modes: bool) -> dict[str, Any]:
     console = Console(stderr=True)
-    stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast").start()
+    stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast", RECONNECT_GRACE_S=1).start()
+    others: dict[str, Any] = {}
     publisher = None
     try:
         card = stack.card()
@@ -116,6 +152,10 @@ def measure(seconds: float) -> dict[str, Any]:
             console.print(f"FFmpeg's HLS muxer, {seconds:.0f} s …")
             with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}", Path(folder)) as url:
                 theirs = watch(browser, url, "video", seconds)
+            if with_modes:
+                publisher.stop()
+                console.print(f"Other ways of delivery, {seconds:.0f} s each …")
+                others["modes"] = modes(Show(stack), browser, seconds)
             browser.close()
     finally:
         if publisher:
@@ -125,6 +165,7 @@ def measure(seconds: float) -> dict[str, Any]:
         **ours,
         **{f"peer_{name}": value for name, value in theirs.items()},
         "ratio_vs_ffmpeg_hls": round(ours["p95_s"] / theirs["p95_s"], 3),
+        **others,
     }
 
 
@@ -132,6 +173,8 @@ def show(figures: dict[str, Any]) -> None:
     table = Table("", "p50 s", "p95 s", "max s", "stalls", "first frame s", title="Glass to glass, 640×360 at 30 frames, loopback")
     for name, prefix in (("Weir (LL-HLS)", ""), ("FFmpeg HLS, 2 s", "peer_")):
         table.add_row(name, *(str(figures[prefix + key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
+    for name, row in figures.get("modes", {}).items():
+        table.add_row(f"Weir, {name}", *(str(row[key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
     Console(stderr=True).print(table)
 
 
@@ -139,8 +182,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
     options.add_argument("--seconds", type=float, default=60, help="measured time of each side")
+    options.add_argument("--modes", action="store_true", help="also the other latency modes, encryption, a DVR window and ladders")
     given = options.parse_args()
-    figures = measure(given.seconds)
+    figures = measure(given.seconds, given.modes)
     show(figures)
     if given.json:
         sys.stdout.write(json.dumps(figures) + "\n")

@@ -105,8 +105,14 @@ class Recordings:
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
         if going_on is not None:
             self._record(fact, stream, going_on["id"])
-        elif not known and stream.get("recording", self._ground.settings.recording):
+        elif not known and await self._is_wanted(fact.app, stream):
             self._record(fact, stream, new_id("rec"))
+
+    async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
+        """By the stream, else by its app, else by the installation."""
+        app = await self._ground.directory.app(app_id) or {}
+        chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
+        return self._ground.settings.recording if chosen is None else bool(chosen)
 
     def keep(self, playback: str, shape: Shape, whole: Whole) -> None:
         recorder = self._running.get(playback)

@@ -42,7 +42,7 @@ def taped(stage: Any, recording: str) -> int:
 
 async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     """At the end there are an MP4 with its index in front, playlists over the same bytes, a poster and previews; told once each."""
-    fact, publisher = await stage.on_air({"title": "Show"})
+    fact, publisher = await stage.on_air({"title": "Show", "recording": None})
     doc = await recording_of(stage, fact, "recording")
     await until(lambda: taped(stage, doc["id"]) >= 3)
     publisher.terminate()
