@@ -40,7 +40,7 @@ from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
-from weir.foundation.table import tabled
+from weir.foundation.table import Front, Table, tabled
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -101,7 +101,8 @@ class Application:
         self._ground: Ground | None = None
         starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        self.asgi = Envelope(starlette, settings.allowed_origins)
+        self._front = Front(starlette)
+        self.asgi = Envelope(self._front, settings.allowed_origins)
 
     @asynccontextmanager
     async def _lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
@@ -111,7 +112,10 @@ class Application:
             rooms = build_rooms(ground, self._names)
             self.asgi.directory = ground.directory
             routes = [route for room in rooms for route in room.routes()]
-            asgi.router.routes[:] = [*tabled(routes), *self._health(), described(routes, self._settings)]
+            table, *others = tabled(routes)
+            assert isinstance(table, Table)
+            self._front.table = table
+            asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")
             tasks.start(ground.door.limits.watch(ground.door.auth.used), "limits")

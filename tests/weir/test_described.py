@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.weir.running import ROOT, RunningStack
+from tests.weir.running import RunningStack
 
 PASSWORD = "correct horse battery"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,allow_header_conformance"
@@ -76,6 +76,6 @@ def test_every_answer_is_a_documented_one(stack: RunningStack, tmp_path: Path) -
          f"--url=http://127.0.0.1:{stack.http}", f"--checks={CHECKS}", f"--exclude-path-regex={ENDING}", "--phases=coverage,fuzzing",
          "--max-examples=12", "--continue-on-failure", "--seed=1", "--max-failures=30", "--rate-limit=90/s",
          "--no-color", "--suppress-health-check=all"],
-        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2000:]

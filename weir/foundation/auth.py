@@ -27,7 +27,7 @@ class Account:
     session: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tenant:
     """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for keys;
     `plan` the app's, `rate` a key's own limit of requests a minute."""

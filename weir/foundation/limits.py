@@ -88,7 +88,7 @@ class Limits:
         """One permit."""
         key = (limit.name, subject)
         standing = self._standings.get(key)
-        if standing is None or standing.limit != limit:
+        if standing is None or (standing.limit is not limit and standing.limit != limit):
             standing = self._standings[key] = Standing(limit)
             if len(self._standings) > SUBJECTS:
                 self._standings.popitem(last=False)
@@ -106,7 +106,7 @@ class Limits:
         standing.asked_at = now
         interval_us = limit.per_s / limit.count * 1e6
         try:
-            reply = await self._redis.eval(TAKE, 1, key, f"{interval_us:.0f}", limit.count, standing.step)
+            reply = await self._redis.eval(TAKE, 1, key, max(1, round(interval_us)), limit.count, standing.step)
             granted, left, wait_us, back_us = reply
         except (RedisError, OSError) as error:
             if limit.closed:

@@ -34,6 +34,10 @@ def problem(
 
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
+    return refused(error)
+
+
+def refused(error: Refused) -> Response:
     return problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
 
 
@@ -43,7 +47,12 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    log.error("request.failed", path=request.scope.get("path"), exc_info=error)
+    return bug(request.scope.get("path", ""), error)
+
+
+def bug(path: str, error: Exception) -> Response:
+    """Our own failure, which is written to the log."""
+    log.error("request.failed", path=path, exc_info=error)
     return problem(500, "unavailable", "Something went wrong here; it has been written to the log.")
 
 

@@ -6,6 +6,7 @@ The rows are the one description of the API: requests are validated by them and 
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
@@ -69,7 +70,7 @@ def shown_once(**constraints: Any) -> Any:
     return Field(None, json_schema_extra={SHOWN_ONCE: True}, **constraints)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """One request, checked. Exactly one of `account` and `tenant` is set, or none on a public route."""
 
@@ -106,7 +107,7 @@ class Call:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answer:
     """`data` becomes JSON, or is sent as it is when it is text (with `media_type`). `app` names the tenant of a public route,
     whose web origins may read the answer."""
@@ -172,9 +173,8 @@ class Door:
             plan = self.plans.get(tenant.plan) or _UNBOUND
             if tenant.rate is not None:
                 await self._take(request, Limit("key", tenant.rate, 60), tenant.actor)
-            await self._take(request, Limit("minute", plan.requests_per_minute, 60), tenant.app)
-            if plan.requests_per_hour is not None:
-                await self._take(request, Limit("hour", plan.requests_per_hour, 3600), tenant.app)
+            for limit in _rates(plan):
+                await self._take(request, limit, tenant.app)
         if row.limit is not None and (account or tenant):
             await self._take(request, row.limit, tenant.app if tenant else account.id if account else "")
 
@@ -247,6 +247,12 @@ class Bound(Route):
         kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
         await repeats.keep(attempt, kept, answer.status)
         return _response(answer, request)
+
+
+@cache
+def _rates(plan: Plan) -> tuple[Limit, ...]:
+    minute = Limit("minute", plan.requests_per_minute, 60)
+    return (minute,) if plan.requests_per_hour is None else (minute, Limit("hour", plan.requests_per_hour, 3600))
 
 
 def address_of(request: Request) -> str:

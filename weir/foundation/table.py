@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weir.foundation.envelope import ROW
-from weir.foundation.problems import problem
+from weir.foundation.errors import Refused
+from weir.foundation.problems import bug, problem, refused
 from weir.foundation.routing import Bound
 
 
@@ -77,6 +78,28 @@ class Table(BaseRoute):
 
     def url_path_for(self, name: str, /, **_path_params: object) -> URLPath:
         raise NoMatchFound(name, {})
+
+
+class Front:
+    """The table before everything else of an application: what it knows never passes the framework's layers (a tenth of a
+    request's CPU). `table` comes when the rooms are built."""
+
+    def __init__(self, rest: ASGIApp) -> None:
+        self._rest = rest
+        self.table: Table | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match, found = self.table.matches(scope) if self.table is not None else (Match.NONE, {})
+        if self.table is None or match is not Match.FULL:
+            return await self._rest(scope, receive, send)
+        scope.update(found)
+        try:
+            return await self.table.handle(scope, receive, send)
+        except Refused as refusal:
+            answer = refused(refusal)
+        except Exception as error:
+            answer = bug(scope["path"], error)
+        return await answer(scope, receive, send)
 
 
 def tabled(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
