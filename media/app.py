@@ -22,6 +22,7 @@ from media.store import Files, playbacks
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
+    AppDeleted,
     DirectoryChanged,
     Event,
     PublishDone,
@@ -94,13 +95,16 @@ class MediaRoom:
 
     async def _heard(self, event: Event) -> None:
         """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
-        process had not finished, the next one's sweep does."""
+        process had not finished, the next one's sweep does. Only a deleted app is waited for: nothing else would do it."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
             self._tasks.start(self._follow(event), f"follow {event.playback}")
         elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
             self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
         elif isinstance(event, DirectoryChanged) and event.collection in LADDER_DEPENDS_ON:
             self._tasks.start(self._look_again(event.app), f"ladders of {event.app}")
+        elif isinstance(event, AppDeleted):
+            await self._recordings.forget(event.app)
+            await self._profiles.forget(event.app)
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
         async with self._locks[event.playback]:

@@ -47,6 +47,10 @@ class Profiles:
         await self._store.app(doc["app"]).delete(PROFILES.name, {"id": doc["id"]})
         await self._tell(doc)
 
+    async def forget(self, app: str) -> None:
+        """All of an app that is deleted."""
+        await self._store.operator().delete(PROFILES.name, {"app": app})
+
     async def of_stream(self, stream: Doc, app: Doc | None) -> Profile:
         """The stream's own, else its app's, else the installation's ladder. A profile that is gone counts as none."""
         for wanted in (stream.get("profile"), (app or {}).get("profile")):

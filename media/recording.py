@@ -161,6 +161,14 @@ class Recordings:
         await self._catalog.remove(doc)
         await asyncio.to_thread(Tape(self._ground.settings, recording).remove)
 
+    async def forget(self, app: str) -> None:
+        """All of an app that is deleted, running ones too. Safe to repeat."""
+        while (page := await self._catalog.page(app, None, 100, None)).data:
+            for doc in page.data:
+                await self.let_go(doc["playback"])
+                await self._catalog.remove(doc)
+                await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+
     async def asked(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
         """A start or stop that somebody asked for; every worker hears it, the one that has the stream obeys."""
         running = self._running.get(fact.playback)

@@ -31,11 +31,20 @@ from realtime.reading import Reader
 from realtime.resume import Resume
 from realtime.signals import Signals
 from realtime.sockets import Sockets
-from realtime.store import Actions, Archive
+from realtime.store import COLLECTIONS, Actions, Archive
 from realtime.wire import Entry, envelope
 from weir import __version__
 from weir.foundation.clock import now_ms
-from weir.foundation.events import Event, PlaceEvent, PlaybackHeartbeat, SpaceStateChanged, StreamEvent, StreamOffline, ViewersCounted
+from weir.foundation.events import (
+    AppDeleted,
+    Event,
+    PlaceEvent,
+    PlaybackHeartbeat,
+    SpaceStateChanged,
+    StreamEvent,
+    StreamOffline,
+    ViewersCounted,
+)
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import derived_id, new_id
 from weir.foundation.settings import Settings
@@ -143,6 +152,9 @@ class RealtimeRoom:
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._heard_place(event)
+        elif isinstance(event, AppDeleted):
+            for collection in COLLECTIONS:
+                await self._ground.store.operator().delete(collection.name, {"app": event.app})
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
             await self._apps.publish(event.app, event.id, event_of(event))

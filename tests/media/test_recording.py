@@ -14,7 +14,7 @@ from tests.media.conftest import until
 from tests.media.test_live import played
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
-from weir.foundation.events import PublishDone, PublishStarted, StreamOffline
+from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
 from weir.foundation.ids import new_id
 
 
@@ -143,3 +143,26 @@ async def test_a_live_stream_has_a_thumbnail(world: Any) -> None:
     assert picture.read_bytes()[:2] == b"\xff\xd8"
     await until(lambda: picture.stat().st_mtime_ns > first)
     assert not list(picture.parent.glob("thumbnail.mp4"))
+
+
+async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
+    """Files too; another app's stay."""
+    kept, gone = stage.stream(), stage.stream()
+    for fact in (kept, gone):
+        recording = new_id("rec")
+        await stage.room._catalog.begin(recording, fact, "Show")
+        Tape(stage.settings, recording).open()
+        fields = {"name": "p", "rungs": [], "audio_only": False, "copy_top": False}
+        await stage.room._profiles.create(fact.app, new_id("prf"), fields)
+    await stage.bus.publish(AppDeleted(app=gone.app))
+    everything = stage.ground.store.operator()
+
+    async def left(collection: str) -> set[str]:
+        return {doc["app"] for doc in (await everything.find(collection)).data}
+
+    for _ in range(200):
+        if await left("recordings") == await left("profiles") == {kept.app}:
+            break
+        await asyncio.sleep(0.05)
+    assert await left("recordings") == await left("profiles") == {kept.app}
+    assert len(list((stage.settings.data / "recordings").iterdir())) == 1

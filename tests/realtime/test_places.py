@@ -18,6 +18,7 @@ from tests.realtime.test_events import program
 from weir.foundation.clock import now_ms
 from weir.foundation.documents.opening import open_store
 from weir.foundation.errors import Conflict
+from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
 
 
@@ -241,3 +242,20 @@ async def test_the_walk_through_of_the_docs_works(house: House):
     assert process.returncode == 0, told
     for expected in ('"applied":true', '"occupied":1,"reserved":0', '"total":500,"available":499', '"status":"cancelled"'):
         assert expected in told
+
+
+async def test_a_deleted_apps_documents_go(house: House) -> None:
+    """Messages, moderation and places of an app that control deletes; another app's stay."""
+    node = await house.node()
+    kept = node.ground.store.operator()
+    for app in ("app_1", "app_2"):
+        for collection in ("messages", "moderation", "places"):
+            await node.ground.store.app(app).insert(collection, {"id": new_id("act")})
+    await node.ground.bus.publish(AppDeleted(app="app_1"))
+    for collection in ("messages", "moderation", "places"):
+        for _ in range(200):
+            left = {doc["app"] for doc in (await kept.find(collection)).data}
+            if left == {"app_2"}:
+                break
+            await asyncio.sleep(0.05)
+        assert left == {"app_2"}, collection
