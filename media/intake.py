@@ -27,10 +27,10 @@ class Intake:
         self.url = f"{settings.pull_url}/{playback}"
         self._ingest, self._playback = ingest, playback
 
-    async def published(self) -> Published | None:
+    async def published(self, not_older_s: float = 0.0) -> Published | None:
         """None when nobody publishes, or the ingest does not answer."""
         try:
-            return (await self._ingest.published()).get(self._playback)
+            return (await self._ingest.published(not_older_s)).get(self._playback)
         except Unavailable:
             return None
 

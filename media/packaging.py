@@ -35,6 +35,7 @@ from weir.foundation.settings import Settings
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 STALLED_S = 6.0
 DRAIN_S = 3.0
+SHARED_S = 0.9  # all streams of a worker look at one answer of the ingest a second
 log = structlog.get_logger("media")
 
 
@@ -181,7 +182,7 @@ class Broadcast:
         bytes_in: int | None = None
         while True:
             await asyncio.sleep(1)
-            published = await self._intake.published()
+            published = await self._intake.published(SHARED_S)
             if monotonic() - child.progress_at < STALLED_S:
                 bytes_in = None
                 if published is not None:

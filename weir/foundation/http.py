@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import aiohttp
 
+from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings
 
@@ -39,12 +40,16 @@ class Ingest:
         self._base = "http://ingest" if path else target.rstrip("/")
         self._path = path
         self._session: aiohttp.ClientSession | None = None
+        self._heard: tuple[float, dict[str, Published]] | None = None
 
-    async def published(self) -> dict[str, Published]:
-        """Every stream that has a publisher now, by public name."""
+    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
+        """Every stream that has a publisher now, by public name; an answer that was had a moment ago may do."""
+        if self._heard is not None and monotonic() - self._heard[0] < not_older_s:
+            return self._heard[1]
         root = ElementTree.fromstring(await self._get("/stat"))  # noqa: S314 – written by our own nginx, which escapes names
         found = (_published(stream) for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream"))
-        return {one.name: one for one in found if one is not None}
+        self._heard = monotonic(), {one.name: one for one in found if one is not None}
+        return self._heard[1]
 
     async def drop_publisher(self, name: str) -> bool:
         """Disconnects the publisher of this public name; False when there is none."""
