@@ -1,0 +1,32 @@
+"""Work that comes round has one holder in the whole installation."""
+
+import asyncio
+
+from weir.foundation.ground import Ground
+from weir.foundation.periodic import Job, Periodic
+
+
+async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground: Ground) -> None:
+    """Two processes offer themselves; while the first renews its lease the second never runs, and it takes over when that ends."""
+    done: list[str] = []
+
+    def job(name: str) -> Job:
+        async def run() -> None:
+            done.append(name)
+
+        return Job("count", 0.05, run)
+
+    first, second = Periodic(ground.redis), Periodic(ground.redis)
+    holding = asyncio.create_task(first.run(job("first")))
+    while not done:
+        await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(second.run(job("second")))
+    while len(done) < 8:
+        await asyncio.sleep(0.02)
+    assert set(done) == {"first"}
+    holding.cancel()
+    await ground.redis.delete("weir:job:count")  # as if the dead holder's lease had run out
+    while "second" not in done:
+        await asyncio.sleep(0.02)
+    waiting.cancel()
+    await asyncio.gather(holding, waiting, return_exceptions=True)
