@@ -16,17 +16,18 @@ async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground
 
         return Job("count", 0.05, run)
 
-    first, second = Periodic(ground.redis), Periodic(ground.redis)
-    holding = asyncio.create_task(first.run(job("first")))
-    while not done:
-        await asyncio.sleep(0.02)
-    waiting = asyncio.create_task(second.run(job("second")))
-    while len(done) < 8:
-        await asyncio.sleep(0.02)
-    assert set(done) == {"first"}
-    holding.cancel()
-    await ground.redis.delete("weir:job:count")  # as if the dead holder's lease had run out
-    while "second" not in done:
-        await asyncio.sleep(0.02)
-    waiting.cancel()
-    await asyncio.gather(holding, waiting, return_exceptions=True)
+    async with asyncio.timeout(30):
+        first, second = Periodic(ground.redis), Periodic(ground.redis)
+        holding = asyncio.create_task(first.run(job("first")))
+        while not done:
+            await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(second.run(job("second")))
+        while len(done) < 8:
+            await asyncio.sleep(0.02)
+        assert set(done) == {"first"}
+        holding.cancel()
+        await ground.redis.delete("weir:job:count")  # as if the dead holder's lease had run out
+        while "second" not in done:
+            await asyncio.sleep(0.02)
+        waiting.cancel()
+        await asyncio.gather(holding, waiting, return_exceptions=True)
