@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 
 from media import graph
 from media.boxes import BoxError
@@ -36,6 +37,7 @@ APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 STALLED_S = 6.0
 DRAIN_S = 3.0
 SHARED_S = 0.9  # all streams of a worker look at one answer of the ingest a second
+STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
 log = structlog.get_logger("media")
 
 
@@ -109,12 +111,13 @@ class Broadcast:
             self._producer = None
 
     async def _produce(self) -> None:
-        patience = APPEARS_WITHIN_S
+        patience, why = APPEARS_WITHIN_S, "publish"
         try:
             while (source := await self._intake.source(patience)) is not None:
                 if not self._planned and not self._brake.start(monotonic()):
                     raise Unusable("The transcoder failed too often.")
-                self._planned = False
+                STARTS.labels("ladder" if self._planned else why).inc()
+                self._planned, why = False, "restart"
                 reason = await self._run(source)
                 log.info("encoder.ended", playback=self.fact.playback, generation=self.fact.generation, reason=reason)
                 if self._gone:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from prometheus_client import Counter
+
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.judge import Rate
 from realtime.keys import digest, keys_of
@@ -18,6 +20,8 @@ from weir.foundation.clock import now_ms
 from weir.foundation.errors import Conflict, Forbidden, RateLimited, Unavailable
 from weir.foundation.ids import new_secret
 
+
+STORED = Counter("weir_channel_entries", "Messages and other entries stored in channels' logs, by type.", ["type"])
 RESTRICTED = {
     "subscribers": "Only subscribers may write here now.",
     "followers": "Only followers may write here now.",
@@ -113,6 +117,7 @@ class Log:
                 rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), *flat,
             )  # fmt: skip
             if reply[0] == 1:
+                STORED.labels(kind).inc()
                 self._appended(channel)
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
             if reply[0] == 2:

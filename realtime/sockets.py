@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import socketio
 import structlog
+from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
@@ -46,6 +47,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens, UserClaims
 
+CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0
 MOST_WAITING = 64
 LONGEST_TIMER_S = 86_400.0
@@ -145,6 +147,7 @@ class Sockets:
         self._auth, self._feeds = auth, feeds
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
+        CONNECTED.set_function(lambda: len(self._members))
         self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
         self._stopping = self._cut_off = False
