@@ -20,7 +20,6 @@ from weir.foundation.clock import now_ms
 from weir.foundation.errors import Conflict, Forbidden, RateLimited, Unavailable
 from weir.foundation.ids import new_secret
 
-
 STORED = Counter("weir_channel_entries", "Messages and other entries stored in channels' logs, by type.", ["type"])
 RESTRICTED = {
     "subscribers": "Only subscribers may write here now.",
