@@ -32,7 +32,19 @@ async def _the_first_account_is_verified_operator(store: Store) -> None:
         await store.operator().update("accounts", account["id"], set={"operator": account["operator"]})
 
 
-STEPS: tuple[Callable[[Store], Awaitable[None]], ...] = (_owners_are_members, _apps_have_a_plan, _the_first_account_is_verified_operator)
+async def _finished_recordings_are_local(store: Store) -> None:
+    """Where they are became a field, by which those that a bucket is to have are found."""
+    async for recording in every(store, "recordings"):
+        if recording["state"] == "ready" and "stored" not in recording:
+            await store.operator().update("recordings", recording["id"], set={"stored": "local"})
+
+
+STEPS: tuple[Callable[[Store], Awaitable[None]], ...] = (
+    _owners_are_members,
+    _apps_have_a_plan,
+    _the_first_account_is_verified_operator,
+    _finished_recordings_are_local,
+)
 
 
 async def every(store: Store, collection: str) -> AsyncIterator[Doc]:

@@ -17,7 +17,9 @@ from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
 from media.profiles import Profiles
+from media.recorded import Recorded
 from media.recording import Recordings
+from media.storage.bucket import Bucket
 from media.store import Files, playbacks
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
@@ -56,12 +58,17 @@ class MediaRoom:
         self._settled = False
         self._profiles = Profiles(ground.store, ground.bus, ground.settings)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
-        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held)
+        self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
+        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
         self._api = (RecordingRoutes(ground, self._catalog, self._recordings), ProfileRoutes(ground, self._profiles))
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
-        return [Mount("/origin", app=self._origin), *(route for routes in self._api for route in routes.routes())]
+        return [
+            Mount("/origin", app=self._origin),
+            Mount("/recorded", app=Recorded(self._bucket)),
+            *(route for routes in self._api for route in routes.routes()),
+        ]
 
     async def start(self) -> None:
         try:
@@ -83,6 +90,8 @@ class MediaRoom:
         for playback in list(self._broadcasts):
             await self._let_go(playback)
         await self._recordings.close()
+        if self._bucket is not None:
+            await self._bucket.close()
 
     def _packager(self, playback: str) -> Packager | None:
         """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not exist."""

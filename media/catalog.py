@@ -1,7 +1,7 @@
 """Recordings as documents: `recording → processing → ready | failed`, each step a compare-and-set with its fact in the same write.
 
 Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
-sprite reason attempts`; times in ms, `size` of the MP4 in bytes, `heights` of the renditions. [store]
+sprite reason attempts stored` (`local | s3`); times in ms, `size` of the MP4 in bytes, `heights` of the renditions. [store]
 """
 
 import contextlib
@@ -67,6 +67,14 @@ class Catalog:
         page = await self._all.find(COLLECTION, {"state": OneOf(["ready", "failed"])}, limit=200)
         return [doc for doc in page.data if doc["started"] < before_ms]
 
+    async def to_be_moved(self) -> list[Doc]:
+        """Finished ones whose files are still in the data folder, up to 200."""
+        return (await self._all.find(COLLECTION, {"state": "ready", "stored": "local"}, limit=200)).data
+
+    async def moved(self, doc: Doc) -> bool:
+        """Its files are in the bucket; False when it was deleted meanwhile."""
+        return await self._to(doc, "ready", {"stored": "s3"}) is not None
+
     async def stop(self, doc: Doc) -> Doc | None:
         """Its segments are all there; None when it had been stopped already."""
         return await self._to(doc, "processing", {"ended": now_ms()})
@@ -80,7 +88,7 @@ class Catalog:
         event = _told(RecordingReady, doc, duration_s=round(made.duration_s, 3), size=made.size)
         shown = {
             "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
-            "heights": list(made.heights), "sprite": made.sprite,
+            "heights": list(made.heights), "sprite": made.sprite, "stored": "local",
         }  # fmt: skip
         await self._to(doc, "ready", shown, [event])
 

@@ -12,6 +12,7 @@ import structlog
 
 from media.catalog import Catalog
 from media.history import Shape
+from media.storage.bucket import Bucket
 from media.tape import Tape, recordings
 from media.timeline import Whole
 from media.vod import NoRoom, Unplayable, finish
@@ -27,6 +28,7 @@ SWEEP_S = 15.0
 AGAIN_S, END_WITHIN_S = 1.0, 15.0
 MOST_ATTEMPTS = 3
 QUEUED_SEGMENTS = 90
+PLAYED = (".m3u8", ".mp4", ".jpg", ".vtt")
 DAY_MS = 86_400_000
 log = structlog.get_logger("media")
 
@@ -89,11 +91,19 @@ class Recorder:
 class Recordings:
     """All recordings of this worker, by playback id while they run. Errors of the API's verbs: NotFound, Conflict, Unavailable."""
 
-    def __init__(self, ground: Ground, catalog: Catalog, tell: Callable[[Event], None], held: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        catalog: Catalog,
+        tell: Callable[[Event], None],
+        held: Callable[[str], Awaitable[bool]],
+        bucket: Bucket | None = None,
+    ) -> None:
         """`held` says whether any worker has this playback id; it then ends its recording itself."""
         self._ground, self._catalog, self._tell, self._held = ground, catalog, tell, held
         self._running: dict[str, Recorder] = {}
         self._finishing: set[str] = set()
+        self._bucket, self._moving = bucket, False
         self._tasks = Tasks()
 
     def jobs(self) -> list[Job]:
@@ -158,8 +168,7 @@ class Recordings:
             raise NotFound("There is no such recording.")
         if doc["state"] == "recording":
             raise Conflict("This recording is running; stop it first.")
-        await self._catalog.remove(doc)
-        await asyncio.to_thread(Tape(self._ground.settings, recording).remove)
+        await self._remove(doc)
 
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""
@@ -214,13 +223,41 @@ class Recordings:
                 await self._stopped(doc)
         days = self._ground.settings.recording_days
         for doc in await self._catalog.started_before(now_ms() - days * DAY_MS) if days else []:
-            await self._catalog.remove(doc)
-            await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+            await self._remove(doc)
+        if self._bucket is not None and not self._moving:
+            self._moving = True
+            self._tasks.start(self._move(self._bucket), "move recordings")
+
+    async def _remove(self, doc: Doc) -> None:
+        """Objects first: while the document is there, whoever deletes can try again."""
+        if self._bucket is not None:
+            await self._bucket.delete(f"{doc['id']}/")
+        await self._catalog.remove(doc)
+        await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+
+    async def _move(self, bucket: Bucket) -> None:
+        """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""
+        try:
+            for doc in await self._catalog.to_be_moved():
+                folder = Tape(self._ground.settings, doc["id"]).folder
+                files = sorted(path for path in folder.glob("*.*") if path.suffix in PLAYED)
+                if not files:
+                    continue  # another machine has them
+                for path in files:
+                    await bucket.put(f"{doc['id']}/{path.name}", path)
+                if not await self._catalog.moved(doc):
+                    await bucket.delete(f"{doc['id']}/")
+                await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+        except (Unavailable, OSError) as error:
+            log.warning("recording.not_moved", reason=str(error))  # the sweep tries again
+        finally:
+            self._moving = False
 
     async def clear_leftovers(self) -> None:
-        """Files of recordings that were deleted while their process died."""
+        """Files of recordings that were deleted, or moved to the bucket, while their process died."""
         for recording in recordings(self._ground.settings):
-            if await self._ground.directory.recording(recording) is None:
+            doc = await self._ground.directory.recording(recording)
+            if doc is None or doc.get("stored") == "s3":
                 await asyncio.to_thread(Tape(self._ground.settings, recording).remove)
 
     async def close(self) -> None:

@@ -27,7 +27,7 @@ STREAMS = Collection(
 )
 RECORDINGS = Collection(
     "recordings",
-    {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int"},
+    {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
     (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
 )
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from weir.foundation.plans import Plan, PlanName, plan_table
@@ -121,6 +121,15 @@ class Settings(BaseSettings):
     key_rotation_segments: int = Field(15, ge=1, description="Segments after which an encrypted stream gets another key.")
     recording: bool = Field(True, description="Record streams that do not say otherwise.")
     recording_days: int = Field(0, ge=0, description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.")
+    storage: Literal["local", "s3"] = Field(
+        "local", description="Where finished recordings are kept: the data folder, or an S3-compatible bucket."
+    )
+    s3_endpoint: str = Field("", description="Address of the S3-compatible store, e.g. https://s3.example.org.")
+    s3_bucket: str = Field("", description="Bucket for finished recordings; it is addressed by path and must exist.")
+    s3_region: str = Field("us-east-1", description="Region that requests to the bucket are signed for.")
+    s3_prefix: str = Field("", description="What the names of all objects begin with, e.g. weir/.")
+    s3_access_key: str = Field("", description="Access key of the bucket.")
+    s3_secret_key: str = Field("", description="Secret key of the bucket.")
     thumbnail_every_s: float = Field(10.0, ge=0, description="How often a live stream's thumbnail is made anew, seconds; 0 makes none.")
     reconnect_grace_s: float = Field(
         60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."
@@ -178,6 +187,12 @@ class Settings(BaseSettings):
         if secret and len(secret) < 32:
             raise ValueError("at least 32 characters are needed")
         return secret
+
+    @model_validator(mode="after")
+    def _bucket_named(self) -> "Settings":
+        if self.storage == "s3" and not (self.s3_endpoint and self.s3_bucket and self.s3_access_key and self.s3_secret_key):
+            raise ValueError("WEIR_STORAGE=s3 needs WEIR_S3_ENDPOINT, WEIR_S3_BUCKET, WEIR_S3_ACCESS_KEY and WEIR_S3_SECRET_KEY")
+        return self
 
     @field_validator("plans")
     @classmethod
@@ -276,7 +291,7 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         return Settings(_env_file=".env", **{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
+        name = PREFIX + str(first["loc"][0] if first["loc"] else "storage").upper()
         raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"The settings cannot be read: {error}") from None
@@ -290,10 +305,10 @@ def search_path() -> str:
 def child_environment(settings: Settings) -> dict[str, str]:
     """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
-    for name in settings.model_fields_set - {"secret_key", "hook_secret", "smtp_url"}:
+    for name in settings.model_fields_set - {"secret_key", "hook_secret", "smtp_url", "s3_secret_key"}:
         value = getattr(settings, name)
         kept[PREFIX + name.upper()] = _as_text(value)
-    for name in ("SECRET_KEY", "HOOK_SECRET", "SMTP_URL"):
+    for name in ("SECRET_KEY", "HOOK_SECRET", "SMTP_URL", "S3_SECRET_KEY"):
         for form in (name, name + "_FILE"):
             if PREFIX + form in os.environ:
                 kept[PREFIX + form] = os.environ[PREFIX + form]

@@ -1,0 +1,1 @@
+"""Where finished recordings lie when it is not the data folder. [hands]"""

@@ -1,0 +1,107 @@
+"""An S3-compatible store in memory that checks signatures and checksums, and misbehaves on demand."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from media.storage.signing import Signer
+
+SIGNER = Signer("access", "secret", "us-east-1")
+
+
+class FakeBucket:
+    """`trouble`: answers still to be spoiled, in order: `500`, `torn`, `etag`, `lost`."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[bytes, str]] = {}
+        self.parts: dict[str, dict[int, bytes]] = {}
+        self.trouble: list[str] = []
+        self.seen: Counter[str] = Counter()
+        self.address = ""
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
+
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_route("*", "/b{name:.*}", self._answer)
+        return app
+
+    async def __aenter__(self) -> "FakeBucket":
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        if not _signed(request, body):
+            return web.Response(status=403)
+        sort = self.trouble.pop(0) if self.trouble and request.method in ("PUT", "POST") else ""
+        if sort == "500":
+            return web.Response(status=500)
+        if sort == "torn" and request.transport:
+            request.transport.abort()
+        answer = self._do(request.method, request.match_info["name"].removeprefix("/"), dict(request.query), body, request)
+        if sort == "etag":
+            answer.headers["etag"] = '"0"'
+        return answer
+
+    def _do(self, method: str, name: str, query: dict[str, str], body: bytes, request: web.Request) -> web.Response:
+        tag = hashlib.md5(body).hexdigest()
+        upload = query.get("uploadId", "")
+        if "uploads" in query:
+            upload = f"u{len(self.seen)}{len(self.parts)}"
+            self.parts[upload] = {}
+            return web.Response(text=f"<R xmlns='s3'><UploadId>{upload}</UploadId></R>")
+        if upload and upload not in self.parts:
+            return web.Response(status=404)
+        if "partNumber" in query:
+            self.seen[query["partNumber"]] += 1
+            self.parts[upload][int(query["partNumber"])] = body
+            return web.Response(headers={"etag": f'"{tag}"'})
+        if upload and method == "POST":
+            parts = self.parts.pop(upload)
+            listed = [parts[int(one)] for one in re.findall(rb"<PartNumber>(\d+)<", body)]
+            mark = hashlib.md5(b"".join(hashlib.md5(one).digest() for one in listed)).hexdigest()
+            self.objects[name] = (b"".join(listed), f"{mark}-{len(listed)}")
+            return web.Response()
+        if upload:
+            return web.Response()
+        if "list-type" in query:
+            found = [one for one in sorted(self.objects) if one.startswith(query["prefix"])]
+            return web.Response(text="<R xmlns='s3'>" + "".join(f"<Contents><Key>{one}</Key></Contents>" for one in found) + "</R>")
+        if method == "PUT":
+            self.objects[name] = (body, tag)
+            return web.Response(headers={"etag": f'"{tag}"'})
+        if method == "DELETE":
+            self.objects.pop(name, None)
+            return web.Response(status=204)
+        if name not in self.objects:
+            return web.Response(status=404)
+        data, tag = self.objects[name]
+        span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+        if span:
+            first, last = int(span[1]), int(span[2])
+            return web.Response(status=206, body=data[first : last + 1], headers={"content-range": f"bytes {first}-{last}/{len(data)}"})
+        return web.Response(body=data, headers={"etag": f'"{tag}"'})
+
+
+def _signed(request: web.Request, body: bytes) -> bool:
+    names = re.findall(r"SignedHeaders=([^,]+)", request.headers.get("authorization", ""))
+    if not names or request.headers["x-amz-content-sha256"] != hashlib.sha256(body).hexdigest():
+        return False
+    if "content-md5" in request.headers and base64.b64decode(request.headers["content-md5"]) != hashlib.md5(body).digest():
+        return False
+    at = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+    more = {one: request.headers[one] for one in names[0].split(";") if one not in ("host", "x-amz-date", "x-amz-content-sha256")}
+    wanted = SIGNER.headers(
+        request.method, request.headers["host"], request.rel_url.raw_path, dict(request.query), more, hashlib.sha256(body).hexdigest(), at
+    )
+    return wanted["authorization"] == request.headers["authorization"]
