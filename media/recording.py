@@ -175,8 +175,7 @@ class Recordings:
         while (page := await self._catalog.page(app, None, 100, None)).data:
             for doc in page.data:
                 await self.let_go(doc["playback"])
-                await self._catalog.remove(doc)
-                await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+                await self._remove(doc)
 
     async def asked(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
         """A start or stop that somebody asked for; every worker hears it, the one that has the stream obeys."""
