@@ -148,6 +148,7 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
     await ann.join(channel)
     await bob.join(channel)
     assert await alive.room.viewers(channel) == 2
+    await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [2])
     await dying.crash()
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-2:] == [2, 1])
     await asyncio.sleep(SHORT.socket_s)
