@@ -30,7 +30,7 @@ from media.timeline import Whole
 from weir.foundation.clock import monotonic
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
 from weir.foundation.http import Ingest, Published
-from weir.foundation.ids import derived_id, new_secret
+from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
@@ -207,7 +207,7 @@ class Broadcast:
         self._dropped += 1 if dropping else -1
         height = rungs[self._dropped - 1 if dropping else self._dropped].height
         log.warning("ladder.reduced" if dropping else "ladder.restored", playback=self.fact.playback, height=height)
-        about = self._about("quality", self._dropped, round(child.done_s))
+        about = {**self._about("quality"), "id": new_id("evt")}  # it may happen again in the same publish
         self._tell(QualityDropped(**about, height=height) if dropping else QualityRecovered(**about, height=height))
         self._renew(child)
 
@@ -240,8 +240,8 @@ class Broadcast:
             width, height = shape.renditions[0].size
             self._tell(Playable(**self._about("playable"), width=width, height=height))
 
-    def _about(self, what: str, *which: int) -> dict[str, Any]:
+    def _about(self, what: str) -> dict[str, Any]:
         """The id is derived, so that the same fact told after a restart is the same event."""
         fact = self.fact
         shared = fact.model_dump(include={"app", "stream", "playback", "channel", "broadcast", "generation"})
-        return {"id": derived_id("evt", what, fact.broadcast, fact.generation, *which), **shared}
+        return {"id": derived_id("evt", what, fact.broadcast, fact.generation), **shared}
