@@ -18,7 +18,7 @@ MOST_BEHIND = 256
 MOST_BEHIND_BYTES = 1024 * 1024
 FAREWELL_S = 10.0
 CLOSE, PING, PONG, MESSAGE = "1", "2", "3", "4"
-Hot = tuple[Callable[[], bool], Callable[[], int], int]
+BUSY = -1
 log = structlog.get_logger("realtime.fanout")
 
 
@@ -39,15 +39,18 @@ class Membership(Protocol):
     def unshare(self, member: "LeanSocket") -> None:
         """The member is in this room only again; its outbox is empty."""
 
+    def turn(self, member: "LeanSocket") -> None:
+        """The member's `descriptor` is another one now."""
+
 
 class LeanSocket:
-    """`hot` is what the fan-out needs of a member: is it closing, how much is buffered, and its file descriptor. The
-    descriptor may be used only in the moment in which both say no: a closed one belongs to somebody else at once.
+    """`descriptor` is all that the fan-out needs of a member: the kernel's, as long as frames may be written to it directly, else
+    BUSY. It stays this connection's own until `ended`: both event loops tell of the end before they close it.
     """
 
     __slots__ = (
-        "_behind", "_transport", "closed", "closing", "connected", "due", "hot", "on_close", "outbox", "over", "reason", "rooms", "session",
-        "sid", "unanswered", "upgraded", "upgrading",
+        "_behind", "_own", "_transport", "closed", "closing", "connected", "descriptor", "due", "on_close", "outbox", "over", "reason",
+        "rooms", "session", "sid", "unanswered", "upgraded", "upgrading",
     )  # fmt: skip
 
     def __init__(self, sid: str, protocol: RawProtocol, due: float, on_close: Callable[..., Any]) -> None:
@@ -62,9 +65,8 @@ class LeanSocket:
         self._behind = 0
         self.over = False
         self._transport: asyncio.Transport = protocol.take(self)
-        self.hot: Hot = (
-            self._transport.is_closing, self._transport.get_write_buffer_size, self._transport.get_extra_info("socket").fileno(),
-        )  # fmt: skip
+        self._own: int = self._transport.get_extra_info("socket").fileno()
+        self.descriptor = BUSY if self.buffered() else self._own
 
     # -- writing
 
@@ -85,14 +87,13 @@ class LeanSocket:
 
     def write(self, data: bytes, count: int) -> None:
         """Whole frames, `count` of them; into the kernel when nothing waits before them."""
-        closing, buffered, descriptor = self.hot
-        if self.over or closing():
+        if self.over or self._transport.is_closing():
             return
-        if buffered():
+        if self.descriptor == BUSY:
             self._wait(data, count)
             return
         try:
-            sent = os.write(descriptor, data)
+            sent = os.write(self.descriptor, data)
         except OSError:
             sent = 0
         if sent != len(data):
@@ -105,27 +106,42 @@ class LeanSocket:
 
     def _wait(self, data: bytes, count: int) -> None:
         self._behind += count
-        if self._behind > MOST_BEHIND or self.hot[1]() + len(data) > MOST_BEHIND_BYTES:
-            log.warning("fanout.slow_reader", connection=self.sid, messages=self._behind, bytes=self.hot[1]())
+        if self._behind > MOST_BEHIND or self.buffered() + len(data) > MOST_BEHIND_BYTES:
+            log.warning("fanout.slow_reader", connection=self.sid, messages=self._behind, bytes=self.buffered())
             self.abort()
         else:
             self._transport.write(data)
 
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
     def keeps_up(self) -> bool:
-        return not self.over and not self.hot[0]() and self._behind <= MOST_BEHIND
+        return not self.over and not self._transport.is_closing() and self._behind <= MOST_BEHIND
 
     def abort(self) -> None:
         """Ends the connection without a word, and frees what is buffered: a close would wait for the client to read it."""
         self.over = True
+        self._turn(BUSY)
         self._transport.abort()
 
     # -- what the protocol tells
 
+    def clogged(self) -> None:
+        self._turn(BUSY)
+
     def drained(self) -> None:
         self._behind = 0
+        if not self.over:
+            self._turn(self._own)
+
+    def _turn(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        for room in self.rooms:
+            room.turn(self)
 
     def ended(self) -> None:
-        self.over = True
+        self.over, self.descriptor = True, BUSY
         self.outbox = []
         for room in self.rooms:
             room.remove(self)

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 from realtime.frames import FAULT
@@ -22,6 +23,9 @@ LINGER_S = 1.0
 
 class Writer(Protocol):
     """Who writes frames to the transport, and what it must hear about it."""
+
+    def clogged(self) -> None:
+        """Something is buffered: what is written now comes behind it."""
 
     def drained(self) -> None:
         """Nothing is buffered any more."""
@@ -43,11 +47,16 @@ class RawProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, object], scope["extensions"])[RAW] = self
 
     def take(self, writer: Writer) -> asyncio.Transport:
-        """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the tick's end,
-        and `drained` means exactly that the client has taken everything."""
+        """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the tick's end, `clogged`
+        comes before the write returns that left something over, and `drained` means that the client has taken everything."""
         self.transport.set_write_buffer_limits(high=0)
         self.writer = writer
         return self.transport
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.writer is not None:
+            self.writer.clogged()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -88,6 +97,14 @@ class RawProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if self.close_sent:
             self._end()
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._end()
+
+    def eof_received(self) -> None:
+        self._end()
+        super().eof_received()
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -7,20 +7,21 @@ is in several rooms has an outbox of its own, into which all its rooms put their
 """
 
 import os
+from itertools import repeat
 from typing import Any
 
-from realtime.fanout.lean import Hot, LeanSocket
+from realtime.fanout.lean import LeanSocket
 
 
 class Room:
-    """A Membership. `lone` members are in this room only, `shared` ones also in others, `queued` ones (by Socket.IO
-    session) on the stock path, which keeps its own order. An empty room takes itself out of `home`."""
+    """A Membership. `lone` members, with their descriptors, are in this room only, `shared` ones also in others; `queued` ones
+    (by Socket.IO session) are on the stock path, which keeps its own order. An empty room takes itself out of `home`."""
 
     __slots__ = ("_channel", "_home", "early", "lone", "pending", "queued", "resting", "shared")
 
     def __init__(self, channel: str, home: dict[str, "Room"]) -> None:
         self._channel, self._home = channel, home
-        self.lone: dict[LeanSocket, Hot] = {}
+        self.lone: dict[LeanSocket, int] = {}
         self.shared: dict[LeanSocket, None] = {}
         self.queued: dict[str, Any] = {}
         self.pending: list[bytes] = []
@@ -42,7 +43,7 @@ class Room:
         self.shared[member] = None
 
     def _add_lone(self, member: LeanSocket) -> None:
-        self.lone[member] = member.hot
+        self.lone[member] = member.descriptor
         if self.pending:
             self.early[member] = len(self.pending)
 
@@ -67,6 +68,10 @@ class Room:
     def unshare(self, member: LeanSocket) -> None:
         del self.shared[member]
         self._add_lone(member)
+
+    def turn(self, member: LeanSocket) -> None:
+        if member in self.lone:
+            self.lone[member] = member.descriptor
 
     def _remove_lone(self, member: LeanSocket) -> None:
         self.catch_up(member)
@@ -120,15 +125,22 @@ class Room:
                 member.write(frame, 1)
 
     def _write(self, data: bytes, count: int) -> None:
-        """The hot loop: LeanSocket.write, unrolled, for 0.3 instead of 0.5 µs a member."""
-        size, write = len(data), os.write
-        for member, (closing, buffered, descriptor) in self.lone.items():
-            if closing() or buffered():
-                member.write(data, count)
-                continue
+        """The hot loop, without a line of Python for each member that takes everything: that is a sixth of a delivery's cost.
+        A write that fails ends `extend`, which keeps what it has; the next one goes on behind it."""
+        sent: list[int] = []
+        writes = map(os.write, self.lone.values(), repeat(data))
+        while len(sent) < len(self.lone):
             try:
-                sent = write(descriptor, data)
+                sent.extend(writes)
             except OSError:
-                sent = 0
-            if sent != size:
-                member.rest(data, sent, count)
+                sent.append(0)
+        if sent.count(len(data)) < len(sent):
+            self._write_rest(data, count, sent)
+
+    def _write_rest(self, data: bytes, count: int, sent: list[int]) -> None:
+        """`sent` bytes were taken from each member's frame."""
+        for member, taken in zip(list(self.lone), sent, strict=True):
+            if taken == 0:
+                member.write(data, count)
+            elif taken < len(data):
+                member.rest(data, taken, count)

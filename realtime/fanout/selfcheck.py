@@ -18,6 +18,7 @@ STANDS_ON: tuple[tuple[Callable[..., Any], str], ...] = (
     (WebSocketsSansIOProtocol.connection_lost, "5b1997de"),
     (WebSocketsSansIOProtocol.resume_writing, "83658160"),
     (WebSocketsSansIOProtocol.pause_writing, "3b26cc6f"),
+    (WebSocketsSansIOProtocol.eof_received, "3a667110"),
     (WebSocketsSansIOProtocol.shutdown, "9130bc11"),
     (WebSocketsSansIOProtocol.handle_connect, "8cd32ee8"),
     (WebSocketsSansIOProtocol.handle_close, "4c37177b"),

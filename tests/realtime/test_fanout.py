@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import datetime
 import json
+import os
 import random
 import socket
 import ssl
+import struct
 import sys
 import tracemalloc
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 import socketio
 import uvicorn
+import uvloop
 import websockets
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -194,14 +197,14 @@ async def test_a_slow_reader_is_cut_off_with_bounded_memory(filling):
             for line in (good, slow):
                 hall.fanout.enter(line.sid, "a")
             if filling == 10:  # fill the kernel's buffers, so that each small message waits
-                while not member.hot[1]():
+                while not member.buffered():
                     hall.fanout.tell(slow.sid, "said", body(-1, "x" * 60_000))
             n = most = 0
             while not member.over:
                 assert n < 5_000
                 hall.fanout.deliver("a", "said", body(n, "x" * filling))
                 n += 1
-                most = max(most, member.hot[1]())
+                most = max(most, member.buffered())
                 await asyncio.sleep(0)
                 if n % 20 == 0:
                     await eventually(lambda due=n: len(good.texts) == due)
@@ -225,7 +228,7 @@ async def test_a_client_that_catches_up_starts_afresh():
             member, n = hall.connection(line.sid), 0
             for _ in range(3):
                 line.transport.pause_reading()
-                while not member.hot[1]():
+                while not member.buffered():
                     hall.fanout.deliver("a", "said", body(n, "x" * 60_000))
                     n += 1
                     await asyncio.sleep(0)
@@ -355,6 +358,108 @@ async def test_a_changed_library_switches_the_fast_path_off(monkeypatch):
     assert logs[0]["changed"] == [function.__qualname__, "len"]
 
 
+class Pair:
+    """A member that is one end of a socket pair; `handed` is what the room gave back to it."""
+
+    over = False
+
+    def __init__(self, kind: str) -> None:
+        self.rooms: tuple = ()
+        self.handed: list = []
+        self.own, self.peer = socket.socketpair()
+        self.own.setblocking(False)
+        self.descriptor = lean.BUSY if kind == "busy" else self.own.fileno()
+        if kind == "gone":
+            self.peer.close()
+        if kind == "full":
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self.own.send(b"x" * 1000)
+
+    def write(self, data, count) -> None:
+        self.handed.append(("write", data, count))
+
+    def rest(self, data, sent, count) -> None:
+        self.handed.append(("rest", data[sent:], count))
+
+    def got(self) -> bytes:
+        self.peer.setblocking(False)
+        return self.peer.recv(1_000_000)
+
+
+def test_members_whose_write_fails_do_not_disturb_the_others():
+    """Between members that are gone, full or busy, those that read get the frame once; each of the others is asked by itself."""
+    room, frame = Room("a", {}), b"y" * 700
+    kinds = ["gone", "good", "full", "busy", "good", "gone", "gone", "good", "full"]
+    members = [Pair(kind) for kind in kinds]
+    for member in members:
+        room.add(member)
+    room.write(frame)
+    room.write(frame)
+    for kind, member in zip(kinds, members, strict=True):
+        assert member.handed == ([] if kind == "good" else [("write", frame, 1)] * 2)
+        assert kind != "good" or member.got() == frame * 2
+
+
+def test_what_the_kernel_does_not_take_of_a_frame_is_handed_back():
+    """Nothing is lost and nothing twice where a write ends in the middle of a frame."""
+    room, frame = Room("a", {}), bytes(range(250)) * 40_000
+    members = [Pair("good"), Pair("good")]
+    for member in members:
+        room.add(member)
+    room.write(frame)
+    for member in members:
+        [(kind, missing, count)] = member.handed
+        assert (kind, count) == ("rest", 1)
+        taken = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                taken += member.got()
+        assert taken + missing == frame
+
+
+class Ending(asyncio.Protocol):
+    """Notes whether its descriptor is still the same connection when it hears of the end."""
+
+    def __init__(self) -> None:
+        self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport) -> None:
+        self.transport, self.descriptor = transport, transport.get_extra_info("socket").fileno()
+        self.known = os.fstat(self.descriptor).st_ino
+
+    def connection_lost(self, exc) -> None:
+        self.over.set_result(os.fstat(self.descriptor).st_ino == self.known)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("end", ["close", "abort", "peer's close", "peer's reset", "broken pipe"])
+def test_a_descriptor_is_a_connections_own_until_its_end_is_told(loop, end):
+    """On both loops, whoever ends it: so a fan-out before that can't write to somebody else."""
+
+    async def run() -> bool:
+        made: list[Ending] = []
+        server = await asyncio.get_running_loop().create_server(lambda: made.append(Ending()) or made[0], "127.0.0.1", 0)
+        peer = socket.create_connection(server.sockets[0].getsockname())
+        await eventually(lambda: made and hasattr(made[0], "transport"))
+        if end in ("close", "abort"):
+            getattr(made[0].transport, end)()
+        if end == "peer's reset":
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if end not in ("close", "abort"):
+            peer.close()
+        if end == "broken pipe":
+            made[0].transport.write(b"x" * 100_000)
+            made[0].transport.write(b"x" * 100_000)
+        same = await asyncio.wait_for(made[0].over, 10)
+        peer.close()
+        server.close()
+        return same
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(run())
+
+
 class Nobody:
     """A member that takes everything."""
 
@@ -362,7 +467,7 @@ class Nobody:
 
     def __init__(self) -> None:
         self.rooms: tuple = ()
-        self.hot = (lambda: True, lambda: 0, -1)
+        self.descriptor = lean.BUSY
         self.outbox: list = []
 
     def write(self, data, count) -> None:
