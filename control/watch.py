@@ -11,7 +11,7 @@ from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, 
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
-from weir.foundation.tokens import PlaybackClaims
+from weir.foundation.tokens import PlaybackClaims, UserClaims
 
 REMEMBERED_MS = 86_400_000 + 60_000  # no playback or user token lives longer than a day
 
@@ -50,9 +50,15 @@ class Watch:
             "live_since": recording["started"], "previews": recording.get("sprite", False),
         }  # fmt: skip
 
-    async def session(self, playback: str, name: str | None, resume: str | None, token: str | None) -> dict[str, Any]:
-        """Tokens and addresses for one viewing browser. `resume` is an earlier user token whose person comes back; `token`
-        opens a signed stream. Errors: NotFound, Forbidden."""
+    async def session(
+        self, playback: str, name: str | None, resume: str | None, token: str | None, user: str | None = None
+    ) -> dict[str, Any]:
+        """Tokens and addresses for one viewing browser.
+
+        `token` opens a signed stream. `user` is a user token that the app gave: who sits there has its name and roles as long
+        as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back.
+        Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
+        """
         stream = await self.stream(playback)
         app = await self._ground.directory.app(stream["app"])
         guests = app["guests"] if app else "none"
@@ -61,14 +67,18 @@ class Watch:
         settings, tokens, sid = self._ground.settings, self._ground.tokens, new_id("ses")
         if stream["visibility"] == "signed":
             sid = await self._signed_session(stream, token)
-        uid, shown = await self._person(stream["app"], resume)
+        seated = await self._user(stream["app"], user)
+        guest = seated or await self._user(stream["app"], resume)
+        uid, shown = (guest.sub, guest.name) if guest else (new_id("usr"), None)
         shown = name or shown or f"Guest {secrets.randbelow(9000) + 1000}"
         answer: dict[str, Any] = {
             "playback_token": tokens.mint_playback(playback, stream["app"], sid, settings.playback_token_ttl_s, uid),
             "playback_ttl_s": settings.playback_token_ttl_s, "channel": stream["channel"], "stream": stream_view(stream),
             "part_s": settings.part_s, "user_token": None, "user": None,
         }  # fmt: skip
-        if guests != "none" and stream["state"] != RECORDED:
+        if seated is not None:
+            answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
+        elif guests != "none" and stream["state"] != RECORDED:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             answer["user_token"] = tokens.mint_user(uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles)
             answer["user"] = {"id": uid, "name": shown}
@@ -86,15 +96,14 @@ class Watch:
     async def _withdrawn(self, stream: Doc, claims: PlaybackClaims) -> bool:
         return await self._ground.directory.withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
 
-    async def _person(self, app: str, resume: str | None) -> tuple[str, str | None]:
-        if resume:
-            try:
-                claims = await self._ground.tokens.user(resume)
-            except Refused:
-                return new_id("usr"), None
-            if claims.app == app:
-                return claims.sub, claims.name
-        return new_id("usr"), None
+    async def _user(self, app: str, token: str | None) -> UserClaims | None:
+        """None for no token, and for one that is not valid in this app any more."""
+        try:
+            claims = await self._ground.tokens.user(token or "")
+        except Refused:
+            return None
+        withdrawn = await self._ground.directory.withdrawn(app, claims.iat, session=claims.sid, user=claims.sub)
+        return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
         """A fresh playback token of the same session. Errors: Unauthenticated, Forbidden when it was withdrawn."""

@@ -83,7 +83,8 @@ class Revocation(Body):
 class NewWatchSession(Body):
     name: str | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
-    token: str | None = Field(None, max_length=4096)
+    token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
+    user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
 
 
 class Renewal(Body):
@@ -234,7 +235,7 @@ class StreamRoutes:
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body
         await self._watched(call)
-        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token), 201)
+        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user), 201)
 
     async def watch_renew(self, call: Call) -> Answer:
         await self._watched(call)

@@ -9,6 +9,8 @@ import pytest
 from starlette.applications import Starlette
 
 from control.app import ControlRoom
+from weir.foundation.clock import now_ms
+from weir.foundation.directory import revocation_id
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.problems import HANDLERS
@@ -142,6 +144,24 @@ async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, 
     assert claims[0].sid != claims[1].sid
     missing = await http.post(f"/v1/watch/{new_id('ply')}/session", json={})
     assert missing.status_code == 404
+
+
+async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+    """A user token of the app gives its own name and roles; a forged, foreign or withdrawn one a guest's, with another id."""
+    shown = await card(http, secret)
+    app, channel, address = shown["app"], shown["channel"], f"/v1/watch/{shown['playback_id']}/session"
+    token = ground.tokens.mint_user("ann", app, "Ann", 600, roles={channel: "owner"})
+    seated = (await http.post(address, json={"user": token, "name": "Bob"})).json()
+    assert (seated["user"], seated["user_token"]) == ({"id": "ann", "name": "Ann"}, token)
+    assert (await ground.tokens.playback(seated["playback_token"])).uid == "ann"
+    foreign = ground.tokens.mint_user("ann", new_id("app"), "Ann", 600, roles={channel: "owner"})
+    await ground.store.app(app).update(
+        "revocations", revocation_id(app, "user", "ben"), set={"before": now_ms() + 60_000, "expires": now_ms() + 60_000}, upsert=True
+    )
+    for other in (token[:-3] + "AAA", foreign, ground.tokens.mint_user("ben", app, "Ben", 600)):
+        guest = (await http.post(address, json={"user": other})).json()
+        claims = await ground.tokens.user(guest["user_token"])
+        assert (claims.sub not in ("ann", "ben"), claims.roles) == (True, {channel: "member"})
 
 
 async def ask(http: httpx.AsyncClient, secret: str, token: str, playback: str, address: str = "192.0.2.1") -> httpx.Response:

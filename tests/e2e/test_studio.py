@@ -73,3 +73,60 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     page.wait_for_selector("[data-testid=sign-out]")
     assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0] == 200
     context.close()
+
+
+def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
+    """A page in the studio, signed in."""
+    page = browser.new_context().new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"http://127.0.0.1:{stack.http}/studio")
+    page.wait_for_selector("h1:has-text('Sign in')")
+    fill(page, email=email, password=PASSWORD)
+    page.wait_for_selector("[data-testid=sign-out]")
+    return page
+
+
+def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) -> None:
+    """A key made there works until it is revoked there; an invited colleague gets what the role may see; the log knows."""
+    for name in ("ann", "ben"):
+        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Make the first app")
+    page.click("nav >> text=Keys")
+    page.fill("input[name=name]", "back end")
+    page.check("input[name='streams:read']")
+    page.click("[data-testid=create-key]")
+    key = page.input_value("[data-testid=api-key]")
+    bearer = {"Authorization": f"Bearer {key}"}
+    assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
+    assert stack.ask("POST", "/v1/streams", {"title": "no"}, headers=bearer)[0] == 403
+    page.click("text=I have copied them")
+    page.click("[data-testid=key] >> text=Revoke")
+    page.wait_for_selector("[data-testid=key][data-over=true]")
+    assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 401
+
+    page.click("nav >> text=Team")
+    page.fill("input[name=invitee]", "ben@weir.example")
+    page.click("[data-testid=invite]")
+    link = page.input_value("[data-testid=invitation-link]")
+    colleague = opened(stack, browser, "ben@weir.example")
+    colleague.wait_for_selector("text=Make the first app")
+    colleague.goto("about:blank")
+    colleague.goto(link)
+    colleague.click("button:has-text('Join')")
+    colleague.wait_for_selector("nav >> text=Streams")
+    assert colleague.locator("nav >> text=Keys").count() == 0
+    page.reload()
+    page.select_option("select[aria-label='Role of ben@weir.example']", "admin")
+    wait_until(lambda: colleague.reload() is not None and colleague.locator("nav >> text=Keys").count() == 1, "the new role")
+
+    page.click("nav >> text=Log")
+    page.wait_for_selector("[data-testid=entry]")
+    told = page.locator("[data-testid=entry] strong").all_inner_texts()
+    assert {"key.created", "key.revoked", "invitation.created", "member.role"} <= set(told)
+    with page.expect_download() as saved:
+        page.click("nav >> text=Usage")
+        page.click("[data-testid=usage-csv]")
+    assert saved.value.path().read_text().startswith("day,")
+    page.context.close()
+    colleague.context.close()

@@ -20,14 +20,16 @@ export class Access {
   readonly view = new Store<AccessView>({ session: null, refusal: null });
   readonly #playback: string;
   readonly #streamToken: string | null;
+  readonly #userToken: string | null;
   #timer: number | undefined;
   #stopped = false;
   #renewing: Promise<Renewed> | null = null;
 
-  /** `streamToken` opens a signed stream. */
-  constructor(playback: string, streamToken: string | null) {
+  /** `streamToken` opens a signed stream; `userToken` says who sits here, a guest without one. */
+  constructor(playback: string, streamToken: string | null, userToken: string | null) {
     this.#playback = playback;
     this.#streamToken = streamToken;
+    this.#userToken = userToken;
   }
 
   /** Asks until there is a session or a refusal. */
@@ -126,11 +128,13 @@ export class Access {
       ...(resume === null ? {} : { resume }),
       ...(name === null ? {} : { name }),
       ...(this.#streamToken === null ? {} : { token: this.#streamToken }),
+      ...(this.#userToken === null ? {} : { user: this.#userToken }),
     };
   }
 
+  /** Guests are remembered by this browser; who came with a token is remembered by the app. */
   #remember(session: Session): void {
-    if (session.user_token !== null) keep('user', session.user_token);
+    if (session.user_token !== null && session.user_token !== this.#userToken) keep('user', session.user_token);
   }
 
   #refused(error: unknown): boolean {

@@ -37,11 +37,12 @@ export interface Renewal {
   playback_ttl_s: number;
 }
 
-/** `resume` is an earlier user token whose person comes back; `token` opens a signed stream. */
+/** `resume` is an earlier guest's token, whose person comes back; `token` opens a signed stream; `user` is a user token that the app gave. */
 export interface SessionRequest {
   name?: string;
   resume?: string;
   token?: string;
+  user?: string;
 }
 
 export function getStream(playback: string): Promise<WatchedStream> {

@@ -18,7 +18,7 @@ interface Options {
 }
 
 /** The JSON answer of our API; undefined for 204. Errors: Problem. */
-export async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string, options: Options = {}): Promise<T> {
+export async function request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = {};
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (options.bearer !== undefined) headers['Authorization'] = `Bearer ${options.bearer}`;
@@ -32,6 +32,15 @@ export async function request<T>(method: 'GET' | 'POST' | 'DELETE', path: string
   const data: unknown = await response.json().catch(() => null);
   if (!response.ok || data === null) throw problem(response.status, data);
   return data as T;
+}
+
+/** An answer of our API as a file in the reader's downloads. Errors: Problem. */
+export async function download(path: string, bearer: string, name: string): Promise<void> {
+  const response = await reach(path, { headers: { Authorization: `Bearer ${bearer}` }, signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!response.ok) throw problem(response.status, await response.json().catch(() => null));
+  const address = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement('a'), { href: address, download: name }).click();
+  URL.revokeObjectURL(address);
 }
 
 async function reach(path: string, init: RequestInit): Promise<Response> {

@@ -19,8 +19,8 @@ export class Watching {
   readonly reactions = new Reactions();
   readonly #withChat: boolean;
 
-  constructor(playback: string, withChat: boolean, streamToken: string | null = null) {
-    this.access = new Access(playback, streamToken);
+  constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
+    this.access = new Access(playback, streamToken, userToken);
     this.follower = new Follower(playback);
     this.playback = new Playback(this.access, playback);
     this.#withChat = withChat;

@@ -1,37 +1,74 @@
 import { useEffect, useState } from 'react';
 import { useStore } from '../lib/store';
 import type { SignIn } from './account';
-import type { Account } from './api';
+import type { Account, App, Role } from './api';
+import { AppPage } from './AppPage';
+import { asker } from './ask';
 import { Desk } from './desk';
+import { KeysPage } from './KeysPage';
+import { LogPage } from './LogPage';
 import { NewStream } from './NewStream';
+import { SECTIONS, atLeast, useSection } from './sections';
 import { StreamList } from './StreamList';
 import { StreamPanel } from './StreamPanel';
+import { TeamPage } from './TeamPage';
+import { UsagePage } from './UsagePage';
 import { useDeed } from './useDeed';
 
-/** The signed-in studio: streams on the left, the chosen one beside them. */
+/** The signed-in studio: one section at a time. */
 export function Dashboard({ signIn, account }: { signIn: SignIn; account: Account }) {
   const [desk] = useState(() => new Desk(signIn));
   useEffect(() => {
     desk.start();
     return () => desk.stop();
   }, [desk]);
-  const { streams, selected, trouble, apps } = useStore(desk.view);
-  const stream = streams?.find(({ id }) => id === selected);
+  const { trouble, apps, app } = useStore(desk.view);
   return (
     <div className="studio">
       <TopBar signIn={signIn} account={account} desk={desk} />
       {trouble !== null && <p className="trouble" role="alert" data-testid="notice">{trouble}</p>}
-      <div className="desk">
-        <nav className="side" aria-label="Streams">
-          <h2>Streams</h2>
-          {streams !== null && <StreamList desk={desk} streams={streams} selected={selected} />}
-          {apps?.length === 0 ? <FirstApp desk={desk} /> : <NewStream desk={desk} />}
-        </nav>
-        <main className="panel-place">
-          {stream !== undefined && <StreamPanel key={stream.id} desk={desk} stream={stream} />}
-          {streams?.length === 0 && <p className="soft panel-none">No streams yet. Make the first one to get a stream key.</p>}
-        </main>
-      </div>
+      {apps?.length === 0 && <FirstApp desk={desk} />}
+      {app !== null && <Sections key={app.id} signIn={signIn} account={account} desk={desk} app={app} />}
+    </div>
+  );
+}
+
+function Sections({ signIn, account, desk, app }: { signIn: SignIn; account: Account; desk: Desk; app: App }) {
+  const section = useSection(app.role);
+  const [ask] = useState(() => asker(signIn, app));
+  const changed = () => desk.readApps();
+  return (
+    <>
+      <nav className="sections" aria-label="Studio">
+        {SECTIONS.filter(({ least }) => atLeast(app.role, least)).map(({ id, title }) => (
+          <a key={id} href={`#${id}`} aria-current={id === section ? 'page' : undefined}>{title}</a>
+        ))}
+      </nav>
+      {section === 'streams' && <Streams desk={desk} account={account} role={app.role} />}
+      {section === 'usage' && <main className="pages"><UsagePage ask={ask} /></main>}
+      {section === 'keys' && <main className="pages"><KeysPage ask={ask} /></main>}
+      {section === 'team' && <main className="pages"><TeamPage ask={ask} account={account} role={app.role} onLeft={() => void changed()} /></main>}
+      {section === 'log' && <main className="pages"><LogPage ask={ask} /></main>}
+      {section === 'app' && <main className="pages"><AppPage ask={ask} app={app} onChanged={changed} /></main>}
+    </>
+  );
+}
+
+/** Streams on the left, the chosen one beside them. */
+function Streams({ desk, account, role }: { desk: Desk; account: Account; role: Role }) {
+  const { streams, selected } = useStore(desk.view);
+  const stream = streams?.find(({ id }) => id === selected);
+  return (
+    <div className="desk">
+      <nav className="side" aria-label="Streams">
+        <h2>Streams</h2>
+        {streams !== null && <StreamList desk={desk} streams={streams} selected={selected} />}
+        {atLeast(role, 'editor') && <NewStream desk={desk} />}
+      </nav>
+      <main className="panel-place">
+        {stream !== undefined && <StreamPanel key={stream.id} desk={desk} account={account} stream={stream} role={role} />}
+        {streams?.length === 0 && <p className="soft panel-none">{atLeast(role, 'editor') ? 'No streams yet. Make the first one to get a stream key.' : 'No streams yet.'}</p>}
+      </main>
     </div>
   );
 }
@@ -63,9 +100,10 @@ function TopBar({ signIn, account, desk }: { signIn: SignIn; account: Account; d
 function FirstApp({ desk }: { desk: Desk }) {
   const { busy, error, run } = useDeed();
   return (
-    <div className="new-stream">
-      <p className="soft">Streams belong to an app.</p>
-      <button type="button" className="small-button wide" disabled={busy} onClick={() => run(() => desk.createApp('My app'))}>Make the first app</button>
+    <div className="first-app">
+      <h1>Welcome</h1>
+      <p className="soft">Streams, chat and keys belong to an app. Make one to begin.</p>
+      <button type="button" className="small-button" disabled={busy} onClick={() => run(() => desk.createApp('My app'))}>Make the first app</button>
       {error !== null && <p className="error" role="alert">{error}</p>}
     </div>
   );

@@ -1,14 +1,15 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback } from 'react';
 import { bytesText, clockText, momentText } from '../lib/wording';
 import type { OwnStream, Recording } from './api';
 import type { Desk } from './desk';
 import { useDeed } from './useDeed';
+import { useRead } from './useRead';
 
 const POLL_MS = 3_000;
 
 /** What was kept of a stream's broadcasts: to watch, to take home, to throw away. */
-export function Recordings({ desk, stream }: { desk: Desk; stream: OwnStream }) {
-  const [list, refresh] = useRecordings(desk, stream.id);
+export function Recordings({ desk, stream, writes }: { desk: Desk; stream: OwnStream; writes: boolean }) {
+  const { value: list, refresh } = useRead(useCallback(() => desk.recordings(stream.id), [desk, stream.id]), POLL_MS);
   const { busy, error, run } = useDeed();
   const act = (deed: () => Promise<void>) => run(async () => { await deed(); await refresh(); });
   if (list === null) return null;
@@ -17,7 +18,7 @@ export function Recordings({ desk, stream }: { desk: Desk; stream: OwnStream }) 
     <section className="box recordings" aria-label="Recordings">
       <header className="recordings-head">
         <h2>Recordings</h2>
-        {stream.state === 'live' && !running && (
+        {writes && stream.state === 'live' && !running && (
           <button type="button" className="small-button" disabled={busy} onClick={() => act(() => desk.record(stream.id))}>Record now</button>
         )}
       </header>
@@ -26,7 +27,7 @@ export function Recordings({ desk, stream }: { desk: Desk; stream: OwnStream }) 
         <p className="soft">Nothing recorded yet. Broadcasts are kept from their first picture on and appear here when they end.</p>
       ) : (
         <ul className="recording-list">
-          {list.map((recording) => <Row key={recording.id} desk={desk} recording={recording} busy={busy} act={act} />)}
+          {list.map((recording) => <Row key={recording.id} desk={desk} recording={recording} writes={writes} busy={busy} act={act} />)}
         </ul>
       )}
     </section>
@@ -36,11 +37,12 @@ export function Recordings({ desk, stream }: { desk: Desk; stream: OwnStream }) 
 interface RowProps {
   desk: Desk;
   recording: Recording;
+  writes: boolean;
   busy: boolean;
   act: (deed: () => Promise<void>) => void;
 }
 
-function Row({ desk, recording, busy, act }: RowProps) {
+function Row({ desk, recording, writes, busy, act }: RowProps) {
   const { id, state, started, duration_s, size } = recording;
   const download = async () => { location.assign(await desk.downloadOf(id)); };
   const remove = async () => { if (confirm(`Delete the recording of ${momentText(started)}? Nobody can watch it afterwards.`)) await desk.removeRecording(id); };
@@ -51,8 +53,8 @@ function Row({ desk, recording, busy, act }: RowProps) {
       <span className="recording-deeds">
         {state === 'ready' && <a className="small-button plain" href={`/watch/${id}`} target="_blank" rel="noopener">Watch</a>}
         {state === 'ready' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(download)}>Download</button>}
-        {state === 'recording' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => desk.stopRecording(id))}>Stop</button>}
-        {(state === 'ready' || state === 'failed') && <button type="button" className="small-button danger" disabled={busy} onClick={() => act(remove)}>Delete</button>}
+        {writes && state === 'recording' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => desk.stopRecording(id))}>Stop</button>}
+        {writes && (state === 'ready' || state === 'failed') && <button type="button" className="small-button danger" disabled={busy} onClick={() => act(remove)}>Delete</button>}
       </span>
     </li>
   );
@@ -63,17 +65,4 @@ function wordsFor({ state, reason }: Recording, duration: number | null, size: n
   if (state === 'processing') return 'Being made ready …';
   if (state === 'failed') return reason ?? 'It could not be made ready.';
   return `${clockText(duration ?? 0)} · ${bytesText(size ?? 0)}`;
-}
-
-/** Null until known; the second value reads them again. */
-function useRecordings(desk: Desk, stream: string): [readonly Recording[] | null, () => Promise<void>] {
-  const [list, setList] = useState<readonly Recording[] | null>(null);
-  const refresh = useCallback(async () => setList(await desk.recordings(stream)), [desk, stream]);
-  useEffect(() => {
-    const look = () => void refresh().catch(() => undefined); // the desk tells what does not work
-    look();
-    const timer = window.setInterval(look, POLL_MS);
-    return () => clearInterval(timer);
-  }, [refresh]);
-  return [list, refresh];
 }

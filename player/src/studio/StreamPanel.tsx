@@ -2,15 +2,17 @@ import { useEffect, useState } from 'react';
 import { useStore } from '../lib/store';
 import { bytesText, countText } from '../lib/wording';
 import { StateBadge } from '../ui/StateBadge';
-import type { OwnStream, PublishFields } from './api';
+import type { Account, OwnStream, PublishFields, Role } from './api';
 import { CopyField } from './CopyField';
 import type { Desk } from './desk';
 import { Preview } from './Preview';
 import { Recordings } from './Recordings';
+import { atLeast } from './sections';
 import { useDeed } from './useDeed';
 
 /** Everything about one stream: picture, figures, what OBS and viewers need. */
-export function StreamPanel({ desk, stream }: { desk: Desk; stream: OwnStream }) {
+export function StreamPanel({ desk, account, stream, role }: { desk: Desk; account: Account; stream: OwnStream; role: Role }) {
+  const writes = atLeast(role, 'editor');
   return (
     <section className="panel" aria-label={stream.title}>
       <header className="panel-head">
@@ -21,18 +23,18 @@ export function StreamPanel({ desk, stream }: { desk: Desk; stream: OwnStream })
         <div className="panel-picture">
           <Preview playback={stream.playback_id} />
           <Figures desk={desk} stream={stream} />
-          <Disconnect desk={desk} stream={stream} />
+          {writes && <Disconnect desk={desk} stream={stream} />}
         </div>
         <div className="panel-fields">
-          <ObsFields desk={desk} stream={stream} />
+          {writes && <ObsFields desk={desk} stream={stream} />}
           <div className="box">
             <h2>For viewers</h2>
             <CopyField label="Watch page" value={stream.watch_url} testId="watch-url" />
-            <a className="open-watch" href={`/watch/${stream.playback_id}`} target="_blank" rel="noopener">Open the watch page</a>
+            <Seat desk={desk} account={account} stream={stream} writes={writes} />
           </div>
         </div>
       </div>
-      <Recordings desk={desk} stream={stream} />
+      <Recordings desk={desk} stream={stream} writes={writes} />
     </section>
   );
 }
@@ -64,6 +66,19 @@ function ObsFields({ desk, stream }: { desk: Desk; stream: OwnStream }) {
       <CopyField label="Server" value={fields?.server ?? ''} testId="obs-server" />
       <CopyField label="Stream key" value={fields?.key ?? ''} secret testId="obs-key" />
       {error !== null && <p className="error" role="alert">{error}</p>}
+    </div>
+  );
+}
+
+/** The way to the watch page: for those who may moderate, with their own name and the commands. */
+function Seat({ desk, account, stream, writes }: { desk: Desk; account: Account; stream: OwnStream; writes: boolean }) {
+  const { busy, error, run } = useDeed();
+  if (!writes) return <a className="open-watch" href={`/watch/${stream.playback_id}`} target="_blank" rel="noopener">Open the watch page</a>;
+  const open = () => run(async () => { window.open(await desk.seatAt(stream, account), '_blank', 'noopener'); });
+  return (
+    <div className="form-end">
+      <button type="button" className="small-button plain" data-testid="take-seat" disabled={busy} onClick={open}>Open with my seat in the chat</button>
+      {error !== null && <span className="error" role="alert">{error}</span>}
     </div>
   );
 }

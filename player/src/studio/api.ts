@@ -1,5 +1,5 @@
 import type { Stream } from '../lib/api';
-import { request } from '../lib/http';
+import { download, request } from '../lib/http';
 
 export interface Account {
   id: string;
@@ -14,12 +14,89 @@ export interface SignedIn {
   expires_in: number;
 }
 
+export type Role = 'viewer' | 'editor' | 'admin' | 'owner';
+
+/** `role` is the reader's own. `origins` are the pages of other hosts that may call the API with a person's token. */
 export interface App {
   id: string;
   name: string;
+  description: string;
+  guests: 'none' | 'read' | 'chat';
+  origins: string[];
+  plan: string | null;
+  state: 'active' | 'archived' | 'suspended' | 'deleting';
+  role: Role;
+}
+
+export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'origins'>>;
+
+/** Times in RFC 3339. A `public` key checks tokens that the app's own servers sign. */
+export interface Key {
+  id: string;
+  kind: 'key' | 'public';
+  name: string;
+  scopes: string[];
+  algorithm: string;
+  replaced_by: string | null;
+  expires: string | null;
+  revoked: string | null;
+  last_used: string | null;
+  created: string;
+}
+
+/** Both secrets are told in this answer only; null in a repeat of it. */
+export interface NewKey extends Key {
+  api_key: string | null;
+  signing_secret: string | null;
+}
+
+export interface KeyWishes {
+  name: string;
+  scopes: string[];
+  expires?: string;
+}
+
+export interface Member {
+  account: string;
+  email: string;
+  name: string;
+  role: Role;
+  since: string;
+}
+
+export interface Invitation {
+  id: string;
+  email: string;
+  role: Role;
+  expires: string;
+}
+
+/** One day in UTC, "2026-11-24". */
+export interface UsageDay {
+  day: string;
+  bytes: number;
+  minutes_watched: number;
+  minutes_published: number;
+}
+
+export interface Usage {
+  bytes: number;
+  minutes_watched: number;
+  minutes_published: number;
+  days: UsageDay[];
+}
+
+export interface AuditEntry {
+  id: string;
+  at: string;
+  actor: string;
+  address: string;
+  action: string;
+  target: string;
 }
 
 export interface OwnStream extends Stream {
+  channel: string;
   viewers: number;
   watch_url: string;
 }
@@ -73,6 +150,7 @@ export const auth = {
 
 interface Page<T> {
   data: T[];
+  next_cursor: string | null;
 }
 
 export const apps = {
@@ -80,6 +158,38 @@ export const apps = {
   create: (bearer: string, name: string) => request<App>('POST', '/v1/apps', { bearer, body: { name } }),
   session: (bearer: string, app: string) =>
     request<{ app_token: string; expires_in: number }>('POST', `/v1/apps/${app}/session`, { bearer }),
+  change: (bearer: string, app: string, body: AppChange) => request<App>('PATCH', `/v1/apps/${app}`, { bearer, body }),
+  archive: (bearer: string, app: string) => request<App>('POST', `/v1/apps/${app}/archive`, { bearer }),
+  restore: (bearer: string, app: string) => request<App>('POST', `/v1/apps/${app}/restore`, { bearer }),
+  remove: (bearer: string, app: string) => request<App>('DELETE', `/v1/apps/${app}`, { bearer }),
+  usage: (bearer: string, app: string, since: string) => request<Usage>('GET', `/v1/apps/${app}/usage?since=${since}`, { bearer }),
+  usageCsv: (bearer: string, app: string, since: string) => download(`/v1/apps/${app}/usage?since=${since}&format=csv`, bearer, 'usage.csv'),
+  auditCsv: (bearer: string, app: string) => download(`/v1/apps/${app}/audit?limit=200&format=csv`, bearer, 'log.csv'),
+  audit: (bearer: string, app: string, cursor: string | null) =>
+    request<Page<AuditEntry>>('GET', `/v1/apps/${app}/audit?limit=50${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`, { bearer }),
+};
+
+export const keys = {
+  list: async (bearer: string, app: string) => (await request<Page<Key>>('GET', `/v1/apps/${app}/keys?limit=200`, { bearer })).data,
+  create: (bearer: string, app: string, body: KeyWishes) => request<NewKey>('POST', `/v1/apps/${app}/keys`, { bearer, body }),
+  upload: (bearer: string, app: string, body: { name: string; public_key: string }) =>
+    request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body }),
+  rotate: (bearer: string, app: string, key: string, overlap_s: number) =>
+    request<NewKey>('POST', `/v1/apps/${app}/keys/${key}/rotate`, { bearer, body: { overlap_s } }),
+  revoke: (bearer: string, app: string, key: string) => request<Key>('DELETE', `/v1/apps/${app}/keys/${key}`, { bearer }),
+};
+
+export const team = {
+  members: async (bearer: string, app: string) => (await request<Page<Member>>('GET', `/v1/apps/${app}/members?limit=200`, { bearer })).data,
+  setRole: (bearer: string, app: string, account: string, role: Role) =>
+    request<Member>('PATCH', `/v1/apps/${app}/members/${account}`, { bearer, body: { role } }),
+  remove: (bearer: string, app: string, account: string) => request<undefined>('DELETE', `/v1/apps/${app}/members/${account}`, { bearer }),
+  invitations: async (bearer: string, app: string) =>
+    (await request<Page<Invitation>>('GET', `/v1/apps/${app}/invitations?limit=200`, { bearer })).data,
+  invite: (bearer: string, app: string, email: string, role: Role) =>
+    request<Invitation & { link: string | null }>('POST', `/v1/apps/${app}/invitations`, { bearer, body: { email, role } }),
+  withdraw: (bearer: string, app: string, invitation: string) =>
+    request<undefined>('DELETE', `/v1/apps/${app}/invitations/${invitation}`, { bearer }),
 };
 
 export const streams = {
@@ -88,6 +198,8 @@ export const streams = {
   key: (bearer: string, stream: string) => request<PublishFields>('GET', `/v1/streams/${stream}/key`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
+  seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>
+    request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
 };
 
 export const recordings = {

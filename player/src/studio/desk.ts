@@ -1,11 +1,12 @@
 import { wordsOf } from '../lib/http';
 import { Store } from '../lib/store';
 import type { SignIn } from './account';
-import { apps, recordings, streams, type Analytics, type App, type OwnStream, type PublishFields, type Recording } from './api';
+import { apps, recordings, streams, type Account, type Analytics, type App, type OwnStream, type PublishFields, type Recording } from './api';
 
 const POLL_MS = 2_000;
 const ANALYTICS_MS = 10_000;
 const MARGIN_MS = 60_000;
+const SEAT_S = 86_400;
 
 export interface DeskView {
   apps: readonly App[] | null;
@@ -45,6 +46,11 @@ export class Desk {
 
   async createApp(name: string): Promise<void> {
     await apps.create(await this.#signIn.token(), name);
+    await this.readApps();
+  }
+
+  /** After an app was changed, left or deleted. */
+  async readApps(): Promise<void> {
     this.view.update({ apps: null });
     await this.#refresh();
   }
@@ -73,6 +79,14 @@ export class Desk {
 
   async publishFields(stream: string): Promise<PublishFields> {
     return await streams.key(await this.#appToken(), stream);
+  }
+
+  /** The watch page's address, with the streamer's own seat in its chat. */
+  async seatAt(stream: OwnStream, account: Account): Promise<string> {
+    const role = this.view.get().app?.role === 'owner' ? 'owner' : 'moderator';
+    const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, ttl_s: SEAT_S } as const;
+    const { token } = await streams.seat(await this.#appToken(), wishes);
+    return `/watch/${stream.playback_id}#user=${token}`;
   }
 
   async recordings(stream: string): Promise<readonly Recording[]> {
@@ -108,16 +122,21 @@ export class Desk {
   }
 
   async #refresh(): Promise<void> {
-    if (this.view.get().apps === null) {
-      const held = await apps.list(await this.#signIn.token());
-      this.view.update({ apps: held, app: this.view.get().app ?? held[0] ?? null });
-    }
+    if (this.view.get().apps === null) this.#takeApps(await apps.list(await this.#signIn.token()));
     const { app } = this.view.get();
     if (app === null) return;
     const list = await streams.list(await this.#appToken());
-    if (this.view.get().app !== app) return; // another app was chosen meanwhile
+    if (this.view.get().app?.id !== app.id) return; // another app was chosen meanwhile
     const { selected } = this.view.get();
     this.view.update({ streams: list, selected: selected ?? list[0]?.id ?? null });
+  }
+
+  /** The app that was shown stays so, unless it is gone. */
+  #takeApps(held: readonly App[]): void {
+    const before = this.view.get().app?.id;
+    const app = held.find(({ id }) => id === before) ?? held[0] ?? null;
+    this.view.update({ apps: held, app });
+    if (app?.id !== before) this.view.update({ streams: null, selected: null, analytics: null });
   }
 
   async #readAnalytics(): Promise<void> {

@@ -13,11 +13,11 @@ declare global {
   }
 }
 
-/** `/watch/<playback id>` or `/embed/<playback id>`; a signed stream's token stands behind the `#`, where no log sees it. */
+/** `/watch/<playback id>` or `/embed/<playback id>`; behind the `#`, where no log sees them, a signed stream's `token` and the viewer's own `user` token. */
 const [, kind, playback = ''] = location.pathname.split('/');
-const streamToken = new URLSearchParams(location.hash.slice(1)).get('token');
+const given = new URLSearchParams(location.hash.slice(1));
 const embedded = kind === 'embed';
-const watching = new Watching(playback, !embedded, streamToken);
+const watching = new Watching(playback, !embedded, given.get('token'), given.get('user'));
 
 Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
 watching.start();

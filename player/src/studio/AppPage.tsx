@@ -1,0 +1,95 @@
+import { useState } from 'react';
+import { apps, type App, type AppChange } from './api';
+import type { Ask } from './ask';
+import { CopyField } from './CopyField';
+import { atLeast } from './sections';
+import { useDeed } from './useDeed';
+
+const GUESTS: Record<App['guests'], string> = {
+  chat: 'Guests may watch, read and write',
+  read: 'Guests may watch and read',
+  none: 'Guests may watch; chat is for signed-in people',
+};
+
+interface Props {
+  ask: Ask;
+  app: App;
+  onChanged: () => Promise<void>;
+}
+
+/** What the app is called, whom it lets in, and its end. */
+export function AppPage({ ask, app, onChanged }: Props) {
+  return (
+    <section className="page" aria-label="App">
+      <header className="page-head"><h1>{app.name}</h1></header>
+      <Settings key={app.id} ask={ask} app={app} onChanged={onChanged} />
+      <div className="box">
+        <h2>For developers</h2>
+        <CopyField label="App id" value={app.id} testId="app-id" />
+        <p className="soft after-field">{app.plan === null ? '' : `Plan: ${app.plan}. `}<a href="/docs" target="_blank" rel="noopener">API reference</a></p>
+      </div>
+      {atLeast(app.role, 'owner') && <TheEnd ask={ask} app={app} onChanged={onChanged} />}
+    </section>
+  );
+}
+
+function Settings({ ask, app, onChanged }: Props) {
+  const [name, setName] = useState(app.name);
+  const [description, setDescription] = useState(app.description);
+  const [guests, setGuests] = useState(app.guests);
+  const [origins, setOrigins] = useState(app.origins.join('\n'));
+  const [saved, setSaved] = useState(false);
+  const { busy, error, run } = useDeed();
+  const submit = () => {
+    const change: AppChange = { name: name.trim(), description, guests, origins: origins.split(/\s+/).filter((one) => one !== '') };
+    run(async () => {
+      setSaved(false);
+      await ask(apps.change, change);
+      await onChanged();
+      setSaved(true);
+    });
+  };
+  return (
+    <form className="box" aria-label="Settings" onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <label className="labelled"><span>Name</span><input className="field" name="app-name" required maxLength={80} value={name} onChange={(event) => setName(event.target.value)} /></label>
+      <label className="labelled"><span>Description</span><textarea className="field" rows={2} maxLength={500} value={description} onChange={(event) => setDescription(event.target.value)} /></label>
+      <label className="labelled"><span>People who are not signed in</span>
+        <select className="field" value={guests} onChange={(event) => setGuests(event.target.value as App['guests'])}>
+          {Object.entries(GUESTS).map(([value, words]) => <option key={value} value={value}>{words}</option>)}
+        </select>
+      </label>
+      <label className="labelled"><span>Sites that may call the API from a page, one a line</span>
+        <textarea className="field mono" rows={2} spellCheck={false} placeholder="https://example.org" value={origins} onChange={(event) => setOrigins(event.target.value)} />
+      </label>
+      <div className="form-end">
+        <button type="submit" className="small-button" data-testid="save-app" disabled={busy}>Save</button>
+        <span role="status" className="soft">{saved && error === null ? 'Saved' : ''}</span>
+        {error !== null && <span className="error" role="alert">{error}</span>}
+      </div>
+    </form>
+  );
+}
+
+function TheEnd({ ask, app, onChanged }: Props) {
+  const [typed, setTyped] = useState('');
+  const { busy, error, run } = useDeed();
+  const act = (deed: () => Promise<App>) => run(async () => { await deed(); await onChanged(); });
+  const open = app.state === 'active';
+  if (app.state === 'deleting') return <p className="box soft" role="status">This app and all that is its own are being deleted.</p>;
+  return (
+    <div className="box">
+      <h2>Close or delete</h2>
+      <div className="end-row">
+        <p className="soft">{open ? 'A closed app keeps its data; nobody can publish, watch or chat.' : 'This app is closed. Its data is kept.'}</p>
+        <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => ask(open ? apps.archive : apps.restore))}>{open ? 'Close the app' : 'Open it again'}</button>
+      </div>
+      <form className="end-row" aria-label="Delete the app" onSubmit={(event) => { event.preventDefault(); act(() => ask(apps.remove)); }}>
+        <label className="labelled"><span>Type “{app.name}” to delete it with its streams, recordings and chat</span>
+          <input className="field" autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />
+        </label>
+        <button type="submit" className="small-button danger" disabled={busy || typed !== app.name}>Delete for good</button>
+      </form>
+      {error !== null && <p className="error" role="alert">{error}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,138 @@
+import { useCallback, useState } from 'react';
+import { dateText } from '../lib/wording';
+import { team, type Account, type Invitation, type Member, type Role } from './api';
+import type { Ask } from './ask';
+import { CopyField } from './CopyField';
+import { atLeast, givable } from './sections';
+import { useDeed } from './useDeed';
+import { useRead } from './useRead';
+
+const WORDS: Record<Role, string> = {
+  viewer: 'Viewer – sees everything, changes nothing',
+  editor: 'Editor – streams and chat',
+  admin: 'Admin – also keys, team and settings',
+  owner: 'Owner – everything, with deleting the app',
+};
+
+interface Props {
+  ask: Ask;
+  account: Account;
+  role: Role;
+  onLeft: () => void;
+}
+
+/** Who works on the app, and who is asked to. */
+export function TeamPage({ ask, account, role, onLeft }: Props) {
+  const rules = atLeast(role, 'admin');
+  const members = useRead(useCallback(() => ask(team.members), [ask]));
+  const invitations = useRead(useCallback(async () => (rules ? await ask(team.invitations) : []), [ask, rules]));
+  const [link, setLink] = useState<string | null>(null);
+  const { busy, error, run } = useDeed();
+  const act = (deed: () => Promise<void>) => run(async () => {
+    await deed();
+    await Promise.all([members.refresh(), invitations.refresh()]);
+  });
+  const invite = (email: string, to: Role) => act(async () => setLink((await ask(team.invite, email, to)).link));
+  const remove = (member: Member) => act(async () => {
+    if (confirm(`Remove ${member.name || member.email} from the team?`)) await ask(team.remove, member.account);
+  });
+  const leave = () => run(async () => {
+    if (!confirm('Leave this app? Somebody on the team has to invite you to come back.')) return;
+    await ask(team.remove, account.id);
+    onLeft();
+  });
+  const trouble = error ?? members.error ?? invitations.error;
+  return (
+    <section className="page" aria-label="Team">
+      <header className="page-head"><h1>Team</h1></header>
+      {trouble !== null && <p className="error" role="alert">{trouble}</p>}
+      <ul className="rows">
+        {members.value?.map((member) => (
+          <MemberRow key={member.account} member={member} mine={member.account === account.id} role={role} busy={busy}
+            onRole={(to) => act(async () => { await ask(team.setRole, member.account, to); })}
+            onRemove={() => (member.account === account.id ? leave() : remove(member))} />
+        ))}
+        {invitations.value?.map((one) => <InvitationRow key={one.id} invitation={one} busy={busy} onWithdraw={() => act(() => ask(team.withdraw, one.id))} />)}
+      </ul>
+      {link !== null && (
+        <div className="box fresh" role="status">
+          <h2>The invitation is on its way by mail</h2>
+          <p className="soft">You can also hand over this link yourself. It works once, within seven days, for that address.</p>
+          <CopyField label="Invitation" value={link} testId="invitation-link" />
+        </div>
+      )}
+      {rules && <InviteForm role={role} busy={busy} onInvite={invite} />}
+    </section>
+  );
+}
+
+interface MemberProps {
+  member: Member;
+  mine: boolean;
+  /** The reader's own. */
+  role: Role;
+  busy: boolean;
+  onRole: (role: Role) => void;
+  onRemove: () => void;
+}
+
+function MemberRow({ member, mine, role, busy, onRole, onRemove }: MemberProps) {
+  const roles = givable(role);
+  const changeable = atLeast(role, 'admin') && roles.includes(member.role);
+  return (
+    <li className="row" data-testid="member">
+      <span className="row-main">
+        <strong>{member.name || member.email}{mine && <span className="soft"> (you)</span>}</strong>
+        {member.name !== '' && <span className="soft">{member.email}</span>}
+      </span>
+      <span className="row-facts">
+        {changeable ? (
+          <select className="field" aria-label={`Role of ${member.email}`} disabled={busy} value={member.role} onChange={(event) => onRole(event.target.value as Role)}>
+            {roles.map((one) => <option key={one} value={one}>{titled(one)}</option>)}
+          </select>
+        ) : <span className="soft">{titled(member.role)}</span>}
+      </span>
+      <span className="row-deeds">
+        {(mine || changeable) && <button type="button" className="small-button plain" disabled={busy} onClick={onRemove}>{mine ? 'Leave' : 'Remove'}</button>}
+      </span>
+    </li>
+  );
+}
+
+function InvitationRow({ invitation, busy, onWithdraw }: { invitation: Invitation; busy: boolean; onWithdraw: () => void }) {
+  return (
+    <li className="row" data-testid="invitation">
+      <span className="row-main">
+        <strong>{invitation.email}</strong>
+        <span className="soft">Invited, until {dateText(invitation.expires)}</span>
+      </span>
+      <span className="row-facts soft">{titled(invitation.role)}</span>
+      <span className="row-deeds"><button type="button" className="small-button plain" disabled={busy} onClick={onWithdraw}>Withdraw</button></span>
+    </li>
+  );
+}
+
+function InviteForm({ role, busy, onInvite }: { role: Role; busy: boolean; onInvite: (email: string, role: Role) => void }) {
+  const [email, setEmail] = useState('');
+  const [to, setTo] = useState<Role>('editor');
+  const submit = () => {
+    onInvite(email.trim(), to);
+    setEmail('');
+  };
+  return (
+    <form className="box" aria-label="Invite somebody" onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <h2>Invite somebody</h2>
+      <label className="labelled"><span>E-mail</span><input className="field" type="email" name="invitee" required maxLength={254} value={email} onChange={(event) => setEmail(event.target.value)} /></label>
+      <label className="labelled"><span>Role</span>
+        <select className="field" value={to} onChange={(event) => setTo(event.target.value as Role)}>
+          {givable(role).map((one) => <option key={one} value={one}>{WORDS[one]}</option>)}
+        </select>
+      </label>
+      <div className="form-end"><button type="submit" className="small-button" data-testid="invite" disabled={busy}>Invite</button></div>
+    </form>
+  );
+}
+
+function titled(role: Role): string {
+  return role.charAt(0).toUpperCase() + role.slice(1);
+}

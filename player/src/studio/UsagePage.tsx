@@ -1,0 +1,45 @@
+import { useCallback } from 'react';
+import { bytesText, countText } from '../lib/wording';
+import { apps, type UsageDay } from './api';
+import type { Ask } from './ask';
+import { Bars } from './Bars';
+import { lastDays } from './days';
+import { useDeed } from './useDeed';
+import { useRead } from './useRead';
+
+const DAYS = 30;
+const POLL_MS = 30_000;
+
+/** What the app has used in the last month, day by day. */
+export function UsagePage({ ask }: { ask: Ask }) {
+  const { value, error: unread } = useRead(useCallback(() => ask(apps.usage, firstDay()), [ask]), POLL_MS);
+  const { busy, error: unsaved, run } = useDeed();
+  const error = unsaved ?? unread;
+  const days = filled(value?.days ?? []);
+  return (
+    <section className="page" aria-label="Usage">
+      <header className="page-head with-deed">
+        <div><h1>Usage</h1><p className="soft">The last 30 days, in UTC.</p></div>
+        <button type="button" className="small-button plain" data-testid="usage-csv" disabled={busy} onClick={() => run(() => ask(apps.usageCsv, firstDay()))}>Download CSV</button>
+      </header>
+      {error !== null && <p className="error" role="alert">{error}</p>}
+      {value !== null && (
+        <div className="charts">
+          <Bars title="Minutes watched" total={countText(Math.round(value.minutes_watched))} days={days} of={(day) => day.minutes_watched} words={(figure) => countText(Math.round(figure))} />
+          <Bars title="Data sent" total={bytesText(value.bytes)} days={days} of={(day) => day.bytes} words={bytesText} />
+          <Bars title="Minutes on air" total={countText(Math.round(value.minutes_published))} days={days} of={(day) => day.minutes_published} words={(figure) => countText(Math.round(figure))} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function firstDay(): string {
+  return lastDays(DAYS, Date.now())[0] ?? '';
+}
+
+/** Days on which nothing happened are zeros, not holes. */
+function filled(known: readonly UsageDay[]): UsageDay[] {
+  const byDay = new Map(known.map((day) => [day.day, day]));
+  return lastDays(DAYS, Date.now()).map((day) => byDay.get(day) ?? { day, bytes: 0, minutes_watched: 0, minutes_published: 0 });
+}

@@ -1,0 +1,9 @@
+import type { SignIn } from './account';
+import type { App } from './api';
+
+/** Calls one of the API's verbs for an app as the person who is signed in. Errors: Problem. */
+export type Ask = <Rest extends unknown[], T>(verb: (bearer: string, app: string, ...rest: Rest) => Promise<T>, ...rest: Rest) => Promise<T>;
+
+export function asker(signIn: SignIn, app: App): Ask {
+  return async (verb, ...rest) => await verb(await signIn.token(), app.id, ...rest);
+}

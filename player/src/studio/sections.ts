@@ -1,0 +1,40 @@
+import { useSyncExternalStore } from 'react';
+import type { Role } from './api';
+
+export const SECTIONS = [
+  { id: 'streams', title: 'Streams', least: 'viewer' },
+  { id: 'usage', title: 'Usage', least: 'viewer' },
+  { id: 'keys', title: 'Keys', least: 'admin' },
+  { id: 'team', title: 'Team', least: 'viewer' },
+  { id: 'log', title: 'Log', least: 'admin' },
+  { id: 'app', title: 'App', least: 'admin' },
+] as const satisfies readonly { id: string; title: string; least: Role }[];
+
+export type SectionId = (typeof SECTIONS)[number]['id'];
+
+const ROLES: readonly Role[] = ['viewer', 'editor', 'admin', 'owner'];
+
+export function atLeast(role: Role, least: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(least);
+}
+
+/** Roles that somebody may give: owners are made by owners. */
+export function givable(role: Role): readonly Role[] {
+  return ROLES.filter((one) => one !== 'owner' || role === 'owner');
+}
+
+/** The section that an address names behind its `#`, streams when it names none that this role may see. */
+export function sectionOf(hash: string, role: Role): SectionId {
+  const found = SECTIONS.find(({ id, least }) => `#${id}` === hash && atLeast(role, least));
+  return found?.id ?? 'streams';
+}
+
+export function useSection(role: Role): SectionId {
+  const hash = useSyncExternalStore(followHash, () => location.hash);
+  return sectionOf(hash, role);
+}
+
+function followHash(listener: () => void): () => void {
+  addEventListener('hashchange', listener);
+  return () => removeEventListener('hashchange', listener);
+}
