@@ -1,5 +1,7 @@
 """Real servers for tests: started on sockets in a short private folder, ended by pid."""
 
+import contextlib
+import secrets
 import socket
 import subprocess
 import time
@@ -16,9 +18,12 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> Non
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the kernel gives to outgoing connections: one of these could take it before its server does."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(path: Path) -> bool:

@@ -176,13 +176,13 @@ async def test_every_answer_carries_its_request_id(http: httpx.AsyncClient) -> N
     ("path", "origin", "readable"),
     [
         ("/v1/things", "https://mine.test", True), ("/v1/things", "https://studio.test", True), ("/v1/things", "https://evil.test", False),
-        (f"/v1/open/{MINE}", "https://mine.test", True), (f"/v1/open/{OTHERS}", "https://mine.test", False),
+        ("/v1/open/{mine}", "https://mine.test", True), ("/v1/open/{other}", "https://mine.test", False),
         ("/v1/things/all", "https://mine.test", False), ("/v1/things/all", "https://studio.test", True),
     ],
 )  # fmt: skip
 async def test_only_an_apps_own_pages_read_its_answers(http: httpx.AsyncClient, path: str, origin: str, readable: bool) -> None:
     """CORS by app; cookies never count across origins."""
-    reply = await http.get(path, headers={"Origin": origin})
+    reply = await http.get(path.format(mine=MINE, other=OTHERS), headers={"Origin": origin})
     assert reply.headers.get("access-control-allow-origin") == (origin if readable else None)
     assert "access-control-allow-credentials" not in reply.headers
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from starlette.applications import Starlette
 
 from media.app import MediaRoom
 from media.profiles import COLLECTIONS as MEDIA_COLLECTIONS
+from tests.servers import free_port
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.directory import COLLECTIONS
 from weir.foundation.documents import Store
@@ -44,12 +44,6 @@ http {{ access_log off;
   fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   server {{ listen unix:{folder}/stat.sock; location /stat {{ rtmp_stat all; }} location /control {{ rtmp_control all; }} }} }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until_exists(path: Path) -> None:
