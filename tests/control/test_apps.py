@@ -106,6 +106,16 @@ async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, own
     assert not [one for one in (made, rotated, again) if one["api_key"] in listed or one["signing_secret"] in listed]
 
 
+async def test_only_the_whole_key_opens(world: World, owner: Headers, app: str) -> None:
+    """A wrong secret is refused also while the right one is in use; an uploaded public key is no API key."""
+    made = await world.key(owner, app)
+    public = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": pem(Ed25519PrivateKey.generate())})
+    wrong = [made["api_key"][:-1], made["api_key"] + "x", f"weir_sk_{public['id'].removeprefix('key_')}_", "weir_sk__"]
+    for _ in range(2):
+        assert (await world.ask("GET", "/v1/streams", bearer(made["api_key"]))).status_code == 200
+        assert [(await world.ask("GET", "/v1/streams", bearer(one))).status_code for one in wrong] == [401] * 4
+
+
 async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app: str) -> None:
     """From elsewhere it is forbidden."""
     key = bearer((await world.key(owner, app, networks=["198.51.100.0/24", "2001:db8::/32"]))["api_key"])

@@ -12,7 +12,7 @@ from control.mail import Sender
 from weir.foundation.envelope import Envelope
 from weir.foundation.ground import Ground
 from weir.foundation.problems import HANDLERS
-from weir.foundation.table import tabled
+from weir.foundation.table import Front, tabled
 
 PASSWORD = "correct horse battery"
 Headers = dict[str, str]
@@ -42,10 +42,12 @@ class World:
         self.room = ControlRoom(ground, viewers or nobody)
         sender: Sender = self.letters
         self.room._accounts._mail = self.room._teams._mail = sender
-        starlette = Starlette(routes=tabled(self.room.routes()), exception_handlers=HANDLERS)
+        table, *others = tabled(self.room.routes())
+        starlette = Starlette(routes=others, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        self.application = Envelope(starlette, ground.settings.allowed_origins)
-        self.application.directory = ground.directory
+        envelope = Envelope(starlette, ground.settings.allowed_origins)
+        envelope.directory = ground.directory
+        self.application = Front(envelope, envelope, table)
         self.http = self.client()
 
     def client(self, address: str = "192.0.2.9") -> httpx.AsyncClient:
