@@ -20,14 +20,6 @@ MISSING = "There is no such app."
 log = structlog.get_logger("control.apps")
 
 
-def public_view(app: Doc) -> dict[str, Any]:
-    return {
-        "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
-        "origins": app.get("origins", []), "plan": app.get("plan"), "features": app.get("features", {}),
-        "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
-    }  # fmt: skip
-
-
 def etag(doc: Doc) -> str:
     return f'"{doc.get("revision") or 0}"'
 
@@ -36,6 +28,14 @@ class Apps:
     def __init__(self, ground: Ground, audit: Audit) -> None:
         self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
+
+    def shown(self, app: Doc) -> dict[str, Any]:
+        """As its members see it; `features` are those that it has."""
+        return {
+            "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "origins": app.get("origins", []), "plan": app.get("plan"), "features": self._ground.quotas.features(app),
+            "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
+        }  # fmt: skip
 
     async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
         """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""

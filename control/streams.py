@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge
 
 from control import policies
 from control.audit import Audit, By
+from control.minutes import Minutes
 from control.policies import Change, Publisher
-from control.quotas import Quotas
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
@@ -53,7 +53,7 @@ def etag(stream: Doc) -> str:
 
 class Streams:
     def __init__(self, ground: Ground, audit: Audit) -> None:
-        self._ground, self._audit, self._quotas = ground, audit, Quotas(ground)
+        self._ground, self._audit, self._minutes = ground, audit, Minutes(ground)
         self._all = ground.store.operator()
         self._ingest_seen = now_ms()
 
@@ -61,24 +61,23 @@ class Streams:
 
     async def create(self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None) -> tuple[Doc, str]:
         """A new stream and its key; with an id that exists already, that stream (a repeat). Errors: QuotaExceeded."""
-        await self._check_quota(app)
         stream_id, secret = stream_id or new_id("str"), new_secret(32)
         doc: Doc = {
             **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
             "id": stream_id, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "revision": 0,
             "created": now_ms(), **self._sealed(stream_id, secret),
         }  # fmt: skip
-        if not await self._ground.store.app(app).insert_many("streams", [doc]):
+        handle = self._ground.store.app(app)
+        made = 0
+        if await handle.get("streams", stream_id) is None:
+            async with self._ground.quotas.room_for(app, "streams", lambda: handle.count("streams")):
+                made = await handle.insert_many("streams", [doc])
+        if not made:
             return await self.get(app, stream_id), await self.key(app, stream_id)
         stored = await self.get(app, stream_id)
         await self._audit.note(app, by, "stream.created", stream_id, None, stored)
         await self._changed(stored)
         return stored, self._key(stored, secret)
-
-    async def _check_quota(self, app: str) -> None:
-        plan = await self._quotas.plan(app)
-        if plan is not None and plan.streams is not None and await self._ground.store.app(app).count("streams") >= plan.streams:
-            raise QuotaExceeded(f"This app's plan has room for {plan.streams} streams.")
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
         """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
@@ -163,7 +162,7 @@ class Streams:
         """Lets an encoder in and returns the public name. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
-        await self._quotas.check_publish(stream["app"])
+        await self._minutes.check_publish(stream["app"])
         present = policies.publisher_of(stream)
         if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
             raise Conflict("Somebody is publishing with this key already.")
@@ -222,7 +221,7 @@ class Streams:
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and policies.publisher_of(stream) == publisher:
             if await self._apply(stream, policies.gone(stream, now_ms())):
-                await self._quotas.measure(stream, now_ms())
+                await self._minutes.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
             stream = await self._all.get("streams", stream["id"])
@@ -235,7 +234,7 @@ class Streams:
             return False
         try:
             await self._check_open(stream["app"])
-            await self._quotas.check_publish(stream["app"])
+            await self._minutes.check_publish(stream["app"])
         except (Forbidden, QuotaExceeded):
             return False
         return True

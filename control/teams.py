@@ -9,7 +9,7 @@ from control.mail import Sender, open_sender
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Between, Doc, Page
-from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id, new_secret
@@ -98,15 +98,16 @@ class Teams:
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")
         await handle.delete("invitations", {"email": address})
-        plan = self._ground.settings.plan_table.get(app.get("plan") or "")
-        taken = await handle.count("members") + await handle.count("invitations")
-        if plan is not None and plan.members is not None and taken >= plan.members:
-            raise QuotaExceeded(f"This app's plan has room for {plan.members} members.")
+
+        async def taken() -> int:
+            return await handle.count("members") + await handle.count("invitations")
+
         token = new_secret(32)
-        invitation = await handle.insert("invitations", {
-            "id": new_id("act"), "email": address, "role": role, "hash": self._ground.vault.lookup_hash(token), "created": now_ms(),
-            "expires": now_ms() + INVITED_MS,
-        })  # fmt: skip
+        async with self._ground.quotas.room_for(app["id"], "members", taken):
+            invitation = await handle.insert("invitations", {
+                "id": new_id("act"), "email": address, "role": role, "hash": self._ground.vault.lookup_hash(token), "created": now_ms(),
+                "expires": now_ms() + INVITED_MS,
+            })  # fmt: skip
         await self._audit.note(app["id"], by, "invitation.created", invitation["id"], None, invitation)
         link = f"{self._ground.settings.base_url}/studio#invitation={token}"
         await self._mail.send(address, f"Join {app['name']}", f"You are invited to {app['name']} as {role}. Open this link:\n\n{link}")

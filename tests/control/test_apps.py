@@ -72,7 +72,7 @@ async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers
     listed = await world.done("GET", "/v1/operator/apps", owner)
     assert [one["id"] for one in listed["data"]] == [hers["id"], app]
     changed = await world.done("PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}})
-    assert (changed["plan"], changed["features"]) == ("free", {"analytics": True})
+    assert (changed["plan"], changed["features"]) == ("free", {"analytics": True, "branding": False})
 
 
 async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers, app: str) -> None:

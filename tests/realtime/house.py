@@ -30,6 +30,7 @@ from weir.foundation.idempotency import REPEATS
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
+from weir.foundation.quotas import USED_UP
 from weir.foundation.redis import connect_redis
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -189,7 +190,7 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        store = await open_store(self.settings, [*COLLECTIONS, REPEATS])
+        store = await open_store(self.settings, [*COLLECTIONS, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
         ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
