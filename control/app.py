@@ -28,6 +28,7 @@ from control.streams import Streams
 from control.teams import Teams
 from control.usage import Usage
 from control.watch import Watch
+from weir.foundation import queues
 from weir.foundation.errors import NotFound
 from weir.foundation.events import Event
 from weir.foundation.ground import Ground, Tasks
@@ -78,6 +79,7 @@ class ControlRoom:
     async def _heard(self, event: Event) -> None:
         await self.streams.heard(event)
         await self._broadcasts.heard(event)
+        await self._audit.heard(event)
 
     async def start(self) -> None:
         await migrate(self._ground.store)
@@ -85,7 +87,7 @@ class ControlRoom:
         self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")
         for job in (
-            Job("streams.end_overdue", 0.5, self.streams.end_overdue),
+            Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.let_go),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
             Job("usage.messages", 5.0, counted.messages),
@@ -97,8 +99,10 @@ class ControlRoom:
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
             Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
+            queues.job(self._ground.bus, self._ground.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
 
     async def stop(self) -> None:
         await self._tasks.stop()
+        await self._accounts.stop()

@@ -68,37 +68,36 @@ class Streams:
             "created": now_ms(), **self._sealed(stream_id, secret),
         }  # fmt: skip
         handle = self._ground.store.app(app)
-        made = 0
-        if await handle.get("streams", stream_id) is None:
-            async with self._ground.quotas.room_for(app, "streams", lambda: handle.count("streams")):
-                made = await handle.insert_many("streams", [doc])
-        if not made:
+        if await handle.get("streams", stream_id) is not None:
             return await self.get(app, stream_id), await self.key(app, stream_id)
-        stored = await self.get(app, stream_id)
-        await self._audit.note(app, by, "stream.created", stream_id, None, stored)
+        noted = self._audit.entry(app, by, "stream.created", stream_id, None, doc)
+        async with self._ground.quotas.room_for(app, "streams", lambda: handle.count("streams")):
+            stored = await handle.insert("streams", doc, emit=[noted])
+        await self._audit.write(noted, "streams", stream_id)
         await self._changed(stored)
         return stored, self._key(stored, secret)
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
         """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
         revision = stream.get("revision")
+        changes = {**fields, "revision": (revision or 0) + 1}
+        noted = self._audit.entry(stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes})
         after = await self._ground.store.app(stream["app"]).update(
-            "streams", stream["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision}
+            "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._audit.note(stream["app"], by, "stream.updated", stream["id"], stream, after)
+        await self._audit.write(noted, "streams", stream["id"])
         await self._changed(after)
         return after
 
     async def delete(self, stream: Doc, by: By) -> None:
         """Errors: Conflict while it is on air."""
-        if stream["state"] != "idle" or not await self._ground.store.app(stream["app"]).delete(
-            "streams", {"id": stream["id"], "state": "idle"}
-        ):
-            raise Conflict("This stream is on air; end it first.")
-        await self._ground.store.app(stream["app"]).delete("broadcasts", {"stream": stream["id"]})
-        await self._audit.note(stream["app"], by, "stream.deleted", stream["id"], stream, None)
+        handle = self._ground.store.app(stream["app"])
+        async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
+            if stream["state"] != "idle" or not await handle.delete("streams", {"id": stream["id"], "state": "idle"}):
+                raise Conflict("This stream is on air; end it first.")
+        await handle.delete("broadcasts", {"stream": stream["id"]})
         await self._changed(stream)
 
     async def get(self, app: str, stream_id: str) -> Doc:
@@ -117,19 +116,19 @@ class Streams:
         """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running one goes on unless
         `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does not answer."""
         await self.get(app, stream_id)
-        secret = new_secret(32)
-        doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret))
+        secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
+        doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted])
         if doc is None:
             raise NotFound("There is no such stream.")
-        await self._audit.note(app, by, "stream.key_rotated", stream_id)
+        await self._audit.write(noted, "streams", stream_id)
         await self._changed(doc)
         return self._key(doc, secret), cut and await self._ground.ingest.drop_publisher(doc["playback"])
 
     async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
         """Drops the present publisher; True when there was one."""
-        dropped = await self._ground.ingest.drop_publisher((await self.get(app, stream_id))["playback"])
-        await self._audit.note(app, by, "stream.disconnected", stream_id)
-        return dropped
+        playback = (await self.get(app, stream_id))["playback"]
+        async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
+            return await self._ground.ingest.drop_publisher(playback)
 
     async def health(self, stream: Doc) -> dict[str, Any]:
         """What the ingest sees of the encoder now. Errors: Unavailable."""
@@ -267,6 +266,11 @@ class Streams:
             change = policies.grace_over(stream, grace_ms, now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
+
+    def let_go(self) -> None:
+        """Another process ends them, and counts."""
+        for state in ON_AIR:
+            STREAMS.labels(state).set(0)
 
     async def reconcile(self) -> None:
         """Believes the ingest's own list where it disagrees with us: a killed nginx sends no hook."""

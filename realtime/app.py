@@ -122,7 +122,8 @@ class RealtimeRoom:
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs()):
+        viewers = self._occupancy.job(self._ground.directory.live_streams)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), viewers):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:

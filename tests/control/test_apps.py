@@ -242,6 +242,7 @@ async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: 
     assert (await world.ask("GET", "/v1/streams", keys[0])).status_code == 401
     told = [event async for _, _, events in ground.store.pending() for event in events]
     assert [event.app for event in told if isinstance(event, AppDeleted)] == [app]
+    await ground.store.settle("apps", app, [event.id for event in told])
     await world.room._apps.delete_more()
     assert (await world.ask("GET", f"/v1/apps/{app}", owner)).status_code == 404
     for collection in ("streams", "credentials", "members", "audit"):

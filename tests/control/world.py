@@ -1,5 +1,6 @@
 """The control room over ASGI with the door as it is served: one table, the envelope, refusals as problems."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +27,12 @@ class Letters:
 
     async def send(self, to: str, subject: str, text: str) -> None:
         self.sent.append((to, text))
+
+    async def arrived(self, count: int) -> None:
+        """Until so many have been sent: some are sent behind the answer."""
+        async with asyncio.timeout(10):
+            while len(self.sent) < count:
+                await asyncio.sleep(0.01)
 
     def token(self, to: str) -> str:
         """That of the newest link mailed to this address."""

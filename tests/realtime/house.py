@@ -120,6 +120,9 @@ class Directory:
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         return next((one for one in self.streams.values() if one["id"] == stream_id), None)
 
+    async def live_streams(self) -> list[dict[str, Any]]:
+        return [one for one in self.streams.values() if one["state"] == "live"]
+
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 

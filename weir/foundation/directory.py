@@ -16,7 +16,7 @@ from weir.foundation.tokens import SigningKey
 from weir.foundation.vault import Vault
 
 APPS = Collection(
-    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int"},
+    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int", "ownership": "int"},
     (Index(("account", "created")), Index(("state",)), Index(("created",))), tenant=False,
 )  # fmt: skip
 CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
