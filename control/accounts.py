@@ -10,6 +10,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from redis.exceptions import RedisError
@@ -19,7 +20,7 @@ from control.mail import Sender, open_sender
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey
 from weir.foundation.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
-from weir.foundation.ground import Ground
+from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import new_id, new_secret
 
 ACCESS_S = 15 * 60
@@ -30,6 +31,7 @@ FREE_FAILURES = 5
 LONGEST_LOCK_S = 900
 WRONG = "The e-mail address or the password is wrong."
 Purpose = Literal["reset", "verify"]
+log = structlog.get_logger("control.accounts")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Accounts:
         self._mail = sender or open_sender(ground.settings)
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's Argon2id minimum
         self._hashing = asyncio.Semaphore(PARALLEL_HASHES)  # a burst of log-ins must not take the memory of the machine
+        self._letters = Tasks()
         self._nobody = self._hasher.hash(new_secret())
 
     @property
@@ -105,11 +108,12 @@ class Accounts:
             "id": new_id("acc"), "email": plain(email), "name": name, "operator": operator, "verified": verified,
             "password": await self._hash(password), "created": now_ms(),
         }  # fmt: skip
+        noted = self._audit.entry(PLATFORM, By(by.actor or doc["id"], by.address, by.request), "account.created", doc["id"], None, doc)
         try:
-            account = await self._all.insert("accounts", doc)
+            account = await self._all.insert("accounts", doc, emit=[noted])
         except DuplicateKey:
             raise Conflict("There is an account with this e-mail address already.") from None
-        await self._audit.note(PLATFORM, By(by.actor or doc["id"], by.address, by.request), "account.created", account["id"], None, account)
+        await self._audit.write(noted, "accounts", account["id"])
         return account
 
     async def _hash(self, password: str) -> str:
@@ -219,19 +223,32 @@ class Accounts:
         return await self._set_password(account, fresh, by)
 
     async def _set_password(self, account: Doc, fresh: str, by: By) -> SignedIn:
-        changed = await self._all.update("accounts", account["id"], set={"password": await self._hash(fresh), "verified": True})
+        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"])
+        changed = await self._all.update(
+            "accounts", account["id"], set={"password": await self._hash(fresh), "verified": True}, emit=[noted]
+        )
         if changed is None:
             raise Unauthenticated("Sign in again.")
+        await self._audit.write(noted, "accounts", account["id"])
         await self.end({"account": account["id"]})
         await self._all.delete("links", {"account": account["id"]})
-        await self._audit.note(PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"])
         return await self.signed_in(changed)
 
     async def forgot(self, email: str) -> None:
-        """Mails a link that sets a new password; says nothing about whether there is such an account."""
+        """Mails a link that sets a new password; says nothing about whether there is such an account, also not by how long it
+        takes or by a mail server that does not answer."""
         account = await self._all.find_one("accounts", {"email": plain(email)})
         if account is not None:
+            self._letters.start(self._reset_link(account), "reset link")
+
+    async def _reset_link(self, account: Doc) -> None:
+        try:
             await self.send_link(account, "reset")
+        except Unavailable as refusal:
+            log.warning("reset_link.not_sent", account=account["id"], reason=refusal.detail)
+
+    async def stop(self) -> None:
+        await self._letters.stop()
 
     async def send_link(self, account: Doc, purpose: Purpose) -> None:
         """A fresh link, good once; earlier ones of the same purpose are dead."""

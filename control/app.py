@@ -16,16 +16,19 @@ from control.apps import Apps
 from control.audit import Audit
 from control.broadcasts import Broadcasts
 from control.console import Console
+from control.counted import Counted
 from control.hls_access import HlsAccess
 from control.keys import Keys
+from control.ledger import Ledger
 from control.migrations import migrate
-from control.quotas import METER_S, Quotas
+from control.minutes import METER_S, Minutes
 from control.rtmp_hooks import RtmpHooks
 from control.seats import Seats
 from control.streams import Streams
 from control.teams import Teams
 from control.usage import Usage
 from control.watch import Watch
+from weir.foundation import queues
 from weir.foundation.errors import NotFound
 from weir.foundation.events import Event
 from weir.foundation.ground import Ground, Tasks
@@ -43,7 +46,7 @@ class ControlRoom:
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._audit, self._broadcasts = Audit(ground), Broadcasts(ground)
-        self.streams, self._usage = Streams(ground, self._audit), Usage(ground, self._broadcasts)
+        self.streams, self._usage, self._ledger = Streams(ground, self._audit), Usage(ground, self._broadcasts), Ledger(ground.store)
         self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
         self._keys = Keys(ground, self._apps, self._audit)
         self._teams = Teams(ground, self._accounts, self._apps, self._audit)
@@ -52,9 +55,9 @@ class ControlRoom:
         self._console = Console(ground)
         self._api = [
             *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
-            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._usage).rows(),
+            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps).rows(),
-            *StreamRoutes(ground, self.streams, Watch(ground, seats), self._usage, self._broadcasts, viewers).rows(),
+            *StreamRoutes(ground, self.streams, Watch(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -76,25 +79,30 @@ class ControlRoom:
     async def _heard(self, event: Event) -> None:
         await self.streams.heard(event)
         await self._broadcasts.heard(event)
+        await self._audit.heard(event)
 
     async def start(self) -> None:
         await migrate(self._ground.store)
-        periodic = self._ground.periodic
+        periodic, counted = self._ground.periodic, Counted(self._ground, self._ledger)
         self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")
         for job in (
-            Job("streams.end_overdue", 0.5, self.streams.end_overdue),
+            Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.let_go),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
-            Job("usage.publish", METER_S, Quotas(self._ground).meter),
+            Job("usage.messages", 5.0, counted.messages),
+            Job("usage.storage", 300.0, counted.storage),
+            Job("usage.publish", METER_S, Minutes(self._ground).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.note_use),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
             Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
+            queues.job(self._ground.bus, self._ground.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
 
     async def stop(self) -> None:
         await self._tasks.stop()
+        await self._accounts.stop()

@@ -1,6 +1,6 @@
 """Apps (tenants): made, changed, archived, suspended, deleted with all that is theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -8,7 +8,7 @@ import structlog
 from control.audit import PLATFORM, Audit, By
 from control.store import OF_AN_APP
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Doc, Page
+from weir.foundation.documents import Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
 from weir.foundation.ground import Ground
@@ -16,16 +16,9 @@ from weir.foundation.ids import new_id
 from weir.foundation.permissions import LEAST, Role, may
 
 MEMBER_TOKEN_S = 15 * 60
+TRIES = 20
 MISSING = "There is no such app."
 log = structlog.get_logger("control.apps")
-
-
-def public_view(app: Doc) -> dict[str, Any]:
-    return {
-        "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
-        "origins": app.get("origins", []), "plan": app.get("plan"), "features": app.get("features", {}),
-        "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
-    }  # fmt: skip
 
 
 def etag(doc: Doc) -> str:
@@ -37,18 +30,29 @@ class Apps:
         self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
 
+    def shown(self, app: Doc) -> dict[str, Any]:
+        """As its members see it; `features` are those that it has."""
+        return {
+            "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "origins": app.get("origins", []), "plan": app.get("plan"), "features": self._ground.quotas.features(app),
+            "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
+        }  # fmt: skip
+
     async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
         """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
         fresh: Doc = {
             "id": app_id or new_id("app"), "account": account or "", "name": name, "description": description, "guests": "chat",
             "origins": [], "plan": self._ground.settings.default_plan, "features": {}, "state": "active", "revision": 0,
-            "created": now_ms(),
+            "owners": [account] if account else [], "ownership": 0, "created": now_ms(),
         }  # fmt: skip
-        if not await self._all.insert_many("apps", [fresh]):
-            return await self._one(fresh["id"])
-        if account is not None:
+        if account is not None:  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
             await self._own(fresh["id"], account)
-        await self._audit.note(fresh["id"], by, "app.created", fresh["id"], None, fresh)
+        noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
+        try:
+            await self._all.insert("apps", fresh, emit=[noted])
+        except DuplicateKey:
+            return await self._one(fresh["id"])
+        await self._audit.write(noted, "apps", fresh["id"])
         await self.changed("apps", fresh["id"], fresh["id"])  # caches may hold that it does not exist
         return fresh
 
@@ -72,8 +76,38 @@ class Apps:
         """Gives the apps made before anybody signed up to the first owner."""
         for orphan in (await self._all.find("apps", {"account": ""}, sort="created", limit=200)).data:
             await self._own(orphan["id"], account)
-            await self._all.update("apps", orphan["id"], set={"account": account})
+            await self._all.update("apps", orphan["id"], set={"account": account, "owners": [account]})
             await self.changed("apps", orphan["id"], orphan["id"])
+
+    # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The list never names
+    # somebody who is no owner: it is left before the membership, and entered after.
+
+    async def owns(self, app_id: str, account: str) -> None:
+        """This member is an owner from now on. Errors: NotFound, Unavailable."""
+        await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
+
+    async def owns_no_more(self, app_id: str, account: str) -> None:
+        """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound, Unavailable."""
+
+        def without(owners: list[str]) -> list[str]:
+            left = [one for one in owners if one != account]
+            if not left:
+                raise Conflict("An app needs an owner; make somebody else one first.")
+            return left
+
+        await self._change_owners(app_id, without)
+
+    async def _change_owners(self, app_id: str, change: Callable[[list[str]], list[str]]) -> None:
+        for _ in range(TRIES):
+            app = await self._one(app_id)
+            before, turn = app.get("owners", []), app.get("ownership")
+            after = change(before)
+            if after == before:
+                return
+            turned = {"owners": after, "ownership": (turn or 0) + 1}
+            if await self._all.update("apps", app_id, set=turned, expect={"ownership": turn}) is not None:
+                return
+        raise Unavailable("The members of this app change too fast; try again.")
 
     async def role(self, account: str, app_id: str) -> Role | None:
         member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
@@ -98,12 +132,12 @@ class Apps:
     async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
         """Errors: Stale when somebody was faster."""
         revision = app.get("revision")
-        after = await self._all.update(
-            "apps", app["id"], set={**set_, "revision": (revision or 0) + 1}, expect={"revision": revision},
-        )  # fmt: skip
+        changes = {**set_, "revision": (revision or 0) + 1}
+        noted = self._audit.entry(app["id"], by, action, app["id"], app, {**app, **changes})
+        after = await self._all.update("apps", app["id"], set=changes, expect={"revision": revision}, emit=[noted])
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._audit.note(app["id"], by, action, app["id"], app, after)
+        await self._audit.write(noted, "apps", app["id"])
         await self.changed("apps", app["id"], app["id"])
         return after
 
@@ -118,15 +152,20 @@ class Apps:
         if app.get("state") == "deleting":
             return app
         begun = {"state": "deleting", "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)}}
-        after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"])])
+        noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
+        after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
+        await self._audit.write(noted, "apps", app["id"])
         self._ground.relay.nudge()
-        await self._audit.note(PLATFORM, by, "app.deleted", app["id"], app, None)
         await self.changed("apps", app["id"], app["id"])
         return after or app
 
     async def delete_more(self) -> None:
-        """Periodic: goes on with every deletion that was asked for; a step may be repeated."""
+        """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms are told first: the
+        outbox would go with the document."""
+        untold = {doc_id async for collection, doc_id, _ in self._ground.store.pending(limit=1000) if collection == "apps"}
         for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
+            if app["id"] in untold:
+                continue
             await self._drop_publishers(app["id"])
             for done, collection in enumerate(OF_AN_APP):
                 await self._all.delete(collection, {"app": app["id"]})

@@ -1,14 +1,22 @@
-"""Who changed what, from where, and how it was before and after – without secrets. An entry is written after its change."""
+"""Who changed what, from where, and how it was before and after – without secrets.
 
-from collections.abc import Mapping
+An entry travels in the outbox of the document that it is about, in the same write as the change: a process that dies before it
+has written the entry down loses none. What leaves no document behind is noted before it is done (`before_it`); a process that
+dies in between leaves the entry of something that did not happen.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, Page
 from weir.foundation.envelope import REQUEST
+from weir.foundation.errors import Refused, Unavailable
+from weir.foundation.events import AuditNoted, Event
 from weir.foundation.ground import Ground
-from weir.foundation.ids import new_id
+from weir.foundation.ids import body
 from weir.foundation.routing import Call, address_of
 
 KEPT_MS = 400 * 86_400_000
@@ -57,12 +65,33 @@ class Audit:
     def __init__(self, ground: Ground) -> None:
         self._store = ground.store
 
-    async def note(self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None) -> None:
+    def entry(self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None) -> AuditNoted:
+        """To be emitted with the change, and written down after it."""
         old, new = changes(before, after)
-        await self._store.app(app).insert("audit", {
-            "id": new_id("act"), "at": now_ms(), "actor": by.actor, "address": by.address, "request": by.request, "action": action,
-            "target": target, "before": old, "after": new,
-        })  # fmt: skip
+        about = {"actor": by.actor, "address": by.address, "request": by.request}
+        return AuditNoted(app=app, action=action, target=target, before=old, after=new, **about)
+
+    async def write(self, noted: AuditNoted, collection: str, doc_id: str) -> None:
+        """Writes down an entry that the outbox of this document carries, and takes it out there. Safe to repeat."""
+        await self.heard(noted)
+        await self._store.settle(collection, doc_id, [noted.id])
+
+    async def heard(self, event: Event) -> None:
+        """Of entries whose process has died; give it to the bus' consumer."""
+        if isinstance(event, AuditNoted):
+            await self._store.app(event.app).insert_many("audit", [_document(event)])
+
+    @asynccontextmanager
+    async def before_it(self, app: str, by: By, action: str, target: str, before: Doc | None = None) -> AsyncIterator[None]:
+        """Do inside of it what leaves no document behind; when it is refused there is no entry."""
+        noted = self.entry(app, by, action, target, before, None)
+        await self.heard(noted)
+        try:
+            yield
+        except Refused as refusal:
+            if not isinstance(refusal, Unavailable):  # then it may have been done
+                await self._store.app(app).delete("audit", {"id": _document(noted)["id"]})
+            raise
 
     async def page(self, app: str, where: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
         """Newest first. `where`: actor, action, target, at."""
@@ -71,3 +100,8 @@ class Audit:
     async def forget_old(self) -> None:
         """Periodic: entries older than 400 days."""
         await self._store.operator().delete("audit", {"at": Between(below=now_ms() - KEPT_MS)})
+
+
+def _document(noted: AuditNoted) -> Doc:
+    fields = noted.model_dump(exclude={"id", "app", "type"})
+    return {"id": f"act_{body(noted.id)}", **fields}

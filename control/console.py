@@ -5,7 +5,6 @@ from typing import Any
 from control.accounts import Accounts
 from control.accounts import public_view as account_view
 from control.apps import Apps
-from control.apps import public_view as app_view
 from control.audit import COMMAND_LINE, Audit
 from control.keys import Keys, Options
 from control.keys import public_view as key_view
@@ -29,7 +28,7 @@ class Console:
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account when there is one."""
         owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
-        return app_view(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
+        return self.apps.shown(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
         key, secret, signing = await self.keys.create(app_id, Options("command line", scopes), COMMAND_LINE)

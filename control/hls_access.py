@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from control.quotas import Quotas
 from control.seats import Seats
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.documents import Doc
@@ -33,7 +32,7 @@ log = structlog.get_logger("control.hls_access")
 
 class HlsAccess:
     def __init__(self, ground: Ground, secret: str, seats: Seats) -> None:
-        self._ground, self._secret, self._seats, self._quotas = ground, secret.encode(), seats, Quotas(ground)
+        self._ground, self._secret, self._seats = ground, secret.encode(), seats
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
 
@@ -80,10 +79,10 @@ class HlsAccess:
         most = shown.get("max_viewers")
         if most is not None and not await self._seats.take(shown["channel"], sid, most):
             return False
-        plan = await self._quotas.plan(app["id"])
-        if plan is None or plan.concurrent_viewers is None or await self._seats.take(app["id"], sid, plan.concurrent_viewers):
+        viewers = self._ground.quotas.plan_of(app).concurrent_viewers
+        if viewers is None or await self._seats.take(app["id"], sid, viewers):
             return True
-        await self._quotas.tell(app["id"], "concurrent_viewers", plan.concurrent_viewers)
+        await self._ground.quotas.tell(app["id"], "concurrent_viewers", viewers)
         return False
 
     async def _shown(self, playback: str) -> Doc | None:

@@ -58,13 +58,28 @@ class Keys:
         await self._apps.any(app_id)
         await self._room_for_one(app_id)
         key_id, secret, signing = new_id("key"), new_secret(), new_secret()
-        doc = await self._ground.store.app(app_id).insert("credentials", {
+        fresh: Doc = {
             "id": key_id, "kind": "key", "name": options.name, "scopes": list(options.scopes or SCOPES), "created": now_ms(),
             "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
             "hash": self._ground.vault.lookup_hash(secret), "signing": self._ground.vault.seal(signing, key_id), "algorithm": "HS256",
-        })  # fmt: skip
-        await self._audit.note(app_id, by, "key.created", key_id, None, doc)
-        return doc, f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+        }  # fmt: skip
+        return await self._add(app_id, fresh, by, "key.created"), f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+
+    async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
+        noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
+        doc = await self._ground.store.app(app_id).insert("credentials", fresh, emit=[noted])
+        await self._audit.write(noted, "credentials", fresh["id"])
+        return doc
+
+    async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
+        """Errors: NotFound when it is gone."""
+        noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
+        after = await self._ground.store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
+        if after is None:
+            raise NotFound("There is no such key.")
+        await self._audit.write(noted, "credentials", old["id"])
+        await self._apps.changed("credentials", old["id"], app_id)
+        return after
 
     async def _room_for_one(self, app_id: str) -> None:
         if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
@@ -74,11 +89,8 @@ class Keys:
         """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid."""
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
-        doc = await self._ground.store.app(app_id).insert("credentials", {
-            "id": new_id("key"), "kind": "public", "name": name, "created": now_ms(), "signing": pem, "algorithm": algorithm,
-        })  # fmt: skip
-        await self._audit.note(app_id, by, "key.uploaded", doc["id"], None, doc)
-        return doc
+        fresh = {"id": new_id("key"), "kind": "public", "name": name, "created": now_ms(), "signing": pem, "algorithm": algorithm}
+        return await self._add(app_id, fresh, by, "key.uploaded")
 
     async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
         return await self._ground.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
@@ -100,20 +112,13 @@ class Keys:
         options = Options(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
         fresh = await self.create(app_id, options, by)
         until = min(end, old["expires"]) if old.get("expires") else end
-        after = await self._ground.store.app(app_id).update("credentials", key_id, set={"expires": until, "replaced_by": fresh[0]["id"]})
-        await self._audit.note(app_id, by, "key.rotated", key_id, old, after)
-        await self._apps.changed("credentials", key_id, app_id)
+        await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})
         return fresh
 
     async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
         """Dead at once here and within seconds everywhere. Errors: NotFound."""
         old = await self.get(app_id, key_id)
-        after = await self._ground.store.app(app_id).update("credentials", key_id, set={"revoked": old.get("revoked") or now_ms()})
-        if after is None:
-            raise NotFound("There is no such key.")
-        await self._audit.note(app_id, by, "key.revoked", key_id, old, after)
-        await self._apps.changed("credentials", key_id, app_id)
-        return after
+        return await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
 
     async def note_use(self) -> None:
         """Periodic: when keys were last used, as all processes have told it."""

@@ -7,6 +7,7 @@ one machine and for trying out. Senders are tried once; who asked may ask again.
 import asyncio
 import os
 import smtplib
+import ssl
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
@@ -43,14 +44,18 @@ class Folder:
 
 
 class Smtp:
-    """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`."""
+    """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`.
 
-    def __init__(self, url: str, sender: str) -> None:
-        self._url, self._sender = urlsplit(url), sender
+    A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it comes: a relay on this
+    machine often has a certificate of its own making.
+    """
+
+    def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._url, self._sender, self._timeout_s = urlsplit(url), sender, timeout_s
 
     async def send(self, to: str, subject: str, text: str) -> None:
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self._sender, to, subject
+        message["From"], message["To"], message["Subject"] = self._sender, to, " ".join(subject.split())
         message.set_content(text)
         try:
             await asyncio.to_thread(self._deliver, message)
@@ -59,14 +64,29 @@ class Smtp:
             raise Unavailable("The mail could not be sent; try again in a while.") from error
 
     def _deliver(self, message: EmailMessage) -> None:
-        host, port = self._url.hostname or "localhost", self._url.port or (465 if self._url.scheme == "smtps" else 587)
-        kind = smtplib.SMTP_SSL if self._url.scheme == "smtps" else smtplib.SMTP
-        with kind(host, port, timeout=TIMEOUT_S) as server:
+        with self._connected() as server:
             if self._url.scheme == "smtp" and server.has_extn("starttls"):
-                server.starttls()
+                server.starttls(context=self._tls())
+            elif self._url.scheme == "smtp" and self._url.username:
+                raise smtplib.SMTPNotSupportedError("no STARTTLS, and the password must not go in clear")
             if self._url.username:
                 server.login(unquote(self._url.username), unquote(self._url.password or ""))
             server.send_message(message)
+
+    def _connected(self) -> smtplib.SMTP:
+        host, secure = self._url.hostname or "localhost", self._url.scheme == "smtps"
+        port = self._url.port or (465 if secure else 587)
+        if secure:
+            return smtplib.SMTP_SSL(host, port, timeout=self._timeout_s, context=ssl.create_default_context())
+        server = smtplib.SMTP(host, port, timeout=self._timeout_s)
+        server.ehlo_or_helo_if_needed()
+        return server
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if not self._url.username:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
 
 def open_sender(settings: Settings) -> Sender:

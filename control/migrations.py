@@ -1,7 +1,7 @@
 """Changes of stored documents from one version to the next. They run at start, in order, and may run twice or in two processes
 at once: each step writes only what is still missing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -39,18 +39,28 @@ async def _finished_recordings_are_local(store: Store) -> None:
             await store.operator().update("recordings", recording["id"], set={"stored": "local"})
 
 
+async def _owners_stand_in_their_app(store: Store) -> None:
+    """So that of two owners who go at once one is refused."""
+    async for app in every(store, "apps"):
+        if "owners" not in app:
+            members = [one async for one in every(store, "members", {"app": app["id"], "role": "owner"})]
+            owners = {"owners": [one["account"] for one in members], "ownership": 0}
+            await store.operator().update("apps", app["id"], set=owners, expect={"ownership": None})
+
+
 STEPS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     _owners_are_members,
     _apps_have_a_plan,
     _the_first_account_is_verified_operator,
     _finished_recordings_are_local,
+    _owners_stand_in_their_app,
 )
 
 
-async def every(store: Store, collection: str) -> AsyncIterator[Doc]:
+async def every(store: Store, collection: str, where: Mapping[str, Any] | None = None) -> AsyncIterator[Doc]:
     cursor: str | None = None
     while True:
-        page = await store.operator().find(collection, limit=500, cursor=cursor)
+        page = await store.operator().find(collection, where, limit=500, cursor=cursor)
         for doc in page.data:
             yield doc
         if page.next is None:

@@ -2,6 +2,7 @@
 
 from weir.foundation.documents import Collection, Index
 from weir.foundation.idempotency import REPEATS
+from weir.foundation.quotas import USED_UP
 
 ACCOUNTS = Collection(
     "accounts", {"email": "str", "created": "int", "operator": "bool"}, (Index(("email",), unique=True), Index(("operator",))), tenant=False
@@ -23,7 +24,10 @@ AUDIT = Collection(
     (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
 )  # fmt: skip
 BROADCASTS = Collection("broadcasts", {"stream": "str", "started": "int"}, (Index(("app", "stream", "started")), Index(("app", "started"))))
-USAGE = Collection("usage", {"stream": "str", "day": "str"}, (Index(("app", "day")), Index(("stream", "day"), unique=True)))
-COLLECTIONS = (ACCOUNTS, SIGN_INS, LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS)
-OF_AN_APP = ("credentials", "members", "invitations", "broadcasts", "usage", "revocations", "audit", "streams")
+USAGE = Collection(
+    "usage", {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
+    (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),
+)  # fmt: skip
+COLLECTIONS = (ACCOUNTS, SIGN_INS, LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS, USED_UP)
+OF_AN_APP = ("credentials", "members", "invitations", "broadcasts", "usage", "revocations", "used_up", "audit", "streams")
 """What goes with an app, in this order."""

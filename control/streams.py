@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge
 
 from control import policies
 from control.audit import Audit, By
+from control.minutes import Minutes
 from control.policies import Change, Publisher
-from control.quotas import Quotas
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
@@ -53,7 +53,7 @@ def etag(stream: Doc) -> str:
 
 class Streams:
     def __init__(self, ground: Ground, audit: Audit) -> None:
-        self._ground, self._audit, self._quotas = ground, audit, Quotas(ground)
+        self._ground, self._audit, self._minutes = ground, audit, Minutes(ground)
         self._all = ground.store.operator()
         self._ingest_seen = now_ms()
 
@@ -61,45 +61,43 @@ class Streams:
 
     async def create(self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None) -> tuple[Doc, str]:
         """A new stream and its key; with an id that exists already, that stream (a repeat). Errors: QuotaExceeded."""
-        await self._check_quota(app)
         stream_id, secret = stream_id or new_id("str"), new_secret(32)
         doc: Doc = {
             **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
             "id": stream_id, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "revision": 0,
             "created": now_ms(), **self._sealed(stream_id, secret),
         }  # fmt: skip
-        if not await self._ground.store.app(app).insert_many("streams", [doc]):
+        handle = self._ground.store.app(app)
+        if await handle.get("streams", stream_id) is not None:
             return await self.get(app, stream_id), await self.key(app, stream_id)
-        stored = await self.get(app, stream_id)
-        await self._audit.note(app, by, "stream.created", stream_id, None, stored)
+        noted = self._audit.entry(app, by, "stream.created", stream_id, None, doc)
+        async with self._ground.quotas.room_for(app, "streams", lambda: handle.count("streams")):
+            stored = await handle.insert("streams", doc, emit=[noted])
+        await self._audit.write(noted, "streams", stream_id)
         await self._changed(stored)
         return stored, self._key(stored, secret)
-
-    async def _check_quota(self, app: str) -> None:
-        plan = await self._quotas.plan(app)
-        if plan is not None and plan.streams is not None and await self._ground.store.app(app).count("streams") >= plan.streams:
-            raise QuotaExceeded(f"This app's plan has room for {plan.streams} streams.")
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
         """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
         revision = stream.get("revision")
+        changes = {**fields, "revision": (revision or 0) + 1}
+        noted = self._audit.entry(stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes})
         after = await self._ground.store.app(stream["app"]).update(
-            "streams", stream["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision}
+            "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._audit.note(stream["app"], by, "stream.updated", stream["id"], stream, after)
+        await self._audit.write(noted, "streams", stream["id"])
         await self._changed(after)
         return after
 
     async def delete(self, stream: Doc, by: By) -> None:
         """Errors: Conflict while it is on air."""
-        if stream["state"] != "idle" or not await self._ground.store.app(stream["app"]).delete(
-            "streams", {"id": stream["id"], "state": "idle"}
-        ):
-            raise Conflict("This stream is on air; end it first.")
-        await self._ground.store.app(stream["app"]).delete("broadcasts", {"stream": stream["id"]})
-        await self._audit.note(stream["app"], by, "stream.deleted", stream["id"], stream, None)
+        handle = self._ground.store.app(stream["app"])
+        async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
+            if stream["state"] != "idle" or not await handle.delete("streams", {"id": stream["id"], "state": "idle"}):
+                raise Conflict("This stream is on air; end it first.")
+        await handle.delete("broadcasts", {"stream": stream["id"]})
         await self._changed(stream)
 
     async def get(self, app: str, stream_id: str) -> Doc:
@@ -118,19 +116,19 @@ class Streams:
         """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running one goes on unless
         `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does not answer."""
         await self.get(app, stream_id)
-        secret = new_secret(32)
-        doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret))
+        secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
+        doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted])
         if doc is None:
             raise NotFound("There is no such stream.")
-        await self._audit.note(app, by, "stream.key_rotated", stream_id)
+        await self._audit.write(noted, "streams", stream_id)
         await self._changed(doc)
         return self._key(doc, secret), cut and await self._ground.ingest.drop_publisher(doc["playback"])
 
     async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
         """Drops the present publisher; True when there was one."""
-        dropped = await self._ground.ingest.drop_publisher((await self.get(app, stream_id))["playback"])
-        await self._audit.note(app, by, "stream.disconnected", stream_id)
-        return dropped
+        playback = (await self.get(app, stream_id))["playback"]
+        async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
+            return await self._ground.ingest.drop_publisher(playback)
 
     async def health(self, stream: Doc) -> dict[str, Any]:
         """What the ingest sees of the encoder now. Errors: Unavailable."""
@@ -163,7 +161,7 @@ class Streams:
         """Lets an encoder in and returns the public name. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
-        await self._quotas.check_publish(stream["app"])
+        await self._minutes.check_publish(stream["app"])
         present = policies.publisher_of(stream)
         if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
             raise Conflict("Somebody is publishing with this key already.")
@@ -222,7 +220,7 @@ class Streams:
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and policies.publisher_of(stream) == publisher:
             if await self._apply(stream, policies.gone(stream, now_ms())):
-                await self._quotas.measure(stream, now_ms())
+                await self._minutes.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
             stream = await self._all.get("streams", stream["id"])
@@ -235,7 +233,7 @@ class Streams:
             return False
         try:
             await self._check_open(stream["app"])
-            await self._quotas.check_publish(stream["app"])
+            await self._minutes.check_publish(stream["app"])
         except (Forbidden, QuotaExceeded):
             return False
         return True
@@ -268,6 +266,11 @@ class Streams:
             change = policies.grace_over(stream, grace_ms, now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
+
+    def let_go(self) -> None:
+        """Another process ends them, and counts."""
+        for state in ON_AIR:
+            STREAMS.labels(state).set(0)
 
     async def reconcile(self) -> None:
         """Believes the ingest's own list where it disagrees with us: a killed nginx sends no hook."""

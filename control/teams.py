@@ -8,8 +8,8 @@ from control.audit import Audit, By
 from control.mail import Sender, open_sender
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import revocation_id
-from weir.foundation.documents import Between, Doc, Page
-from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Unavailable
+from weir.foundation.documents import Between, Doc, DuplicateKey, Page
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id, new_secret
@@ -17,6 +17,7 @@ from weir.foundation.permissions import Role, may_change_member, may_give
 
 INVITED_MS = 7 * 86_400_000
 REMEMBERED_MS = 3_600_000  # app tokens live a quarter of an hour
+MISSING = "There is no such member."
 SPENT = "This invitation has been used, withdrawn or is too old; ask for another."
 
 
@@ -45,40 +46,44 @@ class Teams:
     async def _member(self, app_id: str, account: str) -> Doc:
         member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
         if member is None:
-            raise NotFound("There is no such member.")
+            raise NotFound(MISSING)
         return member
 
     async def set_role(self, app_id: str, actor: Role, account: str, role: Role, by: By) -> dict[str, Any]:
         """Errors: NotFound; Forbidden; Conflict for the last owner."""
         member = await self._member(app_id, account)
         await self._check_change(app_id, actor, member, role)
-        after = await self._ground.store.app(app_id).update("members", member["id"], set={"role": role})
-        await self._changed(app_id, account, by, "member.role", member, after)
-        return await self._shown(after or member)
+        noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
+        after = await self._ground.store.app(app_id).update("members", member["id"], set={"role": role}, emit=[noted])
+        if after is None:
+            raise NotFound(MISSING)
+        if role == "owner":
+            await self._apps.owns(app_id, account)
+        await self._audit.write(noted, "members", member["id"])
+        await self._void(app_id, account)
+        return await self._shown(after)
 
     async def remove(self, app_id: str, actor: Role, account: str, by: By) -> None:
         """By somebody who may, or the member's own leaving. Errors: NotFound; Forbidden; Conflict for the last owner."""
         member = await self._member(app_id, account)
         await self._check_change(app_id, member["role"] if by.actor == account else actor, member, None, leaving=by.actor == account)
-        await self._ground.store.app(app_id).delete("members", {"id": member["id"]})
-        await self._changed(app_id, account, by, "member.removed", member, None)
+        async with self._audit.before_it(app_id, by, "member.removed", account, member):
+            await self._ground.store.app(app_id).delete("members", {"id": member["id"]})
+        await self._void(app_id, account)
 
     async def _check_change(self, app_id: str, actor: Role, member: Doc, to: Role | None, leaving: bool = False) -> None:
         if not leaving and not may_change_member(actor, member["role"], to):
             raise Forbidden("Your role may not change this member in this way.")
         if member["role"] == "owner" and to != "owner":
-            owners = await self._ground.store.app(app_id).count("members", {"role": "owner"})
-            if owners <= 1:
-                raise Conflict("An app needs an owner; make somebody else one first.")
+            await self._apps.owns_no_more(app_id, member["account"])
 
-    async def _changed(self, app_id: str, account: str, by: By, action: str, before: Doc, after: Doc | None) -> None:
-        """App tokens that were given to the old role are void."""
+    async def _void(self, app_id: str, account: str) -> None:
+        """App tokens that were given to the old role."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
         await self._ground.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
         await self._ground.directory.heard(fact)
-        await self._audit.note(app_id, by, action, account, before, after)
         try:
             await self._ground.bus.publish(fact)
         except Unavailable:
@@ -98,16 +103,19 @@ class Teams:
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")
         await handle.delete("invitations", {"email": address})
-        plan = self._ground.settings.plan_table.get(app.get("plan") or "")
-        taken = await handle.count("members") + await handle.count("invitations")
-        if plan is not None and plan.members is not None and taken >= plan.members:
-            raise QuotaExceeded(f"This app's plan has room for {plan.members} members.")
+
+        async def taken() -> int:
+            return await handle.count("members") + await handle.count("invitations")
+
         token = new_secret(32)
-        invitation = await handle.insert("invitations", {
+        fresh: Doc = {
             "id": new_id("act"), "email": address, "role": role, "hash": self._ground.vault.lookup_hash(token), "created": now_ms(),
             "expires": now_ms() + INVITED_MS,
-        })  # fmt: skip
-        await self._audit.note(app["id"], by, "invitation.created", invitation["id"], None, invitation)
+        }  # fmt: skip
+        noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
+        async with self._ground.quotas.room_for(app["id"], "members", taken):
+            invitation = await handle.insert("invitations", fresh, emit=[noted])
+        await self._audit.write(noted, "invitations", fresh["id"])
         link = f"{self._ground.settings.base_url}/studio#invitation={token}"
         await self._mail.send(address, f"Join {app['name']}", f"You are invited to {app['name']} as {role}. Open this link:\n\n{link}")
         return invitation, link
@@ -117,9 +125,9 @@ class Teams:
 
     async def withdraw(self, app_id: str, invitation_id: str, by: By) -> None:
         """Errors: NotFound."""
-        if not await self._ground.store.app(app_id).delete("invitations", {"id": invitation_id}):
-            raise NotFound("There is no such invitation.")
-        await self._audit.note(app_id, by, "invitation.withdrawn", invitation_id)
+        async with self._audit.before_it(app_id, by, "invitation.withdrawn", invitation_id):
+            if not await self._ground.store.app(app_id).delete("invitations", {"id": invitation_id}):
+                raise NotFound("There is no such invitation.")
 
     async def find(self, token: str) -> Doc:
         """Errors: Forbidden for a spent, withdrawn or expired one."""
@@ -135,11 +143,16 @@ class Teams:
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
         member = {"id": f"{app_id}:{account['id']}", "account": account["id"], "role": invitation["role"], "created": now_ms()}
-        joined = await self._ground.store.app(app_id).insert_many("members", [member])
+        noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
+        try:
+            await self._ground.store.app(app_id).insert("members", member, emit=[noted])
+        except DuplicateKey:
+            await self._all.delete("invitations", {"id": invitation["id"]})
+            raise Conflict("You are a member already.") from None
+        if member["role"] == "owner":
+            await self._apps.owns(app_id, account["id"])
+        await self._audit.write(noted, "members", member["id"])
         await self._all.delete("invitations", {"id": invitation["id"]})
-        if not joined:
-            raise Conflict("You are a member already.")
-        await self._audit.note(app_id, by, "member.joined", account["id"], None, member)
         return app_id
 
     async def forget_expired(self) -> None:

@@ -1,21 +1,20 @@
-"""The usage ledger: what the web nginx sent to whom, per stream and day.
+"""What the web nginx sent to whom, from its log into the ledger.
 
 The log is a plain file that nginx appends to and a job reads behind it, rather than a pipe: a pipe would stall nginx when its
 reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file; it is written down before it is
-applied and each ledger row remembers the last batch, so a job that dies in the middle repeats it without counting twice.
+applied and each row of the ledger remembers the last batch, so a job that dies in the middle repeats it without counting twice.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from control.broadcasts import Broadcasts
-from weir.foundation.clock import now_s
-from weir.foundation.documents import Between, Doc
+from control.ledger import Ledger
+from weir.foundation.clock import day_of, now_s
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id
 
@@ -49,7 +48,7 @@ def parse(lines: list[bytes]) -> dict[tuple[str, str], Sent]:
         moment = _seconds(line)
         if moment is None:
             continue
-        sent = sums[(parts[1], datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d"))]
+        sent = sums[(parts[1], day_of(int(moment * 1000)))]
         sent.bytes += int(parts[3])
         sent.requests += 1
         sent.buckets.add((parts[2], int(moment) // BUCKET_S))
@@ -76,7 +75,7 @@ def _seconds(line: bytes) -> float | None:
 
 class Usage:
     def __init__(self, ground: Ground, broadcasts: Broadcasts) -> None:
-        self._ground, self._broadcasts = ground, broadcasts
+        self._ground, self._broadcasts, self._ledger = ground, broadcasts, Ledger(ground.store)
         self._all = ground.store.operator()
         self._folder = ground.settings.data / "usage"
 
@@ -115,75 +114,40 @@ class Usage:
         return True
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
-        """Each ledger row and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
-        days: dict[tuple[str, str], Sent] = defaultdict(Sent)
-        streams: dict[str, Doc] = {}
-        watched_s: dict[str, int] = defaultdict(int)
+        """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
+        days: dict[tuple[str, str, str], Sent] = defaultdict(Sent)
+        recorded: dict[tuple[str, str, str], int] = defaultdict(int)
+        watched_s: dict[tuple[str, str], int] = defaultdict(int)
         for (playback, day), sent in parse(chunk.splitlines()).items():
-            stream = await self._watched(playback)
-            if stream is not None:
-                streams[stream["id"]] = stream
-                days[(stream["id"], day)].add(sent)
-                if playback == stream["playback"]:
-                    watched_s[stream["id"]] += len(sent.buckets) * BUCKET_S
-        for (stream_id, day), sent in days.items():
-            await self._add(streams[stream_id], day, sent, batch)
-        for stream_id, seconds in watched_s.items():
-            stream = streams[stream_id]
-            if stream.get("broadcast"):
-                await self._broadcasts.watched(stream["app"], stream["broadcast"], seconds, batch)
-
-    async def _watched(self, playback: str) -> Doc | None:
-        """The stream whose playback id this is, or that a recording with this id is of."""
-        if not is_id("rec", playback):
-            return await self._ground.directory.stream_by_playback(playback)
-        recording = await self._ground.directory.recording(playback)
-        return await self._ground.directory.stream(recording["stream"]) if recording is not None else None
-
-    async def _add(self, stream: Doc, day: str, sent: Sent, batch: str) -> None:
-        handle, row_id = self._ground.store.app(stream["app"]), f"{stream['id']}:{day}"
-        row = await handle.get("usage", row_id)
-        if row is None or row.get("batch") != batch:
+            shown = await self._shown(playback)
+            if shown is None:
+                continue
+            app, stream, broadcast = shown
+            days[(app, stream, day)].add(sent)
+            if not is_id("ply", playback):
+                recorded[(app, stream, day)] += sent.bytes
+            elif broadcast:
+                watched_s[(app, broadcast)] += len(sent.buckets) * BUCKET_S
+        for (app, stream, day), sent in days.items():
             more = {"bytes": sent.bytes, "requests": sent.requests, "watched_s": len(sent.buckets) * BUCKET_S}
-            about = {"stream": stream["id"], "day": day, "batch": batch}
-            await handle.update("usage", row_id, set=about, inc=more, upsert=True)
+            more["recording_bytes"] = recorded[(app, stream, day)]
+            await self._ledger.add(app, stream, day, "web", batch, more, {"viewers": await self._viewers(stream, day, sent)})
+        for (app, broadcast), seconds in watched_s.items():
+            await self._broadcasts.watched(app, broadcast, seconds, batch)
 
-    async def of_app(self, app_id: str, since: str | None, until: str | None) -> dict[str, Any]:
-        """By day, over all streams of the app; days as YYYY-MM-DD, `until` not included."""
-        days: dict[str, dict[str, Any]] = {}
-        cursor: str | None = None
-        while True:
-            page = await self._ground.store.app(app_id).find("usage", {"day": Between(since, until)}, sort="day", limit=1000, cursor=cursor)
-            for row in page.data:
-                _sum(days.setdefault(row["day"], {"day": row["day"]}), _day(row))
-            if page.next is None:
-                break
-            cursor = page.next
-        shown = [days[day] for day in sorted(days)]
-        totals: dict[str, Any] = {}
-        for day in shown:
-            _sum(totals, day)
-        totals.pop("day", None)
-        return {"app": app_id, **{name: totals.get(name, 0) for name in FIGURES}, "days": shown}
+    async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
+        """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone, and no broadcast.
+        What belongs to no stream stands under the app's own id."""
+        if is_id("ply", playback):
+            stream = await self._ground.directory.stream_by_playback(playback)
+            return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
+        recording = await self._ground.directory.recording(playback)
+        return (recording["app"], recording.get("stream") or recording["app"], None) if recording is not None else None
 
-    async def of_stream(self, stream: Doc) -> dict[str, Any]:
-        """Bytes, requests, minutes watched and published, by day."""
-        page = await self._ground.store.app(stream["app"]).find("usage", {"stream": stream["id"]}, sort="day", limit=400)
-        days = [_day(row) for row in page.data]
-        totals: dict[str, Any] = {}
-        for day in days:
-            _sum(totals, day)
-        return {"stream": stream["id"], **{name: totals.get(name, 0) for name in FIGURES}, "days": days}
-
-
-FIGURES = ("bytes", "requests", "minutes_watched", "minutes_published")
-
-
-def _day(row: Doc) -> dict[str, Any]:
-    minutes = {f"minutes_{name}": round(row.get(f"{name}_s", 0) / 60, 2) for name in ("watched", "published")}
-    return {"day": row["day"], "bytes": row.get("bytes", 0), "requests": row.get("requests", 0), **minutes}
-
-
-def _sum(total: dict[str, Any], day: dict[str, Any]) -> None:
-    for name in FIGURES:
-        total[name] = round(total.get(name, 0) + day[name], 2)
+    async def _viewers(self, stream: str, day: str, sent: Sent) -> int:
+        """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""
+        redis: Any = self._ground.redis
+        key = f"weir:viewers:{stream}:{day}"
+        await redis.pfadd(key, *{session for session, _ in sent.buckets})
+        await redis.expire(key, 3 * 86_400)
+        return int(await redis.pfcount(key))

@@ -1,7 +1,8 @@
 """Recordings as documents: `recording → processing → ready | failed`, each step a compare-and-set with its fact in the same write.
 
 Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
-sprite reason attempts stored` (`local | s3`); times in ms, `size` of the MP4 in bytes, `heights` of the renditions. [store]
+sprite bytes reason attempts stored` (`local | s3`); times in ms, `size` of the MP4, `bytes` of all files, `heights` of the
+renditions. [store]
 """
 
 import contextlib
@@ -21,7 +22,8 @@ COLLECTION = "recordings"
 
 @dataclass(frozen=True)
 class Finished:
-    """What a finished recording is. `size` of the MP4; `heights` of the renditions, highest first; `sprite`: previews exist."""
+    """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions, highest first;
+    `sprite`: previews exist."""
 
     duration_s: float
     size: int
@@ -29,6 +31,7 @@ class Finished:
     height: int
     heights: tuple[int, ...]
     sprite: bool
+    bytes: int
 
 
 class Catalog:
@@ -88,7 +91,7 @@ class Catalog:
         event = _told(RecordingReady, doc, duration_s=round(made.duration_s, 3), size=made.size)
         shown = {
             "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
-            "heights": list(made.heights), "sprite": made.sprite, "stored": "local",
+            "heights": list(made.heights), "sprite": made.sprite, "bytes": made.bytes, "stored": "local",
         }  # fmt: skip
         await self._to(doc, "ready", shown, [event])
 

@@ -18,7 +18,7 @@ from media.timeline import Whole
 from media.vod import NoRoom, Unplayable, finish
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, NotFound, Unavailable
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Unavailable
 from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import new_id
@@ -115,8 +115,17 @@ class Recordings:
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
         if going_on is not None:
             self._record(fact, stream, going_on["id"])
-        elif not known and await self._is_wanted(fact.app, stream):
+        elif not known and await self._is_wanted(fact.app, stream) and await self._fits(fact.app):
             self._record(fact, stream, new_id("rec"))
+
+    async def _fits(self, app_id: str) -> bool:
+        """False when the plan has no room for a recording; its owner was told, and the broadcast goes on without."""
+        try:
+            async with self._ground.quotas.storage_for(app_id):
+                return True
+        except QuotaExceeded as refusal:
+            log.warning("recording.no_quota", app=app_id, reason=refusal.detail)
+            return False
 
     async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
         """By the stream, else by its app, else by the installation."""
@@ -144,12 +153,15 @@ class Recordings:
                 await self._stopped(doc)
 
     async def start(self, stream: Doc, recording: str) -> Doc:
-        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on is its first."""
+        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on is its first.
+
+        Errors: QuotaExceeded, too."""
         if stream["state"] not in ("live", "interrupted"):
             raise Conflict("The stream is not live.")
         if any(doc["state"] == "recording" for doc in await self._catalog.of_broadcast(stream["broadcast"])):
             raise Conflict("The stream is being recorded already.")
-        await self._catalog.begin(recording, _fact(stream), stream["title"])
+        async with self._ground.quotas.storage_for(stream["app"]):
+            await self._catalog.begin(recording, _fact(stream), stream["title"])
         found = await self._catalog.get(stream["app"], recording)
         assert found is not None
         return found

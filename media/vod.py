@@ -51,7 +51,8 @@ async def finish(tape: Tape) -> Finished:
     await _join(tape, [run_file(top.name, number) for number in _runs_with(top, runs, segments)])
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
-    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite)
+    taken = sum(path.stat().st_size for path in tape.folder.iterdir())
+    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken)
 
 
 def _listed(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> Iterator[Recorded]:

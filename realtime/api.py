@@ -191,7 +191,7 @@ class ChannelRoutes:
         standing = await self._people.standing(stream["channel"], body.user.id, body.user.role)
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
-        stored = await self._chat.append(stream["channel"], body.user.id, cid, card, NO_RATE, data)
+        stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def delete(self, call: Call) -> Answer:

@@ -80,7 +80,7 @@ class RealtimeRoom:
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
-            moderation=self._moderation, presence=self._presence,
+            moderation=self._moderation, presence=self._presence, messages=ground.messages,
         )  # fmt: skip
         self._signals = Signals(self._connection, self._log, self._chat.admitted)
         self._api = ChannelRoutes(
@@ -89,7 +89,7 @@ class RealtimeRoom:
         )  # fmt: skip
         self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
-        self._places = Places(ground.store, ground.relay, ground.settings)
+        self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings)
         self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
@@ -116,12 +116,14 @@ class RealtimeRoom:
             ("cut off", self._watch_link()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("carrier", self._carrier.run()),
+            ("message counts", self._ground.messages.run()),
             ("event positions", self._feeds.tell_positions()),
             ("bus wishes", self._ground.bus.watch(self._carrier.heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
         ):
             self._tasks.start(work, name)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs()):
+        viewers = self._occupancy.job(self._ground.directory.live_streams)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), viewers):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
@@ -139,6 +141,7 @@ class RealtimeRoom:
     async def stop(self) -> None:
         await self._sockets.stop()
         await self._tasks.stop()
+        await self._ground.messages.close()
 
     async def viewers(self, channel: str) -> int:
         """Sessions that watch this channel now. Errors: Unavailable."""

@@ -20,6 +20,7 @@ from weir.foundation.clock import now_ms
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Unavailable
 from weir.foundation.periodic import Job
+from weir.foundation.queues import AGE
 from weir.foundation.settings import Settings
 
 UNARCHIVED, ARCHIVED = load_script("unarchived"), load_script("archived")
@@ -36,6 +37,11 @@ DAY_MS = 86_400_000
 log = structlog.get_logger("realtime.archiver")
 
 
+def _let_go(number: int) -> None:
+    """Another process has this range."""
+    AGE.labels(f"archive.{number}").set(0)
+
+
 class Archiver:
     def __init__(
         self, connection: Connection, archive: Archive, directory: Directory, settings: Settings, carrier: Carrier, *,
@@ -47,7 +53,7 @@ class Archiver:
 
     def jobs(self) -> list[Job]:
         """For foundation.periodic: the buckets in ranges, so that several processes share the work; and retention."""
-        sweeps = [Job(f"archive.{number}", SWEEP_S, partial(self.sweep, number)) for number in range(RANGES)]
+        sweeps = [Job(f"archive.{number}", SWEEP_S, partial(self.sweep, number), partial(_let_go, number)) for number in range(RANGES)]
         return [*sweeps, Job("archive.forget", FORGET_S, self.forget)]
 
     async def forget(self) -> None:
@@ -60,10 +66,12 @@ class Archiver:
         due = int(seconds) * 1000 + int(micros) // 1000 - self._settle_ms
         buckets = range(number, BUCKETS, RANGES)
         found = await asyncio.gather(
-            *(link.ask("ZRANGEBYSCORE", dirty_in(bucket), "-inf", due, "LIMIT", 0, MOST_CHANNELS) for bucket in buckets)
+            *(link.ask("ZRANGEBYSCORE", dirty_in(bucket), "-inf", due, "WITHSCORES", "LIMIT", 0, MOST_CHANNELS) for bucket in buckets)
         )
+        oldest = min((float(channels[1]) for channels in found if channels), default=due)
+        AGE.labels(f"archive.{number}").set(max(0, due - oldest) / 1000)
         for bucket, channels in zip(buckets, found, strict=True):
-            for channel in channels:
+            for channel in channels[::2]:
                 try:
                     await self._archive_channel(channel.decode(), bucket)
                 except Unavailable:

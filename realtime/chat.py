@@ -34,10 +34,11 @@ from realtime.wire import (
 from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, RateLimited, Refused, Unavailable
+from weir.foundation.errors import Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
+from weir.foundation.messages import Messages
 from weir.foundation.settings import Settings
 
 MOST_CHANNELS = 50
@@ -50,9 +51,9 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
-        reader: Reader, people: People, moderation: Moderation, presence: Presence,
+        reader: Reader, people: People, moderation: Moderation, presence: Presence, messages: Messages,
     ) -> None:  # fmt: skip
-        self._settings, self._directory = settings, directory
+        self._settings, self._directory, self._messages = settings, directory, messages
         self._log, self._follower, self._occupancy = entries, follower, occupancy
         self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
         self._resume = Resume(entries, follower)
@@ -149,16 +150,25 @@ class Chat:
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
         rate = may_send(role, (app or {}).get("guests", "read"), self._settings, member.user.badges, data["text"])
-        stored = await self.append(channel, member.user.sub, cid, member.card(role), rate, data)
+        stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
-    async def append(self, channel: str, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any]) -> Appended:
-        """One message into the log. Errors: as of Log.append."""
-        message_id = new_id("msg")
-        return await self._log.append(
-            channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate,
-            tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
-        )  # fmt: skip
+    async def append(self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any]) -> Appended:
+        """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that is there."""
+        message_id, channel = new_id("msg"), stream["channel"]
+        try:
+            async with self._messages.one(stream["app"], stream["id"]) as receipt:
+                appended = await self._log.append(
+                    channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate,
+                    tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
+                )  # fmt: skip
+                receipt.stored = not appended.repeated
+        except QuotaExceeded:
+            before = await self._log.appended_before(channel, uid, cid)
+            if before is None:
+                raise
+            return before
+        return appended
 
     async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""

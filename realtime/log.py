@@ -120,11 +120,18 @@ class Log:
                 self._appended(channel)
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
             if reply[0] == 2:
-                seq, first_id = reply[1].decode().split(" ")
-                return Appended(first_id, int(seq), reply[2].decode(), True)
+                return _repeated(reply[1], reply[2])
             if reply[0] != -1:
                 _refuse(reply)
             await self.open(channel)
+
+    async def appended_before(self, channel: str, uid: str, cid: str) -> Appended | None:
+        """The entry that this (user, cid) has within the 10 minutes."""
+        link, keys, name = self._connection.link(), keys_of(channel), digest(uid, cid)
+        found, before, epoch = await asyncio.gather(
+            link.ask("HGET", keys.seen, name), link.ask("HGET", keys.seen_before, name), link.ask("HGET", keys.meta, "epoch")
+        )
+        return _repeated(found or before, epoch) if (found or before) and epoch else None
 
     async def after(self, channel: str, epoch: str, seq: int) -> Page | Lost:
         """Up to 200 entries or 256 KB behind a position."""
@@ -186,6 +193,12 @@ class Log:
         """Messages of shadow-banned users that stand behind the seqs low ≤ seq ≤ high, the newest 200: (user id, message), oldest first."""
         found = await self._connection.link().ask("XREVRANGE", keys_of(channel).shadow, high, low, "COUNT", PAGE_EVENTS)
         return [(fields[3].decode(), parse_entry(fields[1])) for _, fields in reversed(found)]
+
+
+def _repeated(place: bytes, epoch: bytes) -> Appended:
+    """`place` as the script remembers it: seq and id of the first time."""
+    seq, first_id = place.decode().split(" ")
+    return Appended(first_id, int(seq), epoch.decode(), True)
 
 
 def _left_s(ends: bytes) -> float | None:

@@ -12,14 +12,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from prometheus_client import Gauge
 
 from realtime.connection import Connection, load_script
 from realtime.keys import keys_of, lease
 from realtime.wire import envelope
 from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import is_id, new_id
+from weir.foundation.periodic import Job
 
 WATCH = load_script("watch")
 BATCH = 200
@@ -27,6 +30,8 @@ TELL_S = 1.0
 TOLD_MS = 86_400_000
 COUNT_UPDATE = "viewer.count.update"
 OCCUPANCY_UPDATE = "occupancy.update"
+VIEWERS = Gauge("weir_viewers", "Sessions that watch streams on air now, each once a stream.")
+COUNT_S = 5.0
 log = structlog.get_logger("realtime.occupancy")
 
 
@@ -81,6 +86,15 @@ class Occupancy:
 
     async def count(self, channel: str) -> Count:
         return await self._run(channel, "count", 0, [])
+
+    def job(self, on_air: Callable[[], Awaitable[list[Doc]]]) -> Job:
+        """Counts everybody, as a metric."""
+
+        async def everybody() -> None:
+            counts = await asyncio.gather(*(self.count(stream["channel"]) for stream in await on_air()))
+            VIEWERS.set(sum(count.viewers for count in counts))
+
+        return Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0))
 
     async def begin(self, channel: str, broadcast: str) -> None:
         """Counts for a broadcast from here on; may be repeated."""

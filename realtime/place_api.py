@@ -28,9 +28,9 @@ from realtime.place_models import (
     Window,
 )
 from realtime.place_store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES
-from realtime.places import MOST_DEVICES, Places, check_times, peak_of
+from realtime.places import Places, check_times, peak_of
 from weir.foundation.clock import now_ms, rfc3339, shown_time
-from weir.foundation.documents import Doc, DuplicateKey, Handle, Store
+from weir.foundation.documents import Doc, Handle, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound
 from weir.foundation.ids import derived_id
 from weir.foundation.routing import Answer, Call, Door, Listed, Paging, Row, bind
@@ -220,20 +220,8 @@ class PlaceRoutes:
         return Answer({"data": [_device(one) for one in page.data], "next_cursor": page.next})
 
     async def add_device(self, call: Call) -> Answer:
-        app, place, handle = self._of(call)
-        await self._places.get(app, place)
-        if await handle.count(DEVICES.name) >= MOST_DEVICES:
-            raise Conflict(f"{MOST_DEVICES} devices are the most.", code="quota_exceeded")
-        if call.body.space is not None:
-            await self._places.space(app, place, call.body.space)
-        device: Doc = {"id": call.new_id("dev"), "place": place, "created": now_ms(), **call.body.model_dump()}
-        try:
-            return Answer(_device(await handle.insert(DEVICES.name, device)), 201)
-        except DuplicateKey:
-            found = await handle.get(DEVICES.name, device["id"])
-            if found is None:
-                raise Conflict("A device with this serial is registered.") from None
-            return Answer(_device(found), 201)
+        app, place, _ = self._of(call)
+        return Answer(_device(await self._places.add_device(app, place, {"id": call.new_id("dev"), **call.body.model_dump()})), 201)
 
     async def assign(self, call: Call) -> Answer:
         app, place, handle = self._of(call)

@@ -30,6 +30,7 @@ from weir.foundation.events import (
 )
 from weir.foundation.ids import derived_id
 from weir.foundation.periodic import Job
+from weir.foundation.quotas import Quotas
 from weir.foundation.settings import Settings
 
 MOST_PLACES, MOST_SPACES, MOST_IN_APP, MOST_DEVICES = 1_000, 2_000, 20_000, 20_000
@@ -46,8 +47,8 @@ log = structlog.get_logger("realtime.places")
 class Places:
     """Errors of the verbs: NotFound (missing, or another app's), Conflict (also quota_exceeded), Invalid, Unavailable."""
 
-    def __init__(self, store: Store, relay: Relay, settings: Settings) -> None:
-        self._store, self._relay, self._days = store, relay, settings.keep_occupancy_days
+    def __init__(self, store: Store, relay: Relay, quotas: Quotas, settings: Settings) -> None:
+        self._store, self._relay, self._quotas, self._days = store, relay, quotas, settings.keep_occupancy_days
 
     def jobs(self) -> list[Job]:
         return [Job("places.advance", ADVANCE_S, self.advance), Job("places.forget", FORGET_S, self.forget)]
@@ -57,12 +58,12 @@ class Places:
     async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int) -> Doc:
         """May be repeated with the same id: what a dead process left is completed."""
         handle = self._store.app(app)
-        _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
-        place: Doc = {**fields, "id": place_id, "created": now_ms(), "version": 0, "told": 0, "full": False, "peak": 0}
-        try:
-            place = await handle.insert(PLACES.name, place)
-        except DuplicateKey:
-            place = await self.get(app, place_id)
+        place = await handle.get(PLACES.name, place_id)
+        if place is None:
+            _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
+            async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES.name)):
+                blank = {"id": place_id, "created": now_ms(), "version": 0, "told": 0, "full": False, "peak": 0}
+                place = await handle.insert(PLACES.name, {**fields, **blank})
         await self.add_spaces(app, place_id, 1, spaces)
         return place
 
@@ -71,7 +72,8 @@ class Places:
         await self.get(app, place)
         handle = self._store.app(app)
         _within(first + count - 1, MOST_SPACES, "spaces in a place")
-        _within(await handle.count(SPACES.name) + count, MOST_IN_APP, "spaces in an app")
+        there = await handle.count(SPACES.name, {"place": place, "n": Between(first, first + count)})
+        _within(await handle.count(SPACES.name) + count - there, MOST_IN_APP, "spaces in an app")
         now = now_ms()
         blank = {
             "place": place,
@@ -84,7 +86,25 @@ class Places:
             "reading": None,
             "label": None,
         }
-        return await handle.insert_many(SPACES.name, [{**blank, "id": space_id(place, n), "n": n} for n in range(first, first + count)])
+        wanted = [{**blank, "id": space_id(place, n), "n": n} for n in range(first, first + count)]
+        async with self._quotas.room_for(app, "spaces", lambda: handle.count(SPACES.name), count - there):
+            return await handle.insert_many(SPACES.name, wanted)
+
+    async def add_device(self, app: str, place: str, device: Doc) -> Doc:
+        """May be repeated with the same id. Errors: Conflict for a serial that another has."""
+        await self.get(app, place)
+        handle = self._store.app(app)
+        found = await handle.get(DEVICES.name, device["id"])
+        if found is not None:
+            return found
+        _within(await handle.count(DEVICES.name) + 1, MOST_DEVICES, "devices")
+        if device["space"] is not None:
+            await self.space(app, place, device["space"])
+        try:
+            async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES.name)):
+                return await handle.insert(DEVICES.name, {**device, "place": place, "created": now_ms()})
+        except DuplicateKey:
+            raise Conflict("A device with this serial is registered.") from None
 
     async def get(self, app: str, place: str) -> Doc:
         found = await self._store.app(app).get(PLACES.name, place)

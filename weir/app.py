@@ -40,7 +40,7 @@ from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
-from weir.foundation.table import Front, Table, tabled
+from weir.foundation.table import Front, tabled
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -101,8 +101,8 @@ class Application:
         self._ground: Ground | None = None
         starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        self._front = Front(starlette)
-        self.asgi = Envelope(self._front, settings.allowed_origins)
+        self._envelope = Envelope(starlette, settings.allowed_origins)
+        self.asgi = Front(self._envelope, self._envelope)
 
     @asynccontextmanager
     async def _lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
@@ -110,11 +110,10 @@ class Application:
         async with open_ground(self._settings) as ground:
             self._ground = ground
             rooms = build_rooms(ground, self._names)
-            self.asgi.directory = ground.directory
+            self._envelope.directory = ground.directory
             routes = [route for room in rooms for route in room.routes()]
             table, *others = tabled(routes)
-            assert isinstance(table, Table)
-            self._front.table = table
+            self.asgi.table = table
             asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")

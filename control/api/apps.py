@@ -17,8 +17,8 @@ from control.api.tables import as_csv
 from control.apps import MEMBER_TOKEN_S, Apps
 from control.audit import Audit, by
 from control.keys import Keys, Options
+from control.ledger import Ledger
 from control.teams import Teams
-from control.usage import Usage
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
 from weir.foundation.limits import HEAVY
@@ -102,8 +102,8 @@ class UsageQuery(Query):
 
 
 class AppRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit, usage: Usage) -> None:
-        self._usage = usage
+    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
 
     def rows(self) -> list[Row]:
@@ -154,40 +154,43 @@ class AppRoutes:
 
     # -- apps
 
+    def _app(self, app: Doc, role: str, status: int = 200) -> Answer:
+        return Answer({**self._apps.shown(app), "role": role}, status, etag=app_views.etag(app))
+
     async def list_apps(self, call: Call) -> Answer:
         found, following = await self._apps.of_member(call.signed_in().id, call.query.limit, call.query.cursor)
-        return Answer({"data": [{**app_views.public_view(app), "role": role} for app, role in found], "next_cursor": following})
+        return Answer({"data": [{**self._apps.shown(app), "role": role} for app, role in found], "next_cursor": following})
 
     async def create_app(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body
         app = await self._apps.create(account["id"], body.name, by(call), call.new_id("app"), body.description)
-        return _app(app, "owner", 201)
+        return self._app(app, "owner", 201)
 
     async def get_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.read")
-        return _app(app, role)
+        return self._app(app, role)
 
     async def change_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.update")
         call.expects(app_views.etag(app))
         changes = call.body.model_dump(exclude_none=True)
-        return _app(await self._apps.update(app, changes, by(call)) if changes else app, role)
+        return self._app(await self._apps.update(app, changes, by(call)) if changes else app, role)
 
     async def archive(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.delete")
         if app.get("state") == "suspended":
             raise Conflict("This app has been suspended by the platform's operator.")
-        return _app(await self._apps.set_state(app, "archived", by(call)), role)
+        return self._app(await self._apps.set_state(app, "archived", by(call)), role)
 
     async def restore(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.delete")
         if app.get("state") == "suspended":
             raise Conflict("This app has been suspended by the platform's operator.")
-        return _app(await self._apps.set_state(app, "active", by(call)), role)
+        return self._app(await self._apps.set_state(app, "active", by(call)), role)
 
     async def delete_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.delete")
-        return _app(await self._apps.delete(app, by(call)), role, 202)
+        return self._app(await self._apps.delete(app, by(call)), role, 202)
 
     async def session(self, call: Call) -> Answer:
         account = await person(self._accounts, call)
@@ -259,7 +262,7 @@ class AppRoutes:
     async def usage(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "app.read")
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
-        shown = await self._usage.of_app(app["id"], since, until)
+        shown = await self._ledger.of_app(app["id"], since, until)
         return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     # -- audit
@@ -278,10 +281,6 @@ def audit_filter(query: AuditQuery) -> dict[str, Any]:
     where: dict[str, Any] = query.model_dump(include={"actor", "action", "target"}, exclude_none=True)
     since, until = (int(one.timestamp() * 1000) if one else None for one in (query.since, query.until))
     return {**where, "at": Between(since, until)}
-
-
-def _app(app: Doc, role: str, status: int = 200) -> Answer:
-    return Answer({**app_views.public_view(app), "role": role}, status, etag=app_views.etag(app))
 
 
 def _new_key(key: Doc, secret: str, signing: str) -> Answer:

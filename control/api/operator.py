@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
-
 from control import apps as app_views
 from control.accounts import Accounts
 from control.api import shapes
@@ -12,15 +10,15 @@ from control.apps import Apps
 from control.audit import by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
-from weir.foundation.plans import PlanName
+from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
 
 
 class Plans(Body):
-    """Only what is given changes. `features` are flags that rooms and pages read, e.g. `{"analytics": true}`."""
+    """Only what is given changes. `features` are those that the app has whatever its plan says, e.g. `{"analytics": true}`."""
 
     plan: PlanName | None = None
-    features: dict[str, bool] | None = Field(None, max_length=50)
+    features: dict[Feature, bool] | None = None
     state: Literal["active", "suspended"] | None = None
 
 
@@ -52,12 +50,15 @@ class OperatorRoutes:
     async def list_apps(self, call: Call) -> Answer:
         await self._operator(call)
         page = await self._apps.every(call.query.state, call.query.limit, call.query.cursor)
-        return Answer({"data": [_shown(app) for app in page.data], "next_cursor": page.next})
+        return Answer({"data": [self._shown(app) for app in page.data], "next_cursor": page.next})
+
+    def _shown(self, app: Doc) -> dict[str, Any]:
+        return {**self._apps.shown(app), "account": app["account"]}
 
     async def get(self, call: Call) -> Answer:
         await self._operator(call)
         app = await self._apps.any(call.path("app"))
-        return Answer(_shown(app), etag=app_views.etag(app))
+        return Answer(self._shown(app), etag=app_views.etag(app))
 
     async def change(self, call: Call) -> Answer:
         await self._operator(call)
@@ -67,8 +68,4 @@ class OperatorRoutes:
             raise Conflict("This app is being deleted.")
         changes = body.model_dump(exclude_none=True)
         after = await self._apps.update(app, changes, by(call), "app.replanned") if changes else app
-        return Answer(_shown(after), etag=app_views.etag(after))
-
-
-def _shown(app: Doc) -> dict[str, Any]:
-    return {**app_views.public_view(app), "account": app["account"]}
+        return Answer(self._shown(after), etag=app_views.etag(after))

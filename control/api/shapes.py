@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from weir.foundation.permissions import Role
+from weir.foundation.plans import Feature
 from weir.foundation.routing import shown_once
 
 AppState = Literal["active", "archived", "suspended", "deleting"]
@@ -49,7 +50,7 @@ class App(Shape):
     guests: Literal["none", "read", "chat"]
     origins: list[str]
     plan: str | None
-    features: dict[str, Any]
+    features: dict[Feature, bool]
     state: AppState
     deletion: Deletion | None
     created: str
@@ -201,29 +202,34 @@ class Revoked(Shape):
     revoked: dict[str, str]
 
 
-class AnalyticsDay(Shape):
+class Figures(Shape):
+    """What was used. `storage_bytes` stands: the last value of a day, and in a total that of the newest day."""
+
+    bytes: int = Field(description="sent to viewers")
+    recording_bytes: int = Field(description="of them from recordings")
+    requests: int
+    viewers: int = Field(description="different viewing sessions of a day")
+    messages: int
+    minutes_watched: float
+    minutes_published: float
+    storage_bytes: int
+
+
+class Day(Shape):
     day: str
-    bytes: int
-    requests: int
-    minutes_watched: float
-    minutes_published: float
 
 
-class Analytics(Shape):
+class AnalyticsDay(Figures, Day):
+    """The day first, as in the table."""
+
+
+class Analytics(Figures):
     stream: str
-    bytes: int
-    requests: int
-    minutes_watched: float
-    minutes_published: float
     days: list[AnalyticsDay]
 
 
-class AppUsage(Shape):
+class AppUsage(Figures):
     app: str
-    bytes: int
-    requests: int
-    minutes_watched: float
-    minutes_published: float
     days: list[AnalyticsDay]
 
 

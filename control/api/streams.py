@@ -12,8 +12,8 @@ from control.api import shapes
 from control.api.tables import as_csv
 from control.audit import by
 from control.broadcasts import Broadcasts
+from control.ledger import Ledger
 from control.streams import Streams
-from control.usage import Usage
 from control.watch import Watch
 from weir.foundation.documents import Doc
 from weir.foundation.envelope import APP
@@ -92,8 +92,8 @@ class Renewal(Body):
 
 
 class StreamRoutes:
-    def __init__(self, ground: Ground, streams: Streams, watch: Watch, usage: Usage, broadcasts: Broadcasts, viewers: Viewers) -> None:
-        self._ground, self._streams, self._watch, self._usage, self._viewers = ground, streams, watch, usage, viewers
+    def __init__(self, ground: Ground, streams: Streams, watch: Watch, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers) -> None:
+        self._ground, self._streams, self._watch, self._ledger, self._viewers = ground, streams, watch, ledger, viewers
         self._broadcasts = broadcasts
 
     def rows(self) -> list[Row]:
@@ -119,7 +119,7 @@ class StreamRoutes:
                 Listed[shapes.Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
                 answer=shapes.Token, status=201, scope=write),
-            Row("GET", one + "/analytics", "tenant", self.analytics, None, "Bytes and minutes watched, by day.", AnalyticsQuery,
+            Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
                 shapes.Analytics, scope="usage:read", csv=True, limit=HEAVY),
             Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken, "A token for a viewer or moderator.",
                 answer=shapes.UserTokenShown, status=201, scope="chat:moderate"),
@@ -197,7 +197,8 @@ class StreamRoutes:
         return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
 
     async def analytics(self, call: Call) -> Answer:
-        shown = await self._usage.of_stream(await self._stream(call))
+        await self._ground.quotas.check_feature(call.acting().app, "analytics")
+        shown = await self._ledger.of_stream(await self._stream(call))
         return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def playback_token(self, call: Call) -> Answer:

@@ -72,7 +72,7 @@ async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers
     listed = await world.done("GET", "/v1/operator/apps", owner)
     assert [one["id"] for one in listed["data"]] == [hers["id"], app]
     changed = await world.done("PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}})
-    assert (changed["plan"], changed["features"]) == ("free", {"analytics": True})
+    assert (changed["plan"], changed["features"]) == ("free", {"analytics": True, "branding": False})
 
 
 async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers, app: str) -> None:
@@ -104,6 +104,16 @@ async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, own
     assert (await world.ask("GET", "/v1/streams", bearer(again["api_key"]))).status_code == 401
     listed = (await world.ask("GET", f"/v1/apps/{app}/keys", owner)).text
     assert not [one for one in (made, rotated, again) if one["api_key"] in listed or one["signing_secret"] in listed]
+
+
+async def test_only_the_whole_key_opens(world: World, owner: Headers, app: str) -> None:
+    """A wrong secret is refused also while the right one is in use; an uploaded public key is no API key."""
+    made = await world.key(owner, app)
+    public = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": pem(Ed25519PrivateKey.generate())})
+    wrong = [made["api_key"][:-1], made["api_key"] + "x", f"weir_sk_{public['id'].removeprefix('key_')}_", "weir_sk__"]
+    for _ in range(2):
+        assert (await world.ask("GET", "/v1/streams", bearer(made["api_key"]))).status_code == 200
+        assert [(await world.ask("GET", "/v1/streams", bearer(one))).status_code for one in wrong] == [401] * 4
 
 
 async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app: str) -> None:
@@ -232,6 +242,7 @@ async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: 
     assert (await world.ask("GET", "/v1/streams", keys[0])).status_code == 401
     told = [event async for _, _, events in ground.store.pending() for event in events]
     assert [event.app for event in told if isinstance(event, AppDeleted)] == [app]
+    await ground.store.settle("apps", app, [event.id for event in told])
     await world.room._apps.delete_more()
     assert (await world.ask("GET", f"/v1/apps/{app}", owner)).status_code == 404
     for collection in ("streams", "credentials", "members", "audit"):

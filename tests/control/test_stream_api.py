@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
 from control.broadcasts import Broadcasts
+from control.minutes import Minutes
 from control.policies import Publisher
-from control.quotas import Quotas
 from control.seats import Seats
 from tests.control.world import Headers, World, bearer
-from weir.foundation.bus import STREAM
-from weir.foundation.events import StreamLive, StreamOffline, StreamStarting, ViewersCounted
+from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, StreamStarting, ViewersCounted
 from weir.foundation.ground import Ground
 from weir.foundation.http import Published
 
@@ -189,20 +187,22 @@ async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Head
     assert await publish(world, stream["key"]) == 302
     doc = await ground.store.operator().get("streams", stream["id"])
     assert doc is not None
-    quotas = Quotas(ground)
+    minutes = Minutes(ground)
     for _ in range(2):  # the same moment twice counts once
-        await quotas.measure(doc, doc["ingest"]["since"] + 90_500)
+        await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
     assert usage["minutes_published"] == 1.5
     await ground.store.operator().update("apps", app, set={"plan": "free"})
     await world.room._apps.changed("apps", app, app)
-    await quotas.check_publish(app)
+    await minutes.check_publish(app)
     await ground.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
                                        inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
     assert await world.room.streams.may_go_on(stream["key"], Publisher("b", "7")) is False
     assert await publish(world, stream["key"]) == 403
-    told = [fields[b"e"] for _, fields in await ground.redis.xrange(STREAM) if b"quota.exceeded" in fields[b"e"]]
-    assert len({orjson.loads(one)["id"] for one in told}) == 1
+    told = [event async for _, _, events in ground.store.pending() for event in events if isinstance(event, QuotaUsedUp)]
+    assert [event.quota for event in told] == ["publish_minutes"]
     table = await world.ask("GET", f"/v1/apps/{app}/usage?format=csv&until=2099-01-01", owner)
-    assert table.text.splitlines()[0] == "day,bytes,requests,minutes_watched,minutes_published"
+    assert table.text.splitlines()[0] == (
+        "day,bytes,recording_bytes,requests,viewers,messages,minutes_watched,minutes_published,storage_bytes"
+    )
     assert len(table.text.splitlines()) == 2

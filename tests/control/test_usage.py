@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from control import usage
 from control.broadcasts import Broadcasts
+from control.ledger import Ledger
 from control.usage import Usage, parse, whole_buckets
 from weir.foundation.documents import Doc
 from weir.foundation.ground import Ground
@@ -35,7 +36,7 @@ def line(stream: Doc, second: float, session: str, sent: int) -> str:
 
 
 async def total(ground: Ground, stream: Doc) -> tuple[int, float]:
-    answer = await Usage(ground, Broadcasts(ground)).of_stream(stream)
+    answer = await Ledger(ground.store).of_stream(stream)
     return answer["bytes"], answer["minutes_watched"]
 
 
@@ -85,8 +86,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
     for lives in range(200):
         ledger = Usage(ground, Broadcasts(ground))
         monkeypatch.setattr(ledger._all, "update", mortal(ledger._all.update), raising=False)
-        original = ledger._add
-        ledger._add = mortal(original)  # type: ignore[method-assign]
+        ledger._ledger.add = mortal(ledger._ledger.add)  # type: ignore[method-assign]
         budget = lives % 7
         try:
             await ledger.collect()

@@ -1,5 +1,6 @@
 """The control room over ASGI with the door as it is served: one table, the envelope, refusals as problems."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from control.mail import Sender
 from weir.foundation.envelope import Envelope
 from weir.foundation.ground import Ground
 from weir.foundation.problems import HANDLERS
-from weir.foundation.table import tabled
+from weir.foundation.table import Front, tabled
 
 PASSWORD = "correct horse battery"
 Headers = dict[str, str]
@@ -26,6 +27,12 @@ class Letters:
 
     async def send(self, to: str, subject: str, text: str) -> None:
         self.sent.append((to, text))
+
+    async def arrived(self, count: int) -> None:
+        """Until so many have been sent: some are sent behind the answer."""
+        async with asyncio.timeout(10):
+            while len(self.sent) < count:
+                await asyncio.sleep(0.01)
 
     def token(self, to: str) -> str:
         """That of the newest link mailed to this address."""
@@ -42,10 +49,12 @@ class World:
         self.room = ControlRoom(ground, viewers or nobody)
         sender: Sender = self.letters
         self.room._accounts._mail = self.room._teams._mail = sender
-        starlette = Starlette(routes=tabled(self.room.routes()), exception_handlers=HANDLERS)
+        table, *others = tabled(self.room.routes())
+        starlette = Starlette(routes=others, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        self.application = Envelope(starlette, ground.settings.allowed_origins)
-        self.application.directory = ground.directory
+        envelope = Envelope(starlette, ground.settings.allowed_origins)
+        envelope.directory = ground.directory
+        self.application = Front(envelope, envelope, table)
         self.http = self.client()
 
     def client(self, address: str = "192.0.2.9") -> httpx.AsyncClient:

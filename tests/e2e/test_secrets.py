@@ -131,7 +131,53 @@ def sign_up(show: Show, client: Client) -> str:
     client.refused("GET", f"/v1/apps/{app}/keys", token=key["api_key"])
     client.must("DELETE", f"/v1/apps/{app}/keys/{key['id']}", token=access)
     wait_until(lambda: client.ask("GET", "/v1/streams", token=key["api_key"])[0] == 401, "the key's end", 10)
+    invite(show, client, f"/v1/apps/{app}", access)
+    reset(show, client, owner["email"])
     return member
+
+
+def mailed(show: Show, count: int) -> str:
+    """The secret in the newest of so many mails."""
+    folder = show.stack.folder / "var/mail"
+    wait_until(lambda: folder.is_dir() and len(list(folder.iterdir())) == count, "a mail", 10)
+    return max(folder.iterdir()).read_text().strip().rpartition("=")[2]
+
+
+def invite(show: Show, client: Client, app: str, access: str) -> None:
+    """A link that is refused in every way, replaced, and taken."""
+    asked = {"email": "ann@weir.example", "role": "editor"}
+    made = client.must("POST", app + "/invitations", asked, token=access)
+    client.secrets["replaced invitation"] = made["link"].rpartition("=")[2]
+    client.must("POST", app + "/invitations", asked, token=access)
+    link, before = mailed(show, 2), client.secrets["replaced invitation"]
+    client.secrets |= {"invitation": link, "invited password": "invited-horse-battery-Staple6"}
+    person = {"email": asked["email"], "password": client.secrets["invited password"]}
+    cookie = client.cookie
+    client.refused("POST", "/v1/invitations/accept", {"token": link}, token=access)
+    client.refused("POST", "/v1/auth/register", {**person, "invitation": before})
+    client.refused("POST", "/v1/auth/register", {**person, "invitation": link, "email": "eve@weir.example"})
+    client.refused("POST", "/v1/auth/register", {**person, "invitation": [link]})
+    client.refused("GET", f"/v1/streams?invitation={link}")
+    client.must("POST", "/v1/auth/register", {**person, "invitation": link})
+    client.refused("POST", "/v1/auth/register", {**person, "invitation": link})
+    client.must("GET", app + "/audit", token=access)
+    client.cookie = cookie
+
+
+def reset(show: Show, client: Client, email: str) -> None:
+    """A link that sets a new password, once."""
+    client.must("POST", "/v1/auth/password/forgot", {"email": email})
+    link, fresh = mailed(show, 3), "fresh-horse-battery-Staple5"
+    client.secrets |= {"reset link": link, "fresh password": fresh}
+    client.refused("POST", "/v1/auth/password/reset", {"token": link, "password": "short"})
+    client.refused("POST", "/v1/auth/verify", {"token": link})
+    client.refused("GET", f"/v1/auth/password/reset?reset={link}")
+    client.must("POST", "/v1/auth/password/forgot", {"email": email})
+    again = mailed(show, 4)
+    client.secrets["second reset link"] = again
+    client.refused("POST", "/v1/auth/password/reset", {"token": link, "password": fresh})
+    client.must("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})
+    client.refused("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})
 
 
 def publish(show: Show, client: Client, member: str) -> None:
@@ -229,8 +275,9 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_no_secret_stands_in_clear(told: Show) -> None:
-    """Keys, passwords and tokens of a whole session are in no log, no value of Redis, no file, no command line, no error and
-    no metric; the internal secret and the password of Redis stand in the generated configuration alone."""
+    """Keys, passwords, tokens and mailed links of a whole session are in no log, no value of Redis, no file, no command line, no
+    error and no metric; the internal secret and the password of Redis stand in the generated configuration alone, the links in
+    the mails that are files where there is no mail server."""
     show, stack, client = told, told.stack, Client(told.stack)
     arguments = Arguments(stack)
     member = sign_up(show, client)
@@ -255,7 +302,7 @@ def test_no_secret_stands_in_clear(told: Show) -> None:
     assert len(client.errors) > 40 and len(arguments.seen) > 6 and len(public) > 15
     assert where(everything, public) == []
     stored = [(name, data) for part in ("var", "live") for name, data in files(stack.folder / part)
-              if name != "var/secret" and not name.startswith("live/decisions/")]  # fmt: skip
+              if name != "var/secret" and not name.startswith(("live/decisions/", "var/mail/"))]  # fmt: skip
     names = {name for name, _ in stored}
     assert {"var/logs/web.log", "var/logs/app.log", "var/weir.db"} <= names, names
     assert any(name.endswith(".aof") for name in names) and any(name.endswith(".m4s") for name in names)

@@ -77,6 +77,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl"
         (f'request: "GET /hls/{"%65" * 20}/ply_1/v360.m3u8 HTTP/1.1"', "%65%65"),
         ("cookie weir_refresh=ses_01m8285m7pdca5qrr3c0ad2wsq.4.s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
         ("http://localhost/studio#setup=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
+        ("https://weir.example/studio#invitation=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
+        ("https://weir.example/studio?reset=s3cr3ts3cr3ts3cr3t&x=1", "s3cr3ts3cr3ts3cr3t"),
+        ("https://weir.example/studio#verify=s3cr3ts3cr3ts3cr3t", "s3cr3ts3cr3ts3cr3t"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.limits import Limit, Limits
-from weir.foundation.plans import PLANS, plan_table
+from weir.foundation.plans import PLANS, Plan, plan_table
 
 SLOW = Limit("slow", 60, 86_400)
 
@@ -95,3 +96,23 @@ def test_an_operator_changes_single_numbers_of_a_plan() -> None:
     for wrong in ({"gold": {}}, {"free": {"colour": 1}}):
         with pytest.raises(ValueError):
             plan_table(wrong)
+
+
+def test_the_page_on_limits_says_what_the_table_says() -> None:
+    """Every line and column of it, and every field of a plan has a line."""
+    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    start = lines.index(["", *PLANS])
+    shown = {cells[0]: cells[1:] for cells in lines[start + 2 :] if len(cells) == 1 + len(PLANS)}
+    names = {
+        "concurrent_viewers": "viewers at once", "publish_minutes": "publish minutes a month", "messages": "messages a month",
+        "storage_gb": "storage, GB", "requests_per_minute": "requests a minute", "requests_per_hour": "requests an hour",
+    }  # fmt: skip
+
+    def cell(value: int | bool | None) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "–" if value is None else f"{value:,}"
+
+    fields = list(Plan.model_fields)
+    assert shown == {names.get(name, name): [cell(getattr(plan, name)) for plan in PLANS.values()] for name in fields}

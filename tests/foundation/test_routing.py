@@ -16,7 +16,7 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.problems import HANDLERS
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind, shown_once
-from weir.foundation.table import tabled
+from weir.foundation.table import Front, tabled
 
 MINE, OTHERS = new_id("app"), new_id("app")
 
@@ -78,12 +78,14 @@ def things() -> Things:
 async def http(ground: Ground, things: Things) -> AsyncIterator[httpx.AsyncClient]:
     apps = ground.store.operator()
     await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
-    app = Starlette(routes=tabled([bind(row, ground.door) for row in things.rows()]), exception_handlers=HANDLERS)
-    envelope = Envelope(app, ["https://studio.test"])
+    table, *others = tabled([bind(row, ground.door) for row in things.rows()])
+    envelope = Envelope(Starlette(routes=others, exception_handlers=HANDLERS), ["https://studio.test"])
     envelope.directory = ground.directory
     token = ground.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(envelope), base_url="https://weir.test", headers=headers) as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(Front(envelope, envelope, table)), base_url="https://weir.test", headers=headers
+    ) as client:
         yield client
 
 

@@ -30,6 +30,7 @@ from weir.foundation.ground import Ground, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
+from weir.foundation.quotas import USED_UP
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
@@ -90,6 +91,8 @@ class FakeDirectory:
     store: Store
     docs: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plan: str = ""
+    stored: int = 0
 
     async def live_streams(self) -> list[dict[str, Any]]:
         return [dict(doc) for doc in self.docs]
@@ -98,7 +101,10 @@ class FakeDirectory:
         return self.options.get(stream_id)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
-        return None
+        return {"id": app_id, "plan": self.plan} if self.plan else None
+
+    async def stored_bytes(self, app_id: str) -> int:
+        return self.stored
 
     async def recording(self, recording_id: str) -> dict[str, Any] | None:
         return await self.store.operator().get("recordings", recording_id)
@@ -204,7 +210,7 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS])
+        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS, USED_UP])
         bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         missing: Any = None

@@ -13,7 +13,7 @@ from media.tape import Tape
 from tests.media.conftest import until
 from tests.media.test_live import played
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
 from weir.foundation.ids import new_id
 
@@ -166,3 +166,18 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
         await asyncio.sleep(0.05)
     assert await left("recordings") == await left("profiles") == {kept.app}
     assert len(list((stage.settings.data / "recordings").iterdir())) == 1
+
+
+async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
+    """The broadcast goes on, its owner is told, and nobody can begin one by hand; with room again it can be begun."""
+    stage.directory.plan, stage.directory.stored = "free", 5 * 10**9
+    fact, _ = await stage.on_air({"title": "Show", "recording": True})
+    (stream,) = await stage.directory.live_streams()
+    with pytest.raises(QuotaExceeded):
+        await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"))
+    assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 0
+    told = await stage.ground.store.app(fact.app).find("used_up")
+    assert [(one["quota"], one["limit"]) for one in told.data] == [("storage_gb", 5)]
+    stage.directory.stored -= 1
+    await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"))
+    assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 1

@@ -150,7 +150,7 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
         (folder / name).write_bytes(name.encode())
     await stage.room._catalog.begin(recording, fact, "Show")
     doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording))
-    await stage.room._catalog.ready(doc, Finished(2.0, 10, 320, 180, (180,), False))
+    await stage.room._catalog.ready(doc, Finished(2.0, 10, 320, 180, (180,), False, 30))
     return await stage.room._catalog.get(fact.app, recording), folder
 
 

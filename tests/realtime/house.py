@@ -30,6 +30,7 @@ from weir.foundation.idempotency import REPEATS
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
+from weir.foundation.quotas import USED_UP
 from weir.foundation.redis import connect_redis
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -119,6 +120,9 @@ class Directory:
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         return next((one for one in self.streams.values() if one["id"] == stream_id), None)
 
+    async def live_streams(self) -> list[dict[str, Any]]:
+        return [one for one in self.streams.values() if one["state"] == "live"]
+
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
@@ -189,7 +193,7 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        store = await open_store(self.settings, [*COLLECTIONS, REPEATS])
+        store = await open_store(self.settings, [*COLLECTIONS, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
         ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)

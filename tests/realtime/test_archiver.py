@@ -6,6 +6,7 @@ import random
 import sys
 
 import pytest
+from prometheus_client import REGISTRY
 
 from realtime.applog import AppLog
 from realtime.archiver import RANGES, Archiver
@@ -102,6 +103,23 @@ async def test_the_young_wait(entries, connection, store, directory, settings, c
     assert await length(connection, channel) == 30
     score = float(await connection.link().ask("ZSCORE", keys_of(channel).dirty, channel))
     assert score > now_ms() + 30_000  # it is looked at again when something may be trimmed
+
+
+async def test_what_waits_for_the_archive_is_told(entries, connection, store, directory, settings, channel):
+    """By how long it has been due; nothing waits once it is stored."""
+    await put(entries, channel, "c")
+    await asyncio.sleep(0.2)
+    archiver = archiver_of(connection, store, directory, settings)
+    number = int(keys_of(channel).dirty.removeprefix("{b").partition("}")[0]) % RANGES
+
+    def age() -> float | None:
+        return REGISTRY.get_sample_value("weir_queue_age_seconds", {"queue": f"archive.{number}"})
+
+    await archiver.sweep(number)
+    waited = age()
+    assert waited is not None and waited >= 0.15
+    await archiver.sweep(number)
+    assert age() == 0
 
 
 class Dying(Archive):

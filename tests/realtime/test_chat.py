@@ -9,6 +9,7 @@ from realtime.log import JUMP
 from tests.realtime.history import Seen, Sent, faults
 from tests.realtime.house import Client, House, eventually
 from tests.realtime.talk import Talk
+from tests.realtime.test_events import program
 from weir.foundation.events import StreamError, StreamLive
 from weir.foundation.ids import derived_id, new_id
 
@@ -293,3 +294,26 @@ async def test_a_frozen_redis_is_answered_in_time(house: House, channel: str):
     assert (await ann.send(channel, "c2"))["seq"] == ack["seq"] + 1
     await eventually(lambda: len(ann.of("chat.message.new")) == 2)
     assert seqs(ann.of("chat.message.new")) == [ack["seq"], ack["seq"] + 1]
+
+
+async def test_a_plan_s_messages_are_used_up(house: House):
+    """Over all nodes and by REST alike; commands go on, a repeat is no new message, and the app's program hears of it once."""
+    house.settings = house.settings.model_copy(update={"plans": {"free": {"messages": 4}}})
+    stream = house.directory.new_stream("app_1")
+    house.directory.apps["app_1"]["plan"] = "free"
+    one, two = await house.node(), await house.node()
+    follower = await program(house, one)
+    assert (await follower.call("events.subscribe", types=["quota.exceeded"]))["ok"]
+    ann, bob = await house.client(one, "app_1", "ann"), await house.client(two, "app_1", "bob")
+    channel = stream["channel"]
+    await ann.join(channel)
+    acks = [await client.send(channel, f"c{number}") for number in range(2) for client in (ann, bob)]
+    assert [ack["ok"] for ack in acks] == [True] * 4
+    for client in (ann, bob):
+        refused = await client.send(channel, "c9")
+        assert (refused["ok"], refused["error"]["code"]) == (False, "quota_exceeded")
+    assert await ann.send(channel, "c0") == acks[0]
+    assert (await ann.send(channel, "h", "/help"))["ok"]
+    await eventually(lambda: follower.of("quota.exceeded"))
+    await asyncio.sleep(0.2)
+    assert [(one["quota"], one["limit"]) for one in follower.of("quota.exceeded")] == [("messages", 4)]

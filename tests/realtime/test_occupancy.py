@@ -5,6 +5,7 @@ import asyncio
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from realtime.keys import keys_of
 from realtime.occupancy import Count, Leases, Occupancy
@@ -153,3 +154,19 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-2:] == [2, 1])
     await asyncio.sleep(SHORT.socket_s)
     assert await alive.room.viewers(channel) == 1
+
+
+async def test_everybody_is_counted_as_a_metric(connection):
+    """Over all streams on air, each session once a stream; nobody in a process that does not hold the job."""
+    occupancy, channels = Occupancy(connection), [new_id("chn") for _ in range(3)]
+    for number, channel in enumerate(channels):
+        await occupancy.heard(heartbeat(channel, *(f"s{one}" for one in range(number + 1))))
+
+    async def on_air():
+        return [{"channel": channel} for channel in channels[1:]]
+
+    job = occupancy.job(on_air)
+    await job.run()
+    assert REGISTRY.get_sample_value("weir_viewers") == 5
+    job.let_go()
+    assert REGISTRY.get_sample_value("weir_viewers") == 0

@@ -163,7 +163,7 @@ async def test_two_processes_never_double_book(house: House):
     node = await house.node()
     store = await open_store(house.settings, COLLECTIONS)
     one = node.room._places
-    other = Places(store, node.ground.relay, house.settings)
+    other = Places(store, node.ground.relay, node.ground.quotas, house.settings)
     place, start = new_id("plc"), now_ms() + 3_600_000
     await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3)
 
@@ -259,3 +259,21 @@ async def test_a_deleted_apps_documents_go(house: House) -> None:
                 break
             await asyncio.sleep(0.05)
         assert left == {"app_2"}, collection
+
+
+async def test_a_plan_bounds_places_spaces_and_devices(house: House, session):
+    """A burst finds the room that there is; what was refused is not there; what is there goes on."""
+    house.settings = house.settings.model_copy(update={"plans": {"free": {"places": 2, "spaces": 5, "devices": 3}}})
+    node = await house.node()
+    api = api_at(house, session, node)
+    house.directory.apps["app_1"]["plan"] = "free"
+    answers = await asyncio.gather(*(api.ask("POST", "", {"name": "Garage", "spaces": 1}) for _ in range(6)))
+    assert sorted(status for status, _ in answers) == [201, 201, 403, 403, 403, 403]
+    assert {body["code"] for status, body in answers if status == 403} == {"quota_exceeded"}
+    place = next(body["id"] for status, body in answers if status == 201)
+    assert (await api.ask("POST", f"/{place}/spaces", {"first": 2, "count": 4}))[0] == 403
+    assert (await api.ask("POST", f"/{place}/spaces", {"first": 1, "count": 4}))[1] == {"added": 3}
+    assert (await api.ask("POST", f"/{place}/spaces", {"first": 1, "count": 4}))[1] == {"added": 0}
+    devices = await asyncio.gather(*(api.ask("POST", f"/{place}/devices", {"serial": f"s{n}", "kind": "sensor"}) for n in range(6)))
+    assert sorted(status for status, _ in devices) == [201, 201, 201, 403, 403, 403]
+    assert (await api.ask("PATCH", f"/{place}/spaces/1", {"state": "occupied"}))[0] == 200

@@ -5,18 +5,22 @@ from the credential and from nowhere else.
 """
 
 import hmac
+import os
 from dataclasses import dataclass
+from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
 from weir.foundation.clock import now_ms
 from weir.foundation.directory import Directory
+from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Unauthenticated
 from weir.foundation.permissions import scopes_of
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
 
 KEY_PREFIX = "weir_sk_"
+MOST_RIGHT = 20_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Authenticator:
     def __init__(self, tokens: Tokens, directory: Directory, vault: Vault) -> None:
         self._tokens, self._directory, self._vault = tokens, directory, vault
         self.used: dict[str, int] = {}  # key id -> when; Door.tell_used takes them out
+        self._right: dict[str, tuple[Doc, bytes]] = {}
+        self._fresh = os.urandom(32)
 
     async def account(self, header: str | None) -> Account:
         claims = await self._tokens.account(bearer(header))
@@ -85,8 +91,7 @@ class Authenticator:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
         body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
         doc = await self._directory.credential(f"key_{body}")
-        wanted = doc["hash"] if doc else ""
-        if not hmac.compare_digest(self._vault.lookup_hash(secret), wanted) or doc is None or doc.get("revoked"):
+        if not self._fits(secret, doc) or doc is None or doc.get("revoked"):
             raise Unauthenticated("This API key is not valid.")
         if doc.get("expires") and doc["expires"] <= now_ms():
             raise Unauthenticated("This API key is not valid.")
@@ -94,6 +99,20 @@ class Authenticator:
             raise Forbidden("This API key may not be used from this address.")
         self.used[doc["id"]] = now_ms()
         return Tenant(doc["app"], doc["id"], "key", tuple(doc["scopes"]), None, await self._plan(doc["app"]), doc.get("rate"))
+
+    def _fits(self, secret: str, doc: Doc | None) -> bool:
+        """A secret that was right for this very copy of the key's document needs no second HMAC (3.5 µs against 1): the copy
+        is dropped with every change of the key, and by itself after four seconds."""
+        mark = blake2b(secret.encode(), digest_size=32, key=self._fresh).digest()
+        held = self._right.get(doc["id"]) if doc else None
+        if held is not None and held[0] is doc and hmac.compare_digest(held[1], mark):
+            return True
+        if not hmac.compare_digest(self._vault.lookup_hash(secret), doc.get("hash", "") if doc else "") or doc is None:
+            return False
+        if len(self._right) >= MOST_RIGHT:
+            self._right.clear()
+        self._right[doc["id"]] = (doc, mark)
+        return True
 
 
 def _inside(address: str, networks: list[str]) -> bool:

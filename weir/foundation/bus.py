@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event, decode
@@ -74,6 +75,19 @@ class Bus:
                 log.warning("bus.unreachable", group="watch", error=str(error))
                 await asyncio.sleep(0.5)
 
+    async def ages(self) -> dict[str, float]:
+        """By group, how many seconds its oldest fact has been waiting: not read yet, or read and not acknowledged."""
+        found: dict[str, float] = {}
+        if not await self._redis.exists(STREAM):
+            return found
+        for group in await self._redis.xinfo_groups(STREAM):
+            unread = await self._redis.xrange(STREAM, b"(" + group["last-delivered-id"], "+", count=1)
+            pending = await self._redis.xpending(STREAM, group["name"])
+            waiting = [entry_id for entry_id, _ in unread] + ([pending["min"]] if pending["pending"] else [])
+            oldest = min((int(entry_id.split(b"-")[0]) for entry_id in waiting), default=now_ms())
+            found[group["name"].decode()] = max(0, now_ms() - oldest) / 1000
+        return found
+
     async def _newest(self) -> bytes:
         newest: list[tuple[bytes, Any]] = await self._redis.xrevrange(STREAM, count=1)
         return newest[0][0] if newest else b"0-0"
@@ -126,6 +140,12 @@ class Relay:
 
     def nudge(self) -> None:
         self._nudged.set()
+
+    async def age(self) -> float:
+        """How many seconds the oldest event of all outboxes has been waiting."""
+        async for _, _, events in self._store.pending(limit=1):
+            return max(0, now_ms() - events[0].at) / 1000
+        return 0.0
 
     async def run(self) -> None:
         """Runs until cancelled."""

@@ -2,6 +2,9 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
+
+DAY_MS = 86_400_000
 
 
 def now_ms() -> int:
@@ -22,6 +25,21 @@ def monotonic() -> float:
 def shown_time(ms: int | None) -> str | None:
     """A stored time as the public API shows it; None stays None."""
     return None if ms is None else rfc3339(ms)
+
+
+def day_of(ms: int) -> str:
+    """The day in UTC, `2026-11-22`."""
+    return _day(ms // DAY_MS)
+
+
+def month_of(ms: int) -> str:
+    """The month in UTC, `2026-11`."""
+    return _day(ms // DAY_MS)[:7]
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def rfc3339(ms: int) -> str:

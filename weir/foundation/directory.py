@@ -6,7 +6,7 @@ A fact that is lost costs at most CACHE_S seconds of an old answer.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from weir.foundation.clock import monotonic
@@ -16,7 +16,7 @@ from weir.foundation.tokens import SigningKey
 from weir.foundation.vault import Vault
 
 APPS = Collection(
-    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int"},
+    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int", "ownership": "int"},
     (Index(("account", "created")), Index(("state",)), Index(("created",))), tenant=False,
 )  # fmt: skip
 CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
@@ -41,6 +41,11 @@ ON_AIR = ("starting", "live", "interrupted")
 def revocation_id(app: str, kind: str, subject: str) -> str:
     """Sessions and users are named by customers, so the app is part of what is withdrawn."""
     return f"{app}:{kind}:{subject}"
+
+
+def stored_bytes(recording: Doc) -> int:
+    """All its files; of one from before they were counted its MP4, and of an upload that is under way what was announced."""
+    return int(recording.get("bytes") or recording.get("size") or recording.get("length") or 0)
 
 
 class Directory:
@@ -70,15 +75,22 @@ class Directory:
     async def recording(self, recording_id: str) -> Doc | None:
         return await self._cached("recordings", recording_id, lambda: self._all.get("recordings", recording_id))
 
+    async def stored_bytes(self, app_id: str) -> int:
+        """What an app's recordings and uploads take now, never from the cache; one that still runs counts when it is finished."""
+        return sum([stored_bytes(one) async for one in self._every("recordings", {"app": app_id})])
+
     async def live_streams(self) -> list[Doc]:
         """Streams that are starting, live or within their grace now, never from the cache."""
-        found: list[Doc] = []
+        return [stream async for stream in self._every("streams", {"state": OneOf(ON_AIR)})]
+
+    async def _every(self, collection: str, where: Mapping[str, Any]) -> AsyncIterator[Doc]:
         cursor: str | None = None
         while True:
-            page = await self._all.find("streams", {"state": OneOf(ON_AIR)}, limit=200, cursor=cursor)
-            found += page.data
+            page = await self._all.find(collection, where, limit=200, cursor=cursor)
+            for doc in page.data:
+                yield doc
             if page.next is None:
-                return found
+                return
             cursor = page.next
 
     async def signing_key(self, key_id: str) -> SigningKey | None:

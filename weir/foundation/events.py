@@ -285,6 +285,20 @@ class DirectoryChanged(Event):
     key: str
 
 
+class AuditNoted(Event):
+    """An entry of the audit log, in the same write as its change. Control → control, where the process that made the change has
+    not written the entry down."""
+
+    type: Literal["audit.noted"] = "audit.noted"
+    actor: str
+    address: str
+    request: str
+    action: str
+    target: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
 class AppDeleted(Event):
     """An app is being deleted: every room deletes what it keeps of `app`, and may be told again. Control → all rooms."""
 

@@ -17,7 +17,9 @@ from weir.foundation.documents import Store
 from weir.foundation.http import Ingest
 from weir.foundation.idempotency import Repeats
 from weir.foundation.limits import Limits
+from weir.foundation.messages import Messages
 from weir.foundation.periodic import Periodic
+from weir.foundation.quotas import Quotas
 from weir.foundation.routing import Door
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
@@ -64,6 +66,14 @@ class Ground:
     directory: Directory
     ingest: Ingest
     periodic: Periodic
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        return Quotas(self.store, self.directory, self.relay, self.settings.plan_table)
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.redis, self.quotas)
 
     @cached_property
     def door(self) -> Door:

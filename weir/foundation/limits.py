@@ -23,11 +23,11 @@ from weir.foundation.clock import monotonic, now_s
 from weir.foundation.errors import RateLimited, Unavailable
 
 
-def _script(name: str) -> str:
+def script(name: str) -> str:
     return (Path(__file__).parent / "lua" / f"{name}.lua").read_text().removeprefix("#!lua\n")
 
 
-TAKE, OFFEND = _script("take"), _script("offend")
+TAKE, OFFEND = script("take"), script("offend")
 SUBJECTS = 20_000
 FAST_S = 1.0
 TELL_EVERY_S = 1.0

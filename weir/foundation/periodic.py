@@ -27,11 +27,13 @@ LAST_SUCCESS = Gauge("weir_job_last_success_seconds", "When the job last succeed
 
 @dataclass(frozen=True)
 class Job:
-    """`run` must be safe to repeat: a holder may die in the middle and another begins again."""
+    """`run` must be safe to repeat: a holder may die in the middle and another begins again. `let_go` is called while another
+    process has it: what the job has measured is that one's to tell."""
 
     name: str
     every_s: float
     run: Callable[[], Awaitable[None]]
+    let_go: Callable[[], None] | None = None
 
 
 class Periodic:
@@ -47,6 +49,8 @@ class Periodic:
                 if await self._hold(job):
                     await job.run()
                     LAST_SUCCESS.labels(job.name).set(now_s())
+                elif job.let_go is not None:
+                    job.let_go()
             except (RedisError, OSError) as error:
                 log.warning("job.waits", job=job.name, error=str(error))
             except Exception:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 PlanName = Literal["free", "starter", "pro", "enterprise"]
+Feature = Literal["analytics", "branding"]
+Standing = Literal["streams", "members", "places", "spaces", "devices"]
+"""What an app has so many of at one time."""
 
 
 class Plan(BaseModel):

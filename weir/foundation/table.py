@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from starlette.datastructures import URLPath
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from weir.foundation.envelope import ROW
+from weir.foundation.envelope import ROW, Envelope
 from weir.foundation.errors import Refused
 from weir.foundation.problems import bug, problem, refused
 from weir.foundation.routing import Bound
@@ -65,44 +66,53 @@ class Table(BaseRoute):
             return Match.NONE, {}
         return Match.FULL, {"path_params": named, "weir.bound": node.bound}
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        """For a scope that `matches` has found."""
         bound: dict[str, Bound] = scope["weir.bound"]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         route = bound.get(method)
         if route is not None:
             scope[ROW] = route.row
-            return await route.answer(scope, receive, send)
+            return await route.answer(scope, receive)
         refusal = problem(405, "invalid", f"{scope['method']} is not offered here.")
         refusal.headers["Allow"] = ", ".join(sorted({*bound, *(["HEAD"] if "GET" in bound else [])}))
-        return await refusal(scope, receive, send)
+        return refusal
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.answer(scope, receive)
+        await response(scope, receive, send)
 
     def url_path_for(self, name: str, /, **_path_params: object) -> URLPath:
         raise NoMatchFound(name, {})
 
 
 class Front:
-    """The table before everything else of an application: what it knows never passes the framework's layers (a tenth of a
-    request's CPU). `table` comes when the rooms are built."""
+    """The table before everything else of an application: what it knows passes neither the framework's layers nor a wrapper
+    around `send`, which together were a quarter of a request's CPU. `table` comes when the rooms are built."""
 
-    def __init__(self, rest: ASGIApp) -> None:
-        self._rest = rest
-        self.table: Table | None = None
+    def __init__(self, rest: ASGIApp, envelope: Envelope, table: Table | None = None) -> None:
+        self._rest, self._envelope, self.table = rest, envelope, table
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match, found = self.table.matches(scope) if self.table is not None else (Match.NONE, {})
-        if self.table is None or match is not Match.FULL:
-            return await self._rest(scope, receive, send)
+        if self.table is None or match is not Match.FULL or scope["method"] == "OPTIONS":
+            await self._rest(scope, receive, send)
+            return
         scope.update(found)
+        opened = self._envelope.open(scope)
         try:
-            return await self.table.handle(scope, receive, send)
+            response = await self.table.answer(scope, receive)
         except Refused as refusal:
-            answer = refused(refusal)
+            response = refused(refusal)
         except Exception as error:
-            answer = bug(scope["path"], error)
-        return await answer(scope, receive, send)
+            response = bug(scope["path"], error)
+        headers = response.raw_headers
+        await self._envelope.seal(scope, opened, response.status_code, headers)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
 
-def tabled(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
-    """The rows among the routes as one table, and the others after it."""
+def tabled(routes: Sequence[BaseRoute]) -> tuple[Table, *tuple[BaseRoute, ...]]:
+    """The rows among the routes as one table, and the others."""
     rows = [route for route in routes if isinstance(route, Bound)]
-    return [Table(rows), *(route for route in routes if not isinstance(route, Bound))]
+    return Table(rows), *(route for route in routes if not isinstance(route, Bound))

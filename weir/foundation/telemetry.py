@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -18,13 +19,24 @@ _SECRETS = re.compile(
     rf"|(?<={_ID}_{_ID}_)[0-9A-Za-z]{{16,}}"  # the secret part of a stream key
     rf"|(?<=ses_{_ID}\.)\d+\.[0-9A-Za-z]{{16,}}"  # a refresh token
     r"|(?<=weir_sk_)[\w]{20,}|(?<=whsec_)[\w+/=]{16,}"
-    r"|(?<=secret=)[^&\s\"']+|(?<=setup=)\w+|(?<=(?i:bearer) )[^\s\"',]{16,}"
+    r"|(?<=secret=)[^&\s\"']+|(?<=setup=)\w+|(?<=reset=)\w{16,}|(?<=verify=)\w{16,}|(?<=invitation=)\w{16,}|(?<=(?i:bearer) )[^\s\"',]{16,}"
 )
+
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+"""Of the HTTP request that is being answered; it stands in every log line about it."""
 
 
 def redact(text: str) -> str:
     """The text with every token, stream key and API key in it replaced by `[redacted]`."""
     return _SECRETS.sub("[redacted]", text)
+
+
+def _with_request_id(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    request_id = REQUEST_ID.get(None)
+    if request_id is not None:
+        entry.setdefault("request_id", request_id)
+    return entry
 
 
 def _redact_event(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -38,7 +50,7 @@ def configure_logs(settings: Settings) -> None:
     """Text on a terminal, JSON elsewhere; the libraries' own loggers speak at `warning` and go the same way."""
     terminal = sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "text"
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),

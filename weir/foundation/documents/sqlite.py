@@ -108,9 +108,12 @@ class SqliteEngine:
         return await self._writer.ask(lambda connection: connection.executemany(table.insert_if_new, rows).rowcount)
 
     async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
-        if limit == 1 and not self._closed and tuple(path for path, _ in where) in (("id",), ("id", "app")):
-            with contextlib.suppress(sqlite3.Error):
+        if limit == 1 and not self._closed and _by_id(where):
+            try:
                 row = self._direct.execute(self._tables[spec.name].by_id[len(where) - 1], [wanted for _, wanted in where]).fetchone()
+            except sqlite3.Error:
+                row = ()
+            if row != ():
                 return [_shown(decode(row[0]))] if row is not None else []
         statements = self._tables[spec.name].pages(where, order, after)
 
@@ -193,6 +196,10 @@ def _one_snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("COMMIT")
+
+
+def _by_id(where: Where) -> bool:
+    return bool(where) and where[0][0] == "id" and (len(where) == 1 or (len(where) == 2 and where[1][0] == "app"))
 
 
 def _shown(doc: Doc) -> Doc:
