@@ -9,6 +9,15 @@ import { useRead } from './useRead';
 
 const DAYS = 30;
 const POLL_MS = 30_000;
+const rounded = (figure: number) => countText(Math.round(figure));
+const CHARTS = [
+  { title: 'Minutes watched', name: 'minutes_watched', words: rounded },
+  { title: 'Viewing sessions', name: 'viewers', words: countText },
+  { title: 'Data sent', name: 'bytes', words: bytesText },
+  { title: 'Chat messages', name: 'messages', words: countText },
+  { title: 'Minutes on air', name: 'minutes_published', words: rounded },
+  { title: 'Stored', name: 'storage_bytes', words: bytesText },
+] as const;
 
 /** What the app has used in the last month, day by day. */
 export function UsagePage({ ask }: { ask: Ask }) {
@@ -25,9 +34,7 @@ export function UsagePage({ ask }: { ask: Ask }) {
       {error !== null && <p className="error" role="alert">{error}</p>}
       {value !== null && (
         <div className="charts">
-          <Bars title="Minutes watched" total={countText(Math.round(value.minutes_watched))} days={days} of={(day) => day.minutes_watched} words={(figure) => countText(Math.round(figure))} />
-          <Bars title="Data sent" total={bytesText(value.bytes)} days={days} of={(day) => day.bytes} words={bytesText} />
-          <Bars title="Minutes on air" total={countText(Math.round(value.minutes_published))} days={days} of={(day) => day.minutes_published} words={(figure) => countText(Math.round(figure))} />
+          {CHARTS.map(({ title, name, words }) => <Bars key={name} title={title} total={words(value[name])} days={days} of={(day) => day[name]} words={words} />)}
         </div>
       )}
     </section>
@@ -41,5 +48,5 @@ function firstDay(): string {
 /** Days on which nothing happened are zeros, not holes. */
 function filled(known: readonly UsageDay[]): UsageDay[] {
   const byDay = new Map(known.map((day) => [day.day, day]));
-  return lastDays(DAYS, Date.now()).map((day) => byDay.get(day) ?? { day, bytes: 0, minutes_watched: 0, minutes_published: 0 });
+  return lastDays(DAYS, Date.now()).map((day) => byDay.get(day) ?? { day, bytes: 0, viewers: 0, messages: 0, minutes_watched: 0, minutes_published: 0, storage_bytes: 0 });
 }

@@ -72,17 +72,21 @@ export interface Invitation {
 }
 
 /** One day in UTC, "2026-11-24". */
-export interface UsageDay {
+export interface UsageDay extends Figures {
   day: string;
-  bytes: number;
-  minutes_watched: number;
-  minutes_published: number;
 }
 
-export interface Usage {
+/** `storage_bytes` stands: of a total it is the newest day's. */
+interface Figures {
   bytes: number;
+  viewers: number;
+  messages: number;
   minutes_watched: number;
   minutes_published: number;
+  storage_bytes: number;
+}
+
+export interface Usage extends Figures {
   days: UsageDay[];
 }
 
