@@ -11,7 +11,7 @@ from control.accounts import Accounts
 from control.api.accounts import AccountRoutes
 from control.api.apps import AppRoutes
 from control.api.operator import OperatorRoutes
-from control.api.streams import StreamRoutes, Viewers
+from control.api.streams import StreamRoutes
 from control.apps import Apps
 from control.audit import Audit
 from control.broadcasts import Broadcasts
@@ -24,7 +24,7 @@ from control.migrations import migrate
 from control.minutes import METER_S, Minutes
 from control.rtmp_hooks import RtmpHooks
 from control.seats import Seats
-from control.streams import Streams
+from control.streams import Streams, Viewers
 from control.teams import Teams
 from control.usage import Usage
 from control.watch import Watch
@@ -42,7 +42,7 @@ class ControlRoom:
     """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
 
     def __init__(self, ground: Ground, viewers: Viewers) -> None:
-        self._ground = ground
+        self._ground, self._viewers = ground, viewers
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._audit, self._broadcasts = Audit(ground), Broadcasts(ground)
@@ -66,15 +66,23 @@ class ControlRoom:
             *hooks.routes(),
             *self._access.routes(),
             Route("/internal/card", self._card, methods=["POST"]),
+            Route("/internal/overview", self._overview),
             *(bind(row, self._ground.door) for row in self._api),
         ]
 
     async def _card(self, request: Request) -> Response:
         """For the supervisor, which knows the internal secret; the web server has no way here."""
-        if not hmac.compare_digest(request.headers.get("x-internal-secret", "").encode(), self._secret.encode()):
-            raise NotFound("There is nothing here.")
+        self._check_inside(request)
         asked = orjson.loads(await request.body() or b"{}")
         return Response(orjson.dumps(await self._console.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
+
+    async def _overview(self, request: Request) -> Response:
+        self._check_inside(request)
+        return Response(orjson.dumps(await self._console.overview(self._viewers)))
+
+    def _check_inside(self, request: Request) -> None:
+        if not hmac.compare_digest(request.headers.get("x-internal-secret", "").encode(), self._secret.encode()):
+            raise NotFound("There is nothing here.")
 
     async def _heard(self, event: Event) -> None:
         await self.streams.heard(event)

@@ -8,8 +8,10 @@ from control.apps import Apps
 from control.audit import COMMAND_LINE, Audit
 from control.keys import Keys, Options
 from control.keys import public_view as key_view
-from control.streams import Streams
+from control.streams import Streams, Viewers
 from control.streams import public_view as stream_view
+from weir.foundation.clock import shown_time
+from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground
 
 
@@ -37,6 +39,29 @@ class Console:
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
         stream, key = await self.streams.create(app_id, {"title": title}, COMMAND_LINE)
         return {**stream_view(stream), "server": self._ground.settings.publish_url, "key": key}
+
+    async def overview(self, viewers: Viewers) -> dict[str, Any]:
+        """What `weir status` prints: addresses, counts, who is on air."""
+        everything, settings = self._ground.store.operator(), self._ground.settings
+        on_air = [
+            {
+                "id": stream["id"], "app": stream["app"], "title": stream.get("title", ""), "state": stream["state"],
+                "since": shown_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
+                "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
+            }
+            for stream in await self._ground.directory.live_streams()
+        ]  # fmt: skip
+        setup = await self.accounts.setup_token()
+        return {
+            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""), "rtmp_url": settings.publish_url,
+            "apps": await everything.count("apps"), "streams": await everything.count("streams"), "on_air": on_air,
+        }  # fmt: skip
+
+    async def _watching(self, viewers: Viewers, channel: str) -> int | None:
+        try:
+            return await viewers(channel)
+        except Unavailable:
+            return None
 
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
         """What `weir up` prints: the first app and stream (made when there is none), their addresses, the set-up link."""

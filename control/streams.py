@@ -3,7 +3,7 @@ the facts it tells in the same write."""
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -27,6 +27,8 @@ INGEST_LOST_MS = 10_000
 TRIES = 5
 STREAMS = Gauge("weir_streams", "Streams on air, by state.", ["state"])
 PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
+Viewers = Callable[[str], Awaitable[int]]
+"""How many watch a channel now. Errors: Unavailable."""
 log = structlog.get_logger("control.streams")
 
 

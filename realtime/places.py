@@ -17,7 +17,7 @@ from realtime.spaces import STATES, Draft
 from weir.foundation.bus import Relay
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey, Store
-from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unavailable
 from weir.foundation.events import (
     PlaceAvailable,
     PlaceEvent,
@@ -45,7 +45,7 @@ log = structlog.get_logger("realtime.places")
 
 
 class Places:
-    """Errors of the verbs: NotFound (missing, or another app's), Conflict (also quota_exceeded), Invalid, Unavailable."""
+    """Errors of the verbs: NotFound (missing, or another app's), Conflict, QuotaExceeded, Invalid, Unavailable."""
 
     def __init__(self, store: Store, relay: Relay, quotas: Quotas, settings: Settings) -> None:
         self._store, self._relay, self._quotas, self._days = store, relay, quotas, settings.keep_occupancy_days
@@ -294,7 +294,7 @@ class _Changed(Exception):
 
 def _within(wanted: int, most: int, what: str) -> None:
     if wanted > most:
-        raise Conflict(f"{most} {what} are the most.", code="quota_exceeded")
+        raise QuotaExceeded(f"{most} {what} are the most.")
 
 
 def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:

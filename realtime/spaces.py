@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 
 State = Literal["free", "occupied", "reserved", "maintenance", "unknown"]
 Cause = Literal["arrive", "leave", "lose", "reserve", "release", "close", "open"]
@@ -86,7 +86,7 @@ class Draft:
         if self.state == "maintenance" or (booking["starts"] <= self.now and self.state == "occupied"):
             raise Conflict(f"This space is not free: {self.state}.")
         if len(self.bookings) >= MOST_BOOKINGS:
-            raise Conflict(f"A space may have {MOST_BOOKINGS} reservations that are to come.", code="quota_exceeded")
+            raise QuotaExceeded(f"A space may have {MOST_BOOKINGS} reservations that are to come.")
         self.bookings = sorted([*self.bookings, {**booking, "used": False}], key=lambda one: int(one["starts"]))
         self._tell("reservation.created", booking)
         self.advance()

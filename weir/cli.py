@@ -72,15 +72,6 @@ def demo(
     sys.exit(_until_signalled(lambda stop: demonstration.run(settings, stop, seconds, as_json)))
 
 
-def room_of(line: str) -> str | None:
-    """The room that wrote a log line of the application, by its logger; None for what belongs to no room or is no JSON."""
-    try:
-        logger = str(json.loads(line).get("logger", ""))
-    except (ValueError, AttributeError):
-        return None
-    return logger.partition(".")[0]
-
-
 def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't go on."""
     from weir.stack import StackError
@@ -141,12 +132,12 @@ def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool
 
 
 @app.command()
-def status(config: Config = None, data_dir: Data = None) -> None:
-    """Ask the running stack for its health and its streams."""
+def status(config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Ask the running stack for its health, its addresses and who is on air; 1 when it is not well."""
     from weir import embedded
 
     settings = _settings(config, data_dir)
-    raise typer.Exit(asyncio.run(embedded.status(settings)))
+    raise typer.Exit(asyncio.run(embedded.status(settings, as_json)))
 
 
 @app.command()
@@ -157,15 +148,14 @@ def logs(
     config: Config = None, data_dir: Data = None,
 ) -> None:  # fmt: skip
     """Show the newest log lines of the embedded stack's parts."""
-    folder = _settings(config, data_dir).data / "logs"
-    files = sorted(folder.glob(f"{'app' if room else part or '*'}.log"))
-    if not files:
-        fail(f"There are no logs in {folder}; has Weir run on this data folder?")
-    for file in files:
-        out.rule(file.stem, align="left")
-        lines = file.read_text(errors="replace").splitlines()
-        shown = [line for line in lines if room is None or room_of(line) == room]
-        out.print("\n".join(shown[-tail:]), markup=False, soft_wrap=True)
+    from weir import journal
+
+    try:
+        for name, lines in journal.newest(_settings(config, data_dir).data / "logs", tail, part, room):
+            out.rule(name, align="left")
+            out.print("\n".join(lines), markup=False, soft_wrap=True)
+    except journal.NoLogs as error:
+        fail(str(error))
 
 
 @app.command()

@@ -58,17 +58,30 @@ def print_card(card: dict[str, Any], title: str) -> None:
     out.rule("Ctrl-C stops everything", align="left", style="dim")
 
 
-async def status(settings: Settings) -> int:
-    """0 when a stack runs on this data folder and is healthy."""
+async def status(settings: Settings, as_json: bool = False) -> int:
+    """0 when a stack runs on this data folder and is healthy. Changes nothing, but for a fresh set-up link while nobody owns it."""
     if not doctor.running(settings.data):
         err.print(f"No stack is running on {settings.data}.")
         return 1
     app = application(settings)
     try:
-        health, card = await app.get("/readyz"), await app.post("/internal/card", {})
+        health, seen = await app.get("/readyz"), await app.get("/internal/overview")
     except Unavailable as error:
         err.print(error.detail)
         return 1
-    out.print(", ".join(f"{part}: {state}" for part, state in health.items()))
-    print_card(card, f"The first stream is {card['state']}")
+    if as_json:
+        out.print_json(data={**seen, "health": health})
+    else:
+        print_overview(health, seen)
     return 0 if health["status"] == "ok" else 1
+
+
+def print_overview(health: dict[str, Any], seen: dict[str, Any]) -> None:
+    out.print(", ".join(f"{part}: {state}" for part, state in health.items()))
+    for label, value in (("Studio", seen["studio_url"]), ("OBS server", seen["rtmp_url"])):
+        out.print(f"  [bold]{label:<15}[/]{value}", soft_wrap=True)
+    out.print(f"{seen['apps']} apps, {seen['streams']} streams, {len(seen['on_air'])} on air")
+    for one in seen["on_air"]:
+        viewers = "?" if one["viewers"] is None else one["viewers"]
+        out.print(f"  [bold]{one['state']:<15}[/]{one['title'] or one['id']}, {viewers} watching, since {one['since']}", soft_wrap=True)
+        out.print(f"  {'':<15}{one['watch_url']}", soft_wrap=True)

@@ -1,6 +1,5 @@
 """Routes for apps: streams, tokens, revocations; and the one that opens the watch page for any browser."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -13,7 +12,7 @@ from control.api.tables import as_csv
 from control.audit import by
 from control.broadcasts import Broadcasts
 from control.ledger import Ledger
-from control.streams import Streams
+from control.streams import Streams, Viewers
 from control.watch import Watch
 from weir.foundation.documents import Doc
 from weir.foundation.envelope import APP
@@ -22,9 +21,6 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.limits import HEAVY
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
-
-Viewers = Callable[[str], Awaitable[int]]
-
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Metadata = Annotated[dict[Name, Annotated[str, Field(max_length=500)]], Field(max_length=20)]

@@ -9,6 +9,7 @@ from control.minutes import Minutes
 from control.policies import Publisher
 from control.seats import Seats
 from tests.control.world import Headers, World, bearer
+from weir.foundation.errors import Unavailable
 from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, StreamStarting, ViewersCounted
 from weir.foundation.ground import Ground
 from weir.foundation.http import Published
@@ -114,6 +115,24 @@ async def test_health_says_what_the_ingest_sees(world: World, key: Headers, stre
     seen = await world.done("GET", path, key)
     assert (seen["publishing"], seen["bitrate"], seen["height"], seen["video_codec"]) == (True, 2_500_000, 720, "H264")
     assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 409
+
+
+async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], ground: Ground) -> None:
+    """With viewers where they can be read; nobody without the internal secret sees anything."""
+    FakeIngest(ground)
+    assert await publish(world, stream["key"]) == 302
+    inside = {"X-Internal-Secret": ground.vault.text_key("internal")}
+    seen = await world.done("GET", "/internal/overview", inside)
+    (one,) = seen["on_air"]
+    assert (one["id"], one["title"], one["state"], one["viewers"]) == (stream["id"], "Show", "starting", 0)
+    assert one["since"] is not None
+
+    async def unknown(_channel: str) -> int:
+        raise Unavailable("Redis is away.")
+
+    world.room._viewers = unknown
+    assert (await world.done("GET", "/internal/overview", inside))["on_air"][0]["viewers"] is None
+    assert (await world.ask("GET", "/internal/overview", {"X-Internal-Secret": "x"})).status_code == 404
 
 
 async def test_a_deleted_stream_is_gone(world: World, key: Headers, stream: dict[str, Any]) -> None:

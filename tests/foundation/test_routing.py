@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import BaseModel
 from starlette.applications import Starlette
 
@@ -164,6 +165,20 @@ async def test_unknown_methods_and_paths(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/nothing")).status_code == 404
     assert (await http.get("/v1/things/all")).status_code == 200
     assert (await http.head("/v1/things/all")).status_code == 200
+
+
+async def test_requests_are_counted_by_route(http: httpx.AsyncClient) -> None:
+    """By method, the row's path and the class of the status; what no row answers is one line."""
+
+    def counted(method: str, route: str, status: str) -> float:
+        return REGISTRY.get_sample_value("weir_requests_total", {"method": method, "route": route, "status": status}) or 0
+
+    lines = [("PATCH", "/v1/things/{thing}", "2xx"), ("GET", "/v1/things", "4xx"), ("", "other", "4xx")]
+    before = [counted(*line) for line in lines]
+    await http.patch("/v1/things/x", json={"name": "b"})
+    await http.get("/v1/things?limit=0")
+    await http.get(f"/v1/{new_id('str')}")
+    assert [counted(*line) for line in lines] == [count + 1 for count in before]
 
 
 async def test_every_answer_carries_its_request_id(http: httpx.AsyncClient) -> None:

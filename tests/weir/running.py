@@ -83,6 +83,11 @@ class RunningStack:
         assert not self.ended, self.err.read_text()
         return self
 
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Another `weir` command on the same folders."""
+        argv = [sys.executable, "-m", "weir", *words]
+        return subprocess.run(argv, cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
+
     @property
     def ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None

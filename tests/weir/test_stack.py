@@ -1,5 +1,6 @@
 """The embedded stack: it comes up, heals, and leaves nothing behind."""
 
+import json
 import os
 import signal
 import socket
@@ -38,6 +39,18 @@ def test_up_prints_where_to_go_and_stops_without_a_trace(stack: RunningStack) ->
     assert alive(before) == set()
     assert stack.start().card()["key"] == card["key"]
     assert stack.stop(signal.SIGINT) == 0
+
+
+def test_status_says_how_it_is_and_changes_nothing(stack: RunningStack) -> None:
+    """Health, addresses, counts, who is on air; 1 where nothing runs."""
+    assert stack.command("status").returncode == 1
+    stack.start()
+    seen = json.loads(stack.command("status", "--json").stdout)
+    assert (seen["health"]["status"], seen["apps"], seen["streams"], seen["on_air"]) == ("ok", 1, 1, [])
+    assert "#setup=" in seen["studio_url"]
+    shown = stack.command("status")
+    assert (shown.returncode, "1 apps, 1 streams, 0 on air" in shown.stdout) == (0, True)
+    assert "app.ready" in stack.command("logs", "--part", "app").stdout
 
 
 @pytest.mark.parametrize("part", PARTS)
