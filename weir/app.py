@@ -40,7 +40,7 @@ from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
-from weir.foundation.table import Front, Table, tabled
+from weir.foundation.table import Front, Table, mounted, tabled
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -115,6 +115,7 @@ class Application:
             table, *others = tabled(routes)
             assert isinstance(table, Table)
             self._front.table = table
+            self._front.mounts = mounted(routes)
             asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")
