@@ -33,7 +33,7 @@ from tests.servers import free_port
 from tests.weir.running import children_of
 
 SETTLE_S = 8
-VIEWERS = {"files": 1500}
+VIEWERS = {"files": 1500, "nchan": 3000}
 SIZES = {"1080p segment": 1_150_000, "360p segment": 210_000, "360p part": 29_000}
 STATIC = """
 {user} daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid {folder}/static.pid; error_log stderr warn;

@@ -9,6 +9,7 @@ from media import playlists
 from media.boxes import Init
 from media.cipher import Keys
 from media.delivery import Delivery
+from media.held import Held, Lists
 from media.history import History, Shape
 from media.playlists import Variant, init_name, part_name, segment_name
 from media.run import Piece
@@ -44,13 +45,15 @@ class Packager:
     """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
 
     def __init__(
-        self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None
-    ) -> None:
+        self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None,
+        held: Callable[[Lists], Held] | None = None,
+    ) -> None:  # fmt: skip
         self.master = b""
         self.timeline: Timeline | None = None
         self._shape: Shape | None = None
         self._keys: Keys | None = None
         self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
+        self._held = held(self._lists) if held else None
         self._rendered: dict[tuple[str, bool], bytes] = {}
         self._history = History(files, broadcast)
         self._announced: tuple[Shape, tuple[str, ...]] | None = None
@@ -82,6 +85,8 @@ class Packager:
             self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
             self._announced = (past.shape, past.codecs)
             self._render_master(past.codecs)
+            if self._held is not None:
+                self._held.taken_over()
             self._render()
 
     def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
@@ -261,9 +266,14 @@ class Packager:
         known = self._keys.number(oldest) <= number <= self._keys.number(self.timeline.segments[-1].msn + 1)
         return self._keys.key(number) if known else None
 
+    def _lists(self) -> dict[str, bytes]:
+        return {name: self.media(name) for name in self.names}
+
     def _render(self) -> None:
         """What was rendered is old; players that wait for what is there now ask for it."""
         self._rendered.clear()
+        if self._held is not None and self.timeline is not None:
+            self._held.moved(None if self.timeline.ended else self.timeline.hint)
         for key in [key for key in self._waiters if self._answered(*key)]:
             self._release_waiters(key, self._waiters[key], True)
 
