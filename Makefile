@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-api bench-fanout clean
+.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -54,6 +54,10 @@ bench-api: ## what a request costs, against a bare Starlette route (ARGS="--json
 bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARGS="--json --quick")
 	@weir/setup.sh dev
 	@PATH="$(CURDIR)/.setup/node/bin:$$PATH" $(python) -m bench.fanout $(ARGS)
+
+bench-media: ## a ladder, its packager, delivery, and low-latency viewers on a core (ARGS="--json --quick")
+	@weir/setup.sh e2e
+	@$(python) -m bench.media $(ARGS)
 
 docs: ## write what is generated: docs/configuration.md, docs/moderation.md, docs/events.md, .env.example
 	@$(python) -m weir settings > docs/configuration.md

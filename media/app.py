@@ -11,6 +11,7 @@ from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
 from media.catalog import Catalog
 from media.delivery import delivery
+from media.edge import Edge
 from media.ladder import Profile
 from media.lease import RENEW_S, Leases
 from media.origin import Origin
@@ -59,6 +60,8 @@ class MediaRoom:
         self._profiles = Profiles(ground.store, ground.bus, ground.settings)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
+        secret = ground.settings.hook_secret or ground.vault.text_key("internal")
+        self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
         self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
         self._api = (RecordingRoutes(ground, self._catalog, self._recordings), ProfileRoutes(ground, self._profiles))
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
@@ -78,6 +81,8 @@ class MediaRoom:
         self._tasks.start(self._ground.bus.consume("media", self._heard), "media consumes")
         # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
         self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
+        if self._edge is not None:
+            self._tasks.start(self._edge.run(), "edge")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
         for job in self._recordings.jobs():
@@ -162,7 +167,9 @@ class MediaRoom:
         stream = await self._ground.directory.stream(fact.stream) or {}
         wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
         profile = await self._profile(fact.app, stream)
-        broadcast = Broadcast(self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep)
+        broadcast = Broadcast(
+            self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep, self._edge
+        )
         broadcast.packager.open()
         await self._recordings.take(fact, stream)
         self._broadcasts[fact.playback] = broadcast

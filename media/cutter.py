@@ -50,7 +50,7 @@ class Cutter:
             for sample in run.samples:
                 if run.track == self._video and self._segment_frames() == 0 and not sample.key:
                     raise BoxError("moof: a segment begins without a keyframe")
-                self._waiting[run.track].append(replace(sample, duration=self._ticks[run.track]))
+                self._waiting[run.track].append(Sample(self._ticks[run.track], sample.flags, sample.shift, sample.data))
                 if run.track == self._video and self._complete():
                     yield self._cut()
 

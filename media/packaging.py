@@ -6,6 +6,7 @@ publish ─► FFmpeg runs ─► packager: parts, playlists          FFmpeg die
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from media import graph
 from media.boxes import BoxError
 from media.brake import Brake
 from media.delivery import Delivery
+from media.edge import Edge
+from media.held import Held
 from media.history import Shape
 from media.intake import Intake, Unusable
 from media.ladder import Profile, Source, ladder, rhythm_of
@@ -46,11 +49,12 @@ class Broadcast:
 
     def __init__(
         self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
-        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None],
+        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], edge: Edge | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
-        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept)
+        held = functools.partial(Held, edge, self.files, fact.playback) if edge else None
+        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held)
         self._wanted, self._keep = wanted, keep
         self._intake = Intake(settings, ingest, fact.playback)
         self._wanted_profile = self._profile = profile

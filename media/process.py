@@ -21,11 +21,35 @@ ANSWER_BYTES = 1 << 16
 STDERR_LINES, STDERR_CHARS = 20, 300
 
 
+class Output(asyncio.StreamReader):
+    """What FFmpeg writes into one pipe."""
+
+    def __init__(self, limit: int = READ_BYTES, *, roomy: bool = False) -> None:
+        super().__init__(limit=limit)
+        self._roomy = roomy
+        self._pipe: Any = None  # a ReadTransport, which uvloop's is without saying so
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        super().set_transport(transport)
+        self._pipe = transport
+
+    def rest(self, seconds: float) -> None:
+        """Leaves what comes in the pipe for so long: one wake-up instead of one a frame. Not where the pipe is small, because
+        a full one stops FFmpeg."""
+        if self._roomy and self._pipe is not None and not self._pipe.is_closing():
+            self._pipe.pause_reading()
+            asyncio.get_running_loop().call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._pipe is not None and not self._pipe.is_closing():
+            self._pipe.resume_reading()
+
+
 class Child:
     """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
     (monotonic), `done_s` how much media there is of it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, outputs: list[asyncio.StreamReader], progress: asyncio.StreamReader) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, outputs: list[Output], progress: asyncio.StreamReader) -> None:
         self.outputs = outputs
         self.progress_at = monotonic()
         self.done_s = 0.0
@@ -151,8 +175,8 @@ async def work(argv: Sequence[str], timeout_s: float) -> str:
             await process.wait()
 
 
-async def _reader(descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=READ_BYTES)
+async def _reader(descriptor: int) -> Output:
+    reader = Output(roomy=fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) >= PIPE_BYTES)
     protocol: Any = asyncio.StreamReaderProtocol(reader)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", 0))
     return reader

@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from media.boxes import Init, Parser
 from media.cutter import Cut, Cutter
 from media.ladder import Cadence, Rendition, sound_of
+from media.process import Output
 
-READ_BYTES = 1 << 16
+READ_BYTES = 1 << 18
+# How much of a part's duration its pipe may rest once the part before is cut: a part needs all of it to come, so nothing is
+# late, and three of four wake-ups (one a frame and rendition) are spared. At most what 16 Mb/s need to fill half a pipe.
+REST, LONGEST_REST_S = 0.75, 0.25
 QUEUED = 64
 
 
@@ -29,7 +33,7 @@ class Piece:
 Found = tuple[int, Init | Cut | Exception | None]
 
 
-async def pieces(outputs: Sequence[asyncio.StreamReader], renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
+async def pieces(outputs: Sequence[Output], renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
     """Each output is one rendition with a picture; sound alone is taken out of the last one's. Ends when every output has ended.
     Errors: BoxError."""
     sound = sound_of(renditions)
@@ -82,7 +86,7 @@ class _Cut:
         return Cutter(init, self.cadence.divided(self.rendition.every), sound=self.sound, copied=self.rendition.copied)
 
 
-async def _read(number: int, output: asyncio.StreamReader, cut: _Cut, found: asyncio.Queue[Found]) -> None:
+async def _read(number: int, output: Output, cut: _Cut, found: asyncio.Queue[Found]) -> None:
     parser, cutter = Parser(), None
     try:
         while data := await output.read(READ_BYTES):
@@ -93,6 +97,7 @@ async def _read(number: int, output: asyncio.StreamReader, cut: _Cut, found: asy
                 elif cutter is not None:
                     for part in cutter.add(item):
                         await found.put((number, part))
+                        output.rest(min(REST * cut.cadence.part_s, LONGEST_REST_S))
         for part in cutter.rest() if cutter else ():
             await found.put((number, part))
         await found.put((number, None))

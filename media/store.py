@@ -16,6 +16,7 @@ from typing import Any
 from weir.foundation.settings import Settings
 
 INDEX = "index.jsonl"
+NEXT = "next"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -52,6 +53,20 @@ class Files:
     def scratch(self, name: str) -> Path:
         """A place in memory beside the parts."""
         return self._live / name
+
+    def await_next(self, position: str) -> None:
+        """Tells nginx that it may hold those who ask for this position. Where that cannot be written the origin holds them."""
+        with contextlib.suppress(OSError):
+            private(self._live / NEXT)
+            (self._live / NEXT / position).touch(0o600)
+
+    def await_no_more(self, position: str) -> None:
+        (self._live / NEXT / position).unlink(missing_ok=True)
+
+    def awaited(self) -> list[str]:
+        """Positions that are awaited now."""
+        folder = self._live / NEXT
+        return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     def append(self, entry: dict[str, Any]) -> None:
         """An entry that finds the disk full is left out: a process that takes up from here has a hole, viewers have none."""

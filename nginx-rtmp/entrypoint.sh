@@ -24,9 +24,20 @@ case ${1:-web} in
     data=${DATA:-/data}
     live=${LIVE:-/live}
     mkdir -p "$data/usage" "$data/hls" "$live/hls"
-    fill "USER=${USER_LINE:-user root;}" "RUN=$run" "LIVE=$live" "DATA=$data" "PLAYER=${PLAYER:-/player}" "WORKERS=${WORKERS:-auto}" \
-      "CONTROL=$CONTROL" "REALTIME=$REALTIME" "MEDIA=$MEDIA" "HTTP_LISTEN=${HTTP_LISTEN:-0.0.0.0:8080}" "USAGE=$data/usage/web.log" \
-      "INTERNAL_SECRET=$SECRET" <"$here/web.conf.template" >"$run/web.conf" ;;
+    servers=""  # MEDIA: addresses of all media workers; ORIGINS: "NAME=ADDRESS …" where workers have names (WEIR_ORIGIN_NAME)
+    for one in $MEDIA; do servers="$servers server $one;"; done
+    origins=""
+    for one in ${ORIGINS:-}; do origins="$origins upstream ${one%%=*} { server ${one#*=}; keepalive 8192; keepalive_requests 1000000; }"; done
+    chosen="${EDGE:-files} plain"
+    if [ -n "${TLS_CERTIFICATE:-}" ]; then chosen="${EDGE:-files} tls"; fi
+    port=${HTTPS_PUBLIC_PORT:-443}
+    if [ "$port" = 443 ]; then port=""; else port=":$port"; fi
+    for word in $chosen; do script="${script:-};s/^\( *\)#$word: /\1/"; done
+    sed "${script#;};/^ *#[a-z]*: /d" "$here/web.conf.template" | fill "USER=${USER_LINE:-user root;}" "RUN=$run" "LIVE=$live" "DATA=$data" \
+      "MODULES=${MODULES:-/usr/lib/nginx/modules}" "PLAYER=${PLAYER:-/player}" "WORKERS=${WORKERS:-auto}" \
+      "CONTROL=$CONTROL" "REALTIME=$REALTIME" "MEDIA=$servers" "ORIGINS=$origins" "HTTP_LISTEN=${HTTP_LISTEN:-0.0.0.0:8080}" \
+      "HTTPS_LISTEN=${HTTPS_LISTEN:-0.0.0.0:8443}" "HTTPS_PORT=$port" "TLS_CERTIFICATE=${TLS_CERTIFICATE:-}" "TLS_KEY=${TLS_KEY:-}" \
+      "EDGE_LISTEN=${EDGE_LISTEN:-0.0.0.0:9181}" "USAGE=$data/usage/web.log" "INTERNAL_SECRET=$SECRET" >"$run/web.conf" ;;
   *) echo "entrypoint.sh: ingest or web" >&2; exit 2 ;;
 esac
 chmod 600 "$run/$1.conf"

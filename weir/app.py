@@ -40,7 +40,7 @@ from weir.foundation.problems import HANDLERS
 from weir.foundation.redis import connect_redis
 from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
-from weir.foundation.table import Front, tabled
+from weir.foundation.table import Front, mounted, tabled
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -113,7 +113,7 @@ class Application:
             self._envelope.directory = ground.directory
             routes = [route for room in rooms for route in room.routes()]
             table, *others = tabled(routes)
-            self.asgi.table = table
+            self.asgi.table, self.asgi.mounts = table, mounted(routes)
             asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
             tasks.start(ground.bus.watch(ground.directory.heard), "directory")
             tasks.start(ground.relay.run(), "relay")

@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from weir.foundation.ids import new_secret
@@ -11,12 +12,14 @@ from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "nginx-rtmp"
+UNCHOSEN = re.compile(r"^ *#[a-z]+: .*\n", re.MULTILINE)
 MODULE_FOLDERS = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"), Path("/usr/local/nginx/modules"))
 
 
-def rtmp_module() -> Path | None:
-    """nginx's RTMP module where the distributions put it, or None."""
-    return next((folder / "ngx_rtmp_module.so" for folder in MODULE_FOLDERS if (folder / "ngx_rtmp_module.so").exists()), None)
+def nginx_module(name: str) -> Path | None:
+    """nginx's module `rtmp` or `nchan` where the distributions put it, or None."""
+    file = f"ngx_{name}_module.so"
+    return next((folder / file for folder in MODULE_FOLDERS if (folder / file).exists()), None)
 
 
 def internal_secret(vault: Vault, settings: Settings) -> str:
@@ -31,9 +34,11 @@ def _private(path: Path, text: str) -> Path:
     return path
 
 
-def render(template: str, values: dict[str, str]) -> str:
-    """Errors: KeyError for a name in the template that has no value."""
-    return re.sub(r"@([A-Z_]+)@", lambda found: values[found.group(1)], template)
+def render(template: str, values: dict[str, str], chosen: Collection[str] = ()) -> str:
+    """Lines behind `#word: ` are switched on for the chosen words. Errors: KeyError for a name in the template without a value."""
+    for word in chosen:
+        template = re.sub(rf"^( *)#{word}: ", r"\1", template, flags=re.MULTILINE)
+    return re.sub(r"@([A-Z_]+)@", lambda found: values[found.group(1)], UNCHOSEN.sub("", template))
 
 
 def _worker_user(settings: Settings) -> str:
@@ -56,7 +61,7 @@ def write_redis(settings: Settings, vault: Vault) -> Path:
 
 def write_ingest(settings: Settings, vault: Vault) -> Path:
     """A new boot id each time, so that publishes of an earlier nginx are never mistaken for present ones."""
-    module = rtmp_module()
+    module = nginx_module("rtmp")
     assert module is not None, "the preflight checks have found it"
     settings.ingest_socket.unlink(missing_ok=True)  # a killed nginx leaves it, and the next one could not bind
     hooks = f"http://unix:{settings.app_socket}:/internal/rtmp"
@@ -72,10 +77,15 @@ def write_web(settings: Settings, vault: Vault) -> Path:
     (settings.data / "usage").mkdir(mode=0o700, exist_ok=True)
     for folder in (settings.live / "hls", settings.data / "hls"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    app = f"unix:{settings.app_socket}"
+    settings.edge_socket.unlink(missing_ok=True)  # as the ingest's
+    app, module = f"unix:{settings.app_socket}", nginx_module("nchan")
+    chosen = {"tls" if settings.tls else "plain", settings.edge}
     return _private(settings.run / "web.conf", render((TEMPLATES / "web.conf.template").read_text(), {
         "USER": _worker_user(settings), "RUN": str(settings.run), "LIVE": str(settings.live), "DATA": str(settings.data),
-        "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": app, "MEDIA": app,
+        "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": app, "MEDIA": f"server {app};", "ORIGINS": "",
         "HTTP_LISTEN": f"{settings.http_host}:{settings.http_port}", "USAGE": str(settings.data / "usage" / "web.log"),
+        "HTTPS_LISTEN": f"{settings.http_host}:{settings.https_port}", "HTTPS_PORT": settings.https_suffix,
+        "TLS_CERTIFICATE": str(settings.tls_certificate), "TLS_KEY": str(settings.tls_key),
+        "MODULES": str(module.parent) if module else "", "EDGE_LISTEN": f"unix:{settings.edge_socket}",
         "INTERNAL_SECRET": internal_secret(vault, settings),
-    }))  # fmt: skip
+    }, chosen))  # fmt: skip

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from redis import ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
-from weir.configuration import rtmp_module
+from weir.configuration import nginx_module
 from weir.foundation.redis import cluster_seeds
 from weir.foundation.settings import Settings, search_path
 from weir.versions import version_of
 
-State = Literal["ok", "missing", "too old", "taken", "not writable", "low"]
+State = Literal["ok", "missing", "too old", "taken", "not readable", "not writable", "low"]
 INSTALL = "sudo apt-get install --no-install-recommends"
 
 
@@ -56,7 +57,16 @@ PROGRAMS = (
 
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order a person would mend them."""
-    return [*_python(), *_programs(), *_module(), *_player(settings), *_folders(settings), *_ports(settings), *_redis(settings)]
+    return [
+        *_python(),
+        *_programs(),
+        *_modules(settings),
+        *_certificate(settings),
+        *_player(settings),
+        *_folders(settings),
+        *_ports(settings),
+        *_redis(settings),
+    ]
 
 
 def first_failure(settings: Settings) -> str | None:
@@ -89,12 +99,26 @@ def _programs() -> Iterator[Check]:
             yield Check(program.name, "ok", found.group(1) if found else "unknown version")
 
 
-def _module() -> Iterator[Check]:
-    found = rtmp_module()
-    if found:
-        yield Check("nginx RTMP module", "ok", str(found))
+def _modules(settings: Settings) -> Iterator[Check]:
+    for name in ("rtmp", "nchan") if settings.edge == "nchan" else ("rtmp",):
+        found = nginx_module(name)
+        if found:
+            yield Check(f"nginx {name} module", "ok", str(found))
+        else:
+            yield Check(f"nginx {name} module", "missing", "it is not installed", f"Run: {INSTALL} libnginx-mod-{name}")
+
+
+def _certificate(settings: Settings) -> Iterator[Check]:
+    """Whether the pair can be used at all; nginx would only say so in its log."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        remedy = "Correct WEIR_TLS_CERTIFICATE and WEIR_TLS_KEY (PEM files that belong together)."
+        yield Check("certificate", "not readable", f"it cannot be used ({error.strerror or error})", remedy)
     else:
-        yield Check("nginx RTMP module", "missing", "it is not installed", f"Run: {INSTALL} libnginx-mod-rtmp")
+        yield Check("certificate", "ok", str(settings.tls_certificate))
 
 
 def _player(settings: Settings) -> Iterator[Check]:
@@ -118,7 +142,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 def _ports(settings: Settings) -> Iterator[Check]:
     doors = (("web port", "WEIR_HTTP_PORT", settings.http_host, settings.http_port),
-             ("RTMP port", "WEIR_RTMP_PORT", settings.rtmp_host, settings.rtmp_port))  # fmt: skip
+             ("RTMP port", "WEIR_RTMP_PORT", settings.rtmp_host, settings.rtmp_port),
+             *([("TLS port", "WEIR_HTTPS_PORT", settings.http_host, settings.https_port)] if settings.tls else []))  # fmt: skip
     for name, setting, host, port in doors:
         reason = _cannot_listen(host, port)
         if reason is None:

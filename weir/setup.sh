@@ -38,6 +38,9 @@ need redis-server has redis-server
 need nginx has nginx
 need libnginx-mod-rtmp test -e /usr/lib/nginx/modules/ngx_rtmp_module.so
 need ffmpeg has ffmpeg
+if [ "$level" = e2e ] || [ "${WEIR_EDGE:-}" = nchan ]; then
+  need libnginx-mod-nchan test -e /usr/lib/nginx/modules/ngx_nchan_module.so
+fi
 if [ "$level" = e2e ]; then
   need chromium has chromium
   need mpv has mpv

@@ -206,21 +206,34 @@ class Stack:
                 child = Child(part, self.settings)
                 self._children.append(child)
                 await child.start()
-            self._rotation = asyncio.create_task(self._rotate_usage())
+            self._rotation = asyncio.create_task(self._look_after_web())
         except BaseException:
             await self.stop()
             raise
 
-    async def _rotate_usage(self) -> None:
-        """Runs until cancelled: gives nginx a new usage log before the old one grows large; the ledger removes what it has read."""
-        log_file = self.settings.data / "usage" / "web.log"
+    async def _look_after_web(self) -> None:
+        """Runs until cancelled: gives nginx a new usage log before the old one grows large (the ledger removes what it has
+        read), and lets it read a certificate that was renewed."""
+        log_file, seen = self.settings.data / "usage" / "web.log", self._certified()
         while True:
             await asyncio.sleep(ROTATE_CHECK_S)
             if log_file.exists() and log_file.stat().st_size > LOG_LIMIT:
                 log_file.rename(log_file.with_name(f"web.log.{now_ms():015d}"))
-                for child in self._children:
-                    if child.part.name == "web" and child.pid:
-                        os.kill(child.pid, signal.SIGUSR1)
+                self._signal_web(signal.SIGUSR1)
+            if (now := self._certified()) != seen:
+                seen = now
+                log.info("certificate.renewed")
+                self._signal_web(signal.SIGHUP)
+
+    def _certified(self) -> list[int]:
+        """When the certificate's files were last changed; one that is missing for a moment counts as changed."""
+        files = (self.settings.tls_certificate, self.settings.tls_key)
+        return [file.stat().st_mtime_ns if file.exists() else 0 for file in files if file is not None]
+
+    def _signal_web(self, what: signal.Signals) -> None:
+        for child in self._children:
+            if child.part.name == "web" and child.pid:
+                os.kill(child.pid, what)
 
     def pids(self) -> dict[str, int]:
         return {child.part.name: child.pid for child in self._children if child.pid}

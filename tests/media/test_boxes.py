@@ -4,11 +4,13 @@ import contextlib
 import subprocess
 from itertools import pairwise
 from pathlib import Path
+from struct import pack
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media import boxes
 from media.boxes import NON_SYNC, BoxError, Init, Parser, Run, Sample, fragment
 
 FLAGS = "+empty_moov+default_base_moof"
@@ -135,3 +137,21 @@ def test_joined_parts_play(tmp_path: Path) -> None:
     pictures = [[line.rpartition(b",")[2] for line in lines if line and not line.startswith(b"#")] for lines in hashes]
     assert pictures[0] == pictures[1]
     assert len(pictures[0]) == 10
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**40), st.binary(max_size=40), st.booleans(), st.integers(0, 103)
+)
+def test_the_short_way_reads_what_the_long_one_does(duration: int, flags: int, time: int, data: bytes, first: bool, broken: int) -> None:
+    """A lone sample as FFmpeg writes it; with any byte of its moof changed the short way finds the same, or leaves it."""
+    size = 104 if first else 100
+    tfhd = pack(">I4s5I", 28, b"tfhd", 0x020038, 1, duration, len(data), 7 if first else flags)
+    tfdt = pack(">I4sIQ", 20, b"tfdt", 0x01000000, time)
+    trun = pack(">I4sIIi", size - 80, b"trun", 5 if first else 1, 1, size + 8) + (pack(">I", flags) if first else b"")
+    moof = bytearray(pack(">I4sI4sIII4s", size, b"moof", 16, b"mfhd", 0, 1, size - 24, b"traf") + tfhd + tfdt + trun)
+    mdat, tracks = pack(">I4s", 8 + len(data), b"mdat") + data, {1: boxes.Track(1, "video", 30000, "avc1", (2, 2), (0, 0, 0))}
+    assert boxes._lone(bytes(moof), mdat, tracks) == Run(1, time, (Sample(duration, flags, 0, data),))
+    moof[broken % size] ^= 1
+    found = boxes._lone(bytes(moof), mdat, tracks)
+    if found is not None and broken % size not in range(32):
+        assert [found] == list(boxes._runs(bytes(moof), bytes(moof) + mdat, tracks))

@@ -34,6 +34,19 @@ async def test_each_output_has_its_own_pipe() -> None:
     await child.stop()
 
 
+async def test_an_output_that_rests_loses_nothing() -> None:
+    """What comes meanwhile stays in the pipe and is read afterwards, the end too."""
+    argv = "import os, sys\nfor n in range(200): os.write(int(sys.argv[1]), bytes([n]) * 1000)"
+    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, str(outputs[0])], 1)
+    (output,) = child.outputs
+    output.rest(0.05)
+    assert await output.readexactly(1) == b"\0"
+    output.rest(0.05)
+    assert len(await output.read(-1)) == 199_999
+    await child.stop()
+    output.rest(0.05)  # a closed pipe has nothing to leave
+
+
 async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
     """TERM, TERM, KILL to the group; no zombie (research trap: FFmpeg in an RTMP read ignores the first TERM)."""
     monkeypatch.setattr(process, "GRACE_S", 0.2)

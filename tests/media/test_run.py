@@ -8,6 +8,7 @@ import pytest
 
 from media.boxes import BoxError, Parser, Run, Sample, fragment
 from media.ladder import Rendition, cadence
+from media.process import Output
 from media.run import Piece, pieces
 
 RHYTHM = cadence(30, 1 / 3, 2)
@@ -40,14 +41,14 @@ def test_the_invented_initialisation_is_a_real_one() -> None:
     assert found.codecs == "avc1.64001e"  # type: ignore[union-attr]
 
 
-async def collected(outputs: list[asyncio.StreamReader], every: int = 1) -> list[Piece]:
+async def collected(outputs: list[Output], every: int = 1) -> list[Piece]:
     renditions = [Rendition(360, (640, 360), 1), Rendition(180, (320, 180), 1, every=every)][: len(outputs)]
     return [piece async for piece in pieces(outputs, renditions, RHYTHM)]
 
 
 async def test_a_part_waits_for_the_slowest_rendition() -> None:
     """All renditions list the same parts, so rendition reports are always true."""
-    fast, slow = asyncio.StreamReader(), asyncio.StreamReader()
+    fast, slow = Output(), Output()
     gathered = asyncio.create_task(collected([fast, slow]))
     fast.feed_data(init() + frames(0, 25))
     slow.feed_data(init() + frames(0, 10))
@@ -63,7 +64,7 @@ async def test_a_part_waits_for_the_slowest_rendition() -> None:
 
 async def test_torn_ends_are_left_out() -> None:
     """A killed encoder leaves unequal ends; only what all renditions have is shown."""
-    outputs = [asyncio.StreamReader(), asyncio.StreamReader()]
+    outputs = [Output(), Output()]
     for output, count in zip(outputs, (17, 14), strict=True):
         output.feed_data(init() + frames(0, count) + b"\0\0\1")
         output.feed_eof()
@@ -72,7 +73,7 @@ async def test_torn_ends_are_left_out() -> None:
 
 async def test_nonsense_from_one_rendition_ends_the_run() -> None:
     """One broken output makes the whole run an error."""
-    outputs = [asyncio.StreamReader(), asyncio.StreamReader()]
+    outputs = [Output(), Output()]
     outputs[0].feed_data(init())
     outputs[1].feed_data(b"not an mp4 at all")
     with pytest.raises(BoxError):
@@ -81,7 +82,7 @@ async def test_nonsense_from_one_rendition_ends_the_run() -> None:
 
 async def test_a_halved_rendition_has_the_same_parts() -> None:
     """Five frames of the slower one are the part that has ten in the other."""
-    full, half = asyncio.StreamReader(), asyncio.StreamReader()
+    full, half = Output(), Output()
     full.feed_data(init() + frames(0, 30))
     half.feed_data(init() + frames(0, 15))
     full.feed_eof()

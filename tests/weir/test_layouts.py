@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.servers import free_port
+from tests.servers import free_port, self_signed
 from weir import configuration, manual
 from weir.foundation.settings import Settings, search_path
 from weir.foundation.vault import open_vault
@@ -46,22 +46,32 @@ def test_every_image_is_built_from_a_file_that_exists() -> None:
                         assert (ROOT / source).exists(), line
 
 
-def test_the_container_entry_point_fills_both_templates(short_folder: Path) -> None:
-    """nginx accepts what comes out."""
+@pytest.mark.parametrize("edge", ["files", "nchan"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge: str, tls: bool) -> None:
+    """nginx accepts what comes out, with each choice that the web template offers."""
+    if edge == "nchan" and configuration.nginx_module("nchan") is None:
+        pytest.skip("nginx's nchan module is not installed")
+    certificate = self_signed(short_folder)
     env = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"),
         "HOOKS": "http://127.0.0.1:8000/internal/rtmp", "SECRET": "a&b|c\\d",
-        "CONTROL": "127.0.0.1:8000", "REALTIME": "127.0.0.1:8000", "MEDIA": "127.0.0.1:8000", "DATA": str(short_folder / "data"),
+        "CONTROL": "127.0.0.1:8000", "REALTIME": "127.0.0.1:8000", "MEDIA": "127.0.0.1:8000 127.0.0.1:8001",
+        "ORIGINS": "media-1=127.0.0.1:8000 media-2=127.0.0.1:8001", "EDGE": edge, "EDGE_LISTEN": "127.0.0.1:19181",
+        "HTTPS_LISTEN": "127.0.0.1:18443", "DATA": str(short_folder / "data"),
         "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": "127.0.0.1:18080",
         "RTMP_LISTEN": "127.0.0.1:11935", "STAT_LISTEN": "127.0.0.1:19180",
+        **({"TLS_CERTIFICATE": str(certificate[0]), "TLS_KEY": str(certificate[1])} if tls else {}),
     }  # fmt: skip
     for which in ("ingest", "web"):
         done = subprocess.run([ROOT / "nginx-rtmp/entrypoint.sh", which], env=env, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 0, done.stderr
         text = (short_folder / "run" / f"{which}.conf").read_text()
-        known = ("location @", "= @", " @segment", " @origin", " @recorded")
+        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded")
         assert "@" not in reduce(lambda rest, one: rest.replace(one, ""), known, text)
         assert "a&b|c\\d" in text
+        assert "#nchan: " not in text
+        assert "#tls: " not in text
 
 
 @pytest.mark.parametrize("which", ["ingest", "web"])

@@ -142,7 +142,7 @@ def test_a_folder_in_use_is_one_sentence(stack: RunningStack) -> None:
 
 def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What to type stands in the sentence."""
-    monkeypatch.setattr("weir.doctor.rtmp_module", lambda: None)
+    monkeypatch.setattr("weir.doctor.nginx_module", lambda _: None)
     told = doctor.first_failure(Settings(data_dir=tmp_path, _env_file=None))  # type: ignore[call-arg]
     assert told is not None
     assert "apt-get install --no-install-recommends libnginx-mod-rtmp" in told

@@ -64,11 +64,21 @@ class Settings(BaseSettings):
     # -- doors
     http_host: str = Field("127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0).")
     http_port: int = Field(8080, ge=1, le=65535, description="Port of the web server: player, studio, API, sockets, HLS.")
+    tls_certificate: Path | None = Field(
+        None,
+        description="File of the web server's certificate with its chain (PEM). With it, pages and API are served by TLS and HTTP/2, and HTTP redirects there. A renewed file is noticed.",
+    )
+    tls_key: Path | None = Field(None, description="File of the certificate's private key (PEM).")
+    https_port: int = Field(8443, ge=1, le=65535, description="Port of the web server for TLS, when there is a certificate.")
+    edge: Literal["files", "nchan"] = Field(
+        "files",
+        description="Who holds players' blocking reloads: the application (files), or nginx itself with its nchan module, for big audiences (docs/serving.md).",
+    )
     rtmp_host: str = Field("127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0).")
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
     public_url: str = Field(
         "",
-        description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT, and this machine's own address for 0.0.0.0.",
+        description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT (with a certificate https://HTTP_HOST:HTTPS_PORT), and this machine's own address for 0.0.0.0.",
     )
     rtmp_url: str = Field(
         "",
@@ -101,7 +111,13 @@ class Settings(BaseSettings):
         "", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key."
     )
     hook_allow: str = Field("127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout.")
-    origin_name: str = Field("", description="Address of this media worker as the web server reaches it. Default: the embedded one.")
+    origin_name: str = Field(
+        "",
+        description="Of several media workers: this one's name in the web server's configuration, or its address as HOST:PORT. Default: the only one.",
+    )
+    edge_urls: list[str] = Field(
+        [], description="Where playlists are posted with WEIR_EDGE=nchan: each web server, as a JSON list of http://HOST:PORT or unix:PATH."
+    )
     secret_key: str = Field(
         "",
         description="Master secret of the installation, at least 32 characters. Default: made once and kept in the data folder's file `secret`.",
@@ -194,6 +210,12 @@ class Settings(BaseSettings):
             raise ValueError("WEIR_STORAGE=s3 needs WEIR_S3_ENDPOINT, WEIR_S3_BUCKET, WEIR_S3_ACCESS_KEY and WEIR_S3_SECRET_KEY")
         return self
 
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("WEIR_TLS_CERTIFICATE and WEIR_TLS_KEY go together")
+        return self
+
     @field_validator("plans")
     @classmethod
     def _known_plans(cls, changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -249,8 +271,23 @@ class Settings(BaseSettings):
         return self.run / "redis.sock"
 
     @property
+    def edge_socket(self) -> Path:
+        return self.run / "edge.sock"
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_certificate is not None
+
+    @property
+    def https_suffix(self) -> str:
+        """What stands behind the host in an address of ours."""
+        return "" if self.https_port == 443 else f":{self.https_port}"
+
+    @property
     def base_url(self) -> str:
-        return (self.public_url or f"http://{_reachable(self.http_host)}:{self.http_port}").rstrip("/")
+        host = _reachable(self.http_host)
+        own = f"https://{host}{self.https_suffix}" if self.tls else f"http://{host}:{self.http_port}"
+        return (self.public_url or own).rstrip("/")
 
     @property
     def publish_url(self) -> str:
@@ -291,8 +328,8 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         return Settings(_env_file=".env", **{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0] if first["loc"] else "storage").upper()
-        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""  # what concerns several settings names them itself
+        raise SettingsError(f"{name}{first['msg'].removeprefix('Value error, ')}.") from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"The settings cannot be read: {error}") from None
 

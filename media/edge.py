@@ -1,0 +1,88 @@
+"""Playlists on their way to the web servers that hold blocking reloads themselves (nchan). [hands]
+
+Each playlist is posted once a part, to the channel of its position, `PLAYBACK/FILE/MSN.PART`; nginx gives it to all who wait
+there, and for 20 s to those who come later. Spoken as plain HTTP/1.1 on one connection a web server, all renditions in one
+write: a client library costs more than the packager itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+import structlog
+
+from weir.foundation.settings import Settings
+
+AGAIN_S, ANSWER_S = 0.5, 2.0
+MOST_WAITING = 256
+log = structlog.get_logger("media")
+
+
+class Edge:
+    """`run` until cancelled; `post` never blocks. While a web server is away, what is posted to it is dropped: nobody waits there,
+    and who comes back asks for newer positions."""
+
+    def __init__(self, settings: Settings, secret: str) -> None:
+        self._secret = secret
+        self._servers = [_Server(url) for url in settings.edge_urls or [f"unix:{settings.edge_socket}"]]
+
+    def post(self, playback: str, position: str, lists: Mapping[str, bytes]) -> None:
+        """`lists` by rendition."""
+        heads = "POST /publish/{}/{}.m3u8/{} HTTP/1.1\r\nHost: edge\r\nX-Internal-Secret: {}\r\nContent-Length: {}\r\n"
+        kind = "Content-Type: application/vnd.apple.mpegurl\r\n\r\n"
+        texts = [(heads.format(playback, name, position, self._secret, len(body)) + kind).encode() + body for name, body in lists.items()]
+        for server in self._servers:
+            server.put(texts)
+
+    async def run(self) -> None:
+        await asyncio.gather(*(server.run() for server in self._servers))
+
+
+class _Server:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: asyncio.Queue[list[bytes]] = asyncio.Queue(MOST_WAITING)
+
+    def put(self, texts: list[bytes]) -> None:
+        if self._waiting.full():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(texts)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._talk()
+            except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+                log.warning("edge.away", server=self._url, error=str(error) or type(error).__name__)
+                await asyncio.sleep(AGAIN_S)
+                while not self._waiting.empty():
+                    self._waiting.get_nowait()
+
+    async def _talk(self) -> None:
+        """Over one connection until it breaks. Errors: OSError (a time-out too), EOFError, ValueError for a refusal."""
+        texts = await self._waiting.get()
+        if self._url.startswith("unix:"):
+            reader, writer = await asyncio.open_unix_connection(self._url.removeprefix("unix:"))
+        else:
+            host, _, port = self._url.removeprefix("http://").rstrip("/").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port or 80))
+        try:
+            while True:
+                writer.writelines(texts)
+                async with asyncio.timeout(ANSWER_S):
+                    for _ in texts:
+                        await _accepted(reader)
+                texts = await self._waiting.get()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+async def _accepted(reader: asyncio.StreamReader) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if not head.startswith(b"http/1.1 20"):
+        raise ValueError(f"The web server refused a playlist: {head[:40]!r}")
+    _, found, rest = head.partition(b"content-length:")
+    if found:
+        await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
