@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount
 
 from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
+from media.api.vod import VodRoutes
 from media.catalog import Catalog
 from media.delivery import delivery
 from media.ladder import Profile
@@ -21,6 +22,8 @@ from media.recorded import Recorded
 from media.recording import Recordings
 from media.storage.bucket import Bucket
 from media.store import Files, playbacks
+from media.transcoding import Transcoding
+from media.uploads import Uploads
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
@@ -60,7 +63,13 @@ class MediaRoom:
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
-        self._api = (RecordingRoutes(ground, self._catalog, self._recordings), ProfileRoutes(ground, self._profiles))
+        self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
+        self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
+        self._api = (
+            RecordingRoutes(ground, self._catalog, self._recordings),
+            ProfileRoutes(ground, self._profiles),
+            VodRoutes(ground, self._catalog, self._uploads, self._recordings),
+        )
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
@@ -80,12 +89,14 @@ class MediaRoom:
         self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
-        for job in self._recordings.jobs():
+        for job in (*self._recordings.jobs(), *self._uploads.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
+        self._transcoding.start()
 
     async def stop(self) -> None:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
         await self._tasks.stop()
+        await self._transcoding.stop()
         await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
         for playback in list(self._broadcasts):
             await self._let_go(playback)
@@ -99,6 +110,9 @@ class MediaRoom:
         if broadcast is None and not self._settled:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
+
+    def _strained(self) -> bool:
+        return any(broadcast.strained for broadcast in self._broadcasts.values())
 
     # -- facts
 
@@ -228,6 +242,7 @@ class MediaRoom:
     async def _clear_leftovers(self) -> None:
         """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
         await self._recordings.clear_leftovers()
+        await self._uploads.clear_leftovers()
         listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.held(playback):

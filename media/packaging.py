@@ -72,6 +72,11 @@ class Broadcast:
         return self._producer is not None and not self._producer.done()
 
     @property
+    def strained(self) -> bool:
+        """The machine does not carry it easily."""
+        return self.producing and (self._dropped > 0 or self._strain.noted)
+
+    @property
     def idle(self) -> bool:
         """Nothing runs and nothing speaks against starting the present publish's FFmpeg."""
         return not (self.producing or self._gone or self._given_up or self.finished)

@@ -14,6 +14,8 @@ from weir.foundation.clock import monotonic
 from weir.foundation.tether import tethered
 
 BEHIND = ("nice", "-n", "10")
+# For what strangers have sent: memory of the address space, open files, no file to write, no core.
+STRANGE = ("prlimit", "--as=8589934592", "--nofile=256", "--fsize=0", "--core=0", "nice", "-n", "19")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
@@ -29,6 +31,7 @@ class Child:
         self.outputs = outputs
         self.progress_at = monotonic()
         self.done_s = 0.0
+        self.paused = False
         self._process = process
         self._said: deque[str] = deque(maxlen=STDERR_LINES)
         assert process.stderr is not None
@@ -46,6 +49,7 @@ class Child:
     async def stop(self) -> None:
         """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
         obeys the second. Returns when it is reaped."""
+        self.pause(False)
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is not None:
                 break
@@ -63,6 +67,13 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
+
+    def pause(self, wanted: bool) -> None:
+        """Stands still, all of its threads, until it may go on."""
+        if wanted is not self.paused and self._process.returncode is None:
+            self.paused, self.progress_at = wanted, monotonic()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
 
     def kill(self) -> None:
         """For a process that stands still and would not hear TERM; `stop` reaps it."""
@@ -92,8 +103,9 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -> Child:
-    """Starts the program that `argv(output descriptors, progress descriptor)` names. Errors: OSError."""
+async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, under: Sequence[str] = ()) -> Child:
+    """Starts the program that `argv(output descriptors, progress descriptor)` names, with the words `under` before it.
+    Errors: OSError."""
     pipes = [os.pipe() for _ in range(outputs + 1)]
     written = [write for _, write in pipes]
     try:
@@ -101,7 +113,7 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -
             with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *tethered(argv(written[:-1], written[-1])), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered([*under, *argv(written[:-1], written[-1])]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
             start_new_session=True,
         )  # fmt: skip
     except BaseException:
