@@ -126,10 +126,13 @@ export interface Registered {
   expires_in: number | null;
 }
 
-/** `duration_s` and `size` (bytes of the MP4) are null until it is ready. */
+/** `duration_s` and `size` (bytes of the MP4) are null until it is ready; `progress` is a percentage of an upload's processing. */
 export interface Recording {
   id: string;
-  state: 'recording' | 'processing' | 'ready' | 'failed';
+  source: 'broadcast' | 'upload';
+  title: string;
+  state: 'recording' | 'uploading' | 'processing' | 'ready' | 'failed';
+  progress: number | null;
   started: string;
   duration_s: number | null;
   size: number | null;
