@@ -7,6 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
+from media.api.health import HealthRoutes
 from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
 from media.api.vod import VodRoutes
@@ -14,6 +15,7 @@ from media.catalog import Catalog
 from media.delivery import delivery
 from media.ladder import Profile
 from media.lease import RENEW_S, Leases
+from media.monitor import EVERY_S, Monitor
 from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
@@ -63,12 +65,14 @@ class MediaRoom:
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
+        self._monitor = Monitor(ground.redis)
         self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
         self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
         self._api = (
             RecordingRoutes(ground, self._catalog, self._recordings),
             ProfileRoutes(ground, self._profiles),
             VodRoutes(ground, self._catalog, self._uploads, self._recordings),
+            HealthRoutes(ground, self._monitor, self._snapshot),
         )
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
@@ -89,6 +93,7 @@ class MediaRoom:
         self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
+        self._tasks.start(self._measure(), "media measures")
         for job in (*self._recordings.jobs(), *self._uploads.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
         self._transcoding.start()
@@ -110,6 +115,19 @@ class MediaRoom:
         if broadcast is None and not self._settled:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
+
+    async def _snapshot(self, playback: str) -> bytes | None:
+        broadcast = self._broadcasts.get(playback)
+        return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
+            try:
+                await self._monitor.note({key: sample for key, sample in measured.items() if sample is not None})
+            except (RedisError, OSError) as error:
+                log.warning("health.lost", error=str(error))
 
     def _strained(self) -> bool:
         return any(broadcast.strained for broadcast in self._broadcasts.values())

@@ -19,15 +19,16 @@ _QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"
 FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
 # No `-fflags nobuffer`: it throws away what was read while probing, the only keyframe for the next 2 s among it.
 # With both tracks announced FFmpeg stops probing when it has seen them; without sound it waits out the whole time.
+_PACKETS = {"c": "copy", "f": "framecrc", "flush_packets": 1, "max_interleave_delta": 500_000}
 _FILM = {"crf": 22, "bf": 0}
 PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
 
 
 def transcode(
-    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int
-) -> list[str]:
-    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i],
-    progress into another.
+    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int,
+) -> list[str]:  # fmt: skip
+    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i], a line for
+    each packet that came (media.vitals) into the last of outputs, progress into another.
 
     Sound is optional: without any the outputs have one track. Both tracks start at 0, whatever the encoder sent first.
     """
@@ -38,7 +39,7 @@ def transcode(
     encoded = [rendition for rendition in renditions if not rendition.copied]
     frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
     written = []
-    for rendition, output in zip(renditions, outputs, strict=True):
+    for rendition, output in zip(renditions, outputs[:-1], strict=True):
         rhythm = cadence.divided(rendition.every)
         if rendition.copied:
             video, options = source["v:0"], {"c:v": "copy"}
@@ -46,6 +47,7 @@ def transcode(
             video = _scaled(frames[encoded.index(rendition)], rendition, rhythm)
             options = _encoding(rendition, rhythm, rendition.preset or preset)
         written.append(ffmpeg.output(video, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
+    written.append(ffmpeg.output(source["v:0"], source["a:0?"], f"pipe:{outputs[-1]}", **_PACKETS))
     return _argv(written, progress)
 
 

@@ -25,17 +25,31 @@ STDERR_LINES, STDERR_CHARS = 20, 300
 
 class Child:
     """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
-    (monotonic), `done_s` how much media there is of it."""
+    (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(self, process: asyncio.subprocess.Process, outputs: list[asyncio.StreamReader], progress: asyncio.StreamReader) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, outputs: list[asyncio.StreamReader], progress: asyncio.StreamReader,
+        notes: int | None = None,
+    ) -> None:  # fmt: skip
         self.outputs = outputs
+        self._notes = notes
         self.progress_at = monotonic()
         self.done_s = 0.0
+        self.dropped = self.duplicated = 0
         self.paused = False
         self._process = process
         self._said: deque[str] = deque(maxlen=STDERR_LINES)
         assert process.stderr is not None
         self._listeners = (asyncio.create_task(self._listen(process.stderr)), asyncio.create_task(self._follow(progress)))
+
+    def notes(self) -> bytes:
+        """What it has written to the descriptor for notes since the last time: read now and then, since waking up for each of 75
+        lines a second costs more than they are worth."""
+        found = b""
+        with contextlib.suppress(BlockingIOError):
+            while self._notes is not None and (data := os.read(self._notes, READ_BYTES)):
+                found += data
+        return found
 
     @property
     def pid(self) -> int:
@@ -61,6 +75,9 @@ class Child:
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
+        if self._notes is not None:
+            os.close(self._notes)
+            self._notes = None
 
     def terminate(self) -> None:
         """Asks it to write what it has and end; `stop` sees to it that it does."""
@@ -96,6 +113,10 @@ class Child:
                 reached, self.progress_at = line, monotonic()
                 with contextlib.suppress(ValueError):  # N/A before the first frame
                     self.done_s = int(line.partition(b"=")[2]) / 1_000_000
+            elif line.startswith(b"drop_frames="):
+                self.dropped = int(line.partition(b"=")[2])
+            elif line.startswith(b"dup_frames="):
+                self.duplicated = int(line.partition(b"=")[2])
 
 
 def load_per_core() -> float:
@@ -103,10 +124,10 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, under: Sequence[str] = ()) -> Child:
-    """Starts the program that `argv(output descriptors, progress descriptor)` names, with the words `under` before it.
-    Errors: OSError."""
-    pipes = [os.pipe() for _ in range(outputs + 1)]
+async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, under: Sequence[str] = (), *, notes: bool = False) -> Child:
+    """Starts the program that `argv(output descriptors, progress descriptor)` names, with the words `under` before it. With `notes`
+    there is one descriptor more, the last of the outputs'. Errors: OSError."""
+    pipes = [os.pipe() for _ in range(outputs + notes + 1)]
     written = [write for _, write in pipes]
     try:
         for write in written:
@@ -123,8 +144,11 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, u
     finally:
         for write in written:
             os.close(write)
+    noted = pipes.pop(outputs)[0] if notes else None
+    if noted is not None:
+        os.set_blocking(noted, False)
     readers = [await _reader(read) for read, _ in pipes]
-    return Child(process, readers[:-1], readers[-1])
+    return Child(process, readers[:-1], readers[-1], noted)
 
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:

@@ -147,6 +147,8 @@ def _needs(body: type[Body]) -> bool:
 def _success(row: Row, schemas: _Schemas) -> dict[str, Any]:
     if row.status == 204:
         return {"description": "Done."}
+    if row.media is not None:
+        return {"description": "Done.", "content": {row.media: {"schema": {"type": "string", "format": "binary"}}}}
     schema = schemas.of(row.answer, "serialization") if row.answer is not None else {"type": "object"}
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     if row.csv:

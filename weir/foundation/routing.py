@@ -116,7 +116,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """`data` becomes JSON, or is sent as it is when it is text (with `media_type`). `app` names the tenant of a public route,
+    """`data` becomes JSON, or is sent as it is when it is text or bytes (with `media_type`). `app` names the tenant of a public route,
     whose web origins may read the answer."""
 
     data: Any
@@ -133,7 +133,7 @@ class Row:
     sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
     row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
     `etag`: the answer has one, If-Match is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request."""
+    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON."""
 
     method: Method
     path: str
@@ -152,6 +152,7 @@ class Row:
     etag: bool = False
     limit: Limit | None = None
     streamed: tuple[str, ...] | None = None
+    media: str | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -321,7 +322,7 @@ def _response(answer: Answer, request: Request) -> Response:
     if answer.status == 204:
         body = b""
     else:
-        body = data.encode() if isinstance(data, str) else orjson.dumps(data)
+        body = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else orjson.dumps(data)
         headers = [(b"content-length", b"%d" % len(body)), (b"content-type", answer.media_type.encode("latin-1"))]
     if answer.etag is not None:
         headers.append((b"etag", answer.etag.encode("latin-1")))

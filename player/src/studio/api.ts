@@ -139,6 +139,20 @@ export interface Recording {
   reason: string | null;
 }
 
+/** What an encoder sends and how transcoding keeps up; null where nothing is known. */
+export interface Health {
+  publishing: boolean;
+  bitrate: number | null;
+  height: number | null;
+  frame_rate: number | null;
+  keyframe_s: number | null;
+  dropped_frames: number | null;
+  speed: number | null;
+  behind_s: number | null;
+  left_out: number[];
+  history: { bitrate: number }[];
+}
+
 export const auth = {
   register: (body: Registration) => request<Registered>('POST', '/v1/auth/register', { body }),
   options: () => request<{ sign_up: 'open' | 'invitation' }>('GET', '/v1/auth/options'),
@@ -199,6 +213,7 @@ export const streams = {
   list: async (bearer: string) => (await request<Page<OwnStream>>('GET', '/v1/streams?limit=200', { bearer })).data,
   create: (bearer: string, title: string) => request<OwnStream>('POST', '/v1/streams', { bearer, body: { title } }),
   key: (bearer: string, stream: string) => request<PublishFields>('GET', `/v1/streams/${stream}/key`, { bearer }),
+  health: (bearer: string, stream: string) => request<Health>('GET', `/v1/streams/${stream}/health`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>

@@ -1,7 +1,7 @@
 import { wordsOf } from '../lib/http';
 import { Store } from '../lib/store';
 import type { SignIn } from './account';
-import { apps, recordings, streams, type Account, type Analytics, type App, type OwnStream, type PublishFields, type Recording } from './api';
+import { apps, recordings, streams, type Account, type Analytics, type App, type Health, type OwnStream, type PublishFields, type Recording } from './api';
 import { Uploads } from './uploads';
 
 const POLL_MS = 2_000;
@@ -89,6 +89,10 @@ export class Desk {
     const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, ttl_s: SEAT_S } as const;
     const { token } = await streams.seat(await this.#appToken(), wishes);
     return `/watch/${stream.playback_id}#user=${token}`;
+  }
+
+  async health(stream: string): Promise<Health> {
+    return await streams.health(await this.#appToken(), stream);
   }
 
   async recordings(stream: string): Promise<readonly Recording[]> {
