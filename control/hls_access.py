@@ -19,9 +19,10 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ground import Ground
-from weir.foundation.ids import is_id
+from weir.foundation.ids import Kind, is_id
 from weir.foundation.tokens import LEEWAY_S, PlaybackClaims
 
+PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
 DECISION_S = 4
 ADDRESSES = 4
 ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
@@ -53,7 +54,7 @@ class HlsAccess:
 
     async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
         """The claims of a token that may play `playback` now, else None."""
-        if not (is_id("ply", playback) or is_id("rec", playback)):
+        if not any(is_id(kind, playback) for kind in PLAYED):
             return None
         try:
             claims = await self._ground.tokens.playback(token)

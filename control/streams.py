@@ -132,17 +132,6 @@ class Streams:
         async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
             return await self._ground.ingest.drop_publisher(playback)
 
-    async def health(self, stream: Doc) -> dict[str, Any]:
-        """What the ingest sees of the encoder now. Errors: Unavailable."""
-        ingest = stream.get("ingest")
-        seen = (await self._ground.ingest.published()).get(stream["playback"]) if ingest else None
-        measured = ("bitrate", "width", "height", "frame_rate", "video_codec", "audio_codec", "sample_rate")
-        return {
-            "state": stream["state"], "publishing": seen is not None, "since": shown_time(ingest["since"]) if ingest else None,
-            **{name: getattr(seen, name) or None if seen else None for name in measured},
-            "generation": stream.get("generation") if stream["state"] != "idle" else None,
-        }  # fmt: skip
-
     def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
         return {"key_hash": self._ground.vault.lookup_hash(secret), "key_sealed": self._ground.vault.seal(secret, stream_id)}
 

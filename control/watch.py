@@ -26,14 +26,19 @@ def stream_view(stream: Doc) -> dict[str, Any]:
     return {**shown, "previews": stream["previews"]} if stream["state"] == RECORDED else shown
 
 
+def _alone(video: Doc) -> Doc:
+    """An uploaded video that belongs to no stream: its app gives out tokens for it."""
+    return {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"}
+
+
 class Watch:
     def __init__(self, ground: Ground, seats: Seats) -> None:
         self._ground, self._seats = ground, seats
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
-        recorded = is_id("rec", playback)
-        stream = await (self._recorded(playback) if recorded else self._ground.directory.stream_by_playback(playback))
+        of_stream = is_id("ply", playback)
+        stream = await (self._ground.directory.stream_by_playback(playback) if of_stream else self._recorded(playback))
         if stream is None:
             raise NotFound("There is no stream at this address.")
         return stream
@@ -42,7 +47,7 @@ class Watch:
         recording = await self._ground.directory.recording(recording_id)
         if recording is None or recording["state"] != "ready":
             return None
-        stream = await self._ground.directory.stream(recording["stream"])
+        stream = await self._ground.directory.stream(recording["stream"]) if recording.get("stream") else _alone(recording)
         if stream is None:
             return None
         return {

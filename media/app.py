@@ -7,13 +7,16 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
+from media.api.health import HealthRoutes
 from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
+from media.api.vod import VodRoutes
 from media.catalog import Catalog
 from media.delivery import delivery
 from media.edge import Edge
 from media.ladder import Profile
 from media.lease import RENEW_S, Leases
+from media.monitor import EVERY_S, Monitor
 from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
@@ -22,6 +25,8 @@ from media.recorded import Recorded
 from media.recording import Recordings
 from media.storage.bucket import Bucket
 from media.store import Files, playbacks
+from media.transcoding import Transcoding
+from media.uploads import Uploads
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
@@ -63,7 +68,15 @@ class MediaRoom:
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
         self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
-        self._api = (RecordingRoutes(ground, self._catalog, self._recordings), ProfileRoutes(ground, self._profiles))
+        self._monitor = Monitor(ground.redis)
+        self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
+        self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
+        self._api = (
+            RecordingRoutes(ground, self._catalog, self._recordings),
+            ProfileRoutes(ground, self._profiles),
+            VodRoutes(ground, self._catalog, self._uploads, self._recordings),
+            HealthRoutes(ground, self._monitor, self._snapshot),
+        )
         self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
@@ -85,12 +98,15 @@ class MediaRoom:
             self._tasks.start(self._edge.run(), "edge")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
-        for job in self._recordings.jobs():
+        self._tasks.start(self._measure(), "media measures")
+        for job in (*self._recordings.jobs(), *self._uploads.jobs()):
             self._tasks.start(self._ground.periodic.run(job), job.name)
+        self._transcoding.start()
 
     async def stop(self) -> None:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
         await self._tasks.stop()
+        await self._transcoding.stop()
         await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
         for playback in list(self._broadcasts):
             await self._let_go(playback)
@@ -104,6 +120,22 @@ class MediaRoom:
         if broadcast is None and not self._settled:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
+
+    async def _snapshot(self, playback: str) -> bytes | None:
+        broadcast = self._broadcasts.get(playback)
+        return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
+            try:
+                await self._monitor.note({key: sample for key, sample in measured.items() if sample is not None})
+            except (RedisError, OSError) as error:
+                log.warning("health.lost", error=str(error))
+
+    def _strained(self) -> bool:
+        return any(broadcast.strained for broadcast in self._broadcasts.values())
 
     # -- facts
 
@@ -235,6 +267,7 @@ class MediaRoom:
     async def _clear_leftovers(self) -> None:
         """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
         await self._recordings.clear_leftovers()
+        await self._uploads.clear_leftovers()
         listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.held(playback):

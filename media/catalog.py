@@ -1,8 +1,10 @@
-"""Recordings as documents: `recording → processing → ready | failed`, each step a compare-and-set with its fact in the same write.
+"""Recordings, and uploaded videos among them, as documents: `recording | uploading → processing → ready | failed`, each step a
+compare-and-set with its fact in the same write.
 
 Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
 sprite bytes reason attempts stored` (`local | s3`); times in ms, `size` of the MP4, `bytes` of all files, `heights` of the
-renditions. [store]
+renditions. Those with `source: upload` have no broadcast but `length` (bytes), `expires`, `metadata`, `user`, `progress` (percent),
+`code`. [store]
 """
 
 import contextlib
@@ -12,12 +14,24 @@ from typing import Any
 
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc, OneOf, Page, Store
+from weir.foundation.documents import Doc, DuplicateKey, OneOf, Page, Store
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import DirectoryChanged, Event, RecordingFailed, RecordingReady, RecordingStarted, RecordingStopped, StreamEvent
+from weir.foundation.events import (
+    DirectoryChanged,
+    Event,
+    RecordingFailed,
+    RecordingReady,
+    RecordingStarted,
+    RecordingStopped,
+    StreamEvent,
+    VodFailed,
+    VodProgress,
+    VodReady,
+)
 from weir.foundation.ids import derived_id
 
 COLLECTION = "recordings"
+UPLOAD = "upload"
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,41 @@ class Catalog:
             await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app})])
             self._relay.nudge()
 
+    async def expect(self, app: str, video: str, about: Doc) -> Doc:
+        """A video that is going to be uploaded. Safe to repeat."""
+        doc: Doc = {
+            "id": video, "source": UPLOAD, "state": "uploading", "transition": 0, "started": now_ms(), "attempts": 0, "progress": None,
+            **{name: value for name, value in about.items() if value is not None},
+        }  # fmt: skip
+        with contextlib.suppress(DuplicateKey):
+            return await self._store.app(app).insert(COLLECTION, doc)
+        found = await self.get(app, video)
+        assert found is not None
+        return found
+
+    async def unfinished(self, app: str) -> int:
+        """How many uploads of an app are under way."""
+        return await self._store.app(app).count(COLLECTION, {"state": "uploading"})
+
+    async def prolong(self, doc: Doc, expires: int) -> None:
+        await self._all.update(COLLECTION, doc["id"], set={"expires": expires})
+
+    async def arrived(self, doc: Doc) -> Doc | None:
+        """An upload is whole; None when that was known."""
+        return await self._to(doc, "processing", {"ended": now_ms()})
+
+    async def progress(self, doc: Doc, percent: int | None, done_s: float) -> bool:
+        """False when the video is gone."""
+        if await self._all.update(COLLECTION, doc["id"], set={"progress": percent}) is None:
+            return False
+        with contextlib.suppress(Unavailable):  # the next one comes in two seconds
+            await self._bus.publish(VodProgress(**_of_video(doc), percent=percent, done_s=round(done_s, 1)))
+        return True
+
+    async def refused(self, doc: Doc, code: Any, reason: str) -> None:
+        event = VodFailed(id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason)
+        await self._to(doc, "failed", {"code": code, "reason": reason, "progress": None}, [event])
+
     async def get(self, app: str, recording: str) -> Doc | None:
         return await self._store.app(app).get(COLLECTION, recording)
 
@@ -66,9 +115,9 @@ class Catalog:
         return (await self._all.find(COLLECTION, {"state": OneOf(states)}, limit=1000)).data
 
     async def started_before(self, before_ms: int) -> list[Doc]:
-        """Finished ones, oldest first, up to 200."""
+        """Finished recordings (no uploads), oldest first, up to 200."""
         page = await self._all.find(COLLECTION, {"state": OneOf(["ready", "failed"])}, limit=200)
-        return [doc for doc in page.data if doc["started"] < before_ms]
+        return [doc for doc in page.data if doc["started"] < before_ms and doc.get("source") != UPLOAD]
 
     async def to_be_moved(self) -> list[Doc]:
         """Finished ones whose files are still in the data folder, up to 200."""
@@ -88,7 +137,11 @@ class Catalog:
         self._relay.nudge()
 
     async def ready(self, doc: Doc, made: Finished) -> None:
-        event = _told(RecordingReady, doc, duration_s=round(made.duration_s, 3), size=made.size)
+        about: dict[str, Any] = {"duration_s": round(made.duration_s, 3), "size": made.size}
+        if doc.get("source") == UPLOAD:
+            event: Event = VodReady(id=derived_id("evt", doc["id"], "ready"), **_of_video(doc), **about)
+        else:
+            event = _told(RecordingReady, doc, **about)
         shown = {
             "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
             "heights": list(made.heights), "sprite": made.sprite, "bytes": made.bytes, "stored": "local",
@@ -115,6 +168,10 @@ class Catalog:
         )  # fmt: skip
         self._relay.nudge()
         return done
+
+
+def _of_video(doc: Doc) -> dict[str, Any]:
+    return {"app": doc["app"], "vod": doc["id"], "stream": doc.get("stream"), "user": doc.get("user")}
 
 
 def _changed(doc: Doc) -> DirectoryChanged:

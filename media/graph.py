@@ -11,6 +11,7 @@ from typing import Any
 
 import ffmpeg
 
+from media.inspection import AUDIO, FORMATS, MOST_PIXELS, VIDEO, Film
 from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
 
 PROTOCOLS = "rtmp,tcp"
@@ -18,14 +19,16 @@ _QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"
 FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
 # No `-fflags nobuffer`: it throws away what was read while probing, the only keyframe for the next 2 s among it.
 # With both tracks announced FFmpeg stops probing when it has seen them; without sound it waits out the whole time.
+_PACKETS = {"c": "copy", "f": "framecrc", "flush_packets": 1, "max_interleave_delta": 500_000}
+_FILM = {"crf": 22, "bf": 0}
 PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
 
 
 def transcode(
-    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int
-) -> list[str]:
-    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i],
-    progress into another.
+    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int,
+) -> list[str]:  # fmt: skip
+    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i], a line for
+    each packet that came (media.vitals) into the last of outputs, progress into another.
 
     Sound is optional: without any the outputs have one track. Both tracks start at 0, whatever the encoder sent first.
     """
@@ -36,7 +39,7 @@ def transcode(
     encoded = [rendition for rendition in renditions if not rendition.copied]
     frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
     written = []
-    for rendition, output in zip(renditions, outputs, strict=True):
+    for rendition, output in zip(renditions, outputs[:-1], strict=True):
         rhythm = cadence.divided(rendition.every)
         if rendition.copied:
             video, options = source["v:0"], {"c:v": "copy"}
@@ -44,6 +47,48 @@ def transcode(
             video = _scaled(frames[encoded.index(rendition)], rendition, rhythm)
             options = _encoding(rendition, rhythm, rendition.preset or preset)
         written.append(ffmpeg.output(video, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
+    written.append(ffmpeg.output(source["v:0"], source["a:0?"], f"pipe:{outputs[-1]}", **_PACKETS))
+    return _argv(written, progress)
+
+
+def transcode_film(
+    file: Path, film: Film, renditions: Sequence[Rendition], cadence: Cadence, *, from_s: float, preset: str,
+    outputs: Sequence[int], progress: int,
+) -> list[str]:  # fmt: skip
+    """argv of one FFmpeg: an uploaded file in, from `from_s` on, rendition i as fragmented MP4 into outputs[i], as fast as it goes.
+
+    The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is shown where it is counted.
+    """
+    given = {"ss": f"{from_s:.6f}"} if from_s else {}
+    source = ffmpeg.input(str(file), **_careful(), max_pixels=MOST_PIXELS, **given)
+    video = source.video
+    if film.stretch != 1.0:
+        video = video.filter("scale", film.source.width, film.source.height)
+    frames = video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
+    written = []
+    for number, (rendition, output) in enumerate(zip(renditions, outputs, strict=True)):
+        rhythm = cadence.divided(rendition.every)
+        options = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
+        del options["tune"], options["b:v"]
+        scaled = _scaled(frames[number], rendition, rhythm)
+        written.append(ffmpeg.output(scaled, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
+    return _argv(written, progress)
+
+
+def inspect(file: Path) -> list[str]:
+    """argv of an ffprobe that tells an uploaded file's streams and format as JSON."""
+    careful = [word for name, value in _careful().items() for word in (f"-{name}", str(value))]
+    return ["ffprobe", "-v", "error", *careful, "-print_format", "json", "-show_streams", "-show_format", str(file)]
+
+
+def _careful() -> dict[str, Any]:
+    return {
+        "protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS),
+        "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_streams": 64,
+    }  # fmt: skip
+
+
+def _argv(written: Sequence[Any], progress: int) -> list[str]:
     end = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-stats_period", "0.5", "-progress", f"pipe:{progress}"]
     argv: list[str] = ffmpeg.merge_outputs(*written).global_args(*end).compile()
     return argv

@@ -30,7 +30,8 @@ from media.store import Files
 from media.strain import Strain
 from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
-from weir.foundation.clock import monotonic
+from media.vitals import Sample, Vitals
+from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
 from weir.foundation.http import Ingest, Published
 from weir.foundation.ids import derived_id, new_id, new_secret
@@ -61,6 +62,8 @@ class Broadcast:
         self._full: Shape | None = None
         self._dropped, self._strain = 0, Strain()
         self._child: Child | None = None
+        self._vitals = Vitals()
+        self._published: Published | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
@@ -74,6 +77,25 @@ class Broadcast:
     @property
     def producing(self) -> bool:
         return self._producer is not None and not self._producer.done()
+
+    @property
+    def strained(self) -> bool:
+        """The machine does not carry it easily."""
+        return self.producing and (self._dropped > 0 or self._strain.noted)
+
+    def vitals(self) -> Sample | None:
+        """How it is doing now; None while nothing is transcoded."""
+        child, published = self._child, self._published
+        if child is None or self._full is None:
+            return None
+        return self._vitals.sample(
+            monotonic(), now_ms(), sent_s=published.sent_ms / 1000 if published else 0.0, dropped=child.dropped,
+            duplicated=child.duplicated, heights=tuple(one.height for one in self._full.pictured), left_out=self._dropped,
+        )  # fmt: skip
+
+    async def snapshot(self) -> bytes | None:
+        """A JPEG of the newest segment."""
+        return await self._thumbnails.snapshot()
 
     @property
     def idle(self) -> bool:
@@ -154,11 +176,11 @@ class Broadcast:
                     self._intake.url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
                     outputs=outputs, progress=progress,
                 ),
-                len(pictured),
+                len(pictured), notes=True,
             )  # fmt: skip
         except OSError as error:
             return str(error)
-        self._child = child
+        self._child, self._vitals = child, Vitals()
         self._strain.began(monotonic())
         watch = asyncio.create_task(self._watch(child))
         try:
@@ -189,7 +211,9 @@ class Broadcast:
         bytes_in: int | None = None
         while True:
             await asyncio.sleep(1)
-            published = await self._intake.published(SHARED_S)
+            self._vitals.packets(child.notes(), monotonic())
+            self._vitals.done(child.done_s, monotonic())
+            published = self._published = await self._intake.published(SHARED_S)
             if monotonic() - child.progress_at < STALLED_S:
                 bytes_in = None
                 if published is not None:

@@ -14,6 +14,8 @@ from weir.foundation.clock import monotonic
 from weir.foundation.tether import tethered
 
 BEHIND = ("nice", "-n", "10")
+# For what strangers have sent: memory of the address space, open files, no file to write, no core.
+STRANGE = ("prlimit", "--as=8589934592", "--nofile=256", "--fsize=0", "--core=0", "nice", "-n", "19")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 READ_BYTES = 1 << 18
@@ -47,16 +49,31 @@ class Output(asyncio.StreamReader):
 
 class Child:
     """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
-    (monotonic), `done_s` how much media there is of it."""
+    (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(self, process: asyncio.subprocess.Process, outputs: list[Output], progress: asyncio.StreamReader) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, outputs: list[Output], progress: asyncio.StreamReader,
+        notes: int | None = None,
+    ) -> None:  # fmt: skip
         self.outputs = outputs
+        self._notes = notes
         self.progress_at = monotonic()
         self.done_s = 0.0
+        self.dropped = self.duplicated = 0
+        self.paused = False
         self._process = process
         self._said: deque[str] = deque(maxlen=STDERR_LINES)
         assert process.stderr is not None
         self._listeners = (asyncio.create_task(self._listen(process.stderr)), asyncio.create_task(self._follow(progress)))
+
+    def notes(self) -> bytes:
+        """What it has written to the descriptor for notes since the last time: read now and then, since waking up for each of 75
+        lines a second costs more than they are worth."""
+        found = b""
+        with contextlib.suppress(BlockingIOError):
+            while self._notes is not None and (data := os.read(self._notes, READ_BYTES)):
+                found += data
+        return found
 
     @property
     def pid(self) -> int:
@@ -70,6 +87,7 @@ class Child:
     async def stop(self) -> None:
         """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
         obeys the second. Returns when it is reaped."""
+        self.pause(False)
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is not None:
                 break
@@ -81,12 +99,22 @@ class Child:
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
+        if self._notes is not None:
+            os.close(self._notes)
+            self._notes = None
 
     def terminate(self) -> None:
         """Asks it to write what it has and end; `stop` sees to it that it does."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
+
+    def pause(self, wanted: bool) -> None:
+        """Stands still, all of its threads, until it may go on."""
+        if wanted is not self.paused and self._process.returncode is None:
+            self.paused, self.progress_at = wanted, monotonic()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
 
     def kill(self) -> None:
         """For a process that stands still and would not hear TERM; `stop` reaps it."""
@@ -109,6 +137,10 @@ class Child:
                 reached, self.progress_at = line, monotonic()
                 with contextlib.suppress(ValueError):  # N/A before the first frame
                     self.done_s = int(line.partition(b"=")[2]) / 1_000_000
+            elif line.startswith(b"drop_frames="):
+                self.dropped = int(line.partition(b"=")[2])
+            elif line.startswith(b"dup_frames="):
+                self.duplicated = int(line.partition(b"=")[2])
 
 
 def load_per_core() -> float:
@@ -116,16 +148,17 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -> Child:
-    """Starts the program that `argv(output descriptors, progress descriptor)` names. Errors: OSError."""
-    pipes = [os.pipe() for _ in range(outputs + 1)]
+async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, under: Sequence[str] = (), *, notes: bool = False) -> Child:
+    """Starts the program that `argv(output descriptors, progress descriptor)` names, with the words `under` before it. With `notes`
+    there is one descriptor more, the last of the outputs'. Errors: OSError."""
+    pipes = [os.pipe() for _ in range(outputs + notes + 1)]
     written = [write for _, write in pipes]
     try:
         for write in written:
             with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *tethered(argv(written[:-1], written[-1])), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered([*under, *argv(written[:-1], written[-1])]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
             start_new_session=True,
         )  # fmt: skip
     except BaseException:
@@ -135,8 +168,11 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int) -
     finally:
         for write in written:
             os.close(write)
+    noted = pipes.pop(outputs)[0] if notes else None
+    if noted is not None:
+        os.set_blocking(noted, False)
     readers = [await _reader(read) for read, _ in pipes]
-    return Child(process, readers[:-1], readers[-1])
+    return Child(process, readers[:-1], readers[-1], noted)
 
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:

@@ -32,7 +32,8 @@ class Recorded:
     async def _answer(self, scope: Scope) -> Response:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         recording, _, name = path.removeprefix("/").partition("/")
-        if self._bucket is None or scope["method"] not in ("GET", "HEAD") or not is_id("rec", recording) or not FILE.fullmatch(name):
+        known = (is_id("rec", recording) or is_id("vod", recording)) and FILE.fullmatch(name)
+        if self._bucket is None or scope["method"] not in ("GET", "HEAD") or not known:
             return Response(status_code=404)
         span = dict(scope["headers"]).get(b"range", b"").decode("latin-1") or None
         try:

@@ -10,8 +10,9 @@ from typing import Any
 
 import structlog
 
-from media.catalog import Catalog
+from media.catalog import UPLOAD, Catalog
 from media.history import Shape
+from media.inbox import Inbox
 from media.storage.bucket import Bucket
 from media.tape import Tape, recordings
 from media.timeline import Whole
@@ -186,7 +187,8 @@ class Recordings:
         """All of an app that is deleted, running ones too. Safe to repeat."""
         while (page := await self._catalog.page(app, None, 100, None)).data:
             for doc in page.data:
-                await self.let_go(doc["playback"])
+                if doc["state"] == "recording":
+                    await self.let_go(doc["playback"])
                 await self._remove(doc)
 
     async def asked(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
@@ -228,6 +230,8 @@ class Recordings:
         """Ends recordings whose broadcast is over, finishes what a dead process left, deletes what is old."""
         on_air = {doc["broadcast"] for doc in await self._ground.directory.live_streams()}
         for doc in await self._catalog.in_states("recording", "processing"):
+            if doc.get("source") == UPLOAD:
+                continue
             if doc["state"] == "processing":
                 await self._finish(doc)
             elif doc["broadcast"] not in on_air and not await self._held(doc["playback"]):
@@ -245,6 +249,8 @@ class Recordings:
             await self._bucket.delete(f"{doc['id']}/")
         await self._catalog.remove(doc)
         await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+        if doc.get("source") == UPLOAD:
+            await asyncio.to_thread(Inbox(self._ground.settings, doc["id"]).remove)
 
     async def _move(self, bucket: Bucket) -> None:
         """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""

@@ -11,6 +11,7 @@ from typing import Literal
 WINDOW_S = 20.0
 SETTLE_S = 5.0
 MOST_GROWTH_S = 1.0
+NOTED_GROWTH_S = 0.75
 CALM_S, LONGEST_CALM_S = 60.0, 1920.0
 IDLE_LOAD = 0.7
 
@@ -24,11 +25,17 @@ class Strain:
         self._behind: deque[tuple[float, float]] = deque()
         self._calm_s, self._began_at = CALM_S, 0.0
         self._raised_at: float | None = None
+        self.growth_s = 0.0
 
     def began(self, now: float) -> None:
         """A new FFmpeg: its first seconds are no measure."""
         self._behind.clear()
-        self._began_at = now
+        self._began_at, self.growth_s = now, 0.0
+
+    @property
+    def noted(self) -> bool:
+        """Not yet enough for a drop, enough for whatever can wait to wait."""
+        return self.growth_s > NOTED_GROWTH_S
 
     def judge(self, now: float, sent_s: float, done_s: float, load: float, dropped: int, rungs: int) -> Verdict | None:
         """`load` is the machine's run queue per core, `dropped` how many of the `rungs` are left out now."""
@@ -38,7 +45,8 @@ class Strain:
         while now - self._behind[0][0] > WINDOW_S:
             self._behind.popleft()
         least = min(behind for _, behind in self._behind)
-        if sent_s - done_s - least > MOST_GROWTH_S:
+        self.growth_s = sent_s - done_s - least
+        if self.growth_s > MOST_GROWTH_S:
             return self._drop(now) if dropped < rungs - 1 else None
         if dropped and now - self._began_at > self._calm_s and load < IDLE_LOAD:
             self._raised_at = now

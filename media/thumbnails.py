@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -14,7 +15,7 @@ from weir.foundation.clock import monotonic
 from weir.foundation.ground import Tasks
 
 THUMBNAIL = "thumbnail.jpg"
-HEIGHT = 360
+HEIGHT, SNAPSHOT_HEIGHT = 360, 720
 WITHIN_S = 10.0
 log = structlog.get_logger("media")
 
@@ -25,9 +26,13 @@ class Thumbnailer:
     def __init__(self, files: Files, every_s: float, made: Callable[[], None]) -> None:
         self._files, self._every_s, self._made = files, every_s, made
         self._next = 0.0
+        self._newest: tuple[Shape, Whole] | None = None
+        self._snapshot: tuple[int, bytes] | None = None
+        self._one = asyncio.Lock()
         self._tasks = Tasks()
 
     def keep(self, shape: Shape, whole: Whole) -> None:
+        self._newest = shape, whole
         if self._every_s and monotonic() >= self._next:
             self._next = monotonic() + self._every_s
             self._tasks.start(self._make(shape, whole), "thumbnail")
@@ -35,19 +40,40 @@ class Thumbnailer:
     async def stop(self) -> None:
         await self._tasks.stop()
 
+    async def snapshot(self) -> bytes | None:
+        """A JPEG of the newest segment's first frame, at most 720 high: made once a segment, when somebody asks; None before the
+        first."""
+        async with self._one:
+            if self._newest is None:
+                return None
+            shape, whole = self._newest
+            if self._snapshot is None or self._snapshot[0] != whole.segment.msn:
+                picture = self._files.scratch("snapshot.new.jpg")
+                if not await self._drawn(whole, _index(shape, SNAPSHOT_HEIGHT), self._files.scratch("snapshot.mp4"), picture):
+                    return self._snapshot[1] if self._snapshot else None
+                self._snapshot = whole.segment.msn, await asyncio.to_thread(picture.read_bytes)
+            return self._snapshot[1]
+
     async def _make(self, shape: Shape, whole: Whole) -> None:
-        """From the smallest rendition that is large enough."""
-        index = max((number for number, one in enumerate(shape.renditions) if one.height >= HEIGHT), default=0)
-        source, picture = self._files.scratch("thumbnail.mp4"), self._files.scratch("thumbnail.new.jpg")
+        picture = self._files.scratch("thumbnail.new.jpg")
+        if await self._drawn(whole, _index(shape, HEIGHT), self._files.scratch("thumbnail.mp4"), picture):
+            picture.rename(self._files.scratch(THUMBNAIL))
+            self._made()
+
+    async def _drawn(self, whole: Whole, index: int, source: Path, picture: Path) -> bool:
+        """The first frame of one rendition's segment."""
         try:
             await asyncio.to_thread(source.write_bytes, whole.inits[index].data + whole.bodies[index])
             failed = await work(graph.poster(source, 0, picture), WITHIN_S)
-            if failed:
-                log.warning("thumbnail.failed", reason=failed)
-                return
-            picture.rename(self._files.scratch(THUMBNAIL))
-            self._made()
         except OSError as error:
-            log.warning("thumbnail.failed", reason=str(error))
+            failed = str(error)
         finally:
             source.unlink(missing_ok=True)
+        if failed:
+            log.warning("thumbnail.failed", reason=failed)
+        return not failed
+
+
+def _index(shape: Shape, height: int) -> int:
+    """The smallest rendition that is large enough."""
+    return max((number for number, one in enumerate(shape.renditions) if one.height >= height), default=0)

@@ -44,6 +44,7 @@ from weir.foundation.events import (
     StreamEvent,
     StreamOffline,
     ViewersCounted,
+    type_of,
 )
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import derived_id, new_id
@@ -160,7 +161,10 @@ class RealtimeRoom:
                 await self._ground.store.operator().delete(collection.name, {"app": event.app})
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
-            await self._apps.publish(event.app, event.id, event_of(event))
+            if event.ephemeral:
+                await self._apps.notify(event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.shown()))
+            else:
+                await self._apps.publish(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
 

@@ -221,7 +221,7 @@ def _of_fact(fact: type[Event]) -> Form:
     name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
     model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
     about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
-    return Form(model, about[:1].upper() + about[1:])
+    return Form(model, about[:1].upper() + about[1:], fact.ephemeral)
 
 
 EVENTS: dict[str, Form] = {

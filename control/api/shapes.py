@@ -159,22 +159,6 @@ class Disconnected(Shape):
     disconnected: bool
 
 
-class Health(Shape):
-    """What the ingest knows of the encoder now; null while nobody publishes."""
-
-    state: str
-    publishing: bool
-    since: str | None
-    bitrate: int | None = Field(description="bit/s")
-    width: int | None
-    height: int | None
-    frame_rate: float | None
-    video_codec: str | None
-    audio_codec: str | None
-    sample_rate: int | None
-    generation: int | None = Field(description="publishes of this broadcast, from 1")
-
-
 class Broadcast(Shape):
     id: str
     stream: str

@@ -109,8 +109,6 @@ class StreamRoutes:
                 answer=shapes.StreamKey, scope=write),
             Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=shapes.Disconnected,
                 scope=write),
-            Row("GET", one + "/health", "tenant", self.health, None, "What the ingest sees of the encoder.", answer=shapes.Health,
-                scope=read),
             Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.", Paging,
                 Listed[shapes.Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
@@ -183,9 +181,6 @@ class StreamRoutes:
 
     async def disconnect(self, call: Call) -> Answer:
         return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
-
-    async def health(self, call: Call) -> Answer:
-        return Answer(await self._streams.health(await self._stream(call)))
 
     async def list_broadcasts(self, call: Call) -> Answer:
         stream = await self._stream(call)

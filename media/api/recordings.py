@@ -31,13 +31,17 @@ class Find(Paging):
 
 
 class Recording(BaseModel):
-    """`size` of the MP4 in bytes; what is known only at the end is null before. `renditions` are heights, highest first."""
+    """A recorded broadcast, or an uploaded video. `size` of the MP4 in bytes; what is known only at the end is null before.
+    `renditions` are heights, highest first. Of a video: `progress` in percent while it is processed, and a stable `code` when it
+    has failed."""
 
     id: str
-    stream: str
-    broadcast: str
+    source: Literal["broadcast", "upload"]
+    stream: str | None
+    broadcast: str | None
     title: str
-    state: Literal["recording", "processing", "ready", "failed"]
+    state: Literal["recording", "uploading", "processing", "ready", "failed"]
+    progress: int | None
     started: str
     ended: str | None
     duration_s: float | None
@@ -45,6 +49,7 @@ class Recording(BaseModel):
     width: int | None
     height: int | None
     renditions: list[int]
+    code: str | None
     reason: str | None
 
 
@@ -63,8 +68,10 @@ class PlaybackAccess(BaseModel):
 def shown(recording: Doc) -> dict[str, Any]:
     """A recording as its app sees it."""
     return {
-        "id": recording["id"], "stream": recording["stream"], "broadcast": recording["broadcast"], "title": recording["title"],
-        "state": recording["state"], "started": rfc3339(recording["started"]), "ended": shown_time(recording.get("ended")),
+        "id": recording["id"], "source": recording.get("source", "broadcast"), "stream": recording.get("stream"),
+        "broadcast": recording.get("broadcast"), "title": recording["title"], "state": recording["state"],
+        "progress": recording.get("progress"), "code": recording.get("code"),
+        "started": rfc3339(recording["started"]), "ended": shown_time(recording.get("ended")),
         "duration_s": recording.get("duration_s"), "size": recording.get("size"), "width": recording.get("width"),
         "height": recording.get("height"), "renditions": recording.get("heights", []), "reason": recording.get("reason"),
     }  # fmt: skip

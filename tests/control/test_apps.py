@@ -157,7 +157,7 @@ def test_the_whole_table_of_permissions() -> None:
     shown = {verb: "".join(role[0] if may(role, verb) else "-" for role in ROLES) for verb in LEAST}
     assert shown == {
         "streams:read": "veao", "chat:read": "veao", "events:read": "veao", "usage:read": "veao",
-        "streams:write": "-eao", "chat:moderate": "-eao", "events:write": "-eao", "places:write": "-eao",
+        "streams:write": "-eao", "chat:moderate": "-eao", "events:write": "-eao", "places:write": "-eao", "vod:write": "-eao",
         "app.read": "veao", "members.read": "veao",
         "app.update": "--ao", "keys.read": "--ao", "keys.write": "--ao", "members.write": "--ao", "audit.read": "--ao",
         "app.delete": "---o", "owners.write": "---o",

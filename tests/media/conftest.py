@@ -28,10 +28,14 @@ from weir.foundation.documents.opening import open_store
 from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.http import Ingest
+from weir.foundation.idempotency import REPEATS
 from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
+from weir.foundation.problems import HANDLERS
 from weir.foundation.quotas import USED_UP
 from weir.foundation.settings import Settings
+from weir.foundation.table import tabled
+from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
 
 NGINX = """
@@ -93,6 +97,7 @@ class FakeDirectory:
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     plan: str = ""
     stored: int = 0
+    apps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def live_streams(self) -> list[dict[str, Any]]:
         return [dict(doc) for doc in self.docs]
@@ -101,10 +106,13 @@ class FakeDirectory:
         return self.options.get(stream_id)
 
     async def app(self, app_id: str) -> dict[str, Any] | None:
-        return {"id": app_id, "plan": self.plan} if self.plan else None
+        return self.apps.get(app_id) or ({"id": app_id, "plan": self.plan} if self.plan else None)
 
     async def stored_bytes(self, app_id: str) -> int:
         return self.stored
+
+    async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
+        return False
 
     async def recording(self, recording_id: str) -> dict[str, Any] | None:
         return await self.store.operator().get("recordings", recording_id)
@@ -210,14 +218,14 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS, USED_UP])
+        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS, USED_UP, REPEATS])
         bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
         relay = Relay(store, bus, sweep_s=0.2)
-        missing: Any = None
         vault = Vault("x" * 32)
-        ground = Ground(settings, vault, missing, store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
+        ground = Ground(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
         room = MediaRoom(ground)
-        server = uvicorn.Server(uvicorn.Config(Starlette(routes=room.routes()), port=0, log_level="error", lifespan="off"))
+        asgi = Starlette(routes=tabled(room.routes()), exception_handlers=HANDLERS)
+        server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]

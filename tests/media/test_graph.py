@@ -1,7 +1,10 @@
 """Golden command lines: a change of FFmpeg's arguments is seen, and meant."""
 
-from media.graph import probe, transcode
-from media.ladder import Rendition, cadence
+from pathlib import Path
+
+from media.graph import inspect, probe, transcode, transcode_film
+from media.inspection import Film
+from media.ladder import Rendition, Source, cadence
 
 ENCODER = (
     "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v {rate} -bufsize {rate} -c:a aac -c:v libx264 "
@@ -28,7 +31,7 @@ def test_two_renditions_share_one_decode() -> None:
     """One input, one split, fixed sizes with bars, one pipe per rendition."""
     renditions = [Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)]
     argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8], progress=9
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8, 5], progress=9
     )
     graph = (
         "[0:v]fps=fps=30:start_time=0[s0];[s0]split=2[s1][s2];"
@@ -37,7 +40,8 @@ def test_two_renditions_share_one_decode() -> None:
     assert " ".join(argv) == " ".join([
         INPUT.format(wait=3000000), "-filter_complex", graph,
         "-map [s6] -map 0:a:0?", ENCODER.format(rate=2600000), "pipe:7",
-        "-map [s10] -map 0:a:0?", ENCODER.format(rate=800000), "pipe:8", END,
+        "-map [s10] -map 0:a:0?", ENCODER.format(rate=800000), "pipe:8",
+        "-map 0:v:0 -map 0:a:0? -f framecrc -c copy -flush_packets 1 -max_interleave_delta 500000 pipe:5", END,
     ])  # fmt: skip
 
 
@@ -45,7 +49,7 @@ def test_a_copied_top_and_a_halved_rung() -> None:
     """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has half the group."""
     renditions = [Rendition(720, (1280, 720), 2_600_000, copied=True), Rendition(360, (640, 360), 800_000, every=2, preset="veryfast")]
     argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8], progress=9
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8, 5], progress=9
     )
     text = " ".join(argv)
     assert "-map 0:v:0 -map 0:a:0? -f mp4" in text
@@ -64,7 +68,7 @@ def test_without_sound_probing_is_short() -> None:
         cadence(29.97, 1 / 3, 2),
         audio=False,
         preset="superfast",
-        outputs=[7],
+        outputs=[7, 5],
         progress=9,
     )
     assert argv[argv.index("-analyzeduration") + 1] == "300000"
@@ -78,8 +82,33 @@ def test_only_rtmp_is_spoken() -> None:
     for argv in (
         probe("rtmp://h/live/x"),
         transcode(
-            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1], progress=2
+            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1, 3], progress=2
         ),
     ):
         assert argv[argv.index("-protocol_whitelist") + 1] == "rtmp,tcp"
         assert argv[argv.index("-f") + 1] == "flv"
+
+
+def test_uploaded_files_name_no_others() -> None:
+    """Whoever reads one, reads that file with few containers and codecs; lists of files are not among them."""
+    film = Film(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45)
+    argv = transcode_film(
+        Path("/d/video"),
+        film,
+        [Rendition(360, (640, 360), 800_000)],
+        cadence(25, None, 2),
+        from_s=12.0,
+        preset="fast",
+        outputs=[7],
+        progress=9,
+    )
+    for line in (argv, inspect(Path("/d/video"))):
+        assert line[line.index("-protocol_whitelist") + 1] == "file"
+        formats, codecs = (line[line.index(f"-{kind}_whitelist") + 1].split(",") for kind in ("format", "codec"))
+        assert "mov" in formats
+        assert not {"hls", "concat", "dash", "image2", "lavfi"} & set(formats)
+        assert {"h264", "aac"} <= set(codecs)
+    assert argv.index("-ss") < argv.index("-i")
+    assert argv[argv.index("-filter_complex") + 1].startswith("[0:v]scale=720:576[s0];[s0]fps=fps=25:start_time=0")
+    assert not {"-tune", "-b:v"} & set(argv)
+    assert argv[argv.index("-crf") + 1 :][0] == "22"

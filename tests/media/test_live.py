@@ -152,7 +152,7 @@ async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 3)
     argv = b" ".join(Path(f"/proc/{encoders(stage, fact)[0]}/cmdline").read_bytes().split(b"\0"))
-    assert b"copy" not in argv
+    assert b"-c:v copy" not in argv
     viewer.close()
 
 

@@ -16,11 +16,12 @@ from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Unauthenticated
 from weir.foundation.permissions import scopes_of
-from weir.foundation.tokens import Tokens
+from weir.foundation.tokens import Tokens, UploadClaims
 from weir.foundation.vault import Vault
 
 KEY_PREFIX = "weir_sk_"
 MOST_RIGHT = 20_000
+UPLOADS = "vod:write"
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,17 @@ class Account:
 
 @dataclass
 class Tenant:
-    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for keys;
-    `plan` the app's, `rate` a key's own limit of requests a minute."""
+    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for others;
+    `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the app's, with leave to `upload`."""
 
     app: str
     actor: str
-    kind: Literal["member", "key"]
+    kind: Literal["member", "key", "user"]
     scopes: tuple[str, ...]
     role: str | None = None
     plan: str = ""
     rate: int | None = None
+    upload: UploadClaims | None = None
 
     def need(self, scope: str) -> None:
         """Errors: Forbidden that names the missing scope."""
@@ -77,6 +79,16 @@ class Authenticator:
         if await self._directory.withdrawn(claims.app, claims.iat, member=claims.sub):
             raise Unauthenticated("This membership has changed; open the app anew.")
         return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, await self._plan(claims.app))
+
+    async def uploader(self, header: str | None, address: str = "") -> Tenant:
+        """A tenant, or the bearer of an upload token, who may nothing else. Errors: as `tenant`."""
+        token = bearer(header)
+        if not self._tokens.claims_to_be(token, "weir:upload"):
+            return await self.tenant(header, address)
+        claims = await self._tokens.upload(token)
+        if await self._directory.withdrawn(claims.app, claims.iat, user=claims.sub):
+            raise Unauthenticated("This token has been withdrawn.")
+        return Tenant(claims.app, claims.sub, "user", (UPLOADS,), None, await self._plan(claims.app), upload=claims)
 
     async def _plan(self, app_id: str) -> str:
         app = await self._directory.app(app_id)

@@ -24,12 +24,16 @@ from weir.foundation.telemetry import REQUEST_ID
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _READABLE = [
     (b"access-control-expose-headers",
-     b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotency-Replayed"),
+     b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotency-Replayed, Location, "
+     b"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "
+     b"Upload-Expires"),
     (b"vary", b"Origin"),
 ]  # fmt: skip
 _PREFLIGHT = [
-    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"),
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+    (b"access-control-allow-headers",
+     b"Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, "
+     b"Upload-Metadata, Upload-Checksum"),
     (b"access-control-max-age", b"600"), (b"vary", b"Origin"),
 ]  # fmt: skip
 APP = "weir.app"

@@ -1,6 +1,7 @@
 """Refusals with stable codes, shared by HTTP (problem+json) and sockets (ack errors).
 
 Refused
+ ├── Malformed       400   headers that can't be read; the code is `invalid`
  ├── Unauthenticated 401   who are you?
  ├── Forbidden       403   known, but not allowed  (also muted, banned, locked)
  ├── QuotaExceeded   403   the app's plan, or the stream's own bound
@@ -9,10 +10,15 @@ Refused
  ├── TooLarge        413
  ├── RateLimited     429   with retry_after seconds (also slow_mode)
  ├── Conflict        409
- ├── Stale           412   If-Match names a state that is no more; the code is `conflict`
- └── Unavailable     503   a part is down or being rebuilt; try again
+ ├── Stale           412   If-Match names a state that is no more, or the protocol is another version; the code is `conflict`
+ ├── WrongType       415   the body is not of the kind that is taken here; the code is `invalid`
+ ├── Busy            423   somebody else writes there now; the code is `conflict`, with retry_after
+ ├── Damaged         460   not what its checksum says (tus); the code is `invalid`
+ ├── Unavailable     503   a part is down or being rebuilt; try again
+ └── StorageFull     507   the disk takes no more
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 Code = Literal[
@@ -26,6 +32,7 @@ class Refused(Exception):
 
     status: ClassVar[int] = 400
     code: Code = "invalid"
+    headers: Mapping[str, str] = {}
 
     def __init__(
         self, detail: str, *, code: Code | None = None, retry_after: float | None = None,
@@ -36,6 +43,10 @@ class Refused(Exception):
         self.code = code or type(self).code
         self.retry_after = retry_after
         self.fields = fields or []
+
+
+class Malformed(Refused):
+    status, code = 400, "invalid"
 
 
 class Unauthenticated(Refused):
@@ -74,5 +85,21 @@ class Stale(Refused):
     status, code = 412, "conflict"
 
 
+class WrongType(Refused):
+    status, code = 415, "invalid"
+
+
+class Busy(Refused):
+    status, code = 423, "conflict"
+
+
+class Damaged(Refused):
+    status, code = 460, "invalid"
+
+
 class Unavailable(Refused):
     status, code = 503, "unavailable"
+
+
+class StorageFull(Refused):
+    status, code = 507, "storage_full"

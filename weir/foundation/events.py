@@ -18,6 +18,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     public: ClassVar[bool] = False
+    ephemeral: ClassVar[bool] = False
 
     id: str = Field(default_factory=lambda: new_id("evt"))
     at: int = Field(default_factory=now_ms)
@@ -167,6 +168,40 @@ class RecordingStopped(RecordingEvent):
 
     public: ClassVar[bool] = False
     type: Literal["recording.stopped"] = "recording.stopped"
+
+
+class VodEvent(Event):
+    """What every fact about an uploaded video carries. `user` is the customer's own id of who uploaded it."""
+
+    public: ClassVar[bool] = True
+    vod: str
+    stream: str | None = None
+    user: str | None = None
+
+
+class VodProgress(VodEvent):
+    """How much of it has been made ready, in percent where the file says how long it is. Media → realtime."""
+
+    ephemeral: ClassVar[bool] = True
+    type: Literal["vod.progress"] = "vod.progress"
+    percent: int | None = None
+    done_s: float
+
+
+class VodReady(VodEvent):
+    """It can be played and downloaded. `size` in bytes of the MP4. Media → realtime (the app's log), webhooks."""
+
+    type: Literal["vod.ready"] = "vod.ready"
+    duration_s: float
+    size: int
+
+
+class VodFailed(VodEvent):
+    """It can't be shown; `code` is stable, `reason` a sentence. Media → realtime (the app's log), webhooks."""
+
+    type: Literal["vod.failed"] = "vod.failed"
+    code: Literal["unreadable", "no_video", "too_large", "too_long", "damaged", "transcoder_failed"]
+    reason: str
 
 
 class StorageFull(StreamEvent):

@@ -8,23 +8,31 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from weir.foundation.errors import (
+    Busy,
     Conflict,
+    Damaged,
     Forbidden,
     Invalid,
+    Malformed,
     NotFound,
     RateLimited,
     Refused,
     Stale,
+    StorageFull,
     TooLarge,
     Unauthenticated,
     Unavailable,
+    WrongType,
 )
 from weir.foundation.routing import Body, Row
 
 REF = "#/components/schemas/{model}"
 MEANINGS: dict[type[Refused], str] = {
+    Malformed: "Headers that can't be read.",
     Unauthenticated: "No valid credential.", Forbidden: "The credential may not do this.", NotFound: "Missing, or another app's.",
-    Conflict: "Contradicts what is there.", Stale: "If-Match names a state that is no more.", TooLarge: "Too large.",
+    Conflict: "Contradicts what is there.", Stale: "If-Match names a state that is no more, or the protocol is another version.",
+    TooLarge: "Too large.", WrongType: "The body is not of the kind that is taken here.", Busy: "Somebody else writes there now.",
+    Damaged: "The body is not what its checksum says.", StorageFull: "The disk takes no more now.",
     Invalid: "The request says nonsense; `errors` names where.", RateLimited: "Too many requests; wait for Retry-After.",
     Unavailable: "A part is down or being rebuilt; try again.",
 }  # fmt: skip
@@ -42,8 +50,9 @@ SECURITY = {
         "type": "http", "scheme": "bearer",
         "description": "API key (`weir_sk_…`), or the app token of a member (POST /v1/apps/{app}/session).",
     },
+    "upload": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Upload token (POST /v1/upload-tokens)."},
 }  # fmt: skip
-_WHO = {"anybody": None, "account": "account", "tenant": "app"}
+_WHO: dict[str, tuple[str, ...]] = {"anybody": (), "account": ("account",), "tenant": ("app",), "uploader": ("app", "upload")}
 
 
 def refusals(row: Row) -> list[type[Refused]]:
@@ -119,7 +128,7 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
     if row.scope:
         said["description"] = f"Scope `{row.scope}`."
     if _WHO[row.who]:
-        said["security"] = [{_WHO[row.who]: []}]
+        said["security"] = [{scheme: []} for scheme in _WHO[row.who]]
     parameters = [*_path_parameters(row), *_query_parameters(row), *_header_parameters(row)]
     if parameters:
         said["parameters"] = parameters
@@ -138,6 +147,8 @@ def _needs(body: type[Body]) -> bool:
 def _success(row: Row, schemas: _Schemas) -> dict[str, Any]:
     if row.status == 204:
         return {"description": "Done."}
+    if row.media is not None:
+        return {"description": "Done.", "content": {row.media: {"schema": {"type": "string", "format": "binary"}}}}
     schema = schemas.of(row.answer, "serialization") if row.answer is not None else {"type": "object"}
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     if row.csv:

@@ -11,7 +11,7 @@ ROLES: tuple[Role, ...] = ("viewer", "editor", "admin", "owner")
 LEAST: dict[str, Role] = {
     # scopes
     "streams:read": "viewer", "chat:read": "viewer", "events:read": "viewer", "usage:read": "viewer",
-    "streams:write": "editor", "chat:moderate": "editor", "events:write": "editor", "places:write": "editor",
+    "streams:write": "editor", "vod:write": "editor", "chat:moderate": "editor", "events:write": "editor", "places:write": "editor",
     # a person's verbs on an app
     "app.read": "viewer", "members.read": "viewer",
     "app.update": "admin", "keys.read": "admin", "keys.write": "admin", "members.write": "admin", "audit.read": "admin",

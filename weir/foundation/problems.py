@@ -15,6 +15,7 @@ from starlette.types import ExceptionHandler
 from weir.foundation.errors import Code, Invalid, Refused
 
 log = structlog.get_logger("http")
+_PHRASES = {**{one.value: one.phrase for one in http.HTTPStatus}, 460: "Checksum Mismatch"}
 _CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
 
 
@@ -22,7 +23,7 @@ def problem(
     status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None
 ) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail,
+        "type": "about:blank", "title": _PHRASES[status], "status": status, "code": code, "detail": detail,
     }  # fmt: skip
     if fields:
         body["errors"] = fields
@@ -38,7 +39,9 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 def refused(error: Refused) -> Response:
-    return problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
+    answer = problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
+    answer.headers.update(error.headers)
+    return answer
 
 
 async def _http(_request: Request, error: Exception) -> Response:

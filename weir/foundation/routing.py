@@ -27,8 +27,8 @@ from weir.foundation.problems import invalid
 
 MAX_BODY_BYTES = 65_536
 SHOWN_ONCE = "x-shown-once"
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Who = Literal["anybody", "account", "tenant"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+Who = Literal["anybody", "account", "tenant", "uploader"]
 T = TypeVar("T")
 
 
@@ -116,7 +116,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """`data` becomes JSON, or is sent as it is when it is text (with `media_type`). `app` names the tenant of a public route,
+    """`data` becomes JSON, or is sent as it is when it is text or bytes (with `media_type`). `app` names the tenant of a public route,
     whose web origins may read the answer."""
 
     data: Any
@@ -132,7 +132,8 @@ class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
     sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
     row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
-    `etag`: the answer has one, If-Match is honoured."""
+    `etag`: the answer has one, If-Match is honoured. `streamed`: the work itself reads the body, which may have any size; what an
+    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON."""
 
     method: Method
     path: str
@@ -150,6 +151,8 @@ class Row:
     also: tuple[int, ...] = ()
     etag: bool = False
     limit: Limit | None = None
+    streamed: tuple[str, ...] | None = None
+    media: str | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -179,8 +182,8 @@ class Door:
             await self._take(request, ACCOUNT, account.id)
         elif tenant is None:
             await self._take(request, row.limit or PUBLIC, address_of(request))
-        elif tenant.kind == "member":
-            await self._take(request, MEMBER, tenant.actor)
+        elif tenant.kind != "key":
+            await self._take(request, MEMBER, f"{tenant.app}/{tenant.actor}" if tenant.kind == "user" else tenant.actor)
         else:
             if tenant.rate is not None:
                 await self._take(request, Limit("key", tenant.rate, 60), tenant.actor)
@@ -226,8 +229,9 @@ class Bound(Route):
     async def _checked(self, request: Request, address: str) -> Response:
         row, door = self.row, self._door
         account, tenant = None, None
-        if row.who == "tenant":
-            tenant = await door.auth.tenant(request.headers.get("authorization"), address)
+        if row.who in ("tenant", "uploader"):
+            known = door.auth.tenant if row.who == "tenant" else door.auth.uploader
+            tenant = await known(request.headers.get("authorization"), address)
             request.scope[APP] = tenant.app
         elif row.who == "account":
             account = await door.auth.account(request.headers.get("authorization"))
@@ -235,7 +239,10 @@ class Bound(Route):
         if tenant is not None and row.scope is not None:
             tenant.need(row.scope)
         query = _query(request, row.query) if row.query is not None else None
-        raw = await _read(request) if row.method != "GET" else b""
+        if row.streamed is not None:
+            raw = b"\n".join(request.headers.get(name, "").encode() for name in row.streamed)
+        else:
+            raw = await _read(request) if row.method != "GET" else b""
         body = _body(raw, row.body) if row.body is not None else None
         call = Call(request, body, account, tenant, query)
         key = request.headers.get("idempotency-key") if row.method == "POST" else None
@@ -315,7 +322,7 @@ def _response(answer: Answer, request: Request) -> Response:
     if answer.status == 204:
         body = b""
     else:
-        body = data.encode() if isinstance(data, str) else orjson.dumps(data)
+        body = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else orjson.dumps(data)
         headers = [(b"content-length", b"%d" % len(body)), (b"content-type", answer.media_type.encode("latin-1"))]
     if answer.etag is not None:
         headers.append((b"etag", answer.etag.encode("latin-1")))

@@ -146,6 +146,12 @@ class Settings(BaseSettings):
     s3_prefix: str = Field("", description="What the names of all objects begin with, e.g. weir/.")
     s3_access_key: str = Field("", description="Access key of the bucket.")
     s3_secret_key: str = Field("", description="Secret key of the bucket.")
+    max_upload_mb: int = Field(20_000, ge=1, description="Largest video that may be uploaded, megabytes.")
+    upload_expires_h: float = Field(24.0, gt=0, description="Hours after which an upload that gets no more bytes is forgotten.")
+    upload_reserve_mb: int = Field(
+        500, ge=0, description="Megabytes of the disk that uploads leave free, for live streams and the database."
+    )
+    vod_preset: str = Field("veryfast", description="Speed preset of the H.264 encoder for uploaded videos.")
     thumbnail_every_s: float = Field(10.0, ge=0, description="How often a live stream's thumbnail is made anew, seconds; 0 makes none.")
     reconnect_grace_s: float = Field(
         60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."

@@ -97,15 +97,16 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            mounted = self.mounts.get(scope["path"].split("/", 2)[1])
-            if mounted is not None:
-                return await mounted(scope, receive, send)
+            mount = self.mounts.get(scope["path"].split("/", 2)[1])
+            if mount is not None:
+                await mount(scope, receive, send)
+                return
         match, found = self.table.matches(scope) if self.table is not None else (Match.NONE, {})
-        if self.table is None or match is not Match.FULL or scope["method"] == "OPTIONS":
+        opened = self._envelope.open(scope) if match is Match.FULL else None
+        if self.table is None or opened is None or opened.preflight:
             await self._rest(scope, receive, send)
             return
         scope.update(found)
-        opened = self._envelope.open(scope)
         try:
             response = await self.table.answer(scope, receive)
         except Refused as refusal:

@@ -1,6 +1,6 @@
 """Bearer tokens: JWT (RFC 7519, checked as RFC 8725 asks). One algorithm a key, `iss aud exp iat` always required.
 
-`aud` is `weir:account | weir:app | weir:user | weir:playback`. `iss` is `weir` or the id of a customer's signing key,
+`aud` is `weir:account | weir:app | weir:user | weir:playback | weir:upload`. `iss` is `weir` or the id of a customer's signing key,
 whose app must equal the claim `app`.
 """
 
@@ -18,7 +18,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.permissions import Role
 from weir.foundation.vault import Vault
 
-Audience = Literal["weir:account", "weir:app", "weir:user", "weir:playback"]
+Audience = Literal["weir:account", "weir:app", "weir:user", "weir:playback", "weir:upload"]
 Algorithm = Literal["HS256", "EdDSA", "RS256"]
 LEEWAY_S = 30
 LONGEST_USER_TOKEN_S = 86400
@@ -71,6 +71,14 @@ class PlaybackClaims(Claims):
     uid: str | None = None
 
 
+class UploadClaims(Claims):
+    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a file."""
+
+    app: str
+    stream: str | None = None
+    most: int | None = None
+
+
 @dataclass(frozen=True)
 class SigningKey:
     """A customer's key: HS256 secret bytes, or an uploaded public key in PEM."""
@@ -90,6 +98,7 @@ async def no_customer_keys(key_id: str) -> SigningKey | None:
 
 _MODELS: dict[Audience, type[Claims]] = {
     "weir:account": AccountClaims, "weir:app": AppClaims, "weir:user": UserClaims, "weir:playback": PlaybackClaims,
+    "weir:upload": UploadClaims,
 }  # fmt: skip
 
 
@@ -127,6 +136,9 @@ class Tokens:
 
     async def playback(self, token: str) -> PlaybackClaims:
         return await self._check(token, "weir:playback", PlaybackClaims)
+
+    async def upload(self, token: str) -> UploadClaims:
+        return await self._check(token, "weir:upload", UploadClaims)
 
     def claims_to_be(self, token: str, audience: Audience) -> bool:
         """Which of the checks below may be tried; proves nothing."""

@@ -32,6 +32,11 @@ export function bytesText(bytes: number): string {
   return `${value.toFixed(step === 0 || value >= 100 ? 0 : 1)} ${UNITS[step] ?? ''}`;
 }
 
+/** "2.5 Mb/s". */
+export function rateText(bitsPerSecond: number): string {
+  return bitsPerSecond < 1e6 ? `${Math.round(bitsPerSecond / 1e3)} kb/s` : `${(bitsPerSecond / 1e6).toFixed(1)} Mb/s`;
+}
+
 export function countText(count: number): string {
   return count.toLocaleString('en');
 }

@@ -10,6 +10,7 @@ import { useRead } from './useRead';
 const SCOPES = [
   { scope: 'streams:read', words: 'See streams' },
   { scope: 'streams:write', words: 'Make and change streams' },
+  { scope: 'vod:write', words: 'Upload videos' },
   { scope: 'chat:read', words: 'Read chat' },
   { scope: 'chat:moderate', words: 'Write and moderate chat' },
   { scope: 'events:read', words: 'Follow events' },

@@ -1,7 +1,9 @@
-import { useCallback } from 'react';
+import { useCallback, useState, type DragEvent } from 'react';
+import { useStore } from '../lib/store';
 import { bytesText, clockText, momentText } from '../lib/wording';
 import type { OwnStream, Recording } from './api';
 import type { Desk } from './desk';
+import { ChooseVideos, Transfers } from './Uploading';
 import { useDeed } from './useDeed';
 import { useRead } from './useRead';
 
@@ -11,23 +13,35 @@ const POLL_MS = 3_000;
 export function Recordings({ desk, stream, writes }: { desk: Desk; stream: OwnStream; writes: boolean }) {
   const { value: list, refresh } = useRead(useCallback(() => desk.recordings(stream.id), [desk, stream.id]), POLL_MS);
   const { busy, error, run } = useDeed();
+  const { transfers } = useStore(desk.uploads.view);
+  const [dragging, drop] = useDrop((files) => desk.upload(stream.id, files));
   const act = (deed: () => Promise<void>) => run(async () => { await deed(); await refresh(); });
   if (list === null) return null;
   const running = list.some(({ state }) => state === 'recording');
+  const own = new Set(transfers.filter(({ state }) => state !== 'sent').map(({ video }) => video));
+  const shown = list.filter(({ id }) => !own.has(id));
+  const sending = transfers.filter((one) => one.stream === stream.id && !shown.some(({ id }) => id === one.video));
   return (
-    <section className="box recordings" aria-label="Recordings">
+    <section className="box recordings" aria-label="Recordings" data-dragging={dragging} {...(writes ? drop : {})}>
       <header className="recordings-head">
         <h2>Recordings</h2>
-        {writes && stream.state === 'live' && !running && (
-          <button type="button" className="small-button" disabled={busy} onClick={() => act(() => desk.record(stream.id))}>Record now</button>
+        {writes && (
+          <span className="recording-deeds">
+            {stream.state === 'live' && !running && (
+              <button type="button" className="small-button" disabled={busy} onClick={() => act(() => desk.record(stream.id))}>Record now</button>
+            )}
+            <ChooseVideos desk={desk} stream={stream.id} />
+          </span>
         )}
       </header>
       {error !== null && <p className="error" role="alert">{error}</p>}
-      {list.length === 0 ? (
-        <p className="soft">Nothing recorded yet. Broadcasts are kept from their first picture on and appear here when they end.</p>
-      ) : (
+      <Transfers desk={desk} transfers={sending} />
+      {shown.length === 0 && sending.length === 0 && (
+        <p className="soft">Nothing here yet. Broadcasts are kept from their first picture on and appear when they end; videos can be dropped here.</p>
+      )}
+      {shown.length > 0 && (
         <ul className="recording-list">
-          {list.map((recording) => <Row key={recording.id} desk={desk} recording={recording} writes={writes} busy={busy} act={act} />)}
+          {shown.map((recording) => <Row key={recording.id} desk={desk} recording={recording} writes={writes} busy={busy} act={act} />)}
         </ul>
       )}
     </section>
@@ -43,26 +57,48 @@ interface RowProps {
 }
 
 function Row({ desk, recording, writes, busy, act }: RowProps) {
-  const { id, state, started, duration_s, size } = recording;
+  const { id, state, source, title, started, duration_s, size } = recording;
   const download = async () => { location.assign(await desk.downloadOf(id)); };
-  const remove = async () => { if (confirm(`Delete the recording of ${momentText(started)}? Nobody can watch it afterwards.`)) await desk.removeRecording(id); };
+  const remove = async () => { if (confirm(`Delete ${source === 'upload' ? `“${title}”` : `the recording of ${momentText(started)}`}? Nobody can watch it afterwards.`)) await desk.removeRecording(id); };
   return (
     <li className="recording" data-testid="recording" data-state={state}>
-      <span className="recording-when">{momentText(started)}</span>
+      <span className="recording-when">{source === 'upload' ? title || 'Untitled video' : momentText(started)}</span>
       <span className="soft recording-facts">{wordsFor(recording, duration_s, size)}</span>
       <span className="recording-deeds">
         {state === 'ready' && <a className="small-button plain" href={`/watch/${id}`} target="_blank" rel="noopener">Watch</a>}
         {state === 'ready' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(download)}>Download</button>}
         {writes && state === 'recording' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => desk.stopRecording(id))}>Stop</button>}
-        {writes && (state === 'ready' || state === 'failed') && <button type="button" className="small-button danger" disabled={busy} onClick={() => act(remove)}>Delete</button>}
+        {writes && (state === 'ready' || state === 'failed' || state === 'uploading') && <button type="button" className="small-button danger" disabled={busy} onClick={() => act(remove)}>Delete</button>}
       </span>
     </li>
   );
 }
 
-function wordsFor({ state, reason }: Recording, duration: number | null, size: number | null): string {
+function wordsFor({ state, reason, progress }: Recording, duration: number | null, size: number | null): string {
   if (state === 'recording') return 'Recording now';
-  if (state === 'processing') return 'Being made ready …';
+  if (state === 'uploading') return 'Upload not finished: choose the file again to go on';
+  if (state === 'processing') return progress === null ? 'Being made ready …' : `Being made ready, ${progress} %`;
   if (state === 'failed') return reason ?? 'It could not be made ready.';
   return `${clockText(duration ?? 0)} · ${bytesText(size ?? 0)}`;
+}
+
+/** Whether files hang over the element, and its handlers; `took` gets those that were dropped. */
+function useDrop(took: (files: FileList) => void) {
+  const [over, setOver] = useState(false);
+  const holdsFiles = (event: DragEvent) => event.dataTransfer.types.includes('Files');
+  const handlers = {
+    onDragOver: (event: DragEvent) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    },
+    onDragLeave: (event: DragEvent) => setOver(event.currentTarget.contains(event.relatedTarget as Node | null)),
+    onDrop: (event: DragEvent) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      took(event.dataTransfer.files);
+    },
+  };
+  return [over, handlers] as const;
 }

@@ -5,6 +5,7 @@ import { StateBadge } from '../ui/StateBadge';
 import type { Account, OwnStream, PublishFields, Role } from './api';
 import { CopyField } from './CopyField';
 import type { Desk } from './desk';
+import { Health } from './Health';
 import { Preview } from './Preview';
 import { Recordings } from './Recordings';
 import { atLeast } from './sections';
@@ -23,6 +24,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
         <div className="panel-picture">
           <Preview playback={stream.playback_id} />
           <Figures desk={desk} stream={stream} />
+          {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
           {writes && <Disconnect desk={desk} stream={stream} />}
         </div>
         <div className="panel-fields">

@@ -130,14 +130,31 @@ export interface Registered {
   expires_in: number | null;
 }
 
-/** `duration_s` and `size` (bytes of the MP4) are null until it is ready. */
+/** `duration_s` and `size` (bytes of the MP4) are null until it is ready; `progress` is a percentage of an upload's processing. */
 export interface Recording {
   id: string;
-  state: 'recording' | 'processing' | 'ready' | 'failed';
+  source: 'broadcast' | 'upload';
+  title: string;
+  state: 'recording' | 'uploading' | 'processing' | 'ready' | 'failed';
+  progress: number | null;
   started: string;
   duration_s: number | null;
   size: number | null;
   reason: string | null;
+}
+
+/** What an encoder sends and how transcoding keeps up; null where nothing is known. */
+export interface Health {
+  publishing: boolean;
+  bitrate: number | null;
+  height: number | null;
+  frame_rate: number | null;
+  keyframe_s: number | null;
+  dropped_frames: number | null;
+  speed: number | null;
+  behind_s: number | null;
+  left_out: number[];
+  history: { bitrate: number }[];
 }
 
 export const auth = {
@@ -200,6 +217,7 @@ export const streams = {
   list: async (bearer: string) => (await request<Page<OwnStream>>('GET', '/v1/streams?limit=200', { bearer })).data,
   create: (bearer: string, title: string) => request<OwnStream>('POST', '/v1/streams', { bearer, body: { title } }),
   key: (bearer: string, stream: string) => request<PublishFields>('GET', `/v1/streams/${stream}/key`, { bearer }),
+  health: (bearer: string, stream: string) => request<Health>('GET', `/v1/streams/${stream}/health`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>

@@ -1,7 +1,8 @@
 import { wordsOf } from '../lib/http';
 import { Store } from '../lib/store';
 import type { SignIn } from './account';
-import { apps, recordings, streams, type Account, type Analytics, type App, type OwnStream, type PublishFields, type Recording } from './api';
+import { apps, recordings, streams, type Account, type Analytics, type App, type Health, type OwnStream, type PublishFields, type Recording } from './api';
+import { Uploads } from './uploads';
 
 const POLL_MS = 2_000;
 const ANALYTICS_MS = 10_000;
@@ -24,6 +25,7 @@ const START: DeskView = { apps: null, app: null, streams: null, selected: null, 
 /** One owner's apps and streams, kept fresh. Verbs refuse with a Problem. */
 export class Desk {
   readonly view = new Store<DeskView>(START);
+  readonly uploads = new Uploads();
   readonly #signIn: SignIn;
   #token = { app: '', value: '', expires: 0 };
   #timer: number | undefined;
@@ -89,6 +91,10 @@ export class Desk {
     return `/watch/${stream.playback_id}#user=${token}`;
   }
 
+  async health(stream: string): Promise<Health> {
+    return await streams.health(await this.#appToken(), stream);
+  }
+
   async recordings(stream: string): Promise<readonly Recording[]> {
     return await recordings.list(await this.#appToken(), stream);
   }
@@ -108,6 +114,11 @@ export class Desk {
   /** Where the MP4 can be fetched for some hours. */
   async downloadOf(recording: string): Promise<string> {
     return (await recordings.access(await this.#appToken(), recording)).mp4_url;
+  }
+
+  upload(stream: string, files: Iterable<File>): void {
+    const app = this.view.get().app?.id ?? '';
+    for (const file of files) void this.uploads.send(stream, file, () => this.#appToken(app));
   }
 
   async #poll(): Promise<void> {
@@ -147,9 +158,8 @@ export class Desk {
     if (this.view.get().selected === selected) this.view.update({ analytics });
   }
 
-  /** A token for the present app, good for at least another minute. */
-  async #appToken(): Promise<string> {
-    const app = this.view.get().app?.id ?? '';
+  /** A token for an app (the present one), good for at least another minute. */
+  async #appToken(app = this.view.get().app?.id ?? ''): Promise<string> {
     const held = this.#token;
     if (held.app === app && performance.now() < held.expires - MARGIN_MS) return held.value;
     const { app_token, expires_in } = await apps.session(await this.#signIn.token(), app);

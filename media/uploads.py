@@ -1,0 +1,155 @@
+"""Videos that people send: taken byte by byte, over broken lines and dead processes, until they are whole. [work]"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import structlog
+from starlette.requests import ClientDisconnect
+
+from media.catalog import UPLOAD, Catalog
+from media.inbox import MB, Inbox, Writer, has_room, inboxes
+from media.tus import Checksum
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, Damaged, NotFound, QuotaExceeded, StorageFull, TooLarge
+from weir.foundation.ground import Ground
+from weir.foundation.periodic import Job
+
+SWEEP_S = 60.0
+HOUR_MS, NOTED_MS = 3_600_000, 600_000
+MOST_UNFINISHED = 100
+GATHERED, KEPT_EVERY = 1 << 20, 1 << 24
+log = structlog.get_logger("media")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An upload that is asked for: `length` bytes, to a stream or to none; `user` is the customer's own id of who sends it."""
+
+    length: int
+    title: str
+    metadata: str
+    stream: str | None = None
+    user: str | None = None
+    most: int | None = None
+
+
+class Uploads:
+    """`arrived` is called when one is whole. Errors of all verbs: Unavailable, OSError."""
+
+    def __init__(self, ground: Ground, catalog: Catalog, arrived: Callable[[], None]) -> None:
+        self._ground, self._settings, self._catalog, self._arrived = ground, ground.settings, catalog, arrived
+
+    def jobs(self) -> list[Job]:
+        return [Job("uploads", SWEEP_S, self.sweep)]
+
+    @property
+    def most(self) -> int:
+        """Bytes that one upload may have."""
+        return self._settings.max_upload_mb * MB
+
+    async def create(self, app: str, video: str, wanted: Wanted) -> Doc:
+        """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for a stream of somebody else's."""
+        most = min(self.most, wanted.most or self.most)
+        if wanted.length > most:
+            raise TooLarge(f"An upload may have {most} bytes at most.")
+        if not has_room(self._settings, wanted.length):
+            raise StorageFull("There is no room for this video now.", retry_after=60)
+        if await self._catalog.unfinished(app) >= MOST_UNFINISHED:
+            raise QuotaExceeded(f"{MOST_UNFINISHED} uploads are under way already; finish or delete some.")
+        stream: Doc = {}
+        if wanted.stream is not None:
+            found = await self._ground.store.app(app).get("streams", wanted.stream)
+            if found is None:
+                raise NotFound("There is no such stream.")
+            stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
+        await asyncio.to_thread(Inbox(self._settings, video).open)
+        about = {"title": wanted.title, "length": wanted.length, "metadata": wanted.metadata, "user": wanted.user}
+        return await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()})
+
+    async def offset(self, doc: Doc) -> int:
+        """How many bytes of it are safe. Errors: NotFound when it is gone."""
+        if doc["state"] != "uploading":
+            return int(doc["length"])
+        inbox = Inbox(self._settings, doc["id"])
+        if not await asyncio.to_thread(lambda: inbox.here):
+            raise NotFound("There is no such upload.")
+        return await asyncio.to_thread(inbox.offset)
+
+    async def append(self, doc: Doc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
+        """Takes bytes from offset `at` on; how many are safe now. A body that breaks off leaves what has come, unless a checksum
+        speaks for the whole of it. Errors: Conflict for another offset, Busy, Damaged, TooLarge, StorageFull, NotFound."""
+        safe = await self.offset(doc)
+        if doc["state"] != "uploading" or at != safe:
+            raise Conflict(f"The upload goes on at byte {safe}.")
+        try:
+            with Inbox(self._settings, doc["id"]).writing() as writer:
+                if writer.offset != at:
+                    raise Conflict(f"The upload goes on at byte {writer.offset}.")
+                await self._take(writer, body, doc["length"], checksum)
+                safe = writer.offset
+        except FileNotFoundError:
+            raise NotFound("There is no such upload.") from None
+        if safe == doc["length"]:
+            await self._whole(doc)
+        elif doc["expires"] - self._expiry() < -NOTED_MS:
+            await self._catalog.prolong(doc, self._expiry())
+        return safe
+
+    async def _take(self, writer: Writer, body: AsyncIterator[bytes], length: int, checksum: Checksum | None) -> None:
+        held: list[bytes] = []
+        size, broken = 0, False
+        try:
+            async for chunk in body:
+                held.append(chunk)
+                size += len(chunk)
+                if writer.end + size > length:
+                    raise TooLarge("More bytes than the upload was announced with.")
+                if size >= GATHERED:
+                    await asyncio.to_thread(_write, writer, b"".join(held), checksum)
+                    held, size = [], 0
+        except ClientDisconnect:
+            broken = True
+        if not (broken and checksum is not None):
+            await asyncio.to_thread(_write, writer, b"".join(held), checksum, last=True)
+
+    async def _whole(self, doc: Doc) -> None:
+        if await self._catalog.arrived(doc) is not None:
+            log.info("upload.arrived", video=doc["id"], size=doc["length"])
+            self._arrived()
+
+    async def sweep(self) -> None:
+        """Forgets uploads that nobody goes on with; takes up those whose process died behind their last byte."""
+        for doc in await self._catalog.in_states("uploading"):
+            inbox = Inbox(self._settings, doc["id"])
+            if await asyncio.to_thread(inbox.offset) == doc["length"]:
+                await self._whole(doc)
+            elif doc["expires"] < now_ms():
+                await self._catalog.remove(doc)
+                await asyncio.to_thread(inbox.remove)
+
+    async def clear_leftovers(self) -> None:
+        """Bytes of uploads that were deleted, or made ready, while their process died."""
+        for video in inboxes(self._settings):
+            doc = await self._ground.directory.recording(video)
+            if doc is None or doc["state"] in ("ready", "failed"):
+                await asyncio.to_thread(Inbox(self._settings, video).remove)
+
+    def _expiry(self) -> int:
+        return now_ms() + round(self._settings.upload_expires_h * HOUR_MS)
+
+
+def _write(writer: Writer, data: bytes, checksum: Checksum | None, *, last: bool = False) -> None:
+    writer.write(data)
+    if checksum is not None:
+        checksum.add(data)
+        if last and not checksum.kept:
+            writer.undo()
+            raise Damaged("The body is not what its checksum says; send it again.")
+    if last or (checksum is None and writer.end - writer.offset >= KEPT_EVERY):
+        writer.keep()
+
+
+def of_upload(doc: Doc | None) -> bool:
+    return doc is not None and doc.get("source") == UPLOAD
