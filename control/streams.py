@@ -34,7 +34,8 @@ log = structlog.get_logger("control.streams")
 
 # What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
 DEFAULTS: dict[str, Any] = {
-    "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal", "dvr_s": 0,
+    "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal",
+    "priority": "normal", "dvr_s": 0,
     "encrypted": False, "max_viewers": None, "metadata": {},
 }  # fmt: skip
 

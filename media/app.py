@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
+from media.admission import Wanted, admitted
 from media.api.health import HealthRoutes
 from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
@@ -20,6 +22,7 @@ from media.monitor import EVERY_S, Monitor
 from media.origin import Origin
 from media.packager import Packager
 from media.packaging import Broadcast
+from media.process import cores_here
 from media.profiles import Profiles
 from media.recorded import Recorded
 from media.recording import Recordings
@@ -121,6 +124,11 @@ class MediaRoom:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
 
+    def _admit(self, playback: str, priority: str, wanted: Wanted) -> int | None:
+        running = [one.running for of, one in self._broadcasts.items() if of != playback]
+        cores = self._settings.media_cores or cores_here()
+        return admitted(wanted, [one for one in running if one is not None], cores, priority)
+
     async def _snapshot(self, playback: str) -> bytes | None:
         broadcast = self._broadcasts.get(playback)
         return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
@@ -131,6 +139,7 @@ class MediaRoom:
             measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
             try:
                 await self._monitor.note({key: sample for key, sample in measured.items() if sample is not None})
+                await self._monitor.trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
             except (RedisError, OSError) as error:
                 log.warning("health.lost", error=str(error))
 
@@ -200,8 +209,9 @@ class MediaRoom:
         wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = Broadcast(
-            self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep, self._edge
-        )
+            self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._edge,
+        )  # fmt: skip
         broadcast.packager.open()
         await self._recordings.take(fact, stream)
         self._broadcasts[fact.playback] = broadcast

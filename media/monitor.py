@@ -51,6 +51,15 @@ class Monitor:
                 pipe.pexpire(_key(playback), LIVES_MS)
             await pipe.execute()
 
+    async def trouble(self, words: Mapping[str, str]) -> None:
+        """Why nothing is made of a publish, by playback id; forgotten when it is not said again."""
+        for playback, sentence in words.items():
+            await self._redis.set(f"{_key(playback)}:trouble", sentence, px=LIVES_MS)
+
+    async def troubled(self, playback: str) -> str | None:
+        sentence = await self._redis.get(f"{_key(playback)}:trouble")
+        return sentence.decode() if sentence else None
+
     async def samples(self, playback: str) -> list[dict[str, Any]]:
         """Oldest first; none when nothing is measured."""
         return [orjson.loads(one) for one in reversed(await self._redis.lrange(_key(playback), 0, -1))]

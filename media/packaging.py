@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import Counter
 
 from media import graph
+from media.admission import Running, Wanted
 from media.boxes import BoxError
 from media.brake import Brake
 from media.delivery import Delivery
@@ -22,7 +23,7 @@ from media.edge import Edge
 from media.held import Held
 from media.history import Shape
 from media.intake import Intake, Unusable
-from media.ladder import Profile, Source, ladder, rhythm_of
+from media.ladder import Cadence, Profile, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
 from media.process import Child, load_per_core, spawn
 from media.run import pieces
@@ -50,17 +51,21 @@ class Broadcast:
 
     def __init__(
         self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
-        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], edge: Edge | None = None,
+        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], admit: Callable[[Wanted], int | None],
+        edge: Edge | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
         held = functools.partial(Held, edge, self.files, fact.playback) if edge else None
         self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held)
-        self._wanted, self._keep = wanted, keep
+        self._wanted, self._keep, self._admit = wanted, keep, admit
+        self._load: Wanted | None = None
+        self.trouble: str | None = None
         self._intake = Intake(settings, ingest, fact.playback)
         self._wanted_profile = self._profile = profile
         self._full: Shape | None = None
-        self._dropped, self._strain = 0, Strain()
+        self._planned_by: Profile | None = None
+        self._dropped, self._never_had, self._strain = 0, 0, Strain()
         self._child: Child | None = None
         self._vitals = Vitals()
         self._published: Published | None = None
@@ -81,7 +86,14 @@ class Broadcast:
     @property
     def strained(self) -> bool:
         """The machine does not carry it easily."""
-        return self.producing and (self._dropped > 0 or self._strain.noted)
+        return self.producing and (self._dropped > self._never_had or self._strain.noted)
+
+    @property
+    def running(self) -> Running | None:
+        """What it takes of the machine; None when it takes nothing."""
+        if self._load is None or self.finished:
+            return None
+        return Running(self._load.cores(self._dropped), self.strained)
 
     def vitals(self) -> Sample | None:
         """How it is doing now; None while nothing is transcoded."""
@@ -108,7 +120,7 @@ class Broadcast:
         await self.close()
         if fact.generation != self.fact.generation:
             self._brake = Brake()
-        self.fact, self._gone, self._given_up = fact, False, False
+        self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
@@ -152,7 +164,7 @@ class Broadcast:
                     await asyncio.sleep(self._brake.pause_s(monotonic()))
                 patience = STILL_THERE_S
         except Unusable as error:
-            self._given_up = True
+            self._given_up, self._load, self.trouble = True, None, str(error)
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
             self._tell(MediaFailed(**self._about("failed"), reason=str(error)))
 
@@ -163,7 +175,25 @@ class Broadcast:
             rhythm = known.cadence if known else rhythm_of(source, profile, self._wanted.part_s, self._wanted.segment_s)
             rotation = known.rotation if known else self._wanted.rotation
             self._full = Shape(ladder(source, profile, rhythm), rhythm, rotation)
+            self._let_in(source, rhythm, known is not None, self._planned_by not in (None, profile))
+            self._planned_by = profile
         return replace(self._full, renditions=self._full.renditions[self._dropped :])
+
+    def _let_in(self, source: Source, rhythm: Cadence, on_air: bool, changed: bool) -> None:
+        """A new ladder gets what the others leave; one that goes on after a restart keeps what it has, and a broadcast that is on
+        air is never refused. Errors: Unusable."""
+        assert self._full is not None
+        wanted = Wanted(source, self._full.renditions, float(rhythm.rate), self._settings.x264_preset)
+        left_out = self._dropped if on_air and not changed else self._admit(wanted)
+        if left_out is None and on_air:
+            left_out = len(self._full.pictured) - 1
+        if left_out is None:
+            self._full = None
+            raise Unusable("This machine carries no further stream now. Publish again when another one has ended.")
+        for rung in self._full.pictured[self._dropped : left_out]:
+            log.warning("ladder.reduced", playback=self.fact.playback, height=rung.height, reason="admission")
+            self._tell(QualityDropped(**{**self._about("quality"), "id": new_id("evt")}, height=rung.height, reason="admission"))
+        self._load, self._dropped, self._never_had = wanted, left_out, left_out
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""
@@ -228,16 +258,24 @@ class Broadcast:
     def _relieve(self, child: Child, published: Published) -> None:
         assert self._full is not None
         rungs = self._full.pictured
-        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, child.done_s, load_per_core(), self._dropped, len(rungs))
+        load = load_per_core() if self._may_raise() else float("inf")
+        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, child.done_s, load, self._dropped, len(rungs))
         if verdict is None:
             return
         dropping = verdict == "drop"
         self._dropped += 1 if dropping else -1
+        self._never_had = min(self._never_had, self._dropped)
         height = rungs[self._dropped - 1 if dropping else self._dropped].height
         log.warning("ladder.reduced" if dropping else "ladder.restored", playback=self.fact.playback, height=height)
         about = {**self._about("quality"), "id": new_id("evt")}  # it may happen again in the same publish
         self._tell(QualityDropped(**about, height=height) if dropping else QualityRecovered(**about, height=height))
         self._renew(child)
+
+    def _may_raise(self) -> bool:
+        if not self._dropped or self._load is None:
+            return True
+        left_out = self._admit(self._load)
+        return left_out is not None and left_out < self._dropped
 
     def change_ladder(self, profile: Profile) -> None:
         """Another ladder from the next FFmpeg on, which begins at once; the broadcast goes on."""

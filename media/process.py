@@ -143,6 +143,11 @@ class Child:
                 self.duplicated = int(line.partition(b"=")[2])
 
 
+def cores_here() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def load_per_core() -> float:
     """Processes that want to run, the last minute's mean, per core of this machine."""
     return os.getloadavg()[0] / (os.cpu_count() or 1)

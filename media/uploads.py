@@ -64,9 +64,10 @@ class Uploads:
             if found is None:
                 raise NotFound("There is no such stream.")
             stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
-        await asyncio.to_thread(Inbox(self._settings, video).open)
         about = {"title": wanted.title, "length": wanted.length, "metadata": wanted.metadata, "user": wanted.user}
-        return await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()})
+        async with self._ground.quotas.storage_for(app, wanted.length):
+            await asyncio.to_thread(Inbox(self._settings, video).open)
+            return await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()})
 
     async def offset(self, doc: Doc) -> int:
         """How many bytes of it are safe. Errors: NotFound when it is gone."""

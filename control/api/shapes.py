@@ -134,6 +134,7 @@ class Stream(Shape):
     profile: str | None
     recording: bool | None
     latency: str
+    priority: str
     dvr_s: int
     encrypted: bool
     max_viewers: int | None

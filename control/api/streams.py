@@ -36,6 +36,7 @@ class StreamFields(Body):
     profile: str | None = Field(None, max_length=64)
     recording: bool | None = None
     latency: Literal["low", "normal", "standard"] | None = None
+    priority: Literal["low", "normal", "high"] | None = Field(None, description="Whose ladder is let in first when a machine gets full.")
     dvr_s: int | None = Field(None, ge=0, le=48 * 3600)
     encrypted: bool | None = None
     max_viewers: int | None = Field(None, ge=0, le=1_000_000, description="0 lifts the bound.")

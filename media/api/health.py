@@ -58,6 +58,7 @@ class Health(BaseModel):
     behind_s: float | None
     renditions: list[int] = Field(description="Heights that are made now.")
     left_out: list[int] = Field(description="Heights that the machine can't carry now.")
+    trouble: str | None = Field(description="Why nothing is made of what arrives.")
     history: list[Moment]
 
 
@@ -84,7 +85,7 @@ class HealthRoutes:
         stream = await self._stream(call)
         ingest = stream.get("ingest")
         seen = (await self._ground.ingest.published()).get(stream["playback"]) if ingest else None
-        samples = await self._samples(stream["playback"]) if seen else []
+        samples, trouble = await self._measured(stream["playback"]) if seen else ([], None)
         newest = samples[-1] if samples else {}
         told = {name: getattr(seen, name) or None if seen else None for name in INGEST}
         told |= {name: newest[name] for name in ("bitrate", "frame_rate") if newest.get(name)}
@@ -93,7 +94,7 @@ class HealthRoutes:
             "state": stream["state"], "publishing": seen is not None, "since": shown_time(ingest["since"]) if ingest else None, **told,
             "generation": stream.get("generation") if stream["state"] != "idle" else None,
             **{name: newest.get(name) for name in MEASURED}, "renditions": newest.get("renditions", []),
-            "left_out": newest.get("left_out", []), "history": history,
+            "left_out": newest.get("left_out", []), "trouble": trouble, "history": history,
         })  # fmt: skip
 
     async def picture(self, call: Call) -> Answer:
@@ -103,9 +104,9 @@ class HealthRoutes:
             raise NotFound("There is no picture of this stream now.")
         return Answer(picture, media_type="image/jpeg")
 
-    async def _samples(self, playback: str) -> list[dict[str, Any]]:
+    async def _measured(self, playback: str) -> tuple[list[dict[str, Any]], str | None]:
         try:
-            return await self._monitor.samples(playback)
+            return await self._monitor.samples(playback), await self._monitor.troubled(playback)
         except (RedisError, OSError):
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 

@@ -170,6 +170,10 @@ async def test_refusals(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(uploads, "MOST_UNFINISHED", 1)
     assert (await me.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "5"}))[2]["code"] == "quota_exceeded"
+    monkeypatch.undo()
+    stage.directory.apps[me.app]["plan"], stage.directory.stored = "free", 5_000_000_000 - 4
+    assert (await me.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "5"}))[2]["code"] == "quota_exceeded"
+    assert (await me.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "4"}))[0] == 201
 
 
 async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:

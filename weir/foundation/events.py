@@ -120,11 +120,13 @@ class ThumbnailReady(StreamEvent):
 
 
 class QualityDropped(StreamEvent):
-    """The machine can't carry the ladder: the rendition of this height is left out. Media → realtime, webhooks."""
+    """The machine can't carry the ladder: the rendition of this height is left out, since transcoding fell behind (`strain`) or
+    because the other streams left no room when it began (`admission`). Media → realtime, webhooks."""
 
     public: ClassVar[bool] = True
     type: Literal["health.quality.drop"] = "health.quality.drop"
     height: int
+    reason: Literal["strain", "admission"] = "strain"
 
 
 class QualityRecovered(StreamEvent):

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     s3_prefix: str = Field("", description="What the names of all objects begin with, e.g. weir/.")
     s3_access_key: str = Field("", description="Access key of the bucket.")
     s3_secret_key: str = Field("", description="Secret key of the bucket.")
+    media_cores: float = Field(
+        0, ge=0, description="Cores that the ladders of live streams may take on one machine, by estimate; 0 means all that it has."
+    )
     max_upload_mb: int = Field(20_000, ge=1, description="Largest video that may be uploaded, megabytes.")
     upload_expires_h: float = Field(24.0, gt=0, description="Hours after which an upload that gets no more bytes is forgotten.")
     upload_reserve_mb: int = Field(

@@ -44,8 +44,8 @@ function Sparkline({ values }: { values: readonly number[] }) {
   );
 }
 
-export function troubleWith({ keyframe_s, left_out, speed, behind_s, dropped_frames }: Measured): string[] {
-  const found: string[] = [];
+export function troubleWith({ keyframe_s, left_out, speed, behind_s, dropped_frames, trouble }: Measured): string[] {
+  const found = trouble === null ? [] : [trouble];
   if (keyframe_s !== null && keyframe_s > LONGEST_KEYFRAME_S) {
     found.push(`Key frames come each ${keyframe_s.toFixed(1)} s. Set the encoder’s keyframe interval to 2 s: viewers start sooner.`);
   }

@@ -154,6 +154,7 @@ export interface Health {
   speed: number | null;
   behind_s: number | null;
   left_out: number[];
+  trouble: string | null;
   history: { bitrate: number }[];
 }
 
