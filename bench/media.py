@@ -107,7 +107,7 @@ def static(folder: Path, root: Path) -> Iterator[tuple[list[int], int]]:
 def delivery(binary: Path, stage: Stage, seconds: float, rounds: int, folder: Path) -> dict[str, Row]:
     """Microseconds of nginx' and the application's CPU a request, by size; medians of rounds that alternate."""
     data = stage.stack.folder / "var" / "hls" / stage.show.playback
-    live = stage.stack.folder / "live" / "hls" / stage.show.playback
+    live = stage.live / "hls" / stage.show.playback
     found: dict[str, Row] = {}
     stage.apart()
     with static(folder, folder) as (pids, port):

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -53,14 +54,23 @@ class RunningStack:
     def __init__(self, folder: Path | None = None, **settings: Any) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="weir-s-"))
         self.http, self.rtmp = free_port(), free_port()
+        self._trust = ssl._create_unverified_context()
         self.run = self.folder / "run"
         self._settings = {
             "DATA_DIR": self.folder / "var", "RUN_DIR": self.run, "LIVE_DIR": self.folder / "live", "HTTP_PORT": self.http,
             "RTMP_HOST": "127.0.0.1", "RTMP_PORT": self.rtmp, **settings,
         }  # fmt: skip
+        if "TLS_CERTIFICATE" in settings:
+            self._settings["HTTPS_PORT"] = free_port()
         self.process: subprocess.Popen[str] | None = None
         self.received = 0  # bytes of HLS that this client was given
         self.out, self.err = self.folder / "out", self.folder / "err"
+
+    @property
+    def address(self) -> str:
+        """Where the web server really answers."""
+        secure = self._settings.get("HTTPS_PORT")
+        return f"https://127.0.0.1:{secure}" if secure else f"http://127.0.0.1:{self.http}"
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
@@ -116,10 +126,10 @@ class RunningStack:
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http}{path}", data, {"Content-Type": "application/json", **(headers or {})}, method=method
+            f"{self.address}{path}", data, {"Content-Type": "application/json", **(headers or {})}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as reply:
+            with urllib.request.urlopen(request, timeout=10, context=self._trust) as reply:
                 status, content = reply.status, reply.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
