@@ -8,7 +8,7 @@ delay (three seconds behind, catching up at 1.5×).
     python -m bench.latency [--json] [--seconds 60] [--modes]
 
 JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; with
---modes also `modes`: the same figures of each other way in which a stream can be delivered.
+--modes also `modes`: the same figures of each other way in which a stream can be delivered, and of the web server's own choices.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from rich.table import Table
 from bench.barcode import READER_JS
 from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
-from tests.servers import wait_until
+from tests.servers import self_signed, wait_until
 from tests.weir.running import RunningStack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ hls.loadSource('live.m3u8'); hls.attachMedia(video);
 
 def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str, float]:
     """Opens the page, lets it settle, and reads its frames for so many seconds."""
-    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True).new_page()
     began = time.time()
     page.goto(url)
     page.wait_for_selector(selector)
@@ -135,6 +135,30 @@ def modes(show: Show, browser: Browser, seconds: float) -> dict[str, dict[str, f
     return found
 
 
+SERVED: dict[str, dict[str, str]] = {"TLS, HTTP/2": {}, "TLS, HTTP/2, nchan": {"EDGE": "nchan"}}
+"""By name: the web server's settings beside a certificate."""
+
+
+def served(browser: Browser, seconds: float) -> dict[str, dict[str, float]]:
+    """A stack of its own for each way in which the web server may be set up."""
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="weir-b-") as folder:
+        certificate, key = self_signed(Path(folder))
+        for name, settings in SERVED.items():
+            stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast", TLS_CERTIFICATE=certificate, TLS_KEY=key, **settings).start()
+            try:
+                show = Show(stack)
+                publisher = show.publish()
+                try:
+                    show.wait_state("live", 60)
+                    found[name] = watch(browser, show.card["watch"], "[data-testid=video]", seconds)
+                finally:
+                    publisher.stop()
+            finally:
+                stack.remove()
+    return found
+
+
 def measure(seconds: float, with_modes: bool) -> dict[str, Any]:
     console = Console(stderr=True)
     stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast", RECONNECT_GRACE_S=1).start()
@@ -155,7 +179,7 @@ def measure(seconds: float, with_modes: bool) -> dict[str, Any]:
             if with_modes:
                 publisher.stop()
                 console.print(f"Other ways of delivery, {seconds:.0f} s each …")
-                others["modes"] = modes(Show(stack), browser, seconds)
+                others["modes"] = {**modes(Show(stack), browser, seconds), **served(browser, seconds)}
             browser.close()
     finally:
         if publisher:

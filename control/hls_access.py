@@ -20,6 +20,7 @@ from weir.foundation.errors import Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ground import Ground
 from weir.foundation.ids import Kind, is_id
+from weir.foundation.owners import Owners
 from weir.foundation.tokens import LEEWAY_S, PlaybackClaims
 
 PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
@@ -34,6 +35,7 @@ log = structlog.get_logger("control.hls_access")
 class HlsAccess:
     def __init__(self, ground: Ground, secret: str, seats: Seats) -> None:
         self._ground, self._secret, self._seats = ground, secret.encode(), seats
+        self._owners = Owners(ground.redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
 
@@ -49,8 +51,9 @@ class HlsAccess:
         claims = await self.allowed(headers.get("x-playback-token", ""), playback, headers.get("x-forwarded-for", ""))
         if claims is None:
             return Response(status_code=403, headers={"X-Accel-Expires": "2"})
+        origin = await self._owners.origin(playback) if self._ground.settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
-        return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid})
+        return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
 
     async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
         """The claims of a token that may play `playback` now, else None."""

@@ -45,7 +45,7 @@ from weir.foundation.events import (
 )
 from weir.foundation.ground import Ground, Tasks
 
-SWEEP_S, FIRST_SWEEP_AGAIN_S = 5.0, 0.5
+SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
 LADDER_DEPENDS_ON = ("profiles", "streams", "apps")
 TELL_AGAIN_S = 1.0
@@ -290,7 +290,8 @@ class MediaRoom:
                 self._settled = True
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("sweep.waits", error=str(error))
-            await asyncio.sleep(SWEEP_S if self._settled else FIRST_SWEEP_AGAIN_S)
+            usual = TAKE_OVER_S if self._settings.redis_url else SWEEP_S  # only where there may be other workers
+            await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
 
     async def _sweep(self) -> None:
         listed = {doc["playback"]: doc for doc in await self._ground.directory.live_streams()}

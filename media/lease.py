@@ -1,17 +1,16 @@
 """Which media worker owns a stream: a key in Redis that its holder renews, so that a dead worker's streams are taken over.
-
-`weir:media:<playback id>` = `<worker id> <origin name>`; the second word is the worker's address as the web server
-reaches it, empty in the embedded stack.
-"""
+What stands in it is said in weir.foundation.owners."""
 
 from typing import Any
 
 from redis.asyncio import Redis
 
 from weir.foundation.ids import new_id
+from weir.foundation.owners import lease_key
 
-LEASE_MS = 10_000
-RENEW_S = 3.0
+# A dead worker's lease runs out after 7 s at most, and the others look each 2.5 s: its streams have moved within 10 s.
+LEASE_MS = 7_000
+RENEW_S = 2.0
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -26,18 +25,14 @@ class Leases:
 
     async def take(self, playback: str) -> bool:
         """True when this worker has the stream now."""
-        return bool(await self._redis.set(_key(playback), self._holder, nx=True, px=LEASE_MS)) or await self.renew(playback)
+        return bool(await self._redis.set(lease_key(playback), self._holder, nx=True, px=LEASE_MS)) or await self.renew(playback)
 
     async def renew(self, playback: str) -> bool:
-        return bool(await self._redis.eval(_RENEW, 1, _key(playback), self._holder, LEASE_MS))
+        return bool(await self._redis.eval(_RENEW, 1, lease_key(playback), self._holder, LEASE_MS))
 
     async def release(self, playback: str) -> None:
-        await self._redis.eval(_RELEASE, 1, _key(playback), self._holder)
+        await self._redis.eval(_RELEASE, 1, lease_key(playback), self._holder)
 
     async def held(self, playback: str) -> bool:
         """True when any worker has it."""
-        return bool(await self._redis.exists(_key(playback)))
-
-
-def _key(playback: str) -> str:
-    return f"weir:media:{playback}"
+        return bool(await self._redis.exists(lease_key(playback)))

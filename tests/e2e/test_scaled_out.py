@@ -4,6 +4,7 @@ TCP, both nginx filled by the containers' entry point."""
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from tests.weir.running import ROOT, RunningStack
 
 MONGO = Path(sys.executable).with_name("secantusd-py")
 SECRETS = {"WEIR_SECRET_KEY": "k" * 40, "WEIR_HOOK_SECRET": "h" * 40}
-ROOMS = ("control", "realtime", "realtime", "media")
+ROOMS = ("control", "realtime", "realtime", "media", "media")
 
 
 class ScaledOut:
@@ -31,7 +32,7 @@ class ScaledOut:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="weir-c-"))
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.named: dict[str, subprocess.Popen[bytes]] = {}
         self.redis, self.mongo, self.http, self.rtmp, self.stat = (free_port() for _ in range(5))
         self.ports = [free_port() for _ in ROOMS]
         self.environment = {
@@ -46,7 +47,7 @@ class ScaledOut:
     def run(self, name: str, *argv: str, **more: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             environment = {**self.environment, **more}
-            self.processes.append(subprocess.Popen(argv, cwd=self.folder, env=environment, stdout=log, stderr=log))
+            self.named[name] = subprocess.Popen(argv, cwd=self.folder, env=environment, stdout=log, stderr=log)
 
     def start(self) -> "ScaledOut":
         self.run(
@@ -55,9 +56,11 @@ class ScaledOut:
         self.run("redis", "redis-server", "--port", str(self.redis), "--appendonly", "yes", "--appendfsync", "always", "--save", "")
         self.listening(self.mongo, self.redis)
         for number, (room, port) in enumerate(zip(ROOMS, self.ports, strict=True)):
-            self.run(f"{room}{number}", sys.executable, "-m", "weir", "run", room, "--listen", f"127.0.0.1:{port}")
+            self.run(
+                f"{room}{number}", sys.executable, "-m", "weir", "run", room, "--listen", f"127.0.0.1:{port}", WEIR_ORIGIN_NAME=f"w{number}"
+            )
         self.listening(*self.ports)
-        control, realtime, _, media = (f"127.0.0.1:{port}" for port in self.ports)
+        control, realtime, _, *media = (f"127.0.0.1:{port}" for port in self.ports)
         shared = {"SECRET": SECRETS["WEIR_HOOK_SECRET"], "USER_LINE": "user root;" if os.geteuid() == 0 else ""}
         entry = str(ROOT / "nginx-rtmp/entrypoint.sh")
         self.run(
@@ -65,7 +68,8 @@ class ScaledOut:
             RTMP_LISTEN=f"127.0.0.1:{self.rtmp}", STAT_LISTEN=f"127.0.0.1:{self.stat}",
         )  # fmt: skip
         self.run(
-            "web", entry, "web", **shared, RUN=f"{self.folder}/n2", CONTROL=control, REALTIME=realtime, MEDIA=media, WORKERS="1",
+            "web", entry, "web", **shared, RUN=f"{self.folder}/n2", CONTROL=control, REALTIME=realtime, MEDIA=" ".join(media), WORKERS="1",
+            ORIGINS=" ".join(f"w{number}={address}" for number, address in enumerate(media, 3)),
             DATA=f"{self.folder}/data", LIVE=f"{self.folder}/live", PLAYER=str(ROOT / "player/dist"), HTTP_LISTEN=f"127.0.0.1:{self.http}",
         )  # fmt: skip
         self.listening(self.rtmp, self.stat, self.http)
@@ -85,9 +89,9 @@ class ScaledOut:
         return json.loads(done.stdout)
 
     def remove(self) -> None:
-        for process in reversed(self.processes):
+        for process in reversed(self.named.values()):
             process.send_signal(signal.SIGTERM)
-        for process in self.processes:
+        for process in self.named.values():
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
@@ -109,7 +113,7 @@ def layout() -> Iterator[ScaledOut]:
     made.remove()
 
 
-def test_a_show_over_seven_processes(layout: ScaledOut) -> None:
+def test_a_show_over_many_processes(layout: ScaledOut) -> None:
     """App and stream by command line, publish, play under a token, chat between two realtime processes, count, end."""
     layout.start()
     app = layout.weir("create", "app", "Acme")
@@ -131,6 +135,42 @@ def test_a_show_over_seven_processes(layout: ScaledOut) -> None:
     finally:
         publisher.stop()
     wait_until(lambda: web.get(watch)[1]["state"] == "idle", "the end of the broadcast", 30)
+
+
+def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -> None:
+    """kill -9 of the worker that has it: within ten seconds the other one has the stream, the media sequence goes on, and the
+    same viewer's token plays on; the web server asks whoever has it."""
+    layout.start()
+    app = layout.weir("create", "app", "Acme")
+    stream = layout.weir("create", "stream", app["id"], "--title", "Show")
+    web = RunningStack(folder=layout.folder)
+    web.http = layout.http
+    publisher = Publisher(f"{stream['server']}/{stream['key']}")
+    playback = stream["playback_id"]
+
+    def owner() -> str:
+        argv = ["redis-cli", "-p", str(layout.redis), "GET", f"weir:media:{playback}"]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip().partition(" ")[2]
+
+    def newest() -> int:
+        """The highest media sequence number that is listed whole; 0 while there is no answer."""
+        status, body = web.get(f"/hls/{token}/{playback}/v360.m3u8")
+        return max(map(int, re.findall(rb"\ns_[A-Za-z0-9]+_v360_(\d+)\.m4s", body)), default=0) if status == 200 else 0
+
+    try:
+        wait_until(lambda: web.get(f"/v1/watch/{playback}")[1]["state"] == "live", f"the live stream: {layout.words()}", 60)
+        token = web.ask("POST", f"/v1/watch/{playback}/session", {})[1]["playback_token"]
+        wait_until(lambda: newest() > 0, "the playlist", 20)
+        first, before = owner(), newest()
+        layout.named[f"media{first[1:]}"].kill()
+        wait_until(lambda: owner() not in ("", first), "another worker's lease", 12)
+        wait_until(lambda: newest() > before + 1, f"the next segments: {layout.words()}", 30)
+        body = web.get(f"/hls/{token}/{playback}/v360.m3u8")[1]
+        assert body.count(b"#EXT-X-DISCONTINUITY\n") == 1
+        part = re.findall(rb'#EXT-X-PART:.*URI="([^"]+)"', body)[-1].decode()
+        assert web.get(f"/hls/{token}/{playback}/{part}")[0] == 200
+    finally:
+        publisher.stop()
 
 
 async def talk(layout: ScaledOut, web: RunningStack, stream: dict[str, str]) -> list[list[str]]:

@@ -1,0 +1,109 @@
+"""Posting playlists: in order, on one connection, and without ever holding the packager up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from media import edge as module
+from media.edge import Edge
+from weir.foundation.settings import Settings
+
+
+class Web:
+    """As much of a web server as posts need: it notes them, answers, and goes away when told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.posts, self.connections, self.refusing = path, list[tuple[str, bytes, bytes]](), 0, False
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, self.path)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._open:
+            writer.close()
+        self.path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open.add(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
+                self.posts.append((head.split(b" ")[1].decode(), head, body))
+                status = b"403 Forbidden" if self.refusing else b"202 Accepted"
+                writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._open.discard(writer)
+
+
+@pytest.fixture
+async def web(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Web]:
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    made = Web(short_folder / "edge.sock")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def edge(web: Web) -> AsyncIterator[Edge]:
+    made = Edge(Settings(edge_urls=[f"unix:{web.path}"]), "secret")
+    running = asyncio.create_task(made.run())
+    yield made
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def until(web: Web, count: int) -> None:
+    for _ in range(500):
+        if len(web.posts) >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{len(web.posts)} posts")
+
+
+async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge: Edge) -> None:
+    """With the installation's secret, in order, all over one connection."""
+    edge.post("ply_1", "7.0", {"v360": b"one", "v240": b"two"})
+    edge.post("ply_1", "7.1", {"v360": b"three"})
+    await until(web, 3)
+    assert [(path, body) for path, _, body in web.posts] == [
+        ("/publish/ply_1/v360.m3u8/7.0", b"one"), ("/publish/ply_1/v240.m3u8/7.0", b"two"), ("/publish/ply_1/v360.m3u8/7.1", b"three"),
+    ]  # fmt: skip
+    assert all(b"X-Internal-Secret: secret\r\n" in head for _, head, _ in web.posts)
+    assert web.connections == 1
+
+
+async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: Edge) -> None:
+    """What was posted meanwhile is dropped: nobody waited for it there."""
+    edge.post("ply_1", "7.0", {"v360": b"one"})
+    await until(web, 1)
+    await web.stop()
+    for part in range(1, 400):
+        edge.post("ply_1", f"7.{part}", {"v360": b"lost"})
+    await asyncio.sleep(0.05)
+    await web.start()
+    for number in range(100):
+        edge.post("ply_1", f"8.{number}", {"v360": b"back"})
+        await asyncio.sleep(0.01)
+        if web.posts[-1][2] == b"back":
+            break
+    assert web.posts[-1][2] == b"back"
+
+
+async def test_a_refusal_is_no_end(web: Web, edge: Edge) -> None:
+    """A wrong secret on one side is said in the log; posting begins anew."""
+    web.refusing = True
+    edge.post("ply_1", "7.0", {"v360": b"one"})
+    await until(web, 1)
+    web.refusing = False
+    await asyncio.sleep(0.05)
+    edge.post("ply_1", "7.1", {"v360": b"two"})
+    await until(web, 2)
