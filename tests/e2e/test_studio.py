@@ -130,3 +130,33 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert saved.value.path().read_text().startswith("day,")
     page.context.close()
     colleague.context.close()
+
+
+def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: Browser) -> None:
+    """Under the own name, with the commands, also after a reload; the address does not give the seat away."""
+    account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
+    assert stack.ask("POST", "/v1/auth/register", account)[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Make the first app")
+    page.fill("[data-testid=new-stream-title]", "My show")
+    page.click("[data-testid=new-stream]")
+    with page.expect_popup() as popped:
+        page.click("[data-testid=take-seat]")
+    seat = popped.value
+    for _ in range(2):
+        seat.wait_for_selector("text=Chatting as Ann")
+        assert "#" not in seat.url
+        seat.reload()
+    seat.fill("[data-testid=chat-input]", "/slow 45s")
+    seat.keyboard.press("Enter")
+    guest = browser.new_context().new_page()
+    guest.goto(seat.url)
+    guest.wait_for_selector("text=Chatting as Guest")
+    guest.fill("[data-testid=chat-input]", "one")
+    guest.keyboard.press("Enter")
+    guest.wait_for_selector("[data-testid=chat-message]")
+    guest.fill("[data-testid=chat-input]", "two")
+    guest.keyboard.press("Enter")
+    guest.wait_for_selector("text=Slow mode")
+    page.context.close()
+    guest.context.close()

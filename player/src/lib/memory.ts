@@ -16,3 +16,13 @@ export function keep(item: Item, value: string): void {
     return;
   }
 }
+
+/** The user token that this tab came with, or comes with now: kept over a reload, gone with the tab. */
+export function seat(playback: string, given: string | null): string | null {
+  try {
+    if (given !== null) sessionStorage.setItem(`weir.seat.${playback}`, given);
+    return sessionStorage.getItem(`weir.seat.${playback}`);
+  } catch {
+    return given;
+  }
+}

@@ -2,6 +2,7 @@ import { createRoot } from 'react-dom/client';
 import '../ui/base.css';
 import '../ui/player.css';
 import './watch.css';
+import { seat } from '../lib/memory';
 import { Watching } from '../lib/watching';
 import { EmbedPage } from './EmbedPage';
 import { WatchPage } from './WatchPage';
@@ -16,9 +17,15 @@ declare global {
 /** `/watch/<playback id>` or `/embed/<playback id>`; behind the `#`, where no log sees them, a signed stream's `token` and the viewer's own `user` token. */
 const [, kind, playback = ''] = location.pathname.split('/');
 const given = new URLSearchParams(location.hash.slice(1));
+const userToken = seat(playback, given.get('user'));
 const embedded = kind === 'embed';
-const watching = new Watching(playback, !embedded, given.get('token'), given.get('user'));
+const watching = new Watching(playback, !embedded, given.get('token'), userToken);
 
+/** Whoever is shown the address must not get the seat with it. */
+if (given.has('user')) {
+  given.delete('user');
+  history.replaceState(null, '', location.pathname + (given.size > 0 ? `#${given.toString()}` : ''));
+}
 Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
 watching.start();
 const root = document.getElementById('root');
