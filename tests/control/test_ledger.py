@@ -128,7 +128,7 @@ async def test_what_is_stored_stands(ground: Ground, app: str, stream: dict[str,
     """The last value of a day; it goes down with what is deleted, and is not added up over days."""
     counted, ledger = Counted(ground, Ledger(ground.store)), Ledger(ground.store)
     await ledger.stored("2023-01-01", {(app, stream["id"]): 7_000})
-    first, _ = await recording(ground, app, stream["id"], bytes=500), await recording(ground, app, None, length=30)
+    first, _ = await recording(ground, app, stream["id"], bytes=500), await recording(ground, app, None, length=30, state="uploading")
     await counted.storage()
     await counted.storage()
     assert (await ledger.of_app(app, None, None))["storage_bytes"] == 530

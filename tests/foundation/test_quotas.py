@@ -132,10 +132,13 @@ async def test_things_are_made_one_after_another(ground: Ground, app: str) -> No
 
 
 async def test_storage_counts_recordings_and_announced_uploads(ground: Ground, app: str) -> None:
-    """All files of a recording; of an older one its MP4; of an upload what was announced."""
+    """All files of a recording; of an older one its MP4; of an upload what was announced, until it fails."""
     handle, process = ground.store.app(app), quotas(ground)
-    for size in ({"bytes": 300_000_000, "size": 1}, {"size": 300_000_000}, {"length": 300_000_000}):
-        await handle.insert("recordings", {"id": new_id("rec"), "stream": STREAM, "state": "ready", "started": 1, **size})
+    for state, size in (
+        ("ready", {"bytes": 300_000_000, "size": 1}), ("ready", {"size": 300_000_000}), ("uploading", {"length": 300_000_000}),
+        ("failed", {"length": 300_000_000}), ("recording", {}),
+    ):  # fmt: skip
+        await handle.insert("recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size})
     assert await ground.directory.stored_bytes(app) == 900_000_000
     async with process.storage_for(app, 100_000_000):
         pass

@@ -44,8 +44,10 @@ def revocation_id(app: str, kind: str, subject: str) -> str:
 
 
 def stored_bytes(recording: Doc) -> int:
-    """All its files; of one from before they were counted its MP4, and of an upload that is under way what was announced."""
-    return int(recording.get("bytes") or recording.get("size") or recording.get("length") or 0)
+    """All its files; of one from before they were counted its MP4, and of an upload until it is ready what was announced. One that
+    failed keeps nothing."""
+    announced = recording.get("length") if recording["state"] in ("uploading", "processing") else 0
+    return int(recording.get("bytes") or recording.get("size") or announced or 0)
 
 
 class Directory:
