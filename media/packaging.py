@@ -40,6 +40,7 @@ from weir.foundation.settings import Settings
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 STALLED_S = 6.0
+SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 SHARED_S = 0.9  # all streams of a worker look at one answer of the ingest a second
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
@@ -244,10 +245,11 @@ class Broadcast:
             self._vitals.packets(child.notes(), monotonic())
             self._vitals.done(child.done_s, monotonic())
             published = self._published = await self._intake.published(SHARED_S)
-            if monotonic() - child.progress_at < STALLED_S:
+            still_s = monotonic() - child.progress_at
+            if still_s < STALLED_S:
                 bytes_in = None
-                if published is not None:
-                    self._relieve(child, published)
+                if published is not None and still_s < SLOW_S:
+                    self._relieve(child, published, child.done_s + still_s)
                 continue
             if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
                 log.warning("encoder.stalled", playback=self.fact.playback)
@@ -255,11 +257,11 @@ class Broadcast:
                 return
             bytes_in = published.bytes_in if published is not None else None
 
-    def _relieve(self, child: Child, published: Published) -> None:
+    def _relieve(self, child: Child, published: Published, done_s: float) -> None:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
-        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, child.done_s, load, self._dropped, len(rungs))
+        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, done_s, load, self._dropped, len(rungs))
         if verdict is None:
             return
         dropping = verdict == "drop"
