@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e battery lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
+.PHONY: help setup up demo doctor check test e2e battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -37,7 +37,11 @@ e2e: ## the whole stack with real RTMP, FFmpeg, Redis and Chromium
 
 battery: ## long runs against two nodes while things break, with their figures, ~10 min (ARGS="--short" 3 min)
 	@weir/setup.sh dev
-	$(python) -m pytest tests/battery $(ARGS)
+	$(python) -m pytest tests/battery --ignore=tests/battery/test_soak.py $(ARGS)
+
+soak: ## four streams for half an hour: memory, descriptors, gaps (ARGS="--short" 3 min)
+	@weir/setup.sh dev
+	$(python) -m pytest tests/battery/test_soak.py $(ARGS)
 
 bench-latency: ## glass-to-glass latency in Chromium, against FFmpeg's own HLS (ARGS=--json)
 	@weir/setup.sh e2e

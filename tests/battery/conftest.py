@@ -30,13 +30,22 @@ class Scale:
     storm: int
     mutations: int
     outage_s: float
+    grace_s: int
+    recorder_kills: int
+    soak_s: float
 
 
 @pytest.fixture(scope="session")
 def scale(request: pytest.FixtureRequest) -> Scale:
     if request.config.getoption("--short"):
-        return Scale(writers=20, seconds=8, kills=3, reconnects=100, storm=200, mutations=5_000, outage_s=3)
-    return Scale(writers=50, seconds=60, kills=20, reconnects=1_000, storm=1_000, mutations=100_000, outage_s=8)
+        return Scale(
+            writers=20, seconds=8, kills=3, reconnects=100, storm=200, mutations=5_000, outage_s=3, grace_s=6, recorder_kills=4,
+            soak_s=180,
+        )  # fmt: skip
+    return Scale(
+        writers=50, seconds=60, kills=20, reconnects=1_000, storm=1_000, mutations=100_000, outage_s=8, grace_s=60, recorder_kills=10,
+        watched_s=300, soak_s=750,
+    )  # fmt: skip
 
 
 @pytest.fixture

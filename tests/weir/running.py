@@ -63,6 +63,7 @@ class RunningStack:
         if "TLS_CERTIFICATE" in settings:
             self._settings["HTTPS_PORT"] = free_port()
         self.process: subprocess.Popen[str] | None = None
+        self.under: tuple[str, ...] = ()  # words before the command
         self.received = 0  # bytes of HLS that this client was given
         self.out, self.err = self.folder / "out", self.folder / "err"
 
@@ -79,7 +80,7 @@ class RunningStack:
     def begin(self, *words: str) -> None:
         with self.out.open("w") as out, self.err.open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "weir", *(words or ("up",))],
+                [*self.under, sys.executable, "-m", "weir", *(words or ("up",))],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=out,
