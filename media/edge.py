@@ -12,9 +12,11 @@ from collections.abc import Mapping
 
 import structlog
 
+from weir.foundation.clock import monotonic
 from weir.foundation.settings import Settings
 
 AGAIN_S, ANSWER_S = 0.2, 5.0
+KEPT_S = 3.0  # longer than positions behind the next one may be held
 MOST_WAITING = 256
 log = structlog.get_logger("media")
 
@@ -43,6 +45,7 @@ class _Server:
     def __init__(self, url: str) -> None:
         self._url = url
         self._waiting: deque[list[bytes]] = deque(maxlen=MOST_WAITING)
+        self._accepted: deque[tuple[float, list[bytes]]] = deque()
         self._some = asyncio.Event()
 
     def put(self, texts: list[bytes]) -> None:
@@ -55,6 +58,9 @@ class _Server:
                 await self._talk()
             except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
                 log.warning("edge.away", server=self._url, error=str(error) or type(error).__name__)
+                again = [texts for _, texts in self._accepted]  # one that restarts has forgotten them
+                self._waiting = deque([*again, *self._waiting], MOST_WAITING)
+                self._accepted.clear()
                 await asyncio.sleep(AGAIN_S)
 
     async def _talk(self) -> None:
@@ -74,7 +80,9 @@ class _Server:
                         for _ in texts:
                             await _accepted(reader)
                     if self._waiting and self._waiting[0] is texts:  # else it was dropped meanwhile
-                        self._waiting.popleft()
+                        self._accepted.append((monotonic(), self._waiting.popleft()))
+                while self._accepted and self._accepted[0][0] < monotonic() - KEPT_S:
+                    self._accepted.popleft()
                 self._some.clear()
                 await self._some.wait()
         finally:
