@@ -9,7 +9,8 @@ For the last two the servers (nginx and the application with all rooms) have cor
 the processes (schedstat), which is steady; delays also contain what the machine does beside, above all when the core is full.
 
 JSON keys: ladder_cpu_overhead_pct, packager_core_pct_per_stream, delivery_cpu_overhead_pct_vs_static,
-low_latency_viewers_per_core (viewers ÷ share of the core that they cost, of the better template), rows.
+low_latency_viewers_per_core (viewers ÷ share of the core that they cost, of the better template; 0 where one of them got an error or less
+than nine of ten playlists), rows.
 """
 
 import argparse

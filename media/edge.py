@@ -7,20 +7,23 @@ write: a client library costs more than the packager itself.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Mapping
 
 import structlog
 
+from weir.foundation.clock import monotonic
 from weir.foundation.settings import Settings
 
-AGAIN_S, ANSWER_S = 0.5, 2.0
+AGAIN_S, ANSWER_S = 0.2, 5.0
+KEPT_S = 3.0  # longer than positions behind the next one may be held
 MOST_WAITING = 256
 log = structlog.get_logger("media")
 
 
 class Edge:
-    """`run` until cancelled; `post` never blocks. While a web server is away, what is posted to it is dropped: nobody waits there,
-    and who comes back asks for newer positions."""
+    """`run` until cancelled; `post` never blocks. What a web server has not accepted is posted again when it answers: it may
+    have been slow, not away, and then players wait there for just that. Only what no longer fits is dropped, the oldest first."""
 
     def __init__(self, settings: Settings, secret: str) -> None:
         self._secret = secret
@@ -41,12 +44,13 @@ class Edge:
 class _Server:
     def __init__(self, url: str) -> None:
         self._url = url
-        self._waiting: asyncio.Queue[list[bytes]] = asyncio.Queue(MOST_WAITING)
+        self._waiting: deque[list[bytes]] = deque(maxlen=MOST_WAITING)
+        self._accepted: deque[tuple[float, list[bytes]]] = deque()
+        self._some = asyncio.Event()
 
     def put(self, texts: list[bytes]) -> None:
-        if self._waiting.full():
-            self._waiting.get_nowait()
-        self._waiting.put_nowait(texts)
+        self._waiting.append(texts)
+        self._some.set()
 
     async def run(self) -> None:
         while True:
@@ -54,13 +58,14 @@ class _Server:
                 await self._talk()
             except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
                 log.warning("edge.away", server=self._url, error=str(error) or type(error).__name__)
+                again = [texts for _, texts in self._accepted]  # one that restarts has forgotten them
+                self._waiting = deque([*again, *self._waiting], MOST_WAITING)
+                self._accepted.clear()
                 await asyncio.sleep(AGAIN_S)
-                while not self._waiting.empty():
-                    self._waiting.get_nowait()
 
     async def _talk(self) -> None:
         """Over one connection until it breaks. Errors: OSError (a time-out too), EOFError, ValueError for a refusal."""
-        texts = await self._waiting.get()
+        await self._some.wait()
         if self._url.startswith("unix:"):
             reader, writer = await asyncio.open_unix_connection(self._url.removeprefix("unix:"))
         else:
@@ -68,11 +73,18 @@ class _Server:
             reader, writer = await asyncio.open_connection(host, int(port or 80))
         try:
             while True:
-                writer.writelines(texts)
-                async with asyncio.timeout(ANSWER_S):
-                    for _ in texts:
-                        await _accepted(reader)
-                texts = await self._waiting.get()
+                while self._waiting:
+                    texts = self._waiting[0]
+                    writer.writelines(texts)
+                    async with asyncio.timeout(ANSWER_S):
+                        for _ in texts:
+                            await _accepted(reader)
+                    if self._waiting and self._waiting[0] is texts:  # else it was dropped meanwhile
+                        self._accepted.append((monotonic(), self._waiting.popleft()))
+                while self._accepted and self._accepted[0][0] < monotonic() - KEPT_S:
+                    self._accepted.popleft()
+                self._some.clear()
+                await self._some.wait()
         finally:
             writer.close()
             with contextlib.suppress(OSError):

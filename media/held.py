@@ -1,7 +1,7 @@
 """Which position's reloads a web server may hold by itself, and what it gives to those it holds. [work]
 
 A file `next/MSN.PART` among a stream's parts says that nginx may hold players who ask for that position: the one that comes
-next, and for a moment the two before, whose playlists nginx still has. All other questions nginx passes to the origin, which
+next, and for a moment those just before, whose playlists nginx still has. All other questions nginx passes to the origin, which
 knows what to answer: nobody waits for a part that has been or that will never come.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from media.edge import Edge
 from media.store import Files
 
-BEHIND = 2
+# 2 s with parts of .333 s: a player that is late because the core is busy must not make the application busy as well.
+BEHIND = 6
 Lists = Callable[[], Mapping[str, bytes]]
 
 

@@ -42,9 +42,9 @@ case ${1:-web} in
 esac
 chmod 600 "$run/$1.conf"
 if [ "$1" = web ] && [ -z "${NGINX_OPTIONS:-}" ]; then # the ledger removes the files that it has read
-  (while sleep 30; do
+  (while sleep 30 && kill -0 $$ 2>/dev/null; do  # $$ becomes nginx; the loop ends with it
     if [ "$(stat -c %s "$data/usage/web.log" 2>/dev/null || echo 0)" -gt 10000000 ]; then
-      mv "$data/usage/web.log" "$data/usage/web.log.$(date +%s%3N | sed 's/^/00/')" && kill -USR1 1
+      mv "$data/usage/web.log" "$data/usage/web.log.$(date +%s%3N | sed 's/^/00/')" && kill -USR1 $$
     fi
   done) &
 fi

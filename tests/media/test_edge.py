@@ -82,28 +82,41 @@ async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge
 
 
 async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: Edge) -> None:
-    """What was posted meanwhile is dropped: nobody waited for it there."""
+    """And what it did not take meanwhile, and what it had taken a moment before: one that restarts has forgotten that, and
+    players wait there for both."""
     edge.post("ply_1", "7.0", {"v360": b"one"})
     await until(web, 1)
     await web.stop()
-    for part in range(1, 400):
-        edge.post("ply_1", f"7.{part}", {"v360": b"lost"})
+    for part in range(1, 100):
+        edge.post("ply_1", f"7.{part}", {"v360": b"late"})
     await asyncio.sleep(0.05)
     await web.start()
-    for number in range(100):
-        edge.post("ply_1", f"8.{number}", {"v360": b"back"})
-        await asyncio.sleep(0.01)
-        if web.posts[-1][2] == b"back":
-            break
-    assert web.posts[-1][2] == b"back"
+    await until(web, 101)
+    assert [path.rsplit("/", 1)[1] for path, _, _ in web.posts[1:]] == [f"7.{part}" for part in range(100)]
+
+
+async def test_what_waits_is_bounded(web: Web, edge: Edge) -> None:
+    """While a web server stays away, the newest posts are kept."""
+    await web.stop()
+    for part in range(2 * module.MOST_WAITING):
+        edge.post("ply_1", f"7.{part}", {"v360": b"late"})
+    await asyncio.sleep(0.05)
+    await web.start()
+    await until(web, module.MOST_WAITING)
+    await asyncio.sleep(0.05)
+    posted = [path.rsplit("/", 1)[1] for path, _, _ in web.posts]
+    assert posted == [f"7.{part}" for part in range(module.MOST_WAITING, 2 * module.MOST_WAITING)]
 
 
 async def test_a_refusal_is_no_end(web: Web, edge: Edge) -> None:
-    """A wrong secret on one side is said in the log; posting begins anew."""
+    """A wrong secret on one side is said in the log; what was refused is posted again."""
     web.refusing = True
     edge.post("ply_1", "7.0", {"v360": b"one"})
     await until(web, 1)
     web.refusing = False
-    await asyncio.sleep(0.05)
     edge.post("ply_1", "7.1", {"v360": b"two"})
-    await until(web, 2)
+    for _ in range(500):
+        if web.posts[-1][2] == b"two":
+            break
+        await asyncio.sleep(0.01)
+    assert [body for _, _, body in web.posts][-2:] == [b"one", b"two"]

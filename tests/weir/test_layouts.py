@@ -57,10 +57,10 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"),
         "HOOKS": "http://127.0.0.1:8000/internal/rtmp", "SECRET": "a&b|c\\d",
         "CONTROL": "127.0.0.1:8000", "REALTIME": "127.0.0.1:8000", "MEDIA": "127.0.0.1:8000 127.0.0.1:8001",
-        "ORIGINS": "media-1=127.0.0.1:8000 media-2=127.0.0.1:8001", "EDGE": edge, "EDGE_LISTEN": "127.0.0.1:19181",
-        "HTTPS_LISTEN": "127.0.0.1:18443", "DATA": str(short_folder / "data"),
-        "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": "127.0.0.1:18080",
-        "RTMP_LISTEN": "127.0.0.1:11935", "STAT_LISTEN": "127.0.0.1:19180",
+        "ORIGINS": "media-1=127.0.0.1:8000 media-2=127.0.0.1:8001", "EDGE": edge, "EDGE_LISTEN": f"127.0.0.1:{free_port()}",
+        "HTTPS_LISTEN": f"127.0.0.1:{free_port()}", "DATA": str(short_folder / "data"),
+        "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
+        "RTMP_LISTEN": f"127.0.0.1:{free_port()}", "STAT_LISTEN": f"127.0.0.1:{free_port()}",
         **({"TLS_CERTIFICATE": str(certificate[0]), "TLS_KEY": str(certificate[1])} if tls else {}),
     }  # fmt: skip
     for which in ("ingest", "web"):

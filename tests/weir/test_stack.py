@@ -1,5 +1,6 @@
 """The embedded stack: it comes up, heals, and leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import wait_until
+from tests.servers import self_signed, wait_until
 from tests.weir.running import RunningStack, alive
 from weir import doctor
 from weir.foundation.settings import Settings
-from weir.stack import Child, Part
+from weir.stack import Child, Part, Stack
 
 PARTS = {"redis": "redis-server", "app": "-m weir run", "ingest": "ingest.conf", "web": "web.conf"}
 
@@ -138,6 +139,37 @@ def test_a_folder_in_use_is_one_sentence(stack: RunningStack) -> None:
         assert "already running" in refused(second)
     finally:
         second.remove()
+
+
+def test_a_certificate_that_is_not_its_key_is_named(tmp_path: Path) -> None:
+    """nginx would say so in its log only."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    (certificate, _), (_, key) = self_signed(tmp_path / "one"), self_signed(tmp_path / "other")
+    settings = Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None)  # type: ignore[call-arg]
+    found = {check.name: check.state for check in doctor.examine(settings)}
+    assert found["certificate"] == "not readable"
+
+
+async def test_a_renewed_certificate_is_read_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nginx is told to read its files again, once a renewal."""
+    certificate, key = self_signed(tmp_path)
+    stack = Stack(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))  # type: ignore[call-arg]
+    told: list[signal.Signals] = []
+    monkeypatch.setattr("weir.stack.ROTATE_CHECK_S", 0.01)
+    monkeypatch.setattr(stack, "_signal_web", told.append)
+    looking = asyncio.create_task(stack._look_after_web())
+    await asyncio.sleep(0.05)
+    assert told == []
+    os.utime(certificate, ns=(1, 1))
+    for _ in range(500):
+        if told:
+            break
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert told == [signal.SIGHUP]
+    looking.cancel()
+    await asyncio.wait([looking])
 
 
 def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
