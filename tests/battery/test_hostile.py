@@ -93,7 +93,14 @@ EVENTS: dict[str, dict[str, Any]] = {
 BODIES: dict[str, Any] = {
     "/v1/channels/{channel}/messages": {"user": {"id": "u"}, "text": "hi"}, "/v1/channels/{channel}/commands": {"text": "/slow 5s"},
     "/v1/channels/{channel}/settings": {"slow": 5},
+    "/v1/places/{place}/devices/{device}": {"space": 1}, "/v1/places/{place}/devices": {"serial": "s"},
+    "/v1/places/{place}/devices/{device}/readings": {"id": "r", "at": "2027-01-01T00:00:00Z", "state": "free"},
+    "/v1/places/{place}/reservations": {"starts": "2027-01-01T00:00:00Z", "ends": "2027-01-01T01:00:00Z"},
+    "/v1/places/{place}/spaces": {"count": 1},
 }  # fmt: skip
+QUERIES = {"/v1/places/{place}/availability": "?starts=2027-01-01T00:00:00Z&ends=2027-01-01T01:00:00Z"}
+# Refused without the protocol's headers, before anything is looked up; tests/media/test_uploads.py asks it with them.
+EARLIER = {("PATCH", "/v1/vod/{vod}")}
 
 
 def routes(ground: Ground) -> list[tuple[str, str]]:
@@ -158,9 +165,9 @@ async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Ground, f
             for ids in (theirs, missing):
                 given = {**dict.fromkeys(unknown, "0" * 26), **ids, **mixed}
                 body = None if method == "GET" else BODIES.get(path, {})
-                answers.append(await stage.ask(stage.nodes[1], method, filled(path, given), body, token))
+                answers.append(await stage.ask(stage.nodes[1], method, filled(path, given) + QUERIES.get(path, ""), body, token))
             assert answers[0] == answers[1], (method, path, answers)
-            assert answers[0][0] == 404, (method, path, answers)
+            assert answers[0][0] == 404 or (method, path) in EARLIER, (method, path, answers)
             asked_for += 1
     assert await state(stage, theirs) == before
     figures(socket_requests=len(EVENTS) + 2, routes=asked_for, ids_of_kinds_not_made_here=sorted(unknown))
