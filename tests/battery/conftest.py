@@ -44,7 +44,7 @@ def scale(request: pytest.FixtureRequest) -> Scale:
         )  # fmt: skip
     return Scale(
         writers=50, seconds=60, kills=20, reconnects=1_000, storm=1_000, mutations=100_000, outage_s=8, grace_s=60, recorder_kills=10,
-        watched_s=300, soak_s=750,
+        soak_s=1800,
     )  # fmt: skip
 
 
