@@ -44,7 +44,7 @@ http {{
   open_file_cache max=8000 inactive=20s; open_file_cache_valid 5s;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
   fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
+  server {{ listen 127.0.0.1:{port}; root /; }}
 }}
 """
 console = Console(stderr=True, width=140)
@@ -96,30 +96,32 @@ def ladder(seconds: float, rounds: int, folder: Path) -> Row:
 
 
 @contextlib.contextmanager
-def static(folder: Path, root: Path) -> Iterator[tuple[list[int], int]]:
-    """The peer of `delivery`: the same nginx with nothing but files."""
+def static(folder: Path) -> Iterator[tuple[list[int], int]]:
+    """The peer of `delivery`: the same nginx with nothing but files, by their whole paths."""
     port, conf = free_port(), folder / "static.conf"
-    conf.write_text(STATIC.format(user="user root;" if os.geteuid() == 0 else "", folder=folder, port=port, root=root))
+    conf.write_text(STATIC.format(user="user root;" if os.geteuid() == 0 else "", folder=folder, port=port))
     with process(pinned(SERVER_CORE, "nginx", "-e", "stderr", "-p", str(folder), "-c", str(conf))) as master:
         time.sleep(0.5)
         yield [master.pid, *children_of(master.pid)], port
 
 
 def delivery(binary: Path, stage: Stage, seconds: float, rounds: int, folder: Path) -> dict[str, Row]:
-    """Microseconds of nginx' and the application's CPU a request, by size; medians of rounds that alternate."""
+    """Microseconds of nginx' and the application's CPU a request, above what they take for the broadcast itself, by size; medians of
+    rounds that alternate."""
     data = stage.stack.folder / "var" / "hls" / stage.show.playback
     live = stage.live / "hls" / stage.show.playback
     found: dict[str, Row] = {}
     stage.apart()
-    with static(folder, folder) as (pids, port):
+    idle = sum(spent(stage.servers, seconds).values())
+    with static(folder) as (pids, port):
         for kind, size in SIZES.items():
             name = f"{'p' if 'part' in kind else 's'}_bench_{size}_1.m4s"
-            for place in (live if "part" in kind else data, folder):
-                (place / name).write_bytes(os.urandom(size))
+            file = (live if "part" in kind else data) / name
+            file.write_bytes(os.urandom(size))
             prefix, taken = stage.prefix(), {"weir": [], "static": []}  # type: ignore[var-annotated]
             for _ in range(rounds):
-                taken["static"].append(fetched(binary, pids, port, f"/{name}", seconds))
-                taken["weir"].append(fetched(binary, stage.servers, stage.stack.http, prefix + name, seconds))
+                taken["static"].append(fetched(binary, pids, port, str(file), seconds))
+                taken["weir"].append(fetched(binary, stage.servers, stage.stack.http, prefix + name, seconds, idle))
             ours, theirs = statistics.median(taken["weir"]), statistics.median(taken["static"])
             found[kind] = {"weir_us": ours, "static_us": theirs, "overhead_pct": round((ours / theirs - 1) * 100, 1)}
     return found

@@ -163,11 +163,13 @@ def followed(binary: Path, stage: Stage, count: int, join_s: float, run_s: float
     }  # fmt: skip
 
 
-def fetched(binary: Path, pids: list[int], port: int, path: str, seconds: float) -> float:
-    """Microseconds of the servers' CPU for one request of a file. Errors: SystemExit for an answer that is not 200."""
-    before = sum(map(cpu_s, pids))
+def fetched(binary: Path, pids: list[int], port: int, path: str, seconds: float, idle: float = 0.0) -> float:
+    """Microseconds of the servers' CPU for one request of a file; `idle` is the share of a core that they take without requests.
+    Errors: SystemExit for an answer that is not 200."""
+    before, began = sum(map(cpu_s, pids)), time.perf_counter()
     argv = pinned(CLIENT_CORE, str(binary), "fetch", str(port), "16", path, str(seconds))
     done = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
     if done["errors"] or not done["requests"]:
         raise SystemExit(f"{done['errors']} of {done['requests']} requests for {path[:30]}… failed.")
-    return (sum(map(cpu_s, pids)) - before) / done["requests"] * 1e6
+    used = sum(map(cpu_s, pids)) - before - idle * (time.perf_counter() - began)
+    return used / done["requests"] * 1e6
