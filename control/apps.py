@@ -21,6 +21,12 @@ MISSING = "There is no such app."
 log = structlog.get_logger("control.apps")
 
 
+def _trial(app: Doc) -> dict[str, str] | None:
+    """None when there is none, or it has ended."""
+    trial = app.get("trial")
+    return {"plan": trial["plan"], "until": rfc3339(trial["until"])} if trial and now_ms() < trial["until"] else None
+
+
 def etag(doc: Doc) -> str:
     return f'"{doc.get("revision") or 0}"'
 
@@ -34,7 +40,7 @@ class Apps:
         """As its members see it; `features` are those that it has."""
         return {
             "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
-            "origins": app.get("origins", []), "plan": app.get("plan"), "features": self._ground.quotas.features(app),
+            "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._ground.quotas.features(app),
             "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
         }  # fmt: skip
 

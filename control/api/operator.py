@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import AwareDatetime
+
 from control import apps as app_views
 from control.accounts import Accounts
 from control.api import shapes
@@ -14,10 +16,18 @@ from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
 
 
+class Trial(Body):
+    """A plan to try out; a moment that has passed ends it."""
+
+    plan: PlanName
+    until: AwareDatetime
+
+
 class Plans(Body):
     """Only what is given changes. `features` are those that the app has whatever its plan says, e.g. `{"analytics": true}`."""
 
     plan: PlanName | None = None
+    trial: Trial | None = None
     features: dict[Feature, bool] | None = None
     state: Literal["active", "suspended"] | None = None
 
@@ -67,5 +77,7 @@ class OperatorRoutes:
         if app.get("state") == "deleting":
             raise Conflict("This app is being deleted.")
         changes = body.model_dump(exclude_none=True)
+        if body.trial is not None:
+            changes["trial"] = {"plan": body.trial.plan, "until": int(body.trial.until.timestamp() * 1000)}
         after = await self._apps.update(app, changes, by(call), "app.replanned") if changes else app
         return Answer(self._shown(after), etag=app_views.etag(after))

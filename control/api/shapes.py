@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from weir.foundation.permissions import Role
-from weir.foundation.plans import Feature
+from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import shown_once
 
 AppState = Literal["active", "archived", "suspended", "deleting"]
@@ -43,6 +43,13 @@ class Deletion(Shape):
     of: int
 
 
+class Trial(Shape):
+    """The app has this plan in place of its own until then."""
+
+    plan: PlanName
+    until: str
+
+
 class App(Shape):
     id: str
     name: str
@@ -50,6 +57,7 @@ class App(Shape):
     guests: Literal["none", "read", "chat"]
     origins: list[str]
     plan: str | None
+    trial: Trial | None = None
     features: dict[Feature, bool]
     state: AppState
     deletion: Deletion | None

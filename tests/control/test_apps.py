@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.control.world import Headers, World, bearer
+from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.events import AppDeleted
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
@@ -73,6 +74,21 @@ async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers
     assert [one["id"] for one in listed["data"]] == [hers["id"], app]
     changed = await world.done("PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}})
     assert (changed["plan"], changed["features"]) == ("free", {"analytics": True, "branding": False})
+
+
+async def test_a_trial_is_another_plan_for_a_time(world: World, owner: Headers, app: str) -> None:
+    """Its features and rates count until it ends, then the app's own again; members see when that is."""
+    path, key = f"/v1/operator/apps/{app}", bearer((await world.key(owner, app))["api_key"])
+    await world.done("PATCH", path, owner, {"plan": "free"})
+    trial = {"plan": "pro", "until": rfc3339(now_ms() + 3_600_000)}
+    assert (await world.done("PATCH", path, owner, {"trial": trial}))["trial"] == trial
+    shown = await world.done("GET", f"/v1/apps/{app}", owner)
+    assert (shown["plan"], shown["trial"], shown["features"]["analytics"]) == ("free", trial, True)
+    assert (await world.ask("GET", "/v1/streams", key)).headers["ratelimit-limit"] == "3000"
+    await world.done("PATCH", path, owner, {"trial": {**trial, "until": rfc3339(now_ms() - 1)}})
+    shown = await world.done("GET", f"/v1/apps/{app}", owner)
+    assert (shown["plan"], shown["trial"], shown["features"]["analytics"]) == ("free", None, False)
+    assert (await world.ask("GET", "/v1/streams", key)).headers["ratelimit-limit"] == "60"
 
 
 async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers, app: str) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.limits import Limit, Limits
-from weir.foundation.plans import PLANS, Plan, plan_table
+from weir.foundation.plans import PLANS, Plan, plan_of, plan_table
 
 SLOW = Limit("slow", 60, 86_400)
 
@@ -116,3 +118,10 @@ def test_the_page_on_limits_says_what_the_table_says() -> None:
 
     fields = list(Plan.model_fields)
     assert shown == {names.get(name, name): [cell(getattr(plan, name)) for plan in PLANS.values()] for name in fields}
+
+
+@given(st.integers(0, 2**45), st.integers(0, 2**45))
+def test_a_trial_counts_until_its_very_end(now: int, until: int) -> None:
+    """Without one, and from its last millisecond on, the app's own plan."""
+    assert plan_of({"plan": "free", "trial": {"plan": "pro", "until": until}}, now) == ("pro" if now < until else "free")
+    assert (plan_of({"plan": "free"}, now), plan_of({}, now), plan_of({"plan": None, "trial": None}, now)) == ("free", "", "")

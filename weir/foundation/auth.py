@@ -16,6 +16,7 @@ from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Unauthenticated
 from weir.foundation.permissions import scopes_of
+from weir.foundation.plans import plan_of
 from weir.foundation.tokens import Tokens, UploadClaims
 from weir.foundation.vault import Vault
 
@@ -97,7 +98,7 @@ class Authenticator:
             raise Unauthenticated("This app is closed.")
         if state == "suspended":
             raise Forbidden("This app has been suspended by the platform's operator.")
-        return str(app.get("plan") or "")
+        return plan_of(app, now_ms())
 
     async def _key(self, token: str, address: str) -> Tenant:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""

@@ -50,6 +50,12 @@ PLANS: dict[PlanName, Plan] = {
 }  # fmt: skip
 
 
+def plan_of(app: Mapping[str, Any], now: int) -> str:
+    """The name of an app's plan at a moment (ms): that of its trial until it ends. Empty for none."""
+    trial = app.get("trial")
+    return str((trial["plan"] if trial and now < trial["until"] else app.get("plan")) or "")
+
+
 def plan_table(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Plan]:
     """The plans with an operator's changes, `{"free": {"streams": 5}}`. Errors: ValueError for an unknown plan or field."""
     unknown = set(changes) - set(PLANS)

@@ -21,7 +21,7 @@ from weir.foundation.documents import Collection, Doc, DuplicateKey, Store
 from weir.foundation.errors import QuotaExceeded, Unavailable
 from weir.foundation.events import QuotaUsedUp
 from weir.foundation.ids import derived_id
-from weir.foundation.plans import Feature, Plan, Standing
+from weir.foundation.plans import Feature, Plan, Standing, plan_of
 
 USED_UP = Collection("used_up", {}, ())
 """Which quotas were told as used up: one document an app, quota and month, whose outbox carries the fact."""
@@ -41,7 +41,7 @@ class Quotas:
         return self.plan_of(await self._directory.app(app_id))
 
     def plan_of(self, app: Doc | None) -> Plan:
-        return self._plans.get((app or {}).get("plan") or "", UNBOUNDED)
+        return self._plans.get(plan_of(app or {}, now_ms()), UNBOUNDED)
 
     def features(self, app: Doc | None) -> dict[Feature, bool]:
         """By the plan, unless the operator has switched one for this app."""

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { momentText } from '../lib/wording';
 import { apps, type App, type AppChange } from './api';
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
@@ -10,6 +11,11 @@ const GUESTS: Record<App['guests'], string> = {
   read: 'Guests may watch and read',
   none: 'Guests may watch; chat is for signed-in people',
 };
+
+function planText({ plan, trial }: App): string {
+  if (trial !== null) return `Plan: ${trial.plan}, to try out until ${momentText(trial.until)}${plan === null ? '' : `, then ${plan}`}. `;
+  return plan === null ? '' : `Plan: ${plan}. `;
+}
 
 interface Props {
   ask: Ask;
@@ -26,7 +32,7 @@ export function AppPage({ ask, app, onChanged }: Props) {
       <div className="box">
         <h2>For developers</h2>
         <CopyField label="App id" value={app.id} testId="app-id" />
-        <p className="soft after-field">{app.plan === null ? '' : `Plan: ${app.plan}. `}<a href="/docs" target="_blank" rel="noopener">API reference</a></p>
+        <p className="soft after-field">{planText(app)}<a href="/docs" target="_blank" rel="noopener">API reference</a></p>
       </div>
       {atLeast(app.role, 'owner') && <TheEnd ask={ask} app={app} onChanged={onChanged} />}
     </section>

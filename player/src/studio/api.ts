@@ -24,6 +24,7 @@ export interface App {
   guests: 'none' | 'read' | 'chat';
   origins: string[];
   plan: string | null;
+  trial: { plan: string; until: string } | null;
   state: 'active' | 'archived' | 'suspended' | 'deleting';
   role: Role;
 }
