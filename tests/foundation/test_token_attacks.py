@@ -1,6 +1,6 @@
 """Every entry that takes a JWT against every way of bending one (RFC 8725): none gets in, and none is an error of ours.
 
-Entries: account, app, user and playback tokens; the last two signed by us, by a customer's secret (HS256) and by customers'
+Entries: account, app, upload, user and playback tokens; the last two signed by us, by a customer's secret (HS256) and by customers'
 public keys (EdDSA, RS256).
 """
 
@@ -76,6 +76,7 @@ USER, PLAYBACK = {"sub": "usr_1", "app": "app_x", "name": "Ann"}, {"sub": "ply_x
 ENTRIES = [
     Entry("account", "weir", "weir:account", VAULT.key("weir:account"), "HS256", {"sub": "acc_1", "ses": "ses_1"}),
     Entry("app", "weir", "weir:app", VAULT.key("weir:app"), "HS256", {"sub": "acc_1", "app": "app_x", "role": "owner"}),
+    Entry("upload", "weir", "weir:upload", VAULT.key("weir:upload"), "HS256", {"sub": "ann", "app": "app_x"}),
     *(
         Entry(f"{kind}-{issuer}", issuer, f"weir:{kind}", key or VAULT.key(f"weir:{kind}"), algorithm, claims)
         for kind, claims in (("user", USER), ("playback", PLAYBACK))
@@ -177,7 +178,7 @@ def tenancy(entry: Entry) -> dict[str, str]:
         found["another customer's key"] = jwt.encode({**payload, "iss": "key_foreign"}, b"f" * 43, "HS256")
         found["no app"] = jwt.encode(without(payload, "app"), entry.key, entry.algorithm)
         found["in our name"] = jwt.encode({**payload, "iss": "weir"}, entry.key, entry.algorithm)
-        for audience in ("weir:account", "weir:app"):
+        for audience in ("weir:account", "weir:app", "weir:upload"):
             found[f"for {audience}"] = entry.token(aud=audience)
     if entry.audience == "weir:user":
         found["lives too long"] = entry.token(exp=NOW + 86_400 + LEEWAY_S + 1)
