@@ -38,7 +38,7 @@ need redis-server has redis-server
 need nginx has nginx
 need libnginx-mod-rtmp test -e /usr/lib/nginx/modules/ngx_rtmp_module.so
 need ffmpeg has ffmpeg
-if [ "$level" = e2e ] || [ "${WEIR_EDGE:-}" = nchan ]; then
+if [ "$level" != run ] || [ "${WEIR_EDGE:-}" = nchan ]; then
   need libnginx-mod-nchan test -e /usr/lib/nginx/modules/ngx_nchan_module.so
 fi
 if [ "$level" = e2e ]; then

@@ -15,7 +15,6 @@ from tests.e2e.browsing import VIDEO, Viewer
 from tests.e2e.conftest import SMALL, Show
 from tests.servers import self_signed, wait_until
 from tests.weir.running import RunningStack
-from weir.configuration import nginx_module
 
 COUNT_WAITS = "(name) => { window.__waits = 0; document.querySelector(name).addEventListener('waiting', () => window.__waits++) }"
 HELD_BY_NGINX = "\netag: "
@@ -25,8 +24,6 @@ HELD_BY_NGINX = "\netag: "
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     """On air over TLS, with reloads held by nginx."""
-    if nginx_module("nchan") is None:
-        pytest.skip("nginx's nchan module is not installed")
     certificate, key = self_signed(tmp_path_factory.mktemp("tls"))
     stack = RunningStack(**{**SMALL, "RECONNECT_GRACE_S": 30}, EDGE="nchan", TLS_CERTIFICATE=certificate, TLS_KEY=key).start()
     show = Show(stack)

@@ -50,8 +50,6 @@ def test_every_image_is_built_from_a_file_that_exists() -> None:
 @pytest.mark.parametrize("tls", [False, True])
 def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge: str, tls: bool) -> None:
     """nginx accepts what comes out, with each choice that the web template offers."""
-    if edge == "nchan" and configuration.nginx_module("nchan") is None:
-        pytest.skip("nginx's nchan module is not installed")
     certificate = self_signed(short_folder)
     env = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "RUN": str(short_folder / "run"),
