@@ -139,10 +139,11 @@ def test_a_show_over_many_processes(layout: ScaledOut) -> None:
 
 def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -> None:
     """kill -9 of the worker that has it: within ten seconds the other one has the stream, the media sequence goes on, and the
-    same viewer's token plays on; the web server asks whoever has it."""
+    same viewer's token plays on; the web server asks whoever has it, for a snapshot too."""
     layout.start()
     app = layout.weir("create", "app", "Acme")
     stream = layout.weir("create", "stream", app["id"], "--title", "Show")
+    key = {"Authorization": f"Bearer {layout.weir('create', 'key', app['id'], 'streams:read')['api_key']}"}
     web = RunningStack(folder=layout.folder)
     web.http = layout.http
     publisher = Publisher(f"{stream['server']}/{stream['key']}")
@@ -161,6 +162,8 @@ def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -
         wait_until(lambda: web.get(f"/v1/watch/{playback}")[1]["state"] == "live", f"the live stream: {layout.words()}", 60)
         token = web.ask("POST", f"/v1/watch/{playback}/session", {})[1]["playback_token"]
         wait_until(lambda: newest() > 0, "the playlist", 20)
+        snapshots = [web.ask("GET", f"/v1/streams/{stream['id']}/snapshot.jpg", headers=key)[0] for _ in range(4)]
+        assert snapshots == [200] * 4
         first, before = owner(), newest()
         layout.named[f"media{first[1:]}"].kill()
         wait_until(lambda: owner() not in ("", first), "another worker's lease", 12)
