@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Calm } from '../src/lib/playback/calm';
-import { masterUrl, withToken } from '../src/lib/playback/engine';
+import { masterUrl, trimmedTo, withToken } from '../src/lib/playback/engine';
 import { cureFor, shouldCatchUp, type Failure, type Position } from '../src/lib/playback/recovery';
 import { sceneOf, type Circumstances } from '../src/lib/scene';
 
@@ -25,6 +25,16 @@ describe('a failure', () => {
     expect(cureFor(failure({ network: true, status: 404 }), Infinity)).toBe('reload');
     expect(cureFor(failure({}), Infinity)).toBe('reload');
   });
+});
+
+describe('what was played', () => {
+  it('is kept for half a minute, and dropped in few big steps', () => {
+    expect(trimmedTo(0, 60)).toBeNull();
+    expect(trimmedTo(0, 60.1)).toBeCloseTo(30.1);
+    expect(trimmedTo(30.1, 90)).toBeNull();
+  });
+
+  it('is left alone when the viewer went back', () => expect(trimmedTo(100, 20)).toBeNull());
 });
 
 describe('catching up', () => {

@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     reconnect_grace_s: float = Field(
         60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."
     )
-    playback_token_ttl_s: int = Field(4 * 3600, ge=60, le=86400, description="Life of a playback token, seconds.")
+    playback_token_ttl_s: int = Field(4 * 3600, ge=30, le=86400, description="Life of a playback token, seconds.")
     user_token_ttl_s: int = Field(12 * 3600, ge=60, le=86400, description="Life of a user token, seconds.")
 
     # -- chat

@@ -1,4 +1,4 @@
-import Hls, { type LoadPolicy } from 'hls.js';
+import Hls, { type FragBufferedData, type LoadPolicy } from 'hls.js';
 
 /**
  * A stream whose encoder is away keeps its playlist, and the server answers waiting requests with 503 after 6 s: that is
@@ -13,17 +13,40 @@ const PATIENT: LoadPolicy = {
   },
 };
 
+const BEHIND_S = 30;
+
 /** hls.js for low-latency playing. The token in each address is replaced by the present one, so it can be renewed in place. */
 export function createHls(token: () => string): Hls {
-  return new Hls({
+  const hls = new Hls({
     lowLatencyMode: true,
     maxLiveSyncPlaybackRate: 1.5,
     liveSyncOnStallIncrease: 0.5, // hls.js adds a whole second for each stall, which leaves low latency after the second one
     capLevelToPlayerSize: true,
-    backBufferLength: 30,
+    backBufferLength: Infinity, // see trimBehind
     playlistLoadPolicy: PATIENT,
     xhrSetup: (xhr, url) => xhr.open('GET', withToken(url, token()), true),
   });
+  hls.on(Hls.Events.FRAG_BUFFERED, (_event, data) => trimBehind(hls, data));
+  return hls;
+}
+
+/**
+ * Drops what was played long ago. hls.js would do it whenever the picture enters the next segment, and if a part is on its way into the
+ * buffer at that moment, it forgets that it has the segment's parts and stalls at the segment's end. So it is done here when the newest
+ * part has just arrived: nothing comes before the server has the next one.
+ */
+function trimBehind(hls: Hls, { part }: FragBufferedData): void {
+  const { media } = hls;
+  if (media === null || media.buffered.length === 0) return;
+  const newest = hls.latestLevelDetails?.partList?.at(-1);
+  if (part !== null && (part.fragment.sn !== newest?.fragment.sn || part.index !== newest.index)) return;
+  const endOffset = trimmedTo(media.buffered.start(0), media.currentTime);
+  if (endOffset !== null) hls.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset: 0, endOffset, type: null });
+}
+
+/** Where the buffer should begin, in seconds on the video's clock; null while that is not worth a removal. */
+export function trimmedTo(begin: number, current: number): number | null {
+  return current - begin > 2 * BEHIND_S ? current - BEHIND_S : null;
 }
 
 /** `/hls/<token>/…` with another token. */
