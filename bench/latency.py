@@ -5,7 +5,7 @@ back from the presented frames, so a latency is one subtraction on one clock. Th
 is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same encoder settings, played by hls.js tuned for low
 delay (three seconds behind, catching up at 1.5×).
 
-    python -m bench.latency [--json] [--seconds 60] [--modes]
+    python -m bench.latency [--json] [--seconds 300] [--other-seconds 30] [--modes]
 
 JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; with
 --modes also `modes`: the same figures of each other way in which a stream can be delivered, and of the web server's own choices.
@@ -159,7 +159,7 @@ def served(browser: Browser, seconds: float) -> dict[str, dict[str, float]]:
     return found
 
 
-def measure(seconds: float, with_modes: bool) -> dict[str, Any]:
+def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str, Any]:
     console = Console(stderr=True)
     stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast", RECONNECT_GRACE_S=1).start()
     others: dict[str, Any] = {}
@@ -173,13 +173,13 @@ def measure(seconds: float, with_modes: bool) -> dict[str, Any]:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
             console.print(f"Weir, {seconds:.0f} s …")
             ours = watch(browser, card["watch"], "[data-testid=video]", seconds)
-            console.print(f"FFmpeg's HLS muxer, {seconds:.0f} s …")
+            console.print(f"FFmpeg's HLS muxer, {other_seconds:.0f} s …")
             with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}", Path(folder)) as url:
-                theirs = watch(browser, url, "video", seconds)
+                theirs = watch(browser, url, "video", other_seconds)
             if with_modes:
                 publisher.stop()
-                console.print(f"Other ways of delivery, {seconds:.0f} s each …")
-                others["modes"] = {**modes(Show(stack), browser, seconds), **served(browser, seconds)}
+                console.print(f"Other ways of delivery, {other_seconds:.0f} s each …")
+                others["modes"] = {**modes(Show(stack), browser, other_seconds), **served(browser, other_seconds)}
             browser.close()
     finally:
         if publisher:
@@ -205,10 +205,11 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
-    options.add_argument("--seconds", type=float, default=60, help="measured time of each side")
+    options.add_argument("--seconds", type=float, default=300, help="measured time of Weir: some faults take minutes to show")
+    options.add_argument("--other-seconds", type=float, default=30, help="measured time of the peer, and of each mode")
     options.add_argument("--modes", action="store_true", help="also the other latency modes, encryption, a DVR window and ladders")
     given = options.parse_args()
-    figures = measure(given.seconds, given.modes)
+    figures = measure(given.seconds, given.other_seconds, given.modes)
     show(figures)
     if given.json:
         sys.stdout.write(json.dumps(figures) + "\n")
