@@ -167,7 +167,8 @@ def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str,
     try:
         card = stack.card()
         playback = card["watch"].rsplit("/", 1)[1]
-        publisher = Publisher(f"{card['server']}/{card['key']}")
+        on_air_s = int(seconds + other_seconds + 4 * SETTLE_S + 60)
+        publisher = Publisher(f"{card['server']}/{card['key']}", seconds=on_air_s)
         wait_until(lambda: stack.get(f"/v1/watch/{playback}")[1]["state"] == "live", "the live stream", 60)
         with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="weir-b-") as folder:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
