@@ -132,12 +132,14 @@ def _scaled(frames: Any, rendition: Rendition, cadence: Cadence) -> Any:
 
 
 def _encoding(rendition: Rendition, cadence: Cadence, preset: str) -> dict[str, Any]:
-    """Keyframes by frame number, not by time: `gte(t, n*2)` drifts off the group of pictures at 29.97 frames/s."""
+    """Keyframes by frame number, not by time: `gte(t, n*2)` drifts off the group of pictures at 29.97 frames/s. Each brings its
+    parameters: FFmpeg's HLS reader, which mpv uses, never reads a second initialisation segment, so a run with another size or
+    preset would not play."""
     frames = cadence.segment_frames
     return {
         "c:v": "libx264", "preset": preset, "tune": "zerolatency", "g": frames, "keyint_min": frames, "sc_threshold": 0,
         "force_key_frames": f"expr:not(mod(n,{frames}))", "b:v": rendition.bit_rate, "maxrate": rendition.bit_rate,
-        "bufsize": rendition.bit_rate,
+        "bufsize": rendition.bit_rate, "x264-params": "repeat-headers=1",
     }  # fmt: skip
 
 

@@ -46,17 +46,22 @@ class Output(asyncio.StreamReader):
         if self._pipe is not None and not self._pipe.is_closing():
             self._pipe.resume_reading()
 
+    def close(self) -> None:
+        """uvloop leaves the descriptor open at the end of what comes, asyncio does not."""
+        if self._pipe is not None:
+            self._pipe.close()
+
 
 class Child:
     """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
     (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, outputs: list[Output], progress: asyncio.StreamReader,
+        self, process: asyncio.subprocess.Process, outputs: list[Output], progress: Output,
         notes: int | None = None,
     ) -> None:  # fmt: skip
         self.outputs = outputs
-        self._notes = notes
+        self._progress, self._notes = progress, notes
         self.progress_at = monotonic()
         self.done_s = 0.0
         self.dropped = self.duplicated = 0
@@ -86,7 +91,7 @@ class Child:
 
     async def stop(self) -> None:
         """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
-        obeys the second. Returns when it is reaped."""
+        obeys the second. Returns when it is reaped; nothing can be read from it any more."""
         self.pause(False)
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is not None:
@@ -99,6 +104,8 @@ class Child:
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
+        for output in (*self.outputs, self._progress):
+            output.close()
         if self._notes is not None:
             os.close(self._notes)
             self._notes = None
@@ -195,7 +202,7 @@ async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await process.communicate()  # a pipe that is not read to its end stays open
 
 
 async def work(argv: Sequence[str], timeout_s: float) -> str:
@@ -213,7 +220,7 @@ async def work(argv: Sequence[str], timeout_s: float) -> str:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await process.communicate()
 
 
 async def _reader(descriptor: int) -> Output:

@@ -48,7 +48,7 @@ async def finish(tape: Tape) -> Finished:
     variants = [Variant(rendition, codecs) for rendition, codecs in zip(fullest.renditions, fullest.codecs, strict=True)]
     _write(tape.folder / "master.m3u8", playlists.master(variants, fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
-    await _join(tape, [run_file(top.name, number) for number in _runs_with(top, runs, segments)])
+    await _join(tape, [run_file(_nearest(runs[number], top), number) for number in sorted({segment.run for segment in segments})])
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
     taken = sum(path.stat().st_size for path in tape.folder.iterdir())
@@ -60,28 +60,29 @@ def _listed(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped
     before: Taped | None = None
     for segment in segments:
         run = runs[segment.run]
-        name = min(run.renditions, key=lambda one: (abs(one.height - rendition.height), -one.height)).name
+        name = _nearest(run, rendition)
         file = run_file(name, segment.run)
         continues = before is not None and (before.run, before.msn) == (segment.run, segment.msn - 1)
         yield Recorded(segment.duration_s, segment.start_ms, Extent(file, 0, run.inits[name]), Extent(file, *segment.at[name]), continues)
         before = segment
 
 
+def _nearest(run: Run, rendition: Rendition) -> str:
+    return min(run.renditions, key=lambda one: (abs(one.height - rendition.height), -one.height)).name
+
+
 def _common(runs: dict[int, Run], segments: Sequence[Taped]) -> Rendition | None:
-    """The highest rendition that all runs have in the same size."""
+    """The highest rendition with a picture that all runs have in the same size; none when somebody has replaced the whole ladder."""
     used = [runs[number].renditions for number in {segment.run for segment in segments}]
-    shared = [one for one in used[0] if all(any((one.name, one.size) == (other.name, other.size) for other in run) for run in used)]
+    shared = [
+        one for one in used[0] if one.height and all(any((one.name, one.size) == (other.name, other.size) for other in run) for run in used)
+    ]
     return max(shared, key=lambda one: one.height, default=None)
 
 
-def _runs_with(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> list[int]:
-    """One MP4 has one size; all runs have it unless somebody has replaced the whole ladder in the middle."""
-    used = sorted({segment.run for segment in segments})
-    return [number for number in used if any((one.name, one.size) == (rendition.name, rendition.size) for one in runs[number].renditions)]
-
-
 async def _join(tape: Tape, parts: Sequence[str]) -> None:
-    """One MP4 of the highest rendition, its index in front so that it plays while it is downloaded."""
+    """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in it, since every key
+    frame brings its parameters."""
     wanted = sum((tape.folder / part).stat().st_size for part in parts)
     if shutil.disk_usage(tape.folder).free < wanted * ROOM_LEFT:
         raise NoRoom

@@ -13,7 +13,7 @@ from tests.e2e.watching import Eyes
 from tests.servers import wait_until
 from tests.weir.running import RunningStack, children_of
 
-SMALL = {"LADDER": "[360,180]", "X264_PRESET": "ultrafast"}
+SMALL = {"LADDER": "[360,180]", "X264_PRESET": "ultrafast", "LIMITS": '{"member": 100000, "public": 100000}'}  # whoever polls asks a lot
 
 
 def command_of(pid: int) -> str:

@@ -23,7 +23,9 @@ SMALL = {"LADDER": "[360]", "X264_PRESET": "ultrafast", "RECONNECT_GRACE_S": GRA
 
 
 class Show:
-    """A running stack with its first stream, seen through its public doors."""
+    """A running stack with its first stream, seen through its public doors. `publisher` is the newest encoder."""
+
+    publisher: Publisher
 
     def __init__(self, stack: RunningStack) -> None:
         self.stack = stack
@@ -70,7 +72,8 @@ class Show:
         return f"/hls/{token or self.token('e2e')}/{self.playback}/{file}"
 
     def publish(self, key: str | None = None, **options: Any) -> Publisher:
-        return Publisher(f"{self.card['server']}/{key or self.card['key']}", **options)
+        self.publisher = Publisher(f"{self.card['server']}/{key or self.card['key']}", **options)
+        return self.publisher
 
     def wait_state(self, state: str, seconds: float = 40) -> None:
         wait_until(lambda: self.state() == state, f"state {state}", seconds)

@@ -37,6 +37,9 @@ class Publisher:
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
 
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         for process in (self.process, self._source):
             if process.poll() is None:

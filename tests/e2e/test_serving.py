@@ -1,5 +1,6 @@
 """The web server's choices: TLS with HTTP/2, and blocking reloads that nginx holds itself (nchan)."""
 
+import contextlib
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser
 from tests.e2e.browsing import VIDEO, Viewer
 from tests.e2e.conftest import SMALL, Show
 from tests.servers import self_signed, wait_until
-from tests.weir.running import RunningStack
+from tests.weir.running import RunningStack, children_of
 
 COUNT_WAITS = "(name) => { window.__waits = 0; document.querySelector(name).addEventListener('waiting', () => window.__waits++) }"
 HELD_BY_NGINX = "\netag: "
@@ -112,6 +113,44 @@ def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Sho
     assert set(re.findall(r"p_([A-Za-z0-9]+)_v360_", again)).isdisjoint(re.findall(r"p_([A-Za-z0-9]+)_v360_", before))
 
 
+@contextlib.contextmanager
+def impatient(show: Show) -> Iterator[None]:
+    """nginx holds a reload for one second only."""
+    path, master = show.stack.run / "web.conf", show.stack.pid_of("web.conf")
+    written = path.read_text()
+    assert "nchan_subscriber_timeout 20s;" in written
+    for text in (written.replace("nchan_subscriber_timeout 20s;", "nchan_subscriber_timeout 1s;"), written):
+        workers = children_of(master)
+        path.write_text(text)
+        os.kill(master, signal.SIGHUP)
+        wait_until(lambda workers=workers: not workers & children_of(master), "nginx' new workers", 20)
+        if text is not written:
+            yield
+
+
+def test_a_browser_plays_on_when_nginx_gives_a_reload_up(secure: Show, browser: Browser) -> None:
+    """408 is nchan's answer to who waits for too long; it is asked anew, and who has a picture to show sees nothing of it."""
+    viewer = Viewer(browser, "about:blank", ignore_https_errors=True)
+    reloads: list[int] = []
+    with impatient(secure):
+        viewer.page.on("response", lambda one: reloads.append(one.status) if "_HLS_msn=" in one.url else None)
+        viewer.page.goto(secure.card["watch"])
+        wait_until(lambda: viewer.seconds_played() > 12, "some seconds to go back to", 60)
+        for _ in range(2):
+            viewer.page.keyboard.press("ArrowLeft")
+        viewer.page.wait_for_timeout(1500)
+        viewer.page.evaluate(COUNT_WAITS, VIDEO)
+        began, played = time.monotonic(), viewer.seconds_played()
+        secure.publisher.freeze()
+        wait_until(lambda: viewer.page.wait_for_timeout(100) or reloads[-1] == 408, "408", 10)
+        viewer.page.wait_for_timeout(1000)
+        secure.publisher.go_on()
+        wait_until(lambda: viewer.page.wait_for_timeout(100) or reloads[-5:] == [200] * 5, "reloads that are held again", 20)
+        assert (viewer.page.evaluate("window.__waits"), viewer.errors) == (0, [])
+        assert viewer.seconds_played() - played > 0.9 * (time.monotonic() - began)
+        viewer.close()
+
+
 def test_a_browser_plays_what_nginx_holds(secure: Show, browser: Browser) -> None:
     """Over TLS: without a stall, on after the packager's end, and a withdrawn session is refused within ten seconds."""
     viewer = Viewer(browser, "about:blank", ignore_https_errors=True)
@@ -121,9 +160,7 @@ def test_a_browser_plays_what_nginx_holds(secure: Show, browser: Browser) -> Non
     viewer.page.on("response", lambda one: sids.append(one.json()["playback_token"]) if one.url.endswith("/session") else None)
     viewer.page.goto(secure.card["watch"])
     wait_until(lambda: viewer.seconds_played() > 4, "the picture", 40)
-    viewer.page.evaluate(
-        "video => { window.__waits = 0; document.querySelector(video).addEventListener('waiting', () => window.__waits++) }", VIDEO
-    )
+    viewer.page.evaluate(COUNT_WAITS, VIDEO)
     for _ in range(3):  # a machine that is busy with something else may take one window, not three
         began, played, waits = time.monotonic(), viewer.seconds_played(), viewer.page.evaluate("window.__waits")
         viewer.page.wait_for_timeout(6000)

@@ -10,7 +10,7 @@ ENCODER = (
     "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v {rate} -bufsize {rate} -c:a aac -c:v libx264 "
     "-flush_packets 1 -force_key_frames expr:not(mod(n,60)) -g 60 -keyint_min 60 -max_interleave_delta 500000 -maxrate {rate} "
     "-movflags +empty_moov+default_base_moof+frag_every_frame -preset superfast "
-    "-sc_threshold 0 -tune zerolatency -video_track_timescale 30000"
+    "-sc_threshold 0 -tune zerolatency -video_track_timescale 30000 -x264-params repeat-headers=1"
 )
 INPUT = (
     "ffmpeg -f flv -analyzeduration {wait} -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist rtmp,tcp "

@@ -124,6 +124,14 @@ async def with_profile(stage: Any, **fields: Any) -> dict[str, Any]:
     return {"app": "app_1", "profile": made["id"]}
 
 
+async def own_profile(stage: Any, fact: StreamEvent, chosen: dict[str, Any]) -> dict[str, Any]:
+    """The stream gets a profile that can be changed; a change begins what it says."""
+    doc = await stage.room._profiles.create(fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False})
+    stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
+    await stage.ground.store.app(fact.app).insert("streams", {**stream, "app": fact.app, "profile": doc["id"]})
+    return dict(doc)
+
+
 async def test_a_profile_makes_the_ladder(stage: Any) -> None:
     """A slower rung, sound alone, and what the encoder sent as it is: one sequence for all of them, playable each."""
     chosen = await with_profile(
@@ -163,10 +171,7 @@ async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: A
     monkeypatch.setattr("media.strain.Strain.judge", lambda *_: verdicts.pop() if verdicts else None)
     chosen = await with_profile(stage)
     fact, _ = await stage.on_air(chosen)
-    stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
-    await stage.ground.store.app(fact.app).insert("streams", {**stream, "app": fact.app})
-    doc = await stage.room._profiles.create(fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False})
-    await stage.ground.store.app(fact.app).update("streams", fact.stream, set={"profile": doc["id"]})
+    doc = await own_profile(stage, fact, chosen)
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 2)
     await stage.room._profiles.change(doc, {"rungs": [{"height": 180}, {"height": 120}]})

@@ -1,14 +1,16 @@
 """The child process: pipes, watchdog, stop sequence and reaping, with real programs."""
 
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from media import process
-from media.process import ask, spawn
+from media.process import ask, spawn, work
 from weir.foundation.clock import monotonic
 
 STUBBORN = """
@@ -111,3 +113,31 @@ async def test_a_short_question_has_a_time_limit() -> None:
     assert await ask([sys.executable, "-c", "print('yes')"], 10) == b"yes\n"
     assert await ask([sys.executable, "-c", "import time; time.sleep(60)"], 0.2) == b""
     assert await ask([sys.executable, "-c", "print('no'); raise SystemExit(1)"], 10) == b""
+
+
+def test_nothing_stays_open_behind_a_program() -> None:
+    """Under the loop that Weir runs on, which leaves a pipe open at its end: however a program ends, and however much it says."""
+    endless = [sys.executable, "-c", "print('x' * 300_000, flush=True); import time; time.sleep(60)"]
+
+    async def lives() -> None:
+        ended = await spawn(lambda outputs, progress: ["true"], 2, notes=True)
+        await ended.wait()
+        await ended.stop()
+        stopped = await spawn(lambda outputs, progress: ["sleep", "60"], 2, notes=True)
+        await stopped.stop()
+        assert await ask(endless, 10) == b""
+        assert await ask([*endless[:2], "print('no' * 300_000)"], 10) == b""
+        assert await work([*endless[:2], "import sys, time; print('x' * 300_000, file=sys.stderr); time.sleep(60)"], 0.3)
+
+    async def grown() -> int:
+        await lives()  # what a loop opens once is open now
+        before = len(os.listdir("/proc/self/fd"))
+        await lives()
+        await asyncio.sleep(0.05)
+        return len(os.listdir("/proc/self/fd")) - before
+
+    gc.disable()  # the collector closes them, some hours later
+    try:
+        assert uvloop.run(grown()) == 0
+    finally:
+        gc.enable()

@@ -11,7 +11,7 @@ import pytest
 
 from media.tape import Tape
 from tests.media.conftest import until
-from tests.media.test_live import played
+from tests.media.test_live import own_profile, played, with_profile
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
@@ -88,6 +88,26 @@ async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: A
     folder = other.settings.data / "recordings" / doc["id"]
     assert (folder / "v180.m3u8").read_text().count("#EXT-X-DISCONTINUITY\n") == 2
     assert seconds_of(folder / "recording.mp4") == pytest.approx(doc["duration_s"], abs=0.5)
+
+
+async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
+    """Nothing of the show is missing in the MP4, and an ordinary player plays through: FFmpeg skips a third of a second at a seam."""
+    chosen = await with_profile(stage, audio_only=True)
+    fact, publisher = await stage.on_air(chosen)
+    doc, profile = await recording_of(stage, fact, "recording"), await own_profile(stage, fact, chosen)
+    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await stage.room._profiles.change(profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True})
+    await until(lambda: {one.run for one in Tape(stage.settings, doc["id"]).segments()} == {0, 1} and taped(stage, doc["id"]) >= 5)
+    publisher.terminate()
+    await stage.tell(PublishDone, fact)
+    await stage.tell(StreamOffline, fact)
+    doc = await recording_of(stage, fact, "ready")
+    folder = stage.settings.data / "recordings" / doc["id"]
+    wanted = round(doc["duration_s"] * 30)
+    for file, skipped in (("recording.mp4", 0), ("master.m3u8", 15)):
+        frames = await asyncio.to_thread(played, str(folder / file), 60)
+        assert wanted - skipped - 1 <= frames["video"] <= wanted + 1, file
+    assert (doc["width"], doc["height"], doc["sprite"]) == (320, 180, True)
 
 
 async def test_recording_by_hand(stage: Any) -> None:
