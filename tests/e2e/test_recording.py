@@ -1,5 +1,6 @@
 """A show that is over, watched afterwards."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,9 @@ def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_pat
 
     viewer = Viewer(browser, show.card["watch"].replace(show.playback, recording["id"]))
     wait_until(lambda: viewer.seconds_played() > 1, "the picture", 30)
+    began, played_s = time.monotonic(), viewer.seconds_played()
+    viewer.page.wait_for_timeout(5000)
+    assert viewer.seconds_played() - played_s < time.monotonic() - began + 0.5, "nobody is taken to the end"
     viewer.until("stream-state", "Recording")
     assert viewer.page.locator("[data-testid=chat-input]").count() == 0
     box = viewer.page.locator("[data-testid=seek]").bounding_box()

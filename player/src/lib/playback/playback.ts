@@ -340,7 +340,7 @@ export class Playback {
   #catchUp(video: HTMLVideoElement, now: number): void {
     const { latency } = this.view.get();
     const target = this.#target();
-    if (video.paused || target === null) return;
+    if (video.paused || target === null || this.#state === 'recorded') return; // hls.js gives a recording a live edge too: its end
     const lag = this.#lag(latency);
     if (lag <= FAR_S) this.#placeChosen = false;
     const position = { lag, target, current: video.currentTime, chosen: this.#placeChosen, sinceSeek: now - this.#soughtAt };
