@@ -1,9 +1,11 @@
 """What breaks under a picture: encoders, transcoders, the ingest, the recorder, the disk. Viewers' playlists only go on."""
 
+import hashlib
 import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,14 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from media.recording import PLAYED
 from media.tape import Tape
-from media.vod import finish
+from media.vod import MP4, finish
 from tests.battery.conftest import Figures, Scale
 from tests.battery.show import OnAir, clock, hit, zombies
+from tests.media.bucket import FakeBucket, bucket_beside
 from tests.media.test_live import played
 from tests.servers import wait_until
+from weir.foundation.redis import redis_password
 from weir.foundation.settings import Settings
+from weir.foundation.vault import open_vault
 
 Make = Callable[..., OnAir]
 
@@ -155,6 +162,71 @@ async def test_a_recorder_that_is_killed(on_air: Make, scale: Scale, figures: Fi
     assert max(lost_s) <= 2.05
     assert unplayable == 0
     assert air.recordings("ready")[0]["id"] == recording
+
+
+PART, PAUSE_S = 16 << 20, 0.5
+
+
+def test_an_uploader_that_is_killed(on_air: Make, scale: Scale, figures: Figures) -> None:
+    """In the middle of a recording's move to a bucket that misbehaves: nothing is lost, parts that the bucket has are not sent again,
+    and what goes here is there, with its checksum."""
+    chance, resumed = random.Random(16), 0
+    with bucket_beside() as bucket:
+        bucket.away, bucket.pause_s = True, PAUSE_S
+        air = on_air(LADDER="[180]", RECONNECT_GRACE_S=1, **bucket.settings)
+        recording, folder = recorded(air)
+        with (folder / MP4).open("ab") as file:  # a box that players skip, so that there are parts enough to die between
+            file.write(struct.pack(">I4s", 7 * PART + 8, b"free") + os.urandom(7 * PART))
+        files = {path.name: sha256(path.read_bytes()) for path in folder.glob("*.*") if path.suffix in PLAYED}
+        parts = -(-(folder / MP4).stat().st_size // PART)
+        bucket.away, bucket.trouble = False, ["500", "", "torn", "", "", "etag"]
+        troubles = len(bucket.trouble)
+        for _ in range(scale.recorder_kills):
+            asked = bucket.asked
+            release_job(air)
+            wait_until(lambda asked=asked: bucket.asked > asked or not folder.exists(), "the move", 90)
+            time.sleep(chance.random() * 2 * PAUSE_S)
+            hit(air.application())
+            resumed += folder.exists()
+            assert not [name for name in files if sums(folder, bucket, name).isdisjoint({files[name]})]
+            wait_until(lambda: air.stack.ready, "the application again", 30)
+        release_job(air)
+        wait_until(lambda: not folder.exists(), "the end of the move", 90)
+        sent = sum(bucket.seen.values())
+        equal = sum(sha256(bucket.objects[f"{recording['id']}/{name}"][0]) == wanted for name, wanted in files.items())
+        answer = air.stack.ask("POST", f"/v1/recordings/{recording['id']}/playback-tokens", {}, air.member)[1]
+        frames = played(answer["url"], 60)["video"]
+        figures(kills=scale.recorder_kills, in_the_middle=resumed, parts=parts, parts_sent=sent, files=len(files), equal=equal)
+    assert equal == len(files)
+    assert sent <= parts + resumed + troubles
+    assert frames == round(recording["duration_s"] * 30)
+
+
+def recorded(air: OnAir) -> tuple[dict[str, Any], Path]:
+    """A finished recording of some seconds, and its folder."""
+    publisher = air.publish(size="320x180")
+    wait_until(lambda: len(air.show.text(air.show.renditions()[0]).split("#EXTINF")) > 3, "some seconds", 40)
+    publisher.stop()
+    wait_until(lambda: air.recordings("ready"), "the recording", 60)
+    recording = air.recordings("ready")[0]
+    return recording, air.stack.folder / "var/recordings" / recording["id"]
+
+
+def release_job(air: OnAir) -> None:
+    """A dead process' lease would hold the next move up for 45 s."""
+    settings = Settings(data_dir=air.stack.folder / "var")
+    with Redis(unix_socket_path=str(air.stack.run / "redis.sock"), password=redis_password(open_vault(settings))) as redis:
+        redis.delete("weir:job:recordings")
+
+
+def sums(folder: Path, bucket: FakeBucket, name: str) -> set[str]:
+    """Checksums of a file here and there."""
+    here = {sha256((folder / name).read_bytes())} if (folder / name).exists() else set()
+    return here | {sha256(bucket.objects[key][0]) for key in [f"{folder.name}/{name}"] if key in bucket.objects}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def shown_until(playlist: str) -> float:

@@ -1,36 +1,24 @@
 """A finished recording whose files are in a bucket, watched through the web server."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.conftest import Show
-from tests.media.bucket import FakeBucket
+from tests.media.bucket import FakeBucket, bucket_beside
 from tests.media.test_live import played
 from tests.servers import wait_until
 
 
 @pytest.fixture
 def bucket() -> Iterator[FakeBucket]:
-    """On a loop of its own, since the test waits for other processes."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    fake = FakeBucket()
-    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
-    yield fake
-    asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    with bucket_beside() as fake:
+        yield fake
 
 
 def test_a_recording_in_a_bucket_plays_under_the_same_address(make_stack, bucket: FakeBucket) -> None:  # type: ignore[no-untyped-def]
     """Its local files are gone; playlists, byte ranges and the MP4 come through nginx, and only with a token of its own."""
-    show: Show = make_stack(
-        RECONNECT_GRACE_S=1, STORAGE="s3", S3_ENDPOINT=bucket.address, S3_BUCKET="b", S3_ACCESS_KEY="access", S3_SECRET_KEY="secret"
-    )
+    show: Show = make_stack(RECONNECT_GRACE_S=1, **bucket.settings)
     member = show.member()
     publisher = show.publish()
     show.wait_state("live")

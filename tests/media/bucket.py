@@ -1,9 +1,13 @@
 """An S3-compatible store in memory that checks signatures and checksums, and misbehaves on demand."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import re
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -14,12 +18,14 @@ SIGNER = Signer("access", "secret", "us-east-1")
 
 
 class FakeBucket:
-    """`trouble`: answers still to be spoiled, in order: `500`, `torn`, `etag`, `lost`."""
+    """`trouble`: answers still to be spoiled, in order: `500`, `torn`, `etag`. `away`: nothing is answered but 503. `pause_s`: how
+    long it thinks about what it was given; `asked` counts that, `seen` the parts that it has taken, by number."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.trouble: list[str] = []
+        self.away, self.pause_s, self.asked = False, 0.0, 0
         self.seen: Counter[str] = Counter()
         self.address = ""
         self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
@@ -39,11 +45,21 @@ class FakeBucket:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of a stack that keeps its recordings here."""
+        return {"STORAGE": "s3", "S3_ENDPOINT": self.address, "S3_BUCKET": "b", "S3_ACCESS_KEY": "access", "S3_SECRET_KEY": "secret"}
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if self.away:
+            return web.Response(status=503)
+        given = request.method in ("PUT", "POST")
+        self.asked += given
         body = await request.read()
         if not _signed(request, body):
             return web.Response(status=403)
-        sort = self.trouble.pop(0) if self.trouble and request.method in ("PUT", "POST") else ""
+        await asyncio.sleep(self.pause_s if given else 0)
+        sort = self.trouble.pop(0) if self.trouble and given else ""
         if sort == "500":
             return web.Response(status=500)
         if sort == "torn" and request.transport:
@@ -105,3 +121,17 @@ def _signed(request: web.Request, body: bytes) -> bool:
         request.method, request.headers["host"], request.rel_url.raw_path, dict(request.query), more, hashlib.sha256(body).hexdigest(), at
     )
     return wanted["authorization"] == request.headers["authorization"]
+
+
+@contextlib.contextmanager
+def bucket_beside() -> Iterator[FakeBucket]:
+    """On a loop of its own, for a test that waits for other processes."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    fake = FakeBucket()
+    asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+    yield fake
+    asyncio.run_coroutine_threadsafe(fake.__aexit__(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
