@@ -1,15 +1,16 @@
 """Where parts and segments end, and when each frame is shown: by counting, the same in every rendition of one encoder run.
 
-FFmpeg 5.1 ends a one-frame fragment at the next packet of either track and guesses the frame's duration from that: at
+FFmpeg 5.1 ends a one-frame fragment at the next packet of any track and guesses the frame's duration from that: at
 30 frames/s with 44.1 kHz sound, times of single frames were up to 33 ms off. The frames themselves are exact (constant rate
 by the fps filter, AAC frames of 1024 samples), so they are numbered here and FFmpeg's times are not used.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from media.boxes import BoxError, Init, Run, Sample, Track, fragment
-from media.ladder import Cadence
+from media.boxes import PICTURE, SOUND, BoxError, Init, Run, Sample, Track, fragment
+from media.ladder import Cadence, Rendition, sound_of
 
 AAC_FRAME = 1024
 MOST_DRIFT_S = 0.1
@@ -17,8 +18,8 @@ MOST_DRIFT_S = 0.1
 
 @dataclass(frozen=True)
 class Cut:
-    """A finished part: `segment` and `part` count from 0 within the run, `end_s` is media time from the run's start;
-    `last` closes its segment. `sound` is the same part without its picture, where that is wanted."""
+    """A finished part of every rendition: `segment` and `part` count from 0 within the run, `frames` are the cadence's, `end_s` is
+    media time from the run's start; `last` closes its segment. `bodies` are the renditions', in the ladder's order."""
 
     segment: int
     part: int
@@ -26,72 +27,104 @@ class Cut:
     independent: bool
     last: bool
     end_s: float
-    data: bytes
-    sound: bytes = b""
+    bodies: tuple[bytes, ...]
+
+
+class _Picture:
+    """What has come of one rendition's frames, `every`-th ones of the cadence."""
+
+    def __init__(self, track: Track, rendition: Rendition, cadence: Cadence) -> None:
+        self.every, self.ticks = rendition.every, _ticks(track, cadence.divided(rendition.every))
+        self._segment_frames = cadence.segment_frames // rendition.every
+        self._drift_ticks = track.timescale * MOST_DRIFT_S if rendition.copied else math.inf
+        self._began: int | None = None
+        self._before = 0
+        self.waiting: list[Sample] = []
+
+    def add(self, run: Run) -> None:
+        number = self._before + len(self.waiting)
+        self._check(run.time, number)
+        for sample in run.samples:
+            if number % self._segment_frames == 0 and not sample.key:
+                raise BoxError("moof: a segment begins without a keyframe")
+            self.waiting.append(sample)
+            number += 1
+
+    def _check(self, time: int, number: int) -> None:
+        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
+        self._began = time if self._began is None else self._began
+        if abs(time - self._began - number * self.ticks) > self._drift_ticks:
+            raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
+
+    def take(self, count: int) -> Run:
+        run = Run(PICTURE, self._before * self.ticks, _timed(self.waiting[:count], self.ticks))
+        del self.waiting[:count]
+        self._before += count
+        return run
 
 
 class Cutter:
-    """Takes the fragments of one rendition in order. Frames of a `copied` one are counted as well, and their times checked.
+    """Takes the fragments of one run in order. Frames of a copied rendition are counted as well, and their times checked.
     Errors: BoxError when the encoder does not keep to the cadence."""
 
-    def __init__(self, init: Init, cadence: Cadence, *, sound: bool = False, copied: bool = False) -> None:
-        self._video, self._cadence, self._sound, self._copied = init.video.id, cadence, sound, copied
-        self._drift_ticks = init.video.timescale * MOST_DRIFT_S
-        self._began: int | None = None
-        self._ticks = {track.id: _ticks(track, cadence) for track in init.tracks}
-        self._before = dict.fromkeys(self._ticks, 0)
-        self._waiting: dict[int, list[Sample]] = {track: [] for track in self._ticks}
-        self._segment = self._part = self._sequence = 0
+    def __init__(self, init: Init, renditions: Sequence[Rendition], cadence: Cadence) -> None:
+        pictured = [rendition for rendition in renditions if rendition.height]
+        if len(init.pictures) != len(pictured):
+            raise BoxError(f"moov: {len(init.pictures)} video tracks instead of {len(pictured)}")
+        self._cadence, self._sound_alone = cadence, sound_of(renditions)
+        pairs = zip(init.pictures, pictured, strict=True)
+        self._pictures = {track.id: _Picture(track, rendition, cadence) for track, rendition in pairs}
+        self._step = math.lcm(*(picture.every for picture in self._pictures.values()))
+        self._sound: list[Sample] = []
+        self._segment = self._part = self._sequence = self._before = self._sound_before = 0
 
-    def add(self, runs: list[Run]) -> Iterator[Cut]:
+    def add(self, runs: Sequence[Run]) -> Iterator[Cut]:
+        """A part ends when each rendition has its frames; the sound that has come by then belongs to it."""
         for run in runs:
-            if self._copied and run.track == self._video:
-                self._check(run)
-            for sample in run.samples:
-                if run.track == self._video and self._segment_frames() == 0 and not sample.key:
-                    raise BoxError("moof: a segment begins without a keyframe")
-                self._waiting[run.track].append(Sample(self._ticks[run.track], sample.flags, sample.shift, sample.data))
-                if run.track == self._video and self._complete():
-                    yield self._cut()
-
-    def _check(self, run: Run) -> None:
-        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
-        self._began = run.time if self._began is None else self._began
-        counted = (self._before[self._video] + len(self._waiting[self._video])) * self._ticks[self._video]
-        if abs(run.time - self._began - counted) > self._drift_ticks:
-            raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
+            picture = self._pictures.get(run.track)
+            if picture is not None:
+                picture.add(run)
+            else:
+                self._sound += run.samples
+        while self._come() >= (wanted := self._wanted()):
+            yield self._cut(wanted)
 
     def rest(self) -> Iterator[Cut]:
-        """What is left when the run has ended; it closes its segment, so that a short part is the last of one."""
-        if self._waiting[self._video]:
-            yield replace(self._cut(), last=True)
+        """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
+        frames = self._come() // self._step * self._step
+        if frames:
+            yield replace(self._cut(frames), last=True)
 
-    def _segment_frames(self) -> int:
-        """Frames of the present segment so far."""
-        return self._before[self._video] + len(self._waiting[self._video]) - self._segment * self._cadence.segment_frames
+    def _come(self) -> int:
+        """Frames of the cadence that every rendition has."""
+        return min(len(picture.waiting) * picture.every for picture in self._pictures.values())
 
-    def _complete(self) -> bool:
-        return len(self._waiting[self._video]) == self._cadence.part_frames or self._segment_frames() == self._cadence.segment_frames
+    def _wanted(self) -> int:
+        return min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
 
-    def _cut(self) -> Cut:
-        frames = self._waiting[self._video]
+    def _cut(self, frames: int) -> Cut:
         self._sequence += 1
-        runs = [Run(track, self._before[track] * self._ticks[track], tuple(held)) for track, held in self._waiting.items() if held]
-        for track, held in self._waiting.items():
-            self._before[track] += len(held)
-        self._waiting = {track: [] for track in self._waiting}
-        end_s = float(self._before[self._video] / self._cadence.rate)
-        last = self._segment_frames() == self._cadence.segment_frames
-        sound = fragment(self._sequence, [run for run in runs if run.track != self._video]) if self._sound else b""
-        cut = Cut(self._segment, self._part, len(frames), frames[0].key, last, end_s, fragment(self._sequence, runs), sound)
+        sound = [Run(SOUND, self._sound_before * AAC_FRAME, _timed(self._sound, AAC_FRAME))] if self._sound else []
+        pictures = [picture.take(frames // picture.every) for picture in self._pictures.values()]
+        self._before += frames
+        self._sound_before += len(self._sound)
+        self._sound = []
+        alone = [fragment(self._sequence, sound)] if self._sound_alone else []
+        bodies = (*(fragment(self._sequence, [picture, *sound]) for picture in pictures), *alone)
+        last = self._before == (self._segment + 1) * self._cadence.segment_frames
+        end_s = float(self._before / self._cadence.rate)
+        independent = all(picture.samples[0].key for picture in pictures)
+        cut = Cut(self._segment, self._part, frames, independent, last, end_s, bodies)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
         return cut
 
 
+def _timed(samples: Sequence[Sample], ticks: int) -> tuple[Sample, ...]:
+    return tuple([Sample(ticks, flags, shift, data) for _, flags, shift, data in samples])
+
+
 def _ticks(track: Track, cadence: Cadence) -> int:
     ticks = track.timescale / cadence.rate
-    if track.kind == "audio":
-        return AAC_FRAME
     if ticks.denominator != 1:
         raise BoxError(f"mdhd: a timescale of {track.timescale} does not divide by {cadence.rate} frames a second")
     return ticks.numerator

@@ -1,8 +1,9 @@
 """FFmpeg's command lines. The only user of ffmpeg-python, and of nothing in it but `compile`: the process is ours.
 
-One decode, one split, one fragmented MP4 per rendition into a pipe. Each fragment is one frame of one track, so that the
-packager alone decides where a part ends: with `-frag_duration` an audio packet can end a fragment one frame early, and a
-part longer than PART-TARGET costs every player seconds of hold-back.
+One decode, one split, one fragmented MP4 with a track per rendition and the sound, once, into a pipe. Each fragment is one frame of
+one track, so that the packager alone decides where a part ends: with `-frag_duration` an audio packet can end a fragment one
+frame early, and a part longer than PART-TARGET costs every player seconds of hold-back. It would also cost time: FFmpeg ends a
+fragment at the next packet of any track, with `-frag_duration` only at the next of a track that has one in it, 30 ms later.
 """
 
 from collections.abc import Sequence
@@ -25,12 +26,12 @@ PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
 
 
 def transcode(
-    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, outputs: Sequence[int], progress: int,
+    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, output: int, notes: int, progress: int,
 ) -> list[str]:  # fmt: skip
-    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as fragmented MP4 into file descriptor outputs[i], a line for
-    each packet that came (media.vitals) into the last of outputs, progress into another.
+    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as track i of a fragmented MP4 into the file descriptor `output`,
+    a line for each packet that came (media.vitals) into `notes`, progress into another.
 
-    Sound is optional: without any the outputs have one track. Both tracks start at 0, whatever the encoder sent first.
+    Sound is the last track, where there is any. All tracks start at 0, whatever the encoder sent first.
     """
     source = ffmpeg.input(
         url, format="flv", protocol_whitelist=PROTOCOLS, rtmp_live="live", flags="low_delay",
@@ -38,24 +39,25 @@ def transcode(
     )  # fmt: skip
     encoded = [rendition for rendition in renditions if not rendition.copied]
     frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
-    written = []
-    for rendition, output in zip(renditions, outputs[:-1], strict=True):
+    tracks: list[Any] = []
+    options: dict[str, Any] = {}
+    for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         if rendition.copied:
-            video, options = source["v:0"], {"c:v": "copy"}
+            tracks.append(source["v:0"])
+            options |= _numbered(number, {"c": "copy"})
         else:
-            video = _scaled(frames[encoded.index(rendition)], rendition, rhythm)
-            options = _encoding(rendition, rhythm, rendition.preset or preset)
-        written.append(ffmpeg.output(video, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
-    written.append(ffmpeg.output(source["v:0"], source["a:0?"], f"pipe:{outputs[-1]}", **_PACKETS))
-    return _argv(written, progress)
+            tracks.append(_scaled(frames[encoded.index(rendition)], rendition, rhythm))
+            options |= _numbered(number, _encoding(rendition, rhythm, rendition.preset or preset))
+    made = ffmpeg.output(*tracks, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence))
+    return _argv([made, ffmpeg.output(source["v:0"], source["a:0?"], f"pipe:{notes}", **_PACKETS)], progress)
 
 
 def transcode_film(
     file: Path, film: Film, renditions: Sequence[Rendition], cadence: Cadence, *, from_s: float, preset: str,
-    outputs: Sequence[int], progress: int,
+    output: int, progress: int,
 ) -> list[str]:  # fmt: skip
-    """argv of one FFmpeg: an uploaded file in, from `from_s` on, rendition i as fragmented MP4 into outputs[i], as fast as it goes.
+    """argv of one FFmpeg: an uploaded file in, from `from_s` on, a fragmented MP4 as above into `output`, as fast as it goes.
 
     The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is shown where it is counted.
     """
@@ -65,14 +67,15 @@ def transcode_film(
     if film.stretch != 1.0:
         video = video.filter("scale", film.source.width, film.source.height)
     frames = video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
-    written = []
-    for number, (rendition, output) in enumerate(zip(renditions, outputs, strict=True)):
+    tracks: list[Any] = []
+    options: dict[str, Any] = {}
+    for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
-        options = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
-        del options["tune"], options["b:v"]
-        scaled = _scaled(frames[number], rendition, rhythm)
-        written.append(ffmpeg.output(scaled, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence)))
-    return _argv(written, progress)
+        encoding = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
+        del encoding["tune"], encoding["b"]
+        tracks.append(_scaled(frames[number], rendition, rhythm))
+        options |= _numbered(number, encoding)
+    return _argv([ffmpeg.output(*tracks, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence))], progress)
 
 
 def inspect(file: Path) -> list[str]:
@@ -137,10 +140,15 @@ def _encoding(rendition: Rendition, cadence: Cadence, preset: str) -> dict[str, 
     preset would not play."""
     frames = cadence.segment_frames
     return {
-        "c:v": "libx264", "preset": preset, "tune": "zerolatency", "g": frames, "keyint_min": frames, "sc_threshold": 0,
-        "force_key_frames": f"expr:not(mod(n,{frames}))", "b:v": rendition.bit_rate, "maxrate": rendition.bit_rate,
+        "c": "libx264", "preset": preset, "tune": "zerolatency", "g": frames, "keyint_min": frames, "sc_threshold": 0,
+        "force_key_frames": f"expr:not(mod(n,{frames}))", "b": rendition.bit_rate, "maxrate": rendition.bit_rate,
         "bufsize": rendition.bit_rate, "x264-params": "repeat-headers=1",
     }  # fmt: skip
+
+
+def _numbered(track: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Of one picture among several."""
+    return {f"{name}:v:{track}": value for name, value in options.items()}
 
 
 def _muxing(cadence: Cadence) -> dict[str, Any]:

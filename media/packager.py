@@ -204,8 +204,8 @@ class Packager:
         assert self.shape is not None
         cut, msn = piece.cut, run.base + piece.cut.segment
         if self.shape.cadence.low_latency:
-            for name, one in zip(self.shape.names, piece.cuts, strict=True):
-                self._files.write_part(part_name(run.id, name, msn, cut.part), self._sealed(msn, one.data))
+            for name, one in zip(self.shape.names, cut.bodies, strict=True):
+                self._files.write_part(part_name(run.id, name, msn, cut.part), self._sealed(msn, one))
         bodies: tuple[bytes, ...] = ()
         if cut.last:
             bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
@@ -220,7 +220,7 @@ class Packager:
     def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[bytes, ...]:
         """Returns the segments in clear."""
         assert self.shape is not None
-        bodies = tuple(b"".join(piece.cuts[index].data for piece in parts) for index in range(len(self.shape.names)))
+        bodies = tuple(b"".join(column) for column in zip(*(piece.cut.bodies for piece in parts), strict=True))
         for name, body in zip(self.shape.names, bodies, strict=True):
             self._files.write_segment(segment_name(run, name, msn), self._sealed(msn, body))
         return bodies

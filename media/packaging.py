@@ -203,11 +203,10 @@ class Broadcast:
         run = Run(new_secret(22), self.fact.generation)
         try:
             child = await spawn(
-                lambda outputs, progress: graph.transcode(
+                lambda pipes: graph.transcode(
                     self._intake.url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
-                    outputs=outputs, progress=progress,
-                ),
-                len(pictured), notes=True,
+                    output=pipes.output, notes=pipes.notes, progress=pipes.progress,
+                )
             )  # fmt: skip
         except OSError as error:
             return str(error)
@@ -215,7 +214,7 @@ class Broadcast:
         self._strain.began(monotonic())
         watch = asyncio.create_task(self._watch(child))
         try:
-            async with contextlib.aclosing(pieces(child.outputs, shape.renditions, shape.cadence)) as arriving:
+            async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence)) as arriving:
                 async for piece in arriving:
                     if await self.packager.take(run, piece):
                         self._playable(shape)

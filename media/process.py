@@ -8,7 +8,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from weir.foundation.clock import monotonic
 from weir.foundation.tether import tethered
@@ -52,16 +52,22 @@ class Output(asyncio.StreamReader):
             self._pipe.close()
 
 
+class Pipes(NamedTuple):
+    """Descriptors that an FFmpeg writes to: what it makes, its progress, and what is read now and then."""
+
+    output: int
+    progress: int
+    notes: int
+
+
 class Child:
-    """One FFmpeg with several outputs. `outputs[i]` gives what it writes, `progress_at` when its output last grew
+    """One FFmpeg. `output` gives what it makes, `progress_at` when its output last grew
     (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, outputs: list[Output], progress: Output,
-        notes: int | None = None,
-    ) -> None:  # fmt: skip
-        self.outputs = outputs
+    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output, notes: int) -> None:
+        self.output = output
         self._progress, self._notes = progress, notes
+        self._stopped = False
         self.progress_at = monotonic()
         self.done_s = 0.0
         self.dropped = self.duplicated = 0
@@ -76,7 +82,7 @@ class Child:
         lines a second costs more than they are worth."""
         found = b""
         with contextlib.suppress(BlockingIOError):
-            while self._notes is not None and (data := os.read(self._notes, READ_BYTES)):
+            while not self._stopped and (data := os.read(self._notes, READ_BYTES)):
                 found += data
         return found
 
@@ -104,11 +110,11 @@ class Child:
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
-        for output in (*self.outputs, self._progress):
+        for output in (self.output, self._progress):
             output.close()
-        if self._notes is not None:
+        if not self._stopped:
+            self._stopped = True
             os.close(self._notes)
-            self._notes = None
 
     def terminate(self) -> None:
         """Asks it to write what it has and end; `stop` sees to it that it does."""
@@ -160,17 +166,16 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, under: Sequence[str] = (), *, notes: bool = False) -> Child:
-    """Starts the program that `argv(output descriptors, progress descriptor)` names, with the words `under` before it. With `notes`
-    there is one descriptor more, the last of the outputs'. Errors: OSError."""
-    pipes = [os.pipe() for _ in range(outputs + notes + 1)]
-    written = [write for _, write in pipes]
+async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = ()) -> Child:
+    """Starts the program that `argv` names, with the words `under` before it. Errors: OSError."""
+    pipes = [os.pipe() for _ in Pipes._fields]
+    written = Pipes(*(write for _, write in pipes))
     try:
         for write in written:
             with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *tethered([*under, *argv(written[:-1], written[-1])]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered([*under, *argv(written)]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
             start_new_session=True,
         )  # fmt: skip
     except BaseException:
@@ -180,11 +185,9 @@ async def spawn(argv: Callable[[Sequence[int], int], list[str]], outputs: int, u
     finally:
         for write in written:
             os.close(write)
-    noted = pipes.pop(outputs)[0] if notes else None
-    if noted is not None:
-        os.set_blocking(noted, False)
-    readers = [await _reader(read) for read, _ in pipes]
-    return Child(process, readers[:-1], readers[-1], noted)
+    output, progress, notes = Pipes(*(read for read, _ in pipes))
+    os.set_blocking(notes, False)
+    return Child(process, await _reader(output), await _reader(progress), notes)
 
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:

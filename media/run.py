@@ -1,105 +1,49 @@
-"""One life of an encoder: its pipes read side by side, its parts handed on when every rendition has them."""
+"""One life of an encoder: its pipe read, its parts handed on."""
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from media.boxes import Init, Parser
 from media.cutter import Cut, Cutter
-from media.ladder import Cadence, Rendition, sound_of
-from media.process import Output
+from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
+from media.process import PIPE_BYTES, Output
 
 READ_BYTES = 1 << 18
-# How much of a part's duration its pipe may rest once the part before is cut: a part needs all of it to come, so nothing is
-# late, and three of four wake-ups (one a frame and rendition) are spared. At most what 16 Mb/s need to fill half a pipe.
+# How much of a part's duration the pipe may rest once the part before is cut: a part needs all of it to come, so nothing is
+# late, and three of four wake-ups (one a frame) are spared. At most what the ladder needs to fill half a pipe.
 REST, LONGEST_REST_S = 0.75, 0.25
-QUEUED = 64
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The same part of every rendition, in the ladder's order. `inits` are the run's initialisation segments."""
+    """A part of every rendition. `inits` are the run's initialisation segments, in the ladder's order."""
 
-    cuts: tuple[Cut, ...]
+    cut: Cut
     inits: tuple[Init, ...]
 
-    @property
-    def cut(self) -> Cut:
-        """Any one: position, frames and end are the same in all."""
-        return self.cuts[0]
 
-
-Found = tuple[int, Init | Cut | Exception | None]
-
-
-async def pieces(outputs: Sequence[Output], renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
-    """Each output is one rendition with a picture; sound alone is taken out of the last one's. Ends when every output has ended.
-    Errors: BoxError."""
-    sound = sound_of(renditions)
-    found: asyncio.Queue[Found] = asyncio.Queue(QUEUED)
-    # Held here: asyncio drops a task that nobody refers to, and the stream would freeze.
-    readers = [
-        asyncio.create_task(_read(number, output, _Cut(rendition, cadence, sound and number == len(outputs) - 1), found))
-        for number, (output, rendition) in enumerate(zip(outputs, renditions, strict=False))
-    ]
-    inits: dict[int, Init] = {}
-    waiting: list[deque[Cut]] = [deque() for _ in outputs]
-    running = len(outputs)
-    try:
-        while running:
-            number, item = await found.get()
-            if item is None:
-                running -= 1
-            elif isinstance(item, Exception):
-                raise item
-            elif isinstance(item, Init):
-                inits[number] = item
-            else:
-                waiting[number].append(item)
-            while all(waiting):
-                cuts = tuple(one.popleft() for one in waiting)
-                if len({cut.frames * one.every for cut, one in zip(cuts, renditions, strict=False)}) > 1:
-                    return  # the torn ends of a killed encoder
-                yield _piece(cuts, [inits[index] for index in range(len(outputs))], sound)
-    finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-
-
-def _piece(cuts: tuple[Cut, ...], inits: list[Init], sound: bool) -> Piece:
-    if not sound:
-        return Piece(cuts, tuple(inits))
-    return Piece((*cuts, replace(cuts[-1], data=cuts[-1].sound, independent=True)), (*inits, inits[-1].sound()))
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """How one output is cut."""
-
-    rendition: Rendition
-    cadence: Cadence
-    sound: bool
-
-    def cutter(self, init: Init) -> Cutter:
-        return Cutter(init, self.cadence.divided(self.rendition.every), sound=self.sound, copied=self.rendition.copied)
-
-
-async def _read(number: int, output: Output, cut: _Cut, found: asyncio.Queue[Found]) -> None:
+async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
+    """`output` has all renditions with a picture, and the sound. Errors: BoxError, OSError."""
     parser, cutter = Parser(), None
-    try:
-        while data := await output.read(READ_BYTES):
-            for item in parser.feed(data):
-                if isinstance(item, Init):
-                    cutter = cut.cutter(item)
-                    await found.put((number, item))
-                elif cutter is not None:
-                    for part in cutter.add(item):
-                        await found.put((number, part))
-                        output.rest(min(REST * cut.cadence.part_s, LONGEST_REST_S))
-        for part in cutter.rest() if cutter else ():
-            await found.put((number, part))
-        await found.put((number, None))
-    except (ValueError, OSError) as error:
-        await found.put((number, error))
+    inits: tuple[Init, ...] = ()
+    rest_s = _rest_s(renditions, cadence)
+    while data := await output.read(READ_BYTES):
+        for item in parser.feed(data):
+            if isinstance(item, Init):
+                cutter, inits = Cutter(item, renditions, cadence), _inits(item, renditions)
+            elif cutter is not None:
+                for cut in cutter.add(item):
+                    output.rest(rest_s)
+                    yield Piece(cut, inits)
+    for cut in cutter.rest() if cutter else ():
+        yield Piece(cut, inits)
+
+
+def _rest_s(renditions: Sequence[Rendition], cadence: Cadence) -> float:
+    bits_a_second = sum(rendition.bit_rate for rendition in renditions) + AUDIO_BIT_RATE
+    return min(REST * cadence.part_s, LONGEST_REST_S, PIPE_BYTES / 2 * 8 / bits_a_second)
+
+
+def _inits(init: Init, renditions: Sequence[Rendition]) -> tuple[Init, ...]:
+    pictures = iter(init.pictures)
+    return tuple(init.only(next(pictures) if rendition.height else None) for rendition in renditions)

@@ -152,11 +152,11 @@ class Transcoding:
         if before and job.film.duration_s is not None and from_s > job.film.duration_s - LEAST_REST_S:
             return
         child = await spawn(
-            lambda outputs, progress: graph.transcode_film(
+            lambda pipes: graph.transcode_film(
                 Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.renditions, job.shape.cadence,
-                from_s=from_s, preset=self._settings.vod_preset, outputs=outputs, progress=progress,
+                from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
             ),
-            len(job.shape.renditions), STRANGE,
+            STRANGE,
         )  # fmt: skip
         watch = asyncio.create_task(self._watch(child))
         try:
@@ -177,7 +177,7 @@ class Transcoding:
         """Tapes what comes; how many segments that were."""
         run, kept, told_at, position_s = new_secret(22), 0, monotonic(), from_s
         longest_s = LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
-        async with contextlib.aclosing(pieces(child.outputs, job.shape.renditions, job.shape.cadence)) as arriving:
+        async with contextlib.aclosing(pieces(child.output, job.shape.renditions, job.shape.cadence)) as arriving:
             async for piece in arriving:
                 whole = _whole(job, piece, run, first, position_s)
                 if not await asyncio.to_thread(job.tape.add, job.shape, whole):
@@ -215,4 +215,4 @@ class Transcoding:
 def _whole(job: Job, piece: Piece, run: str, first: int, position_s: float) -> Whole:
     msn, start_ms = first + piece.cut.segment, job.doc["started"] + round(position_s * 1000)
     segment = Segment(msn, run, start_ms, False, tuple(job.shape.names), float(piece.cut.frames / job.shape.cadence.rate), complete=True)
-    return Whole(segment, piece.inits, tuple(cut.data for cut in piece.cuts))
+    return Whole(segment, piece.inits, piece.cut.bodies)

@@ -7,10 +7,12 @@ from media.inspection import Film
 from media.ladder import Rendition, Source, cadence
 
 ENCODER = (
-    "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v {rate} -bufsize {rate} -c:a aac -c:v libx264 "
-    "-flush_packets 1 -force_key_frames expr:not(mod(n,60)) -g 60 -keyint_min 60 -max_interleave_delta 500000 -maxrate {rate} "
-    "-movflags +empty_moov+default_base_moof+frag_every_frame -preset superfast "
-    "-sc_threshold 0 -tune zerolatency -video_track_timescale 30000 -x264-params repeat-headers=1"
+    "-f mp4 -ac 2 -af aresample=async=1:first_pts=0 -ar 48000 -b:a 128000 -b:v:0 2600000 -b:v:1 800000 -bufsize:v:0 2600000 "
+    "-bufsize:v:1 800000 -c:a aac -c:v:0 libx264 -c:v:1 libx264 -flush_packets 1 -force_key_frames:v:0 expr:not(mod(n,60)) "
+    "-force_key_frames:v:1 expr:not(mod(n,60)) -g:v:0 60 -g:v:1 60 -keyint_min:v:0 60 -keyint_min:v:1 60 "
+    "-max_interleave_delta 500000 -maxrate:v:0 2600000 -maxrate:v:1 800000 -movflags +empty_moov+default_base_moof+frag_every_frame "
+    "-preset:v:0 superfast -preset:v:1 superfast -sc_threshold:v:0 0 -sc_threshold:v:1 0 -tune:v:0 zerolatency "
+    "-tune:v:1 zerolatency -video_track_timescale 30000 -x264-params:v:0 repeat-headers=1 -x264-params:v:1 repeat-headers=1"
 )
 INPUT = (
     "ffmpeg -f flv -analyzeduration {wait} -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist rtmp,tcp "
@@ -28,10 +30,10 @@ def fit(size: str, labels: list[str]) -> str:
 
 
 def test_two_renditions_share_one_decode() -> None:
-    """One input, one split, fixed sizes with bars, one pipe per rendition."""
+    """One input, one split, fixed sizes with bars, all in one pipe with the sound once."""
     renditions = [Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)]
     argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8, 5], progress=9
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", output=7, notes=5, progress=9
     )
     graph = (
         "[0:v]fps=fps=30:start_time=0[s0];[s0]split=2[s1][s2];"
@@ -39,8 +41,7 @@ def test_two_renditions_share_one_decode() -> None:
     )  # fmt: skip
     assert " ".join(argv) == " ".join([
         INPUT.format(wait=3000000), "-filter_complex", graph,
-        "-map [s6] -map 0:a:0?", ENCODER.format(rate=2600000), "pipe:7",
-        "-map [s10] -map 0:a:0?", ENCODER.format(rate=800000), "pipe:8",
+        "-map [s6] -map [s10] -map 0:a:0?", ENCODER, "pipe:7",
         "-map 0:v:0 -map 0:a:0? -f framecrc -c copy -flush_packets 1 -max_interleave_delta 500000 pipe:5", END,
     ])  # fmt: skip
 
@@ -49,15 +50,15 @@ def test_a_copied_top_and_a_halved_rung() -> None:
     """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has half the group."""
     renditions = [Rendition(720, (1280, 720), 2_600_000, copied=True), Rendition(360, (640, 360), 800_000, every=2, preset="veryfast")]
     argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", outputs=[7, 8, 5], progress=9
+        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", output=7, notes=5, progress=9
     )
     text = " ".join(argv)
-    assert "-map 0:v:0 -map 0:a:0? -f mp4" in text
-    assert "-c:v copy" in text[: text.index("pipe:7")]
-    assert "libx264" not in text[: text.index("pipe:7")]
+    assert "-map 0:v:0 -map [s6] -map 0:a:0? -f mp4" in text
+    assert "-c:v:0 copy -c:v:1 libx264" in text
+    assert "-b:v:0" not in text
     assert "[0:v]fps=fps=60:start_time=0[s0];[s0]split=1[s1];[s1]fps=fps=30:start_time=0" in text
-    assert "-g 60" in text
-    assert "-preset veryfast" in text
+    assert "-g:v:1 60" in text
+    assert "-preset:v:1 veryfast" in text
 
 
 def test_without_sound_probing_is_short() -> None:
@@ -68,7 +69,8 @@ def test_without_sound_probing_is_short() -> None:
         cadence(29.97, 1 / 3, 2),
         audio=False,
         preset="superfast",
-        outputs=[7, 5],
+        output=7,
+        notes=5,
         progress=9,
     )
     assert argv[argv.index("-analyzeduration") + 1] == "300000"
@@ -82,7 +84,7 @@ def test_only_rtmp_is_spoken() -> None:
     for argv in (
         probe("rtmp://h/live/x"),
         transcode(
-            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", outputs=[1, 3], progress=2
+            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", output=1, notes=3, progress=2
         ),
     ):
         assert argv[argv.index("-protocol_whitelist") + 1] == "rtmp,tcp"
@@ -99,7 +101,7 @@ def test_uploaded_files_name_no_others() -> None:
         cadence(25, None, 2),
         from_s=12.0,
         preset="fast",
-        outputs=[7],
+        output=7,
         progress=9,
     )
     for line in (argv, inspect(Path("/d/video"))):
@@ -110,5 +112,5 @@ def test_uploaded_files_name_no_others() -> None:
         assert {"h264", "aac"} <= set(codecs)
     assert argv.index("-ss") < argv.index("-i")
     assert argv[argv.index("-filter_complex") + 1].startswith("[0:v]scale=720:576[s0];[s0]fps=fps=25:start_time=0")
-    assert not {"-tune", "-b:v"} & set(argv)
-    assert argv[argv.index("-crf") + 1 :][0] == "22"
+    assert not {"-tune:v:0", "-b:v:0"} & set(argv)
+    assert argv[argv.index("-crf:v:0") + 1 :][0] == "22"

@@ -146,7 +146,7 @@ async def test_a_profile_makes_the_ladder(stage: Any) -> None:
     for viewer in viewers:
         await viewer.until(lambda now: len(now.segments) > 3)
     argv = b" ".join(Path(f"/proc/{encoders(stage, fact)[0]}/cmdline").read_bytes().split(b"\0"))
-    assert b"-c:v copy" in argv
+    assert b"-c:v:0 copy" in argv
     for name, kinds in (("v180", {"video", "audio"}), ("v120", {"video", "audio"}), ("audio", {"audio"})):
         frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/{name}.m3u8")
         assert set(frames) == kinds
@@ -160,7 +160,7 @@ async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 3)
     argv = b" ".join(Path(f"/proc/{encoders(stage, fact)[0]}/cmdline").read_bytes().split(b"\0"))
-    assert b"-c:v copy" not in argv
+    assert b"-c:v:0 copy" not in argv
     viewer.close()
 
 
@@ -452,7 +452,7 @@ async def test_ffmpeg_dies_with_its_owner(tmp_path: Path) -> None:
 import asyncio, sys
 from media.process import spawn
 async def main():
-    child = await spawn(lambda outputs, progress: ["sleep", "60"], 1)
+    child = await spawn(lambda pipes: ["sleep", "60"])
     print(child.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())

@@ -22,7 +22,7 @@ INIT = Init(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0,
 
 
 def piece(number: int) -> Piece:
-    return Piece((Cut(number // 6, number % 6, 10, number % 6 == 0, number % 6 == 5, (number + 1) / 3, b"part%d" % number),), (INIT,))
+    return Piece(Cut(number // 6, number % 6, 10, number % 6 == 0, number % 6 == 5, (number + 1) / 3, (b"part%d" % number,)), (INIT,))
 
 
 class Desk:

@@ -22,8 +22,8 @@ INIT = Init(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0,
 
 
 def piece(number: int, frames: int = 10) -> Piece:
-    cut = Cut(number // 6, number % 6, frames, number % 6 == 0, number % 6 == 5, (number * 10 + frames) / 30, b"part%d" % number)
-    return Piece((cut,), (INIT,))
+    cut = Cut(number // 6, number % 6, frames, number % 6 == 0, number % 6 == 5, (number * 10 + frames) / 30, (b"part%d" % number,))
+    return Piece(cut, (INIT,))
 
 
 class Clock:

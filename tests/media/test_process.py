@@ -27,11 +27,11 @@ def gone(pid: int) -> bool:
 
 
 async def test_each_output_has_its_own_pipe() -> None:
-    """What goes into descriptor i comes out of outputs[i]; the end of the program is the end of all."""
+    """What goes into a descriptor comes out of it; the end of the program is the end of all."""
     argv = "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
-    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, *map(str, outputs), str(progress)], 2)
-    read = await asyncio.gather(*(output.read(-1) for output in child.outputs))
-    assert [(len(data), data[:1]) for data in read] == [(200_000, b"A"), (200_000, b"B")]
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output), str(pipes.notes)])
+    assert await child.output.read(-1) == b"A" * 200_000
+    assert child.notes() == b"B" * 200_000
     assert await child.wait() == 0
     await child.stop()
 
@@ -39,8 +39,8 @@ async def test_each_output_has_its_own_pipe() -> None:
 async def test_an_output_that_rests_loses_nothing() -> None:
     """What comes meanwhile stays in the pipe and is read afterwards, the end too."""
     argv = "import os, sys\nfor n in range(200): os.write(int(sys.argv[1]), bytes([n]) * 1000)"
-    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, str(outputs[0])], 1)
-    (output,) = child.outputs
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output)])
+    output = child.output
     output.rest(0.05)
     assert await output.readexactly(1) == b"\0"
     output.rest(0.05)
@@ -52,8 +52,8 @@ async def test_an_output_that_rests_loses_nothing() -> None:
 async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
     """TERM, TERM, KILL to the group; no zombie (research trap: FFmpeg in an RTMP read ignores the first TERM)."""
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    child = await spawn(lambda outputs, progress: [sys.executable, "-c", STUBBORN, str(outputs[0]), str(progress), "ignore"], 1)
-    assert await child.outputs[0].readexactly(2) == b"up"
+    child = await spawn(lambda pipes: [sys.executable, "-c", STUBBORN, str(pipes.output), str(pipes.progress), "ignore"])
+    assert await child.output.readexactly(2) == b"up"
     await child.stop()
     assert gone(child.pid)
 
@@ -61,8 +61,8 @@ async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytes
 async def test_a_grandchild_goes_with_the_group() -> None:
     """Nothing that the child started stays behind."""
     argv = ["sh", "-c", 'sleep 60 & echo $! >&"$1"; wait', "sh"]
-    child = await spawn(lambda outputs, progress: ["bash", *argv[1:], str(outputs[0])], 1)
-    grandchild = int(await child.outputs[0].readline())
+    child = await spawn(lambda pipes: ["bash", *argv[1:], str(pipes.output)])
+    grandchild = int(await child.output.readline())
     await child.stop()
     for _ in range(100):
         if gone(grandchild) or "Z" in Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[0]:
@@ -74,7 +74,7 @@ async def test_a_grandchild_goes_with_the_group() -> None:
 async def test_standard_error_is_bounded() -> None:
     """A chatty child can't fill memory; its last line is the reason."""
     argv = "import sys\nfor n in range(20000): print('x' * 1000, n, file=sys.stderr)\nprint('the reason', file=sys.stderr)"
-    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv], 1)
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv])
     await child.wait()
     await asyncio.sleep(0.1)
     await child.stop()
@@ -88,7 +88,7 @@ async def test_progress_counts_only_when_media_time_moves() -> None:
         "import os, sys, time\nfor t in (1, 2, 2, 2):\n os.write(int(sys.argv[1]), b'out_time_us=%d\\nprogress=continue\\n' % t)\n"
         " time.sleep(.1)\ntime.sleep(60)"
     )
-    child = await spawn(lambda outputs, progress: [sys.executable, "-c", argv, str(progress)], 1)
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.progress)])
     began = child.progress_at
     for _ in range(100):
         await asyncio.sleep(0.05)
@@ -104,7 +104,7 @@ async def test_a_missing_program_leaves_no_descriptor(monkeypatch: pytest.Monkey
     monkeypatch.setattr(process, "tethered", lambda argv: ["no-such-program", *argv])
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="no-such-program"):
-        await spawn(lambda outputs, progress: ["x"], 2)
+        await spawn(lambda pipes: ["x"])
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -120,10 +120,10 @@ def test_nothing_stays_open_behind_a_program() -> None:
     endless = [sys.executable, "-c", "print('x' * 300_000, flush=True); import time; time.sleep(60)"]
 
     async def lives() -> None:
-        ended = await spawn(lambda outputs, progress: ["true"], 2, notes=True)
+        ended = await spawn(lambda pipes: ["true"])
         await ended.wait()
         await ended.stop()
-        stopped = await spawn(lambda outputs, progress: ["sleep", "60"], 2, notes=True)
+        stopped = await spawn(lambda pipes: ["sleep", "60"])
         await stopped.stop()
         assert await ask(endless, 10) == b""
         assert await ask([*endless[:2], "print('no' * 300_000)"], 10) == b""
