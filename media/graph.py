@@ -105,9 +105,13 @@ def probe(url: str) -> list[str]:
     ]  # fmt: skip
 
 
-def join(parts: Path, into: Path) -> list[str]:
-    """argv: the MP4 files that the list `parts` names, one behind the other, into one with its index in front. Copies."""
-    return [*_QUIET, "-f", "concat", "-i", str(parts), "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(into)]
+def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float = 0.0) -> list[str]:
+    """argv: the MP4 files that the list `parts` names, one behind the other, into one with its index in front. Copies.
+
+    FFmpeg takes the tracks from the first file: where that one has no sound, `sound` lists those from the first that has, at its time.
+    """
+    heard = ["-itsoffset", f"{sound_at_s:.6f}", "-f", "concat", "-i", str(sound), "-map", "0:v", "-map", "1:a"] if sound else []
+    return [*_QUIET, "-f", "concat", "-i", str(parts), *heard, "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(into)]
 
 
 def poster(source: Path, at_s: float, picture: Path) -> list[str]:

@@ -36,6 +36,10 @@ class Run:
     renditions: tuple[Rendition, ...]
     inits: dict[str, int]
 
+    @property
+    def sounds(self) -> bool:
+        return any("mp4a" in codecs for codecs in self.codecs)
+
 
 @dataclass(frozen=True)
 class Taped:

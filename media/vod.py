@@ -7,6 +7,7 @@ recording that the next one finishes from the beginning.
 import asyncio
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import structlog
@@ -48,7 +49,11 @@ async def finish(tape: Tape) -> Finished:
     variants = [Variant(rendition, codecs) for rendition, codecs in zip(fullest.renditions, fullest.codecs, strict=True)]
     _write(tape.folder / "master.m3u8", playlists.master(variants, fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
-    await _join(tape, [run_file(_nearest(runs[number], top), number) for number in sorted({segment.run for segment in segments})])
+    used = sorted({segment.run for segment in segments})
+    silent = list(takewhile(lambda number: not runs[number].sounds, used))
+    silent_s = sum(segment.duration_s for segment in segments if segment.run in silent)
+    parts = [run_file(_nearest(runs[number], top), number) for number in used]
+    await _join(tape, parts, parts[len(silent) :] if silent else [], silent_s)
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
     taken = sum(path.stat().st_size for path in tape.folder.iterdir())
@@ -80,20 +85,23 @@ def _common(runs: dict[int, Run], segments: Sequence[Taped]) -> Rendition | None
     return max(shared, key=lambda one: one.height, default=None)
 
 
-async def _join(tape: Tape, parts: Sequence[str]) -> None:
+async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at_s: float) -> None:
     """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in it, since every key
     frame brings its parameters."""
     wanted = sum((tape.folder / part).stat().st_size for part in parts)
     if shutil.disk_usage(tape.folder).free < wanted * ROOM_LEFT:
         raise NoRoom
-    _write(tape.folder / "parts.txt", "".join(f"file '{part}'\n" for part in parts))
+    lists = [tape.folder / "parts.txt", tape.folder / "sound.txt"]
+    for path, named in zip(lists, (parts, sound), strict=True):
+        _write(path, "".join(f"file '{part}'\n" for part in named))
     fresh = tape.folder / "recording.new.mp4"
-    failed = await work(graph.join(tape.folder / "parts.txt", fresh), JOIN_WITHIN_S)
+    failed = await work(graph.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S)
     if failed:
         fresh.unlink(missing_ok=True)
         raise OSError(failed)
     fresh.rename(tape.folder / MP4)
-    (tape.folder / "parts.txt").unlink()
+    for path in lists:
+        path.unlink()
 
 
 async def _pictures(folder: Path, duration_s: float, picture: tuple[int, int]) -> bool:

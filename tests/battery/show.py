@@ -15,6 +15,8 @@ from tests.weir.running import RunningStack, children_of
 
 SMALL = {"LADDER": "[360,180]", "X264_PRESET": "ultrafast", "LIMITS": '{"member": 100000, "public": 100000}'}  # whoever polls asks a lot
 
+REAPED_WITHIN_S = 1.0
+
 
 def command_of(pid: int) -> str:
     try:
@@ -24,15 +26,24 @@ def command_of(pid: int) -> str:
 
 
 def zombies(pid: int) -> int:
-    """Dead children that nobody has waited for, of any process of the stack."""
-    family, found = {pid, *children_of(pid)}, 0
+    """Dead children that nobody waits for, of any process of the stack. One that has died this moment is none."""
+    dead = _dead(pid)
+    if dead:
+        time.sleep(REAPED_WITHIN_S)
+        dead &= _dead(pid)
+    return len(dead)
+
+
+def _dead(pid: int) -> set[int]:
+    family, found = {pid, *children_of(pid)}, set[int]()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
                 state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
             except OSError:
                 continue
-            found += state == "Z" and int(parent) in family
+            if state == "Z" and int(parent) in family:
+                found.add(int(entry.name))
     return found
 
 

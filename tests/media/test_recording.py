@@ -23,6 +23,11 @@ def seconds_of(path: Path) -> float:
     return float(json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["format"]["duration"])
 
 
+def start_of_sound(path: Path) -> float:
+    argv = ["ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of", "csv=p=0", str(path)]
+    return float(subprocess.run(argv, capture_output=True, check=True).stdout)
+
+
 async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
     async def found() -> Doc | None:
         docs = await stage.ground.store.operator().find("recordings", {"broadcast": fact.broadcast})
@@ -108,6 +113,28 @@ async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
         frames = await asyncio.to_thread(played, str(folder / file), 60)
         assert wanted - skipped - 1 <= frames["video"] <= wanted + 1, file
     assert (doc["width"], doc["height"], doc["sprite"]) == (320, 180, True)
+
+
+async def test_sound_that_comes_with_the_next_publish(stage: Any) -> None:
+    """An encoder that begins without it: the MP4 has the sound of what follows, where it belongs."""
+    fact, publisher = await stage.on_air(audio=False)
+    doc = await recording_of(stage, fact, "recording")
+    await until(lambda: taped(stage, doc["id"]) >= 2)
+    publisher.terminate()
+    await stage.tell(PublishDone, fact)
+    publisher = stage.publish(fact)
+    await stage.tell(PublishStarted, fact, generation=2)
+    await until(lambda: sum(one.run for one in Tape(stage.settings, doc["id"]).segments()) >= 2)
+    publisher.terminate()
+    await stage.tell(PublishDone, fact, generation=2)
+    await stage.tell(StreamOffline, fact, generation=2)
+    doc = await recording_of(stage, fact, "ready")
+    tape = Tape(stage.settings, doc["id"])
+    mp4, silent_s = tape.folder / "recording.mp4", sum(one.duration_s for one in tape.segments() if one.run == 0)
+    frames = await asyncio.to_thread(played, str(mp4), 60)
+    assert frames["video"] == pytest.approx(doc["duration_s"] * 30, abs=1)
+    assert frames["audio"] == pytest.approx((doc["duration_s"] - silent_s) * 48000 / 1024, abs=8)
+    assert start_of_sound(mp4) == pytest.approx(silent_s, abs=0.1)
 
 
 async def test_recording_by_hand(stage: Any) -> None:
