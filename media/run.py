@@ -10,8 +10,8 @@ from media.process import PIPE_BYTES, Output
 
 READ_BYTES = 1 << 18
 # How much of a part's duration the pipe may rest once the part before is cut: a part needs all of it to come, so nothing is
-# late, and three of four wake-ups (one a frame) are spared. At most what the ladder needs to fill half a pipe.
-REST, LONGEST_REST_S = 0.75, 0.25
+# late, and nine of ten wake-ups (one a frame and rendition) are spared. At most what the ladder needs to fill half a pipe.
+REST, LONGEST_REST_S = 0.92, 0.31
 
 
 @dataclass(frozen=True)
