@@ -4,15 +4,18 @@ FFmpeg copies the source's packets into its `framecrc` format (a line each: trac
 frame), so everything here is counted, not estimated: nginx knows rates only as means of ten seconds.
 """
 
+import re
 from collections import deque
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 WINDOW_S = 6.0
 PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg tells its progress in steps of half a second
 VIDEO, AUDIO = 0, 1
-FIELDS = 6
+# Track, decode time, presentation time, duration, bytes, checksum, flags unless it is a mere key frame.
+_LINE = re.compile(rb"\s*(\d+),\s*(-?\d+),\s*-?\d+,\s*-?\d+,\s*(\d+),\s*0x[0-9a-f]+(?:,\s*F=(0x[0-9A-F]+))?")
+_KEY = (None, b"0x1")
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ class Sample:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Packet:
+class _Packet(NamedTuple):
     at: float
     track: int
     time_ms: int
@@ -59,17 +61,13 @@ class Vitals:
         """What FFmpeg has written since the last time; what is no packet's line is passed over."""
         *whole, self._torn = (self._torn + lines).split(b"\n")
         for line in whole:
-            self._packet(line.decode("ascii", "replace"), now)
+            found = _LINE.match(line)
+            if found:
+                track, time_ms, size, flags = found.groups()
+                self._add(_Packet(now, int(track), int(time_ms), int(size), flags in _KEY))
         self._forget(now)
 
-    def _packet(self, line: str, now: float) -> None:
-        fields = [field.strip() for field in line.split(",")]
-        if len(fields) < FIELDS or not (fields[0].isdecimal() and fields[4].isdecimal()):
-            return
-        try:
-            packet = _Packet(now, int(fields[0]), int(fields[1]), int(fields[4]), len(fields) == FIELDS or "F=0x1" in fields[FIELDS])
-        except ValueError:
-            return
+    def _add(self, packet: _Packet) -> None:
         self._packets.append(packet)
         if packet.track == VIDEO and packet.key:
             self._keys.append(packet.time_ms)
