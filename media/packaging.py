@@ -214,7 +214,7 @@ class Broadcast:
         self._strain.began(monotonic())
         watch = asyncio.create_task(self._watch(child))
         try:
-            async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence)) as arriving:
+            async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
                 async for piece in arriving:
                     if await self.packager.take(run, piece):
                         self._playable(shape)

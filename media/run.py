@@ -22,8 +22,9 @@ class Piece:
     inits: tuple[Init, ...]
 
 
-async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Cadence) -> AsyncGenerator[Piece, None]:
-    """`output` has all renditions with a picture, and the sound. Errors: BoxError, OSError."""
+async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool) -> AsyncGenerator[Piece, None]:
+    """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes, and a rest would hold
+    it up. Errors: BoxError, OSError."""
     parser, cutter = Parser(), None
     inits: tuple[Init, ...] = ()
     rest_s = _rest_s(renditions, cadence)
@@ -33,7 +34,8 @@ async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Caden
                 cutter, inits = Cutter(item, renditions, cadence), _inits(item, renditions)
             elif cutter is not None:
                 for cut in cutter.add(item):
-                    output.rest(rest_s)
+                    if live:
+                        output.rest(rest_s)
                     yield Piece(cut, inits)
     for cut in cutter.rest() if cutter else ():
         yield Piece(cut, inits)

@@ -177,7 +177,7 @@ class Transcoding:
         """Tapes what comes; how many segments that were."""
         run, kept, told_at, position_s = new_secret(22), 0, monotonic(), from_s
         longest_s = LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
-        async with contextlib.aclosing(pieces(child.output, job.shape.renditions, job.shape.cadence)) as arriving:
+        async with contextlib.aclosing(pieces(child.output, job.shape.renditions, job.shape.cadence, live=False)) as arriving:
             async for piece in arriving:
                 whole = _whole(job, piece, run, first, position_s)
                 if not await asyncio.to_thread(job.tape.add, job.shape, whole):

@@ -41,7 +41,7 @@ async def collected(data: bytes) -> list[Piece]:
     output = Output()
     output.feed_data(data)
     output.feed_eof()
-    return [piece async for piece in pieces(output, LADDER, RHYTHM)]
+    return [piece async for piece in pieces(output, LADDER, RHYTHM, live=True)]
 
 
 def test_the_invented_initialisation_is_a_real_one() -> None:
@@ -69,6 +69,17 @@ async def test_nonsense_ends_the_run() -> None:
     for nonsense in (init() + b"not an mp4 at all", init(tracks=1)):
         with pytest.raises(BoxError):
             await collected(nonsense)
+
+
+@pytest.mark.parametrize(("live", "rests"), [(True, 3), (False, 0)])
+async def test_only_what_is_live_rests(live: bool, rests: int) -> None:
+    """One rest a whole part; a film is transcoded as fast as the machine can."""
+    output, rested = Output(), list[float]()
+    output.rest = rested.append  # type: ignore[method-assign]
+    output.feed_data(init() + frames(0, 30))
+    output.feed_eof()
+    found = [piece async for piece in pieces(output, LADDER, RHYTHM, live=live)]
+    assert (len(found), len(rested)) == (3, rests)
 
 
 @pytest.mark.parametrize("bit_rate", [800_000, 5_200_000, 20_000_000])
