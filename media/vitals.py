@@ -14,7 +14,7 @@ WINDOW_S = 6.0
 PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg tells its progress in steps of half a second
 VIDEO, AUDIO = 0, 1
 # Track, decode time, presentation time, duration, bytes, checksum, flags unless it is a mere key frame.
-_LINE = re.compile(rb"\s*(\d+),\s*(-?\d+),\s*-?\d+,\s*-?\d+,\s*(\d+),\s*0x[0-9a-f]+(?:,\s*F=(0x[0-9A-F]+))?")
+_LINE = re.compile(rb"\s*(\d{1,9}),\s*(-?\d{1,18}),\s*-?\d+,\s*-?\d+,\s*(\d{1,18}),\s*0x[0-9a-f]+(?:,\s*F=(0x[0-9A-F]+))?")
 _KEY = (None, b"0x1")
 
 

@@ -35,6 +35,15 @@ def test_a_steady_encoder() -> None:
     assert (sample.speed, sample.behind_s, sample.renditions, sample.left_out) == (None, None, (720, 360), ())
 
 
+def test_side_data_hides_no_key_frame() -> None:
+    """FFmpeg names it behind the flags, which a key frame has none of."""
+    vitals = Vitals()
+    for n in range(5):
+        line = video(n * 1000, 5000, n % 2 == 0).rstrip(b"\n")
+        vitals.packets(line + b", S=1,        8\n", n)
+    assert told(vitals, 4).keyframe_s == 2
+
+
 def test_a_transcoder_that_falls_behind() -> None:
     """Its speed over the last seconds, and what it has not made; rungs that are left out are named."""
     vitals = Vitals()
