@@ -14,6 +14,7 @@ from weir.foundation.clock import rfc3339
 PEAK = 1.2
 SKIP_TARGETS = 6  # the least that RFC 8216bis §4.4.3.8 allows
 LONG_WINDOW_S = 60
+ROUNDED_S = 0.001  # players add up durations of six decimals
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _skippable(timeline: Timeline) -> int:
     if not until_s:
         return 0
     for after, segment in enumerate(reversed(timeline.segments)):
-        if behind_s > until_s:
+        if behind_s > until_s + ROUNDED_S:
             return len(timeline.segments) - after
         behind_s += segment.duration_s
     return 0

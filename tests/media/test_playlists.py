@@ -2,7 +2,7 @@
 
 import m3u8
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from media import playlists
@@ -55,6 +55,7 @@ def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], win
     assert sum(bool(one.uri) for one in lists[-1].segments) <= window
 
 
+@example([(0, 1, False), (0, 1, False), (0, 19, False)], 31, 0, 1)  # 12 s of them are 11.999998 s in the list
 @given(HISTORIES, st.integers(31, 60), st.sampled_from([0, 3]), st.integers(1, 30))
 @settings(max_examples=60, deadline=None)
 def test_a_delta_update_and_the_old_list_make_the_whole(
