@@ -14,6 +14,7 @@ LARGEST_BOX = 32 << 20
 TOP_LEVEL = frozenset((b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"prft", b"emsg", b"mfra"))
 NON_SYNC = 0x10000
 PICTURE, SOUND = 1, 2
+_HEAD = Struct(">I4s")
 # traf as FFmpeg writes nearly all: tfhd with three defaults, tfdt of 64 bits, trun with the first sample's flags and sizes at most.
 _PLAIN = Struct(">I4sI4sIIIIII4sIQI4sIIi")
 _PLAIN_HEADS = (b"traf", 28, b"tfhd", 0x020038, 20, b"tfdt", 0x01000000, b"trun")
@@ -82,55 +83,62 @@ class Run(NamedTuple):
 
 
 class Parser:
-    """Bytes in any slicing in; one Init, then the runs of each fragment out."""
+    """Bytes in any slicing in; one Init, then the runs of each fragment out. Samples are views of what was fed, not copies."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._held: list[bytes] = []
+        self._come, self._wanted = 0, _HEAD.size
         self._ftyp = b""
         self._moof: bytes | None = None
         self._tracks: dict[int, Track] = {}
 
     def feed(self, data: bytes) -> Iterator[Init | list[Run]]:
         """Errors: BoxError; the parser is of no use afterwards."""
-        self._held += data
-        while (size := self._whole_box()) is not None:
-            with memoryview(self._held) as held:
-                box = bytes(held[:size])
-            del self._held[:size]
+        self._held.append(data)
+        self._come += len(data)
+        if self._come < self._wanted:
+            return
+        data = b"".join(self._held)
+        at, view = 0, memoryview(data)
+        while (size := self._box_at(data, at)) <= len(data) - at:
             try:
-                found = self._take(box)
+                found = self._take(data[at + 4 : at + 8], view[at : at + size])
             except (Truncated, IndexError, StopIteration) as error:
-                raise BoxError(f"{_name(box)}: cut short") from error
+                raise BoxError(f"{_name(data[at : at + 8])}: cut short") from error
+            at += size
             if found is not None:
                 yield found
+        self._held, self._come, self._wanted = [data[at:]], len(data) - at, size
 
-    def _whole_box(self) -> int | None:
-        if len(self._held) < 8:
-            return None
-        size, kind = unpack_from(">I4s", self._held)
+    def _box_at(self, data: bytes, at: int) -> int:
+        """The size of the box that begins there, or of its head where not even that has come."""
+        if len(data) - at < _HEAD.size:
+            return _HEAD.size
+        size: int
+        size, kind = _HEAD.unpack_from(data, at)
         if kind not in TOP_LEVEL:
             raise BoxError(f"{kind!r} is no box of a fragmented MP4")
-        if not 8 <= size <= LARGEST_BOX:
+        if not _HEAD.size <= size <= LARGEST_BOX:
             raise BoxError(f"{kind.decode()}: {size} bytes")
-        return size if len(self._held) >= size else None
+        return size
 
-    def _take(self, box: bytes) -> Init | list[Run] | None:
-        kind = box[4:8]
-        if kind == b"ftyp":
-            self._ftyp = box
+    def _take(self, kind: bytes, box: memoryview) -> Init | list[Run] | None:
+        if kind == b"mdat":
+            if self._moof is None:
+                raise BoxError("mdat: no moof before it")
+            moof, self._moof = self._moof, None
+            return list(_runs(moof, box, self._tracks))
+        if kind == b"moof":
+            self._moof = bytes(box)
+        elif kind == b"ftyp":
+            self._ftyp = bytes(box)
         elif kind == b"moov":
-            init = Init(self._ftyp + box, tuple(_tracks(box)))
+            moov = bytes(box)
+            init = Init(self._ftyp + moov, tuple(_tracks(moov)))
             if not init.pictures:
                 raise BoxError("moov: a video track is needed")
             self._tracks = {track.id: track for track in init.tracks}
             return init
-        elif kind == b"moof":
-            self._moof = box
-        elif kind == b"mdat":
-            if self._moof is None:
-                raise BoxError("mdat: no moof before it")
-            moof, self._moof = self._moof, None
-            return list(_runs(moof, memoryview(box), self._tracks))
         return None
 
 
@@ -230,14 +238,11 @@ def _aac(esds: bytes) -> str:
 def _runs(moof: bytes, mdat: memoryview, tracks: dict[int, Track]) -> Iterator[Run]:
     at = 8
     while at < len(moof):
-        plain = _plain(moof, at, mdat, tracks)
-        size, kind = unpack_from(">I4s", moof, at)
+        size, kind = _HEAD.unpack_from(moof, at)
         if size < 8 or at + size > len(moof):
             raise BoxError(f"moof: a child of {size} bytes does not fit")
-        if plain is not None:
-            yield plain
-        elif kind == b"traf":
-            yield _run(moof[at : at + size], mdat, len(moof), tracks)
+        if kind == b"traf":
+            yield _plain(moof, at, mdat, tracks) or _run(moof[at : at + size], mdat, len(moof), tracks)
         at += size
 
 

@@ -41,6 +41,11 @@ class _Picture:
         self._before = 0
         self.waiting: list[Sample] = []
 
+    @property
+    def come(self) -> int:
+        """Frames of the cadence that are waiting."""
+        return len(self.waiting) * self.every
+
     def add(self, run: Run) -> None:
         number = self._before + len(self.waiting)
         self._check(run.time, number)
@@ -74,20 +79,23 @@ class Cutter:
         self._cadence, self._sound_alone = cadence, sound_of(renditions)
         pairs = zip(init.pictures, pictured, strict=True)
         self._pictures = {track.id: _Picture(track, rendition, cadence) for track, rendition in pairs}
+        self._wanted = cadence.part_frames
         self._step = math.lcm(*(picture.every for picture in self._pictures.values()))
         self._sound: list[Sample] = []
         self._segment = self._part = self._sequence = self._before = self._sound_before = 0
 
     def add(self, runs: Sequence[Run]) -> Iterator[Cut]:
         """A part ends when each rendition has its frames; the sound that has come by then belongs to it."""
+        ready = False
         for run in runs:
             picture = self._pictures.get(run.track)
             if picture is not None:
                 picture.add(run)
+                ready = ready or picture.come >= self._wanted
             else:
                 self._sound += run.samples
-        while self._come() >= (wanted := self._wanted()):
-            yield self._cut(wanted)
+        while ready and self._come() >= self._wanted:
+            yield self._cut(self._wanted)
 
     def rest(self) -> Iterator[Cut]:
         """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
@@ -97,10 +105,7 @@ class Cutter:
 
     def _come(self) -> int:
         """Frames of the cadence that every rendition has."""
-        return min(len(picture.waiting) * picture.every for picture in self._pictures.values())
-
-    def _wanted(self) -> int:
-        return min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
+        return min(picture.come for picture in self._pictures.values())
 
     def _cut(self, frames: int) -> Cut:
         self._sequence += 1
@@ -116,6 +121,7 @@ class Cutter:
         independent = all(picture.samples[0].key for picture in pictures)
         cut = Cut(self._segment, self._part, frames, independent, last, end_s, bodies)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
+        self._wanted = min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
         return cut
 
 

@@ -8,7 +8,7 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from weir.foundation.clock import monotonic
 from weir.foundation.tether import tethered
@@ -18,38 +18,53 @@ BEHIND = ("nice", "-n", "10")
 STRANGE = ("prlimit", "--as=8589934592", "--nofile=256", "--fsize=0", "--core=0", "nice", "-n", "19")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
-READ_BYTES = 1 << 18
 ANSWER_BYTES = 1 << 16
+MOST_LOOKS = 20
 STDERR_LINES, STDERR_CHARS = 20, 300
 
 
-class Output(asyncio.StreamReader):
-    """What FFmpeg writes into one pipe."""
+class Output:
+    """What FFmpeg writes into one pipe, whose `room` is in bytes. It stays there until somebody asks for it."""
 
-    def __init__(self, limit: int = READ_BYTES, *, roomy: bool = False) -> None:
-        super().__init__(limit=limit)
-        self._roomy = roomy
-        self._pipe: Any = None  # a ReadTransport, which uvloop's is without saying so
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor: int | None = descriptor
+        self.room: int = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
 
-    def set_transport(self, transport: asyncio.BaseTransport) -> None:
-        super().set_transport(transport)
-        self._pipe = transport
+    def take(self) -> bytes | None:
+        """What has come; None when nothing has, empty at the end."""
+        if self._descriptor is None:
+            return b""
+        try:
+            return os.read(self._descriptor, PIPE_BYTES)
+        except BlockingIOError:
+            return None
 
-    def rest(self, seconds: float) -> None:
-        """Leaves what comes in the pipe for so long: one wake-up instead of one a frame. Not where the pipe is small, because
-        a full one stops FFmpeg."""
-        if self._roomy and self._pipe is not None and not self._pipe.is_closing():
-            self._pipe.pause_reading()
-            asyncio.get_running_loop().call_later(seconds, self._go_on)
+    async def read(self, look_s: float = 0.0) -> bytes:
+        """What has come, empty at the end. Where nothing has, it looks again each `look_s`; without, and after a while, the loop tells
+        it, which takes thirteen calls of the kernel where a look takes one."""
+        looks = MOST_LOOKS if look_s else 0
+        while (data := self.take()) is None:
+            if looks:
+                looks -= 1
+                await asyncio.sleep(look_s)
+            else:
+                await self._filled()
+        return data
 
-    def _go_on(self) -> None:
-        if self._pipe is not None and not self._pipe.is_closing():
-            self._pipe.resume_reading()
+    async def _filled(self) -> None:
+        loop, descriptor, filled = asyncio.get_running_loop(), self._descriptor, asyncio.Event()
+        assert descriptor is not None
+        loop.add_reader(descriptor, filled.set)
+        try:
+            await filled.wait()
+        finally:
+            loop.remove_reader(descriptor)
 
     def close(self) -> None:
-        """uvloop leaves the descriptor open at the end of what comes, asyncio does not."""
-        if self._pipe is not None:
-            self._pipe.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class Pipes(NamedTuple):
@@ -64,10 +79,9 @@ class Child:
     """One FFmpeg. `output` gives what it makes, `progress_at` when its output last grew
     (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output, notes: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output, notes: Output) -> None:
         self.output = output
         self._progress, self._notes = progress, notes
-        self._stopped = False
         self.progress_at = monotonic()
         self.done_s = 0.0
         self.dropped = self.duplicated = 0
@@ -80,11 +94,7 @@ class Child:
     def notes(self) -> bytes:
         """What it has written to the descriptor for notes since the last time: read now and then, since waking up for each of 75
         lines a second costs more than they are worth."""
-        found = b""
-        with contextlib.suppress(BlockingIOError):
-            while not self._stopped and (data := os.read(self._notes, READ_BYTES)):
-                found += data
-        return found
+        return self._notes.take() or b""
 
     @property
     def pid(self) -> int:
@@ -110,11 +120,8 @@ class Child:
         for listener in self._listeners:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
-        for output in (self.output, self._progress):
+        for output in (self.output, self._progress, self._notes):
             output.close()
-        if not self._stopped:
-            self._stopped = True
-            os.close(self._notes)
 
     def terminate(self) -> None:
         """Asks it to write what it has and end; `stop` sees to it that it does."""
@@ -142,18 +149,21 @@ class Child:
         while data := await stderr.read(4096):
             self._said += [line[:STDERR_CHARS] for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
 
-    async def _follow(self, progress: asyncio.StreamReader) -> None:
+    async def _follow(self, progress: Output) -> None:
         """`out_time_us` stands still while nothing is encoded, though reports may keep coming."""
-        reached = b""
-        while line := await progress.readline():
-            if line.startswith(b"out_time_us=") and line != reached:
-                reached, self.progress_at = line, monotonic()
-                with contextlib.suppress(ValueError):  # N/A before the first frame
-                    self.done_s = int(line.partition(b"=")[2]) / 1_000_000
-            elif line.startswith(b"drop_frames="):
-                self.dropped = int(line.partition(b"=")[2])
-            elif line.startswith(b"dup_frames="):
-                self.duplicated = int(line.partition(b"=")[2])
+        reached = torn = b""
+        while data := await progress.read():
+            *lines, torn = (torn + data).split(b"\n")
+            for line in lines:
+                name, _, value = line.partition(b"=")
+                if name == b"out_time_us" and value != reached:
+                    reached, self.progress_at = value, monotonic()
+                    with contextlib.suppress(ValueError):  # N/A before the first frame
+                        self.done_s = int(value) / 1_000_000
+                elif name == b"drop_frames":
+                    self.dropped = int(value)
+                elif name == b"dup_frames":
+                    self.duplicated = int(value)
 
 
 def cores_here() -> int:
@@ -185,9 +195,7 @@ async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = ()) -
     finally:
         for write in written:
             os.close(write)
-    output, progress, notes = Pipes(*(read for read, _ in pipes))
-    os.set_blocking(notes, False)
-    return Child(process, await _reader(output), await _reader(progress), notes)
+    return Child(process, *(Output(read) for read, _ in pipes))
 
 
 async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
@@ -224,10 +232,3 @@ async def work(argv: Sequence[str], timeout_s: float) -> str:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
-
-
-async def _reader(descriptor: int) -> Output:
-    reader = Output(roomy=fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) >= PIPE_BYTES)
-    protocol: Any = asyncio.StreamReaderProtocol(reader)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(descriptor, "rb", 0))
-    return reader

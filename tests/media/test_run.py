@@ -1,5 +1,8 @@
 """From what a pipe brings to parts."""
 
+import asyncio
+import fcntl
+import os
 from struct import pack
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from media.boxes import BoxError, Parser, Run, Sample, fragment
 from media.ladder import Rendition, cadence
 from media.process import PIPE_BYTES, Output
-from media.run import Piece, _rest_s, pieces
+from media.run import LONGEST_REST_S, LOOK_S, REST, Piece, _longest_rest_s, pieces
 
 RHYTHM = cadence(30, 1 / 3, 2)
 LADDER = [Rendition(360, (640, 360), 1), Rendition(180, (320, 180), 1)]
@@ -37,11 +40,21 @@ def frames(first: int, count: int, tracks: int = 2) -> bytes:
     )  # fmt: skip
 
 
-async def collected(data: bytes) -> list[Piece]:
-    output = Output()
-    output.feed_data(data)
-    output.feed_eof()
-    return [piece async for piece in pieces(output, LADDER, RHYTHM, live=True)]
+def piped(data: bytes) -> Output:
+    """A pipe as wide as FFmpeg's that holds `data` and has ended."""
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    os.write(write, data)
+    os.close(write)
+    return Output(read)
+
+
+async def collected(data: bytes, *, live: bool = True) -> list[Piece]:
+    output = piped(data)
+    try:
+        return [piece async for piece in pieces(output, LADDER, RHYTHM, live=live)]
+    finally:
+        output.close()
 
 
 def test_the_invented_initialisation_is_a_real_one() -> None:
@@ -71,20 +84,44 @@ async def test_nonsense_ends_the_run() -> None:
             await collected(nonsense)
 
 
-@pytest.mark.parametrize(("live", "rests"), [(True, 3), (False, 0)])
-async def test_only_what_is_live_rests(live: bool, rests: int) -> None:
-    """One rest a whole part; a film is transcoded as fast as the machine can."""
-    output, rested = Output(), list[float]()
-    output.rest = rested.append  # type: ignore[method-assign]
-    output.feed_data(init() + frames(0, 30))
-    output.feed_eof()
-    found = [piece async for piece in pieces(output, LADDER, RHYTHM, live=live)]
-    assert (len(found), len(rested)) == (3, rests)
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long each sleep would have been."""
+    found: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return found
+
+
+async def test_the_pipe_rests_between_parts(slept: list[float]) -> None:
+    """Most of a part once one is cut, a moment otherwise."""
+    await collected(init() + frames(0, 10))
+    await collected(init() + frames(0, 9))
+    rest_s, look_s = slept
+    assert look_s == LOOK_S
+    assert LOOK_S < rest_s <= REST * RHYTHM.part_s
+
+
+async def test_a_film_does_not_rest(slept: list[float]) -> None:
+    """It is transcoded as fast as the machine can."""
+    assert len(await collected(init() + frames(0, 30), live=False)) == 3
+    assert not slept
+
+
+async def test_a_long_part_is_read_meanwhile(slept: list[float]) -> None:
+    """Where a segment is one part of two seconds, the pipe would fill before it is whole."""
+    output = piped(init() + frames(0, 60))
+    assert [piece.cut.frames async for piece in pieces(output, LADDER, cadence(30, None, 2), live=True)] == [60]
+    assert slept == [LONGEST_REST_S]
+    output.close()
 
 
 @pytest.mark.parametrize("bit_rate", [800_000, 5_200_000, 20_000_000])
 def test_a_resting_pipe_never_fills(bit_rate: int) -> None:
     """A full pipe would stop FFmpeg, so a faster ladder gets shorter rests; none is longer than a part."""
-    rest_s = _rest_s([Rendition(360, (640, 360), bit_rate)] * 4, RHYTHM)
+    rest_s = _longest_rest_s([Rendition(360, (640, 360), bit_rate)] * 4)
     assert rest_s * bit_rate * 4 / 8 <= PIPE_BYTES / 2
     assert rest_s < RHYTHM.part_s
