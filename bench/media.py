@@ -73,9 +73,7 @@ def ladder(seconds: float, rounds: int, folder: Path) -> Row:
     """Shares of a core, medians of rounds that alternate. The application is idle while the bare FFmpeg encodes, so that both of its
     figures are taken beside the same work."""
     source = film(folder / "1080.flv", "1920x1080", "6M")
-    taken: dict[str, list[float]] = {
-        name: [] for name in ("weir", "bare", "ffmpeg", "app", "thumbnails", "ingest", "idle", "overhead_pct")
-    }
+    taken: dict[str, list[float]] = {name: [] for name in ("weir", "bare", "ffmpeg", "app", "thumbnails", "ingest", "idle", "overhead_pct")}
     with staged() as stage:
         for _ in range(rounds):
             stage.publish(source)
@@ -187,7 +185,8 @@ def main() -> None:
         if given.only != "viewers":
             console.print("A 1080p30 ladder, in turn with a bare FFmpeg …")
             costs = ladder(seconds, rounds, folder)
-            result |= {"ladder_cpu_overhead_pct": round(costs["overhead_pct"], 2), "packager_core_pct_per_stream": round(costs["app"] * 100, 2)}
+            result["ladder_cpu_overhead_pct"] = round(costs["overhead_pct"], 2)
+            result["packager_core_pct_per_stream"] = round(costs["app"] * 100, 2)
         if given.only != "ladder":
             binary = compiled(folder)
             for edge, count in VIEWERS.items():

@@ -39,7 +39,7 @@ from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
-STALLED_S = 6.0
+WATCH_S, STALLED_S = 2.0, 6.0
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 SHARED_S = 0.9  # all streams of a worker look at one answer of the ingest a second
@@ -240,7 +240,7 @@ class Broadcast:
         One that falls behind gets fewer rungs."""
         bytes_in: int | None = None
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(WATCH_S)
             self._vitals.packets(child.notes(), monotonic())
             self._vitals.done(child.done_s, monotonic())
             published = self._published = await self._intake.published(SHARED_S)

@@ -14,8 +14,8 @@ WINDOW_S = 6.0
 PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg tells its progress in steps of half a second
 VIDEO, AUDIO = 0, 1
 # Track, decode time, presentation time, duration, bytes, checksum, flags unless it is a mere key frame.
-_LINE = re.compile(rb"\s*(\d{1,9}),\s*(-?\d{1,18}),\s*-?\d+,\s*-?\d+,\s*(\d{1,18}),\s*0x[0-9a-f]+(?:,\s*F=(0x[0-9A-F]+))?")
-_KEY = (None, b"0x1")
+_LINE = re.compile(rb"^ *(\d{1,9}), *(-?\d{1,18}), *-?\d+, *-?\d+, *(\d{1,18}), *0x[0-9a-f]+(?:, *F=(0x[0-9A-F]+))?", re.M)
+_KEY = (b"", b"0x1")
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,9 @@ class Vitals:
 
     def packets(self, lines: bytes, now: float) -> None:
         """What FFmpeg has written since the last time; what is no packet's line is passed over."""
-        *whole, self._torn = (self._torn + lines).split(b"\n")
-        for line in whole:
-            found = _LINE.match(line)
-            if found:
-                track, time_ms, size, flags = found.groups()
-                self._add(_Packet(now, int(track), int(time_ms), int(size), flags in _KEY))
+        whole, end, self._torn = (self._torn + lines).rpartition(b"\n")
+        for track, time_ms, size, flags in _LINE.findall(whole + end):
+            self._add(_Packet(now, int(track), int(time_ms), int(size), flags in _KEY))
         self._forget(now)
 
     def _add(self, packet: _Packet) -> None:
