@@ -19,6 +19,7 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ground import Ground
+from weir.foundation.http import SHARED_S
 from weir.foundation.ids import body, new_id, new_secret
 
 STILL_AFTER_S = 2.0
@@ -267,7 +268,7 @@ class Streams:
     async def reconcile(self) -> None:
         """Believes the ingest's own list where it disagrees with us: a killed nginx sends no hook."""
         try:
-            present = set(await self._ground.ingest.published())
+            present = set(await self._ground.ingest.published(SHARED_S))
             self._ingest_seen = now_ms()
         except Unavailable:
             if now_ms() - self._ingest_seen < INGEST_LOST_MS:

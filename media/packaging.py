@@ -34,7 +34,7 @@ from media.timeline import Whole
 from media.vitals import Sample, Vitals
 from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
-from weir.foundation.http import Ingest, Published
+from weir.foundation.http import SHARED_S, Ingest, Published
 from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
 
@@ -42,7 +42,6 @@ APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 WATCH_S, STALLED_S = 2.0, 6.0
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
-SHARED_S = 0.9  # all streams of a worker look at one answer of the ingest a second
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
 log = structlog.get_logger("media")
 

@@ -42,7 +42,7 @@ class FakeIngest:
         self.playback = ""
         object.__setattr__(ground, "ingest", self)
 
-    async def published(self) -> dict[str, Published]:
+    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
         return {self.playback: Published(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
 
     async def drop_publisher(self, name: str) -> bool:

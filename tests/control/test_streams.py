@@ -26,7 +26,7 @@ class FakeIngest:
         self.dropped: list[str] = []
         self.name = ""
 
-    async def published(self) -> dict[str, Published]:
+    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
         if self.bytes is None:
             return {}
         self.bytes += self.step

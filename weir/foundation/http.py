@@ -11,6 +11,7 @@ from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings
 
 APPLICATION = "live"
+SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, whatever the room
 
 
 @dataclass(frozen=True)
