@@ -39,7 +39,7 @@ from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
-WATCH_S, STALLED_S = 2.0, 6.0
+WATCH_S, STALLED_S, AGAIN_S = 2.0, 6.0, 1.0
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
@@ -239,7 +239,7 @@ class Broadcast:
         One that falls behind gets fewer rungs."""
         bytes_in: int | None = None
         while True:
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(WATCH_S if bytes_in is None else AGAIN_S)
             self._vitals.packets(child.notes(), monotonic())
             self._vitals.done(child.done_s, monotonic())
             published = self._published = await self._intake.published(SHARED_S)
