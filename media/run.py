@@ -11,9 +11,9 @@ from media.process import PIPE_BYTES, Output
 from weir.foundation.clock import monotonic
 
 # A part needs nearly all of its duration to come: so long the pipe is left alone once the part before is cut, then it is looked into
-# now and then. That finds a part 8 ms late at the median and wakes the loop 3 times a part instead of once a frame and rendition; with
-# .96 and 6 ms it is 4 ms late and the packager takes 4 % more.
-REST, LOOK_S, LONGEST_REST_S = 0.985, 0.010, 0.32
+# now and then. That finds a part 12 ms late at the median and wakes the loop twice a part instead of once a frame and rendition; with
+# .96 and 6 ms it is 4 ms late and the packager takes 10 % more.
+REST, LOOK_S, LONGEST_REST_S = 0.985, 0.010, 0.33
 
 
 @dataclass(frozen=True)
