@@ -37,7 +37,7 @@ from weir.foundation.ground import Ground, Room, Tasks
 from weir.foundation.http import Ingest
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
-from weir.foundation.redis import connect_redis
+from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.routing import Bound
 from weir.foundation.settings import Settings
 from weir.foundation.table import Front, mounted, tabled
@@ -65,7 +65,7 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         yield Ground(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     finally:
         await ingest.close()
-        await redis.aclose()
+        await disconnect(redis)
         await store.close()
 
 

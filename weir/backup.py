@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from weir import doctor
 from weir.foundation.clock import monotonic
-from weir.foundation.redis import connect_redis
+from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
 
@@ -79,7 +79,7 @@ async def _snapshot(settings: Settings) -> Path:
     except (RedisError, OSError) as error:
         raise BackupError(f"Redis does not answer: {error}.") from error
     finally:
-        await redis.aclose()
+        await disconnect(redis)
     return settings.data / "redis" / "dump.rdb"
 
 

@@ -31,7 +31,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.periodic import Periodic
 from weir.foundation.problems import HANDLERS
 from weir.foundation.quotas import USED_UP
-from weir.foundation.redis import connect_redis
+from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.settings import Settings
 from weir.foundation.tokens import Tokens
 from weir.foundation.vault import Vault
@@ -168,7 +168,7 @@ class Node:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
-        await self.ground.redis.aclose()
+        await disconnect(self.ground.redis)
         await self.ground.store.close()
 
     async def crash(self) -> None:

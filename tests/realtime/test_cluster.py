@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ClusterDownError
 
 from realtime.keys import keys_of
 from realtime.slots import slot_of
@@ -35,7 +36,9 @@ from tests.realtime.test_presence import test_a_user_is_present_once_with_many_t
 from tests.realtime.test_presence import test_reactions_are_counted_and_coalesced as test_reactions  # noqa: F401
 from tests.realtime.test_sockets import test_a_revocation_closes_open_sockets as test_revocation  # noqa: F401
 from weir.doctor import examine
+from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.settings import Settings
+from weir.foundation.vault import Vault
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +128,34 @@ async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, 
     assert talk.codes == {"unavailable"}
     returned = await bystander.join(channel, epoch=shown[0][0], seq=shown[0][1])
     assert returned["recovered"]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+async def test_what_one_task_meets_breaks_no_others_command(settings: Settings, vault: Vault, cluster: RedisCluster, moved: bool):
+    """A command that waits on the master itself goes on while another finds its slot moved, or served by nobody."""
+    redis = connect_redis(settings, vault)
+    waiting = asyncio.create_task(redis.blpop(["{elsewhere}"], timeout=10))
+    slot = slot_of("{lost}")
+    source = cluster.owner(slot)
+    other = next(node for node in cluster.nodes if node is not source)
+    await eventually(lambda: "blocked_clients:1" in cluster.owner(slot_of("{elsewhere}")).ask("INFO", "clients"))
+    try:
+        if moved:
+            await asyncio.to_thread(cluster.move, slot, source, other)
+            assert await redis.get("{lost}") is None
+        else:
+            source.ask("CLUSTER", "DELSLOTS", str(slot))
+            with pytest.raises(ClusterDownError):
+                await redis.get("{lost}")
+        await redis.rpush("{elsewhere}", "came")
+        assert await waiting == (b"{elsewhere}", b"came")
+    finally:
+        if moved:
+            await asyncio.to_thread(cluster.move, slot, other, source)
+        else:
+            source.ask("CLUSTER", "ADDSLOTS", str(slot))
+        await asyncio.to_thread(cluster.settled)
+        await disconnect(redis)
 
 
 def test_the_doctor_asks_each_server(settings: Settings, cluster: RedisCluster):

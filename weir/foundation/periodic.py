@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from weir.foundation.clock import now_s
+from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_id
 
 # One question a period instead of three: they were a third of what an idle installation does.
@@ -51,7 +52,7 @@ class Periodic:
                     LAST_SUCCESS.labels(job.name).set(now_s())
                 elif job.let_go is not None:
                     job.let_go()
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, Unavailable) as error:
                 log.warning("job.waits", job=job.name, error=str(error))
             except Exception:
                 log.exception("job.failed", job=job.name)

@@ -14,7 +14,7 @@ from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
 CLUSTER = "+cluster://"
-# AttributeError: of a connection that one task's failure closes while another opens it (redis-py 8.1, once in ten starts).
+# AttributeError: of a connection that one task's failure closes while another opens it (redis-py 8.1).
 FAILURES = (RedisClusterException, AttributeError)
 
 
@@ -45,7 +45,8 @@ def connect_redis(settings: Settings, vault: Vault) -> "Redis":
         nodes = [ClusterNode(host, port) for host, port in seeds]
         cluster = Cluster(
             startup_nodes=nodes, username=given.get("username"), password=given.get("password"), ssl=url.startswith("rediss:"),
-            socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1), reinitialize_steps=1,
+            socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1), reinitialize_steps=0,
+            require_full_coverage=False,
         )  # fmt: skip
         return cast(Redis, cluster)  # the same verbs
     if url:
@@ -58,9 +59,23 @@ def connect_redis(settings: Settings, vault: Vault) -> "Redis":
     return Redis(connection_pool=pool)
 
 
+async def disconnect(redis: "Redis") -> None:
+    """Closes all connections."""
+    if isinstance(redis, Cluster):
+        for held in ("nodes_cache", "startup_nodes"):
+            await redis.nodes_manager.aclose(held)
+    else:
+        await redis.aclose()
+
+
 class Cluster(RedisCluster):
-    """redis-py's client of a cluster, whose errors are Redis errors: some of its own are not, and callers would not see them
-    as what they are, a store that is away."""
+    """redis-py's client of a cluster, made for many tasks at once: its errors are Redis errors (some of its own are not, and
+    callers would not see them as what they are, a store that is away), and what one task meets does not break the others'
+    commands. A slot that moved is noted alone (`reinitialize_steps=0`); slots that nobody serves hold up only themselves."""
+
+    async def aclose(self) -> None:
+        """redis-py calls this in mid-work to learn the cluster's map anew, and would close what other tasks wait on."""
+        self._initialize = True
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
         try:
