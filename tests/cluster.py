@@ -13,16 +13,16 @@ MASTERS = 3
 
 class ClusterNode:
     def __init__(self, folder: Path, password: str) -> None:
-        self.port, self.name, self._folder, self._password = _port_pair(), "", folder, password
+        self.port, self.bus, self.name, self._folder, self._password = free_port(), free_port(), "", folder, password
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
 
     def start(self) -> None:
         self._process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", self._password,
-             "--masterauth", self._password, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
-             "--cluster-require-full-coverage", "no", "--dir", str(self._folder), "--logfile", "log", "--save", "",
-             "--appendonly", "yes", "--appendfsync", "always"],
+             "--masterauth", self._password, "--cluster-enabled", "yes", "--cluster-port", str(self.bus),
+             "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no", "--dir", str(self._folder),
+             "--logfile", "log", "--save", "", "--appendonly", "yes", "--appendfsync", "always"],
         )  # fmt: skip
         wait_until(lambda: self.ask("PING") == "+PONG", f"redis on {self.port}")
 
@@ -65,7 +65,7 @@ class RedisCluster:
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
             node.ask("CLUSTER", "ADDSLOTSRANGE", str(edges[number]), str(edges[number + 1] - 1))
         for node in self.nodes[1:]:
-            node.ask("CLUSTER", "MEET", "127.0.0.1", str(self.nodes[0].port))
+            node.ask("CLUSTER", "MEET", "127.0.0.1", str(self.nodes[0].port), str(self.nodes[0].bus))
         self.settled()
 
     def settled(self) -> None:
@@ -96,10 +96,3 @@ class RedisCluster:
     def kill(self) -> None:
         for node in self.nodes:
             node.kill()
-
-
-def _port_pair() -> int:
-    """A port whose tenth thousand above is one too: the cluster's bus listens there."""
-    while (port := free_port()) > 55_000:
-        pass
-    return port
