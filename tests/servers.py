@@ -1,12 +1,15 @@
 """Real servers for tests: started on sockets in a short private folder, ended by pid."""
 
 import contextlib
+import os
 import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+_given: set[int] = set()
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -18,12 +21,16 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> Non
 
 
 def free_port() -> int:
-    """Below those that the kernel gives to outgoing connections: one of these could take it before its server does."""
+    """None twice, and each of pytest's workers draws from a range of its own: who draws a port may bind it much later. Below those
+    that the kernel gives to outgoing connections: one of these could take it before its server does."""
+    first = 20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8 * 1_500
     while True:
-        port = 20_000 + secrets.randbelow(12_000)
+        port = first + secrets.randbelow(1_500)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def answers(path: Path) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import free_port
 from weir.foundation.documents import Collection, Index, Store
 from weir.foundation.documents.opening import open_store
 from weir.foundation.settings import Settings
@@ -40,10 +41,7 @@ Opener = Callable[..., Awaitable[Store]]
 def secantus_url() -> Iterator[str]:
     if not SECANTUS.exists():
         pytest.skip("secantusd-py is not installed (requirements-mongo-test.lock)")
-    folder = tempfile.mkdtemp(prefix="weir-mongo-")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    folder, port = tempfile.mkdtemp(prefix="weir-mongo-"), free_port()
     argv = [SECANTUS, "--host", "127.0.0.1", "--port", str(port), "--storage-path", f"{folder}/data", "--cache-size", "128M"]
     with Path(folder, "log").open("wb") as log:
         server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)

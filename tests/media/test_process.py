@@ -124,6 +124,14 @@ async def test_a_short_question_has_a_time_limit() -> None:
     assert await ask([sys.executable, "-c", "print('no'); raise SystemExit(1)"], 10) == b""
 
 
+async def test_work_tells_why_it_was_not_done() -> None:
+    """Empty for success alone: the program's last line, its code when it said nothing, or that it is not there."""
+    assert await work(["true"], 10) == ""
+    assert await work([sys.executable, "-c", "print('why'); import sys; sys.exit('no room')"], 10) == "no room"
+    assert await work(["false"], 10) == "exit code 1"
+    assert "no-such-program" in await work(["no-such-program"], 10)
+
+
 def test_nothing_stays_open_behind_a_program() -> None:
     """Under the loop that Weir runs on, which leaves a pipe open at its end: however a program ends, and however much it says."""
     endless = [sys.executable, "-c", "print('x' * 300_000, flush=True); import time; time.sleep(60)"]
