@@ -28,7 +28,7 @@ from media.packager import ClockJumped, Packager, Run
 from media.process import Child, load_per_core, spawn
 from media.run import pieces
 from media.store import Files
-from media.strain import Strain
+from media.strain import Strain, distance_s
 from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
 from media.vitals import Sample, Vitals
@@ -247,7 +247,7 @@ class Broadcast:
             if still_s < STALLED_S:
                 bytes_in = None
                 if published is not None and still_s < SLOW_S:
-                    self._relieve(child, published, child.done_s + still_s)
+                    self._relieve(child, published)
                 continue
             if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
                 log.warning("encoder.stalled", playback=self.fact.playback)
@@ -255,11 +255,12 @@ class Broadcast:
                 return
             bytes_in = published.bytes_in if published is not None else None
 
-    def _relieve(self, child: Child, published: Published, done_s: float) -> None:
+    def _relieve(self, child: Child, published: Published) -> None:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
-        verdict = self._strain.judge(monotonic(), published.sent_ms / 1000, done_s, load, self._dropped, len(rungs))
+        behind_s = distance_s(published.sent_ms / 1000, published.at, child.done_s, child.progress_at)
+        verdict = self._strain.judge(monotonic(), behind_s, load, self._dropped, len(rungs))
         if verdict is None:
             return
         dropping = verdict == "drop"

@@ -18,8 +18,14 @@ IDLE_LOAD = 0.7
 Verdict = Literal["drop", "raise"]
 
 
+def distance_s(sent_s: float, sent_at: float, done_s: float, done_at: float) -> float:
+    """How much of what was sent is not done. Both are told now and then, and neither stands still between: what was done when the
+    ingest told of the encoder is what counts."""
+    return sent_s - (done_s + sent_at - done_at)
+
+
 class Strain:
-    """Times in seconds, `sent_s` and `done_s` of media. Keeps its memory over the runs of a publish."""
+    """Times in seconds. Keeps its memory over the runs of a publish."""
 
     def __init__(self) -> None:
         self._behind: deque[tuple[float, float]] = deque()
@@ -37,15 +43,16 @@ class Strain:
         """Not yet enough for a drop, enough for whatever can wait to wait."""
         return self.growth_s > NOTED_GROWTH_S
 
-    def judge(self, now: float, sent_s: float, done_s: float, load: float, dropped: int, rungs: int) -> Verdict | None:
-        """`load` is the machine's run queue per core, `dropped` how many of the `rungs` are left out now."""
+    def judge(self, now: float, behind_s: float, load: float, dropped: int, rungs: int) -> Verdict | None:
+        """`behind_s` as `distance_s` tells it, `load` is the machine's run queue per core, `dropped` how many of the `rungs` are left
+        out now."""
         if now - self._began_at < SETTLE_S:
             return None
-        self._behind.append((now, sent_s - done_s))
+        self._behind.append((now, behind_s))
         while now - self._behind[0][0] > WINDOW_S:
             self._behind.popleft()
         least = min(behind for _, behind in self._behind)
-        self.growth_s = sent_s - done_s - least
+        self.growth_s = behind_s - least
         if self.growth_s > MOST_GROWTH_S:
             return self._drop(now) if dropped < rungs - 1 else None
         if dropped and now - self._began_at > self._calm_s and load < IDLE_LOAD:

@@ -1,6 +1,8 @@
 """When a rung goes, and when it comes back."""
 
-from media.strain import CALM_S, LONGEST_CALM_S, Strain
+from random import Random
+
+from media.strain import CALM_S, LONGEST_CALM_S, Strain, distance_s
 
 
 class Line:
@@ -14,7 +16,7 @@ class Line:
         told = []
         for _ in range(int(seconds)):
             self.now, self.sent, self.done = self.now + 1, self.sent + sent, self.done + sent * speed
-            verdict = self.strain.judge(self.now, self.sent, self.done, load, self.dropped, 3)
+            verdict = self.strain.judge(self.now, self.sent - self.done, load, self.dropped, 3)
             if verdict is not None:
                 told.append((self.now, verdict))
                 self.dropped += 1 if verdict == "drop" else -1
@@ -30,7 +32,19 @@ def test_one_that_keeps_up_keeps_its_ladder() -> None:
     strain = Strain()
     strain.began(0)
     for second in range(120):
-        assert strain.judge(second, second + 0.6 * (second % 2), second // 2 * 2 * 0.25 + second * 0.75, 0.3, 0, 3) is None
+        behind_s = second + 0.6 * (second % 2) - (second // 2 * 2 * 0.25 + second * 0.75)
+        assert strain.judge(second, behind_s, 0.3, 0, 3) is None
+
+
+def test_old_answers_are_no_strain() -> None:
+    """The ingest's answer may be as old as a second, FFmpeg's word half of one, and each look finds other ages: of an FFmpeg that keeps
+    up nothing is even noted, so no other stream is refused for it."""
+    strain, ages = Strain(), Random(1)
+    strain.began(0)
+    for second in range(2, 600, 2):
+        sent_at, done_at = second - ages.random() * 0.9, second - ages.random() * 0.5
+        told = strain.judge(second, distance_s(40 + sent_at, sent_at, done_at - 0.4, done_at), 0.3, 0, 3)
+        assert (told, strain.noted) == (None, False)
 
 
 def test_a_slow_encoder_is_not_our_strain() -> None:

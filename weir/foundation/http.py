@@ -17,7 +17,7 @@ SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, wha
 @dataclass(frozen=True)
 class Published:
     """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known.
-    `sent_ms` is the encoder's own media time."""
+    `sent_ms` is the encoder's own media time, `at` when the ingest told it (monotonic, s)."""
 
     name: str
     client_id: int
@@ -30,6 +30,7 @@ class Published:
     audio_codec: str
     sample_rate: int
     sent_ms: int = 0
+    at: float = 0.0
 
 
 class Ingest:
@@ -48,8 +49,9 @@ class Ingest:
         if self._heard is not None and monotonic() - self._heard[0] < not_older_s:
             return self._heard[1]
         root = ElementTree.fromstring(await self._get("/stat"))  # noqa: S314 – written by our own nginx, which escapes names
-        found = (_published(stream) for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream"))
-        self._heard = monotonic(), {one.name: one for one in found if one is not None}
+        at = monotonic()
+        found = (_published(stream, at) for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream"))
+        self._heard = at, {one.name: one for one in found if one is not None}
         return self._heard[1]
 
     async def drop_publisher(self, name: str) -> bool:
@@ -72,7 +74,7 @@ class Ingest:
             await self._session.close()
 
 
-def _published(stream: ElementTree.Element) -> Published | None:
+def _published(stream: ElementTree.Element, at: float) -> Published | None:
     client = next((one for one in stream.iterfind("client") if one.find("publishing") is not None), None)
     if client is None:
         return None
@@ -82,7 +84,7 @@ def _published(stream: ElementTree.Element) -> Published | None:
         width=int(stream.findtext("meta/video/width") or 0), height=int(stream.findtext("meta/video/height") or 0),
         frame_rate=float(stream.findtext("meta/video/frame_rate") or 0), video_codec=stream.findtext("meta/video/codec") or "",
         audio_codec=stream.findtext("meta/audio/codec") or "", sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
-        sent_ms=int(client.findtext("timestamp") or 0),
+        sent_ms=int(client.findtext("timestamp") or 0), at=at,
     )  # fmt: skip
 
 
