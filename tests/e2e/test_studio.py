@@ -147,8 +147,10 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
         seat.wait_for_selector("text=Chatting as Ann")
         assert "#" not in seat.url
         seat.reload()
+    seat.wait_for_selector("[data-testid=connection-state][data-state=online]")
     seat.fill("[data-testid=chat-input]", "/slow 45s")
     seat.keyboard.press("Enter")
+    seat.wait_for_selector("text=Slow mode")
     guest = browser.new_context().new_page()
     guest.goto(seat.url)
     guest.wait_for_selector("text=Chatting as Guest")

@@ -107,6 +107,20 @@ def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Brow
         viewer.close()
 
 
+def test_a_command_without_a_line_stays_with_its_writer(ladder_show: Show, browser: Browser) -> None:
+    """A command is not kept for later: who writes one before the line is there is told so, and need not write it again."""
+    page = browser.new_context().new_page()
+    page.route_web_socket("**/*", lambda line: None)
+    page.goto(ladder_show.card["watch"])
+    page.wait_for_selector("text=Chatting as")
+    page.fill("[data-testid=chat-input]", "/slow 45s")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Not connected: the command was not sent.")
+    assert page.input_value("[data-testid=chat-input]") == "/slow 45s"
+    page.screenshot(path=OUTPUT / "watch-command-kept.png")
+    page.context.close()
+
+
 def test_script_in_chat_is_text(ladder_show: Show, browser: Browser) -> None:
     """Markup is shown, not run; too long a text is refused in words."""
     viewer = Viewer(browser, ladder_show.card["watch"])

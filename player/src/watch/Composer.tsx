@@ -24,8 +24,7 @@ export function Composer({ chat, line, closedBecause, hold, rule }: Props) {
   };
   const send = () => {
     if (!ready) return;
-    chat.send(text.trim());
-    setText('');
+    if (chat.send(text.trim())) setText('');
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;

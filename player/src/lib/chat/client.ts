@@ -96,20 +96,22 @@ export class ChatClient {
     this.#line.connect();
   }
 
-  /** A text that begins with a slash is a command. */
-  send(text: string): void {
+  /** A text that begins with a slash is a command. False when it cannot be taken now: whoever wrote it keeps it. */
+  send(text: string): boolean {
     this.signals.wrote();
     if (text.startsWith('/')) {
+      const goesOut = this.#joined;
       void this.command(text);
-      return;
+      return goesOut;
     }
     const user = this.#access.view.get().session?.user;
-    if (!user) return;
+    if (!user) return false;
     if (this.view.get().notice?.kind !== 'warning') this.dismissNotice(); // the talk went on
     const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
     const cid = crypto.randomUUID();
     this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
     void this.#deliver(cid, text);
+    return true;
   }
 
   resend(cid: string): void {
