@@ -43,7 +43,8 @@ def empty(socket: Any) -> None:
 
 async def take(socket: Any, environ: dict[str, Any]) -> None:
     """A polling client's POST. What is no payload, or too large, ends the session and is answered 400 at once: the stock way
-    answers 200 after a traceback, or waits until the client has read its farewell, if ever.
+    answers 200 after a traceback, or waits until the client has read its farewell, if ever. Where the POST ends the session,
+    the GET that waits beside it is answered, instead of being held for an interval and a timeout more.
 
     Errors: EngineIOError.
     """
@@ -52,3 +53,6 @@ async def take(socket: Any, environ: dict[str, Any]) -> None:
     except (EngineIOError, ValueError, LookupError) as error:
         await socket.close(wait=False, abort=True)
         raise EngineIOError(str(error)) from None
+    finally:
+        if socket.closed:
+            socket.queue.put_nowait(None)
