@@ -206,7 +206,7 @@ class Packager:
         if self.shape.cadence.low_latency:
             for name, one in zip(self.shape.names, cut.bodies, strict=True):
                 self._files.write_part(part_name(run.id, name, msn, cut.part), self._sealed(msn, one))
-        bodies: tuple[bytes, ...] = ()
+        bodies: tuple[tuple[bytes, ...], ...] = ()
         if cut.last:
             bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
             run.growing.clear()
@@ -217,18 +217,18 @@ class Packager:
             self._note(run, piece.inits, bodies)
         self._render()
 
-    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[bytes, ...]:
-        """Returns the segments in clear."""
+    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[tuple[bytes, ...], ...]:
+        """Returns the segments in clear, as their parts."""
         assert self.shape is not None
-        bodies = tuple(b"".join(column) for column in zip(*(piece.cut.bodies for piece in parts), strict=True))
+        bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
         for name, body in zip(self.shape.names, bodies, strict=True):
-            self._files.write_segment(segment_name(run, name, msn), self._sealed(msn, body))
+            self._files.write_segment(segment_name(run, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body))
         return bodies
 
     def _sealed(self, msn: int, data: bytes) -> bytes:
         return self._keys.encrypt(msn, data) if self._keys else data
 
-    def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[bytes, ...]) -> None:
+    def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[tuple[bytes, ...], ...]) -> None:
         """Files stay as long as a playlist that names them may be in use."""
         assert self.timeline is not None
         segment = self.timeline.segments[-1]

@@ -69,6 +69,7 @@ class Broadcast:
         self._child: Child | None = None
         self._vitals = Vitals()
         self._published: Published | None = None
+        self._made: tuple[float, float] | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
@@ -209,12 +210,14 @@ class Broadcast:
             )  # fmt: skip
         except OSError as error:
             return str(error)
-        self._child, self._vitals = child, Vitals()
+        self._child, self._vitals, self._made = child, Vitals(), None
         self._strain.began(monotonic())
         watch = asyncio.create_task(self._watch(child))
         try:
             async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
                 async for piece in arriving:
+                    self._made = piece.cut.end_s, monotonic()
+                    child.look()
                     if await self.packager.take(run, piece):
                         self._playable(shape)
             await asyncio.wait_for(child.wait(), DRAIN_S)
@@ -240,14 +243,15 @@ class Broadcast:
         bytes_in: int | None = None
         while True:
             await asyncio.sleep(WATCH_S if bytes_in is None else AGAIN_S)
+            child.look()
             self._vitals.packets(child.notes(), monotonic())
             self._vitals.done(child.done_s, monotonic())
             published = self._published = await self._intake.published(SHARED_S)
             still_s = monotonic() - child.progress_at
             if still_s < STALLED_S:
                 bytes_in = None
-                if published is not None and still_s < SLOW_S:
-                    self._relieve(child, published)
+                if published is not None and still_s < SLOW_S and self._made is not None:
+                    self._relieve(child, published, *self._made)
                 continue
             if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
                 log.warning("encoder.stalled", playback=self.fact.playback)
@@ -255,11 +259,11 @@ class Broadcast:
                 return
             bytes_in = published.bytes_in if published is not None else None
 
-    def _relieve(self, child: Child, published: Published) -> None:
+    def _relieve(self, child: Child, published: Published, made_s: float, made_at: float) -> None:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
-        behind_s = distance_s(published.sent_ms / 1000, published.at, child.done_s, child.progress_at)
+        behind_s = distance_s(published.sent_ms / 1000, published.at, made_s, made_at)
         verdict = self._strain.judge(monotonic(), behind_s, load, self._dropped, len(rungs))
         if verdict is None:
             return

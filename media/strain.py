@@ -1,7 +1,7 @@
 """Whether the machine carries a ladder: how far FFmpeg is behind what the encoder has sent. [decision]
 
 A slow encoder or line slows FFmpeg as well, so its speed alone says nothing; what counts is a distance that grows. Both ends
-of it are told in steps (.5 s, and what came in at once), so it has to grow by a second: at nine tenths of the needed speed
+of it are told in steps (a part, and what came in at once), so it has to grow by a second: at nine tenths of the needed speed
 that takes ten seconds. A rung that was dropped comes back after a calm minute, after a relapse only after two, four, … 32.
 """
 

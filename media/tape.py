@@ -70,9 +70,9 @@ class Tape:
             return False
         at: dict[str, Extent] = {}
         for name, body in zip(shape.names, whole.bodies, strict=True):
-            if not self._append(name, body):
+            if not self._append(name, *body):
                 return self._undo()
-            at[name] = (self._ends[name], len(body))
+            at[name] = (self._ends[name], sum(map(len, body)))
         segment = whole.segment
         entry = {"run": self._number, "msn": segment.msn, "start_ms": segment.start_ms, "duration_s": segment.duration_s, "at": at}
         if not append_line(self.folder / INDEX, entry, sync=True):
@@ -100,13 +100,15 @@ class Tape:
         self._run, self._ends = whole.segment.run, {name: len(data) for name, data in inits.items()}
         return True
 
-    def _append(self, name: str, data: bytes) -> bool:
+    def _append(self, name: str, *data: bytes) -> bool:
+        end = self._ends[name]
         descriptor = os.open(self.folder / run_file(name, self._number), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.ftruncate(descriptor, self._ends[name])
-            written = os.pwrite(descriptor, data, self._ends[name])
+            if os.fstat(descriptor).st_size != end:  # to cut nothing off takes as long as to write a small rendition
+                os.ftruncate(descriptor, end)
+            written = os.pwritev(descriptor, data, end)
             os.fdatasync(descriptor)
-            return written == len(data)
+            return written == sum(map(len, data))
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise

@@ -63,7 +63,7 @@ class Thumbnailer:
     async def _drawn(self, whole: Whole, index: int, source: Path, picture: Path) -> bool:
         """The first frame of one rendition's segment."""
         try:
-            await asyncio.to_thread(source.write_bytes, whole.inits[index].data + whole.bodies[index])
+            await asyncio.to_thread(source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index])))
             failed = await work(graph.poster(source, 0, picture), WITHIN_S)
         except OSError as error:
             failed = str(error)

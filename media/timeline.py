@@ -43,11 +43,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Whole:
-    """A finished segment with its content in clear, by rendition in the ladder's order, for whoever keeps it."""
+    """A finished segment with its content in clear, for whoever keeps it: by rendition in the ladder's order, each as its parts (to
+    join them costs as much as to write them)."""
 
     segment: Segment
     inits: tuple[Init, ...]
-    bodies: tuple[bytes, ...]
+    bodies: tuple[tuple[bytes, ...], ...]
 
 
 class Timeline:

@@ -207,6 +207,7 @@ class Transcoding:
             if self._strained():
                 held_until = monotonic() + CALM_S
             child.pause(monotonic() < held_until)
+            child.look()
             if not child.paused and monotonic() - child.progress_at > STALLED_S:
                 child.kill()
                 return
@@ -215,4 +216,4 @@ class Transcoding:
 def _whole(job: Job, piece: Piece, run: str, first: int, position_s: float) -> Whole:
     msn, start_ms = first + piece.cut.segment, job.doc["started"] + round(position_s * 1000)
     segment = Segment(msn, run, start_ms, False, tuple(job.shape.names), float(piece.cut.frames / job.shape.cadence.rate), complete=True)
-    return Whole(segment, piece.inits, piece.cut.bodies)
+    return Whole(segment, piece.inits, tuple((body,) for body in piece.cut.bodies))

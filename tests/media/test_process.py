@@ -101,6 +101,7 @@ async def test_progress_counts_only_when_media_time_moves() -> None:
     began = child.progress_at
     for _ in range(100):
         await asyncio.sleep(0.05)
+        child.look()
         if child.progress_at > began and monotonic() - child.progress_at > 0.3:
             break
     else:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from media.history import History, Shape
 from media.ladder import Rendition, cadence
 from media.store import INDEX, Files, playbacks
@@ -94,3 +96,12 @@ def test_old_files_are_deleted(tmp_path: Path) -> None:
     history.forget(segments_below=17, parts_below=17)
     left = {path.name for path in (tmp_path / "d/hls/ply_1").glob("s_*")}
     assert left == {f"s_r1_{name}_{msn}.m4s" for name in SHAPE.names for msn in (17, 18, 19)}
+
+
+def test_a_segment_is_written_whole_however_little_a_call_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts, in order, though each call of the kernel takes a few bytes only."""
+    made, write = files(tmp_path), os.write
+    monkeypatch.setattr(os, "writev", lambda descriptor, parts: write(descriptor, b"".join(parts)[:5]))
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:3]))
+    made.write_segment("s_1", b"abc", b"defgh", b"ijklm")
+    assert made.read("s_1") == b"abcdefghijklm"

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,15 +22,18 @@ INITS = tuple(Init(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001
 
 
 def whole(msn: int, run: str = "a") -> Whole:
-    return Whole(
-        Segment(msn, run, msn * 2000, False, ("v360", "v240"), 2.0, complete=True), INITS, (b"%d-high;" % msn * 9, b"%d-low;" % msn * 5)
-    )
+    segment = Segment(msn, run, msn * 2000, False, ("v360", "v240"), 2.0, complete=True)
+    return Whole(segment, INITS, (_parted(b"%d-high;" % msn * 9), _parted(b"%d-low;" % msn * 5)))
 
 
 def tape(folder: Path) -> Tape:
     made = Tape(Settings(data_dir=folder), "rec_1")
     made.open()
     return made
+
+
+def _parted(body: bytes) -> tuple[bytes, ...]:
+    return body[:4], body[4:9], body[9:]
 
 
 def content(made: Tape) -> list[tuple[int, bytes]]:
@@ -45,9 +49,9 @@ def test_segments_are_found_where_the_index_says(tmp_path: Path) -> None:
     """Each run of an encoder has its own files, beginning with its initialisation segment."""
     made = tape(tmp_path)
     assert all(made.add(SHAPE, one) for one in (whole(7), whole(8), whole(9, "b"), whole(10, "b")))
-    assert content(made) == [(msn, whole(msn).bodies[0]) for msn in (7, 8, 9, 10)]
+    assert content(made) == [(msn, b"".join(whole(msn).bodies[0])) for msn in (7, 8, 9, 10)]
     assert [run.inits for run in made.runs()] == [{"v360": 4, "v240": 8}] * 2
-    assert (made.folder / "v240_1.mp4").read_bytes() == INITS[1].data + whole(9).bodies[1] + whole(10).bodies[1]
+    assert (made.folder / "v240_1.mp4").read_bytes() == INITS[1].data + b"".join(whole(9).bodies[1] + whole(10).bodies[1])
     assert recordings(Settings(data_dir=tmp_path)) == {"rec_1"}
 
 
@@ -62,11 +66,11 @@ def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) ->
     os.truncate(path, max(0, path.stat().st_size - lost))
     again = tape(tmp_path)
     kept = content(again)
-    assert kept == [(msn, whole(msn).bodies[0]) for msn in range(len(kept))]
+    assert kept == [(msn, b"".join(whole(msn).bodies[0])) for msn in range(len(kept))]
     assert again.add(SHAPE, whole(9, "b"))
-    assert content(again) == [*kept, (9, whole(9).bodies[0])]
+    assert content(again) == [*kept, (9, b"".join(whole(9).bodies[0]))]
     again.trim()
-    assert content(again) == [*kept, (9, whole(9).bodies[0])]
+    assert content(again) == [*kept, (9, b"".join(whole(9).bodies[0]))]
     again.remove()
 
 
@@ -76,20 +80,22 @@ def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.Mon
     made = tape(tmp_path)
     assert made.add(SHAPE, whole(1))
     written = [0]
-    real, real_write = os.pwrite, os.write
 
-    def full(descriptor: int, data: bytes, offset: int | None = None) -> int:
-        written[0] += 1
-        if written[0] >= call:
-            raise OSError(errno.ENOSPC, "full")
-        return real(descriptor, data, offset) if offset is not None else real_write(descriptor, data)
+    def filling(real: Any) -> Any:
+        def write(*given: Any) -> int:
+            written[0] += 1
+            if written[0] >= call:
+                raise OSError(errno.ENOSPC, "full")
+            return real(*given)
 
-    monkeypatch.setattr(os, "pwrite", full)
-    monkeypatch.setattr(os, "write", full)
+        return write
+
+    for name in ("pwritev", "write"):
+        monkeypatch.setattr(os, name, filling(getattr(os, name)))
     assert not made.add(SHAPE, whole(2, run))
     monkeypatch.undo()
     left = {path.name: path.stat().st_size for path in made.folder.iterdir()}
     made.trim()
     assert {path.name: path.stat().st_size for path in made.folder.iterdir()} == left
     assert made.add(SHAPE, whole(3, run))
-    assert content(made) == [(1, whole(1).bodies[0]), (3, whole(3).bodies[0])]
+    assert content(made) == [(1, b"".join(whole(1).bodies[0])), (3, b"".join(whole(3).bodies[0]))]
