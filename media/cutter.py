@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from media.boxes import PICTURE, SOUND, BoxError, Init, Run, Sample, Track, fragment
+from media.boxes import PICTURE, SOUND, BoxError, Init, Paced, Run, Sample, Track, fragment, paced
 from media.ladder import Cadence, Rendition, sound_of
 
 AAC_FRAME = 1024
@@ -46,7 +46,8 @@ class _Picture:
         """Frames of the cadence that are waiting."""
         return len(self.waiting) * self.every
 
-    def add(self, run: Run) -> None:
+    def add(self, run: Run) -> int:
+        """How many frames of the cadence are waiting then."""
         number = self._before + len(self.waiting)
         self._check(run.time, number)
         for sample in run.samples:
@@ -54,6 +55,7 @@ class _Picture:
                 raise BoxError("moof: a segment begins without a keyframe")
             self.waiting.append(sample)
             number += 1
+        return self.come
 
     def _check(self, time: int, number: int) -> None:
         """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
@@ -61,8 +63,8 @@ class _Picture:
         if abs(time - self._began - number * self.ticks) > self._drift_ticks:
             raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
 
-    def take(self, count: int) -> Run:
-        run = Run(PICTURE, self._before * self.ticks, _timed(self.waiting[:count], self.ticks))
+    def take(self, count: int) -> Paced:
+        run = paced(PICTURE, self._before * self.ticks, self.ticks, self.waiting[:count])
         del self.waiting[:count]
         self._before += count
         return run
@@ -86,16 +88,13 @@ class Cutter:
 
     def add(self, runs: Sequence[Run]) -> Iterator[Cut]:
         """A part ends when each rendition has its frames; the sound that has come by then belongs to it."""
-        ready = False
         for run in runs:
             picture = self._pictures.get(run.track)
-            if picture is not None:
-                picture.add(run)
-                ready = ready or picture.come >= self._wanted
-            else:
+            if picture is None:
                 self._sound += run.samples
-        while ready and self._come() >= self._wanted:
-            yield self._cut(self._wanted)
+            elif picture.add(run) >= self._wanted:
+                while self._come() >= self._wanted:
+                    yield self._cut(self._wanted)
 
     def rest(self) -> Iterator[Cut]:
         """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
@@ -109,7 +108,8 @@ class Cutter:
 
     def _cut(self, frames: int) -> Cut:
         self._sequence += 1
-        sound = [Run(SOUND, self._sound_before * AAC_FRAME, _timed(self._sound, AAC_FRAME))] if self._sound else []
+        sound = [paced(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
+        independent = all(picture.waiting[0].key for picture in self._pictures.values())
         pictures = [picture.take(frames // picture.every) for picture in self._pictures.values()]
         self._before += frames
         self._sound_before += len(self._sound)
@@ -118,15 +118,10 @@ class Cutter:
         bodies = (*(fragment(self._sequence, [picture, *sound]) for picture in pictures), *alone)
         last = self._before == (self._segment + 1) * self._cadence.segment_frames
         end_s = float(self._before / self._cadence.rate)
-        independent = all(picture.samples[0].key for picture in pictures)
         cut = Cut(self._segment, self._part, frames, independent, last, end_s, bodies)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
         self._wanted = min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
         return cut
-
-
-def _timed(samples: Sequence[Sample], ticks: int) -> tuple[Sample, ...]:
-    return tuple([Sample(ticks, flags, shift, data) for _, flags, shift, data in samples])
 
 
 def _ticks(track: Track, cadence: Cadence) -> int:

@@ -7,7 +7,7 @@ from struct import pack
 
 import pytest
 
-from media.boxes import BoxError, Parser, Run, Sample, fragment
+from media.boxes import BoxError, Parser, Sample, fragment, paced
 from media.ladder import Rendition, cadence
 from media.process import PIPE_BYTES, Output
 from media.run import LONGEST_REST_S, LOOK_S, REST, Piece, _longest_rest_s, pieces
@@ -34,7 +34,7 @@ def init(tracks: int = 2) -> bytes:
 
 def frames(first: int, count: int, tracks: int = 2) -> bytes:
     return b"".join(
-        fragment(number, [Run(track, 0, (Sample(1000, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number),))
+        fragment(number, [paced(track, 0, 1000, [Sample(0, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number)])
                           for track in range(1, tracks + 1)])
         for number in range(first, first + count)
     )  # fmt: skip
