@@ -1,9 +1,13 @@
 """Work that comes round has one holder in the whole installation."""
 
 import asyncio
+from unittest.mock import AsyncMock
 
+import pytest
+
+from weir.foundation import periodic
 from weir.foundation.ground import Ground
-from weir.foundation.periodic import Job, Periodic
+from weir.foundation.periodic import SURE_S, Job, Periodic
 
 
 async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground: Ground) -> None:
@@ -31,3 +35,18 @@ async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground
             await asyncio.sleep(0.02)
         waiting.cancel()
         await asyncio.gather(holding, waiting, return_exceptions=True)
+
+
+async def test_a_holder_asks_now_and_then(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is sure for half of the shortest lease; afterwards what Redis says counts."""
+    now = 100.0
+    monkeypatch.setattr(periodic, "monotonic", lambda: now)
+    one, job = Periodic(ground.redis), Job("sure", 1.0, AsyncMock())
+    assert await one._hold(job)
+    await ground.redis.set("weir:job:sure", "another")
+    now += SURE_S - 0.01
+    assert await one._hold(job)
+    now += 0.02
+    assert not await one._hold(job)
+    await ground.redis.delete("weir:job:sure")
+    assert await one._hold(job)
