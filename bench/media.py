@@ -175,7 +175,7 @@ def main() -> None:
     options.add_argument("--only", choices=["ladder", "viewers"], help="one half of it")
     options.add_argument("--viewers", type=int, help="this many viewers instead of the ones that are promised")
     given = options.parse_args()
-    seconds, rounds = (10.0, 1) if given.quick else (20.0, 5)
+    seconds, rounds = (10.0, 1) if given.quick else (20.0, 7)
     result: Row = {"bench": "media"}
     costs: Row = {}
     delivered: list[Row] = []
