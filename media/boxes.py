@@ -86,8 +86,8 @@ class Run(NamedTuple):
 
 
 class Paced(NamedTuple):
-    """A run as it is written: each sample lasts `duration` ticks, whatever it says itself, and has `flags` unless `words` say more:
-    what trun tells of the samples, `bits` say in which order. `data` is `size` bytes."""
+    """A run as it is written: each sample lasts `duration` ticks, whatever it says itself. `words` are what trun tells of the samples
+    (their sizes at least), `bits` its flags, which say what those are; where no others are told `flags` hold. `data` is `size` bytes."""
 
     track: int
     time: int
