@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from media import monitor
+from media.monitor import Monitor
+from media.vitals import Sample
 from tests.media.conftest import Stage, until
 from tests.media.test_uploads import client
 from weir.foundation.events import PublishDone
+from weir.foundation.ground import Ground
 
 
 async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
@@ -46,6 +49,24 @@ async def test_a_live_stream_is_measured(world: Any, monkeypatch: pytest.MonkeyP
     await stage.tell(PublishDone, fact)
     await until(lambda: not any(fact.stream in labels for labels in monitor._MEASURED["speed"]._metrics))
     assert (await somebody.ask("GET", f"{path}/health"))[2]["publishing"] is False
+
+
+async def test_every_stream_has_its_own_samples(ground: Ground) -> None:
+    """Noted all at once; each keeps its newest ones for a while, and vanishes by itself."""
+    noting = Monitor(ground.redis)
+
+    def sample(at: int, bitrate: int) -> Sample:
+        return Sample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
+
+    for at in range(monitor.KEPT + 3):
+        await noting.note({("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)})
+    for playback, bitrate in (("ply_1", 1_000), ("ply_2", 2_000)):
+        known = await noting.samples(playback)
+        assert [one["at"] for one in known] == list(range(3, monitor.KEPT + 3))
+        assert {one["bitrate"] for one in known} == {bitrate}
+        assert 0 < await ground.redis.pttl(f"weir:health:{playback}") <= monitor.LIVES_MS
+    await noting.note({})
+    assert not any("str_1" in labels or "str_2" in labels for labels in monitor._MEASURED["speed"]._metrics)
 
 
 async def test_a_snapshot_is_drawn_once_a_segment(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
