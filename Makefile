@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
+.PHONY: help setup up demo doctor check test e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -28,12 +28,16 @@ check: ## lint and types, of the Python rooms and of the player
 
 test: ## all fast tests: units, contract suite, rooms with real redis, nginx and FFmpeg
 	@weir/setup.sh dev
-	$(python) -m pytest tests --ignore=tests/e2e --ignore=tests/battery -n 4 --dist worksteal $(ARGS)
+	$(python) -m pytest tests --ignore=tests/e2e --ignore=tests/attack --ignore=tests/battery -n 4 --dist worksteal $(ARGS)
 	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s test
 
 e2e: ## the whole stack with real RTMP, FFmpeg, Redis and Chromium
 	@weir/setup.sh e2e
-	$(python) -m pytest tests/e2e -n 2 --dist loadfile $(ARGS)
+	$(python) -m pytest tests/e2e tests/attack -n 2 --dist loadfile $(ARGS)
+
+attack: ## what a stranger tries on a running stack, through its own web server and ingest
+	@weir/setup.sh e2e
+	$(python) -m pytest tests/attack -n 2 --dist loadfile $(ARGS)
 
 battery: ## long runs against two nodes while things break, with their figures, ~10 min (ARGS="--short" 3 min)
 	@weir/setup.sh dev

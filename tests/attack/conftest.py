@@ -1,0 +1,82 @@
+"""One running stack that the attacks are made on, with its owner, and ways to speak to it as a stranger would."""
+
+import http.client
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import SMALL, Show
+from tests.weir.running import RunningStack
+
+
+class Target(Show):
+    """`owner` is the header of the first owner's app token, made when it is first asked for."""
+
+    _account: dict[str, Any] | None = None
+
+    @property
+    def account(self) -> dict[str, str]:
+        """Header of the first owner, who has followed the set-up link."""
+        if self._account is None:
+            body = {"email": "owner@weir.example", "password": "a long password", "setup": self.card["studio"].split("#setup=")[1]}
+            status, self._account = self.stack.ask("POST", "/v1/auth/register", body)
+            assert status == 201, self._account
+        return {"Authorization": f"Bearer {self._account['access_token']}"}
+
+    def opened(self, app: str | None = None) -> dict[str, str]:
+        """Header of the owner's app token."""
+        status, answer = self.stack.ask("POST", f"/v1/apps/{app or self.app}/session", headers=self.account)
+        assert status == 201, answer
+        return {"Authorization": f"Bearer {answer['app_token']}"}
+
+    def new_app(self, name: str = "Another") -> str:
+        status, app = self.stack.ask("POST", "/v1/apps", {"name": name}, self.account)
+        assert status == 201, app
+        return str(app["id"])
+
+    def new_key(self, app: str | None = None, **options: Any) -> dict[str, Any]:
+        """A key as it is shown once."""
+        status, key = self.stack.ask("POST", f"/v1/apps/{app or self.app}/keys", options, self.account)
+        assert status == 201, key
+        return dict(key)
+
+    def new_stream(self, app: str | None = None, **fields: Any) -> dict[str, Any]:
+        status, stream = self.stack.ask("POST", "/v1/streams", {"title": "Show", **fields}, self.opened(app))
+        assert status == 201, stream
+        return dict(stream)
+
+    def answer(self, request: bytes, seconds: float = 15) -> tuple[int, bytes]:
+        """(status, body) of the first answer to exactly these bytes; status 0 when the line was closed without one."""
+        with socket.create_connection(("127.0.0.1", self.stack.http), seconds) as line:
+            line.sendall(request)
+            reply = http.client.HTTPResponse(line)
+            try:
+                reply.begin()
+                return reply.status, reply.read()
+            except (http.client.HTTPException, OSError):
+                return 0, b""
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    stack = RunningStack(**SMALL)
+    try:
+        yield Target(stack.start())
+    finally:
+        stack.remove()
+
+
+@pytest.fixture
+def make_target() -> Iterator[Callable[..., Target]]:
+    """Targets of a test's own, with settings of their own."""
+    made: list[RunningStack] = []
+
+    def make(**settings: Any) -> Target:
+        made.append(RunningStack(**{**SMALL, **settings}))
+        return Target(made[-1].start())
+
+    yield make
+    for stack in made:
+        stack.remove()
