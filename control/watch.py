@@ -85,7 +85,9 @@ class Watch:
             answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
         elif guests != "none" and stream["state"] != RECORDED:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
-            answer["user_token"] = tokens.mint_user(uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles)
+            answer["user_token"] = tokens.mint_user(
+                uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles, channel=stream["channel"], guest=True
+            )
             answer["user"] = {"id": uid, "name": shown}
         return answer
 

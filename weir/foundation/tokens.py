@@ -27,12 +27,17 @@ KNOWN_TOKENS = 10_000  # checked signatures: a viewer's player shows the same to
 
 
 class Claims(BaseModel):
+    """`by` is the credential that Weir made the token from: a key (`key_…`) or a member's account (`acc_…`). `until` (seconds): nothing
+    that is made from the token may have a later `exp`."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
     iss: str
     sub: str
     iat: int
     exp: int
     nbf: int = 0
+    by: str | None = None
+    until: int | None = None
 
 
 C = TypeVar("C", bound=Claims)
@@ -52,7 +57,8 @@ class AppClaims(Claims):
 
 
 class UserClaims(Claims):
-    """A viewer or moderator: `roles` maps channel id to channel role."""
+    """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that channel alone; `guest` is
+    somebody whom the watch page let in without a token of the app's."""
 
     app: str
     name: str = ""
@@ -61,6 +67,8 @@ class UserClaims(Claims):
     badges: list[str] = []
     places: list[str] | None = None
     sid: str | None = None
+    channel: str | None = None
+    guest: bool = False
 
 
 class PlaybackClaims(Claims):
