@@ -91,6 +91,7 @@ class ControlRoom:
 
     async def start(self) -> None:
         await migrate(self._ground.store)
+        await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
         periodic, counted = self._ground.periodic, Counted(self._ground, self._ledger)
         self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")

@@ -7,7 +7,8 @@ import structlog
 
 from control.audit import PLATFORM, Audit, By
 from control.store import OF_AN_APP
-from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.clock import now_ms, now_s, rfc3339
+from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
@@ -78,8 +79,12 @@ class Apps:
         found = [(await self._all.get("apps", member["app"]), member["role"]) for member in page.data]
         return [(app, role) for app, role in found if app is not None], page.next
 
-    async def adopt_orphans(self, account: str) -> None:
-        """Gives the apps made before anybody signed up to the first owner."""
+    async def adopt_orphans(self) -> None:
+        """Gives the apps made before anybody signed up to the first owner, once there is one. Safe to repeat."""
+        owner = await self._all.find_one("accounts", {"operator": True})
+        if owner is None:
+            return
+        account = owner["id"]
         for orphan in (await self._all.find("apps", {"account": ""}, sort="created", limit=200)).data:
             await self._own(orphan["id"], account)
             await self._all.update("apps", orphan["id"], set={"account": account, "owners": [account]})
@@ -128,12 +133,21 @@ class Apps:
         need(role, verb)
         return app, role
 
-    async def member_token(self, account: str, app_id: str) -> tuple[str, Role]:
-        """An app token (15 min) with the member's role. Errors: NotFound; Conflict for an app that is not active."""
-        app, role = await self.access(account, app_id, "app.read")
+    async def member_token(self, account: Doc, app_id: str, session: str) -> tuple[str, Role]:
+        """An app token (15 min) with the member's role, which ends with the sign-in. Errors: NotFound; Conflict for an app that is not
+        active."""
+        app, role = await self.access(account["id"], app_id, "app.read")
         if app.get("state", "active") != "active":
             raise Conflict(f"This app is {app['state']}.")
-        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, sub=account, app=app["id"], role=role), role
+        issued = await self._issued(account, app_id)
+        claims = {"sub": account["id"], "app": app["id"], "role": role, "ses": session, "iat": issued}
+        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
+
+    async def _issued(self, account: Doc, app_id: str) -> int:
+        """Now; or, when something was withdrawn from this member a moment ago, the first second behind that."""
+        void = await self._ground.store.app(app_id).get("revocations", revocation_id(app_id, "member", account["id"]))
+        withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
+        return max(int(now_s()), -(-withdrawn // 1000))
 
     async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
         """Errors: Stale when somebody was faster."""

@@ -24,7 +24,7 @@ class Console:
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
         owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
-        await self.apps.adopt_orphans(owner["id"])
+        await self.apps.adopt_orphans()
         return account_view(owner)
 
     async def create_app(self, name: str) -> dict[str, Any]:
@@ -71,6 +71,7 @@ class Console:
             stream = streams[0]
         else:
             app = await self.apps.create(None, app_name, COMMAND_LINE)
+            await self.apps.adopt_orphans()
             stream, _ = await self.streams.create(app["id"], {"title": title}, COMMAND_LINE)
         setup = await self.accounts.setup_token()
         return {

@@ -67,9 +67,10 @@ class HlsAccess:
         if shown is None or claims.sub != playback or claims.app != shown["app"]:
             return None
         of_stream = shown.get("stream", shown["id"])
-        if await self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid):
+        withdrawn = self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid)
+        if await withdrawn or (claims.guest and await self._signed(shown)):
             return None
-        if not await self._few_addresses(claims.sid, address) or not await self._seated(shown, claims.sid):
+        if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(shown, claims.sid):
             return None
         if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
             self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
@@ -95,6 +96,11 @@ class HlsAccess:
             return await self._ground.directory.stream_by_playback(playback)
         recording = await self._ground.directory.recording(playback)
         return recording if recording is not None and recording["state"] == "ready" else None
+
+    async def _signed(self, shown: Doc) -> bool:
+        """What the watch page gave to anybody plays nothing that is signed by now; a recording is as its stream."""
+        stream = await self._ground.directory.stream(shown["stream"]) if shown.get("stream") else shown
+        return stream is None or stream.get("visibility", "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
         """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the

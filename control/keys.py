@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
+import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -15,14 +16,18 @@ from control.audit import Audit, By
 from weir.foundation.auth import KEY_PREFIX
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc, Page
-from weir.foundation.errors import Conflict, Invalid, NotFound
+from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.limits import USED_KEYS
-from weir.foundation.permissions import SCOPES
+from weir.foundation.permissions import SCOPES, SIGNING, signs
 
 SMALLEST_RSA = 2048
 MOST_KEYS = 200
+SIGNING_SCOPES = tuple(sorted(SIGNING.values()))
+FOR_EVER = 2**52
+log = structlog.get_logger("control.keys")
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,10 @@ class Options:
 
 
 def public_view(key: Doc) -> dict[str, Any]:
+    scopes = key.get("scopes", list(SIGNING_SCOPES))  # a public key from before it could have fewer
     times = {name: shown_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
     return {
-        "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": key.get("scopes", []), "algorithm": key["algorithm"],
+        "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": scopes, "algorithm": key["algorithm"],
         "networks": key.get("networks", []), "rate": key.get("rate"), "replaced_by": key.get("replaced_by"), **times,
         "created": rfc3339(key["created"]),
     }  # fmt: skip
@@ -50,20 +56,37 @@ class Keys:
         self._ground, self._apps, self._audit = ground, apps, audit
         self._all = ground.store.operator()
 
-    async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str]:
-        """(key, API key, signing secret), both shown this once. No scopes means all. Errors: Invalid, NotFound, Conflict."""
-        unknown = sorted(set(options.scopes) - set(SCOPES))
-        if unknown:
-            raise Invalid(f"There is no scope {unknown[0]}; choose from {', '.join(SCOPES)}.")
+    async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str | None]:
+        """(key, API key, signing secret where its scopes sign anything), both shown this once. No scopes means all. Errors: Invalid,
+        NotFound, Conflict."""
+        _check_scopes(options.scopes, SCOPES)
         await self._apps.any(app_id)
         await self._room_for_one(app_id)
-        key_id, secret, signing = new_id("key"), new_secret(), new_secret()
+        key_id, secret = new_id("key"), new_secret()
+        scopes = list(options.scopes or SCOPES)
+        signing = new_secret() if signs(scopes) else None
         fresh: Doc = {
-            "id": key_id, "kind": "key", "name": options.name, "scopes": list(options.scopes or SCOPES), "created": now_ms(),
+            "id": key_id, "kind": "key", "name": options.name, "scopes": scopes, "created": now_ms(),
             "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
-            "hash": self._ground.vault.lookup_hash(secret), "signing": self._ground.vault.seal(signing, key_id), "algorithm": "HS256",
+            "hash": self._ground.vault.lookup_hash(secret), **self._sealed(key_id, signing),
         }  # fmt: skip
         return await self._add(app_id, fresh, by, "key.created"), f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+
+    def _sealed(self, key_id: str, signing: str | None) -> Doc:
+        return {"signing": self._ground.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
+
+    async def create_signing(self, app_id: str, options: Options, by: By) -> tuple[Doc, None, str]:
+        """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
+        _check_scopes(options.scopes, SIGNING_SCOPES)
+        await self._apps.any(app_id)
+        await self._room_for_one(app_id)
+        key_id, signing = new_id("key"), new_secret()
+        fresh = {**self._signer(key_id, "signing", options), **self._sealed(key_id, signing)}
+        return await self._add(app_id, fresh, by, "key.created"), None, signing
+
+    def _signer(self, key_id: str, kind: str, options: Options) -> Doc:
+        scopes = list(options.scopes or SIGNING_SCOPES)
+        return {"id": key_id, "kind": kind, "name": options.name, "scopes": scopes, "expires": options.expires, "created": now_ms()}
 
     async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
         noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
@@ -85,11 +108,12 @@ class Keys:
         if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
-    async def upload(self, app_id: str, name: str, pem: str, by: By) -> Doc:
-        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid."""
+    async def upload(self, app_id: str, options: Options, pem: str, by: By) -> Doc:
+        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid, Conflict."""
+        _check_scopes(options.scopes, SIGNING_SCOPES)
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
-        fresh = {"id": new_id("key"), "kind": "public", "name": name, "created": now_ms(), "signing": pem, "algorithm": algorithm}
+        fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
         return await self._add(app_id, fresh, by, "key.uploaded")
 
     async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
@@ -102,23 +126,28 @@ class Keys:
             raise NotFound("There is no such key.")
         return doc
 
-    async def rotate(self, app_id: str, key_id: str, overlap_s: int, by: By) -> tuple[Doc, str, str]:
-        """A new key with the same rights; the old one works `overlap_s` longer. Errors: NotFound; Conflict for one that is
-        revoked, replaced already or an uploaded public key."""
+    async def rotate(self, app_id: str, key_id: str, overlap_s: int, by: By) -> tuple[Doc, str | None, str | None]:
+        """A new key with the same rights; the old one works `overlap_s` longer, and what it has signed is good as long. Errors: NotFound;
+        Conflict for one that is revoked, replaced already or an uploaded public key."""
         old = await self.get(app_id, key_id)
-        if old["kind"] != "key" or old.get("revoked") or old.get("replaced_by"):
-            raise Conflict("Only an API key that is neither revoked nor replaced can be rotated.")
+        if old["kind"] == "public" or old.get("revoked") or old.get("replaced_by"):
+            raise Conflict("Only an API key or a signing key that is neither revoked nor replaced can be rotated.")
         end = now_ms() + overlap_s * 1000
         options = Options(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
-        fresh = await self.create(app_id, options, by)
+        fresh = await (self.create_signing if old["kind"] == "signing" else self.create)(app_id, options, by)
         until = min(end, old["expires"]) if old.get("expires") else end
         await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})
         return fresh
 
     async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
-        """Dead at once here and within seconds everywhere. Errors: NotFound."""
+        """Dead at once here and within seconds everywhere, with all that it has signed and made. Errors: NotFound."""
         old = await self.get(app_id, key_id)
-        return await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
+        after = await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
+        try:
+            await self._ground.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
+        except Unavailable:
+            log.warning("revocation.not_told", key=key_id)  # open sockets go on until their tokens end; asking again tells it
+        return after
 
     async def note_use(self) -> None:
         """Periodic: when keys were last used, as all processes have told it."""
@@ -127,6 +156,12 @@ class Keys:
             key_id = raw.decode()
             await self._all.update("credentials", key_id, set={"last_used": int(at)})
             await redis.hdel(USED_KEYS, key_id)
+
+
+def _check_scopes(asked: Sequence[str], known: Sequence[str]) -> None:
+    unknown = sorted(set(asked) - set(known))
+    if unknown:
+        raise Invalid(f"There is no scope {unknown[0]} for this; choose from {', '.join(known)}.")
 
 
 def algorithm_of(pem: str) -> str:

@@ -1,27 +1,59 @@
 """Mail to people: links that reset a password, verify an address or invite to an app.
 
+An address is sent MOST_MAILS an hour of a kind at most, whoever asks for them: a stranger must not fill a mailbox. Nothing that somebody
+else has chosen stands in a mail but an app's name, in quotation marks and with nothing in it that a mail program makes a link of.
+
 Without `WEIR_SMTP_URL` a mail becomes a file in the data folder's `mail/`, and a log line says so without its link: good for
 one machine and for trying out. Senders are tried once; who asked may ask again.
 """
 
 import asyncio
 import os
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from control.attempts import script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
 from weir.foundation.settings import Settings
 
 TIMEOUT_S = 15
+MOST_MAILS = 3
+WITHIN_MS = 3_600_000
+LONGEST_QUOTED = 60
+MAIL = script("mail")
+_LINKED = re.compile(r"[:/@\\<>]+|(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 log = structlog.get_logger("control.mail")
+
+
+def quoted(name: str) -> str:
+    """A name that somebody else has chosen, as it may stand in a mail."""
+    said = " ".join(_LINKED.sub(" ", "".join(one for one in name if one.isprintable())).split())
+    return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
+
+
+class Bound:
+    """How many mails of a kind an address is sent. `address` is hashed: Redis holds no list of people."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+
+    async def admits(self, kind: str, address: str) -> bool:
+        """Counts one mail. Errors: Unavailable."""
+        try:
+            return int(await self._redis.eval(MAIL, 1, f"weir:mail:{kind}:{address}", MOST_MAILS, WITHIN_MS)) == 0
+        except (RedisError, OSError) as error:
+            raise Unavailable("No mail can be sent at the moment; try again soon.") from error
 
 
 class Sender(Protocol):

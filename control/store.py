@@ -4,20 +4,16 @@ from weir.foundation.documents import Collection, Index
 from weir.foundation.idempotency import REPEATS
 from weir.foundation.quotas import USED_UP
 
-ACCOUNTS = Collection(
-    "accounts", {"email": "str", "created": "int", "operator": "bool"}, (Index(("email",), unique=True), Index(("operator",))), tenant=False
-)
-SIGN_INS = Collection("sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False)
 LINKS = Collection(
     "links", {"account": "str", "purpose": "str", "expires": "int"}, (Index(("account", "purpose")), Index(("expires",))), tenant=False
 )
-INSTALLATION = Collection("installation", {}, (), tenant=False)
+INSTALLATION = Collection("installation", {"hash": "str"}, (), tenant=False)
 MEMBERS = Collection(
     "members", {"account": "str", "role": "str", "created": "int"}, (Index(("account", "created")), Index(("app", "created")))
 )
 INVITATIONS = Collection(
-    "invitations", {"email": "str", "hash": "str", "created": "int", "expires": "int"},
-    (Index(("hash",), unique=True), Index(("app", "created")), Index(("expires",))),
+    "invitations", {"email": "str", "hash": "str", "mailed_hash": "str", "created": "int", "expires": "int"},
+    (Index(("hash",), unique=True), Index(("mailed_hash",), unique=True), Index(("app", "created")), Index(("expires",))),
 )  # fmt: skip
 AUDIT = Collection(
     "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
@@ -28,6 +24,6 @@ USAGE = Collection(
     "usage", {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
     (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),
 )  # fmt: skip
-COLLECTIONS = (ACCOUNTS, SIGN_INS, LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS, USED_UP)
+COLLECTIONS = (LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS, USED_UP)
 OF_AN_APP = ("credentials", "members", "invitations", "broadcasts", "usage", "revocations", "used_up", "audit", "streams")
 """What goes with an app, in this order."""

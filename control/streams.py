@@ -16,7 +16,7 @@ from control.policies import Change, Publisher
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, Forbidden, NotFound, QuotaExceeded, Stale, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ground import Ground
 from weir.foundation.http import SHARED_S
@@ -80,6 +80,11 @@ class Streams:
         await self._audit.write(noted, "streams", stream_id)
         await self._changed(stored)
         return stored, self._key(stored, secret)
+
+    async def check_profile(self, app: str, profile: str | None) -> None:
+        """Errors: Invalid for a profile that the app does not have, another app's too."""
+        if profile is not None and await self._ground.store.app(app).get("profiles", profile) is None:
+            raise Invalid("profile: there is no such profile.", fields=[{"field": "profile", "detail": "there is no such profile"}])
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
         """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""

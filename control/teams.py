@@ -1,13 +1,14 @@
 """Members of an app and invitations to it. Who may do what stands in weir.foundation.permissions."""
 
+import contextlib
 from typing import Any
 
 from control.accounts import Accounts, plain
 from control.apps import Apps
 from control.audit import Audit, By
-from control.mail import Sender, open_sender
+from control.mail import Bound, Sender, open_sender, quoted
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.directory import revocation_id
+from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Between, Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
 from weir.foundation.events import Revoked
@@ -16,7 +17,6 @@ from weir.foundation.ids import new_id, new_secret
 from weir.foundation.permissions import Role, may_change_member, may_give
 
 INVITED_MS = 7 * 86_400_000
-REMEMBERED_MS = 3_600_000  # app tokens live a quarter of an hour
 MISSING = "There is no such member."
 SPENT = "This invitation has been used, withdrawn or is too old; ask for another."
 
@@ -29,17 +29,20 @@ def invitation_view(invitation: Doc) -> dict[str, Any]:
 class Teams:
     def __init__(self, ground: Ground, accounts: Accounts, apps: Apps, audit: Audit, sender: Sender | None = None) -> None:
         self._ground, self._accounts, self._apps, self._audit = ground, accounts, apps, audit
-        self._mail = sender or open_sender(ground.settings)
+        self._mail, self._bound = sender or open_sender(ground.settings), Bound(ground.redis)
         self._all = ground.store.operator()
 
-    async def members(self, app_id: str, limit: int, cursor: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    async def members(
+        self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """With everybody's e-mail address only for those who may change members; one's own is shown in any case."""
         page = await self._ground.store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
-        return [await self._shown(member) for member in page.data], page.next
+        return [await self._shown(member, addresses or member["account"] == reader) for member in page.data], page.next
 
-    async def _shown(self, member: Doc) -> dict[str, Any]:
+    async def _shown(self, member: Doc, address: bool = True) -> dict[str, Any]:
         account = await self._all.get("accounts", member["account"]) or {"email": "", "name": ""}
         return {
-            "account": member["account"], "email": account["email"], "name": account["name"], "role": member["role"],
+            "account": member["account"], "email": account["email"] if address else None, "name": account["name"], "role": member["role"],
             "since": rfc3339(member["created"]),
         }  # fmt: skip
 
@@ -78,7 +81,7 @@ class Teams:
             await self._apps.owns_no_more(app_id, member["account"])
 
     async def _void(self, app_id: str, account: str) -> None:
-        """App tokens that were given to the old role."""
+        """App tokens that were given to the old role, and what these made."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
         await self._ground.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
@@ -91,10 +94,11 @@ class Teams:
 
     # -- invitations
 
-    async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str]:
-        """(invitation, its link), which is mailed too. A second one to the same address replaces the first.
+    async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str, bool]:
+        """(invitation, a link to it, whether it was mailed too). A second one to the same address replaces the first.
 
-        Errors: Forbidden; Conflict for somebody who is a member; QuotaExceeded.
+        The mailed link is another one: only somebody who reads that mailbox has it. Nothing is mailed to an address that has had enough
+        of it. Errors: Forbidden; Conflict for somebody who is a member; QuotaExceeded.
         """
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
@@ -107,18 +111,25 @@ class Teams:
         async def taken() -> int:
             return await handle.count("members") + await handle.count("invitations")
 
-        token = new_secret(32)
+        hashed, shown, mailed = self._ground.vault.lookup_hash, new_secret(32), new_secret(32)
         fresh: Doc = {
-            "id": new_id("act"), "email": address, "role": role, "hash": self._ground.vault.lookup_hash(token), "created": now_ms(),
-            "expires": now_ms() + INVITED_MS,
+            "id": new_id("act"), "email": address, "role": role, "hash": hashed(shown), "mailed_hash": hashed(mailed), "by": by.actor,
+            "created": now_ms(), "expires": now_ms() + INVITED_MS,
         }  # fmt: skip
         noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
         async with self._ground.quotas.room_for(app["id"], "members", taken):
             invitation = await handle.insert("invitations", fresh, emit=[noted])
         await self._audit.write(noted, "invitations", fresh["id"])
-        link = f"{self._ground.settings.base_url}/studio#invitation={token}"
-        await self._mail.send(address, f"Join {app['name']}", f"You are invited to {app['name']} as {role}. Open this link:\n\n{link}")
-        return invitation, link
+        link = f"{self._ground.settings.base_url}/studio#invitation="
+        if not await self._bound.admits("invitation", hashed(address)):
+            return invitation, link + shown, False
+        about = quoted(app["name"])
+        await self._mail.send(
+            address, f"Join {about}",
+            f"You are invited to work on {about} as {role}. If you do not know what this is, do nothing. To join, open this link:\n\n"
+            f"{link}{mailed}",
+        )  # fmt: skip
+        return invitation, link + shown, True
 
     async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
         return await self._ground.store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
@@ -129,30 +140,62 @@ class Teams:
             if not await self._ground.store.app(app_id).delete("invitations", {"id": invitation_id}):
                 raise NotFound("There is no such invitation.")
 
-    async def find(self, token: str) -> Doc:
-        """Errors: Forbidden for a spent, withdrawn or expired one."""
-        invitation = await self._all.find_one("invitations", {"hash": self._ground.vault.lookup_hash(token)})
-        if invitation is None or invitation["expires"] <= now_ms():
+    async def find(self, token: str) -> tuple[Doc, bool]:
+        """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired one, and for one whose
+        inviter may not give that role any more."""
+        hashed = self._ground.vault.lookup_hash(token)
+        by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
+        invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
+        if invitation is None or not await self._stands(invitation):
             raise Forbidden(SPENT)
-        return invitation
+        return invitation, by_mail is not None
+
+    async def _stands(self, invitation: Doc) -> bool:
+        """Somebody who was removed or demoted, or whose stolen account has a new password, lets nobody in behind that."""
+        if invitation["expires"] <= now_ms():
+            return False
+        inviter = invitation.get("by")
+        if inviter is None:
+            return True
+        role = await self._apps.role(inviter, invitation["app"])
+        account = await self._all.get("accounts", inviter)
+        if role is None or account is None or not may_give(role, invitation["role"]):
+            return False
+        return bool(invitation["created"] >= account.get("void", 0))
 
     async def accept(self, account: Doc, token: str, by: By) -> str:
-        """The app's id. Errors: Forbidden, also for an invitation to another address; Conflict for a member."""
-        invitation = await self.find(token)
-        app_id = str(invitation["app"])
+        """The app's id. The mailed link proves the address. Errors: Forbidden, also for an invitation to another address, and while
+        the account's own must be proven; Conflict for a member."""
+        invitation, mailed = await self.find(token)
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
+        if mailed:
+            await self._accounts.proven(account)
+        elif self._accounts.must_verify and not account.get("verified", True):
+            raise Forbidden("Verify your e-mail address first: open the invitation's link in the mail.")
+        return await self._join(account, invitation, by)
+
+    async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None:
+        """The invitation with which somebody registered whose address is proven now; nothing when it is no more."""
+        invitation = await self._all.get("invitations", invitation_id)
+        if invitation is not None and invitation["email"] == account["email"] and await self._stands(invitation):
+            with contextlib.suppress(Conflict, Forbidden):
+                await self._join(account, invitation, by)
+
+    async def _join(self, account: Doc, invitation: Doc, by: By) -> str:
+        """The invitation is taken first: it is good once, and one that was withdrawn at the same moment is good no more."""
+        app_id = str(invitation["app"])
+        if not await self._all.delete("invitations", {"id": invitation["id"]}):
+            raise Forbidden(SPENT)
         member = {"id": f"{app_id}:{account['id']}", "account": account["id"], "role": invitation["role"], "created": now_ms()}
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         try:
             await self._ground.store.app(app_id).insert("members", member, emit=[noted])
         except DuplicateKey:
-            await self._all.delete("invitations", {"id": invitation["id"]})
             raise Conflict("You are a member already.") from None
         if member["role"] == "owner":
             await self._apps.owns(app_id, account["id"])
         await self._audit.write(noted, "members", member["id"])
-        await self._all.delete("invitations", {"id": invitation["id"]})
         return app_id
 
     async def forget_expired(self) -> None:

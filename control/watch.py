@@ -1,11 +1,15 @@
-"""Watching: sessions for ordinary browsers, tokens for customers' own pages, and their withdrawal."""
+"""Watching: sessions for ordinary browsers, tokens for customers' own pages, and their withdrawal.
+
+A session on a public stream needs nothing, and its tokens are renewed as long as the stream is public. One on a signed stream is made
+from a token of the app's: what is made from that names its key or member, and ends with it.
+"""
 
 import secrets
 from typing import Any, Literal
 
 from control.seats import Seats
-from weir.foundation.clock import now_ms, now_s, shown_time
-from weir.foundation.directory import revocation_id
+from weir.foundation.clock import now_ms, now_s, rfc3339, shown_time
+from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
 from weir.foundation.events import Revoked
@@ -13,17 +17,20 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.tokens import PlaybackClaims, UserClaims
 
-REMEMBERED_MS = 86_400_000 + 60_000  # no playback or user token lives longer than a day
-
-
 RECORDED = "recorded"
+CLOSED = "This stream needs a token of its owner."
 
 
 def stream_view(stream: Doc) -> dict[str, Any]:
     """What any viewer may know of a stream, or of a finished recording of one."""
     shown = {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
-             "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
+             "visibility": stream["visibility"], "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
     return {**shown, "previews": stream["previews"]} if stream["state"] == RECORDED else shown
+
+
+def _rights(claims: PlaybackClaims) -> dict[str, Any]:
+    """The claims of what is made from a token of the app's."""
+    return {"by": claims.by, "until": claims.until or claims.exp}
 
 
 def _alone(video: Doc) -> Doc:
@@ -55,56 +62,89 @@ class Watch:
             "live_since": recording["started"], "previews": recording.get("sprite", False),
         }  # fmt: skip
 
+    async def may_know(self, stream: Doc, token: str | None) -> bool:
+        """Whether the bearer of a playback token, or anybody, may know more of a stream than that it is signed."""
+        if stream["visibility"] != "signed":
+            return True
+        try:
+            await self._entitled(stream, token or "")
+        except Refused:
+            return False
+        return True
+
     async def session(
         self, playback: str, name: str | None, resume: str | None, token: str | None, user: str | None = None
     ) -> dict[str, Any]:
         """Tokens and addresses for one viewing browser.
 
-        `token` opens a signed stream. `user` is a user token that the app gave: who sits there has its name and roles as long
-        as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back.
+        `token` opens a signed stream, and bounds what is given for it. `user` is a user token that the app gave: who sits there has its
+        name and roles as long as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back.
         Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
         """
         stream = await self.stream(playback)
-        app = await self._ground.directory.app(stream["app"])
-        guests = app["guests"] if app else "none"
+        given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
         if stream.get("max_viewers") is not None and await self._seats.full(stream["channel"], stream["max_viewers"]):
             raise QuotaExceeded("This stream is full.")
-        settings, tokens, sid = self._ground.settings, self._ground.tokens, new_id("ses")
-        if stream["visibility"] == "signed":
-            sid = await self._signed_session(stream, token)
-        seated = await self._user(stream["app"], user)
-        guest = seated or await self._user(stream["app"], resume)
-        uid, shown = (guest.sub, guest.name) if guest else (new_id("usr"), None)
-        shown = name or shown or f"Guest {secrets.randbelow(9000) + 1000}"
+        app = await self._ground.directory.app(stream["app"])
+        guests = app["guests"] if app else "none"
+        seated, back = await self._seated(stream, user), await self._guest(stream["app"], resume)
+        uid = seated.sub if seated else back.sub if back else new_id("usr")
+        rights = _rights(given) if given is not None else {"guest": True}
+        sid, viewer = (given.sid, given.uid or uid) if given is not None else (new_id("ses"), uid)
         answer: dict[str, Any] = {
-            "playback_token": tokens.mint_playback(playback, stream["app"], sid, settings.playback_token_ttl_s, uid),
-            "playback_ttl_s": settings.playback_token_ttl_s, "channel": stream["channel"], "stream": stream_view(stream),
-            "part_s": settings.part_s, "user_token": None, "user": None,
+            **self._played(playback, stream["app"], sid, viewer, rights), "channel": stream["channel"], "stream": stream_view(stream),
+            "part_s": self._ground.settings.part_s, "user_token": None, "user": None,
         }  # fmt: skip
         if seated is not None:
             answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
         elif guests != "none" and stream["state"] != RECORDED:
+            shown = name or (back.name if back else None) or f"Guest {secrets.randbelow(9000) + 1000}"
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
-            answer["user_token"] = tokens.mint_user(
-                uid, stream["app"], shown, settings.user_token_ttl_s, sid=sid, roles=roles, channel=stream["channel"], guest=True
-            )
+            of = given.uid if given is not None else None
+            answer["user_token"] = self._ground.tokens.mint("weir:user", self._ground.settings.user_token_ttl_s, **{
+                **rights, "sub": uid, "uid": of, "app": stream["app"], "name": shown, "sid": sid, "roles": roles,
+                "channel": stream["channel"], "guest": True,
+            })  # fmt: skip
             answer["user"] = {"id": uid, "name": shown}
         return answer
 
-    async def _signed_session(self, stream: Doc, token: str | None) -> str:
-        try:
-            claims = await self._ground.tokens.playback(token or "")
-        except Unauthenticated:
-            raise Forbidden("This stream needs a token of its owner.") from None
-        if claims.sub != stream["playback"] or claims.app != stream["app"] or await self._withdrawn(stream, claims):
-            raise Forbidden("This stream needs a token of its owner.")
-        return claims.sid
+    def _played(self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]) -> dict[str, Any]:
+        """A playback token, the seconds that it lives, and the moment behind which it can't be renewed, if there is one."""
+        ttl, until = self._ground.settings.playback_token_ttl_s, rights.get("until")
+        left = ttl if until is None else min(ttl, until - int(now_s()))
+        return {
+            "playback_token": self._ground.tokens.mint_playback(playback, app, sid, ttl, uid, **rights), "playback_ttl_s": left,
+            "access_ends": rfc3339(until * 1000) if until is not None else None,
+        }  # fmt: skip
 
-    async def _withdrawn(self, stream: Doc, claims: PlaybackClaims) -> bool:
-        return await self._ground.directory.withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
+    async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
+        """The claims of a token that plays this stream now. Errors: Forbidden."""
+        try:
+            claims = await self._ground.tokens.playback(token)
+        except Unauthenticated:
+            raise Forbidden(CLOSED) from None
+        if not await self._plays(stream, claims):
+            raise Forbidden(CLOSED)
+        return claims
+
+    async def _plays(self, stream: Doc, claims: PlaybackClaims) -> bool:
+        """What the watch page gave to anybody is good while the stream is public."""
+        if claims.sub != stream["playback"] or claims.app != stream["app"] or (claims.guest and stream["visibility"] == "signed"):
+            return False
+        withdrawn = self._ground.directory.withdrawn
+        return not await withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
+
+    async def _seated(self, stream: Doc, token: str | None) -> UserClaims | None:
+        """The person of a user token that the app gave. None for no token, and for one that is not valid here any more."""
+        claims = await self._user(stream["app"], token)
+        return claims if claims is not None and not claims.guest and claims.channel in (None, stream["channel"]) else None
+
+    async def _guest(self, app: str, token: str | None) -> UserClaims | None:
+        """A guest of ours who comes back: nobody whose id the app gave."""
+        claims = await self._user(app, token)
+        return claims if claims is not None and claims.guest else None
 
     async def _user(self, app: str, token: str | None) -> UserClaims | None:
-        """None for no token, and for one that is not valid in this app any more."""
         try:
             claims = await self._ground.tokens.user(token or "")
         except Refused:
@@ -113,16 +153,16 @@ class Watch:
         return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
-        """A fresh playback token of the same session. Errors: Unauthenticated, Forbidden when it was withdrawn."""
+        """A fresh playback token of the same session, which ends with what the session was made from. Errors: Unauthenticated;
+        Forbidden when it was withdrawn or nothing is left to renew."""
         claims = await self._ground.tokens.playback(token)
         stream = await self.stream(playback)
-        if claims.sub != playback or claims.app != stream["app"] or await self._withdrawn(stream, claims):
+        if not await self._plays(stream, claims):
             raise Forbidden("Access to this stream has been withdrawn.")
-        ttl = self._ground.settings.playback_token_ttl_s
-        return {
-            "playback_token": self._ground.tokens.mint_playback(playback, stream["app"], claims.sid, ttl, claims.uid),
-            "playback_ttl_s": ttl,
-        }
+        rights = {"guest": True} if claims.guest else _rights(claims)
+        if rights.get("until", claims.exp) <= now_s():
+            raise Forbidden("Access to this stream has ended with the token that it was given for; ask the stream's owner for another.")
+        return self._played(playback, stream["app"], claims.sid, claims.uid, rights)
 
     async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str) -> None:
         """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a foreign stream."""

@@ -5,16 +5,11 @@ from typing import Any
 from media.ladder import Profile, Rung
 from weir.foundation.bus import Bus
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Collection, Doc, Index, Page, Store
+from weir.foundation.directory import PROFILES
+from weir.foundation.documents import Doc, Page, Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import DirectoryChanged
 from weir.foundation.settings import Settings
-
-PROFILES = Collection(
-    "profiles", {"created": "int", "name": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "name"), unique=True))
-)
-
-COLLECTIONS = (PROFILES,)
 
 
 class Profiles:

@@ -59,8 +59,10 @@ class Member:
     def holds(self, kind: str, subject: str, before_ms: int) -> bool:
         """True when this client's rights are among those withdrawn by (kind, subject) for tokens issued before."""
         user, playback = self.user, self.playback
+        if kind in ("member", "key"):
+            return any(one is not None and one.by == subject and one.iat * 1000 < before_ms for one in (user, playback))
         if kind == "user":
-            return user.sub == subject and user.iat * 1000 < before_ms
+            return subject in (user.sub, user.uid) and user.iat * 1000 < before_ms
         if kind == "session":
             by_user = user.sid == subject and user.iat * 1000 < before_ms
             return by_user or (playback is not None and playback.sid == subject and playback.iat * 1000 < before_ms)

@@ -289,6 +289,7 @@ class Sockets:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
         user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
         gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid)
+        gone = gone or await withdrawn(user.app, user.iat, user=user.uid)
         if playback is not None and not gone:
             gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=playback.sub)
         if gone or member.gone:

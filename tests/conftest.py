@@ -61,9 +61,8 @@ async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Ground
     redis = connect_redis(settings, vault)
     directory, bus = shared.Directory(store, vault), Bus(redis)
     ingest = Ingest(settings)
-    yield Ground(
-        settings, vault, Tokens(vault, directory.signing_key), store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
-    )
+    tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
+    yield Ground(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     await ingest.close()
     await redis.aclose()
     await store.close()

@@ -21,7 +21,6 @@ from starlette.routing import BaseRoute, Route
 from control.app import ControlRoom
 from control.store import COLLECTIONS as CONTROL_COLLECTIONS
 from media.app import MediaRoom
-from media.profiles import COLLECTIONS as MEDIA_COLLECTIONS
 from realtime.app import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
 from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
@@ -55,12 +54,12 @@ log = structlog.get_logger("app")
 async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """What a process opens once. Errors: errors.Unavailable when the document store can't be opened."""
     vault = open_vault(settings)
-    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS, *MEDIA_COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
     directory = shared.Directory(store, vault)
     ingest = Ingest(settings)
-    tokens = Tokens(vault, directory.signing_key)
+    tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
     try:
         yield Ground(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     finally:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from control import accounts as views
-from control.accounts import REFRESH_S, Accounts, SignedIn
+from control.accounts import KNOWN, REFRESH_S, Accounts, SignedIn
 from control.api import shapes
 from control.apps import Apps
 from control.audit import by
@@ -13,9 +13,11 @@ from control.teams import Teams
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.limits import SIGN_IN
-from weir.foundation.routing import Answer, Body, Call, Row
+from weir.foundation.routing import Answer, Body, Call, Row, address_of
+from weir.foundation.texts import Line
 
-REFRESH_COOKIE = "weir_refresh"
+REFRESH_COOKIE, DEVICE_COOKIE = "weir_refresh", "weir_device"
+DEVICE_S = 400 * 86_400
 
 
 def _address(text: str) -> str:
@@ -35,7 +37,7 @@ class Register(Body):
 
     email: Email
     password: Password
-    name: str = Field("", max_length=80)
+    name: Line = Field("", max_length=80)
     setup: str = Field("", max_length=64)
     invitation: str = Field("", max_length=64)
 
@@ -75,34 +77,37 @@ class AccountRoutes:
         base, signed_in = "/v1/auth", shapes.SignedIn
         return [
             Row("POST", base + "/register", "anybody", self.register, Register, "Make an account.", answer=signed_in, status=201,
-                errors=(Forbidden, Conflict), limit=SIGN_IN),
+                errors=(Forbidden, Conflict), limit=SIGN_IN, cookies=True),
             Row("GET", base + "/options", "anybody", self.options, None, "Who may make an account here.", answer=shapes.Options),
-            Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated, Forbidden),
-                limit=SIGN_IN),
+            Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated,),
+                limit=SIGN_IN, cookies=True),
             Row("POST", base + "/refresh", "anybody", self.refresh, None, "A new access token for the refresh cookie.", answer=signed_in,
-                errors=(Unauthenticated,)),
-            Row("POST", base + "/logout", "anybody", self.logout, Logout, "Sign out, here or everywhere.", status=204),
+                errors=(Unauthenticated,), cookies=True),
+            Row("POST", base + "/logout", "anybody", self.logout, Logout, "Sign out, here or everywhere.", status=204, cookies=True),
             Row("GET", base + "/me", "account", self.me, None, "Who is signed in.", answer=shapes.Account),
             Row("POST", base + "/password", "account", self.change_password, ChangePassword,
-                "Change the password; all other sign-ins end.", answer=signed_in),
+                "Change the password; all other sign-ins end.", answer=signed_in, cookies=True),
             Row("POST", base + "/password/forgot", "anybody", self.forgot, Forgot, "Mail a link that sets a new password.", status=204,
-                limit=SIGN_IN),
+                limit=SIGN_IN, cookies=True),
             Row("POST", base + "/password/reset", "anybody", self.reset, Reset, "Set a new password by a mailed link.", answer=signed_in,
-                errors=(Forbidden,), limit=SIGN_IN),
+                errors=(Forbidden,), limit=SIGN_IN, cookies=True),
             Row("POST", base + "/verify", "anybody", self.verify, Verify, "Verify an e-mail address by a mailed link.", answer=signed_in,
-                errors=(Forbidden,), limit=SIGN_IN),
+                errors=(Forbidden,), limit=SIGN_IN, cookies=True),
         ]  # fmt: skip
 
     async def register(self, call: Call) -> Answer:
         body: Register = call.body
         if body.setup:
             signed_in = await self._accounts.register_first(body.setup, body.email, body.password, body.name, by(call))
-            await self._apps.adopt_orphans(signed_in.account["id"])
+            await self._apps.adopt_orphans()
             return _signed_in(signed_in, 201)
         if body.invitation:
             return await self._invited(call, body)
-        account = await self._accounts.register(body.email, body.password, body.name, by(call))
-        if not account["verified"]:
+        return await self._entered(await self._accounts.register(body.email, body.password, body.name, by(call)))
+
+    async def _entered(self, account: Doc) -> Answer:
+        """A new account's own; without tokens while its mailbox must be proven first."""
+        if self._accounts.must_verify:
             return Answer({"account": views.public_view(account), "access_token": None, "expires_in": None}, 201)
         return _signed_in(await self._accounts.signed_in(account), 201)
 
@@ -110,17 +115,26 @@ class AccountRoutes:
         return Answer({"sign_up": self._accounts.sign_up})
 
     async def _invited(self, call: Call, body: Register) -> Answer:
-        """The invitation came to this address, so the address is verified by it."""
-        invitation = await self._teams.find(body.invitation)
+        """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox must be proven, somebody with
+        the latter joins when that is done."""
+        invitation, mailed = await self._teams.find(body.invitation)
         if invitation["email"] != views.plain(body.email):
             raise Forbidden("This invitation is for another e-mail address.")
-        account = await self._accounts.create(body.email, body.password, body.name, by(call))
-        await self._teams.accept(account, body.invitation, by(call))
-        return _signed_in(await self._accounts.signed_in(account), 201)
+        if mailed:
+            account = await self._accounts.create(body.email, body.password, body.name, by(call), verified=True)
+            if account is None:
+                raise Conflict(KNOWN)
+        else:
+            asked = (body.email, body.password, body.name, by(call), invitation["id"])
+            account = await self._accounts.register_unproven(*asked)
+        if mailed or not self._accounts.must_verify:
+            await self._teams.accept(account, body.invitation, by(call))
+            return _signed_in(await self._accounts.signed_in(account), 201)
+        return await self._entered(account)
 
     async def login(self, call: Call) -> Answer:
-        body: Login = call.body
-        return _signed_in(await self._accounts.login(body.email, body.password))
+        body, device = call.body, call.request.cookies.get(DEVICE_COOKIE, "")
+        return _signed_in(await self._accounts.login(body.email, body.password, address_of(call.request), device))
 
     async def refresh(self, call: Call) -> Answer:
         return _signed_in(await self._accounts.refresh(call.request.cookies.get(REFRESH_COOKIE, "")))
@@ -134,7 +148,8 @@ class AccountRoutes:
 
     async def change_password(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body
-        return _signed_in(await self._accounts.change_password(account, body.present, body.password, by(call)))
+        session = call.signed_in().session
+        return _signed_in(await self._accounts.change_password(account, session, body.present, body.password, by(call)))
 
     async def forgot(self, call: Call) -> Answer:
         await self._accounts.forgot(call.body.email)
@@ -144,15 +159,18 @@ class AccountRoutes:
         return _signed_in(await self._accounts.reset(call.body.token, call.body.password, by(call)))
 
     async def verify(self, call: Call) -> Answer:
-        return _signed_in(await self._accounts.verify(call.body.token))
+        signed_in, invitation = await self._accounts.verify(call.body.token)
+        if invitation is not None:
+            await self._teams.accept_waiting(signed_in.account, invitation, by(call))
+        return _signed_in(signed_in)
 
 
 async def person(accounts: Accounts, call: Call) -> Doc:
-    """The account of a signed-in caller whose sign-in has not ended. Errors: Unauthenticated."""
-    signed_in = call.signed_in()
-    return await accounts.session(signed_in.id, signed_in.session)
+    """The account of a signed-in caller. Errors: Unauthenticated."""
+    return await accounts.get(call.signed_in().id)
 
 
 def _signed_in(signed_in: SignedIn, status: int = 200) -> Answer:
     data = {"account": views.public_view(signed_in.account), "access_token": signed_in.access_token, "expires_in": views.ACCESS_S}
-    return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S),))
+    known = ((DEVICE_COOKIE, signed_in.device, DEVICE_S),) if signed_in.device is not None else ()
+    return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S), *known))

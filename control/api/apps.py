@@ -1,6 +1,6 @@
 """Routes of a signed-in person's apps: the apps themselves, keys, members, invitations, the audit log."""
 
-from datetime import date
+from datetime import date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
@@ -21,9 +21,10 @@ from control.ledger import Ledger
 from control.teams import Teams
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
-from weir.foundation.limits import HEAVY
-from weir.foundation.permissions import Role
+from weir.foundation.limits import HEAVY, INVITATIONS
+from weir.foundation.permissions import Role, may
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
+from weir.foundation.texts import Line, Text
 
 
 def _network(text: str) -> str:
@@ -37,33 +38,43 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+SigningScope = Literal["chat:moderate", "streams:write"]
+Name = Annotated[Line, Field(min_length=1, max_length=80)]
 
 
 class NewApp(Body):
     name: Name
-    description: str = Field("", max_length=500)
+    description: Text = Field("", max_length=500)
 
 
 class ChangeApp(Body):
     """Only what is given changes."""
 
     name: Name | None = None
-    description: str | None = Field(None, max_length=500)
+    description: Text | None = Field(None, max_length=500)
     guests: Literal["none", "read", "chat"] | None = None
     origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(None, max_length=20)
 
 
 class NewKey(Body):
-    name: str = Field("", max_length=80)
+    """No scopes are all."""
+
+    name: Line = Field("", max_length=80)
     scopes: list[str] = Field([], max_length=20)
     expires: AwareDatetime | None = None
     networks: list[Annotated[str, Field(max_length=50), AfterValidator(_network)]] = Field([], max_length=50)
     rate: int | None = Field(None, ge=1, le=1_000_000, description="Requests a minute of its own.")
 
 
-class PublicKey(Body):
-    name: str = Field("", max_length=80)
+class NewSigningKey(Body):
+    """What the key may sign, by scope: `chat:moderate` user tokens, `streams:write` playback tokens. No scopes are both."""
+
+    name: Line = Field("", max_length=80)
+    scopes: list[SigningScope] = Field([], max_length=2)
+    expires: AwareDatetime | None = Field(None, description="What it has signed ends with it.")
+
+
+class PublicKey(NewSigningKey):
     public_key: str = Field(min_length=1, max_length=10_000, description="PEM; Ed25519 or RSA.")
 
 
@@ -122,9 +133,11 @@ class AppRoutes:
             Row("GET", key, "account", self.list_keys, None, "Keys, without secrets.", Paging, Listed[shapes.Key], tag="keys"),
             Row("POST", key, "account", self.create_key, NewKey, "Make an API key; it is shown this once.", answer=shapes.NewKeyShown,
                 status=201, tag="keys"),
+            Row("POST", key + "/signing", "account", self.create_signing_key, NewSigningKey,
+                "Make a secret that signs your tokens; it is shown this once.", answer=shapes.NewKeyShown, status=201, tag="keys"),
             Row("POST", key + "/public", "account", self.upload_key, PublicKey, "Upload a public key that signs your tokens.",
                 answer=shapes.Key, status=201, tag="keys"),
-            Row("POST", key + "/{key}/rotate", "account", self.rotate_key, Rotation, "Replace an API key, with an overlap.",
+            Row("POST", key + "/{key}/rotate", "account", self.rotate_key, Rotation, "Replace an API or signing key, with an overlap.",
                 answer=shapes.NewKeyShown, status=201, tag="keys"),
             Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=shapes.Key, tag="keys"),
             Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[shapes.Member], tag="teams"),
@@ -135,7 +148,7 @@ class AppRoutes:
             Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
                 Listed[shapes.Invitation], tag="teams"),
             Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite somebody by mail.",
-                answer=shapes.NewInvitation, status=201, tag="teams"),
+                answer=shapes.NewInvitation, status=201, tag="teams", limit=INVITATIONS),
             Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,
@@ -194,7 +207,7 @@ class AppRoutes:
 
     async def session(self, call: Call) -> Answer:
         account = await person(self._accounts, call)
-        token, role = await self._apps.member_token(account["id"], call.path("app"))
+        token, role = await self._apps.member_token(account, call.path("app"), call.signed_in().session)
         return Answer({"app_token": token, "role": role, "expires_in": MEMBER_TOKEN_S}, 201)
 
     # -- keys
@@ -207,13 +220,20 @@ class AppRoutes:
     async def create_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
         body: NewKey = call.body
-        expires = int(body.expires.timestamp() * 1000) if body.expires else None
-        options = Options(body.name, body.scopes, expires, body.networks, body.rate)
+        options = Options(body.name, body.scopes, _moment(body.expires), body.networks, body.rate)
         return _new_key(*await self._keys.create(app["id"], options, by(call)))
+
+    async def create_signing_key(self, call: Call) -> Answer:
+        app, _, _ = await self._access(call, "keys.write")
+        body: NewSigningKey = call.body
+        options = Options(body.name, body.scopes, _moment(body.expires))
+        return _new_key(*await self._keys.create_signing(app["id"], options, by(call)))
 
     async def upload_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
-        return Answer(key_views.public_view(await self._keys.upload(app["id"], call.body.name, call.body.public_key, by(call))), 201)
+        body: PublicKey = call.body
+        options = Options(body.name, body.scopes, _moment(body.expires))
+        return Answer(key_views.public_view(await self._keys.upload(app["id"], options, body.public_key, by(call))), 201)
 
     async def rotate_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
@@ -226,8 +246,9 @@ class AppRoutes:
     # -- teams
 
     async def list_members(self, call: Call) -> Answer:
-        app, _, _ = await self._access(call, "members.read")
-        data, following = await self._teams.members(app["id"], call.query.limit, call.query.cursor)
+        app, role, account = await self._access(call, "members.read")
+        addresses = may(role, "members.write")
+        data, following = await self._teams.members(app["id"], account["id"], addresses, call.query.limit, call.query.cursor)
         return Answer({"data": data, "next_cursor": following})
 
     async def change_member(self, call: Call) -> Answer:
@@ -247,8 +268,8 @@ class AppRoutes:
 
     async def invite(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "members.write")
-        invitation, link = await self._teams.invite(app, role, call.body.email, call.body.role, by(call))
-        return Answer({**team_views.invitation_view(invitation), "link": link}, 201)
+        invitation, link, mailed = await self._teams.invite(app, role, call.body.email, call.body.role, by(call))
+        return Answer({**team_views.invitation_view(invitation), "link": link, "mailed": mailed}, 201)
 
     async def withdraw(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "members.write")
@@ -283,5 +304,9 @@ def audit_filter(query: AuditQuery) -> dict[str, Any]:
     return {**where, "at": Between(since, until)}
 
 
-def _new_key(key: Doc, secret: str, signing: str) -> Answer:
+def _moment(given: datetime | None) -> int | None:
+    return int(given.timestamp() * 1000) if given is not None else None
+
+
+def _new_key(key: Doc, secret: str | None, signing: str | None) -> Answer:
     return Answer({**key_views.public_view(key), "api_key": secret, "signing_secret": signing}, 201)

@@ -9,6 +9,7 @@ from weir.foundation.permissions import Role
 from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import shown_once
 
+WatchState = Literal["idle", "starting", "live", "interrupted", "recorded"]
 AppState = Literal["active", "archived", "suspended", "deleting"]
 
 
@@ -74,7 +75,7 @@ class AppToken(Shape):
 
 class Key(Shape):
     id: str
-    kind: Literal["key", "public"]
+    kind: Literal["key", "signing", "public"]
     name: str
     scopes: list[str]
     algorithm: str
@@ -88,7 +89,8 @@ class Key(Shape):
 
 
 class NewKeyShown(Key):
-    """`api_key` for `Authorization: Bearer`, `signing_secret` (HS256) for tokens with `iss` = the key's id."""
+    """`api_key` for `Authorization: Bearer`; `signing_secret` (HS256) for tokens with `iss` = the key's id, null for a key whose scopes
+    sign nothing. A signing key has no `api_key`."""
 
     api_key: str | None = shown_once()
     signing_secret: str | None = shown_once()
@@ -96,7 +98,7 @@ class NewKeyShown(Key):
 
 class Member(Shape):
     account: str
-    email: str
+    email: str | None = Field(description="null for readers who may not change members, but for their own")
     name: str
     role: Role
     since: str
@@ -111,7 +113,11 @@ class Invitation(Shape):
 
 
 class NewInvitation(Invitation):
+    """`link` lets somebody join, and does not prove the address as the mailed one does. `mailed` is false when the address has been
+    sent enough of late: then hand over the link."""
+
     link: str | None = shown_once()
+    mailed: bool
 
 
 class Joined(Shape):
@@ -230,12 +236,22 @@ class Watched(Shape):
     id: str
     playback_id: str
     title: str
-    state: Literal["idle", "starting", "live", "interrupted", "recorded"]
+    state: WatchState
+    visibility: Literal["public", "signed"]
     live_since: str | None
     previews: bool | None = None
 
 
-class WatchedStream(Watched):
+class WatchedStream(Shape):
+    """Of a signed stream everything but `playback_id` and `visibility` is null for those who show no token."""
+
+    id: str | None
+    playback_id: str
+    title: str | None
+    state: WatchState | None
+    visibility: Literal["public", "signed"]
+    live_since: str | None
+    previews: bool | None = None
     viewers: int | None
 
 
@@ -245,8 +261,11 @@ class Person(Shape):
 
 
 class Renewed(Shape):
+    """`access_ends`: the token can't be renewed beyond that moment; null when it can."""
+
     playback_token: str
     playback_ttl_s: int
+    access_ends: str | None
 
 
 class WatchSession(Renewed):

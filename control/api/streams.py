@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from control import broadcasts as broadcast_views
 from control import streams as views
@@ -18,22 +18,24 @@ from weir.foundation.documents import Doc
 from weir.foundation.envelope import APP
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.ground import Ground
-from weir.foundation.ids import new_id
+from weir.foundation.ids import is_id, new_id
 from weir.foundation.limits import HEAVY
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
+from weir.foundation.texts import Line, Text
+from weir.foundation.tokens import GUEST_ID, USER_ID
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Metadata = Annotated[dict[Name, Annotated[str, Field(max_length=500)]], Field(max_length=20)]
+Metadata = Annotated[dict[Name, Annotated[Text, Field(max_length=500)]], Field(max_length=20)]
 
 
 class StreamFields(Body):
     """`recording`, `profile`: null means as the app or the installation has it. What media does with these begins with the
     next broadcast; `visibility` and `max_viewers` count at once."""
 
-    title: str | None = Field(None, max_length=140)
-    description: str | None = Field(None, max_length=2000)
+    title: Line | None = Field(None, max_length=140)
+    description: Text | None = Field(None, max_length=2000)
     visibility: Literal["public", "signed"] | None = None
-    profile: str | None = Field(None, max_length=64)
+    profile: str | None = Field(None, min_length=1, max_length=64)
     recording: bool | None = None
     latency: Literal["low", "normal", "standard"] | None = None
     priority: Literal["low", "normal", "high"] | None = Field(None, description="Whose ladder is let in first when a machine gets full.")
@@ -62,12 +64,21 @@ class NewPlaybackToken(Body):
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
+def _own_user(sub: str) -> str:
+    if is_id("usr", sub):
+        raise ValueError(GUEST_ID)
+    return sub
+
+
 class NewUserToken(Body):
-    sub: str = Field(pattern=r"^[A-Za-z0-9_.@-]{1,128}$")
-    name: str = Field("", max_length=80)
+    """`channel`: for that channel alone."""
+
+    sub: Annotated[str, Field(pattern=USER_ID), AfterValidator(_own_user)]
+    name: Line = Field("", max_length=80)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
-    badges: list[str] = Field([], max_length=20)
+    badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
+    channel: str | None = Field(None, max_length=64)
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -78,7 +89,7 @@ class Revocation(Body):
 
 
 class NewWatchSession(Body):
-    name: str | None = Field(None, min_length=1, max_length=40)
+    name: Line | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
     token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
     user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
@@ -155,6 +166,7 @@ class StreamRoutes:
         return await self._streams.get(call.acting().app, call.path("stream"))
 
     async def create(self, call: Call) -> Answer:
+        await self._streams.check_profile(call.acting().app, call.body.profile)
         stream, key = await self._streams.create(call.acting().app, call.body.given(), by(call), call.new_id("str"))
         return Answer({**await self._shown(stream), "key": key}, 201, etag=views.etag(stream))
 
@@ -165,6 +177,7 @@ class StreamRoutes:
     async def change(self, call: Call) -> Answer:
         stream, fields = await self._stream(call), call.body.given()
         call.expects(views.etag(stream))
+        await self._streams.check_profile(stream["app"], call.body.profile)
         after = await self._streams.update(stream, fields, by(call)) if fields else stream
         return Answer(await self._shown(after), etag=views.etag(after))
 
@@ -197,7 +210,7 @@ class StreamRoutes:
         tenant, body = call.acting(), call.body
         stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
-        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid)
+        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid, **tenant.origin)
         url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
@@ -205,7 +218,7 @@ class StreamRoutes:
         tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
         claims = body.model_dump(exclude={"sub", "name", "ttl_s"}, exclude_none=True)
-        token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims)
+        token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims, **tenant.origin)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:
@@ -222,8 +235,13 @@ class StreamRoutes:
         return stream
 
     async def watch_stream(self, call: Call) -> Answer:
+        """Of a signed stream only that it is one, unless a playback token comes along as bearer."""
         stream = await self._watched(call)
-        return Answer({**watch_views.stream_view(stream), "viewers": await self._count(stream)})
+        _, _, token = call.request.headers.get("authorization", "").partition(" ")
+        if await self._watch.may_know(stream, token.strip()):
+            return Answer({**watch_views.stream_view(stream), "viewers": await self._count(stream)})
+        known = {"playback_id": stream["playback"], "visibility": "signed"}
+        return Answer(dict.fromkeys(shapes.WatchedStream.model_fields) | known)
 
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body

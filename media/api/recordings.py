@@ -130,7 +130,7 @@ class RecordingRoutes:
             raise Conflict("The recording is not ready.")
         settings = self._ground.settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
-        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.uid)
+        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.uid, **call.acting().origin)
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
         urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}
         return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)

@@ -136,6 +136,7 @@ class VodRoutes:
         if body.stream is not None and await self._ground.store.app(app).get("streams", body.stream) is None:
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {"sub": body.user, "app": app, "stream": body.stream, "most": body.max_size}
+        claims |= call.acting().origin
         token = self._ground.tokens.mint("weir:upload", body.ttl_s, **claims)
         return Answer({"token": token, "expires_in": body.ttl_s, "url": f"{self._ground.settings.base_url}/v1/vod"}, 201)
 

@@ -1,10 +1,15 @@
 """Accounts: how they come to be, sign in, stay signed in, and lose a password."""
 
+import asyncio
 from collections.abc import Callable
 
-from control.accounts import FREE_FAILURES
-from control.mail import open_sender
+import pytest
+
+from control.attempts import FREE, MANY, Attempt, Attempts, network_of
+from control.audit import COMMAND_LINE
+from control.mail import MOST_MAILS, open_sender
 from tests.control.world import PASSWORD, World, bearer
+from weir.foundation.errors import Refused
 from weir.foundation.ground import Ground
 from weir.foundation.redis import connect_redis
 
@@ -30,19 +35,72 @@ async def test_sign_up_is_by_invitation_unless_it_is_open(world: World, setting:
     assert (await world.owner()) is not None
 
 
-async def test_wrong_passwords_lock_an_address(world: World, ground: Ground) -> None:
-    """Known or not, alike; the right password does not open it before its time, and waiting does."""
+async def test_wrong_passwords_wait_in_their_network(world: World) -> None:
+    """Known or not, alike; the right password does not open it before its time there, and does at once from elsewhere."""
     await world.owner()
     answers = []
     for email in ("owner@weir.example", "nobody@weir.example"):
-        answers.append([await login(world, email, "wrong password") for _ in range(FREE_FAILURES + 1)])
-        assert [status for status, _ in answers[-1]] == [401] * FREE_FAILURES + [429]
-    assert [body["code"] for _, body in answers[0]] == [body["code"] for _, body in answers[1]]
+        answers.append([await login(world, email, "wrong password") for _ in range(FREE + 1)])
+        assert [status for status, _ in answers[-1]] == [401] * FREE + [429]
+    assert [{**body, "detail": ""} for _, body in answers[0]] == [{**body, "detail": ""} for _, body in answers[1]]
     assert (await login(world, "owner@weir.example"))[0] == 429
-    lock = f"weir:locked:{ground.vault.lookup_hash('owner@weir.example')}"
-    assert 0 < await ground.redis.ttl(lock) <= 1
-    await ground.redis.delete(lock)
+    body = {"email": "owner@weir.example", "password": PASSWORD}
+    async with world.client("198.51.100.7") as elsewhere:
+        assert (await elsewhere.post("/v1/auth/login", json=body)).status_code == 200
+    async with world.client("192.0.2.77") as beside:
+        assert (await beside.post("/v1/auth/login", json=body)).status_code == 429
+    async with asyncio.timeout(10):
+        while (await login(world, "owner@weir.example"))[0] == 429:
+            await asyncio.sleep(0.1)
     assert (await login(world, "owner@weir.example"))[0] == 200
+
+
+async def test_guesses_at_the_same_moment_are_counted_before_they_are_checked(world: World) -> None:
+    """Twenty-five at once: five are checked."""
+    await world.owner()
+    answers = await asyncio.gather(*(login(world, "owner@weir.example", f"wrong password {number}") for number in range(25)))
+    assert sorted(status for status, _ in answers) == [401] * FREE + [429] * 20
+
+
+async def test_a_known_browser_is_not_locked_with_its_network(world: World) -> None:
+    """Its cookie has tries of its own, opens no other account, and ends with a new password."""
+    owner, setting = await world.owner(), {"email": "owner@weir.example", "password": PASSWORD}
+    async with world.client() as known:
+        assert (await known.post("/v1/auth/login", json=setting)).status_code == 200
+        cookie = known.cookies["weir_device"]
+        for _ in range(FREE + 1):
+            await login(world, "owner@weir.example", "wrong password")
+        assert (await known.post("/v1/auth/login", json=setting)).status_code == 200
+        assert known.cookies["weir_device"] == cookie
+        wrong = [await known.post("/v1/auth/login", json={**setting, "password": "wrong password"}) for _ in range(FREE + 1)]
+        assert [one.status_code for one in wrong] == [401] * FREE + [429]
+        await world.done("POST", "/v1/auth/password", owner, {"present": PASSWORD, "password": "another password"})
+        late = await known.post("/v1/auth/login", json={**setting, "password": "another password"})
+        assert (late.status_code, "weir_device" in late.cookies) == (429, False)
+
+
+async def test_an_account_that_is_tried_from_everywhere_leaves_one_try(world: World) -> None:
+    """Never none: the first of a network is always checked."""
+    await world.owner()
+    for number in range(MANY + 1):
+        account = world.ground.vault.lookup_hash("owner@weir.example")
+        await Attempts(world.ground.redis).begin(Attempt(account, f"10.0.{number}.0/24", known=False))
+    async with world.client("203.0.113.1") as guessing:
+        body = {"email": "owner@weir.example", "password": "wrong password"}
+        assert [(await guessing.post("/v1/auth/login", json=body)).status_code for _ in range(2)] == [401, 429]
+    async with world.client("203.0.114.1") as right:
+        assert (await right.post("/v1/auth/login", json={**body, "password": PASSWORD})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.9", "192.0.2.0/24"), ("::ffff:192.0.2.200", "192.0.2.0/24"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("", "local"),
+        ("nonsense", "local"),
+    ],
+)  # fmt: skip
+def test_a_network_is_what_sits_behind_one_line(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 async def test_without_redis_nobody_signs_in(world: World, ground: Ground) -> None:
@@ -86,29 +144,139 @@ async def test_changing_the_password_ends_other_sign_ins(world: World) -> None:
 
 
 async def test_a_forgotten_password_is_reset_by_a_link(world: World) -> None:
-    """The link works once, a second one kills the first, unknown addresses get the same answer and no mail."""
+    """Each link works once, the ones before it stay good until one is used, unknown addresses get the same answer and no mail."""
     owner = await world.owner()
     for count, email in enumerate(("nobody@weir.example", "owner@weir.example", "owner@weir.example")):
         assert (await world.ask("POST", "/v1/auth/password/forgot", body={"email": email})).status_code == 204
         await world.letters.arrived(count)
     first, second = (text.rpartition("=")[2] for _, text in world.letters.sent)
     fresh = {"password": "quite another one"}
-    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})).status_code == 403
-    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": second, **fresh})).status_code == 200
+    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})).status_code == 200
     assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": second, **fresh})).status_code == 403
+    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})).status_code == 403
     assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401
     assert (await login(world, "owner@weir.example", "quite another one"))[0] == 200
 
 
+async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
+    """Whoever asks, in the same words; each of them works, and their addresses stand nowhere in Redis."""
+    await world.owner()
+    for _ in range(MOST_MAILS + 3):
+        assert (await world.ask("POST", "/v1/auth/password/forgot", body={"email": "owner@weir.example"})).status_code == 204
+    await world.letters.arrived(MOST_MAILS)
+    await world.room._accounts._letters.stop()
+    assert len(world.letters.sent) == MOST_MAILS
+    body = {"token": world.letters.sent[0][1].rpartition("=")[2], "password": "quite another one"}
+    assert (await world.ask("POST", "/v1/auth/password/reset", body=body)).status_code == 200
+    assert not [key async for key in world.ground.redis.scan_iter() if b"example" in key]
+
+
 async def test_an_address_is_verified_where_that_is_set(world: World, setting: Setting) -> None:
-    """No tokens before the mailed link was opened."""
+    """No tokens before the mailed link was opened. An address that has an account is answered alike, and so is a sign-in afterwards;
+    its owner is told by mail."""
     setting(sign_up="open", verify_email=True)
-    made = await world.done("POST", "/v1/auth/register", body={"email": "ann@weir.example", "password": PASSWORD})
-    assert made["access_token"] is None
-    assert (await login(world, "ann@weir.example"))[0] == 403
+    await world.owner()
+    answers = []
+    for email in ("ann@weir.example", "owner@weir.example"):
+        reply = await world.ask("POST", "/v1/auth/register", body={"email": email, "password": "the stranger's own"})
+        shown = reply.json()
+        account = {**shown["account"], "id": len(shown["account"]["id"]), "created": len(shown["account"]["created"]), "email": ""}
+        answers.append((reply.status_code, {**shown, "account": account}, await login(world, email, "the stranger's own")))
+    assert answers[0] == answers[1]
+    assert (answers[0][0], answers[0][1]["access_token"], answers[0][2][0]) == (201, None, 401)
+    await world.letters.arrived(2)
+    assert "tried to make an account" in next(text for to, text in world.letters.sent if to == "owner@weir.example")
     opened = await world.done("POST", "/v1/auth/verify", body={"token": world.letters.token("ann@weir.example")})
     assert opened["account"]["verified"] is True
+    assert (await login(world, "ann@weir.example", "the stranger's own"))[0] == 200
+    assert (await login(world, "owner@weir.example"))[0] == 200
+
+
+async def test_an_account_from_before_addresses_were_verified_gets_its_link(world: World, setting: Setting) -> None:
+    """With the right password only."""
+    setting(sign_up="open")
+    made = await world.done("POST", "/v1/auth/register", body={"email": "ann@weir.example", "password": PASSWORD})
+    assert made["account"]["verified"] is False
+    setting(sign_up="open", verify_email=True)
+    assert (await login(world, "ann@weir.example", "wrong password"))[0] == 401
+    assert (await login(world, "ann@weir.example"))[0] == 401
+    await world.letters.arrived(1)
+    await world.done("POST", "/v1/auth/verify", body={"token": world.letters.token("ann@weir.example")})
     assert (await login(world, "ann@weir.example"))[0] == 200
+
+
+async def test_the_id_of_a_sign_in_ends_nothing(world: World) -> None:
+    """It stands in every access token. Only the refresh token itself signs out, and a spent one ends the family."""
+    await world.owner()
+    async with world.client() as http:
+        token = (await http.post("/v1/auth/login", json={"email": "owner@weir.example", "password": PASSWORD})).json()["access_token"]
+        mine, family = http.cookies["weir_refresh"], http.cookies["weir_refresh"].split(".")[0]
+        for cookie in (f"{family}.0.wrong", f"{family}.1.{mine.split('.')[2]}", f"{family}.-1.x", f"{family}.0.", family):
+            for path in ("/v1/auth/refresh", "/v1/auth/logout"):
+                async with world.client() as stranger:
+                    await stranger.post(
+                        path, headers={"Cookie": f"weir_refresh={cookie}"}, json={"everywhere": True} if "out" in path else None
+                    )
+            assert (await world.ask("GET", "/v1/auth/me", bearer(token))).status_code == 200, cookie
+        assert (await http.post("/v1/auth/refresh")).status_code == 200
+        async with world.client() as thief:
+            assert (await thief.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={mine}"})).status_code == 401
+        assert (await http.post("/v1/auth/refresh")).status_code == 401
+
+
+async def test_of_many_owners_at_once_one_is_made(world: World) -> None:
+    """By one set-up link and by the command line together; the address of an account spends no link."""
+    token = await world.room._accounts.setup_token()
+    accounts = world.room._accounts
+
+    async def first(number: int) -> bool:
+        body = {"email": f"o{number}@weir.example", "password": PASSWORD, "setup": token}
+        return (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 201
+
+    async def typed(number: int) -> bool:
+        try:
+            await accounts.create_owner(f"c{number}@weir.example", PASSWORD, "", COMMAND_LINE)
+        except Refused:
+            return False
+        return True
+
+    made = await asyncio.gather(*(one(number) for number in range(4) for one in (first, typed)))
+    assert made.count(True) == 1
+    assert await world.ground.store.operator().count("accounts", {"operator": True}) == 1
+    assert await accounts.setup_token() is None
+
+
+async def test_a_set_up_that_fails_spends_no_link(world: World, setting: Setting) -> None:
+    """Neither when the address is taken, nor when the process dies behind the link: the next one is printed."""
+    setting(sign_up="open")
+    await world.register("ann@weir.example")
+    token = await world.room._accounts.setup_token()
+    body = {"email": "ann@weir.example", "password": PASSWORD, "setup": token}
+    assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 409
+    assert (await world.ask("POST", "/v1/auth/register", body={**body, "email": "owner@weir.example"})).status_code == 201
+    everything = world.ground.store.operator()
+    await everything.delete("accounts", {"operator": True})  # as if it had died before the account was made
+    assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
+    again = await world.room._accounts.setup_token()
+    assert (await world.ask("POST", "/v1/auth/register", body={**body, "email": "o2@weir.example", "setup": again})).status_code == 201
+
+
+async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account's own document says so; and a sign-in with the old password that was under way gives nothing that lives."""
+    owner = await world.owner()
+    accounts = world.room._accounts
+    me = await world.done("GET", "/v1/auth/me", owner)
+    before = await accounts.get(me["id"])
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(accounts, "end", dies)
+    with pytest.raises(RuntimeError):
+        await accounts.change_password(before, "ses", PASSWORD, "another password", COMMAND_LINE)
+    assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401
+    late = await accounts.signed_in(before)
+    assert (await world.ask("GET", "/v1/auth/me", bearer(late.access_token))).status_code == 401
 
 
 async def test_mails_become_files_without_a_mail_server(world: World, ground: Ground) -> None:

@@ -130,7 +130,7 @@ async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: s
 )
 async def test_bad_requests_get_a_problem_with_a_code(http: httpx.AsyncClient, path: str, content: bytes, status: int, code: str) -> None:
     """Never a traceback, never another form."""
-    reply = await http.post(path, content=content)
+    reply = await http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (reply.status_code, reply.json()["code"], reply.headers["content-type"]) == (status, code, "application/problem+json")
 
 

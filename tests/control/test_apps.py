@@ -108,9 +108,9 @@ async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers
 
 async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, owner: Headers, app: str) -> None:
     """Both work during it; a replaced key cannot be rotated again; a revoked one is dead."""
-    made = await world.key(owner, app, name="server", scopes=["streams:read"], rate=100)
+    made = await world.key(owner, app, name="server", scopes=["streams:read", "streams:write"], rate=100)
     rotated = await world.done("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {"overlap_s": 60})
-    assert (rotated["scopes"], rotated["rate"], rotated["name"]) == (["streams:read"], 100, "server")
+    assert (rotated["scopes"], rotated["rate"], rotated["name"]) == (["streams:read", "streams:write"], 100, "server")
     old, new = bearer(made["api_key"]), bearer(rotated["api_key"])
     assert [(await world.ask("GET", "/v1/streams", key)).status_code for key in (old, new)] == [200, 200]
     assert (await world.ask("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {})).status_code == 409

@@ -14,6 +14,7 @@ from weir.foundation.errors import Unavailable
 from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, StreamStarting, ViewersCounted
 from weir.foundation.ground import Ground
 from weir.foundation.http import Published
+from weir.foundation.ids import new_id
 
 HOOK = "app=live&clientid=7&call=publish&name="
 
@@ -59,8 +60,11 @@ async def publish(world: World, key: str) -> int:
 async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict[str, Any]) -> None:
     """Set, read back, changed one by one; the answer to a change names what is there now, and a stale change is refused."""
     assert (stream["latency"], stream["recording"], stream["dvr_s"], stream["metadata"]) == ("normal", None, 0, {})
+    mine = {"id": "prf_mine", "name": "mine", "created": 1, "version": 1, "rungs": []}
+    app = (await world.ground.store.operator().get("streams", stream["id"]) or {})["app"]
+    await world.ground.store.app(app).insert("profiles", mine)
     path, fields = f"/v1/streams/{stream['id']}", {
-        "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_x", "recording": False, "latency": "low",
+        "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_mine", "recording": False, "latency": "low",
         "dvr_s": 600, "encrypted": True, "max_viewers": 10, "metadata": {"team": "blue"},
     }  # fmt: skip
     reply = await world.ask("PATCH", path, key, fields)
@@ -72,6 +76,27 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
     assert (await world.done("PATCH", path, key, {"max_viewers": 0}))["max_viewers"] is None
     for bad in ({"latency": "none"}, {"dvr_s": -1}, {"metadata": {"A": "x"}}, {"metadata": {"a": 5}}, {"key": "x"}):
         assert (await world.ask("PATCH", path, key, bad)).status_code == 422
+
+
+async def test_a_profile_is_one_of_the_app_s_own(world: World, key: Headers, stream: dict[str, Any]) -> None:
+    """Another app's is answered exactly like a missing one, at both doors."""
+    await world.ground.store.app(new_id("app")).insert("profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1})
+    for method, path in (("PATCH", f"/v1/streams/{stream['id']}"), ("POST", "/v1/streams")):
+        answers = [await world.ask(method, path, key, {"profile": profile}) for profile in ("prf_other", "prf_none")]
+        assert [one.status_code for one in answers] == [422, 422]
+        assert answers[0].content == answers[1].content
+        assert answers[0].json()["errors"][0]["field"] == "profile"
+
+
+@pytest.mark.parametrize("title", ["a\x00b", "a\nb", "a\x1b[2Jb", "a\x85b", "\u202eecila", "a\u2028b", "\u200b\u200b", "\u3164"])
+async def test_a_title_is_one_line_that_can_be_read(world: World, key: Headers, stream: dict[str, Any], title: str) -> None:
+    """No control characters, nothing that turns what stands behind it, and not nothing; a description may have lines."""
+    reply = await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"title": title})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "title")
+    fine = {"title": "שלום 👩‍🚀 Ünï", "description": "one\ntwo\tthree"}
+    shown = await world.done("PATCH", f"/v1/streams/{stream['id']}", key, fine)
+    assert {name: shown[name] for name in fine} == fine
+    assert (await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"description": "a\x00"})).status_code == 422
 
 
 async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:

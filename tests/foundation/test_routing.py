@@ -220,7 +220,7 @@ def test_the_document_says_what_the_rows_say(things: Things) -> None:
     assert create["summary"] == "Make a thing."
     assert create["security"] == [{"app": []}]
     assert create["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewThing"}
-    assert set(create["responses"]) == {"201", "401", "409", "413", "422", "429", "503"}
+    assert set(create["responses"]) == {"201", "401", "409", "413", "415", "422", "429", "503"}
     listed = document["paths"]["/v1/things"]["get"]
     assert [one["name"] for one in listed["parameters"]] == ["limit", "cursor"]
     assert "403" in listed["responses"]

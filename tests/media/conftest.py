@@ -19,7 +19,6 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from media.app import MediaRoom
-from media.profiles import COLLECTIONS as MEDIA_COLLECTIONS
 from tests.servers import free_port
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.directory import COLLECTIONS
@@ -218,7 +217,7 @@ class World:
         }  # fmt: skip
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
-        store = await open_store(settings, [*COLLECTIONS, *MEDIA_COLLECTIONS, USED_UP, REPEATS])
+        store = await open_store(settings, [*COLLECTIONS, USED_UP, REPEATS])
         bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         vault = Vault("x" * 32)

@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
-from typing import Literal
+from typing import Any, Literal
 
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Unauthenticated
@@ -36,7 +36,8 @@ class Account:
 @dataclass
 class Tenant:
     """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for others;
-    `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the app's, with leave to `upload`."""
+    `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the app's, with leave to `upload`. `issued`
+    (seconds) is when a member's app token was made."""
 
     app: str
     actor: str
@@ -46,6 +47,13 @@ class Tenant:
     plan: str = ""
     rate: int | None = None
     upload: UploadClaims | None = None
+    issued: int = 0
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The claims of a token that this caller asks for: by whom it is made, and never at an earlier second than the caller's own
+        token, whose second a withdrawal may have taken in."""
+        return {"by": self.actor, **({"iat": self.issued} if self.issued > now_s() else {})}
 
     def need(self, scope: str) -> None:
         """Errors: Forbidden that names the missing scope."""
@@ -68,8 +76,14 @@ class Authenticator:
         self._fresh = os.urandom(32)
 
     async def account(self, header: str | None) -> Account:
+        """Errors: Unauthenticated, also for a sign-in that has ended."""
         claims = await self._tokens.account(bearer(header))
+        await self._check_sign_in(claims.sub, claims.ses)
         return Account(claims.sub, claims.ses)
+
+    async def _check_sign_in(self, account: str, family: str) -> None:
+        if not await self._directory.signed_in(account, family):
+            raise Unauthenticated("Sign in again.")
 
     async def tenant(self, header: str | None, address: str = "") -> Tenant:
         """Errors: Unauthenticated; Forbidden for a suspended app."""
@@ -77,9 +91,12 @@ class Authenticator:
         if token.startswith(KEY_PREFIX):
             return await self._key(token, address)
         claims = await self._tokens.app(token)
-        if await self._directory.withdrawn(claims.app, claims.iat, member=claims.sub):
+        if claims.ses is not None:
+            await self._check_sign_in(claims.sub, claims.ses)
+        if not await self._directory.stands(claims.sub, claims.app, claims.iat):
             raise Unauthenticated("This membership has changed; open the app anew.")
-        return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, await self._plan(claims.app))
+        plan = await self._plan(claims.app)
+        return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, plan, issued=claims.iat)
 
     async def uploader(self, header: str | None, address: str = "") -> Tenant:
         """A tenant, or the bearer of an upload token, who may nothing else. Errors: as `tenant`."""
@@ -104,7 +121,7 @@ class Authenticator:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
         body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
         doc = await self._directory.credential(f"key_{body}")
-        if not self._fits(secret, doc) or doc is None or doc.get("revoked"):
+        if not self._fits(secret, doc) or doc is None or doc.get("revoked") or doc["kind"] != "key":
             raise Unauthenticated("This API key is not valid.")
         if doc.get("expires") and doc["expires"] <= now_ms():
             raise Unauthenticated("This API key is not valid.")

@@ -1,4 +1,5 @@
-"""Who knows what: the documents that all rooms read – apps, credentials, streams, recordings, revocations – from a short cache.
+"""Who knows what: the documents that all rooms read – accounts, sign-ins, apps, credentials, streams, recordings, revocations – from a
+short cache.
 
 Only the control room writes them (recordings: media); after a write it tells `DirectoryChanged` or `Revoked` and every process
 drops its copy.
@@ -9,12 +10,16 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from weir.foundation.clock import monotonic
+from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.documents import Collection, Doc, Index, OneOf, Store
 from weir.foundation.events import DirectoryChanged, Event, Revoked
-from weir.foundation.tokens import SigningKey
+from weir.foundation.tokens import LEEWAY_S, LONGEST_TOKEN_S, SigningKey
 from weir.foundation.vault import Vault
 
+ACCOUNTS = Collection(
+    "accounts", {"email": "str", "created": "int", "operator": "bool"}, (Index(("email",), unique=True), Index(("operator",))), tenant=False
+)
+SIGN_INS = Collection("sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False)
 APPS = Collection(
     "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int", "ownership": "int"},
     (Index(("account", "created")), Index(("state",)), Index(("created",))), tenant=False,
@@ -30,8 +35,14 @@ RECORDINGS = Collection(
     {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
     (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
 )
+PROFILES = Collection(
+    "profiles", {"created": "int", "name": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "name"), unique=True))
+)
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
-COLLECTIONS = (APPS, CREDENTIALS, STREAMS, RECORDINGS, REVOCATIONS)
+COLLECTIONS = (ACCOUNTS, SIGN_INS, APPS, CREDENTIALS, STREAMS, RECORDINGS, PROFILES, REVOCATIONS)
+
+REMEMBERED_MS = (LONGEST_TOKEN_S + 2 * LEEWAY_S) * 1000
+"""A withdrawal is kept until no token from before it can be good."""
 
 CACHE_S = 4.0
 CACHE_ENTRIES = 20_000
@@ -95,13 +106,41 @@ class Directory:
                 return
             cursor = page.next
 
+    async def account(self, account_id: str) -> Doc | None:
+        return await self._cached("accounts", account_id, lambda: self._all.get("accounts", account_id))
+
+    async def signed_in(self, account_id: str, family: str) -> bool:
+        """Whether this sign-in of the account lives. A new password begins another era of the account: all its sign-ins end in that
+        one write, whatever happens to their documents."""
+        session = await self._cached("sign_ins", family, lambda: self._all.get("sign_ins", family))
+        account = await self.account(account_id)
+        if session is None or account is None or session["account"] != account_id or session["expires"] <= now_ms():
+            return False
+        if session.get("era", 0) > account.get("era", 0):  # the copy is from before the new password
+            self._cache.pop(("accounts", account_id), None)
+            account = await self.account(account_id)
+        return account is not None and bool(session.get("era", 0) == account.get("era", 0))
+
     async def signing_key(self, key_id: str) -> SigningKey | None:
         """A customer's key for user and playback tokens; the resolver of foundation.tokens."""
         doc = await self.credential(key_id)
-        if doc is None or doc.get("revoked") or "signing" not in doc:
+        if doc is None or doc.get("revoked") or not doc.get("signing") or (doc.get("expires") and doc["expires"] <= now_ms()):
             return None
         key: Any = self._vault.open(doc["signing"], key_id) if doc["algorithm"] == "HS256" else doc["signing"]
-        return SigningKey(doc["app"], doc["algorithm"], key.encode() if isinstance(key, str) and doc["algorithm"] == "HS256" else key)
+        scopes = tuple(doc["scopes"]) if "scopes" in doc else None
+        ends = doc["expires"] // 1000 if doc.get("expires") else None
+        return SigningKey(doc["app"], doc["algorithm"], key.encode() if doc["algorithm"] == "HS256" else key, scopes, ends)
+
+    async def stands(self, by: str, app: str, issued_s: float) -> bool:
+        """False when what was made from this credential by then has ended: the key was revoked; the member was removed or got another
+        role; the account got a new password. A key that has expired makes nothing more, and what it has made lives on."""
+        if by.startswith("key_"):
+            doc = await self.credential(by)
+            return doc is not None and doc["app"] == app and not doc.get("revoked")
+        account = await self.account(by)
+        if account is not None and issued_s * 1000 < account.get("void", 0):
+            return False
+        return not await self._revoked(revocation_id(app, "member", by), issued_s)
 
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         """True when rights issued at `issued_s` were withdrawn since, from any of `session=…, user=…, stream=…`."""

@@ -343,11 +343,11 @@ class AppDeleted(Event):
 
 
 class Revoked(Event):
-    """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user or
-    playback id; tokens issued before `before` (ms) are void."""
+    """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user or playback id, or the
+    member's account or the key that tokens were made from; those issued before `before` (ms) are void, in every app with `app` ""."""
 
     type: Literal["access.revoked"] = "access.revoked"
-    kind: Literal["session", "user", "stream", "member"]
+    kind: Literal["session", "user", "stream", "member", "key"]
     subject: str
     before: int
 

@@ -80,7 +80,8 @@ class Ground:
         """One for all rooms of the process."""
         limits = Limits(self.redis, self.settings.block_after)
         settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
-        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits)
+        origins = frozenset((settings.base_url, *settings.allowed_origins))
+        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits, origins)
 
 
 class Room(Protocol):

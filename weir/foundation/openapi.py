@@ -60,7 +60,9 @@ def refusals(row: Row) -> list[type[Refused]]:
     found: list[type[Refused]] = [RateLimited, Unavailable, *row.errors]
     if row.who != "anybody":
         found.append(Unauthenticated)
-    if row.scope is not None or row.who == "account":
+    if row.body is not None:
+        found.append(WrongType)
+    if row.scope is not None or row.who == "account" or row.cookies:
         found.append(Forbidden)
     if "{" in row.path:
         found.append(NotFound)

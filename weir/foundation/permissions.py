@@ -3,6 +3,7 @@
 Scopes are what app tokens and API keys carry; the other verbs are a person's, on an app that the person is a member of.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 Role = Literal["viewer", "editor", "admin", "owner"]
@@ -20,6 +21,14 @@ LEAST: dict[str, Role] = {
 """The least role that may."""
 
 SCOPES: tuple[str, ...] = tuple(name for name in LEAST if ":" in name)
+
+SIGNING: dict[str, str] = {"weir:user": "chat:moderate", "weir:playback": "streams:write"}
+"""The scope with which a customer's key may sign tokens of an audience: that of the route which gives such tokens."""
+
+
+def signs(scopes: Collection[str]) -> bool:
+    """True when a key with these scopes may sign anything."""
+    return any(scope in scopes for scope in SIGNING.values())
 
 
 def may(role: Role | None, verb: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +19,7 @@ from starlette.types import Receive, Scope
 
 from weir.foundation.auth import Account, Authenticator, Tenant
 from weir.foundation.envelope import APP, STANDING
-from weir.foundation.errors import Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated
+from weir.foundation.errors import Forbidden, Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated, WrongType
 from weir.foundation.idempotency import Attempt, Repeats
 from weir.foundation.ids import Kind, new_id
 from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Limit, Limits
@@ -133,7 +134,8 @@ class Row:
     sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
     row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
     `etag`: the answer has one, If-Match is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON."""
+    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON. `cookies`: it takes
+    or sets one, so no page of another origin may send it."""
 
     method: Method
     path: str
@@ -153,6 +155,7 @@ class Row:
     limit: Limit | None = None
     streamed: tuple[str, ...] | None = None
     media: str | None = None
+    cookies: bool = False
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -163,13 +166,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What stands before every row's work. `counts` are the operator's own numbers for named limits."""
+    """What stands before every row's work. `counts` are the operator's own numbers for named limits, `origins` the pages that may sign
+    people in beside our own."""
 
     auth: Authenticator
     repeats: Repeats
     limits: Limits
     plans: Mapping[str, Plan]
     counts: Mapping[str, int] = field(default_factory=dict)
+    origins: frozenset[str] = frozenset()
 
     @cached_property
     def _rates(self) -> dict[str, tuple[Limit, ...]]:
@@ -228,6 +233,8 @@ class Bound(Route):
 
     async def _checked(self, request: Request, address: str) -> Response:
         row, door = self.row, self._door
+        if row.cookies:
+            _check_page(request, door.origins)
         account, tenant = None, None
         if row.who in ("tenant", "uploader"):
             known = door.auth.tenant if row.who == "tenant" else door.auth.uploader
@@ -243,6 +250,7 @@ class Bound(Route):
             raw = b"\n".join(request.headers.get(name, "").encode() for name in row.streamed)
         else:
             raw = await _read(request) if row.method != "GET" else b""
+            _check_type(request, raw)
         body = _body(raw, row.body) if row.body is not None else None
         call = Call(request, body, account, tenant, query)
         key = request.headers.get("idempotency-key") if row.method == "POST" else None
@@ -280,6 +288,28 @@ def _actor(call: Call) -> str | None:
     if call.tenant is not None:
         return call.tenant.app
     return call.account.id if call.account is not None else None
+
+
+def _check_page(request: Request, listed: frozenset[str]) -> None:
+    """A browser says which page sends a request: a stranger's must not sign somebody in as somebody else. Programs say nothing.
+    Errors: Forbidden."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    if origin is not None and origin in listed:
+        return
+    own = origin is None or (origin.startswith(("https://", "http://")) and urlsplit(origin).netloc == request.headers.get("host"))
+    if not own or site not in (None, "same-origin", "none"):
+        raise Forbidden("Pages of another origin may not sign people in or out; WEIR_ALLOWED_ORIGINS lists those that may.")
+
+
+def _check_type(request: Request, raw: bytes) -> None:
+    """A page of another origin may send a form or plain text without being asked first, JSON not. Errors: WrongType."""
+    if not raw.strip():
+        return
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != "application/json" and not (given.startswith("application/") and given.endswith("+json")):
+        raise WrongType("Send the body as JSON, with Content-Type: application/json.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise WrongType("Send the body as it is, without Content-Encoding.")
 
 
 async def _read(request: Request) -> bytes:

@@ -1,0 +1,102 @@
+"""Tries of passwords: how many are free, and the browsers that an account has signed in with before. [store]
+
+A try is counted in Redis before the password is checked, by account address and network (/24, or /64 of IPv6), so that nobody locks
+an account for its owner elsewhere. After FREE tries in a row each further one waits twice as long as the one before, up to
+LONGEST_LOCK_MS. An account that is tried from many networks at once leaves each of them one free try. A known browser has a count
+of its own. Addresses without an account are treated alike. Without Redis nobody signs in.
+"""
+
+import hmac
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from weir.foundation.documents import Doc
+from weir.foundation.errors import RateLimited, Unavailable
+from weir.foundation.ids import new_secret
+from weir.foundation.vault import Vault
+
+FREE = 5
+MANY = 100
+LONGEST_LOCK_MS = 900_000
+REMEMBERED_MS = 86_400_000
+
+
+def script(name: str) -> str:
+    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text().removeprefix("#!lua\n")
+
+
+ATTEMPT, RIGHT = script("attempt"), script("right")
+
+
+def network_of(address: str) -> str:
+    """Those who sit behind one line: the /24 of an IPv4 address, the /64 of an IPv6 one."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return "local"
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ip_network((found, 24 if found.version == 4 else 64), strict=False))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """`account` is the hashed address; `source` a network, a known device or a sign-in."""
+
+    account: str
+    source: str
+    known: bool
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        tried = f"weir:sign-in:{{{self.account}}}"
+        return f"{tried}:failures:{self.source}", f"{tried}:lock:{self.source}", f"{tried}:hour"
+
+
+class Attempts:
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+
+    async def begin(self, attempt: Attempt) -> None:
+        """Counts a try as failed until `right` takes it back. Errors: RateLimited while it must wait; Unavailable."""
+        unknown = "0" if attempt.known else "1"
+        try:
+            left_ms = await self._redis.eval(ATTEMPT, 3, *attempt.keys, FREE, unknown, MANY, LONGEST_LOCK_MS, REMEMBERED_MS)
+        except (RedisError, OSError) as error:
+            raise Unavailable("Nobody can sign in at the moment; try again soon.") from error
+        if left_ms > 0:
+            raise RateLimited("Too many wrong passwords; wait a while.", retry_after=left_ms / 1000)
+
+    async def right(self, attempt: Attempt) -> None:
+        """The password was right. Errors: Unavailable."""
+        try:
+            await self._redis.eval(RIGHT, 3, *attempt.keys, "0" if attempt.known else "1")
+        except (RedisError, OSError) as error:
+            raise Unavailable("Nobody can sign in at the moment; try again soon.") from error
+
+
+class Devices:
+    """The cookie of a browser in which an account was signed in before. It opens nothing; it is bound to the account and to its era,
+    so a new password ends it."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._key = vault.key("device")
+
+    def cookie(self, account: Doc, device: str | None = None) -> str:
+        """For a known device, or for a new one."""
+        device = device or new_secret(22)
+        return f"{device}.{self._mark(device, account)}"
+
+    def known(self, cookie: str, account: Doc | None) -> str | None:
+        """The device, when this cookie was given to it for this account."""
+        device, _, mark = cookie.partition(".")
+        right = hmac.compare_digest(mark.encode(), self._mark(device, account or {"id": ""}).encode())
+        return device if right and account is not None else None
+
+    def _mark(self, device: str, account: Doc) -> str:
+        return hmac.digest(self._key, f"{device}|{account['id']}|{account.get('era', 0)}".encode(), "sha256").hex()
