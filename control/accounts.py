@@ -7,8 +7,9 @@ Tries of passwords are counted by control.attempts.
 
 import asyncio
 import hmac
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -142,11 +143,11 @@ class Accounts:
         could be mailed in place of the answer. Errors: Conflict."""
         account = await self.create(email, password, name, by, verified=False)
         if account is not None and self.must_verify:
-            self._post(self.send_link(account, "verify", invitation))
+            self._post(partial(self.send_link, account, "verify", invitation))
         if account is None and not self.must_verify:
             raise Conflict(KNOWN)
         if account is None:
-            self._post(self._tell_owner(plain(email)))
+            self._post(partial(self._tell_owner, plain(email)))
         like_a_new_one = {"id": new_id("acc"), "operator": False, "verified": False, "created": now_ms()}
         return account or {**like_a_new_one, "email": plain(email), "name": name}
 
@@ -184,7 +185,7 @@ class Accounts:
             await self._attempts.right(attempt)
             return await self.signed_in(account, known)
         if account is not None and right:
-            self._post(self.send_link(account, "verify"))
+            self._post(partial(self.send_link, account, "verify"))
         raise Unauthenticated(WRONG_OR_UNVERIFIED if self.must_verify else WRONG)
 
     def _attempt(self, email: str, source: str, known: bool) -> Attempt:
@@ -327,14 +328,14 @@ class Accounts:
         takes or by a mail server that does not answer."""
         account = await self._all.find_one("accounts", {"email": plain(email)})
         if account is not None:
-            self._post(self.send_link(account, "reset"))
+            self._post(partial(self.send_link, account, "reset"))
 
-    def _post(self, letter: Coroutine[Any, Any, None]) -> None:
+    def _post(self, letter: Callable[[], Awaitable[None]]) -> None:
         """Sends a mail behind the answer, which must not depend on it."""
 
         async def sent() -> None:
             try:
-                await letter
+                await letter()
             except Unavailable as refusal:
                 log.warning("mail.not_sent", reason=refusal.detail)
 
