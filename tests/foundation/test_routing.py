@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -48,6 +49,7 @@ class Things:
             Row("PATCH", "/v1/things/{thing}", "tenant", self.change, NewThing, answer=Thing, etag=True),
             Row("GET", "/v1/open/{app}", "anybody", self.open),
             Row("GET", "/v1/things/all", "anybody", self.open),
+            Row("POST", "/v1/enter", "anybody", self.open, cookies=True),
         ]
 
     async def listed(self, call: Call) -> Answer:
@@ -79,7 +81,8 @@ def things() -> Things:
 async def http(ground: Ground, things: Things) -> AsyncIterator[httpx.AsyncClient]:
     apps = ground.store.operator()
     await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
-    table, *others = tabled([bind(row, ground.door) for row in things.rows()])
+    door = replace(ground.door, origins=frozenset(["https://studio.test"]))
+    table, *others = tabled([bind(row, door) for row in things.rows()])
     envelope = Envelope(Starlette(routes=others, exception_handlers=HANDLERS), ["https://studio.test"])
     envelope.directory = ground.directory
     token = ground.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
@@ -235,3 +238,40 @@ def test_two_rows_can_not_stand_for_one_request(ground: Ground, things: Things) 
     bound = [bind(row, ground.door) for row in things.rows()]
     with pytest.raises(ValueError, match="twice"):
         tabled([*bound, bound[0]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        ("application/json", True), ("Application/JSON; charset=utf-8", True), ("application/merge-patch+json", True),
+        ("text/plain", False), ("application/x-www-form-urlencoded", False), ("multipart/form-data; boundary=x", False), ("", False),
+        ("text/plain; application/json", False), ("application/jsonx", False),
+    ],
+)  # fmt: skip
+async def test_a_body_is_json_and_says_so(http: httpx.AsyncClient, kind: str, taken: bool) -> None:
+    """A form of a stranger's page could be read as JSON. An empty body needs no type."""
+    body = b'{"name": "a"}'
+    reply = await http.patch("/v1/things/x", content=body, headers={"Content-Type": kind} if kind else {})
+    assert (reply.status_code, reply.json().get("code")) == ((200, None) if taken else (415, "invalid"))
+    packed = await http.patch("/v1/things/x", content=body, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert packed.status_code == 415
+    assert (await http.post("/v1/enter", content=body, headers={"Content-Type": "text/plain"})).status_code == 415
+    assert (await http.post("/v1/enter", content=b"", headers={"Content-Type": "text/plain"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "may"),
+    [
+        ({}, True), ({"Origin": "https://weir.test"}, True), ({"Sec-Fetch-Site": "same-origin"}, True), ({"Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://studio.test", "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": "https://evil.test"}, False), ({"Origin": "null"}, False), ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False), ({"Origin": "https://weir.test.evil.test"}, False),
+        ({"Origin": "https://weir.test:81"}, False),
+        ({"Origin": "https://mine.test"}, False), ({"Origin": "https://weir.test", "Sec-Fetch-Site": "cross-site"}, False),
+        ({"Origin": "weir.test"}, False), ({"Origin": "https://evil.test@weir.test"}, False), ({"Origin": ""}, False),
+    ],
+)  # fmt: skip
+async def test_only_our_own_pages_sign_people_in(http: httpx.AsyncClient, headers: dict[str, str], may: bool) -> None:
+    """Those of the installation's origins too; an app's own origins read answers and do no more."""
+    reply = await http.post("/v1/enter", headers=headers)
+    assert reply.status_code == (200 if may else 403)
