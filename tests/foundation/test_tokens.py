@@ -133,16 +133,9 @@ async def test_a_day_is_not_too_long() -> None:
 
 async def test_what_is_documented_is_enough_for_a_playback_token() -> None:
     """Without `sid` the session is the same for the same viewer, and for the same token without one."""
-    tokens_of = {
-        name: signed(**claims)
-        for name, claims in {
-            "one": {},
-            "other": {"exp": NOW + 61},
-            "ann": {"uid": "ann"},
-            "later": {"uid": "ann", "exp": NOW + 61},
-            "ben": {"uid": "ben"},
-        }.items()
-    }
+    later = {"exp": NOW + 61}
+    said = {"one": {}, "other": later, "ann": {"uid": "ann"}, "later": {"uid": "ann", **later}, "ben": {"uid": "ben"}}
+    tokens_of = {name: signed(**claims) for name, claims in said.items()}
     sessions = {name: (await tokens().playback(token)).sid for name, token in tokens_of.items()}
     assert sessions["ann"] == sessions["later"]
     assert len(set(sessions.values())) == 4
@@ -173,12 +166,7 @@ async def test_what_others_read_of_a_user_is_checked_in_its_token(claim: str, va
 
 @pytest.mark.parametrize(
     ("scopes", "user", "playback"),
-    [
-        (None, True, True),
-        (("chat:moderate",), True, False),
-        (("streams:write",), False, True),
-        (("streams:read", "chat:read"), False, False),
-    ],
+    [(None, True, True), (("chat:moderate",), True, False), (("streams:write",), False, True), (("streams:read",), False, False)],
 )
 async def test_a_key_signs_what_its_scopes_would_be_given(scopes: tuple[str, ...] | None, user: bool, playback: bool) -> None:
     """User tokens, their roles included, need chat:moderate; playback tokens streams:write."""
