@@ -171,4 +171,6 @@ class Watch:
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
         await self._ground.store.app(app).update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
-        await self._ground.bus.publish(Revoked(app=app, kind=kind, subject=subject, before=before))
+        fact = Revoked(app=app, kind=kind, subject=subject, before=before)
+        await self._ground.directory.heard(fact)
+        await self._ground.bus.publish(fact)

@@ -97,10 +97,10 @@ async def test_all_that_a_revoked_key_has_made_is_refused(stage: Stage) -> None:
     tokens = [given["token"], stage.signed()]
     tokens += [(await stage.session(token=token))["playback_token"] for token in tokens]
     tokens += [(await stage.renewed(token)).json()["playback_token"] for token in tokens]
-    assert [await stage.plays(token) for token in tokens] == [True] * 6
+    assert [await stage.plays(token) for token in tokens] == [True] * 8
     await stage.world.done("DELETE", f"/v1/apps/{stage.app}/keys/{stage.key['id']}", stage.owner)
-    assert [await stage.plays(token) for token in tokens] == [False] * 6
-    assert [(await stage.renewed(token)).status_code for token in tokens] == [401] * 6
+    assert [await stage.plays(token) for token in tokens] == [False] * 8
+    assert [(await stage.renewed(token)).status_code for token in tokens] == [401] * 8
 
 
 async def test_a_replaced_key_signs_no_more_and_what_it_asked_for_lives_on(stage: Stage) -> None:
