@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.control.world import Headers, World, bearer
+from tests.control.world import PASSWORD, Headers, World, bearer
 from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.errors import Unauthenticated
 from weir.foundation.events import AppDeleted
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
@@ -223,6 +224,155 @@ async def test_an_invitation_is_for_one_person_and_works_once(world: World, owne
     made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "bob@weir.example", "role": "viewer"})
     await world.done("DELETE", f"/v1/apps/{app}/invitations/{made['id']}", owner)
     assert (await world.ask("POST", "/v1/invitations/accept", bob, {"token": made["link"].rpartition("=")[2]})).status_code == 403
+
+
+async def test_a_link_that_was_not_mailed_proves_no_mailbox(world: World, owner: Headers, app: str) -> None:
+    """The inviter has it. It lets somebody join, with an address that counts as unproven; the mailed one proves it."""
+    for email, mailed in (("ann@weir.example", False), ("ben@weir.example", True)):
+        made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"})
+        shown, sent = made["link"].rpartition("=")[2], world.letters.token(email)
+        assert (made["mailed"], shown != sent) == (True, True)
+        headers = await world.register(email, invitation=sent if mailed else shown)
+        assert (await world.done("GET", "/v1/auth/me", headers))["verified"] is mailed
+        assert (await world.done("GET", f"/v1/apps/{app}", headers))["role"] == "viewer"
+
+
+async def test_who_must_prove_a_mailbox_joins_afterwards(world: World, owner: Headers, app: str, setting: Setting) -> None:
+    """With the link that the inviter has: no tokens and no membership before the mailed link is opened, and the same answer for an
+    address that has an account; an unproven account of before may not accept with it, but with the mailed one."""
+    setting(sign_up="open")
+    old = await world.register("old@weir.example")
+    setting(verify_email=True)
+    links = {}
+    for email in ("new@weir.example", "old@weir.example"):
+        made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"})
+        links[email] = {"token": made["link"].rpartition("=")[2]}
+        body = {"email": email, "password": "another password", "invitation": links[email]["token"]}
+        answer = await world.ask("POST", "/v1/auth/register", body=body)
+        assert (answer.status_code, answer.json()["access_token"], answer.json()["account"]["verified"]) == (201, None, False)
+    assert len((await world.done("GET", f"/v1/apps/{app}/invitations", owner))["data"]) == 2
+    assert len((await world.done("GET", f"/v1/apps/{app}/members", owner))["data"]) == 1
+    assert (await world.ask("POST", "/v1/invitations/accept", old, links["old@weir.example"])).status_code == 403
+    invited = next(text for to, text in world.letters.sent if to == "old@weir.example" and "#invitation=" in text)
+    await world.done("POST", "/v1/invitations/accept", old, {"token": invited.rpartition("=")[2]})
+    assert (await world.done("GET", "/v1/auth/me", old))["verified"] is True
+    await world.letters.arrived(4)
+    verify = next(text for to, text in world.letters.sent if to == "new@weir.example" and "#verify=" in text)
+    opened = await world.done("POST", "/v1/auth/verify", body={"token": verify.rpartition("=")[2]})
+    assert (await world.done("GET", f"/v1/apps/{app}", bearer(opened["access_token"])))["role"] == "viewer"
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "new password"])
+async def test_nobody_lets_friends_in_behind_the_own_end(world: World, owner: Headers, app: str, how: str) -> None:
+    """An invitation is good while its inviter may give that role, and was the one who gave it."""
+    ann = await joined(world, owner, app, "ann@weir.example", "admin")
+    me = (await world.done("GET", "/v1/auth/me", ann))["id"]
+    made = await world.done("POST", f"/v1/apps/{app}/invitations", ann, {"email": "friend@weir.example", "role": "admin"})
+    if how == "removed":
+        await world.done("DELETE", f"/v1/apps/{app}/members/{me}", owner)
+    elif how == "demoted":
+        await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "editor"})
+    else:
+        await world.done("POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"})
+    body = {"email": "friend@weir.example", "password": PASSWORD, "invitation": made["link"].rpartition("=")[2]}
+    assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
+    members = (await world.done("GET", f"/v1/apps/{app}/members", owner))["data"]
+    assert "friend@weir.example" not in [one["email"] for one in members]
+
+
+async def test_a_mailbox_is_not_filled_with_invitations(world: World, owner: Headers, app: str) -> None:
+    """Three an hour, from all apps together; further ones say that none was sent, and their links work."""
+    other = str((await world.app(owner, "Other"))["id"])
+    made = [await world.done("POST", f"/v1/apps/{one}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"})
+            for one in (app, app, app, other)]  # fmt: skip
+    assert [one["mailed"] for one in made] == [True, True, True, False]
+    assert len(world.letters.sent) == 3
+    await world.register("ann@weir.example", invitation=made[3]["link"].rpartition("=")[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Acme Inc.", "“Acme Inc.”"), ("Win at https://evil.example/now", "“Win at https evil example now”"),
+        ("www.evil.example", "“www evil example”"), ("a@evil.example", "“a evil example”"), ("evil。example", "“evil example”"),
+        ("x" * 80, "“" + "x" * 60 + "…”"),
+    ],
+)  # fmt: skip
+async def test_an_app_s_name_is_no_link_in_a_mail(world: World, owner: Headers, name: str, shown: str) -> None:
+    """Anybody may make an app where sign-up is open."""
+    app = str((await world.app(owner, name))["id"])
+    await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"})
+    (_, text) = world.letters.sent[-1]
+    assert f"to work on {shown} as viewer" in text
+    assert text.count("://") == 1
+
+
+async def test_addresses_are_for_those_who_change_members(world: World, owner: Headers, app: str) -> None:
+    """Others see names and roles, and their own address."""
+    viewer = await joined(world, owner, app, "ann@weir.example", "viewer")
+    admin = await joined(world, owner, app, "ben@weir.example", "admin")
+    everybody = {"owner@weir.example", "ann@weir.example", "ben@weir.example"}
+    for reader, seen in ((viewer, {None, "ann@weir.example"}), (admin, everybody), (owner, everybody)):
+        assert {one["email"] for one in (await world.done("GET", f"/v1/apps/{app}/members", reader))["data"]} == seen
+
+
+async def test_an_app_token_ends_with_its_sign_in(world: World, owner: Headers, app: str) -> None:
+    """Signing out ends those of that sign-in, a new password all; what they made falls with the latter, and a fresh one works at once."""
+    ann = await joined(world, owner, app, "ann@weir.example", "editor")
+    login = {"email": "ann@weir.example", "password": PASSWORD}
+    async with world.client() as second:
+        other = bearer((await second.post("/v1/auth/login", json=login)).json()["access_token"])
+        mine, its = await world.token(ann, app), await world.token(other, app)
+        made = (await world.done("POST", "/v1/user-tokens", mine, {"sub": "ben"}))["token"]
+        await second.post("/v1/auth/logout")
+    assert [(await world.ask("GET", "/v1/streams", one)).status_code for one in (mine, its)] == [200, 401]
+    for path in ("/v1/apps", f"/v1/apps/{app}", "/v1/auth/me"):
+        assert (await world.ask("GET", path, other)).status_code == 401
+    await world.ground.tokens.user(made)
+    fresh = await world.done("POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"})
+    assert (await world.ask("GET", "/v1/streams", mine)).status_code == 401
+    assert (await world.ask("GET", "/v1/apps", ann)).status_code == 401
+    with pytest.raises(Unauthenticated):
+        await world.ground.tokens.user(made)
+    again = await world.token(bearer(fresh["access_token"]), app)
+    assert (await world.ask("GET", "/v1/streams", again)).status_code == 200
+    await world.ground.tokens.user((await world.done("POST", "/v1/user-tokens", again, {"sub": "ben"}))["token"])
+
+
+async def test_what_a_demoted_member_made_is_refused(world: World, owner: Headers, app: str) -> None:
+    """User, playback and upload tokens; what the new role makes is good."""
+    ann = await joined(world, owner, app, "ann@weir.example", "editor")
+    me = (await world.done("GET", "/v1/auth/me", ann))["id"]
+    token = await world.token(ann, app)
+    stream = await world.done("POST", "/v1/streams", token, {"title": "x"})
+    user = (await world.done("POST", "/v1/user-tokens", token, {"sub": "ben"}))["token"]
+    playback = (await world.done("POST", f"/v1/streams/{stream['id']}/playback-tokens", token, {}))["token"]
+    tokens = world.ground.tokens
+    await tokens.user(user), await tokens.playback(playback)
+    await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "viewer"})
+    for check, made in ((tokens.user, user), (tokens.playback, playback)):
+        with pytest.raises(Unauthenticated):
+            await check(made)
+    await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "editor"})
+    await tokens.user((await world.done("POST", "/v1/user-tokens", await world.token(ann, app), {"sub": "ben"}))["token"])
+
+
+async def test_a_key_has_a_signing_secret_only_where_it_may_sign(world: World, owner: Headers, app: str) -> None:
+    """And a signing key opens nothing; it is replaced like another."""
+    assert (await world.key(owner, app, scopes=["streams:read", "events:read"]))["signing_secret"] is None
+    assert (await world.key(owner, app, scopes=["chat:moderate"]))["signing_secret"]
+    path = f"/v1/apps/{app}/keys"
+    made = await world.done("POST", f"{path}/signing", owner, {"name": "site", "scopes": ["streams:write"]})
+    assert (made["kind"], made["scopes"], made["api_key"], made["algorithm"]) == ("signing", ["streams:write"], None, "HS256")
+    for secret in (made["signing_secret"], ""):
+        key = bearer(f"weir_sk_{made['id'].removeprefix('key_')}_{secret}")
+        assert (await world.ask("GET", "/v1/streams", key)).status_code == 401
+    rotated = await world.done("POST", f"{path}/{made['id']}/rotate", owner, {"overlap_s": 60})
+    assert (rotated["kind"], rotated["scopes"], rotated["signing_secret"] != made["signing_secret"]) == ("signing", ["streams:write"], True)
+    assert (await world.ask("POST", f"{path}/signing", owner, {"scopes": ["streams:read"]})).status_code == 422
+    listed = await world.ask("GET", path, owner)
+    assert made["signing_secret"] not in listed.text
+    assert {one["kind"] for one in listed.json()["data"]} == {"key", "signing"}
 
 
 async def test_who_leaves_or_is_demoted_loses_what_was_given(world: World, owner: Headers, app: str) -> None:
