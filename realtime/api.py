@@ -27,6 +27,7 @@ from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
+from weir.foundation.texts import Line
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
@@ -40,10 +41,10 @@ def _text(text: str) -> str:
 class Sender(Body):
     """In whose name a backend writes."""
 
-    id: str = Field(min_length=1, max_length=128)
-    name: str = Field("", max_length=80)
+    id: Line = Field(min_length=1, max_length=128)
+    name: Line = Field("", max_length=80)
     role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
-    badges: list[str] = Field([], max_length=20)
+    badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
 
 

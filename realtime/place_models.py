@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from realtime.spaces import State
 from weir.foundation.routing import Body, Paging, Query
+from weir.foundation.texts import Line, Text
 
 Reported = Literal["free", "occupied", "unknown", "maintenance"]
 
@@ -13,15 +14,15 @@ Reported = Literal["free", "occupied", "unknown", "maintenance"]
 class NewPlace(Body):
     """`no_show_minutes`: how long a reservation that nobody uses is held; null for its whole time."""
 
-    name: str = Field(min_length=1, max_length=140)
-    site: str | None = Field(None, max_length=80)
+    name: Line = Field(min_length=1, max_length=140)
+    site: Line | None = Field(None, max_length=80)
     spaces: int = Field(0, ge=0, le=2000)
     no_show_minutes: int | None = Field(None, ge=1, le=1440)
 
 
 class PlaceChange(Body):
-    name: str | None = Field(None, min_length=1, max_length=140)
-    site: str | None = Field(None, max_length=80)
+    name: Line | None = Field(None, min_length=1, max_length=140)
+    site: Line | None = Field(None, max_length=80)
     no_show_minutes: int | None = Field(None, ge=1, le=1440)
 
 
@@ -34,13 +35,13 @@ class NewSpaces(Body):
 
 class SpaceChange(Body):
     state: Reported | None = None
-    label: str | None = Field(None, max_length=40)
+    label: Line | None = Field(None, max_length=40)
 
 
 class Reading(Body):
     """By the sensor's own clock and count: a repeat, or one older than the last that counted, changes nothing."""
 
-    id: str = Field(min_length=1, max_length=64)
+    id: Line = Field(min_length=1, max_length=64)
     at: AwareDatetime
     state: Literal["free", "occupied", "unknown"]
 
@@ -48,17 +49,17 @@ class Reading(Body):
 class NewReservation(Body):
     """`id` is yours: the same one again is the same reservation. Without `space`, the first that can be had."""
 
-    id: str | None = Field(None, min_length=1, max_length=64)
+    id: Line | None = Field(None, min_length=1, max_length=64)
     space: int | None = Field(None, ge=1)
     starts: AwareDatetime
     ends: AwareDatetime
-    note: str | None = Field(None, max_length=200)
+    note: Text | None = Field(None, max_length=200)
 
 
 class NewDevice(Body):
     """`serial` is the device's own name (a DevEUI, a MAC address), once in an app."""
 
-    serial: str = Field(min_length=1, max_length=64)
+    serial: Line = Field(min_length=1, max_length=64)
     kind: Literal["sensor", "display"] = "sensor"
     space: int | None = Field(None, ge=1)
 

@@ -12,6 +12,7 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, Stale
 from weir.foundation.ground import Ground
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind
+from weir.foundation.texts import Line
 
 TAG = "profiles"
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
@@ -29,14 +30,14 @@ class RungFields(Body):
 class NewProfile(Body):
     """Rungs above the source are left out: nothing is upscaled. `copy_top` hands on a fitting source without encoding it again."""
 
-    name: str = Field(min_length=1, max_length=64)
+    name: Line = Field(min_length=1, max_length=64)
     rungs: list[RungFields] = Field(min_length=1, max_length=MOST_RUNGS)
     audio_only: bool = False
     copy_top: bool = False
 
 
 class ProfileChange(Body):
-    name: str | None = Field(None, min_length=1, max_length=64)
+    name: Line | None = Field(None, min_length=1, max_length=64)
     rungs: list[RungFields] | None = Field(None, min_length=1, max_length=MOST_RUNGS)
     audio_only: bool | None = None
     copy_top: bool | None = None

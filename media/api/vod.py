@@ -1,6 +1,6 @@
 """Uploads of videos by the tus protocol, with an API key, an app token or an upload token. [door]"""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -30,6 +30,7 @@ from weir.foundation.errors import (
 )
 from weir.foundation.ground import Ground
 from weir.foundation.routing import Answer, Body, Call, Row, bind
+from weir.foundation.texts import line
 
 TAG = "uploads"
 LONGEST_TITLE = 200
@@ -104,7 +105,7 @@ class VodRoutes:
         stream = about.get("stream") or (claims.stream if claims else None)
         if claims is not None and claims.stream is not None and stream != claims.stream:
             raise NotFound("There is no such stream.")
-        title = (about.get("title") or about.get("filename") or about.get("name") or "").strip()[:LONGEST_TITLE]
+        title = _title(about)
         wanted = Wanted(length, title, given, stream, claims.sub if claims else None, claims.most if claims else None)
         doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted)
         offset = await self._uploads.offset(doc)
@@ -169,6 +170,15 @@ def _spoken(work: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Await
         return answer
 
     return speaking
+
+
+def _title(about: Mapping[str, str]) -> str:
+    """Errors: Invalid."""
+    given = (about.get("title") or about.get("filename") or about.get("name") or "").strip()[:LONGEST_TITLE]
+    try:
+        return line(given)
+    except ValueError as error:
+        raise Invalid(f"Upload-Metadata: title: {error}.") from None
 
 
 def _check_version(call: Call) -> None:

@@ -1,6 +1,8 @@
 """One running stack that the attacks are made on, with its owner, and ways to speak to it as a stranger would."""
 
 import http.client
+import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,9 +49,45 @@ class Target(Show):
         assert status == 201, stream
         return dict(stream)
 
-    def answer(self, request: bytes, seconds: float = 15) -> tuple[int, bytes]:
+    def ask_from(self, address: str, path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any], list[str]]:
+        """(status, JSON, cookies as `name=value`) of a POST by a client at this address of the loopback network."""
+        line = http.client.HTTPConnection("127.0.0.1", self.stack.http, timeout=15, source_address=(address, 0))
+        try:
+            line.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
+            reply = line.getresponse()
+            cookies = [one.split(";")[0] for one in reply.headers.get_all("Set-Cookie") or []]
+            return reply.status, json.loads(reply.read() or b"{}"), cookies
+        finally:
+            line.close()
+
+    def login(self, address: str, email: str, password: str, *cookies: str) -> tuple[int, dict[str, Any], list[str]]:
+        body = {"email": email, "password": password}
+        return self.ask_from(address, "/v1/auth/login", body, {"Cookie": "; ".join(cookies)} if cookies else None)
+
+    def registered(self, email: str, **more: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        """(header of a new person's access token, the account)."""
+        body = {"email": email, "password": "a long password", "name": email[:3], **more}
+        status, answer = self.stack.ask("POST", "/v1/auth/register", body)
+        assert status == 201, answer
+        return {"Authorization": f"Bearer {answer['access_token']}"}, answer["account"]
+
+    def letters(self, to: str) -> list[str]:
+        """The mails to an address, oldest first."""
+        found = sorted((self.stack.folder / "var" / "mail").glob("*.txt"))
+        texts = [one.read_text() for one in found]
+        return [text for text in texts if text.startswith(f"To: {to}\n")]
+
+    def link(self, to: str, purpose: str) -> str:
+        """The token of the newest mailed link."""
+        return str(re.findall(rf"#{purpose}=(\w+)", "\n".join(self.letters(to)))[-1])
+
+    def plays(self, token: str, playback: str | None = None) -> bool:
+        """Whether the web server lets a token through to a stream: it has none to send while nobody publishes."""
+        return self.stack.get(f"/hls/{token}/{playback or self.playback}/master.m3u8")[0] != 403
+
+    def answer(self, request: bytes, seconds: float = 15, address: str = "127.0.0.1") -> tuple[int, bytes]:
         """(status, body) of the first answer to exactly these bytes; status 0 when the line was closed without one."""
-        with socket.create_connection(("127.0.0.1", self.stack.http), seconds) as line:
+        with socket.create_connection(("127.0.0.1", self.stack.http), seconds, source_address=(address, 0)) as line:
             line.sendall(request)
             reply = http.client.HTTPResponse(line)
             try:

@@ -113,6 +113,9 @@ class FakeDirectory:
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return False
 
+    async def stands(self, by: str, app: str, issued_s: float) -> bool:
+        return True
+
     async def recording(self, recording_id: str) -> dict[str, Any] | None:
         return await self.store.operator().get("recordings", recording_id)
 

@@ -121,7 +121,7 @@ class Authenticator:
         """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
         body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
         doc = await self._directory.credential(f"key_{body}")
-        if not self._fits(secret, doc) or doc is None or doc.get("revoked") or doc["kind"] != "key":
+        if not self._fits(secret, doc) or doc is None or doc.get("revoked"):
             raise Unauthenticated("This API key is not valid.")
         if doc.get("expires") and doc["expires"] <= now_ms():
             raise Unauthenticated("This API key is not valid.")

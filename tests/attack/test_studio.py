@@ -1,0 +1,81 @@
+"""The studio: what its people see of each other, and what they write where others read it."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.attack.conftest import Target
+from tests.e2e.conftest import browser
+
+__all__ = ["browser"]
+MARKUP = "<img src=x onerror=document.title='owned'>"
+
+
+def joined(target: Target, email: str, role: str, **more: Any) -> dict[str, str]:
+    made = target.stack.ask("POST", f"/v1/apps/{target.app}/invitations", {"email": email, "role": role}, target.account)[1]
+    return target.registered(email, invitation=made["link"].rpartition("=")[2], **more)[0]
+
+
+def test_a_viewer_learns_no_addresses(target: Target) -> None:
+    """Names and roles; one's own address is one's own."""
+    viewer = joined(target, "viewer@weir.example", "viewer")
+    shown = target.stack.ask("GET", f"/v1/apps/{target.app}/members", headers=viewer)[1]["data"]
+    assert {one["email"] for one in shown} == {None, "viewer@weir.example"}
+
+
+def test_a_signed_stream_is_nobody_s_business(target: Target) -> None:
+    """A stranger with its address learns that it is signed, and nothing else; a recording of it is missing or the same."""
+    stream = target.new_stream(title="Board meeting", visibility="signed")
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {target.session()['playback_token']}"}):
+        status, shown = target.stack.ask("GET", f"/v1/watch/{stream['playback_id']}", headers=headers)
+        assert status == 200
+        assert {name for name, value in shown.items() if value is not None} == {"playback_id", "visibility"}
+
+
+def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
+    """In the lists of streams, keys and people, and on the watch page."""
+    joined(target, "markup@weir.example", "admin", name=MARKUP)
+    target.new_key(name=MARKUP, scopes=["streams:read"])
+    stream = target.new_stream(title=MARKUP)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{target.stack.http}/watch/{stream['playback_id']}")
+    page.wait_for_selector("h1")
+    assert page.title() == MARKUP
+    page.goto(f"http://127.0.0.1:{target.stack.http}/studio")
+    page.fill("input[name=email]", "markup@weir.example")
+    page.fill("input[name=password]", "a long password")
+    page.click("button[type=submit]")
+    page.wait_for_selector(f"text={MARKUP}")
+    for section in ("Keys", "Team"):
+        page.click(f"text={section}")
+        page.wait_for_selector(f"text={MARKUP}")
+        assert page.title() != "owned"
+    context.close()
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\x1b]0;x\x07", "line\nbreak", "\u202egpj.exe", "\u200b"])
+def test_a_name_is_one_line_that_can_be_read(target: Target, bad: str) -> None:
+    """Wherever a name is taken, and in users' tokens."""
+    app = f"/v1/apps/{target.app}"
+    for method, path, body, headers in (
+        ("POST", "/v1/apps", {"name": bad}, target.account), ("PATCH", app, {"name": bad}, target.account),
+        ("POST", f"{app}/keys", {"name": bad}, target.account), ("POST", f"{app}/keys/signing", {"name": bad}, target.account),
+        ("POST", "/v1/streams", {"title": bad}, target.opened()), ("POST", "/v1/user-tokens", {"sub": "x", "name": bad}, target.opened()),
+        ("POST", f"/v1/watch/{target.playback}/session", {"name": bad}, {}),
+        ("POST", "/v1/places", {"name": bad, "spaces": 1}, target.opened()),
+        ("POST", "/v1/profiles", {"name": bad, "rungs": [{"height": 360}]}, target.opened()),
+    ):  # fmt: skip
+        status, answer = target.stack.ask(method, path, body, headers)
+        assert (status, answer.get("code")) == (422, "invalid"), (path, status, answer)
+
+
+def test_a_formula_in_a_name_is_text_in_a_table(target: Target) -> None:
+    """The audit log as CSV, for a spreadsheet."""
+    target.new_stream(title='=HYPERLINK("https://evil.example")')
+    path = f"/v1/apps/{target.app}/audit?action=stream.created&format=csv"
+    text = target.stack.ask("GET", path, headers=target.account)[1].decode()
+    assert not [cell for row in csv.reader(io.StringIO(text)) for cell in row if cell[:1] in ("=", "+", "-", "@")]
