@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import jwt
 import pytest
 from playwright.sync_api import Browser
 
@@ -117,3 +119,23 @@ def test_the_page_that_asks_is_looked_at(target: Target, headers: dict[str, str]
     for path in ("login", "register", "refresh", "logout", "password/forgot", "password/reset", "verify"):
         status, answer = target.stack.ask("POST", f"/v1/auth/{path}", {}, headers)
         assert (status, answer["code"]) == (403, "forbidden"), path
+
+
+def test_the_page_says_when_access_is_over(target: Target, browser: Browser) -> None:
+    """A signed stream: shut without a token, open with one, and a sentence instead of a spinner when the token ends."""
+    stream, key = target.new_stream(visibility="signed", title="Board meeting"), target.new_key()
+    now = int(time.time())
+    claims = {"iss": key["id"], "aud": "weir:playback", "app": target.app, "sub": stream["playback_id"], "iat": now, "exp": now + 8}
+    address = f"http://127.0.0.1:{target.stack.http}/watch/{stream['playback_id']}"
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("[data-scene=closed]")
+    assert "Board" not in page.content()
+    page.goto("about:blank")
+    page.goto(f"{address}#token={jwt.encode(claims, key['signing_secret'], 'HS256')}")
+    page.wait_for_selector("[data-scene=offline]")
+    assert page.title() == "Board meeting"
+    page.wait_for_selector("[data-scene=expired]")
+    assert "new link" in page.inner_text("[data-testid=notice]")
+    context.close()

@@ -129,9 +129,9 @@ def test_an_account_tells_nobody_that_it_is_there(target: Target) -> None:
 
 @pytest.mark.parametrize("secret", ["wrong", "", "0" * 43])
 def test_the_id_of_a_sign_in_ends_nothing(target: Target, secret: str) -> None:
-    """It stands in every access and app token."""
-    access, app, _ = signed_in(target)
-    family = target.claims(app["Authorization"].split()[1])["ses"]
+    """It stands in every access token."""
+    access, _, _ = signed_in(target)
+    family = target.claims(access["Authorization"].split()[1])["ses"]
     for path, body in (("/v1/auth/refresh", {}), ("/v1/auth/logout", {"everywhere": True})):
         target.ask_from("127.0.0.1", path, body, {"Cookie": f"weir_refresh={family}.0.{secret}"})
     assert target.stack.ask("GET", "/v1/auth/me", headers=access)[0] == 200

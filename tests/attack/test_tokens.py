@@ -121,7 +121,7 @@ def test_what_a_viewer_was_given_ends_when_the_stream_closes(target: Target) -> 
 def test_the_watch_page_launders_no_user(target: Target, private: dict[str, Any]) -> None:
     """A withdrawn user's session on the page is withdrawn, although the page made a guest of the user."""
     key, playback = target.new_key(), private["playback_id"]
-    token = signed(target, key, sub=playback, uid="alice")
+    token = signed(target, key, sub=playback, sid="s1", uid="alice")
     shown = target.stack.ask("POST", f"/v1/watch/{playback}/session", {"token": token})[1]["playback_token"]
     assert target.plays(shown, playback)
     assert target.stack.ask("POST", "/v1/revocations", {"user": "alice"}, bearer(key))[0] == 201

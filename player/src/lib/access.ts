@@ -1,14 +1,16 @@
 import { postRenewal, postSession, type Session, type SessionRequest } from './api';
 import { Problem } from './http';
-import { keep, recall } from './memory';
+import { forget, keep, recall } from './memory';
 import { Store } from './store';
 
 const RETRY_MS = 3_000;
+const MARGIN_MS = 1_000;
 const RENEW_AT = 2 / 3;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Why this page may not play: `missing` no such stream · `closed` a token is needed · `withdrawn` rights were taken back. */
-export type Refusal = 'missing' | 'closed' | 'withdrawn';
+/** Why this page may not play: `missing` no such stream · `closed` a token is needed · `withdrawn` rights were taken back · `expired` the
+ * token that it was opened with is over. */
+export type Refusal = 'missing' | 'closed' | 'withdrawn' | 'expired';
 
 export interface AccessView {
   session: Session | null;
@@ -22,6 +24,8 @@ export class Access {
   readonly #streamToken: string | null;
   readonly #userToken: string | null;
   #timer: number | undefined;
+  /** When nothing can be renewed any more, on this page's clock. */
+  #ends = Infinity;
   #stopped = false;
   #renewing: Promise<Renewed> | null = null;
 
@@ -40,6 +44,7 @@ export class Access {
         return;
       } catch (error) {
         if (this.#refused(error)) return;
+        if (error instanceof Problem && error.status === 422) forget('name'); // one that was taken once
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -90,12 +95,12 @@ export class Access {
     try {
       const renewal = await postRenewal(this.#playback, session.playback_token);
       this.view.update({ session: { ...session, ...renewal } });
-      this.#renewIn(renewal.playback_ttl_s * RENEW_AT * 1000);
+      this.#keep(renewal);
       return 'renewed';
     } catch (error) {
       if (error instanceof Problem && error.status === 401) return await this.#openAgain();
       if (error instanceof Problem && error.status === 403) {
-        this.view.update({ refusal: 'withdrawn' });
+        this.view.update({ refusal: performance.now() < this.#ends - MARGIN_MS ? 'withdrawn' : 'expired' });
         return 'refused';
       }
       this.#renewIn(RETRY_MS);
@@ -118,7 +123,12 @@ export class Access {
   #take(session: Session): void {
     this.#remember(session);
     this.view.update({ session, refusal: null });
-    this.#renewIn(session.playback_ttl_s * RENEW_AT * 1000);
+    this.#keep(session);
+  }
+
+  #keep({ playback_ttl_s, access_ends }: Pick<Session, 'playback_ttl_s' | 'access_ends'>): void {
+    this.#ends = access_ends === null ? Infinity : performance.now() + playback_ttl_s * 1000;
+    this.#renewIn(Math.max(playback_ttl_s * RENEW_AT * 1000, MARGIN_MS));
   }
 
   #request(): SessionRequest {
@@ -140,7 +150,8 @@ export class Access {
   #refused(error: unknown): boolean {
     if (!(error instanceof Problem)) throw error;
     if (error.status !== 404 && error.status !== 403) return false;
-    this.view.update({ refusal: error.status === 404 ? 'missing' : 'closed' });
+    const over = this.view.get().session === null ? 'closed' : 'expired';
+    this.view.update({ refusal: error.status === 404 ? 'missing' : over });
     return true;
   }
 

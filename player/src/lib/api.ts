@@ -17,6 +17,9 @@ export interface WatchedStream extends Stream {
   viewers: number;
 }
 
+/** Of a signed stream nothing but that is told to those who show no token. */
+type Told = WatchedStream | { state: null };
+
 export interface Person {
   id: string;
   name: string;
@@ -26,6 +29,8 @@ export interface Person {
 export interface Session {
   playback_token: string;
   playback_ttl_s: number;
+  /** RFC 3339; null where the token can be renewed for as long as one likes. */
+  access_ends: string | null;
   channel: string;
   stream: Stream;
   user_token: string | null;
@@ -35,6 +40,7 @@ export interface Session {
 export interface Renewal {
   playback_token: string;
   playback_ttl_s: number;
+  access_ends: string | null;
 }
 
 /** `resume` is an earlier guest's token, whose person comes back; `token` opens a signed stream; `user` is a user token that the app gave. */
@@ -45,8 +51,10 @@ export interface SessionRequest {
   user?: string;
 }
 
-export function getStream(playback: string): Promise<WatchedStream> {
-  return request('GET', `/v1/watch/${playback}`);
+/** `token` is a playback token; null for a signed stream that it does not open. */
+export async function getStream(playback: string, token: string): Promise<WatchedStream | null> {
+  const told = await request<Told>('GET', `/v1/watch/${playback}`, token === '' ? {} : { bearer: token });
+  return told.state === null ? null : told;
 }
 
 export function postSession(playback: string, body: SessionRequest): Promise<Session> {

@@ -27,12 +27,15 @@ const STATES: Record<string, StreamState> = {
 export class Follower {
   readonly view = new Store<FollowedView>({ stream: null, wasLive: false, missing: false, unreachable: false, error: null });
   readonly #playback: string;
+  readonly #token: () => string;
   #timer: number | undefined;
   #told = 0;
   #stopped = false;
 
-  constructor(playback: string) {
+  /** `token` is the present playback token, without which a signed stream says nothing. */
+  constructor(playback: string, token: () => string) {
     this.#playback = playback;
+    this.#token = token;
   }
 
   start(): void {
@@ -68,10 +71,11 @@ export class Follower {
   async #poll(): Promise<void> {
     const told = this.#told;
     try {
-      const stream = await getStream(this.#playback);
+      const stream = await getStream(this.#playback, this.#token());
       if (told !== this.#told) return; // an event came meanwhile and is newer than this answer; it has asked for a new poll
       this.view.update({ missing: false, unreachable: false });
-      if (this.view.get().stream === null) this.view.update({ stream, wasLive: stream.state === 'live' });
+      if (stream === null) this.view.update({ stream: null });
+      else if (this.view.get().stream === null) this.view.update({ stream, wasLive: stream.state === 'live' });
       else this.#became(stream);
     } catch (error) {
       const missing = error instanceof Problem && error.status === 404;

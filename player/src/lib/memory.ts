@@ -17,6 +17,14 @@ export function keep(item: Item, value: string): void {
   }
 }
 
+export function forget(item: Item): void {
+  try {
+    localStorage.removeItem(`weir.${item}`);
+  } catch {
+    return;
+  }
+}
+
 /** The user token that this tab came with, or comes with now: kept over a reload, gone with the tab. */
 export function seat(playback: string, given: string | null): string | null {
   try {

@@ -4,7 +4,7 @@ import type { StreamState } from './api';
 /** What the picture area shows. `air` is the picture itself. */
 export type Scene =
   | 'air' | 'loading' | 'offline' | 'starting' | 'interrupted' | 'ended'
-  | 'missing' | 'closed' | 'withdrawn' | 'unsupported' | 'unreachable';
+  | 'missing' | 'closed' | 'withdrawn' | 'expired' | 'unsupported' | 'unreachable';
 
 export interface Circumstances {
   refusal: Refusal | null;

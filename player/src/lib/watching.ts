@@ -21,7 +21,7 @@ export class Watching {
 
   constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
     this.access = new Access(playback, streamToken, userToken);
-    this.follower = new Follower(playback);
+    this.follower = new Follower(playback, () => this.access.playbackToken());
     this.playback = new Playback(this.access, playback);
     this.#withChat = withChat;
     this.follower.view.subscribe(() => this.#steer());

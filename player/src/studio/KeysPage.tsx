@@ -4,6 +4,7 @@ import { keys, type Key, type KeyWishes, type NewKey } from './api';
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
 import { PublicKeyForm } from './PublicKeyForm';
+import { SigningKeyForm } from './SigningKeyForm';
 import { useDeed } from './useDeed';
 import { useRead } from './useRead';
 
@@ -54,6 +55,7 @@ export function KeysPage({ ask }: { ask: Ask }) {
       </ul>
       {list?.length === 0 && fresh === null && <p className="soft">No keys yet. Make the first one below.</p>}
       <NewKeyForm busy={busy} onCreate={create} />
+      <SigningKeyForm busy={busy} onCreate={(body) => act(async () => setFresh(await ask(keys.sign, body)))} />
       <PublicKeyForm busy={busy} onUpload={(body) => act(async () => { await ask(keys.upload, body); })} />
     </section>
   );
@@ -64,9 +66,9 @@ function Fresh({ made, onDone }: { made: NewKey; onDone: () => void }) {
   return (
     <div className="box fresh" role="status" data-testid="fresh-key">
       <h2>{nameOf(made)} is ready</h2>
-      <p className="soft">Copy both now: they cannot be shown again.</p>
-      <CopyField label="API key" value={made.api_key ?? ''} secret testId="api-key" />
-      <CopyField label="Signing secret" value={made.signing_secret ?? ''} secret testId="signing-secret" />
+      <p className="soft">Copy what is secret now: it cannot be shown again.</p>
+      {made.api_key !== null && <CopyField label="API key" value={made.api_key} secret testId="api-key" />}
+      {made.signing_secret !== null && <CopyField label="Signing secret" value={made.signing_secret} secret testId="signing-secret" />}
       <CopyField label="Key id (the tokens’ issuer)" value={made.id} testId="key-id" />
       <button type="button" className="small-button" onClick={onDone}>I have copied them</button>
     </div>
@@ -91,7 +93,7 @@ function KeyRow({ held, busy, onRotate, onRevoke }: RowProps) {
       <span className="soft row-facts">{lifeText(held)}</span>
       {!over && (
         <span className="row-deeds">
-          {held.kind === 'key' && held.replaced_by === null && <button type="button" className="small-button plain" disabled={busy} onClick={onRotate}>Replace</button>}
+          {held.kind !== 'public' && held.replaced_by === null && <button type="button" className="small-button plain" disabled={busy} onClick={onRotate}>Replace</button>}
           <button type="button" className="small-button danger" disabled={busy} onClick={onRevoke}>Revoke</button>
         </span>
       )}
@@ -139,6 +141,7 @@ function nameOf({ name, id }: Key): string {
 
 function scopesText({ kind, scopes, algorithm }: Key): string {
   if (kind === 'public') return `Checks tokens signed with your ${algorithm} key`;
+  if (kind === 'signing') return 'Signs your users’ tokens';
   const known = SCOPES.filter(({ scope }) => scopes.includes(scope)).map(({ words }) => words);
   return known.length === SCOPES.length ? 'Everything' : known.join(' · ');
 }

@@ -1,6 +1,6 @@
 import { useCallback, useState } from 'react';
 import { dateText } from '../lib/wording';
-import { team, type Account, type Invitation, type Member, type Role } from './api';
+import { team, type Account, type Invitation, type Invited, type Member, type Role } from './api';
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
 import { atLeast, givable } from './sections';
@@ -26,15 +26,15 @@ export function TeamPage({ ask, account, role, onLeft }: Props) {
   const rules = atLeast(role, 'admin');
   const members = useRead(useCallback(() => ask(team.members), [ask]));
   const invitations = useRead(useCallback(async () => (rules ? await ask(team.invitations) : []), [ask, rules]));
-  const [link, setLink] = useState<string | null>(null);
+  const [invited, setInvited] = useState<Invited | null>(null);
   const { busy, error, run } = useDeed();
   const act = (deed: () => Promise<void>) => run(async () => {
     await deed();
     await Promise.all([members.refresh(), invitations.refresh()]);
   });
-  const invite = (email: string, to: Role) => act(async () => setLink((await ask(team.invite, email, to)).link));
+  const invite = (email: string, to: Role) => act(async () => setInvited(await ask(team.invite, email, to)));
   const remove = (member: Member) => act(async () => {
-    if (confirm(`Remove ${member.name || member.email} from the team?`)) await ask(team.remove, member.account);
+    if (confirm(`Remove ${nameOf(member)} from the team?`)) await ask(team.remove, member.account);
   });
   const leave = () => run(async () => {
     if (!confirm('Leave this app? Somebody on the team has to invite you to come back.')) return;
@@ -54,11 +54,11 @@ export function TeamPage({ ask, account, role, onLeft }: Props) {
         ))}
         {invitations.value?.map((one) => <InvitationRow key={one.id} invitation={one} busy={busy} onWithdraw={() => act(() => ask(team.withdraw, one.id))} />)}
       </ul>
-      {link !== null && (
+      {invited !== null && invited.link !== null && (
         <div className="box fresh" role="status">
-          <h2>The invitation is on its way by mail</h2>
-          <p className="soft">You can also hand over this link yourself. It works once, within seven days, for that address.</p>
-          <CopyField label="Invitation" value={link} testId="invitation-link" />
+          <h2>{invited.mailed ? 'The invitation is on its way by mail' : 'That address has been sent enough mails for now'}</h2>
+          <p className="soft">You can {invited.mailed ? 'also ' : ''}hand over this link yourself. It works once, within seven days, for that address; unlike the mailed one it does not verify it.</p>
+          <CopyField label="Invitation" value={invited.link} testId="invitation-link" />
         </div>
       )}
       {rules && <InviteForm role={role} busy={busy} onInvite={invite} />}
@@ -82,12 +82,12 @@ function MemberRow({ member, mine, role, busy, onRole, onRemove }: MemberProps) 
   return (
     <li className="row" data-testid="member">
       <span className="row-main">
-        <strong>{member.name || member.email}{mine && <span className="soft"> (you)</span>}</strong>
-        {member.name !== '' && <span className="soft">{member.email}</span>}
+        <strong>{nameOf(member)}{mine && <span className="soft"> (you)</span>}</strong>
+        {member.name !== '' && member.email !== null && <span className="soft">{member.email}</span>}
       </span>
       <span className="row-facts">
         {changeable ? (
-          <select className="field" aria-label={`Role of ${member.email}`} disabled={busy} value={member.role} onChange={(event) => onRole(event.target.value as Role)}>
+          <select className="field" aria-label={`Role of ${member.email ?? nameOf(member)}`} disabled={busy} value={member.role} onChange={(event) => onRole(event.target.value as Role)}>
             {roles.map((one) => <option key={one} value={one}>{titled(one)}</option>)}
           </select>
         ) : <span className="soft">{titled(member.role)}</span>}
@@ -131,6 +131,10 @@ function InviteForm({ role, busy, onInvite }: { role: Role; busy: boolean; onInv
       <div className="form-end"><button type="submit" className="small-button" data-testid="invite" disabled={busy}>Invite</button></div>
     </form>
   );
+}
+
+function nameOf({ name, email, account }: Member): string {
+  return name || (email ?? account);
 }
 
 function titled(role: Role): string {

@@ -31,10 +31,10 @@ export interface App {
 
 export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'origins'>>;
 
-/** Times in RFC 3339. A `public` key checks tokens that the app's own servers sign. */
+/** Times in RFC 3339. A `signing` key signs tokens and opens nothing; a `public` one checks those that the app's own servers sign. */
 export interface Key {
   id: string;
-  kind: 'key' | 'public';
+  kind: 'key' | 'signing' | 'public';
   name: string;
   scopes: string[];
   algorithm: string;
@@ -45,7 +45,7 @@ export interface Key {
   created: string;
 }
 
-/** Both secrets are told in this answer only; null in a repeat of it. */
+/** Secrets are told in this answer only, and null in a repeat of it. A key that may sign nothing has no `signing_secret`. */
 export interface NewKey extends Key {
   api_key: string | null;
   signing_secret: string | null;
@@ -57,9 +57,10 @@ export interface KeyWishes {
   expires?: string;
 }
 
+/** `email` is null for readers who may not change members. */
 export interface Member {
   account: string;
-  email: string;
+  email: string | null;
   name: string;
   role: Role;
   since: string;
@@ -70,6 +71,12 @@ export interface Invitation {
   email: string;
   role: Role;
   expires: string;
+}
+
+/** Without `mailed` the address has been sent enough of late. */
+export interface Invited extends Invitation {
+  link: string | null;
+  mailed: boolean;
 }
 
 /** One day in UTC, "2026-11-24". */
@@ -195,6 +202,7 @@ export const apps = {
 export const keys = {
   list: async (bearer: string, app: string) => (await request<Page<Key>>('GET', `/v1/apps/${app}/keys?limit=200`, { bearer })).data,
   create: (bearer: string, app: string, body: KeyWishes) => request<NewKey>('POST', `/v1/apps/${app}/keys`, { bearer, body }),
+  sign: (bearer: string, app: string, body: { name: string }) => request<NewKey>('POST', `/v1/apps/${app}/keys/signing`, { bearer, body }),
   upload: (bearer: string, app: string, body: { name: string; public_key: string }) =>
     request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body }),
   rotate: (bearer: string, app: string, key: string, overlap_s: number) =>
@@ -210,7 +218,7 @@ export const team = {
   invitations: async (bearer: string, app: string) =>
     (await request<Page<Invitation>>('GET', `/v1/apps/${app}/invitations?limit=200`, { bearer })).data,
   invite: (bearer: string, app: string, email: string, role: Role) =>
-    request<Invitation & { link: string | null }>('POST', `/v1/apps/${app}/invitations`, { bearer, body: { email, role } }),
+    request<Invited>('POST', `/v1/apps/${app}/invitations`, { bearer, body: { email, role } }),
   withdraw: (bearer: string, app: string, invitation: string) =>
     request<undefined>('DELETE', `/v1/apps/${app}/invitations/${invitation}`, { bearer }),
 };

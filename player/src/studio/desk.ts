@@ -1,4 +1,4 @@
-import { wordsOf } from '../lib/http';
+import { Problem, wordsOf } from '../lib/http';
 import { Store } from '../lib/store';
 import type { SignIn } from './account';
 import { apps, recordings, streams, type Account, type Analytics, type App, type Health, type OwnStream, type PublishFields, type Recording } from './api';
@@ -127,6 +127,7 @@ export class Desk {
       await this.#readAnalytics();
       this.view.update({ trouble: null });
     } catch (error) {
+      if (error instanceof Problem && error.status === 401) this.#token = { app: '', value: '', expires: 0 }; // e.g. of a former role
       this.view.update({ trouble: wordsOf(error) });
     }
     if (this.#running) this.#timer = window.setTimeout(() => void this.#poll(), POLL_MS);

@@ -16,6 +16,7 @@ const SCENES: Record<Exclude<Scene, 'air'>, Told> = {
   missing: { icon: 'lost', title: 'There is no stream here', text: 'Check the address: this stream does not exist, or not any more.' },
   closed: { icon: 'lock', title: 'This stream is not open to everybody', text: 'Open it with the link that its owner gave you.' },
   withdrawn: { icon: 'lock', title: 'Access withdrawn', text: 'Your access to this stream has been withdrawn. Ask its owner if you think this is a mistake.' },
+  expired: { icon: 'lock', title: 'Access has ended', text: 'The time for which you were let in is over. Ask the stream’s owner for a new link.' },
   unsupported: { icon: 'lost', title: 'This browser cannot play the stream', text: 'Update it, or open this page in another browser.' },
   unreachable: { icon: 'broken', title: 'The server cannot be reached', text: 'Check your connection. Trying again …' },
 };
