@@ -70,9 +70,9 @@ class Client:
         request = urllib.request.Request(f"http://127.0.0.1:{self._stack.http}{path}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
-                if "Set-Cookie" in reply.headers:
-                    self.cookie = reply.headers["Set-Cookie"].split(";")[0]
-                    self.secrets[f"refresh {len(self.secrets)}"] = self.cookie.rsplit(".", 1)[-1]
+                cookies = [one.split(";")[0] for one in reply.headers.get_all("Set-Cookie") or ()]
+                self.cookie = "; ".join(cookies) or self.cookie
+                self.secrets |= {f"cookie {len(self.secrets)} {one[:11]}": one.rsplit(".", 1)[-1] for one in cookies}
                 content = reply.read()
                 return reply.status, json.loads(content) if content.startswith(b"{") else content
         except urllib.error.HTTPError as error:
@@ -130,9 +130,13 @@ def sign_up(show: Show, client: Client) -> str:
         client.ask("GET", path, token=key["api_key"])
     client.refused("GET", f"/v1/apps/{app}/keys", token=key["api_key"])
     client.must("DELETE", f"/v1/apps/{app}/keys/{key['id']}", token=access)
+    client.secrets["signing key"] = client.must("POST", f"/v1/apps/{app}/keys/signing", {"name": "site"}, token=access)["signing_secret"]
     wait_until(lambda: client.ask("GET", "/v1/streams", token=key["api_key"])[0] == 401, "the key's end", 10)
     invite(show, client, f"/v1/apps/{app}", access)
-    reset(show, client, owner["email"])
+    access = reset(show, client, owner["email"])
+    client.refused("GET", "/v1/streams", token=member)  # with the old password
+    member = str(client.must("POST", f"/v1/apps/{app}/session", token=access)["app_token"])
+    client.secrets |= {"access 4": signature(access), "member 2": signature(member)}
     return member
 
 
@@ -164,8 +168,8 @@ def invite(show: Show, client: Client, app: str, access: str) -> None:
     client.cookie = cookie
 
 
-def reset(show: Show, client: Client, email: str) -> None:
-    """A link that sets a new password, once."""
+def reset(show: Show, client: Client, email: str) -> str:
+    """A link that sets a new password, once; an access token."""
     client.must("POST", "/v1/auth/password/forgot", {"email": email})
     link, fresh = mailed(show, 3), "fresh-horse-battery-Staple5"
     client.secrets |= {"reset link": link, "fresh password": fresh}
@@ -175,9 +179,10 @@ def reset(show: Show, client: Client, email: str) -> None:
     client.must("POST", "/v1/auth/password/forgot", {"email": email})
     again = mailed(show, 4)
     client.secrets["second reset link"] = again
-    client.refused("POST", "/v1/auth/password/reset", {"token": link, "password": fresh})
-    client.must("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})
-    client.refused("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})
+    access = client.must("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})["access_token"]
+    for spent in (link, again):
+        client.refused("POST", "/v1/auth/password/reset", {"token": spent, "password": fresh})
+    return str(access)
 
 
 def publish(show: Show, client: Client, member: str) -> None:
