@@ -3,7 +3,8 @@
 Order matters. Redis first, then the documents: what Redis has let go of by then is archived in the documents that follow, so
 no message falls between the two; what stands in both is known by its id. A restored Redis is a new incarnation, so a number of
 the channels' sequences that was given after the backup is never given again.
-Not in a backup: the web server's usage log (its lines are counted by position), logs, and what lives in memory.
+Not in a backup: the installation's secret, unless that is asked for – who finds the file could open all that is sealed in it; the web
+server's usage log (its lines are counted by position), logs, and what lives in memory.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
 
-FILES = ("secret", "weir.db", "redis", "recordings", "hls")
+FILES = ("weir.db", "redis", "recordings", "hls")
 MEDIA = ("recordings", "hls")
 SNAPSHOT_S = 300.0
 _MANIFEST = "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
@@ -34,7 +35,7 @@ class BackupError(Exception):
     """One sentence for the person who typed the command."""
 
 
-async def backup(settings: Settings, target: Path, media: bool = True) -> int:
+async def backup(settings: Settings, target: Path, media: bool = True, secret: bool = False) -> int:
     """Writes `target` (0600) and returns its bytes. Errors: BackupError."""
     if settings.mongodb_url or settings.redis_url:
         raise BackupError("Back up MongoDB and Redis with their own tools; this is for the embedded data.")
@@ -45,7 +46,7 @@ async def backup(settings: Settings, target: Path, media: bool = True) -> int:
         aside = Path(name)
         await _copy_redis(settings, aside / "redis")
         await asyncio.to_thread(_copy_documents, settings.data / "weir.db", aside / "weir.db")
-        if (settings.data / "secret").exists():
+        if secret and (settings.data / "secret").exists():
             shutil.copy2(settings.data / "secret", aside / "secret")
         await asyncio.to_thread(_pack, settings, aside, media)
         (aside / "backup.tar").replace(target)
@@ -118,8 +119,9 @@ def _media_files(settings: Settings) -> Iterator[Path]:
         yield from sorted((settings.data / name).rglob("*"))
 
 
-def restore(settings: Settings, source: Path) -> None:
-    """Fills an empty data folder. Errors: BackupError."""
+def restore(settings: Settings, source: Path) -> bool:
+    """Fills an empty data folder, but for a secret that is there already; False when the secret is still to be put there. Errors:
+    BackupError."""
     if doctor.running(settings.data):
         raise BackupError(f"A stack is running on {settings.data}; stop it first.")
     if any((settings.data / name).exists() for name in FILES):
@@ -132,9 +134,15 @@ def restore(settings: Settings, source: Path) -> None:
             if "weir.db" not in tar.getnames():
                 raise BackupError(f"{source} is no backup of Weir.")
             tar.extractall(aside, filter="data")
+        secret = settings.data / "secret"
+        if secret.exists() and (aside / "secret").exists():
+            if secret.read_text().strip() != (aside / "secret").read_text().strip():
+                raise BackupError(f"{secret} is another secret than the backup's; take it away.")
+            (aside / "secret").unlink()
         settings.data.mkdir(parents=True, mode=0o700, exist_ok=True)
         for entry in sorted(aside.iterdir(), key=lambda one: one.name == "weir.db"):  # last: with it, the folder counts as filled
             entry.rename(settings.data / entry.name)
+        return bool(settings.secret_key) or secret.exists()
     except (OSError, tarfile.TarError) as error:
         raise BackupError(f"{source} can't be restored: {error}.") from error
     finally:

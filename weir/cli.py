@@ -162,15 +162,24 @@ def logs(
 def backup(
     file: Path, config: Config = None, data_dir: Data = None,
     media: Annotated[bool, typer.Option(help="Recordings and segments too.")] = True,
+    with_secret: Annotated[bool, typer.Option("--with-secret", help="The installation's secret too, which opens what is sealed.")] = False,
 ) -> None:  # fmt: skip
     """Write the embedded data into one file, while everything runs."""
     from weir import backup as keeping
 
     try:
-        size = asyncio.run(keeping.backup(_settings(config, data_dir), file, media))
+        settings = _settings(config, data_dir)
+        size = asyncio.run(keeping.backup(settings, file, media, with_secret))
     except keeping.BackupError as error:
         fail(str(error))
-    out.print(f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.")
+    kept = "WEIR_SECRET_KEY" if settings.secret_key else str(settings.data / "secret")
+    if with_secret and not settings.secret_key:
+        out.print(f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.", soft_wrap=True)
+    else:
+        told = (
+            f"{file}: {size / 1e6:.1f} MB, without the installation's secret. Keep a copy of {kept} in another safe place: without it the"
+        )
+        out.print(f"{told} sealed values are lost.", soft_wrap=True)
 
 
 @app.command()
@@ -180,10 +189,12 @@ def restore(file: Path, config: Config = None, data_dir: Data = None) -> None:
 
     settings = _settings(config, data_dir)
     try:
-        keeping.restore(settings, file)
+        complete = keeping.restore(settings, file)
     except keeping.BackupError as error:
         fail(str(error))
     out.print(f"Restored into {settings.data}.")
+    if not complete:
+        out.print(f"Before you start Weir, put the installation's secret back as {settings.data / 'secret'}.", soft_wrap=True)
 
 
 @app.command()

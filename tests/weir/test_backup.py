@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -72,7 +73,8 @@ def every(stack: RunningStack, path: str, key: str) -> list[str]:
 
 
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: list[RunningStack], tmp_path: Path) -> None:
-    """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers."""
+    """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers. The secret comes another way, and
+    nothing starts without it."""
     first = RunningStack()
     stacks.append(first.start())
     setup = first.card()["studio"].partition("#setup=")[2]
@@ -90,14 +92,23 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: l
     assert took.returncode == 0, took.stderr
     load.end()
     assert file.stat().st_mode & 0o077 == 0
+    secret = (first.folder / "var/secret").read_bytes()
+    with tarfile.open(file) as tar:
+        assert "secret" not in tar.getnames()
+    assert secret.strip() not in file.read_bytes()
+    assert "another safe place" in took.stdout
     again = weir(first, "restore", str(file))
     assert (again.returncode, "running" in again.stderr) == (2, True)
     first.stop()
 
     second = RunningStack()
     stacks.append(second)
-    assert weir(second, "restore", str(file)).returncode == 0
+    restored = weir(second, "restore", str(file))
+    assert (restored.returncode, "put the installation's secret back" in restored.stdout) == (0, True)
     assert weir(second, "restore", str(file)).returncode == 2
+    refused = weir(second, "up")
+    assert (refused.returncode, "not its secret" in refused.stderr) == (2, True)
+    (second.folder / "var/secret").write_bytes(secret)
     second.start()
     wait_until(lambda: second.ready, "the restored stack")
     done(second, "POST", "/v1/auth/login", {"email": "o@weir.example", "password": PASSWORD})
@@ -107,3 +118,22 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: l
     assert len(kept) == len(set(kept))
     later = done(second, "POST", f"/v1/channels/{stream['channel']}/messages", {"user": {"id": "ann"}, "text": "later"}, key)
     assert later["seq"] > len(load.messages)
+
+
+def test_the_secret_goes_along_when_that_is_asked_for(stacks: list[RunningStack], tmp_path: Path) -> None:
+    """And a restore into a folder with another one is refused; with the same one, or none, it is complete."""
+    stack, file = RunningStack(), tmp_path / "backup.tar"
+    stacks.append(stack.start())
+    took = weir(stack, "backup", str(file), "--with-secret")
+    assert (took.returncode, "holds the installation's secret" in took.stdout) == (0, True)
+    stack.stop()
+    secret = (stack.folder / "var/secret").read_text()
+    for before, code in (("another", 2), (secret, 0), (None, 0)):
+        target = RunningStack()
+        stacks.append(target)
+        if before is not None:
+            (target.folder / "var").mkdir(mode=0o700)
+            (target.folder / "var/secret").write_text(before)
+        restored = weir(target, "restore", str(file))
+        assert (restored.returncode, "put the installation" in restored.stdout) == (code, False)
+        assert code or (target.folder / "var/secret").read_text() == secret

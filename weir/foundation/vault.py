@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
 from weir.foundation.settings import Settings
 
@@ -51,13 +52,19 @@ class Vault:
 
 
 def open_vault(settings: Settings) -> Vault:
-    """The vault of this installation: `WEIR_SECRET_KEY`, else the data folder's file `secret` (0600), made at first use."""
+    """The vault of this installation: `WEIR_SECRET_KEY`, else the data folder's file `secret` (0600), made at first use. Errors:
+    Unavailable for data without the secret that it was written with: a new one could not open it."""
     return Vault(settings.secret_key or _stored_secret(settings.data / "secret"))
 
 
 def _stored_secret(path: Path) -> str:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    if not path.exists() and path.with_name("weir.db").exists():
+        raise Unavailable(
+            f"There is data in {path.parent}, but not its secret. Put it back as {path} or into WEIR_SECRET_KEY_FILE. "
+            "If it is lost, write a new one of 43 letters and figures there: everybody signs in again, and keys are made anew."
+        )
     if not path.exists():
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
