@@ -176,10 +176,8 @@ def backup(
     if with_secret and not settings.secret_key:
         out.print(f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.", soft_wrap=True)
     else:
-        told = (
-            f"{file}: {size / 1e6:.1f} MB, without the installation's secret. Keep a copy of {kept} in another safe place: without it the"
-        )
-        out.print(f"{told} sealed values are lost.", soft_wrap=True)
+        out.print(f"{file}: {size / 1e6:.1f} MB, without the installation's secret.", soft_wrap=True)
+        out.print(f"Keep a copy of {kept} in another safe place: what is sealed opens with it alone.", soft_wrap=True)
 
 
 @app.command()

@@ -180,10 +180,10 @@ class Settings(BaseSettings):
         {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
     )
     limits: dict[str, int] = Field(
-        {}, description='Other numbers of requests a minute for sign-in, public, account, member or heavy, as JSON: `{"sign-in": 20}`.'
+        {}, description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.'
     )
     sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
-    verify_email: bool = Field(False, description="New accounts by open sign-up must open a mailed link before they can sign in.")
+    verify_email: bool = Field(False, description="Nobody signs in before a mailed link has proven the account's address.")
     smtp_url: str = Field(
         "",
         description="Mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465. Default: mails become files in the data folder's `mail`.",
