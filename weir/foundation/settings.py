@@ -180,7 +180,8 @@ class Settings(BaseSettings):
         {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
     )
     limits: dict[str, int] = Field(
-        {}, description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.'
+        {},
+        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.',
     )
     sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
     verify_email: bool = Field(False, description="Nobody signs in before a mailed link has proven the account's address.")
