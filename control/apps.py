@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog
 
-from control.audit import PLATFORM, Audit, By
 from control.store import OF_AN_APP
+from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable

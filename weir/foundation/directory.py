@@ -31,7 +31,11 @@ RECORDINGS = Collection(
     (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
 )
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
-COLLECTIONS = (APPS, CREDENTIALS, STREAMS, RECORDINGS, REVOCATIONS)
+AUDIT = Collection(
+    "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
+    (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
+)  # fmt: skip
+COLLECTIONS = (APPS, CREDENTIALS, STREAMS, RECORDINGS, REVOCATIONS, AUDIT)
 
 CACHE_S = 4.0
 CACHE_ENTRIES = 20_000
