@@ -115,7 +115,7 @@ def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
     path = f"/v1/apps/{target.app}/audit"
 
     def known() -> dict[str, dict[str, Any]]:
-        return {entry["action"]: entry for entry in entries(target, path, target.account)}
+        return {entry["action"]: entry for entry in reversed(entries(target, path, target.account))}
 
     wait_until(lambda: set(acts.made.values()) <= set(known()), f"entries: {set(acts.made.values()) - set(known())}", 40)
     owner = target.stack.ask("GET", "/v1/auth/me", headers=target.account)[1]["id"]

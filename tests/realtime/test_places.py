@@ -166,7 +166,7 @@ async def test_two_processes_never_double_book(house: House):
     one = node.room._places
     other = Places(store, node.ground.relay, node.ground.quotas, house.settings, node.ground.audit)
     place, start = new_id("plc"), now_ms() + 3_600_000
-    await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3)
+    await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3, COMMAND_LINE)
 
     async def reserve(number: int, slot: int, reservation: str):
         booking = {"id": reservation, "starts": start + slot * 1000, "ends": start + slot * 1000 + 1500, "no_show": None}
