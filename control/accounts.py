@@ -17,8 +17,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from control.attempts import Attempt, Attempts, Devices, network_of
-from control.audit import PLATFORM, Audit, By
 from control.mail import Bound, Sender, open_sender
+from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey
 from weir.foundation.errors import Conflict, Forbidden, Invalid, Refused, Unauthenticated, Unavailable

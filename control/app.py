@@ -13,7 +13,6 @@ from control.api.apps import AppRoutes
 from control.api.operator import OperatorRoutes
 from control.api.streams import StreamRoutes
 from control.apps import Apps
-from control.audit import Audit
 from control.broadcasts import Broadcasts
 from control.console import Console
 from control.counted import Counted
@@ -45,7 +44,7 @@ class ControlRoom:
         self._ground, self._viewers = ground, viewers
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self._audit, self._broadcasts = Audit(ground), Broadcasts(ground)
+        self._audit, self._broadcasts = ground.audit, Broadcasts(ground)
         self.streams, self._usage, self._ledger = Streams(ground, self._audit), Usage(ground, self._broadcasts), Ledger(ground.store)
         self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
         self._keys = Keys(ground, self._apps, self._audit)
@@ -56,7 +55,7 @@ class ControlRoom:
         self._api = [
             *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
-            *OperatorRoutes(self._accounts, self._apps).rows(),
+            *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
             *StreamRoutes(ground, self.streams, Watch(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
         ]
 
@@ -107,6 +106,7 @@ class ControlRoom:
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
             Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
+            Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
             queues.job(self._ground.bus, self._ground.relay),
         ):

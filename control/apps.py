@@ -5,8 +5,8 @@ from typing import Any
 
 import structlog
 
-from control.audit import PLATFORM, Audit, By
 from control.store import OF_AN_APP
+from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, now_s, rfc3339
 from weir.foundation.directory import revocation_id
 from weir.foundation.documents import Doc, DuplicateKey, Page

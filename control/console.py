@@ -5,11 +5,11 @@ from typing import Any
 from control.accounts import Accounts
 from control.accounts import public_view as account_view
 from control.apps import Apps
-from control.audit import COMMAND_LINE, Audit
 from control.keys import Keys, Options
 from control.keys import public_view as key_view
 from control.streams import Streams, Viewers
 from control.streams import public_view as stream_view
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.clock import shown_time
 from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground
@@ -18,7 +18,7 @@ from weir.foundation.ground import Ground
 class Console:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        audit = Audit(ground)
+        audit = ground.audit
         self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground, audit)
         self.keys = Keys(ground, self.apps, audit)
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from control.apps import Apps
-from control.audit import Audit, By
+from weir.foundation.audit import Audit, By
 from weir.foundation.auth import KEY_PREFIX
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc, Page

@@ -15,15 +15,11 @@ INVITATIONS = Collection(
     "invitations", {"email": "str", "hash": "str", "mailed_hash": "str", "created": "int", "expires": "int"},
     (Index(("hash",), unique=True), Index(("mailed_hash",), unique=True), Index(("app", "created")), Index(("expires",))),
 )  # fmt: skip
-AUDIT = Collection(
-    "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
-    (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
-)  # fmt: skip
 BROADCASTS = Collection("broadcasts", {"stream": "str", "started": "int"}, (Index(("app", "stream", "started")), Index(("app", "started"))))
 USAGE = Collection(
     "usage", {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
     (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),
 )  # fmt: skip
-COLLECTIONS = (LINKS, INSTALLATION, MEMBERS, INVITATIONS, AUDIT, BROADCASTS, USAGE, REPEATS, USED_UP)
+COLLECTIONS = (LINKS, INSTALLATION, MEMBERS, INVITATIONS, BROADCASTS, USAGE, REPEATS, USED_UP)
 OF_AN_APP = ("credentials", "members", "invitations", "broadcasts", "usage", "revocations", "used_up", "audit", "streams")
 """What goes with an app, in this order."""

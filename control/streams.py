@@ -10,9 +10,9 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from control import policies
-from control.audit import Audit, By
 from control.minutes import Minutes
 from control.policies import Change, Publisher
+from weir.foundation.audit import Audit, By
 from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
 from weir.foundation.directory import ON_AIR
 from weir.foundation.documents import Doc

@@ -5,8 +5,8 @@ from typing import Any
 
 from control.accounts import Accounts, plain
 from control.apps import Apps
-from control.audit import Audit, By
 from control.mail import Bound, Sender, open_sender, quoted
+from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Between, Doc, DuplicateKey, Page

@@ -8,6 +8,7 @@ import secrets
 from typing import Any, Literal
 
 from control.seats import Seats
+from weir.foundation.audit import By
 from weir.foundation.clock import now_ms, now_s, rfc3339, shown_time
 from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Doc
@@ -164,13 +165,16 @@ class Watch:
             raise Forbidden("Access to this stream has ended with the token that it was given for; ask the stream's owner for another.")
         return self._played(playback, stream["app"], claims.sid, claims.uid, rights)
 
-    async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str) -> None:
+    async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str, by: By) -> None:
         """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a foreign stream."""
         if kind == "stream" and await self._ground.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
-        await self._ground.store.app(app).update("revocations", revocation_id(app, kind, subject), set=withdrawal, upsert=True)
+        revocation, audit = revocation_id(app, kind, subject), self._ground.audit
+        noted = audit.entry(app, by, "access.revoked", subject, None, {"kind": kind})
+        await self._ground.store.app(app).update("revocations", revocation, set=withdrawal, upsert=True, emit=[noted])
+        await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
         await self._ground.directory.heard(fact)
         await self._ground.bus.publish(fact)

@@ -65,7 +65,7 @@ class MediaRoom:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
         self._settled = False
-        self._profiles = Profiles(ground.store, ground.bus, ground.settings)
+        self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")

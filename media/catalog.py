@@ -54,24 +54,24 @@ class Catalog:
     def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
         self._store, self._all, self._bus, self._relay = store, store.operator(), bus, relay
 
-    async def begin(self, recording: str, fact: StreamEvent, title: str) -> None:
-        """Safe to repeat."""
+    async def begin(self, recording: str, fact: StreamEvent, title: str, note: Sequence[Event] = ()) -> None:
+        """`note` are facts to store in the same write. Safe to repeat."""
         doc: Doc = {
             "id": recording, "stream": fact.stream, "playback": fact.playback, "channel": fact.channel, "broadcast": fact.broadcast,
             "generation": fact.generation, "title": title, "state": "recording", "transition": 0, "started": now_ms(), "attempts": 0,
         }  # fmt: skip
         if await self._all.get(COLLECTION, recording) is None:
-            await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app})])
+            await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app}), *note])
             self._relay.nudge()
 
-    async def expect(self, app: str, video: str, about: Doc) -> Doc:
+    async def expect(self, app: str, video: str, about: Doc, note: Sequence[Event] = ()) -> Doc:
         """A video that is going to be uploaded. Safe to repeat."""
         doc: Doc = {
             "id": video, "source": UPLOAD, "state": "uploading", "transition": 0, "started": now_ms(), "attempts": 0, "progress": None,
             **{name: value for name, value in about.items() if value is not None},
         }  # fmt: skip
         with contextlib.suppress(DuplicateKey):
-            return await self._store.app(app).insert(COLLECTION, doc)
+            return await self._store.app(app).insert(COLLECTION, doc, emit=note)
         found = await self.get(app, video)
         assert found is not None
         return found
@@ -131,9 +131,9 @@ class Catalog:
         """Its segments are all there; None when it had been stopped already."""
         return await self._to(doc, "processing", {"ended": now_ms()})
 
-    async def ask_to_stop(self, doc: Doc) -> None:
+    async def ask_to_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
         """Tells the worker that records; it does the rest."""
-        await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc)])
+        await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note])
         self._relay.nudge()
 
     async def ready(self, doc: Doc, made: Finished) -> None:

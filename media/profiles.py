@@ -3,6 +3,7 @@
 from typing import Any
 
 from media.ladder import Profile, Rung
+from weir.foundation.audit import Audit, By
 from weir.foundation.bus import Bus
 from weir.foundation.clock import now_ms
 from weir.foundation.directory import PROFILES
@@ -15,13 +16,16 @@ from weir.foundation.settings import Settings
 class Profiles:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, store: Store, bus: Bus, settings: Settings) -> None:
-        self._store, self._bus, self._settings = store, bus, settings
+    def __init__(self, store: Store, bus: Bus, settings: Settings, audit: Audit) -> None:
+        self._store, self._bus, self._settings, self._audit = store, bus, settings, audit
 
-    async def create(self, app: str, profile_id: str, fields: dict[str, Any]) -> Doc:
+    async def create(self, app: str, profile_id: str, fields: dict[str, Any], by: By) -> Doc:
         """Errors: DuplicateKey for a name that the app has already."""
         doc = {"id": profile_id, "created": now_ms(), "version": 1, **fields}
-        return await self._store.app(app).insert(PROFILES.name, doc)
+        noted = self._audit.entry(app, by, "profile.created", profile_id, None, doc)
+        made = await self._store.app(app).insert(PROFILES.name, doc, emit=[noted])
+        await self._audit.write(noted, PROFILES.name, profile_id)
+        return made
 
     async def get(self, app: str, profile_id: str) -> Doc | None:
         return await self._store.app(app).get(PROFILES.name, profile_id)
@@ -29,17 +33,21 @@ class Profiles:
     async def page(self, app: str, limit: int, cursor: str | None) -> Page:
         return await self._store.app(app).find(PROFILES.name, sort="created", limit=limit, cursor=cursor)
 
-    async def change(self, doc: Doc, fields: dict[str, Any]) -> Doc | None:
+    async def change(self, doc: Doc, fields: dict[str, Any], by: By) -> Doc | None:
         """None when somebody else has changed it meanwhile. Streams that are live with it follow."""
+        fresh = {**fields, "version": doc["version"] + 1}
+        noted = self._audit.entry(doc["app"], by, "profile.updated", doc["id"], doc, {**doc, **fresh})
         changed = await self._store.app(doc["app"]).update(
-            PROFILES.name, doc["id"], set={**fields, "version": doc["version"] + 1}, expect={"version": doc["version"]}
+            PROFILES.name, doc["id"], set=fresh, expect={"version": doc["version"]}, emit=[noted]
         )
         if changed is not None:
+            await self._audit.write(noted, PROFILES.name, doc["id"])
             await self._tell(doc)
         return changed
 
-    async def remove(self, doc: Doc) -> None:
-        await self._store.app(doc["app"]).delete(PROFILES.name, {"id": doc["id"]})
+    async def remove(self, doc: Doc, by: By) -> None:
+        async with self._audit.before_it(doc["app"], by, "profile.deleted", doc["id"], doc):
+            await self._store.app(doc["app"]).delete(PROFILES.name, {"id": doc["id"]})
         await self._tell(doc)
 
     async def forget(self, app: str) -> None:

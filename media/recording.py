@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 
-from media.catalog import UPLOAD, Catalog
+from media.catalog import COLLECTION, UPLOAD, Catalog
 from media.history import Shape
 from media.inbox import Inbox
 from media.storage.bucket import Bucket
 from media.tape import Tape, recordings
 from media.timeline import Whole
 from media.vod import NoRoom, Unplayable, finish
+from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Unavailable
@@ -153,7 +154,7 @@ class Recordings:
             if doc["state"] == "recording":
                 await self._stopped(doc)
 
-    async def start(self, stream: Doc, recording: str) -> Doc:
+    async def start(self, stream: Doc, recording: str, by: By) -> Doc:
         """Begins to record a stream that is on air, under the id `recording`; the first segment from now on is its first.
 
         Errors: QuotaExceeded, too."""
@@ -161,27 +162,33 @@ class Recordings:
             raise Conflict("The stream is not live.")
         if any(doc["state"] == "recording" for doc in await self._catalog.of_broadcast(stream["broadcast"])):
             raise Conflict("The stream is being recorded already.")
+        noted = self._ground.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
         async with self._ground.quotas.storage_for(stream["app"]):
-            await self._catalog.begin(recording, _fact(stream), stream["title"])
+            await self._catalog.begin(recording, _fact(stream), stream["title"], [noted])
+        await self._ground.audit.write(noted, COLLECTION, recording)
         found = await self._catalog.get(stream["app"], recording)
         assert found is not None
         return found
 
-    async def stop(self, app: str, recording: str) -> None:
+    async def stop(self, app: str, recording: str, by: By) -> None:
         doc = await self._catalog.get(app, recording)
         if doc is None:
             raise NotFound("There is no such recording.")
         if doc["state"] != "recording":
             raise Conflict("This recording has ended already.")
-        await self._catalog.ask_to_stop(doc)
+        noted = self._ground.audit.entry(app, by, "recording.stopped", recording)
+        await self._catalog.ask_to_stop(doc, [noted])
+        await self._ground.audit.write(noted, COLLECTION, recording)
 
-    async def remove(self, app: str, recording: str) -> None:
+    async def remove(self, app: str, recording: str, by: By) -> None:
         doc = await self._catalog.get(app, recording)
         if doc is None:
             raise NotFound("There is no such recording.")
         if doc["state"] == "recording":
             raise Conflict("This recording is running; stop it first.")
-        await self._remove(doc)
+        action = "upload.deleted" if doc["state"] == "uploading" else "recording.deleted"
+        async with self._ground.audit.before_it(app, by, action, recording, doc):
+            await self._remove(doc)
 
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import structlog
 from starlette.requests import ClientDisconnect
 
-from media.catalog import UPLOAD, Catalog
+from media.catalog import COLLECTION, UPLOAD, Catalog
 from media.inbox import MB, Inbox, Writer, has_room, inboxes
 from media.tus import Checksum
+from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Damaged, NotFound, QuotaExceeded, StorageFull, TooLarge
@@ -49,7 +50,7 @@ class Uploads:
         """Bytes that one upload may have."""
         return self._settings.max_upload_mb * MB
 
-    async def create(self, app: str, video: str, wanted: Wanted) -> Doc:
+    async def create(self, app: str, video: str, wanted: Wanted, by: By) -> Doc:
         """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for a stream of somebody else's."""
         most = min(self.most, wanted.most or self.most)
         if wanted.length > most:
@@ -65,9 +66,12 @@ class Uploads:
                 raise NotFound("There is no such stream.")
             stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
         about = {"title": wanted.title, "length": wanted.length, "metadata": wanted.metadata, "user": wanted.user}
+        noted = self._ground.audit.entry(app, by, "upload.started", video, None, {**about, **stream})
         async with self._ground.quotas.storage_for(app, wanted.length):
             await asyncio.to_thread(Inbox(self._settings, video).open)
-            return await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()})
+            doc = await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()}, [noted])
+        await self._ground.audit.write(noted, COLLECTION, video)
+        return doc
 
     async def offset(self, doc: Doc) -> int:
         """How many bytes of it are safe. Errors: NotFound when it is gone."""

@@ -90,7 +90,7 @@ class RealtimeRoom:
         )  # fmt: skip
         self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
-        self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings)
+        self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings, ground.audit)
         self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,

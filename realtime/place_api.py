@@ -29,6 +29,7 @@ from realtime.place_models import (
 )
 from realtime.place_store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES
 from realtime.places import Places, check_times, peak_of
+from weir.foundation.audit import by
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc, Handle, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound
@@ -114,25 +115,22 @@ class PlaceRoutes:
     async def create(self, call: Call) -> Answer:
         body: NewPlace = call.body
         fields = body.model_dump(exclude={"spaces"})
-        return Answer(_place(await self._places.create(call.acting().app, call.new_id("plc"), fields, body.spaces)), 201)
+        return Answer(_place(await self._places.create(call.acting().app, call.new_id("plc"), fields, body.spaces, by(call))), 201)
 
     async def get(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
         return Answer(_place(await self._places.get(app, place)))
 
     async def change(self, call: Call) -> Answer:
-        app, place, handle = self._of(call)
+        app, place, _ = self._of(call)
         given = call.body.model_dump(exclude_unset=True)
         if "name" in given and given["name"] is None:
             raise Invalid("name: a place has one.")
-        changed = await handle.update(PLACES.name, place, set=given) if given else await self._places.get(app, place)
-        if changed is None:
-            raise NotFound("There is no such place.")
-        return Answer(_place(changed))
+        return Answer(_place(await self._places.change(app, place, given, by(call)) if given else await self._places.get(app, place)))
 
     async def remove(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
-        await self._places.remove(app, place)
+        await self._places.remove(app, place, by(call))
         return Answer(None, 204)
 
     async def spaces(self, call: Call) -> Answer:
@@ -143,7 +141,7 @@ class PlaceRoutes:
 
     async def add_spaces(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
-        return Answer({"added": await self._places.add_spaces(app, place, call.body.first, call.body.count)}, 201)
+        return Answer({"added": await self._places.add_spaces(app, place, call.body.first, call.body.count, by(call))}, 201)
 
     async def space(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
@@ -153,9 +151,9 @@ class PlaceRoutes:
         (app, place, _), n = self._of(call), _number(call)
         space = await self._places.space(app, place, n)
         if call.body.label is not None:
-            space = await self._places.label(app, place, n, call.body.label)
+            space = await self._places.label(app, place, n, call.body.label, by(call))
         if call.body.state is not None:
-            space, _ = await self._places.report(app, place, n, call.body.state)
+            space, _ = await self._places.report(app, place, n, call.body.state, by=by(call))
         return Answer(_space(space))
 
     async def occupancy(self, call: Call) -> Answer:
@@ -201,7 +199,7 @@ class PlaceRoutes:
             "id": derived_id("rsv", app, place, body.id) if body.id is not None else call.new_id("rsv"), "starts": starts, "ends": ends,
             "no_show": no_show, "note": body.note,
         }  # fmt: skip
-        return Answer(_reservation(await self._places.reserve(app, place, booking, body.space)), 201)
+        return Answer(_reservation(await self._places.reserve(app, place, booking, body.space, by(call))), 201)
 
     async def reservation(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
@@ -209,7 +207,7 @@ class PlaceRoutes:
 
     async def cancel(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
-        return Answer(_reservation(await self._places.cancel(app, place, call.path("reservation"))))
+        return Answer(_reservation(await self._places.cancel(app, place, call.path("reservation"), by(call))))
 
     # -- devices
 
@@ -221,27 +219,21 @@ class PlaceRoutes:
 
     async def add_device(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
-        return Answer(_device(await self._places.add_device(app, place, {"id": call.new_id("dev"), **call.body.model_dump()})), 201)
+        fields = {"id": call.new_id("dev"), **call.body.model_dump()}
+        return Answer(_device(await self._places.add_device(app, place, fields, by(call))), 201)
 
     async def assign(self, call: Call) -> Answer:
-        app, place, handle = self._of(call)
-        await self._device(handle, place, call.path("device"))
-        if call.body.space is not None:
-            await self._places.space(app, place, call.body.space)
-        changed = await handle.update(DEVICES.name, call.path("device"), set={"space": call.body.space})
-        if changed is None:
-            raise NotFound("There is no such device.")
-        return Answer(_device(changed))
+        app, place, _ = self._of(call)
+        return Answer(_device(await self._places.assign(app, place, call.path("device"), call.body.space, by(call))))
 
     async def remove_device(self, call: Call) -> Answer:
-        _, place, handle = self._of(call)
-        await self._device(handle, place, call.path("device"))
-        await handle.delete(DEVICES.name, {"id": call.path("device")})
+        app, place, _ = self._of(call)
+        await self._places.remove_device(app, place, call.path("device"), by(call))
         return Answer(None, 204)
 
     async def read(self, call: Call) -> Answer:
-        app, place, handle = self._of(call)
-        device, body = await self._device(handle, place, call.path("device")), call.body
+        app, place, _ = self._of(call)
+        device, body = await self._places.device(app, place, call.path("device")), call.body
         at = _ms(body.at)
         if at > now_ms() + FUTURE_MS:
             raise Invalid("at: this reading is from the future; check the sensor's clock.")
@@ -249,12 +241,6 @@ class PlaceRoutes:
             return Answer({"applied": False, "space": None})
         space, applied = await self._places.report(app, place, device["space"], body.state, {"id": body.id, "at": at})
         return Answer({"applied": applied, "space": _space(space)})
-
-    async def _device(self, handle: Handle, place: str, device: str) -> Doc:
-        found = await handle.get(DEVICES.name, device)
-        if found is None or found["place"] != place:
-            raise NotFound("There is no such device.")
-        return found
 
 
 def _number(call: Call) -> int:

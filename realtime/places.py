@@ -14,11 +14,13 @@ import structlog
 
 from realtime.place_store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
 from realtime.spaces import STATES, Draft
+from weir.foundation.audit import Audit, By
 from weir.foundation.bus import Relay
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unavailable
 from weir.foundation.events import (
+    AuditNoted,
     PlaceAvailable,
     PlaceEvent,
     PlaceFull,
@@ -47,15 +49,15 @@ log = structlog.get_logger("realtime.places")
 class Places:
     """Errors of the verbs: NotFound (missing, or another app's), Conflict, QuotaExceeded, Invalid, Unavailable."""
 
-    def __init__(self, store: Store, relay: Relay, quotas: Quotas, settings: Settings) -> None:
-        self._store, self._relay, self._quotas, self._days = store, relay, quotas, settings.keep_occupancy_days
+    def __init__(self, store: Store, relay: Relay, quotas: Quotas, settings: Settings, audit: Audit) -> None:
+        self._store, self._relay, self._quotas, self._days, self._audit = store, relay, quotas, settings.keep_occupancy_days, audit
 
     def jobs(self) -> list[Job]:
         return [Job("places.advance", ADVANCE_S, self.advance), Job("places.forget", FORGET_S, self.forget)]
 
     # -- places and spaces
 
-    async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int) -> Doc:
+    async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int, by: By) -> Doc:
         """May be repeated with the same id: what a dead process left is completed."""
         handle = self._store.app(app)
         place = await handle.get(PLACES.name, place_id)
@@ -63,12 +65,27 @@ class Places:
             _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
             async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES.name)):
                 blank = {"id": place_id, "created": now_ms(), "version": 0, "told": 0, "full": False, "peak": 0}
-                place = await handle.insert(PLACES.name, {**fields, **blank})
-        await self.add_spaces(app, place_id, 1, spaces)
+                noted = self._audit.entry(app, by, "place.created", place_id, None, {**fields, "spaces": spaces})
+                place = await handle.insert(PLACES.name, {**fields, **blank}, emit=[noted])
+                await self._audit.write(noted, PLACES.name, place_id)
+        await self._add_spaces(app, place_id, 1, spaces)
         return place
 
-    async def add_spaces(self, app: str, place: str, first: int, count: int) -> int:
+    async def change(self, app: str, place: str, fields: dict[str, Any], by: By) -> Doc:
+        found = await self.get(app, place)
+        noted = self._audit.entry(app, by, "place.updated", place, found, {**found, **fields})
+        changed = await self._store.app(app).update(PLACES.name, place, set=fields, emit=[noted])
+        if changed is None:
+            raise NotFound("There is no such place.")
+        await self._audit.write(noted, PLACES.name, place)
+        return changed
+
+    async def add_spaces(self, app: str, place: str, first: int, count: int, by: By) -> int:
         """Spaces first … first+count-1; those that are there stay as they are. Returns how many are new."""
+        async with self._audit.before_it(app, by, "spaces.added", place, {"first": first, "count": count}):
+            return await self._add_spaces(app, place, first, count)
+
+    async def _add_spaces(self, app: str, place: str, first: int, count: int) -> int:
         await self.get(app, place)
         handle = self._store.app(app)
         _within(first + count - 1, MOST_SPACES, "spaces in a place")
@@ -90,7 +107,7 @@ class Places:
         async with self._quotas.room_for(app, "spaces", lambda: handle.count(SPACES.name), count - there):
             return await handle.insert_many(SPACES.name, wanted)
 
-    async def add_device(self, app: str, place: str, device: Doc) -> Doc:
+    async def add_device(self, app: str, place: str, device: Doc, by: By) -> Doc:
         """May be repeated with the same id. Errors: Conflict for a serial that another has."""
         await self.get(app, place)
         handle = self._store.app(app)
@@ -102,9 +119,36 @@ class Places:
             await self.space(app, place, device["space"])
         try:
             async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES.name)):
-                return await handle.insert(DEVICES.name, {**device, "place": place, "created": now_ms()})
+                fresh = {**device, "place": place, "created": now_ms()}
+                noted = self._audit.entry(app, by, "device.created", device["id"], None, fresh)
+                made = await handle.insert(DEVICES.name, fresh, emit=[noted])
+                await self._audit.write(noted, DEVICES.name, device["id"])
+                return made
         except DuplicateKey:
             raise Conflict("A device with this serial is registered.") from None
+
+    async def device(self, app: str, place: str, device: str) -> Doc:
+        found = await self._store.app(app).get(DEVICES.name, device)
+        if found is None or found["place"] != place:
+            raise NotFound("There is no such device.")
+        return found
+
+    async def assign(self, app: str, place: str, device: str, n: int | None, by: By) -> Doc:
+        """Which space a device reports on, or none."""
+        found = await self.device(app, place, device)
+        if n is not None:
+            await self.space(app, place, n)
+        noted = self._audit.entry(app, by, "device.assigned", device, found, {**found, "space": n})
+        changed = await self._store.app(app).update(DEVICES.name, device, set={"space": n}, emit=[noted])
+        if changed is None:
+            raise NotFound("There is no such device.")
+        await self._audit.write(noted, DEVICES.name, device)
+        return changed
+
+    async def remove_device(self, app: str, place: str, device: str, by: By) -> None:
+        found = await self.device(app, place, device)
+        async with self._audit.before_it(app, by, "device.deleted", device, found):
+            await self._store.app(app).delete(DEVICES.name, {"id": device})
 
     async def get(self, app: str, place: str) -> Doc:
         found = await self._store.app(app).get(PLACES.name, place)
@@ -122,30 +166,40 @@ class Places:
         page = await self._store.app(app).find(SPACES.name, {"place": place}, sort="n", limit=MOST_SPACES)
         return page.data
 
-    async def remove(self, app: str, place: str) -> None:
+    async def remove(self, app: str, place: str, by: By) -> None:
         """With everything in it."""
-        await self.get(app, place)
-        handle = self._store.app(app)
-        for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
-            await handle.delete(collection.name, {"place": place})
-        await handle.delete(PLACES.name, {"id": place})
+        found, handle = await self.get(app, place), self._store.app(app)
+        async with self._audit.before_it(app, by, "place.deleted", place, found):
+            for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
+                await handle.delete(collection.name, {"place": place})
+            await handle.delete(PLACES.name, {"id": place})
 
-    async def report(self, app: str, place: str, n: int, state: str, reading: Doc | None = None) -> tuple[Doc, bool]:
+    async def report(self, app: str, place: str, n: int, state: str, reading: Doc | None = None, by: By | None = None) -> tuple[Doc, bool]:
         """What somebody or a sensor says of a space, and whether it counted: a reading (id, at) that is a repeat or older than
-        the last does not."""
+        the last does not. The audit log has who closes a space and opens it again; the place's history has all of it."""
         applied = False
 
         def change(draft: Draft) -> None:
             nonlocal applied
             applied = draft.report(state, reading)
 
-        return await self._change(app, place, n, change), applied
+        before, noted = await self.space(app, place, n), None
+        if by is not None and before["state"] != state and "maintenance" in (before["state"], state):
+            noted = self._audit.entry(app, by, "space.state", before["id"], before, {**before, "state": state})
+        after = await self._change(app, place, n, change, note=noted)
+        if noted is not None:
+            await self._audit.write(noted, SPACES.name, before["id"])
+        return after, applied
 
-    async def label(self, app: str, place: str, n: int, label: str) -> Doc:
+    async def label(self, app: str, place: str, n: int, label: str, by: By) -> Doc:
         def change(draft: Draft) -> None:
             draft.label = label
 
-        return await self._change(app, place, n, change)
+        before = await self.space(app, place, n)
+        noted = self._audit.entry(app, by, "space.labelled", before["id"], before, {**before, "label": label})
+        after = await self._change(app, place, n, change, note=noted)
+        await self._audit.write(noted, SPACES.name, before["id"])
+        return after
 
     async def occupancy(self, app: str, place: str) -> dict[str, int]:
         """Counts by state, total, and `available` (free)."""
@@ -156,7 +210,7 @@ class Places:
 
     # -- reservations
 
-    async def reserve(self, app: str, place: str, booking: Doc, n: int | None) -> Doc:
+    async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> Doc:
         """A space for a time, this one or the first that can be had. With the id of an earlier reservation, that one.
 
         Errors: Conflict when none can be had.
@@ -171,18 +225,23 @@ class Places:
             chosen = next((one for one in candidates if any(other["id"] == booking["id"] for other in one["bookings"])), None)
             if chosen is None:
                 chosen = _choose(candidates, booking, only=n)
+                about = {**booking, "place": place, "space": chosen["n"]}
+                noted = self._audit.entry(app, by, "reservation.created", booking["id"], None, about)
                 try:
-                    await self._change(app, place, chosen["n"], lambda draft: draft.book(booking), version=chosen["version"])
+                    await self._change(app, place, chosen["n"], lambda draft: draft.book(booking), version=chosen["version"], note=noted)
                 except _Changed:
                     continue
+                await self._audit.write(noted, SPACES.name, chosen["id"])
             return await self._note(app, place, chosen["n"], booking)
         raise Unavailable("Too many reserve here at once; try again.", retry_after=1)
 
-    async def cancel(self, app: str, place: str, reservation: str) -> Doc:
+    async def cancel(self, app: str, place: str, reservation: str, by: By) -> Doc:
         found = await self.reservation(app, place, reservation)
         if found["status"] == "cancelled":
             return found
-        await self._change(app, place, found["n"], lambda draft: draft.cancel(reservation))
+        noted = self._audit.entry(app, by, "reservation.cancelled", reservation, found, {**found, "status": "cancelled"})
+        await self._change(app, place, found["n"], lambda draft: draft.cancel(reservation), note=noted)
+        await self._audit.write(noted, SPACES.name, space_id(place, found["n"]))
         changed = await self._store.app(app).update(RESERVATIONS.name, reservation, set={"status": "cancelled"})
         return changed or found
 
@@ -259,8 +318,11 @@ class Places:
             await asyncio.sleep(random.uniform(0, 0.02))
         raise Unavailable("This place changes too fast; try again.", retry_after=1)
 
-    async def _change(self, app: str, place: str, n: int, decide: Callable[[Draft], None], version: int | None = None) -> Doc:
-        """One change of a space, with what it tells. With `version` only if the space is still that one. Errors: _Changed."""
+    async def _change(
+        self, app: str, place: str, n: int, decide: Callable[[Draft], None], version: int | None = None, note: AuditNoted | None = None
+    ) -> Doc:
+        """One change of a space, with what it tells and its `note` for the audit log. With `version` only if the space is still
+        that one. Errors: _Changed."""
         for _ in range(MOST_TRIES):
             space, now = await self.space(app, place, n), now_ms()
             if version is not None and space["version"] != version:
@@ -274,7 +336,11 @@ class Places:
             counted = {"version": space["version"] + 1, "told": space["told"] + len(facts)}
             since = space["since"] if draft.state == space["state"] else now
             changed = await self._store.app(app).update(
-                SPACES.name, space["id"], set={**after, **counted, "since": since}, expect={"version": space["version"]}, emit=facts
+                SPACES.name,
+                space["id"],
+                set={**after, **counted, "since": since},
+                expect={"version": space["version"]},
+                emit=[*facts, *([note] if note else [])],
             )
             if changed is not None:
                 self._relay.nudge()

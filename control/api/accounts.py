@@ -8,8 +8,8 @@ from control import accounts as views
 from control.accounts import KNOWN, REFRESH_S, Accounts, SignedIn
 from control.api import shapes
 from control.apps import Apps
-from control.audit import by
 from control.teams import Teams
+from weir.foundation.audit import by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.limits import SIGN_IN

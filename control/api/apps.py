@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from control import apps as app_views
-from control import audit as audit_views
 from control import keys as key_views
 from control import teams as team_views
 from control.accounts import Accounts
@@ -15,10 +14,11 @@ from control.api import shapes
 from control.api.accounts import Email, person
 from control.api.tables import as_csv
 from control.apps import MEMBER_TOKEN_S, Apps
-from control.audit import Audit, by
 from control.keys import Keys, Options
 from control.ledger import Ledger
 from control.teams import Teams
+from weir.foundation import audit as audit_views
+from weir.foundation.audit import Audit, by
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
 from weir.foundation.limits import HEAVY, INVITATIONS
@@ -290,18 +290,17 @@ class AppRoutes:
 
     async def audit(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "audit.read")
-        query: AuditQuery = call.query
-        page = await self._audit.page(app["id"], audit_filter(query), query.limit, query.cursor)
-        data = [audit_views.public_view(entry) for entry in page.data]
-        if query.format == "csv":
-            return as_csv(data, shapes.AuditEntry, page.next)
-        return Answer({"data": data, "next_cursor": page.next})
+        return await audit_page(self._audit, app["id"], call.query)
 
 
-def audit_filter(query: AuditQuery) -> dict[str, Any]:
+async def audit_page(audit: Audit, app: str, query: AuditQuery) -> Answer:
     where: dict[str, Any] = query.model_dump(include={"actor", "action", "target"}, exclude_none=True)
     since, until = (int(one.timestamp() * 1000) if one else None for one in (query.since, query.until))
-    return {**where, "at": Between(since, until)}
+    page = await audit.page(app, {**where, "at": Between(since, until)}, query.limit, query.cursor)
+    data = [audit_views.public_view(entry) for entry in page.data]
+    if query.format == "csv":
+        return as_csv(data, shapes.AuditEntry, page.next)
+    return Answer({"data": data, "next_cursor": page.next})
 
 
 def _moment(given: datetime | None) -> int | None:

@@ -8,10 +8,12 @@ from control import apps as app_views
 from control.accounts import Accounts
 from control.api import shapes
 from control.api.accounts import person
+from control.api.apps import AuditQuery, audit_page
 from control.apps import Apps
-from control.audit import by
+from weir.foundation.audit import PLATFORM, Audit, by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.limits import HEAVY
 from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
 
@@ -37,8 +39,8 @@ class AppsQuery(Paging):
 
 
 class OperatorRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps) -> None:
-        self._accounts, self._apps = accounts, apps
+    def __init__(self, accounts: Accounts, apps: Apps, audit: Audit) -> None:
+        self._accounts, self._apps, self._audit = accounts, apps, audit
 
     def rows(self) -> list[Row]:
         base = "/v1/operator/apps"
@@ -48,6 +50,8 @@ class OperatorRoutes:
             Row("GET", base + "/{app}", "account", self.get, None, "Any app.", answer=shapes.App, etag=True),
             Row("PATCH", base + "/{app}", "account", self.change, Plans, "Suspend, resume or re-plan an app.", answer=shapes.App,
                 etag=True, errors=(Conflict,)),
+            Row("GET", "/v1/operator/audit", "account", self.audit, None, "What concerns accounts and the installation, newest first.",
+                AuditQuery, Listed[shapes.AuditEntry], csv=True, limit=HEAVY, errors=(NotFound,)),
         ]  # fmt: skip
 
     async def _operator(self, call: Call) -> Doc:
@@ -64,6 +68,10 @@ class OperatorRoutes:
 
     def _shown(self, app: Doc) -> dict[str, Any]:
         return {**self._apps.shown(app), "account": app["account"]}
+
+    async def audit(self, call: Call) -> Answer:
+        await self._operator(call)
+        return await audit_page(self._audit, PLATFORM, call.query)
 
     async def get(self, call: Call) -> Answer:
         await self._operator(call)

@@ -9,11 +9,11 @@ from control import streams as views
 from control import watch as watch_views
 from control.api import shapes
 from control.api.tables import as_csv
-from control.audit import by
 from control.broadcasts import Broadcasts
 from control.ledger import Ledger
 from control.streams import Streams, Viewers
 from control.watch import Watch
+from weir.foundation.audit import by
 from weir.foundation.documents import Doc
 from weir.foundation.envelope import APP
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
@@ -210,6 +210,7 @@ class StreamRoutes:
         tenant, body = call.acting(), call.body
         stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
+        await self._ground.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
         token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid, **tenant.origin)
         url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
@@ -218,6 +219,7 @@ class StreamRoutes:
         tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
         claims = body.model_dump(exclude={"sub", "name", "ttl_s"}, exclude_none=True)
+        await self._ground.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
         token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims, **tenant.origin)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
@@ -225,7 +227,7 @@ class StreamRoutes:
         tenant = call.acting()
         given = call.body.model_dump(exclude_none=True)
         for kind, subject in given.items():
-            await self._watch.revoke(tenant.app, kind, subject)
+            await self._watch.revoke(tenant.app, kind, subject, by(call))
         return Answer({"revoked": given}, 201)
 
     async def _watched(self, call: Call) -> Doc:

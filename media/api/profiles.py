@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 
 from media.ladder import MOST_RUNGS
 from media.profiles import Profiles
+from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, Stale
@@ -88,7 +89,7 @@ class ProfileRoutes:
         return Answer({"data": [shown(profile) for profile in page.data], "next_cursor": page.next})
 
     async def create(self, call: Call) -> Answer:
-        made = await self._profiles.create(call.acting().app, call.new_id("prf"), call.body.model_dump())
+        made = await self._profiles.create(call.acting().app, call.new_id("prf"), call.body.model_dump(), by(call))
         return Answer(shown(made), 201, etag=etag_of(made))
 
     async def get(self, call: Call) -> Answer:
@@ -98,13 +99,13 @@ class ProfileRoutes:
     async def change(self, call: Call) -> Answer:
         profile = await self._profile(call)
         call.expects(etag_of(profile))
-        changed = await self._profiles.change(profile, call.body.model_dump(exclude_none=True))
+        changed = await self._profiles.change(profile, call.body.model_dump(exclude_none=True), by(call))
         if changed is None:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         return Answer(shown(changed), etag=etag_of(changed))
 
     async def delete(self, call: Call) -> Answer:
-        await self._profiles.remove(await self._profile(call))
+        await self._profiles.remove(await self._profile(call), by(call))
         return Answer(None, 204)
 
     async def _profile(self, call: Call) -> Doc:

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from media.catalog import Catalog
 from media.recording import Recordings
 from media.vod import MP4, POSTER, PREVIEWS
+from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339, shown_time
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
@@ -109,7 +110,7 @@ class RecordingRoutes:
         return Answer(shown(await self._recording(call)))
 
     async def delete(self, call: Call) -> Answer:
-        await self._recordings.remove(call.acting().app, call.path("recording"))
+        await self._recordings.remove(call.acting().app, call.path("recording"), by(call))
         return Answer(None, 204)
 
     async def start(self, call: Call) -> Answer:
@@ -117,11 +118,11 @@ class RecordingRoutes:
         stream = await self._ground.store.app(call.acting().app).get("streams", call.path("stream"))
         if stream is None:
             raise NotFound("There is no such stream.")
-        return Answer(shown(await self._recordings.start(stream, call.new_id("rec"))), 201)
+        return Answer(shown(await self._recordings.start(stream, call.new_id("rec"), by(call))), 201)
 
     async def stop(self, call: Call) -> Answer:
         """The recording ends with the segment that is growing now and is then made ready."""
-        await self._recordings.stop(call.acting().app, call.path("recording"))
+        await self._recordings.stop(call.acting().app, call.path("recording"), by(call))
         return Answer(shown(await self._recording(call)), 202)
 
     async def playback_token(self, call: Call) -> Answer:
@@ -130,6 +131,7 @@ class RecordingRoutes:
             raise Conflict("The recording is not ready.")
         settings = self._ground.settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
+        await self._ground.audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
         token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.uid, **call.acting().origin)
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
         urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}

@@ -11,6 +11,7 @@ from media.api.recordings import Recording, shown
 from media.catalog import Catalog
 from media.recording import Recordings
 from media.uploads import Uploads, Wanted, of_upload
+from weir.foundation.audit import by
 from weir.foundation.auth import UPLOADS
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
@@ -107,7 +108,7 @@ class VodRoutes:
             raise NotFound("There is no such stream.")
         title = _title(about)
         wanted = Wanted(length, title, given, stream, claims.sub if claims else None, claims.most if claims else None)
-        doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted)
+        doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted, by(call))
         offset = await self._uploads.offset(doc)
         if body:
             offset = await self._uploads.append(doc, offset, call.request.stream(), _checksum(call))
@@ -129,7 +130,7 @@ class VodRoutes:
 
     async def delete(self, call: Call) -> Answer:
         doc = await self._upload(call)
-        await self._recordings.remove(doc["app"], doc["id"])
+        await self._recordings.remove(doc["app"], doc["id"], by(call))
         return Answer(None, 204)
 
     async def token(self, call: Call) -> Answer:
@@ -137,6 +138,7 @@ class VodRoutes:
         if body.stream is not None and await self._ground.store.app(app).get("streams", body.stream) is None:
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {"sub": body.user, "app": app, "stream": body.stream, "most": body.max_size}
+        await self._ground.audit.count(app, by(call), "upload_tokens.minted", body.user)
         claims |= call.acting().origin
         token = self._ground.tokens.mint("weir:upload", body.ttl_s, **claims)
         return Answer({"token": token, "expires_in": body.ttl_s, "url": f"{self._ground.settings.base_url}/v1/vod"}, 201)

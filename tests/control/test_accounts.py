@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from control.attempts import FREE, MANY, Attempt, Attempts, network_of
-from control.audit import COMMAND_LINE
 from control.mail import MOST_MAILS, open_sender
 from tests.control.world import PASSWORD, World, bearer
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.errors import Refused
 from weir.foundation.ground import Ground
 from weir.foundation.redis import connect_redis

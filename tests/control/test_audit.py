@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from control.audit import PLATFORM, Audit
 from control.migrations import migrate
 from tests.control.test_apps import joined
 from tests.control.test_stream_api import FakeIngest
 from tests.control.world import PASSWORD, Headers, World
+from weir.foundation.audit import PLATFORM, Audit
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.ground import Ground
@@ -85,7 +85,7 @@ async def test_an_entry_outlives_the_process_that_made_the_change(
 
 CHILD = """
 import asyncio, os, signal, sys
-from control.audit import Audit
+from weir.foundation.audit import Audit
 from control.console import Console
 from weir.app import open_ground
 from weir.foundation.settings import load

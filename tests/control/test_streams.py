@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from control.audit import COMMAND_LINE, Audit
 from control.policies import Publisher
 from control.streams import Streams
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound
 from weir.foundation.events import Event, Playable
@@ -46,7 +46,7 @@ def ingest(ground: Ground) -> FakeIngest:
 
 @pytest.fixture
 async def made(ground: Ground, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
-    streams = Streams(ground, Audit(ground))
+    streams = Streams(ground, ground.audit)
     doc, key = await streams.create(new_id("app"), {"title": "Show"}, COMMAND_LINE)
     ingest.name = doc["playback"]
     return streams, doc, key

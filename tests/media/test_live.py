@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.media import rules
 from tests.media.rules import Listed
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.events import PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ids import new_id
 
@@ -120,13 +121,15 @@ async def test_an_encrypted_stream_plays_and_its_keys_change(world: Any) -> None
 async def with_profile(stage: Any, **fields: Any) -> dict[str, Any]:
     """A profile as the API makes one, in the stream's options."""
     doc = {"name": "p", "rungs": [{"height": 180}], "audio_only": False, "copy_top": False, **fields}
-    made = await stage.room._profiles.create("app_1", new_id("prf"), doc)
+    made = await stage.room._profiles.create("app_1", new_id("prf"), doc, COMMAND_LINE)
     return {"app": "app_1", "profile": made["id"]}
 
 
 async def own_profile(stage: Any, fact: StreamEvent, chosen: dict[str, Any]) -> dict[str, Any]:
     """The stream gets a profile that can be changed; a change begins what it says."""
-    doc = await stage.room._profiles.create(fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False})
+    doc = await stage.room._profiles.create(
+        fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False}, COMMAND_LINE
+    )
     stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
     await stage.ground.store.app(fact.app).insert("streams", {**stream, "app": fact.app, "profile": doc["id"]})
     return dict(doc)
@@ -174,7 +177,7 @@ async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: A
     doc = await own_profile(stage, fact, chosen)
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 2)
-    await stage.room._profiles.change(doc, {"rungs": [{"height": 180}, {"height": 120}]})
+    await stage.room._profiles.change(doc, {"rungs": [{"height": 180}, {"height": 120}]}, COMMAND_LINE)
     await viewer.until(lambda now: now.segments[-1].discontinuity == 1)
     assert b"v120.m3u8" in (await stage.get(fact, "master.m3u8"))[1]
     late = Viewer(stage, fact, "v120")

@@ -12,6 +12,7 @@ import pytest
 from media.tape import Tape
 from tests.media.conftest import until
 from tests.media.test_live import own_profile, played, with_profile
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
@@ -101,7 +102,7 @@ async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
     fact, publisher = await stage.on_air(chosen)
     doc, profile = await recording_of(stage, fact, "recording"), await own_profile(stage, fact, chosen)
     await until(lambda: taped(stage, doc["id"]) >= 2)
-    await stage.room._profiles.change(profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True})
+    await stage.room._profiles.change(profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True}, COMMAND_LINE)
     await until(lambda: {one.run for one in Tape(stage.settings, doc["id"]).segments()} == {0, 1} and taped(stage, doc["id"]) >= 5)
     publisher.terminate()
     await stage.tell(PublishDone, fact)
@@ -143,23 +144,23 @@ async def test_recording_by_hand(stage: Any) -> None:
     stream = {**stage.directory.docs[0], "title": "By hand"}
     verbs = stage.room._recordings
     assert not (await stage.ground.store.operator().find("recordings")).data
-    begun = await verbs.start(stream, new_id("rec"))
+    begun = await verbs.start(stream, new_id("rec"), COMMAND_LINE)
     with pytest.raises(Conflict):
-        await verbs.start(stream, new_id("rec"))
+        await verbs.start(stream, new_id("rec"), COMMAND_LINE)
     with pytest.raises(NotFound):
-        await verbs.stop("app_other", begun["id"])
+        await verbs.stop("app_other", begun["id"], COMMAND_LINE)
     await until(lambda: taped(stage, begun["id"]) >= 2)
     with pytest.raises(Conflict):
-        await verbs.remove(fact.app, begun["id"])
-    await verbs.stop(fact.app, begun["id"])
+        await verbs.remove(fact.app, begun["id"], COMMAND_LINE)
+    await verbs.stop(fact.app, begun["id"], COMMAND_LINE)
     doc = await recording_of(stage, fact, "ready")
     with pytest.raises(Conflict):
-        await verbs.stop(fact.app, begun["id"])
+        await verbs.stop(fact.app, begun["id"], COMMAND_LINE)
     assert doc["duration_s"] >= 4
-    await verbs.remove(fact.app, begun["id"])
+    await verbs.remove(fact.app, begun["id"], COMMAND_LINE)
     assert not (stage.settings.data / "recordings" / begun["id"]).exists()
     with pytest.raises(NotFound):
-        await verbs.remove(fact.app, begun["id"])
+        await verbs.remove(fact.app, begun["id"], COMMAND_LINE)
 
 
 async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
@@ -200,7 +201,7 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
         await stage.room._catalog.begin(recording, fact, "Show")
         Tape(stage.settings, recording).open()
         fields = {"name": "p", "rungs": [], "audio_only": False, "copy_top": False}
-        await stage.room._profiles.create(fact.app, new_id("prf"), fields)
+        await stage.room._profiles.create(fact.app, new_id("prf"), fields, COMMAND_LINE)
     await stage.bus.publish(AppDeleted(app=gone.app))
     everything = stage.ground.store.operator()
 
@@ -221,10 +222,10 @@ async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
     fact, _ = await stage.on_air({"title": "Show", "recording": True})
     (stream,) = await stage.directory.live_streams()
     with pytest.raises(QuotaExceeded):
-        await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"))
+        await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
     assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 0
     told = await stage.ground.store.app(fact.app).find("used_up")
     assert [(one["quota"], one["limit"]) for one in told.data] == [("storage_gb", 5)]
     stage.directory.stored -= 1
-    await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"))
+    await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
     assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 1

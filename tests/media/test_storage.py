@@ -17,6 +17,7 @@ from media.storage.bucket import Bucket
 from media.storage.signing import Signer
 from tests.media.bucket import FakeBucket
 from tests.media.conftest import until
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_id
@@ -176,7 +177,7 @@ async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, wor
     for missing in ("index.jsonl", "v360_0.mp4", "..%2fsecret.mp4"):
         async with stage.http.get(base + missing) as reply:
             assert reply.status == 404
-    await verbs.remove(doc["app"], doc["id"])
+    await verbs.remove(doc["app"], doc["id"], COMMAND_LINE)
     assert not store.objects
 
 

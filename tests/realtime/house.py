@@ -24,6 +24,7 @@ from realtime.log import Known
 from realtime.occupancy import Leases
 from realtime.store import COLLECTIONS
 from weir.foundation.bus import Bus, Relay
+from weir.foundation.directory import AUDIT
 from weir.foundation.documents.opening import open_store
 from weir.foundation.ground import Ground
 from weir.foundation.idempotency import REPEATS
@@ -196,7 +197,7 @@ class House:
 
     async def node(self, leases: Leases = Leases()) -> Node:
         redis = connect_redis(self.settings, self.vault)
-        store = await open_store(self.settings, [*COLLECTIONS, REPEATS, USED_UP])
+        store = await open_store(self.settings, [*COLLECTIONS, AUDIT, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
         ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)

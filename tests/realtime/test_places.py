@@ -15,6 +15,7 @@ from realtime.store import COLLECTIONS
 from tests.realtime.house import House, eventually
 from tests.realtime.test_api import Api, api_key, app_token
 from tests.realtime.test_events import program
+from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.clock import now_ms
 from weir.foundation.documents.opening import open_store
 from weir.foundation.errors import Conflict
@@ -163,14 +164,14 @@ async def test_two_processes_never_double_book(house: House):
     node = await house.node()
     store = await open_store(house.settings, COLLECTIONS)
     one = node.room._places
-    other = Places(store, node.ground.relay, node.ground.quotas, house.settings)
+    other = Places(store, node.ground.relay, node.ground.quotas, house.settings, node.ground.audit)
     place, start = new_id("plc"), now_ms() + 3_600_000
-    await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3)
+    await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3, COMMAND_LINE)
 
     async def reserve(number: int, slot: int, reservation: str):
         booking = {"id": reservation, "starts": start + slot * 1000, "ends": start + slot * 1000 + 1500, "no_show": None}
         try:
-            return await (one, other)[number % 2].reserve("app_1", place, booking, None)
+            return await (one, other)[number % 2].reserve("app_1", place, booking, None, COMMAND_LINE)
         except Conflict:
             return None
 

@@ -39,7 +39,11 @@ PROFILES = Collection(
     "profiles", {"created": "int", "name": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "name"), unique=True))
 )
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
-COLLECTIONS = (ACCOUNTS, SIGN_INS, APPS, CREDENTIALS, STREAMS, RECORDINGS, PROFILES, REVOCATIONS)
+AUDIT = Collection(
+    "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
+    (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
+)  # fmt: skip
+COLLECTIONS = (ACCOUNTS, SIGN_INS, APPS, CREDENTIALS, STREAMS, RECORDINGS, PROFILES, REVOCATIONS, AUDIT)
 
 REMEMBERED_MS = (LONGEST_TOKEN_S + 2 * LEEWAY_S) * 1000
 """A withdrawal is kept until no token from before it can be good."""

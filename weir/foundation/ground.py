@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
+from weir.foundation.audit import Audit
 from weir.foundation.auth import Authenticator
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.directory import Directory
@@ -66,6 +67,10 @@ class Ground:
     directory: Directory
     ingest: Ingest
     periodic: Periodic
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.store, self.redis)
 
     @cached_property
     def quotas(self) -> Quotas:

@@ -10,18 +10,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, Page
+from weir.foundation.documents import Between, Doc, Page, Store
 from weir.foundation.envelope import REQUEST
 from weir.foundation.errors import Refused, Unavailable
 from weir.foundation.events import AuditNoted, Event
-from weir.foundation.ground import Ground
-from weir.foundation.ids import body
+from weir.foundation.ids import body, derived_id
 from weir.foundation.routing import Call, address_of
 
 KEPT_MS = 400 * 86_400_000
+HOUR_MS, COUNTS_KEPT_S = 3_600_000, 3 * 3600
+MOST_COUNTED = 20_000  # different fields an hour; what comes above is counted together
 PLATFORM = "platform"
 """The app of entries that belong to none: accounts and the operator's acts."""
+log = structlog.get_logger("audit")
 _HIDDEN = ("password", "hash", "sealed", "signing", "secret", "token")
 
 
@@ -62,8 +69,10 @@ def public_view(entry: Doc) -> dict[str, Any]:
 
 
 class Audit:
-    def __init__(self, ground: Ground) -> None:
-        self._store = ground.store
+    def __init__(self, store: Store, redis: Redis) -> None:
+        self._store = store
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+        self._written: dict[tuple[int, bytes], bytes] = {}
 
     def entry(self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None) -> AuditNoted:
         """To be emitted with the change, and written down after it."""
@@ -92,6 +101,37 @@ class Audit:
             if not isinstance(refusal, Unavailable):  # then it may have been done
                 await self._store.app(app).delete("audit", {"id": _document(noted)["id"]})
             raise
+
+    async def count(self, app: str, by: By, action: str, target: str = "") -> None:
+        """For what happens too often for an entry each time: one entry an hour for the same actor, address, action and target,
+        with `times`, dated by the last. Redis holds the counts until `write_counts` has written them down; without Redis they are lost."""
+        hour = now_ms() // HOUR_MS
+        key, who = f"weir:audit:{hour}", [app, by.actor, by.address, action, target]
+        try:
+            if await self._redis.hlen(key) >= MOST_COUNTED:
+                who = [app, "", "", action, ""]
+            await self._redis.hincrby(key, orjson.dumps(who), 1)
+            await self._redis.expire(key, COUNTS_KEPT_S)
+        except (RedisError, OSError) as error:
+            log.warning("audit.not_counted", action=action, app=app, error=str(error))
+
+    async def write_counts(self) -> None:
+        """Periodic. Safe to repeat: an entry's id follows from what it counts, and its `times` is the whole hour's count."""
+        now = now_ms()
+        for hour in (now // HOUR_MS - 1, now // HOUR_MS):
+            for field, times in (await self._redis.hgetall(f"weir:audit:{hour}")).items():
+                if self._written.get((hour, field)) != times:
+                    await self._write_count(hour, field, int(times))
+                    self._written[(hour, field)] = times
+        self._written = {known: times for known, times in self._written.items() if known[0] >= now // HOUR_MS - 1}
+
+    async def _write_count(self, hour: int, field: bytes, times: int) -> None:
+        app, actor, address, action, target = orjson.loads(field)
+        entry = {"actor": actor, "address": address, "request": "", "action": action, "target": target, "before": None}
+        entry_id = derived_id("act", str(hour), field.decode())
+        await self._store.app(app).update(
+            "audit", entry_id, set={**entry, "at": now_ms(), "after": {"times": times, "within": "an hour"}}, upsert=True
+        )
 
     async def page(self, app: str, where: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
         """Newest first. `where`: actor, action, target, at."""

@@ -1,0 +1,163 @@
+"""Who did it: every changing request leaves an entry that says who, from where and what, and nobody can make one up."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.attack.conftest import Target
+from tests.e2e.conftest import SMALL
+from tests.servers import wait_until
+from tests.weir.running import RunningStack
+
+SILENT = {
+    "POST /v1/auth/refresh": "the sign-in that it prolongs has its entry",
+    "POST /v1/auth/password/forgot": "the entry is that of the new password",
+    "POST /v1/watch/{playback}/session": "an anonymous viewer's, counted in usage",
+    "POST /v1/watch/{playback}/renew": "the same viewer's",
+    "POST /v1/apps/{app}/session": "the sign-in has its entry, and every act under it",
+    "POST /v1/channels/{channel}/messages": "the channel's log is its record",
+    "DELETE /v1/channels/{channel}/messages/{message}": "the channel's moderation log has who and why",
+    "POST /v1/channels/{channel}/commands": "the same",
+    "PATCH /v1/channels/{channel}/settings": "the same",
+    "POST /v1/channels/{channel}/moderation/{act}/undo": "the same",
+    "POST /v1/events": "the app's log is its record",
+    "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
+    "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
+}
+"""Routes that change something and leave no entry, and why."""
+
+
+class Acts:
+    """Makes each change once, as the owner, and remembers what it should be called in the log."""
+
+    def __init__(self, target: Target) -> None:
+        self.target, self.made = target, {}
+
+    def do(self, route: str, action: str, body: Any = None, headers: dict[str, str] | None = None, **ids: str) -> Any:
+        method, _, path = route.partition(" ")
+        given = headers or (self.target.account if path.startswith(("/v1/apps", "/v1/auth")) else self.target.opened())
+        status, answer = self.target.stack.ask(method, path.format(app=self.target.app, **ids), body, given)
+        assert status in (200, 201, 202, 204), (route, status, answer)
+        self.made[route] = action
+        return answer
+
+
+def entries(target: Target, path: str, headers: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        status, page = target.stack.ask("GET", f"{path}?limit=200{cursor}", headers=headers)
+        assert status == 200, page
+        found += page["data"]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    """The log is asked again and again until an entry is there."""
+    stack = RunningStack(**SMALL, LIMITS='{"heavy": 100000, "account": 100000}')
+    try:
+        yield Target(stack.start())
+    finally:
+        stack.remove()
+
+
+@pytest.fixture(scope="module")
+def acts(target: Target) -> Acts:
+    """One of everything that an owner can do."""
+    acts = Acts(target)
+    do = acts.do
+    stream = do("POST /v1/streams", "stream.created", {"title": "Show"})["id"]
+    do("PATCH /v1/streams/{stream}", "stream.updated", {"title": "New"}, stream=stream)
+    do("POST /v1/streams/{stream}/key/rotate", "stream.key_rotated", {}, stream=stream)
+    do("POST /v1/streams/{stream}/disconnect", "stream.disconnected", stream=stream)
+    do("POST /v1/streams/{stream}/playback-tokens", "playback_tokens.minted", {}, stream=stream)
+    do("POST /v1/user-tokens", "user_tokens.minted", {"sub": "ann"})
+    do("POST /v1/revocations", "access.revoked", {"user": "ann"})
+    do("DELETE /v1/streams/{stream}", "stream.deleted", stream=stream)
+    profile = do("POST /v1/profiles", "profile.created", {"name": "small", "rungs": [{"height": 360}]})["id"]
+    do("PATCH /v1/profiles/{profile}", "profile.updated", {"name": "smaller"}, profile=profile)
+    do("DELETE /v1/profiles/{profile}", "profile.deleted", profile=profile)
+    place = do("POST /v1/places", "place.created", {"name": "Car park", "spaces": 3})["id"]
+    do("PATCH /v1/places/{place}", "place.updated", {"name": "Garage"}, place=place)
+    do("POST /v1/places/{place}/spaces", "spaces.added", {"first": 4, "count": 2}, place=place)
+    do("PATCH /v1/places/{place}/spaces/{n}", "space.state", {"state": "maintenance"}, place=place, n="1")
+    times = {"starts": "2099-01-01T10:00:00Z", "ends": "2099-01-01T11:00:00Z"}
+    times = {name: text.replace("2099-01-01", soon()) for name, text in times.items()}
+    booked = do("POST /v1/places/{place}/reservations", "reservation.created", times, place=place)["id"]
+    do("DELETE /v1/places/{place}/reservations/{reservation}", "reservation.cancelled", place=place, reservation=booked)
+    device = do("POST /v1/places/{place}/devices", "device.created", {"serial": "s1", "space": 2}, place=place)["id"]
+    do("PATCH /v1/places/{place}/devices/{device}", "device.assigned", {"space": 3}, place=place, device=device)
+    do("DELETE /v1/places/{place}/devices/{device}", "device.deleted", place=place, device=device)
+    do("DELETE /v1/places/{place}", "place.deleted", place=place)
+    do("POST /v1/upload-tokens", "upload_tokens.minted", {"user": "ann"})
+    begun = do("POST /v1/vod", "upload.started", None, {**target.opened(), "Tus-Resumable": "1.0.0", "Upload-Length": "100"})["id"]
+    do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
+    key = do("POST /v1/apps/{app}/keys", "key.created", {"scopes": ["streams:read"]})["id"]
+    do("POST /v1/apps/{app}/keys/{key}/rotate", "key.rotated", {}, key=key)
+    do("DELETE /v1/apps/{app}/keys/{key}", "key.revoked", key=key)
+    do("PATCH /v1/apps/{app}", "app.updated", {"name": "Renamed"})
+    invited = do("POST /v1/apps/{app}/invitations", "invitation.created", {"email": "ann@weir.example", "role": "viewer"})["id"]
+    do("DELETE /v1/apps/{app}/invitations/{invitation}", "invitation.withdrawn", invitation=invited)
+    return acts
+
+
+def soon() -> str:
+    return (datetime.now() + timedelta(days=3)).strftime("%Y-%m-%d")
+
+
+def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
+    """Each with the owner's account, the address it came from and the request it was."""
+    path = f"/v1/apps/{target.app}/audit"
+
+    def known() -> dict[str, dict[str, Any]]:
+        return {entry["action"]: entry for entry in reversed(entries(target, path, target.account))}
+
+    wait_until(lambda: set(acts.made.values()) <= set(known()), f"entries: {set(acts.made.values()) - set(known())}", 40)
+    owner = target.stack.ask("GET", "/v1/auth/me", headers=target.account)[1]["id"]
+    found = known()
+    for action in set(acts.made.values()):
+        entry = found[action]
+        assert (entry["actor"], entry["address"]) == (owner, "127.0.0.1"), entry
+        assert entry["request"] or entry["after"]["times"] >= 1, entry
+
+
+def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
+    """What the API's own description offers is made above, is the platform's, or is silent for a reason that stands here."""
+    described = target.stack.get("/v1/openapi.json")[1]["paths"]
+    routes = {f"{method.upper()} {path}" for path, verbs in described.items() for method in verbs if method in ("post", "patch", "delete")}
+    elsewhere = {
+        "POST /v1/auth/register", "POST /v1/auth/login", "POST /v1/auth/logout", "POST /v1/auth/password", "POST /v1/auth/password/reset",
+        "POST /v1/auth/verify", "POST /v1/apps", "DELETE /v1/apps/{app}", "POST /v1/apps/{app}/archive", "POST /v1/apps/{app}/restore",
+        "POST /v1/apps/{app}/keys/public", "POST /v1/apps/{app}/keys/signing", "PATCH /v1/apps/{app}/members/{account}",
+        "DELETE /v1/apps/{app}/members/{account}", "POST /v1/invitations/accept", "PATCH /v1/operator/apps/{app}",
+        "POST /v1/streams/{stream}/recordings", "POST /v1/recordings/{recording}/stop", "DELETE /v1/recordings/{recording}",
+        "POST /v1/recordings/{recording}/playback-tokens",
+    }  # fmt: skip
+    assert routes - set(acts.made) - set(SILENT) - elsewhere == set()
+
+
+def test_the_operator_reads_what_concerns_the_installation(target: Target) -> None:
+    """Accounts, sign-ins and failed ones, with the address; nobody else may, and an app's log has none of it."""
+    account = target.account
+    for password in ("wrong password", "a long password"):
+        target.stack.ask("POST", "/v1/auth/login", {"email": "owner@weir.example", "password": password})
+
+    def actions() -> set[str]:
+        return {entry["action"] for entry in entries(target, "/v1/operator/audit", account)}
+
+    wait_until(lambda: {"account.created", "sign_in.failed", "sign_in.done"} <= actions(), "the operator's entries", 40)
+    assert not actions() & {entry["action"] for entry in entries(target, f"/v1/apps/{target.app}/audit", account)}
+    assert target.stack.ask("GET", "/v1/operator/audit", headers=target.opened())[0] == 401
+    assert target.stack.get("/v1/operator/audit")[0] == 401
+
+
+def test_an_entry_shows_no_secret(target: Target, acts: Acts) -> None:
+    """Neither keys nor tokens nor hashes, whatever was changed."""
+    text = str(entries(target, f"/v1/apps/{target.app}/audit", target.account)).lower()
+    for word in ("weir_sk_", "hash", "sealed", "signing", "eyj"):
+        assert word not in text, word
