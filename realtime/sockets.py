@@ -50,8 +50,11 @@ from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens, UserClaims
 CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0
 MOST_WAITING = 64
+MOST_GREETINGS = 10
+PACKETS_A_REQUEST = 10  # packets above the requests allowed are answered as too many; ten times as many end the connection
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
+GREETINGS = "weir.greetings"
 NOTICE = "system.notice"
 SUBSCRIBE = "events.subscribe"
 Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
@@ -115,8 +118,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
             raise ValueError("connected twice")
+        environ = self.environ[eio_sid]
+        environ[GREETINGS] = environ.get(GREETINGS, 0) + 1
+        if environ[GREETINGS] > MOST_GREETINGS:
+            raise ValueError("too many attempts to sign in")
         if (namespace or NAMESPACE) not in self.handlers:
-            told = {"message": "There is no such namespace."}  # python-socketio sends a bare text, which clients can't read
+            told = {"message": "Invalid namespace"}  # the protocol's own words; python-socketio sends a bare text of its own
             await self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace))
             return
         await super()._handle_connect(eio_sid, namespace, data)
@@ -127,6 +134,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             log.warning("socket.bad_packet", error=str(error))
             await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
+
+    async def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
+        if self.manager.takes_more(eio_sid):
+            await super()._send_packet(eio_sid, pkt)
 
     async def hang_up(self, eio_sid: str, code: int, reason: str) -> None:
         """Ends a connection; its leases and rooms go with it."""
@@ -175,7 +186,8 @@ class Sockets:
 
     def application(self) -> ASGIApp:
         """Serves `/socket.io`."""
-        return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"), lambda: self._stopping or self._cut_off)
+        served = socketio.ASGIApp(self._server, socketio_path="socket.io")
+        return Frames(served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s)
 
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""

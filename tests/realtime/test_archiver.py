@@ -68,7 +68,7 @@ async def sweep(archiver):
 
 
 async def archived(store, channel):
-    page = await store.operator().find(MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000)
+    page = await store.operator().find(MESSAGES.name, {"channel": channel}, sort="seq", limit=100_000)
     return [doc["seq"] for doc in page.data]
 
 
