@@ -31,15 +31,16 @@ from realtime.wire import (
     fragments,
     tail,
 )
-from weir.foundation.clock import monotonic
+from weir.foundation.clock import monotonic, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.messages import Messages
 from weir.foundation.settings import Settings
+from weir.foundation.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
 log = structlog.get_logger("realtime.chat")
@@ -200,10 +201,28 @@ class Chat:
     # -- who is where
 
     async def _stream(self, member: Member, channel: str) -> Doc:
+        """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
-        if stream is None or stream["app"] != member.user.app:
+        if stream is None or stream["app"] != member.user.app or member.only not in (None, channel):
             raise NotFound("There is no such channel.")
+        if stream.get("visibility") == "signed" and channel not in member.joined:
+            await self._check_signed(member, stream)
         return stream
+
+    async def _check_signed(self, member: Member, stream: Doc) -> None:
+        """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in by a playback token.
+        Asked until the member has joined, since a player's token is renewed beside the socket. Errors: Forbidden."""
+        channel, user, playback, withdrawn = stream["channel"], member.user, member.playback, self._directory.withdrawn
+        if member.guest:
+            if not await withdrawn(user.app, user.iat, stream=stream["id"]):
+                return
+        elif channel in user.roles:
+            return
+        watches = playback if playback is not None and playback.sub == stream["playback"] and playback.exp + LEEWAY_S > now_s() else None
+        if watches is not None and not await withdrawn(user.app, watches.iat, stream=stream["id"], session=watches.sid):
+            return
+        if (await self._people.standing(channel, user.sub)).stored is None:
+            raise Forbidden("This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`.")
 
     async def _standing(self, member: Member, channel: str) -> Standing:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""

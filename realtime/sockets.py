@@ -261,7 +261,9 @@ class Sockets:
         left_s = user.exp - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
-        member = self._members[socket] = Member(socket, user, playback, Pace(self._requests_per_s))
+        member = Member(socket, user, playback, Pace(self._requests_per_s))
+        member.stream = await self._watched(member)
+        self._members[socket] = member
         try:
             await self._check_revoked(member)
         except BaseException:
@@ -297,12 +299,21 @@ class Sockets:
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
 
+    async def _watched(self, member: Member) -> str | None:
+        """The id of the stream that a member's playback token, or a guest's token, is for."""
+        stream = None
+        if member.playback is not None:
+            stream = await self._directory.stream_by_playback(member.playback.sub)
+        elif member.guest and member.only is not None:
+            stream = await self._directory.stream_by_channel(member.only)
+        return str(stream["id"]) if stream is not None and stream["app"] == member.user.app else None
+
     async def _check_revoked(self, member: Member) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
         user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
-        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid)
+        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid, stream=member.stream if member.guest else None)
         if playback is not None and not gone:
-            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=playback.sub)
+            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=member.stream)
         if gone or member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 
