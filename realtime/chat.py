@@ -14,7 +14,7 @@ from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
-from realtime.people import People, Person, Standing, muting
+from realtime.people import GUEST_KNOWN_S, People, Person, Standing, muting
 from realtime.presence import Presence
 from realtime.reading import Reader, merged
 from realtime.resume import Resume
@@ -150,7 +150,8 @@ class Chat:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
-        rate = may_send(role, (app or {}).get("guests", "read"), self._settings, member.user.badges, data["text"])
+        guests, origin = (app or {}).get("guests", "read"), member.origin if member.guest else None
+        rate = may_send(role, guests, self._settings, member.user.badges, data["text"], origin)
         stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
@@ -229,11 +230,25 @@ class Chat:
         before = self.roster.changes(channel)
         standing = await self._people.standing(channel, member.user.sub, member.token_role(channel))
         if channel not in member.noted:
-            await self._people.note(channel, Person(member.user.sub, member.name, member.token_role(channel)))
+            await self._note(member, channel)
             member.noted.add(channel)
         if self.roster.changes(channel) == before and self.roster.has(member, channel):
             member.stored[channel] = standing.stored
         return standing
+
+    async def _note(self, member: Member, channel: str) -> None:
+        person = Person(member.user.sub, member.name, member.token_role(channel))
+        await self._people.note(channel, person, guest=member.guest)
+
+    async def keep_guests_known(self) -> None:
+        """Runs until cancelled: notes guests who stay before they are forgotten."""
+        while True:
+            await asyncio.sleep(GUEST_KNOWN_S / 4)
+            try:
+                for member, channel in self.roster.guests():
+                    await self._note(member, channel)
+            except Unavailable:
+                log.warning("chat.guests_wait")
 
     async def _admit(self, member: Member, channel: str) -> Standing:
         """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""

@@ -14,7 +14,8 @@ OURS = "weir"
 
 @dataclass(eq=False)
 class Member:
-    """`socket` is the Socket.IO session, `stream` the one that its tokens are for. `joined` holds the channels it has joined and
+    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for
+    its address (realtime.keys). `joined` holds the channels it has joined and
     under which viewing session it is counted there; `stored` the roles that moderation gave it, where these are known to be up to
     date; `noted` the channels that list it among their people. `turn` lets its requests through one by one, in the order they
     came; `waiting` counts them."""
@@ -24,6 +25,7 @@ class Member:
     playback: PlaybackClaims | None
     requests: Pace
     stream: str | None = None
+    origin: str = ""
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)

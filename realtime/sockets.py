@@ -19,6 +19,7 @@ from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
 from realtime.judge import Pace
+from realtime.keys import origin
 from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
@@ -152,10 +153,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 class Sockets:
     def __init__(
         self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: Signals,
-        fanout: Fanout, feeds: Feeds,
+        fanout: Fanout, feeds: Feeds, address_key: bytes,
     ) -> None:  # fmt: skip
+        """`address_key` is the installation's, for what stands for clients' addresses."""
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
-        self._auth, self._feeds = auth, feeds
+        self._auth, self._feeds, self._address_key = auth, feeds, address_key
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
         CONNECTED.set_function(lambda: len(self._members))
@@ -250,9 +252,10 @@ class Sockets:
             given = Auth.model_validate(auth)
         except ValidationError:
             raise Unauthenticated("Connect with auth {token, playback?}.") from None
+        client = environ["asgi.scope"].get("client")
+        address = client[0] if client else ""
         if given.token.startswith(KEY_PREFIX) or self._tokens.claims_to_be(given.token, "weir:app"):
-            client = environ["asgi.scope"].get("client")
-            await self._admit_program(socket, f"Bearer {given.token}", client[0] if client else "")
+            await self._admit_program(socket, f"Bearer {given.token}", address)
             return
         user = await self._tokens.user(given.token)
         playback = await self._tokens.playback(given.playback) if given.playback else None
@@ -262,7 +265,7 @@ class Sockets:
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
         member = Member(socket, user, playback, Pace(self._requests_per_s))
-        member.stream = await self._watched(member)
+        member.origin, member.stream = origin(address, self._address_key), await self._watched(member)
         self._members[socket] = member
         try:
             await self._check_revoked(member)
