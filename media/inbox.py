@@ -5,6 +5,7 @@ many bytes of the video are synced. Bytes behind the last line were promised to 
 """
 
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -40,6 +41,13 @@ class Inbox:
     def offset(self) -> int:
         """How many bytes are safe."""
         return max((int(row["offset"]) for row in read_lines(self.folder / OFFSETS)), default=0)
+
+    def idle_s(self, now_ms: int) -> float:
+        """Seconds since bytes came last, or since it was begun; endless where there is nothing."""
+        try:
+            return now_ms / 1000 - self.file.stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
 
     @contextmanager
     def writing(self) -> Iterator["Writer"]:

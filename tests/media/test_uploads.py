@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import hashlib
+import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -348,3 +350,77 @@ async def test_a_deleted_apps_uploads_go(stage: Stage) -> None:
     path, _ = await me.begin(5, b"abc")
     await stage.bus.publish(AppDeleted(app=me.app))
     await until(lambda: not Inbox(stage.settings, path.rsplit("/", 1)[1]).folder.exists())
+
+
+async def token_of(me: Client, stage: Stage, user: str, **wanted: Any) -> Client:
+    """Somebody with an upload token of his own."""
+    status, _, made = await me.ask("POST", "/v1/upload-tokens", json={"user": user, **wanted})
+    assert status == 201
+    return Client(stage, me.app, made["token"])
+
+
+async def begun(me: Client, length: int = 5) -> str:
+    """The sentence of the refusal, or nothing."""
+    status, _, body = await me.ask("POST", "/v1/vod", {**TUS, "Upload-Length": str(length)})
+    assert (status, body.get("code")) in ((201, None), (403, "quota_exceeded")), body
+    return "" if status == 201 else str(body["detail"])
+
+
+def let_idle(stage: Stage, path: str) -> None:
+    file = Inbox(stage.settings, path.rsplit("/", 1)[1]).file
+    os.utime(file, (time.time() - 3700,) * 2)
+
+
+async def test_a_user_has_a_few_uploads_under_way(stage: Stage) -> None:
+    """However many tokens; an idle one makes room for the next, and one that is being sent does not."""
+    me = client(stage)
+    ann, again = await token_of(me, stage, "ann"), await token_of(me, stage, "ann")
+    paths = [(await (ann, again)[number % 2].begin(5))[0] for number in range(uploads.MOST_OF_A_USER)]
+    assert "5 of your uploads" in await begun(again)
+    assert await begun(await token_of(me, stage, "ben")) == ""
+    let_idle(stage, paths[1])
+    assert await begun(ann) == ""
+    assert (await ann.ask("HEAD", paths[1], TUS))[0] == 404
+    assert "5 of your uploads" in await begun(ann)
+    assert (await ann.ask("DELETE", paths[0], TUS))[0] == 204
+    assert await begun(ann) == ""
+
+
+async def test_users_leave_the_app_its_own_room(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share a part of what may be under way, in number and in announced bytes."""
+    monkeypatch.setattr(uploads, "MOST_OF_USERS", 4)
+    stage = await world.stage(upload_reserve_mb=1)
+    await stage.room.start()
+    me = client(stage)
+    stage.directory.apps[me.app]["plan"] = "free"  # 5 GB
+    users = [await token_of(me, stage, f"u{number}") for number in range(5)]
+    assert await begun(users[0], 2_400_000_000) == ""
+    assert "half of its storage" in await begun(users[1], 200_000_000)
+    assert await begun(me, 200_000_000) == ""
+    assert [await begun(user) for user in users[1:4]] == ["", "", ""]
+    assert "4 uploads by users" in await begun(users[4])
+    assert await begun(me) == ""
+
+
+async def test_a_begin_of_many_at_once_passes_no_bound(stage: Stage) -> None:
+    """Each counts those before it."""
+    ann = await token_of(client(stage), stage, "ann")
+    told = await asyncio.gather(*(begun(ann) for _ in range(3 * uploads.MOST_OF_A_USER)))
+    assert told.count("") == uploads.MOST_OF_A_USER
+
+
+async def test_a_token_is_for_so_many_uploads_and_bytes(stage: Stage) -> None:
+    """Whatever became of them: only what is deleted no longer counts. Another token begins anew."""
+    me = client(stage)
+    ann = await token_of(me, stage, "ann", max_uploads=3, max_total=100)
+    path, _ = await ann.begin(4, b"\0\1\2\3")
+    await me.until(path, "failed")
+    assert "100 bytes in all" in await begun(ann, 97)
+    assert await begun(ann, 90) == ""
+    assert await begun(ann, 6) == ""
+    assert "for 3 uploads" in await begun(ann, 1)
+    assert (await ann.ask("DELETE", path, TUS))[0] == 204
+    assert "100 bytes in all" in await begun(ann, 5)
+    assert await begun(ann, 4) == ""
+    old = stage.ground.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
+    assert await begun(Client(stage, me.app, old), 5) == ""

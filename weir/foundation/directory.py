@@ -27,8 +27,14 @@ STREAMS = Collection(
 )
 RECORDINGS = Collection(
     "recordings",
-    {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
-    (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
+    {"stream": "str", "broadcast": "str", "user": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
+    (
+        Index(("app", "started")),
+        Index(("app", "stream", "started")),
+        Index(("app", "user", "started")),
+        Index(("state",)),
+        Index(("broadcast", "started")),
+    ),
 )
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
 COLLECTIONS = (APPS, CREDENTIALS, STREAMS, RECORDINGS, REVOCATIONS)
