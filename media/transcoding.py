@@ -20,7 +20,7 @@ from media.inbox import Inbox, has_room
 from media.inspection import LONGEST_S, Film, Refusal, inspected
 from media.ladder import ladder, rhythm_of
 from media.lease import RENEW_S, Leases
-from media.process import STRANGE, Child, ask, spawn
+from media.process import Child, ask, spawn, strange
 from media.profiles import Profiles
 from media.run import Piece, pieces
 from media.tape import Tape
@@ -105,7 +105,7 @@ class Transcoding:
     async def _make(self, doc: Doc) -> None:
         tape, inbox = Tape(self._settings, doc["id"]), Inbox(self._settings, doc["id"])
         try:
-            film = inspected(await ask([*STRANGE, *graph.inspect(inbox.file)], INSPECTED_WITHIN_S))
+            film = inspected(await ask(graph.inspect(inbox.file), INSPECTED_WITHIN_S, strange(inbox.file)))
             await self._transcode(Job(doc, film, await self._shape(doc, film, tape), tape))
             await self._catalog.ready(doc, await finish(tape))
         except Refusal as refusal:
@@ -156,7 +156,7 @@ class Transcoding:
                 Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.renditions, job.shape.cadence,
                 from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
             ),
-            STRANGE,
+            strange(Inbox(self._settings, job.doc["id"]).file),
         )  # fmt: skip
         watch = asyncio.create_task(self._watch(child))
         try:

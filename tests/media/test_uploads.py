@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,11 +17,14 @@ import pytest
 
 from media import transcoding, uploads
 from media.inbox import Inbox
+from media.process import strange
 from media.tape import Tape
 from media.transcoding import Transcoding
 from tests.media.conftest import Stage, until
 from tests.media.test_live import played
 from tests.media.test_recording import seconds_of
+from tests.weir.running import children_of
+from weir.foundation.confine import protections
 from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
 
@@ -424,3 +429,48 @@ async def test_a_token_is_for_so_many_uploads_and_bytes(stage: Stage) -> None:
     assert await begun(ann, 4) == ""
     old = stage.ground.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
     assert await begun(Client(stage, me.app, old), 5) == ""
+
+
+async def test_what_reads_a_strangers_file_is_confined(stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg and ffprobe have no new privileges and a filter of calls; whatever a file made them do, nothing else could be read."""
+    seen: dict[str, dict[str, str]] = {}
+    me, data = client(stage), film.read_bytes()
+    path, _ = await me.begin(len(data), data)
+    for _ in range(2000):
+        for pid in children_of(os.getpid()):
+            with contextlib.suppress(OSError, ValueError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name in ("ffmpeg", "ffprobe"):
+                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                    seen[name] = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        if len(seen) == 2 or (await me.video(path))["state"] == "ready":
+            break
+    assert await me.until(path, "ready")
+    assert {one["NoNewPrivs"] for one in seen.values()} == {"1"}
+    assert {one["Seccomp"] for one in seen.values()} == ({"2"} if protections()["seccomp"] else {"0"})
+
+
+@pytest.mark.skipif(not (protections()["Landlock"] and protections()["seccomp"]), reason="this kernel can't confine")
+def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> None:
+    """A second file, a list of files and an address are refused by the kernel, whatever FFmpeg itself would have done."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(film.read_bytes())
+    concat = tmp_path / "list"
+    concat.write_text(f"file '{secret}'\n")
+    outcomes = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        address = f"http://127.0.0.1:{door.getsockname()[1]}/"
+        for given in (
+            ["-i", str(film)],
+            ["-i", str(film), "-i", str(secret)],
+            ["-f", "concat", "-safe", "0", "-i", str(concat)],
+            ["-i", address],
+        ):
+            argv = [*strange(film if given[1] == str(film) else concat), "ffmpeg", "-nostdin", "-v", "error", *given, "-f", "null", "-"]
+            outcomes.append(subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False))
+        door.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            door.accept()
+    assert [bool(one.returncode) for one in outcomes] == [False, True, True, True], outcomes
+    assert "Permission denied" in outcomes[1].stderr
+    assert "Operation not permitted" in outcomes[3].stderr
