@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         description="Redis of a scaled-out layout: redis://[USER:PASSWORD@]HOST:PORT/DB, or a cluster by some of its servers: "
         "redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT (rediss… for TLS). Default: the embedded private server.",
     )
-    mongodb_url: str = Field("", description="MongoDB of a scaled-out layout. Default: SQLite in the data folder.")
+    mongodb_url: str = Field("", description="MongoDB (4.4 or newer) of a scaled-out layout. Default: SQLite in the data folder.")
     mongodb_database: str = Field("weir", description="Database name in MongoDB.")
 
     # -- scaled-out layout
