@@ -1,6 +1,11 @@
 """What one end user's upload token does to everybody else's uploads."""
 
+import contextlib
+import os
+import socket
+from base64 import b64encode
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from tests.attack.conftest import Target
@@ -54,8 +59,42 @@ def test_finished_uploads_of_a_token_are_bounded_too(target: Target) -> None:
     owner = target.opened()
 
     def all_decided() -> bool:
-        states = {target.stack.ask("GET", f"/v1/recordings/{video}", None, owner)[1].get("state") for video in begun}
+        listed = target.stack.ask("GET", "/v1/recordings?limit=100", None, owner)[1]["data"]
+        states = {one["state"] for one in listed if one["id"] in begun}
         return states == {"failed"}
 
     wait_until(all_decided, "the refusal of what is no video", 60)
     assert begin(target, token)[0] == 403
+
+
+def test_a_deleted_upload_takes_no_more_bytes(target: Target) -> None:
+    """Whoever deletes an upload while its body comes can't go on filling the disk beside all bounds."""
+    key = {"Authorization": f"Bearer {target.new_key(scopes=['vod:write'])['api_key']}"}
+    token = upload_token(target, key, new_id("usr"))
+    length, app = 300_000_000, target.stack.pid_of("weir run")
+    video = begin(target, token, length)[1]["id"]
+
+    def unseen() -> int:
+        """Bytes of files that the application has open and nobody can find."""
+        taken = 0
+        for one in Path(f"/proc/{app}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                taken += one.stat().st_size if "(deleted)" in os.readlink(one) and "uploads" in os.readlink(one) else 0
+        return taken
+
+    with socket.create_connection(("127.0.0.1", target.stack.http), 15) as line:
+        line.sendall(
+            f"PATCH /v1/vod/{video} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token['Authorization']}\r\nTus-Resumable: 1.0.0\r\n"
+            f"Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n"
+            f"Upload-Checksum: sha256 {b64encode(bytes(32)).decode()}\r\n\r\n".encode()
+        )
+        line.sendall(bytes(5_000_000))
+        wait_until(lambda: (target.stack.folder / "var/uploads" / video / "video").stat().st_size > 0, "the first bytes")
+        assert target.stack.ask("DELETE", f"/v1/vod/{video}", headers={**token, **TUS})[0] == 204
+
+        def gone() -> bool:
+            with contextlib.suppress(OSError):
+                line.sendall(bytes(200_000))
+            return unseen() == 0
+
+        wait_until(gone, "the end of the file that was deleted", 10)

@@ -474,3 +474,29 @@ def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> 
     assert [bool(one.returncode) for one in outcomes] == [False, True, True, True], outcomes
     assert "Permission denied" in outcomes[1].stderr
     assert "Operation not permitted" in outcomes[3].stderr
+
+
+async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
+    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
+    room, me, data = stage.room, client(stage), film.read_bytes()
+    work = Transcoding(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    monkeypatch.setattr(transcoding, "TURN_S", -1.0)
+    monkeypatch.setattr(transcoding, "TOLD_EVERY_S", 0.0)
+    alone, _ = await me.begin(len(data), data)
+    await work._make((await room._catalog.in_states("processing"))[0])
+    assert (await me.video(alone))["state"] == "ready"
+    paths = [(await me.begin(len(data), data))[0] for _ in range(2)]
+    for turn in range(10):
+        waiting = await room._catalog.in_states("processing")
+        for doc in waiting:
+            await work._make(doc)
+        if turn == 0:
+            assert [(await me.video(path))["state"] for path in paths] == ["processing"] * 2
+        if not waiting:
+            break
+    for path in paths:
+        assert (await me.video(path))["state"] == "ready"
+        kept = stage.settings.data / "recordings" / path.rsplit("/", 1)[1] / "recording.mp4"
+        frames = await asyncio.to_thread(played, str(kept), 60)
+        assert frames["video"] == pytest.approx(7.5 * 25, abs=2)
