@@ -14,7 +14,7 @@ from typing import Any
 
 from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc, DuplicateKey, OneOf, Page, Store
+from weir.foundation.documents import Between, Doc, DuplicateKey, OneOf, Page, Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
     DirectoryChanged,
@@ -76,9 +76,14 @@ class Catalog:
         assert found is not None
         return found
 
-    async def unfinished(self, app: str) -> int:
-        """How many uploads of an app are under way."""
-        return await self._store.app(app).count(COLLECTION, {"state": "uploading"})
+    async def unfinished(self, app: str) -> list[Doc]:
+        """Uploads of an app that are under way."""
+        return (await self._store.app(app).find(COLLECTION, {"state": "uploading"}, limit=1000)).data
+
+    async def begun_by(self, app: str, user: str, since: int) -> list[Doc]:
+        """Uploads that a user has begun since then, whatever became of them; those that were deleted do not count."""
+        where = {"user": user, "started": Between(since, None)}
+        return (await self._store.app(app).find(COLLECTION, where, limit=1000)).data
 
     async def prolong(self, doc: Doc, expires: int) -> None:
         await self._all.update(COLLECTION, doc["id"], set={"expires": expires})
@@ -155,6 +160,10 @@ class Catalog:
         """Counts an attempt at finishing; the number of attempts so far."""
         found = await self._all.update(COLLECTION, doc["id"], inc={"attempts": 1})
         return int(found["attempts"]) if found else 0
+
+    async def forget(self, doc: Doc) -> bool:
+        """Removes an upload that is not whole yet; False when it is, or has gone."""
+        return await self._all.delete(COLLECTION, {"id": doc["id"], "state": "uploading"}) == 1
 
     async def remove(self, doc: Doc) -> None:
         await self._all.delete(COLLECTION, {"id": doc["id"]})

@@ -12,7 +12,7 @@ from typing import Any
 
 import ffmpeg
 
-from media.inspection import AUDIO, FORMATS, MOST_PIXELS, VIDEO, Film
+from media.inspection import AUDIO, FORMATS, MOST_PIXELS, MOST_STREAMS, OTHER_SOUNDS, STILLS, SUBTITLES, VIDEO, Film
 from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
 
 PROTOCOLS = "rtmp,tcp"
@@ -62,33 +62,33 @@ def transcode_film(
     The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is shown where it is counted.
     """
     given = {"ss": f"{from_s:.6f}"} if from_s else {}
-    source = ffmpeg.input(str(file), **_careful(), max_pixels=MOST_PIXELS, **given)
-    video = source.video
+    careful = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_pixels": MOST_PIXELS}
+    source = ffmpeg.input(str(file), **careful, **given)
+    video, sound = source[str(film.picture)], [source[str(film.sound)]] if film.sound is not None else []
     if film.stretch != 1.0:
         video = video.filter("scale", film.source.width, film.source.height)
     frames = video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
     tracks: list[Any] = []
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"map_chapters": -1}  # they would be one more track
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         encoding = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
         del encoding["tune"], encoding["b"]
         tracks.append(_scaled(frames[number], rendition, rhythm))
         options |= _numbered(number, encoding)
-    return _argv([ffmpeg.output(*tracks, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence))], progress)
+    return _argv([ffmpeg.output(*tracks, *sound, f"pipe:{output}", **options, **_muxing(cadence))], progress)
 
 
 def inspect(file: Path) -> list[str]:
-    """argv of an ffprobe that tells an uploaded file's streams and format as JSON."""
-    careful = [word for name, value in _careful().items() for word in (f"-{name}", str(value))]
+    """argv of an ffprobe that tells an uploaded file's streams and format as JSON. It opens a decoder for each track it knows one for."""
+    opened = {"v": (*VIDEO, *STILLS), "a": (*AUDIO, *OTHER_SOUNDS), "s": SUBTITLES}
+    lists = {f"codec_whitelist:{kind}": ",".join(names) for kind, names in opened.items()}
+    careful = [word for name, value in {**_careful(), **lists}.items() for word in (f"-{name}", str(value))]
     return ["ffprobe", "-v", "error", *careful, "-print_format", "json", "-show_streams", "-show_format", str(file)]
 
 
 def _careful() -> dict[str, Any]:
-    return {
-        "protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS),
-        "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_streams": 64,
-    }  # fmt: skip
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS), "max_streams": MOST_STREAMS}
 
 
 def _argv(written: Sequence[Any], progress: int) -> list[str]:

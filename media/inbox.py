@@ -5,13 +5,14 @@ many bytes of the video are synced. Bytes behind the last line were promised to 
 """
 
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from media.store import DISK_FULL, append_line, private, read_lines
+from media.store import DISK_FULL, append_line, newest_lines, private
 from weir.foundation.errors import Busy, StorageFull
 from weir.foundation.settings import Settings
 
@@ -38,8 +39,16 @@ class Inbox:
         return self.file.exists()
 
     def offset(self) -> int:
-        """How many bytes are safe."""
-        return max((int(row["offset"]) for row in read_lines(self.folder / OFFSETS)), default=0)
+        """How many bytes are safe. Lines only grow, so the last whole one says it: who sends a file byte by byte makes a long journal,
+        and asks for it each time."""
+        return max((int(row["offset"]) for row in newest_lines(self.folder / OFFSETS)), default=0)
+
+    def idle_s(self, now_ms: int) -> float:
+        """Seconds since bytes came last, or since it was begun; endless where there is nothing."""
+        try:
+            return now_ms / 1000 - self.file.stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
 
     @contextmanager
     def writing(self) -> Iterator["Writer"]:
@@ -72,6 +81,9 @@ class Writer:
         return self._end
 
     def write(self, data: bytes) -> None:
+        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what goes on being written."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError
         rest = memoryview(data)
         while rest:
             try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from media import graph
 from media.ladder import Source
-from media.process import ask
+from media.process import ask, pulling
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
 from weir.foundation.http import Ingest, Published
@@ -52,7 +52,7 @@ class Intake:
             await asyncio.sleep(POLL_S)
 
     async def _probed(self) -> Source:
-        said = await ask(graph.probe(self.url), PROBE_S)
+        said = await ask(graph.probe(self.url), PROBE_S, pulling(self.url))
         streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
         video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
         if video is None:

@@ -25,7 +25,7 @@ from media.history import Shape
 from media.intake import Intake, Unusable
 from media.ladder import Cadence, Profile, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
-from media.process import Child, load_per_core, spawn
+from media.process import Child, load_per_core, pulling, spawn
 from media.run import pieces
 from media.store import Files
 from media.strain import Strain, distance_s
@@ -206,7 +206,8 @@ class Broadcast:
                 lambda pipes: graph.transcode(
                     self._intake.url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
                     output=pipes.output, notes=pipes.notes, progress=pipes.progress,
-                )
+                ),
+                pulling(self._intake.url),
             )  # fmt: skip
         except OSError as error:
             return str(error)

@@ -9,14 +9,17 @@ import subprocess
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from weir.foundation.clock import monotonic
+from weir.foundation.confine import confined
 from weir.foundation.tether import tethered
 
-BEHIND = ("nice", "-n", "10")
-# For what strangers have sent: memory of the address space, open files, no file to write, no core.
-STRANGE = ("prlimit", "--as=8589934592", "--nofile=256", "--fsize=0", "--core=0", "nice", "-n", "19")
+BEHIND, LAST = 10, 19  # how nice
+MOST_MEMORY, MOST_FILES = 8 << 30, 256
+RTMP_PORT = 1935
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 16
@@ -199,9 +202,20 @@ async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = ()) -
     return Child(process, *(Output(read) for read, _ in pipes))
 
 
-async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
+def strange(file: Path) -> list[str]:
+    """Words before a program that reads what a stranger has sent, and writes into what it has inherited."""
+    return confined(read=(str(file),), memory=MOST_MEMORY, files=MOST_FILES, silent=True, nice=LAST)
+
+
+def pulling(url: str) -> list[str]:
+    """Words before a program that reads from the ingest."""
+    return confined(port=urlsplit(url).port or RTMP_PORT)
+
+
+async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = ()) -> bytes:
     """Standard output of a short program; empty when it fails, takes longer or says more than 64 KB."""
-    process = await asyncio.create_subprocess_exec(*tethered(argv), stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+    command = tethered([*under, *argv])
+    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
     try:
         assert process.stdout is not None
         await asyncio.wait_for(process.stdout.readexactly(ANSWER_BYTES), timeout_s)
@@ -217,9 +231,9 @@ async def ask(argv: Sequence[str], timeout_s: float) -> bytes:
         await process.communicate()  # a pipe that is not read to its end stays open
 
 
-async def work(argv: Sequence[str], timeout_s: float) -> str:
-    """Runs a program behind everything that is live; empty when it did its work, else why not."""
-    process, words = _begun([*BEHIND, *argv])
+async def work(argv: Sequence[str], timeout_s: float, folder: Path) -> str:
+    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not."""
+    process, words = _begun([*confined(write=(str(folder),), nice=BEHIND), *argv])
     said = b""
     try:
         async with asyncio.timeout(timeout_s):

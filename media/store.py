@@ -17,6 +17,7 @@ from weir.foundation.settings import Settings
 
 INDEX = "index.jsonl"
 NEXT = "next"
+NEWEST_BYTES = 4096
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -133,6 +134,20 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     for line in lines:
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)
+
+
+def newest_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The entries in the last 4 KB, oldest first, without those that are torn."""
+    try:
+        with path.open("rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - NEWEST_BYTES)
+            file.seek(start)
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines[1:] if start else lines:
         with contextlib.suppress(ValueError):
             yield json.loads(line)
 

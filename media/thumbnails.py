@@ -64,7 +64,7 @@ class Thumbnailer:
         """The first frame of one rendition's segment."""
         try:
             await asyncio.to_thread(source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index])))
-            failed = await work(graph.poster(source, 0, picture), WITHIN_S)
+            failed = await work(graph.poster(source, 0, picture), WITHIN_S, picture.parent)
         except OSError as error:
             failed = str(error)
         finally:

@@ -1,7 +1,8 @@
 """From an uploaded file to a recording like those of broadcasts: inspected, transcoded behind everything that is live, finished. [work]
 
 One video at a time in each worker. What is transcoded is taped like a broadcast, segment by segment, so a process that dies costs
-two seconds of work, and the next one goes on where the tape ends.
+two seconds of work, and the next one goes on where the tape ends. So does a long video that others have waited for: each has a turn, since
+twelve hours of black are a small file.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from media.inbox import Inbox, has_room
 from media.inspection import LONGEST_S, Film, Refusal, inspected
 from media.ladder import ladder, rhythm_of
 from media.lease import RENEW_S, Leases
-from media.process import STRANGE, Child, ask, spawn
+from media.process import Child, ask, spawn, strange
 from media.profiles import Profiles
 from media.run import Piece, pieces
 from media.tape import Tape
@@ -37,6 +38,7 @@ LOOK_S, INSPECTED_WITHIN_S = 5.0, 30.0
 WATCH_S, STALLED_S, CALM_S = 0.5, 120.0, 10.0
 ENDS_WITHIN_S = 10.0
 MOST_ATTEMPTS = 3
+TURN_S = 300.0
 TOLD_EVERY_S = 2.0
 MOST_LONGER, LEAST_REST_S = 1.1, 0.5
 log = structlog.get_logger("media")
@@ -44,6 +46,10 @@ log = structlog.get_logger("media")
 
 class Gone(Exception):
     """The video was deleted meanwhile."""
+
+
+class TurnOver(Exception):
+    """Others wait; the video goes on later."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class Transcoding:
     async def _make(self, doc: Doc) -> None:
         tape, inbox = Tape(self._settings, doc["id"]), Inbox(self._settings, doc["id"])
         try:
-            film = inspected(await ask([*STRANGE, *graph.inspect(inbox.file)], INSPECTED_WITHIN_S))
+            film = inspected(await ask(graph.inspect(inbox.file), INSPECTED_WITHIN_S, strange(inbox.file)))
             await self._transcode(Job(doc, film, await self._shape(doc, film, tape), tape))
             await self._catalog.ready(doc, await finish(tape))
         except Refusal as refusal:
@@ -114,6 +120,10 @@ class Transcoding:
             await self._refuse(doc, Refusal("damaged", "Nothing in this file can be shown."))
         except NoRoom:
             log.warning("transcoding.no_room", video=doc["id"])
+            return
+        except TurnOver:
+            log.info("transcoding.turn_over", video=doc["id"])
+            self.wake()
             return
         except Gone:
             await asyncio.to_thread(tape.remove)
@@ -145,7 +155,7 @@ class Transcoding:
         return Shape(begun[0].renditions if begun else ladder(film.source, profile, rhythm), rhythm)
 
     async def _transcode(self, job: Job) -> None:
-        """Errors: Refusal, NoRoom, Gone, BoxError, OSError."""
+        """Errors: Refusal, NoRoom, Gone, TurnOver, BoxError, OSError."""
         await asyncio.to_thread(job.tape.open)
         before = await asyncio.to_thread(job.tape.segments)
         from_s = sum(segment.duration_s for segment in before)
@@ -156,7 +166,7 @@ class Transcoding:
                 Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.renditions, job.shape.cadence,
                 from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
             ),
-            STRANGE,
+            strange(Inbox(self._settings, job.doc["id"]).file),
         )  # fmt: skip
         watch = asyncio.create_task(self._watch(child))
         try:
@@ -175,7 +185,8 @@ class Transcoding:
 
     async def _keep(self, job: Job, child: Child, first: int, from_s: float) -> int:
         """Tapes what comes; how many segments that were."""
-        run, kept, told_at, position_s = new_secret(22), 0, monotonic(), from_s
+        run, kept, position_s = new_secret(22), 0, from_s
+        told_at = turn_began = monotonic()
         longest_s = LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
         async with contextlib.aclosing(pieces(child.output, job.shape.renditions, job.shape.cadence, live=False)) as arriving:
             async for piece in arriving:
@@ -188,7 +199,17 @@ class Transcoding:
                 if monotonic() - told_at > TOLD_EVERY_S:
                     told_at = monotonic()
                     await self._tell(job, position_s)
+                    if told_at - turn_began > TURN_S and await self._awaited(job.doc):
+                        raise TurnOver
         return kept
+
+    async def _awaited(self, doc: Doc) -> bool:
+        """Whether there is an upload that no worker is at."""
+        with contextlib.suppress(Unavailable, RedisError, OSError):
+            for one in await self._catalog.in_states("processing"):
+                if of_upload(one) and one["id"] != doc["id"] and not await self._leases.held(one["id"]):
+                    return True
+        return False
 
     async def _tell(self, job: Job, position_s: float) -> None:
         if not has_room(self._settings, 0):

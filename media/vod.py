@@ -95,7 +95,7 @@ async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at
     for path, named in zip(lists, (parts, sound), strict=True):
         _write(path, "".join(f"file '{part}'\n" for part in named))
     fresh = tape.folder / "recording.new.mp4"
-    failed = await work(graph.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S)
+    failed = await work(graph.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder)
     if failed:
         fresh.unlink(missing_ok=True)
         raise OSError(failed)
@@ -107,12 +107,12 @@ async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at
 async def _pictures(folder: Path, duration_s: float, picture: tuple[int, int]) -> bool:
     """Poster and previews; a recording without them is still one."""
     source = folder / MP4
-    failed = await work(graph.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S)
+    failed = await work(graph.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S, folder)
     sheets = sprites.sheets(duration_s, picture)
     tiles = (sprites.COLUMNS, sprites.ROWS)
     within_s = PICTURE_WITHIN_S + duration_s / 20
     failed = failed or await work(
-        graph.previews(source, sheets.every_s, (sheets.width, sheets.height), tiles, folder / "sprite_%d.jpg"), within_s
+        graph.previews(source, sheets.every_s, (sheets.width, sheets.height), tiles, folder / "sprite_%d.jpg"), within_s, folder
     )
     if failed or not all((folder / name).exists() for name in sheets.names):
         log.warning("recording.without_pictures", folder=folder.name, reason=failed)

@@ -94,7 +94,7 @@ class RealtimeRoom:
         self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
-            signals=self._signals, fanout=self._fanout, feeds=self._feeds,
+            signals=self._signals, fanout=self._fanout, feeds=self._feeds, address_key=ground.vault.key("address"),
         )  # fmt: skip
 
     def routes(self) -> list[BaseRoute]:
@@ -108,6 +108,7 @@ class RealtimeRoom:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
         for name, work in (
             ("log connection", self._connection.run()),
+            ("guests", self._chat.keep_guests_known()),
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.beat()),
             ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver, self._tell_followers)),

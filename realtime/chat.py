@@ -14,7 +14,7 @@ from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
-from realtime.people import People, Person, Standing, muting
+from realtime.people import GUEST_KNOWN_S, People, Person, Standing, muting
 from realtime.presence import Presence
 from realtime.reading import Reader, merged
 from realtime.resume import Resume
@@ -31,15 +31,16 @@ from realtime.wire import (
     fragments,
     tail,
 )
-from weir.foundation.clock import monotonic
+from weir.foundation.clock import monotonic, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
+from weir.foundation.errors import Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
 from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.messages import Messages
 from weir.foundation.settings import Settings
+from weir.foundation.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
 log = structlog.get_logger("realtime.chat")
@@ -149,7 +150,8 @@ class Chat:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
-        rate = may_send(role, (app or {}).get("guests", "read"), self._settings, member.user.badges, data["text"])
+        guests, origin = (app or {}).get("guests", "read"), member.origin if member.guest else None
+        rate = may_send(role, guests, self._settings, member.user.badges, data["text"], origin)
         stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
@@ -200,21 +202,53 @@ class Chat:
     # -- who is where
 
     async def _stream(self, member: Member, channel: str) -> Doc:
+        """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
-        if stream is None or stream["app"] != member.user.app:
+        if stream is None or stream["app"] != member.user.app or member.only not in (None, channel):
             raise NotFound("There is no such channel.")
+        if stream.get("visibility") == "signed" and channel not in member.joined:
+            await self._check_signed(member, stream)
         return stream
+
+    async def _check_signed(self, member: Member, stream: Doc) -> None:
+        """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in by a playback token.
+        Asked until the member has joined, since a player's token is renewed beside the socket. Errors: Forbidden."""
+        channel, user, playback, withdrawn = stream["channel"], member.user, member.playback, self._directory.withdrawn
+        if member.guest:
+            if not await withdrawn(user.app, user.iat, stream=stream["id"]):
+                return
+        elif channel in user.roles:
+            return
+        watches = playback if playback is not None and playback.sub == stream["playback"] and playback.exp + LEEWAY_S > now_s() else None
+        if watches is not None and not await withdrawn(user.app, watches.iat, stream=stream["id"], session=watches.sid):
+            return
+        if (await self._people.standing(channel, user.sub)).stored is None:
+            raise Forbidden("This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`.")
 
     async def _standing(self, member: Member, channel: str) -> Standing:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
         before = self.roster.changes(channel)
         standing = await self._people.standing(channel, member.user.sub, member.token_role(channel))
         if channel not in member.noted:
-            await self._people.note(channel, Person(member.user.sub, member.name, member.token_role(channel)))
+            await self._note(member, channel)
             member.noted.add(channel)
         if self.roster.changes(channel) == before and self.roster.has(member, channel):
             member.stored[channel] = standing.stored
         return standing
+
+    async def _note(self, member: Member, channel: str) -> None:
+        person = Person(member.user.sub, member.name, member.token_role(channel))
+        await self._people.note(channel, person, guest=member.guest)
+
+    async def keep_guests_known(self) -> None:
+        """Runs until cancelled: notes guests who stay before they are forgotten."""
+        while True:
+            await asyncio.sleep(GUEST_KNOWN_S / 4)
+            try:
+                for member, channel in self.roster.guests():
+                    await self._note(member, channel)
+            except Unavailable:
+                log.warning("chat.guests_wait")
 
     async def _admit(self, member: Member, channel: str) -> Standing:
         """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""

@@ -13,10 +13,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from realtime.applog import AppLog, entry_of, kind_of
 from realtime.fanout.protocol import RAW
 from realtime.feeds import NOTICE, Feed, Feeds
+from realtime.frames import POLICY, PerSecond
 from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
-from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.clock import monotonic, now_ms, rfc3339
 from weir.foundation.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
@@ -27,7 +28,7 @@ LARGEST_DATA = 16 * 1024
 MOST_UNREAD, MOST_UNREAD_BYTES = 1_000, 1 << 20
 CREDENTIAL_S = 10.0
 CLOSE_S = 1.0
-POLICY = 1008
+MOST_SAID = 20
 log = structlog.get_logger("realtime.events")
 
 
@@ -196,6 +197,7 @@ class Line:
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._unread = 0
         self._full = asyncio.Event()
+        self._why = "This credential has ended."
 
     def put(self, _kind: str, body: bytes) -> None:
         if self._queue.qsize() < MOST_UNREAD and self._unread < MOST_UNREAD_BYTES:
@@ -229,10 +231,13 @@ class Line:
                 self._queue.task_done()
 
     async def read(self) -> None:
-        """Returns when the client has gone; what it sends has no meaning."""
+        """Returns when the client has gone, or sends more than a few messages a second: none has a meaning."""
+        said = PerSecond(MOST_SAID)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while (await self.socket.receive())["type"] != "websocket.disconnect":
-                pass
+                if not said.allows(monotonic()):
+                    self._why = "Nothing is to be sent on this connection."
+                    return
 
     async def overflow(self) -> None:
         """Returns when the client has left too much unread: a close frame would queue behind it, so the line is cut."""
@@ -244,7 +249,7 @@ class Line:
 
     async def close(self) -> None:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
-            await asyncio.wait_for(self.socket.close(POLICY, "This credential has ended."), CLOSE_S)
+            await asyncio.wait_for(self.socket.close(POLICY, self._why), CLOSE_S)
 
 
 def _asked(types: str | None, stream: str | None, channel: str | None, place: str | None, **position: Any) -> Subscribe:

@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weir.foundation.clock import monotonic
+
 FAULT = "weir.websocket.fault"
 LONGEST_FRAME = 64 * 1024
 LONGEST_CONTROL = 8
+MOST_UPGRADING = 8
 UNSUPPORTED, POLICY, TOO_BIG, RESTART, TRY_AGAIN = 1003, 1008, 1009, 1012, 1013
 
 
@@ -32,11 +35,28 @@ def fault(message: Message) -> tuple[int, str] | None:
     return POLICY, "This is not an Engine.IO packet."
 
 
-class Line:
-    """One WebSocket between client and application."""
+class PerSecond:
+    """At most `most` within a second; seconds are passed in. Two numbers, where realtime.judge.Pace has a list."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    __slots__ = ("_count", "_most", "_since")
+
+    def __init__(self, most: int) -> None:
+        self._most, self._since, self._count = most, float("-inf"), 0
+
+    def allows(self, now_s: float) -> bool:
+        if now_s - self._since >= 1:
+            self._since, self._count = now_s, 0
+        self._count += 1
+        return self._count <= self._most
+
+
+class Line:
+    """One WebSocket between client and application, which brings at most `most` packets a second. Packets of an upgrade belong to
+    its beginning: the application answers each, however little of that is read."""
+
+    def __init__(self, receive: Receive, send: Send, most: int) -> None:
         self._receive, self._send = receive, send
+        self._packets, self._upgrading = PerSecond(most), 0
         self._over = False
         self._transport = getattr(getattr(receive, "__self__", None), "transport", None)
 
@@ -44,11 +64,20 @@ class Line:
         message = {"type": "websocket.disconnect", "code": POLICY} if self._over else await self._receive()
         if message["type"] != "websocket.receive":
             return message
-        refused = fault(message)
+        refused = fault(message) or self._excess(str(message["text"]))
         if refused is None:
             return message
         await self.hang_up(*refused)
         return {"type": "websocket.disconnect", "code": refused[0]}
+
+    def _excess(self, packet: str) -> tuple[int, str] | None:
+        if not self._packets.allows(monotonic()):
+            return POLICY, "Too many packets in one second."
+        if packet[:1] in ("2", "5", "6"):
+            self._upgrading += 1
+            if self._upgrading > MOST_UPGRADING:
+                return POLICY, "Too many packets of an upgrade."
+        return None
 
     async def send(self, message: Message) -> None:
         if not self._over:
@@ -69,10 +98,10 @@ class Line:
 
 class Frames:
     """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503, after which a
-    Socket.IO client tries again by itself, as it does not after being refused in the protocol."""
+    Socket.IO client tries again by itself, as it does not after being refused in the protocol. `most`: packets a second of one."""
 
-    def __init__(self, app: ASGIApp, shut: Callable[[], bool]) -> None:
-        self._app, self._shut = app, shut
+    def __init__(self, app: ASGIApp, shut: Callable[[], bool], most: int) -> None:
+        self._app, self._shut, self._most = app, shut, most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._shut() and scope["type"] in ("http", "websocket"):
@@ -82,5 +111,5 @@ class Frames:
         elif scope["type"] != "websocket":
             await self._app(scope, receive, send)
         else:
-            line = Line(receive, send)
+            line = Line(receive, send, self._most)
             await self._app({**scope, "weir.line": line}, line.receive, line.send)

@@ -17,24 +17,47 @@ _EMOTES = re.compile(r"(?::[A-Za-z0-9_+-]{1,32}:|[\s\u00a9\u00ae\u200d\u203c-\u3
 @dataclass(frozen=True, slots=True)
 class Rate:
     """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock, slow mode and the
-    like. `passes` has a letter for each restriction this message satisfies: s(ubscriber), f(ollower), e(motes only)."""
+    like. `passes` has a letter for each restriction this message satisfies: s(ubscriber), f(ollower), e(motes only). `crowd` is
+    what a guest shares with others."""
 
     interval_us: int
     burst_us: int
     exempt: bool
     passes: str = ""
+    crowd: "Crowd | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Guests are made by the dozen, so they are bounded together: those of one address (its `origin`, realtime.keys) in a channel,
+    and all in it. Each a GCRA, (interval, burst) in microseconds."""
+
+    origin: str
+    address: tuple[int, int]
+    channel: tuple[int, int]
 
 
 NO_RATE = Rate(0, 0, True)
 
 
-def may_send(role: Role, guests: str, settings: Settings, badges: list[str], text: str) -> Rate:
-    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat. Errors: Forbidden."""
+def may_send(role: Role, guests: str, settings: Settings, badges: list[str], text: str, origin: str | None = None) -> Rate:
+    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat, `origin` a guest's, None for
+    everybody else. Errors: Forbidden."""
     if role == "guest" and guests != "chat":
         raise Forbidden("Guests may read here, not write. Sign in to take part.")
-    interval = int(1_000_000 / settings.chat_rate_per_s)
+    interval, burst_us = _gcra(settings.chat_rate_per_s, settings.chat_burst)
+    crowd = None
+    if origin is not None and role not in EXEMPT:
+        together = settings.guest_channel_rate_per_s
+        crowd = Crowd(origin, _gcra(settings.guest_rate_per_s, settings.guest_burst), _gcra(together, max(1, int(2 * together))))
     passes = ("s" if "subscriber" in badges else "") + ("f" if "follower" in badges else "") + ("e" if only_emotes(text) else "")
-    return Rate(interval, interval * (settings.chat_burst - 1), role in EXEMPT, passes)
+    return Rate(interval, burst_us, role in EXEMPT, passes, crowd)
+
+
+def _gcra(per_s: float, at_once: int) -> tuple[int, int]:
+    """(interval, burst) in microseconds."""
+    interval = int(1_000_000 / per_s)
+    return interval, interval * (at_once - 1)
 
 
 def only_emotes(text: str) -> bool:

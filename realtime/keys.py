@@ -4,10 +4,12 @@ cluster; 256 buckets, so that later work over all channels (archiving, locality)
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address, ip_network
 from zlib import crc32
 
 BUCKETS = 256
 LONGEST_SESSION = 64
+NETWORK_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,23 @@ class ChannelKeys:
         return self.shard + ":shadow"
 
     def of_append(self, uid: str) -> tuple[str, ...]:
-        """The keys of append.lua, in its order."""
+        """The keys of append.lua, in its order, without those for guests."""
         return (
             self.meta, self.log, self.seen, self.seen_before, self.rate(uid), self.dirty, self.gone, self.clearings, self.shadow,
         )  # fmt: skip
+
+    def of_guests(self, origin: str) -> tuple[str, str]:
+        """Rates of the guests of one address (by its `origin`) and of all guests here."""
+        return f"{self.shard}:guests:{origin}", self.shard + ":guests"
 
     def person(self, uid: str) -> str:
         return f"{self.shard}:person:{uid}"
 
     def named(self, name: str) -> str:
         return f"{self.shard}:named:{name.casefold()}"
+
+    def named_guests(self, name: str) -> str:
+        return f"{self.shard}:named-guests:{name.casefold()}"
 
     @property
     def presence(self) -> str:
@@ -128,6 +137,21 @@ def dirty_in(bucket: int) -> str:
 def digest(uid: str, cid: str) -> bytes:
     """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes 113."""
     return blake2b(f"{len(uid)}:{uid}{cid}".encode(), digest_size=12).digest()
+
+
+def origin(address: str, key: bytes) -> str:
+    """What stands for a client's address in Redis. Who has IPv6 has 2**64 addresses, so these count by their network; without the
+    key, no address can be found by trying all."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        network = address
+    else:
+        if isinstance(known, IPv6Address):
+            network = str(known.ipv4_mapped or ip_network((known, NETWORK_BITS), strict=False))
+        else:
+            network = str(known)
+    return blake2b(network.encode(), digest_size=12, key=key).hexdigest()
 
 
 def lease(session: str, source: str) -> str:

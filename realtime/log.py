@@ -26,6 +26,10 @@ RESTRICTED = {
     "followers": "Only followers may write here now.",
     "emoteonly": "Only emotes may be sent here now.",
 }
+CROWDED = {
+    -10: "Too many messages by guests at your address; wait a moment, or sign in.",
+    -11: "Too many messages by guests here; wait a moment, or sign in.",
+}
 JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
 
@@ -107,13 +111,14 @@ class Log:
         Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode), Unavailable; Superseded
         when a later turn of the facet stands.
         """
-        flat = [part for change in changes for part in change]
+        flat, crowd = [part for change in changes for part in change], rate.crowd
+        shared = " ".join(map(str, (*crowd.address, *crowd.channel))) if crowd is not None else ""
         while True:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
-                APPEND, keys.of_append(uid),
+                APPEND, keys.of_append(uid) if crowd is None else (*keys.of_append(uid), *keys.of_guests(crowd.origin)),
                 INCARNATION, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
-                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), *flat,
+                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), shared, *flat,
             )  # fmt: skip
             if reply[0] == 1:
                 STORED.labels(kind).inc()
@@ -233,4 +238,6 @@ def _refuse(reply: list[Any]) -> NoReturn:
         raise RateLimited("Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000)
     if code == -5:
         raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
+    if code in CROWDED:
+        raise RateLimited(CROWDED[code], retry_after=int(reply[1]) / 1000)
     raise Unavailable("This channel's log is full.", code="storage_full")

@@ -2,25 +2,30 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from realtime.judge import Pace, Role
 from weir.foundation.tokens import PlaybackClaims, UserClaims
 
 COMMANDS_PER_S = 20
+OURS = "weir"
 
 
 @dataclass(eq=False)
 class Member:
-    """`socket` is the Socket.IO session. `joined` holds the channels it has joined and under which viewing session it is
-    counted there; `stored` the roles that moderation gave it, where these are known to be up to date; `noted` the channels
-    that list it among their people. `turn` lets its requests through one by one, in the order they came; `waiting` counts
-    them."""
+    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for
+    its address (realtime.keys). `joined` holds the channels it has joined and
+    under which viewing session it is counted there; `stored` the roles that moderation gave it, where these are known to be up to
+    date; `noted` the channels that list it among their people. `turn` lets its requests through one by one, in the order they
+    came; `waiting` counts them."""
 
     socket: str
     user: UserClaims
     playback: PlaybackClaims | None
     requests: Pace
+    stream: str | None = None
+    origin: str = ""
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)
@@ -29,6 +34,20 @@ class Member:
     waiting: int = 0
     gone: bool = False
     expiry: asyncio.TimerHandle | None = None
+
+    @cached_property
+    def guest(self) -> bool:
+        """Whether the watch page let it in without a token of the app's. Guests' tokens from before these said so are told by what
+        only they had together: a session, and one channel; such a token lives 12 hours at most."""
+        user = self.user
+        return user.guest or (user.iss == OURS and user.sid is not None and user.channel is None and len(user.roles) == 1)
+
+    @cached_property
+    def only(self) -> str | None:
+        """The one channel that there is for it; None where it has no such bound."""
+        if self.user.channel is None and self.guest:
+            return next(iter(self.user.roles), "")
+        return self.user.channel
 
     def role(self, channel: str) -> Role:
         """By what is known here; a role stored by moderation beats the token's."""
@@ -66,4 +85,5 @@ class Member:
         if kind == "session":
             by_user = user.sid == subject and user.iat * 1000 < before_ms
             return by_user or (playback is not None and playback.sid == subject and playback.iat * 1000 < before_ms)
-        return playback is not None and playback.sub == subject and playback.iat * 1000 < before_ms
+        issued_s = [*([playback.iat] if playback is not None else []), *([user.iat] if self.guest else [])]
+        return self.stream == subject and any(one * 1000 < before_ms for one in issued_s)

@@ -1,7 +1,7 @@
 """Who has been in a channel: ids by name, and the roles that count. [store]
 
-Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after 30 days. A
-role stored by moderation beats the token's.
+Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after 30 days, guests an
+hour after they have left: anybody may make guests without end. A role stored by moderation beats the token's.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from realtime.log import Log
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Forbidden, Invalid
 
-KNOWN_S = 30 * 86_400
+KNOWN_S, GUEST_KNOWN_S = 30 * 86_400, 3600
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,14 @@ class People:
     def __init__(self, connection: Connection, entries: Log) -> None:
         self._connection, self._log = connection, entries
 
-    async def note(self, channel: str, person: Person) -> None:
-        """Somebody is here, under this name and with this role by their token."""
-        link, keys = self._connection.link(), keys_of(channel)
-        named = keys.named(person.name)
+    async def note(self, channel: str, person: Person, *, guest: bool = False) -> None:
+        """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
+        link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
+        named = keys.named_guests(person.name) if guest else keys.named(person.name)
         await asyncio.gather(
-            link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", KNOWN_S),
+            link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", known_s),
             link.ask("SADD", named, person.id),
-            link.ask("EXPIRE", named, KNOWN_S),
+            link.ask("EXPIRE", named, known_s),
         )
 
     async def standing(self, channel: str, uid: str, claimed: Role = "member") -> Standing:
@@ -86,13 +87,20 @@ class People:
         person = await self.get(channel, subject)
         if person is not None:
             return person
-        ids = sorted(raw.decode() for raw in await self._connection.link().ask("SMEMBERS", keys_of(channel).named(subject)))
+        ids = await self._named(channel, subject)
         if len(ids) > 1:
-            raise Invalid(f"Several are called {subject}; use an id: {', '.join(ids[:10])}.")
+            raise Invalid(f"Several are called {subject}; use an id: {', '.join(ids)}.")
         found = await self.get(channel, ids[0]) if ids else None
         if found is None or found.name.casefold() == subject.casefold():
             return found or Person(subject, subject, "member")
         return replace(found, id=subject, name=subject, role="member")  # they have another name now
+
+    async def _named(self, channel: str, name: str) -> list[str]:
+        """Some of those who have this name, members first: a name may have been given to thousands of guests."""
+        link, keys = self._connection.link(), keys_of(channel)
+        found = await asyncio.gather(*(link.ask("SRANDMEMBER", key, MOST_NAMED) for key in (keys.named(name), keys.named_guests(name))))
+        ids = [raw.decode() for some in found for raw in sorted(some)]
+        return list(dict.fromkeys(ids))[:MOST_NAMED]
 
 
 def muting(standing: Standing) -> dict[str, str | None] | None:

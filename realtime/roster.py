@@ -45,6 +45,10 @@ class Roster:
     def has(self, member: Member, channel: str) -> bool:
         return member in self._members.get(channel, ())
 
+    def guests(self) -> list[tuple[Member, str]]:
+        """Each guest here, with a channel that it is in."""
+        return [(member, channel) for channel, members in self._members.items() for member in members if member.guest]
+
     def go_live(self, member: Member, channel: str) -> None:
         """From here on entries reach the member, unless it has been sent away meanwhile."""
         if self.has(member, channel):

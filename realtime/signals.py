@@ -23,6 +23,7 @@ TYPING_S = 6.0
 AGAIN_S = 3.0
 UPDATE_S = 0.2
 REACTIONS_PER_S = 10
+MOST_TYPING = 10
 MOST_KINDS = 50
 TYPING, STOPPED, REACTED = "typing.started", "typing.stopped", "reaction.sent"
 Admitted = Callable[[Member, str], Awaitable[Standing]]
@@ -37,6 +38,7 @@ class Signals:
         self._typing: dict[tuple[str, str], tuple[float, asyncio.TimerHandle]] = {}
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._paces: dict[str, Pace] = {}
+        self._second, self._told = 0, Counter[str]()
         self._telling: set[asyncio.Future[None]] = set()
 
     async def typing(self, member: Member, request: Request) -> dict[str, Any]:
@@ -71,6 +73,13 @@ class Signals:
         telling.add_done_callback(self._telling.discard)
 
     async def _tell(self, member: Member, channel: str, kind: str, **data: Any) -> None:
+        """At most MOST_TYPING a second and channel by this node: nobody can read more, and each goes to all members."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._told = second, Counter()
+        self._told[channel] += 1
+        if self._told[channel] > MOST_TYPING:
+            return
         user = {"id": member.user.sub, "name": member.name}
         try:
             await self._log.tell(channel, kind, envelope(new_id("evt"), kind, now_ms(), channel=channel, user=user, **data))

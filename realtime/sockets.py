@@ -19,6 +19,7 @@ from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
 from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
 from realtime.judge import Pace
+from realtime.keys import origin
 from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
@@ -50,8 +51,11 @@ from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens, UserClaims
 CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0
 MOST_WAITING = 64
+MOST_GREETINGS = 10
+PACKETS_A_REQUEST = 10  # packets above the requests allowed are answered as too many; ten times as many end the connection
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
+GREETINGS = "weir.greetings"
 NOTICE = "system.notice"
 SUBSCRIBE = "events.subscribe"
 Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
@@ -115,8 +119,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
             raise ValueError("connected twice")
+        environ = self.environ[eio_sid]
+        environ[GREETINGS] = environ.get(GREETINGS, 0) + 1
+        if environ[GREETINGS] > MOST_GREETINGS:
+            raise ValueError("too many attempts to sign in")
         if (namespace or NAMESPACE) not in self.handlers:
-            told = {"message": "There is no such namespace."}  # python-socketio sends a bare text, which clients can't read
+            told = {"message": "Invalid namespace"}  # the protocol's own words; python-socketio sends a bare text of its own
             await self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace))
             return
         await super()._handle_connect(eio_sid, namespace, data)
@@ -127,6 +135,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             log.warning("socket.bad_packet", error=str(error))
             await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
+
+    async def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
+        if self.manager.takes_more(eio_sid):
+            await super()._send_packet(eio_sid, pkt)
 
     async def hang_up(self, eio_sid: str, code: int, reason: str) -> None:
         """Ends a connection; its leases and rooms go with it."""
@@ -141,10 +153,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 class Sockets:
     def __init__(
         self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: Signals,
-        fanout: Fanout, feeds: Feeds,
+        fanout: Fanout, feeds: Feeds, address_key: bytes,
     ) -> None:  # fmt: skip
+        """`address_key` is the installation's, for what stands for clients' addresses."""
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
-        self._auth, self._feeds = auth, feeds
+        self._auth, self._feeds, self._address_key = auth, feeds, address_key
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
         CONNECTED.set_function(lambda: len(self._members))
@@ -175,7 +188,8 @@ class Sockets:
 
     def application(self) -> ASGIApp:
         """Serves `/socket.io`."""
-        return Frames(socketio.ASGIApp(self._server, socketio_path="socket.io"), lambda: self._stopping or self._cut_off)
+        served = socketio.ASGIApp(self._server, socketio_path="socket.io")
+        return Frames(served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s)
 
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
@@ -238,9 +252,10 @@ class Sockets:
             given = Auth.model_validate(auth)
         except ValidationError:
             raise Unauthenticated("Connect with auth {token, playback?}.") from None
+        client = environ["asgi.scope"].get("client")
+        address = client[0] if client else ""
         if given.token.startswith(KEY_PREFIX) or self._tokens.claims_to_be(given.token, "weir:app"):
-            client = environ["asgi.scope"].get("client")
-            await self._admit_program(socket, f"Bearer {given.token}", client[0] if client else "")
+            await self._admit_program(socket, f"Bearer {given.token}", address)
             return
         user = await self._tokens.user(given.token)
         playback = await self._tokens.playback(given.playback) if given.playback else None
@@ -249,7 +264,9 @@ class Sockets:
         left_s = user.exp - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
-        member = self._members[socket] = Member(socket, user, playback, Pace(self._requests_per_s))
+        member = Member(socket, user, playback, Pace(self._requests_per_s))
+        member.origin, member.stream = origin(address, self._address_key), await self._watched(member)
+        self._members[socket] = member
         try:
             await self._check_revoked(member)
         except BaseException:
@@ -285,13 +302,22 @@ class Sockets:
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
 
+    async def _watched(self, member: Member) -> str | None:
+        """The id of the stream that a member's playback token, or a guest's token, is for."""
+        stream = None
+        if member.playback is not None:
+            stream = await self._directory.stream_by_playback(member.playback.sub)
+        elif member.guest and member.only is not None:
+            stream = await self._directory.stream_by_channel(member.only)
+        return str(stream["id"]) if stream is not None and stream["app"] == member.user.app else None
+
     async def _check_revoked(self, member: Member) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
         user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
-        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid)
+        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid, stream=member.stream if member.guest else None)
         gone = gone or await withdrawn(user.app, user.iat, user=user.uid)
         if playback is not None and not gone:
-            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=playback.sub)
+            gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=member.stream)
         if gone or member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 

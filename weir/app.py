@@ -46,6 +46,7 @@ from weir.foundation.vault import open_vault
 
 RoomName = Literal["control", "realtime", "media"]
 ALL: tuple[RoomName, ...] = ("control", "realtime", "media")
+COLLECTIONS = (*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS)
 PING_S = 2.0
 log = structlog.get_logger("app")
 
@@ -54,7 +55,7 @@ log = structlog.get_logger("app")
 async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
     """What a process opens once. Errors: errors.Unavailable when the document store can't be opened."""
     vault = open_vault(settings)
-    store = await open_store(settings, [*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS])
+    store = await open_store(settings, COLLECTIONS)
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
     directory = shared.Directory(store, vault)
@@ -66,6 +67,17 @@ async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
         await ingest.close()
         await disconnect(redis)
         await store.close()
+
+
+def check_store(settings: Settings) -> None:
+    """Opens and closes a MongoDB, so that one that can't be used ends the start with a sentence instead of a traceback of the
+    server's. Errors: errors.Unavailable."""
+
+    async def check() -> None:
+        await (await open_store(settings, COLLECTIONS)).close()
+
+    if settings.mongodb_url:
+        asyncio.run(check())
 
 
 def build_rooms(ground: Ground, names: Sequence[RoomName]) -> list[Room]:

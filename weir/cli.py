@@ -95,7 +95,7 @@ def run(
     config: Config = None, data_dir: Data = None, log_level: LogLevel = None,
 ) -> None:  # fmt: skip
     """Serve one room (or all) without the embedded servers, for a layout over several machines."""
-    from weir.app import ALL, serve
+    from weir.app import ALL, check_store, serve
 
     names = ALL if room == "all" else tuple(name for name in ALL if name == room)
     if not names:
@@ -105,6 +105,7 @@ def run(
     if not where.startswith("unix:") and not where.rpartition(":")[2].isdigit():
         fail(f"--listen {where}: give HOST:PORT or unix:PATH.")
     try:
+        check_store(settings)
         serve(settings, names, where)
     except Refused as error:
         fail(error.detail)

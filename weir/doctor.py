@@ -18,6 +18,7 @@ from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
 from weir.configuration import nginx_module
+from weir.foundation.confine import protections
 from weir.foundation.redis import cluster_seeds
 from weir.foundation.settings import Settings, search_path
 from weir.versions import version_of
@@ -62,6 +63,7 @@ def examine(settings: Settings) -> list[Check]:
         *_programs(),
         *_modules(settings),
         *_certificate(settings),
+        *_confinement(),
         *_player(settings),
         *_folders(settings),
         *_ports(settings),
@@ -119,6 +121,22 @@ def _certificate(settings: Settings) -> Iterator[Check]:
         yield Check("certificate", "not readable", f"it cannot be used ({error.strerror or error})", remedy)
     else:
         yield Check("certificate", "ok", str(settings.tls_certificate))
+
+
+def _confinement() -> Iterator[Check]:
+    """What keeps FFmpeg, which decodes what strangers have sent, from everything else here."""
+    offered = protections()
+    active = ", ".join(f"{name} {version}" for name, version in offered.items() if version)
+    missing = [name for name, version in offered.items() if not version]
+    if not missing:
+        yield Check("confinement", "ok", f"FFmpeg runs with {active}")
+        return
+    remedy = {
+        "Landlock": "it could read every file that this user can: use a kernel from 5.13 on that has Landlock among its security modules",
+        "seccomp": "it could open connections: use a kernel and a container that let it filter calls",
+    }
+    detail = f"FFmpeg runs with {active or 'limits'} only; without {' and '.join(missing)}"
+    yield Check("confinement", "missing", detail, "; ".join(remedy[name] for name in missing).capitalize() + ".", needed=False)
 
 
 def _player(settings: Settings) -> Iterator[Check]:

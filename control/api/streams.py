@@ -19,7 +19,7 @@ from weir.foundation.envelope import APP
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
-from weir.foundation.limits import HEAVY
+from weir.foundation.limits import HEAVY, SESSION
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
 from weir.foundation.texts import Line, Text
 from weir.foundation.tokens import GUEST_ID, USER_ID
@@ -134,7 +134,7 @@ class StreamRoutes:
             Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream, None, "What any viewer may know of a stream.",
                 answer=shapes.WatchedStream),
             Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession, "Tokens for a browser.",
-                answer=shapes.WatchSession, status=201, errors=(Forbidden,)),
+                answer=shapes.WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
             Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
                 answer=shapes.Renewed, errors=(Forbidden, Unauthenticated)),
         ]  # fmt: skip

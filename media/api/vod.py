@@ -10,7 +10,7 @@ from media import tus
 from media.api.recordings import Recording, shown
 from media.catalog import Catalog
 from media.recording import Recordings
-from media.uploads import Uploads, Wanted, of_upload
+from media.uploads import MOST_OF_A_TOKEN, Leave, Uploads, Wanted, of_upload
 from weir.foundation.audit import by
 from weir.foundation.auth import UPLOADS
 from weir.foundation.clock import rfc3339
@@ -40,11 +40,14 @@ SPOKEN = {"Tus-Resumable": tus.VERSION}
 
 
 class NewUploadToken(Body):
-    """`user` is the customer's own id of who uploads; uploads of one user are out of another's sight. `max_size` in bytes."""
+    """`user` is the customer's own id of who uploads; uploads of one user are out of another's sight. `max_size` is of one file,
+    `max_total` of all that are begun with the token, in bytes (default: the largest that one upload may have)."""
 
     user: str = Field(min_length=1, max_length=128)
     stream: str | None = Field(None, max_length=64)
     max_size: int | None = Field(None, ge=1)
+    max_uploads: int = Field(MOST_OF_A_TOKEN, ge=1, le=1000)
+    max_total: int | None = Field(None, ge=1)
     ttl_s: int = Field(3600, ge=60, le=86400)
 
 
@@ -106,8 +109,8 @@ class VodRoutes:
         stream = about.get("stream") or (claims.stream if claims else None)
         if claims is not None and claims.stream is not None and stream != claims.stream:
             raise NotFound("There is no such stream.")
-        title = _title(about)
-        wanted = Wanted(length, title, given, stream, claims.sub if claims else None, claims.most if claims else None)
+        leave = Leave(claims.sub, claims.iat * 1000, claims.most, claims.uploads, claims.total) if claims else None
+        wanted = Wanted(length, _title(about), given, stream, leave)
         doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted, by(call))
         offset = await self._uploads.offset(doc)
         if body:
@@ -137,7 +140,14 @@ class VodRoutes:
         app, body = call.acting().app, call.body
         if body.stream is not None and await self._ground.store.app(app).get("streams", body.stream) is None:
             raise NotFound("There is no such stream.")
-        claims: dict[str, Any] = {"sub": body.user, "app": app, "stream": body.stream, "most": body.max_size}
+        claims: dict[str, Any] = {
+            "sub": body.user,
+            "app": app,
+            "stream": body.stream,
+            "most": body.max_size,
+            "uploads": body.max_uploads,
+            "total": body.max_total,
+        }
         await self._ground.audit.count(app, by(call), "upload_tokens.minted", body.user)
         claims |= call.acting().origin
         token = self._ground.tokens.mint("weir:upload", body.ttl_s, **claims)

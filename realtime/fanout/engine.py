@@ -27,6 +27,16 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         super().__init__(**options)
         self._lean = fits()
 
+    async def handle_request(self, scope: Any, receive: Any, send: Any) -> Any:
+        """A POST to a polling session that has just ended is a bad request; the library has a traceback for it."""
+        try:
+            return await super().handle_request(scope, receive, send)
+        except KeyError:
+            if scope["type"] != "http":
+                raise
+            await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": b"This session has ended."})
+
     async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
         protocol = environ["asgi.scope"].get("extensions", {}).get(RAW)
         if transport != "websocket" or protocol is None or not self._lean:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import socketio
-import structlog
 
 from realtime.fanout import queued
 from realtime.fanout.frame import text_frame
@@ -21,7 +20,6 @@ from realtime.fanout.packets import event
 from realtime.fanout.room import Room
 
 NAMESPACE = "/"
-log = structlog.get_logger("realtime.fanout")
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
@@ -53,6 +51,12 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             connection.tell(text_frame(event(kind, body)))
         elif connection is not None and self._reads(connection):
             queued.put(connection, event(kind, body)[1:])
+
+    def takes_more(self, eio_sid: str) -> bool:
+        """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here. Lean sockets bound
+        what waits by themselves."""
+        connection = self.server.eio.sockets.get(eio_sid)
+        return connection is None or isinstance(connection, LeanSocket) or self._reads(connection)
 
     def keeps_up(self, socket: str) -> bool:
         """False, and the connection ends, when a client has left too much unread; ask before answering it at length."""
@@ -115,13 +119,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         return False
 
     def _drop(self, connection: Any) -> None:
-        """Ends a connection whose reader has fallen behind; it comes back and resumes from where it was."""
-        log.warning("fanout.slow_reader", connection=connection.sid)
-        queued.empty(connection)
-        line = self.server.environ[connection.sid]["asgi.scope"].get("weir.line")
-        if line is not None:
-            line.abort()
-        ending = asyncio.ensure_future(connection.close(wait=False, abort=True))
+        ending = queued.drop(connection, self.server.environ.get(connection.sid))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 

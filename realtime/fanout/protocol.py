@@ -3,6 +3,9 @@
 The ASGI way to send costs a dict, a coroutine, a wait and a new frame for each recipient (15 µs); a ready frame written
 to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in `scope["extensions"][RAW]` where
 frames may be written past uvicorn: never on TLS, never with compression.
+
+It also bounds what a client may make this process keep or do beside its messages: control frames, fragments, and pongs that
+it does not read.
 """
 
 import asyncio
@@ -14,11 +17,15 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from realtime.frames import FAULT
+from realtime.frames import FAULT, POLICY, PerSecond
 
 RAW = "weir.websocket.raw"
 NOT_UTF_8 = (1007, "Text must be UTF-8.")
 LINGER_S = 1.0
+SLICE_BYTES = 4096  # read at once: 680 of the smallest frames
+MOST_CONTROL = 20  # pings and pongs a second; clients that send any send one each 20 s or so
+MOST_FRAGMENTS, FRAGMENTED_S = 128, 10.0  # of one message
+MOST_UNTAKEN = 4096  # messages that wait for the application: only a burst of tiny ones gets there
 
 
 class Writer(Protocol):
@@ -39,6 +46,10 @@ class RawProtocol(WebSocketsSansIOProtocol):
 
     writer: Writer | None = None
     discards = False
+    _control: PerSecond | None = None
+    _owed: bytes = b""
+    _unfinished: asyncio.TimerHandle | None = None
+    _overdue: asyncio.TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -62,14 +73,57 @@ class RawProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
         if self.writer is not None:
             self.writer.drained()
+        owed, self._owed = self._owed, b""
+        if owed and not self.close_sent:
+            self.transport.write(owed)
 
     def data_received(self, data: bytes) -> None:
-        if not self.discards:
-            super().data_received(data)
+        """In slices: a read may bring 256 KB, all of whose frames would be parsed, and whose pings answered, before a bound is seen."""
+        for start in range(0, len(data), SLICE_BYTES):
+            if self.discards:
+                return
+            super().data_received(data if len(data) <= SLICE_BYTES else data[start : start + SLICE_BYTES])
+
+    def handle_ping(self) -> None:
+        """While the client does not read, only its newest ping is owed an answer (RFC 6455 §5.5.3 allows it): pongs would pile up."""
+        pongs = self.conn.data_to_send()
+        if self.close_sent or not self._few_control():
+            return
+        if self.writable.is_set():
+            self.transport.write(b"".join(pongs))
+        elif pongs:
+            self._owed = pongs[-1]
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._few_control():
+            super().handle_pong(event)
+
+    def _few_control(self) -> bool:
+        """False when there were too many, and the connection is being ended."""
+        if self._control is None:
+            self._control = PerSecond(MOST_CONTROL)
+        if self._control.allows(self.loop.time()):
+            return True
+        self.cut("Too many pings or pongs.")
+        return False
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= MOST_FRAGMENTS:
+            self.cut("Too many fragments of one message.")
+            return
+        if self._unfinished is None and not event.fin:
+            self._unfinished = self.loop.call_later(FRAGMENTED_S, self.cut, "A message must be whole within 10 seconds.")
+        super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         """A text that is no UTF-8 goes on as a fault, to end as any other nonsense does. uvicorn's own way is a traceback in the
         log for each, and a close that the client may not read."""
+        if self._unfinished is not None:
+            self._unfinished.cancel()
+            self._unfinished = None
+        if self.queue.qsize() >= MOST_UNTAKEN:
+            self.cut("Too many messages at once.")
+            return
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()  # again in the base: 0.1 µs
@@ -78,6 +132,18 @@ class RawProtocol(WebSocketsSansIOProtocol):
                 self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": "websocket.receive", "bytes": b"", FAULT: NOT_UTF_8}))
                 return
         super().send_receive_event_to_app()
+
+    def cut(self, reason: str) -> None:
+        """Ends the connection for what the client does. Errors: none, also when it has ended."""
+        if self.close_sent or self.disconnected:
+            return
+        if not self.handshake_complete:
+            self.discards = True
+            self.transport.abort()
+            return
+        self.conn.data_to_send()  # pongs: nobody waits for them now
+        self.conn.fail(POLICY, reason)
+        self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
         """As uvicorn's, except that what the client still sends is read and dropped for a while: closing a socket with unread
@@ -113,8 +179,15 @@ class RawProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._end()
+        for timer in (self._unfinished, self._overdue):
+            if timer is not None:
+                timer.cancel()
 
     def _end(self) -> None:
+        """Closing a transport waits until the client has read what is buffered, which it may never do: an abort follows."""
+        if self._overdue is None and not self.disconnected:
+            self._overdue = self.loop.call_later(self.close_timeout + LINGER_S, self.transport.abort)
+        self._owed = b""
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.ended()

@@ -4,14 +4,16 @@
 -- KEYS 1 meta  2 log  3 dedupe  4 dedupe of the generation before  5 rate of this user in this channel
 --      6 channels of this bucket with entries to archive, by the ms since when  7 deleted seqs  8 clearings: facet -> seq
 --      9 messages of shadow-banned users, by the seq they stand behind
+--      only for a guest: 10 rate of all guests of this address in this channel  11 rate of all guests in this channel
 -- ARGV 1 incarnation of this Redis as read on this connection  2 dedupe digest  3 user id  4 shard channel  5 event type
 --      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
 --      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
 --      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
---      17… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET '' | unclear FACET ''
+--      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11
+--      18… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET '' | unclear FACET ''
 -- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
 --       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
---       | {-8, until ms} muted | {-9, restriction} not for this user
+--       | {-8, until ms} muted | {-9, restriction} not for this user | {-10, wait ms} guests of this address | {-11, wait ms} guests
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 
 -- RFC 3339 UTC; days to civil date by era of 400 years.
@@ -68,6 +70,17 @@ if interval > 0 then
   if arrival - now > burst then return {slow and -4 or -5, math.ceil((arrival - now - burst) / 1000)} end
   arrival = arrival + interval
 end
+local shared = {} -- of guests: key -> its arrival time with this message
+if KEYS[10] then
+  local numbers = {}
+  for one in string.gmatch(ARGV[17], '%d+') do numbers[#numbers + 1] = tonumber(one) end
+  for i = 1, 2 do
+    local due = math.max(tonumber(call('GET', KEYS[9 + i]) or '0'), now)
+    local ahead = due - now - numbers[2 * i]
+    if ahead > 0 then return {-9 - i, math.ceil(ahead / 1000)} end
+    shared[KEYS[9 + i]] = due + numbers[2 * i - 1]
+  end
+end
 if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {-6} end
 
 -- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing behind.
@@ -84,6 +97,7 @@ local function remember(value)
     call('HSET', KEYS[3], ARGV[2], value)
   end
   if arrival then call('SET', KEYS[5], number(arrival), 'PX', math.ceil((arrival - now) / 1000) + 1) end
+  for key, due in pairs(shared) do call('SET', key, number(due), 'PX', math.ceil((due - now) / 1000) + 1) end
 end
 local prev = tonumber(meta[2])
 local at = tonumber(ARGV[8])
@@ -114,7 +128,7 @@ call('XADD', KEYS[2], s .. '-0', 'd', payload, 't', number(ms))
 call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
 remember(s .. ' ' .. ARGV[7])
 if ARGV[15] ~= '' then call('HSET', KEYS[1], 't:' .. ARGV[15], ARGV[16]) end
-for i = 17, #ARGV, 3 do
+for i = 18, #ARGV, 3 do
   local verb, name, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if verb == 'set' then call('HSET', KEYS[1], name, value)
   elseif verb == 'unset' then call('HDEL', KEYS[1], name)

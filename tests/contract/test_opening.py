@@ -1,10 +1,15 @@
 """Which store an installation gets, and what a person reads when it can't be had."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from pymongo import common
 
+from tests.weir.running import ROOT
 from weir.foundation.documents import StoreUnavailable, mongo
 from weir.foundation.documents.opening import open_store
 from weir.foundation.settings import Settings
@@ -29,6 +34,52 @@ async def test_an_unreachable_server_is_refused_in_bounded_time(monkeypatch: pyt
             with pytest.raises(StoreUnavailable, match="reached"):
                 await open_store(Settings(mongodb_url=url), [])
             silent.listen()
+
+
+async def test_the_servers_reason_is_told(secantus_url: str) -> None:
+    """Who may not sign in reads why, in one sentence without the password."""
+    url = secantus_url.replace("mongodb://", "mongodb://nobody:hidden-word@") + "/?authMechanism=SCRAM-SHA-256"
+    with pytest.raises(StoreUnavailable) as refusal:
+        await open_store(Settings(mongodb_url=url), [])
+    assert refusal.value.detail.startswith("MongoDB refuses (code 18): ")
+    assert "uthentication failed" in refusal.value.detail
+    assert "hidden-word" not in refusal.value.detail
+    assert refusal.value.detail.count("\n") == 0
+    assert refusal.value.__suppress_context__
+
+
+async def test_an_old_server_is_refused(secantus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its version, before anything is made in it."""
+    monkeypatch.setattr(mongo, "OLDEST", (99, 0))
+    with pytest.raises(StoreUnavailable, match=r"^MongoDB 99\.0 or newer is needed; this one is \d+\.\d+\.\d+\.$"):
+        await open_store(Settings(mongodb_url=secantus_url), [])
+
+
+def test_what_is_said_is_what_pymongo_asks_for() -> None:
+    """A newer driver that drops a server's version must be noticed here."""
+    assert ".".join(map(str, mongo.OLDEST)) == common.MIN_SUPPORTED_SERVER_VERSION
+    described = str(Settings.model_fields["mongodb_url"].description)
+    assert f"{common.MIN_SUPPORTED_SERVER_VERSION} or newer" in described
+
+
+def test_a_room_that_can_not_have_its_store_says_so_in_a_sentence(tmp_path: Path) -> None:
+    """`weir run` ends with the reason, and without a traceback."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"mongodb://user:hidden-word@127.0.0.1:{nobody.getsockname()[1]}/?serverSelectionTimeoutMS=500"
+        environment = {
+            "WEIR_DATA_DIR": str(tmp_path / "var"), "WEIR_RUN_DIR": str(tmp_path / "run"), "WEIR_MONGODB_URL": url,
+            "WEIR_REDIS_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"],
+        }  # fmt: skip
+        argv = [sys.executable, "-m", "weir", "run", "control", "--listen", f"unix:{tmp_path}/s"]
+        run = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode != 0
+    said = run.stdout + run.stderr
+    assert "MongoDB can't be reached" in said
+    assert "refused" in said
+    assert "Traceback" not in said
+    assert "hidden-word" not in said
+    assert len(said.strip().splitlines()) <= 3
 
 
 async def test_a_wrong_database_name_is_refused(secantus_url: str) -> None:

@@ -93,7 +93,7 @@ def test_only_rtmp_is_spoken() -> None:
 
 def test_uploaded_files_name_no_others() -> None:
     """Whoever reads one, reads that file with few containers and codecs; lists of files are not among them."""
-    film = Film(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45)
+    film = Film(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45, picture=1, sound=3)
     argv = transcode_film(
         Path("/d/video"),
         film,
@@ -106,11 +106,16 @@ def test_uploaded_files_name_no_others() -> None:
     )
     for line in (argv, inspect(Path("/d/video"))):
         assert line[line.index("-protocol_whitelist") + 1] == "file"
-        formats, codecs = (line[line.index(f"-{kind}_whitelist") + 1].split(",") for kind in ("format", "codec"))
+        formats = line[line.index("-format_whitelist") + 1].split(",")
         assert "mov" in formats
         assert not {"hls", "concat", "dash", "image2", "lavfi"} & set(formats)
-        assert {"h264", "aac"} <= set(codecs)
+    assert {"h264", "aac"} <= set(argv[argv.index("-codec_whitelist") + 1].split(","))
+    looked = inspect(Path("/d/video"))
+    for kind, codec in (("v", "h264"), ("v", "png"), ("a", "aac"), ("s", "mov_text")):
+        assert codec in looked[looked.index(f"-codec_whitelist:{kind}") + 1].split(",")
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"][1:] == ["0:3"]
     assert argv.index("-ss") < argv.index("-i")
-    assert argv[argv.index("-filter_complex") + 1].startswith("[0:v]scale=720:576[s0];[s0]fps=fps=25:start_time=0")
+    assert argv[argv.index("-filter_complex") + 1].startswith("[0:1]scale=720:576[s0];[s0]fps=fps=25:start_time=0")
     assert not {"-tune:v:0", "-b:v:0"} & set(argv)
+    assert argv[argv.index("-map_chapters") + 1] == "-1"
     assert argv[argv.index("-crf:v:0") + 1 :][0] == "22"

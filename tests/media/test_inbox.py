@@ -118,3 +118,26 @@ def test_room_and_leftovers(inbox: Inbox, tmp_path: Path) -> None:
     inbox.remove()
     assert inboxes(settings) == set()
     assert not inbox.here
+
+
+def test_a_long_journal_is_not_read_through(inbox: Inbox) -> None:
+    """Who sends a file byte by byte writes a line for each, and asks for the offset as often."""
+    (inbox.folder / "offsets.jsonl").write_text("".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300')
+
+    def read() -> int:
+        return int(Path("/proc/self/io").read_text().splitlines()[0].split()[1])
+
+    before = read()
+    assert inbox.offset() == 299_999
+    assert read() - before < 100_000
+    with inbox.writing() as writer:
+        assert writer.offset == 299_999
+
+
+def test_nothing_is_written_for_an_upload_that_was_deleted(inbox: Inbox) -> None:
+    """Nobody would see the file, and its bytes would count for nothing but the disk."""
+    with inbox.writing() as writer:
+        writer.write(b"abc")
+        inbox.remove()
+        with pytest.raises(FileNotFoundError):
+            writer.write(b"def")

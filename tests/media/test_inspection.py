@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from media.inspection import Film, Refusal, inspected
 
-VIDEO: dict[str, Any] = {"codec_type": "video", "width": 1280, "height": 720, "avg_frame_rate": "30000/1001"}
+VIDEO: dict[str, Any] = {"codec_type": "video", "codec_name": "h264", "width": 1280, "height": 720, "avg_frame_rate": "30000/1001"}
+
+SOUND: dict[str, Any] = {"codec_type": "audio", "codec_name": "aac"}
 
 
 def said(*streams: dict[str, Any], duration: str | None = "61.5") -> bytes:
@@ -18,7 +20,7 @@ def said(*streams: dict[str, Any], duration: str | None = "61.5") -> bytes:
 
 def test_a_film() -> None:
     """Size, frame rate, duration and whether there is sound."""
-    film = inspected(said(VIDEO, {"codec_type": "audio"}))
+    film = inspected(said(VIDEO, SOUND))
     assert (film.source.width, film.source.height, film.source.audio, film.duration_s) == (1280, 720, True, 61.5)
     assert film.source.frame_rate == pytest.approx(29.97, abs=0.001)
 
@@ -31,12 +33,23 @@ def test_how_a_picture_is_meant_to_be_seen() -> None:
     assert (wide.source.width, wide.source.height) == (1024, 576)
 
 
+def test_of_many_tracks_one_picture_and_one_sound_are_shown() -> None:
+    """The first that can be; covers, subtitles, fonts, time codes and sounds that are not read are passed over."""
+    cover, other = {**VIDEO, "codec_name": "mjpeg", "width": 4000, "height": 4000}, {**VIDEO, "disposition": {"attached_pic": 1}}
+    rest = [{"codec_type": kind, "codec_name": name} for kind, name in (("subtitle", "ass"), ("attachment", "ttf"), ("data", "bin_data"))]
+    film = inspected(said(rest[0], cover, other, {**SOUND, "codec_name": "truehd"}, VIDEO, *rest, {**SOUND, "codec_name": "dts"}, SOUND))
+    assert (film.picture, film.sound, film.source.width) == (4, 8, 1280)
+    alone = inspected(said(cover))
+    assert (alone.picture, alone.sound, alone.source.audio) == (0, None, False)
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (b"", "unreadable"), (b"{", "unreadable"), (said(), "unreadable"), (said({"codec_type": "audio"}), "no_video"),
+        (b"", "unreadable"), (b"{", "unreadable"), (said(), "unreadable"), (said(SOUND), "no_video"),
         (said({**VIDEO, "disposition": {"attached_pic": 1}}), "no_video"), (said({**VIDEO, "width": 0}), "no_video"),
         (said({**VIDEO, "width": 20000, "height": 20000}), "too_large"), (said(VIDEO, duration="90000"), "too_long"),
+        (said({**VIDEO, "codec_name": "png"}), "no_video"), (said(VIDEO, {**SOUND, "codec_name": "truehd"}), "unreadable"),
     ],
 )  # fmt: skip
 def test_refusals_have_stable_codes(answer: bytes, code: str) -> None:

@@ -2,8 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
+import os
+import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +17,14 @@ import pytest
 
 from media import transcoding, uploads
 from media.inbox import Inbox
+from media.process import strange
 from media.tape import Tape
 from media.transcoding import Transcoding
 from tests.media.conftest import Stage, until
 from tests.media.test_live import played
 from tests.media.test_recording import seconds_of
+from tests.weir.running import children_of
+from weir.foundation.confine import protections
 from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
 
@@ -348,3 +355,148 @@ async def test_a_deleted_apps_uploads_go(stage: Stage) -> None:
     path, _ = await me.begin(5, b"abc")
     await stage.bus.publish(AppDeleted(app=me.app))
     await until(lambda: not Inbox(stage.settings, path.rsplit("/", 1)[1]).folder.exists())
+
+
+async def token_of(me: Client, stage: Stage, user: str, **wanted: Any) -> Client:
+    """Somebody with an upload token of his own."""
+    status, _, made = await me.ask("POST", "/v1/upload-tokens", json={"user": user, **wanted})
+    assert status == 201
+    return Client(stage, me.app, made["token"])
+
+
+async def begun(me: Client, length: int = 5) -> str:
+    """The sentence of the refusal, or nothing."""
+    status, _, body = await me.ask("POST", "/v1/vod", {**TUS, "Upload-Length": str(length)})
+    assert (status, body.get("code")) in ((201, None), (403, "quota_exceeded")), body
+    return "" if status == 201 else str(body["detail"])
+
+
+def let_idle(stage: Stage, path: str) -> None:
+    file = Inbox(stage.settings, path.rsplit("/", 1)[1]).file
+    os.utime(file, (time.time() - 3700,) * 2)
+
+
+async def test_a_user_has_a_few_uploads_under_way(stage: Stage) -> None:
+    """However many tokens; an idle one makes room for the next, and one that is being sent does not."""
+    me = client(stage)
+    ann, again = await token_of(me, stage, "ann"), await token_of(me, stage, "ann")
+    paths = [(await (ann, again)[number % 2].begin(5))[0] for number in range(uploads.MOST_OF_A_USER)]
+    assert "5 of your uploads" in await begun(again)
+    assert await begun(await token_of(me, stage, "ben")) == ""
+    let_idle(stage, paths[1])
+    assert await begun(ann) == ""
+    assert (await ann.ask("HEAD", paths[1], TUS))[0] == 404
+    assert "5 of your uploads" in await begun(ann)
+    assert (await ann.ask("DELETE", paths[0], TUS))[0] == 204
+    assert await begun(ann) == ""
+
+
+async def test_users_leave_the_app_its_own_room(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share a part of what may be under way, in number and in announced bytes."""
+    monkeypatch.setattr(uploads, "MOST_OF_USERS", 4)
+    stage = await world.stage(upload_reserve_mb=1)
+    await stage.room.start()
+    me = client(stage)
+    stage.directory.apps[me.app]["plan"] = "free"  # 5 GB
+    users = [await token_of(me, stage, f"u{number}") for number in range(5)]
+    assert await begun(users[0], 2_400_000_000) == ""
+    assert "half of its storage" in await begun(users[1], 200_000_000)
+    assert await begun(me, 200_000_000) == ""
+    assert [await begun(user) for user in users[1:4]] == ["", "", ""]
+    assert "4 uploads by users" in await begun(users[4])
+    assert await begun(me) == ""
+
+
+async def test_a_begin_of_many_at_once_passes_no_bound(stage: Stage) -> None:
+    """Each counts those before it."""
+    ann = await token_of(client(stage), stage, "ann")
+    told = await asyncio.gather(*(begun(ann) for _ in range(3 * uploads.MOST_OF_A_USER)))
+    assert told.count("") == uploads.MOST_OF_A_USER
+
+
+async def test_a_token_is_for_so_many_uploads_and_bytes(stage: Stage) -> None:
+    """Whatever became of them: only what is deleted no longer counts. Another token begins anew."""
+    me = client(stage)
+    ann = await token_of(me, stage, "ann", max_uploads=3, max_total=100)
+    path, _ = await ann.begin(4, b"\0\1\2\3")
+    await me.until(path, "failed")
+    assert "100 bytes in all" in await begun(ann, 97)
+    assert await begun(ann, 90) == ""
+    assert await begun(ann, 6) == ""
+    assert "for 3 uploads" in await begun(ann, 1)
+    assert (await ann.ask("DELETE", path, TUS))[0] == 204
+    assert "100 bytes in all" in await begun(ann, 5)
+    assert await begun(ann, 4) == ""
+    old = stage.ground.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
+    assert await begun(Client(stage, me.app, old), 5) == ""
+
+
+async def test_what_reads_a_strangers_file_is_confined(stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg and ffprobe have no new privileges and a filter of calls; whatever a file made them do, nothing else could be read."""
+    seen: dict[str, dict[str, str]] = {}
+    me, data = client(stage), film.read_bytes()
+    path, _ = await me.begin(len(data), data)
+    for _ in range(2000):
+        for pid in children_of(os.getpid()):
+            with contextlib.suppress(OSError, ValueError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name in ("ffmpeg", "ffprobe"):
+                    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                    seen[name] = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        if len(seen) == 2 or (await me.video(path))["state"] == "ready":
+            break
+    assert await me.until(path, "ready")
+    assert {one["NoNewPrivs"] for one in seen.values()} == {"1"}
+    assert {one["Seccomp"] for one in seen.values()} == ({"2"} if protections()["seccomp"] else {"0"})
+
+
+@pytest.mark.skipif(not (protections()["Landlock"] and protections()["seccomp"]), reason="this kernel can't confine")
+def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> None:
+    """A second file, a list of files and an address are refused by the kernel, whatever FFmpeg itself would have done."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(film.read_bytes())
+    concat = tmp_path / "list"
+    concat.write_text(f"file '{secret}'\n")
+    outcomes = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        address = f"http://127.0.0.1:{door.getsockname()[1]}/"
+        for given in (
+            ["-i", str(film)],
+            ["-i", str(film), "-i", str(secret)],
+            ["-f", "concat", "-safe", "0", "-i", str(concat)],
+            ["-i", address],
+        ):
+            argv = [*strange(film if given[1] == str(film) else concat), "ffmpeg", "-nostdin", "-v", "error", *given, "-f", "null", "-"]
+            outcomes.append(subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False))
+        door.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            door.accept()
+    assert [bool(one.returncode) for one in outcomes] == [False, True, True, True], outcomes
+    assert "Permission denied" in outcomes[1].stderr
+    assert "Operation not permitted" in outcomes[3].stderr
+
+
+async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
+    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
+    room, me, data = stage.room, client(stage), film.read_bytes()
+    work = Transcoding(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    monkeypatch.setattr(transcoding, "TURN_S", -1.0)
+    monkeypatch.setattr(transcoding, "TOLD_EVERY_S", 0.0)
+    alone, _ = await me.begin(len(data), data)
+    await work._make((await room._catalog.in_states("processing"))[0])
+    assert (await me.video(alone))["state"] == "ready"
+    paths = [(await me.begin(len(data), data))[0] for _ in range(2)]
+    for turn in range(10):
+        waiting = await room._catalog.in_states("processing")
+        for doc in waiting:
+            await work._make(doc)
+        if turn == 0:
+            assert [(await me.video(path))["state"] for path in paths] == ["processing"] * 2
+        if not waiting:
+            break
+    for path in paths:
+        assert (await me.video(path))["state"] == "ready"
+        kept = stage.settings.data / "recordings" / path.rsplit("/", 1)[1] / "recording.mp4"
+        frames = await asyncio.to_thread(played, str(kept), 60)
+        assert frames["video"] == pytest.approx(7.5 * 25, abs=2)

@@ -121,6 +121,9 @@ class Directory:
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         return next((one for one in self.streams.values() if one["id"] == stream_id), None)
 
+    async def stream_by_playback(self, playback: str) -> dict[str, Any] | None:
+        return next((one for one in self.streams.values() if one["playback"] == playback), None)
+
     async def live_streams(self) -> list[dict[str, Any]]:
         return [one for one in self.streams.values() if one["state"] == "live"]
 
@@ -133,9 +136,9 @@ class Directory:
     def new_app(self, app: str) -> None:
         self.apps.setdefault(app, {"id": app, "guests": "read"})
 
-    def new_stream(self, app: str) -> dict[str, Any]:
+    def new_stream(self, app: str, **more: Any) -> dict[str, Any]:
         self.new_app(app)
-        made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle"}
+        made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle", **more}
         self.streams[made["channel"]] = made
         return made
 

@@ -68,8 +68,14 @@ async def sweep(archiver):
 
 
 async def archived(store, channel):
-    page = await store.operator().find(MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000)
-    return [doc["seq"] for doc in page.data]
+    found: list[int] = []
+    cursor = None
+    while True:
+        page = await store.operator().find(MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000, cursor=cursor)
+        found += [doc["seq"] for doc in page.data]
+        cursor = page.next
+        if cursor is None:
+            return found
 
 
 async def length(connection, channel):

@@ -54,7 +54,7 @@ class Hall:
         self._port.bind(("127.0.0.1", 0))
         self.at = f"127.0.0.1:{self._port.getsockname()[1]}"
         self.address = self._port.getsockname()
-        app = Frames(socketio.ASGIApp(self.io), lambda: False)
+        app = Frames(socketio.ASGIApp(self.io), lambda: False, 100_000)
         given = {"ws_per_message_deflate": False, **options}
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", lifespan="off", ws=RawProtocol, ws_ping_interval=None, **given)

@@ -32,7 +32,7 @@ async def test_a_line_that_was_hung_up_is_over():
     async def receive():
         return {"type": "websocket.receive", "text": '42["still",{}]'}
 
-    line = Line(receive, send)
+    line = Line(receive, send, 1000)
     await line.hang_up(1008, "Enough.")
     await line.send({"type": "websocket.send", "text": "x"})
     await line.hang_up(1012, "Again.")
@@ -46,4 +46,4 @@ async def test_a_client_that_has_gone_can_be_hung_up():
     async def send(message):
         raise OSError("gone")
 
-    await Line(send, send).hang_up(1008, "Enough.")
+    await Line(send, send, 1000).hang_up(1008, "Enough.")

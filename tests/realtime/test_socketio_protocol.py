@@ -228,4 +228,4 @@ async def test_the_product_has_one_namespace(house: House):
     async with websockets.connect(node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket") as line:
         await line.recv()
         await line.send("40/admin," + json.dumps({"token": house.tokens.mint_user("ann", "app_1", "Ann", 600)}))
-        assert await line.recv() == '44/admin,{"message":"There is no such namespace."}'
+        assert await line.recv() == '44/admin,{"message":"Invalid namespace"}'

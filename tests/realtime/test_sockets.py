@@ -42,16 +42,18 @@ async def test_only_a_valid_token_gets_in(house: House):
     node, tokens = await house.node(), house.tokens
     good = tokens.mint_user("ann", APP, "Ann", 600)
     stale = Tokens(house.vault, clock=lambda: 1_600_000_000).mint_user("ann", APP, "Ann", 600)
-    house.directory.revocations = {("user", "out"), ("session", "closed"), ("stream", "ply_closed")}
+    closed = house.directory.new_stream(APP)
+    house.directory.revocations = {("user", "out"), ("session", "closed"), ("stream", closed["id"])}
     for auth in (
         None, {}, "token", {"token": 7}, {"token": "x"}, {"token": good[:-3] + "abc"}, {"token": stale},
-        {"token": tokens.mint("weir:app", 600, sub="acc", app=APP, role="owner")},
+        {"token": tokens.mint("weir:app", 600, sub="acc", app="app_0", role="owner")},
         {"token": good, "playback": "x"},
         {"token": good, "playback": tokens.mint_playback("ply_1", "app_2", "s", 600)},
         {"token": tokens.mint_user("out", APP, "Out", 600)},
         {"token": tokens.mint_user("ann", APP, "Ann", 600, sid="closed")},
         {"token": good, "playback": tokens.mint_playback("ply_1", APP, "closed", 600)},
-        {"token": good, "playback": tokens.mint_playback("ply_closed", APP, "s", 600)},
+        {"token": good, "playback": tokens.mint_playback(closed["playback"], APP, "s", 600)},
+        {"token": tokens.mint_user("guest", APP, "Guest", 600, sid="s", channel=closed["channel"], guest=True)},
     ):  # fmt: skip
         assert (await refusal(node, auth))["code"] == "unauthenticated", auth
 
@@ -65,11 +67,13 @@ async def test_a_socket_ends_with_its_token(house: House):
     assert client.of("system.notice")[0]["code"] == "unauthenticated"
 
 
-@pytest.mark.parametrize(("kind", "subject"), [("user", "ann"), ("session", "s-ann"), ("stream", "ply_ann")])
+@pytest.mark.parametrize(("kind", "subject"), [("user", "ann"), ("session", "s-ann"), ("stream", "watched")])
 async def test_a_revocation_closes_open_sockets(house: House, kind: str, subject: str):
     """Rights withdrawn on the bus end the sockets that hold them on every node, and no others."""
     one, two = await house.node(), await house.node()
-    playback = house.tokens.mint_playback("ply_ann", APP, "s-ann", 600)
+    watched = house.directory.new_stream(APP)
+    subject = watched["id"] if kind == "stream" else subject
+    playback = house.tokens.mint_playback(watched["playback"], APP, "s-ann", 600)
     first = await house.client(one, APP, "ann", playback=playback)
     second = await house.client(two, APP, "ann", playback=playback)
     other, foreign = await house.client(one, APP, "bob"), await house.client(one, "app_2", "ann", sid="s-ann")

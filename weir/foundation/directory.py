@@ -32,8 +32,14 @@ STREAMS = Collection(
 )
 RECORDINGS = Collection(
     "recordings",
-    {"stream": "str", "broadcast": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
-    (Index(("app", "started")), Index(("app", "stream", "started")), Index(("state",)), Index(("broadcast", "started"))),
+    {"stream": "str", "broadcast": "str", "user": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
+    (
+        Index(("app", "started")),
+        Index(("app", "stream", "started")),
+        Index(("app", "user", "started")),
+        Index(("state",)),
+        Index(("broadcast", "started")),
+    ),
 )
 PROFILES = Collection(
     "profiles", {"created": "int", "name": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "name"), unique=True))

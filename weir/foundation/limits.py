@@ -48,6 +48,7 @@ class Limit:
 
 SIGN_IN = Limit("sign-in", 60, 60, closed=True)
 PUBLIC = Limit("public", 1200, 60)
+SESSION = Limit("session", 300, 60)
 ACCOUNT = Limit("account", 600, 60)
 MEMBER = Limit("member", 1200, 60)
 HEAVY = Limit("heavy", 60, 60)

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         description="Redis of a scaled-out layout: redis://[USER:PASSWORD@]HOST:PORT/DB, or a cluster by some of its servers: "
         "redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT (rediss… for TLS). Default: the embedded private server.",
     )
-    mongodb_url: str = Field("", description="MongoDB of a scaled-out layout. Default: SQLite in the data folder.")
+    mongodb_url: str = Field("", description="MongoDB (4.4 or newer) of a scaled-out layout. Default: SQLite in the data folder.")
     mongodb_database: str = Field("weir", description="Database name in MongoDB.")
 
     # -- scaled-out layout
@@ -166,6 +166,13 @@ class Settings(BaseSettings):
     history_messages: int = Field(50, ge=1, le=200, description="Newest messages that a joining client receives.")
     chat_rate_per_s: float = Field(2.0, gt=0, description="Messages a second that one user may send to one channel.")
     chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
+    guest_rate_per_s: float = Field(
+        5.0,
+        gt=0,
+        description="Messages a second that all guests of one address (IPv6: of one /64 network) may send to one channel together.",
+    )
+    guest_burst: int = Field(20, ge=1, description="Messages that the guests of one address may send at once before that rate applies.")
+    guest_channel_rate_per_s: float = Field(20.0, gt=0, description="Messages a second that all guests may send to one channel together.")
     socket_requests_per_s: int = Field(
         100, ge=1, description="Requests of any kind a second that one socket may make; more are answered `rate_limited`."
     )
@@ -181,7 +188,7 @@ class Settings(BaseSettings):
     )
     limits: dict[str, int] = Field(
         {},
-        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.',
+        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.',
     )
     sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
     verify_email: bool = Field(False, description="Nobody signs in before a mailed link has proven the account's address.")

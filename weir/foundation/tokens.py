@@ -89,11 +89,14 @@ class PlaybackClaims(Claims):
 
 
 class UploadClaims(Claims):
-    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a file."""
+    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a file; `uploads` files
+    with `total` bytes in all."""
 
     app: str
     stream: str | None = None
     most: int | None = None
+    uploads: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from weir.foundation.documents.codec import CODEC, LARGEST_BYTES, encode
 from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handles import DocumentStore
 
+OLDEST = (4, 4)  # of the servers that pymongo speaks with; nothing here needs a newer one
+MOST_SAID = 300
 ANSWER_MS = 10_000  # one call with its retries, the search for a server included
 OLDEST_EVENT = f"{OUTBOX}.at"  # of an array's elements MongoDB sorts by the smallest
 
@@ -39,12 +41,15 @@ async def open_mongo(url: str, database: str, collections: Sequence[Collection])
     client = _client(url)
     try:
         engine = MongoEngine(client, client.get_database(database, codec_options=CODEC))
-        await engine.ping()
+        await engine.check_version()
         for spec in specs.values():
             await engine.prepare(spec)
     except errors.InvalidName:
         client.close()
         raise StoreUnavailable("WEIR_MONGODB_DATABASE is no name for a database.") from None
+    except StoreUnavailable as refusal:
+        client.close()
+        raise StoreUnavailable(_with_reason(refusal)) from None
     except BaseException:
         client.close()
         raise
@@ -56,6 +61,19 @@ def _client(url: str) -> Any:
         return AsyncIOMotorClient(url, w="majority", journal=True, timeoutMS=ANSWER_MS, appname="weir")
     except (errors.PyMongoError, ValueError):
         raise StoreUnavailable("WEIR_MONGODB_URL is not a usable MongoDB address.") from None
+
+
+def _with_reason(refusal: StoreUnavailable) -> str:
+    """For whoever starts Weir: what the server or the network said. Later it stays in the log, since a refusal may repeat what was
+    to be stored."""
+    cause = refusal.__cause__
+    if isinstance(cause, errors.OperationFailure):
+        said = str((cause.details or {}).get("errmsg") or cause)
+    elif isinstance(cause, errors.PyMongoError):
+        said = str(cause).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+    else:
+        return refusal.detail
+    return f"{refusal.detail.rstrip('.')}: {' '.join(said.split())[:MOST_SAID].rstrip('.')}."
 
 
 @contextmanager
@@ -170,6 +188,14 @@ class MongoEngine:
     async def settle(self, spec: Spec, doc_id: str, event_ids: Sequence[str]) -> None:
         with _refusals():
             await self._in(spec).update_one({"_id": doc_id}, {"$pull": {OUTBOX: {"id": {"$in": list(event_ids)}}}})
+
+    async def check_version(self) -> None:
+        """Errors: StoreUnavailable, also for a server that is too old."""
+        with _refusals():
+            version = (await self._client.server_info())["versionArray"]
+        if tuple(version[:2]) < OLDEST:
+            needed, found = (".".join(map(str, one)) for one in (OLDEST, version[:3]))
+            raise StoreUnavailable(f"MongoDB {needed} or newer is needed; this one is {found}.")
 
     async def ping(self) -> None:
         with _refusals():
