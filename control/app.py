@@ -17,7 +17,7 @@ from control.audit import Audit
 from control.broadcasts import Broadcasts
 from control.console import Console
 from control.counted import Counted
-from control.hls_access import HlsAccess
+from control.hls_access import HlsAccess, headers_of
 from control.keys import Keys
 from control.ledger import Ledger
 from control.migrations import migrate
@@ -78,6 +78,8 @@ class ControlRoom:
 
     async def _overview(self, request: Request) -> Response:
         self._check_inside(request)
+        if headers_of(request.scope) is None:
+            raise NotFound("There is nothing here.")
         return Response(orjson.dumps(await self._console.overview(self._viewers)))
 
     def _check_inside(self, request: Request) -> None:

@@ -3,7 +3,7 @@
 import os
 import pwd
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from weir.foundation.ids import new_secret
@@ -39,6 +39,16 @@ def render(template: str, values: dict[str, str], chosen: Collection[str] = ()) 
     for word in chosen:
         template = re.sub(rf"^( *)#{word}: ", r"\1", template, flags=re.MULTILINE)
     return re.sub(r"@([A-Z_]+)@", lambda found: values[found.group(1)], UNCHOSEN.sub("", template))
+
+
+def networks(these: Sequence[str]) -> str:
+    """As the entries of a `geo` table of nginx."""
+    return " ".join(f"{network} 1;" for network in these)
+
+
+def trusted(proxies: Sequence[str]) -> str:
+    lines = [f"set_real_ip_from {proxy};" for proxy in proxies]
+    return " ".join([*lines, "real_ip_header X-Forwarded-For; real_ip_recursive on;"]) if lines else ""
 
 
 def _worker_user(settings: Settings) -> str:
@@ -79,12 +89,15 @@ def write_web(settings: Settings, vault: Vault) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.edge_socket.unlink(missing_ok=True)  # as the ingest's
     app, module = f"unix:{settings.app_socket}", nginx_module("nchan")
-    chosen = {"tls" if settings.tls else "plain", settings.edge}
+    chosen = {"tls" if settings.tls else "plain", settings.edge, "pool"}
     return _private(settings.run / "web.conf", render((TEMPLATES / "web.conf.template").read_text(), {
         "USER": _worker_user(settings), "RUN": str(settings.run), "LIVE": str(settings.live), "DATA": str(settings.data),
-        "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": app, "MEDIA": f"server {app};", "ORIGINS": "",
+        "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": f"server {app};", "MEDIA": f"server {app};",
+        "ORIGINS": "", "TO": "", "PUBLIC_URL": settings.base_url, "TRUSTED_PROXIES": trusted(settings.trusted_proxies),
+        "TRUSTED_PEERS": networks(settings.trusted_proxies), "METRICS_ALLOW": networks(settings.metrics_allow),
+        "CONNECTIONS": str(settings.connections_per_address),
         "HTTP_LISTEN": f"{settings.http_host}:{settings.http_port}", "USAGE": str(settings.data / "usage" / "web.log"),
-        "HTTPS_LISTEN": f"{settings.http_host}:{settings.https_port}", "HTTPS_PORT": settings.https_suffix,
+        "HTTPS_LISTEN": f"{settings.http_host}:{settings.https_port}",
         "TLS_CERTIFICATE": str(settings.tls_certificate), "TLS_KEY": str(settings.tls_key),
         "MODULES": str(module.parent) if module else "", "EDGE_LISTEN": f"unix:{settings.edge_socket}",
         "INTERNAL_SECRET": internal_secret(vault, settings),
