@@ -87,7 +87,9 @@ class HlsAccess:
         headers = headers_of(request.scope)
         if headers is None or not hmac.compare_digest(headers.get(b"x-internal-secret", b""), self._secret):
             return Response(status_code=403, headers={"Connection": "close"})
-        token, playback, address = (headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for"))
+        token, playback, address = (
+            headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for")
+        )
         try:
             self._ground.door.limits.check_address(address)
         except RateLimited as refusal:

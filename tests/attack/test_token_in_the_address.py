@@ -83,7 +83,15 @@ def test_who_has_the_right_token_plays(target: Target, victim: Doc) -> None:
     now = int(time.time())
     tokens = [victim["token"]]
     for issuer, key, algorithm in signers:
-        claims = {"iss": issuer, "aud": "weir:playback", "app": target.app, "sub": victim["playback_id"], "sid": f"s_{algorithm}", "iat": now, "exp": now + 600}
+        claims = {
+            "iss": issuer,
+            "aud": "weir:playback",
+            "app": target.app,
+            "sub": victim["playback_id"],
+            "sid": f"s_{algorithm}",
+            "iat": now,
+            "exp": now + 600,
+        }
         tokens.append(jwt.encode(claims, key, algorithm))
         assert get(target, path(jwt.encode(claims, "k" * 40, "HS256"), victim["playback_id"])) == 403
     for token in tokens:
@@ -108,7 +116,8 @@ def test_no_request_hides_in_another(target: Target, victim: Doc) -> None:
         assert status in (400, 401, 422), body
     key = target.new_key(scopes=["streams:read", "streams:write"])["api_key"]
     wish = json.dumps({"title": "smuggled"}).encode()
-    head = f"POST /v1/streams HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nX-Forwarded-For: {FORGED}\r\nContent-Type: application/json\r\n"
+    head = f"POST /v1/streams HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nX-Forwarded-For: {FORGED}\r\n"
+    head += "Content-Type: application/json\r\n"
     for _ in range(3):
         assert hidden(target, victim, head.encode() + b"Content-Length: %d\r\n\r\n" % len(wish) + wish)[0] in (400, 401, 422)
     noted = target.stack.ask("GET", f"/v1/apps/{target.app}/audit?limit=200", headers=target.account)[1]["data"]
@@ -124,7 +133,9 @@ def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: D
     held = f"GET /origin/{victim['playback_id']}/v360.m3u8?_HLS_msn={next_one}&_HLS_part=0 HTTP/1.1\r\nHost: x\r\n\r\n"
     target.account  # noqa: B018 – the owner exists
     login = json.dumps({"email": "owner@weir.example", "password": "a long password"}).encode()
-    owners = b"POST /v1/auth/login HTTP/1.1\r\nHost: weir\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(login) + login
+    owners = (
+        b"POST /v1/auth/login HTTP/1.1\r\nHost: weir\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(login) + login
+    )
     with ThreadPoolExecutor(1) as pool:
         for _ in range(3):
             hidden(target, victim, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + held.encode())
