@@ -58,10 +58,7 @@ def checked(front: WebFront, requests: list[bytes]) -> None:
         names = [line.partition(b": ")[0] for line in lines]
         assert len(names) == len(set(names)), request
         assert set(names) <= WRITTEN, request
-        assert re.fullmatch(
-            rb"GET /(internal/hls_access|(origin|recorded)/(ply|rec)_1{26}/[A-Za-z0-9_-]+\.[a-z0-9]+(\?[A-Za-z0-9_=&.,%+-]+)?) HTTP/1\.[01]",
-            first,
-        ), request
+        assert ASKED.fullmatch(first), request
         for line in lines:
             assert re.fullmatch(rb"[A-Za-z-]+: [\x21-\x7e]+", line), request
 
