@@ -34,6 +34,7 @@ from weir.foundation.events import Event
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.periodic import Job
 from weir.foundation.routing import bind
+from weir.foundation.tickets import PlayTickets
 
 GROUP = "control"
 
@@ -61,7 +62,7 @@ class ControlRoom:
         ]
 
     def routes(self) -> list[BaseRoute]:
-        hooks = RtmpHooks(self.streams, self._secret, self._ground.settings.hook_allow)
+        hooks = RtmpHooks(self.streams, PlayTickets(self._ground.redis), self._secret, self._ground.settings.hook_allow)
         return [
             *hooks.routes(),
             *self._access.routes(),

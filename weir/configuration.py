@@ -1,9 +1,12 @@
 """Configuration files of the embedded servers, written anew at each start into the private run folder."""
 
+import contextlib
 import os
 import pwd
 import re
+import socket
 from collections.abc import Collection, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 from weir.foundation.ids import new_secret
@@ -13,11 +16,12 @@ from weir.foundation.vault import Vault
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "nginx-rtmp"
 UNCHOSEN = re.compile(r"^ *#[a-z]+: .*\n", re.MULTILINE)
+INNER_FIRST, INNER_PORTS = 15_000, 5_000  # below the ports that the kernel gives to outgoing connections
 MODULE_FOLDERS = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"), Path("/usr/local/nginx/modules"))
 
 
 def nginx_module(name: str) -> Path | None:
-    """nginx's module `rtmp` or `nchan` where the distributions put it, or None."""
+    """nginx's module `rtmp`, `stream` or `nchan` where the distributions put it, or None."""
     file = f"ngx_{name}_module.so"
     return next((folder / file for folder in MODULE_FOLDERS if (folder / file).exists()), None)
 
@@ -75,12 +79,26 @@ def write_ingest(settings: Settings, vault: Vault) -> Path:
     assert module is not None, "the preflight checks have found it"
     settings.ingest_socket.unlink(missing_ok=True)  # a killed nginx leaves it, and the next one could not bind
     hooks = f"http://unix:{settings.app_socket}:/internal/rtmp"
+    chosen = "gate" if nginx_module("stream") else "open"
     query = f"boot={new_secret(16)}&secret={internal_secret(vault, settings)}"
     return _private(settings.run / "ingest.conf", render((TEMPLATES / "ingest.conf.template").read_text(), {
         "MODULES": str(module.parent), "USER": _worker_user(settings), "RUN": str(settings.run),
         "RTMP_LISTEN": f"{settings.rtmp_host}:{settings.rtmp_port}", "STAT_LISTEN": f"unix:{settings.ingest_socket}",
-        "PLAY_ALLOW": f"allow play {settings.ingest_host};", "HOOKS": hooks, "HOOK_QUERY": query,
-    }))  # fmt: skip
+        "HOOKS": hooks, "HOOK_QUERY": query, "PULL_FROM": "", "PER_ADDRESS": str(settings.rtmp_connections_per_address),
+        "INNER_PORT": str(_inner_port(settings)),
+    }, [chosen]))  # fmt: skip
+
+
+def _inner_port(settings: Settings) -> int:
+    """A port of this machine alone, between nginx' gate and its RTMP module: a unix socket would do, but the module takes what comes
+    from one as its own and asks nobody about it."""
+    first = int.from_bytes(blake2b(str(settings.data).encode(), digest_size=2).digest(), "big")
+    for step in range(INNER_PORTS):
+        port = INNER_FIRST + (first + step) % INNER_PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port of this machine is free for the ingest")
 
 
 def write_web(settings: Settings, vault: Vault) -> Path:

@@ -6,7 +6,9 @@ from tests.control.world import PASSWORD, opened
 from weir.foundation.ground import Ground
 
 
-@pytest.mark.parametrize(("public_url", "scheme", "secure"), [("https://weir.test", "http", True), ("", "https", True), ("", "http", False)])
+@pytest.mark.parametrize(
+    ("public_url", "scheme", "secure"), [("https://weir.test", "http", True), ("", "https", True), ("", "http", False)]
+)
 async def test_a_cookie_is_secure_where_browsers_come_by_tls(ground: Ground, public_url: str, scheme: str, secure: bool) -> None:
     """Because the installation's address says so, or the web server's word about this request."""
     object.__setattr__(ground, "settings", ground.settings.model_copy(update={"public_url": public_url}))

@@ -258,7 +258,8 @@ async def test_a_plain_request_hears_what_to_ask_for(house: House, session):
     url, key = node.url + "/v1/events/ws", api_key(house, "events:read")
     for headers in ({}, {"Authorization": f"Bearer {key}"}, {"Upgrade": "h2c", "Connection": "Upgrade"}):
         async with session.get(url, headers=headers) as answer:
-            assert (answer.status, answer.headers["upgrade"], (await answer.json(content_type=None))["code"]) == (426, "websocket", "invalid")
+            assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+            assert (await answer.json(content_type=None))["code"] == "invalid"
     async with session.post(url) as answer:
         assert answer.status == 405
 

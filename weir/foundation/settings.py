@@ -77,6 +77,9 @@ class Settings(BaseSettings):
         description="Who holds players' blocking reloads: the application (files), or nginx itself with its nchan module, for big audiences (docs/serving.md).",
     )
     rtmp_host: str = Field("127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0).")
+    rtmp_connections_per_address: int = Field(
+        20, ge=2, le=4000, description="Connections that one address (of IPv6: one /64) may have to the ingest, silent ones too."
+    )
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
     public_url: str = Field(
         "",
