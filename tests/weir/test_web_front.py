@@ -145,7 +145,7 @@ def test_headers_of_a_client_stay_its_own(front: WebFront) -> None:
             assert foreign not in request, request
 
 
-@pytest.mark.parametrize("before", ["/v1/streams/x", "/v1/channels/", "/v1/vod/", "/socket.io/", "/healthz", "/watch/x", "/", "/assets/"])
+@pytest.mark.parametrize("before", ["/socket.io/", "/healthz", "/watch/x", "/", "/assets/", "/hls/", "/origin/", "/metrics"])
 @pytest.mark.parametrize("what", ["%0d%0aX-Evil:%20y", "%0aX-Evil:y", "%00"])
 def test_other_addresses_with_control_characters_are_refused(front: WebFront, before: str, what: str) -> None:
     """None of ours has one; no answer's header shows it either."""
@@ -154,6 +154,20 @@ def test_other_addresses_with_control_characters_are_refused(front: WebFront, be
     assert answer.startswith(b"HTTP/1.1 400"), answer
     assert b"X-Evil" not in answer.partition(b"\r\n\r\n")[0]
     assert front.upstream.since() == []
+
+
+@pytest.mark.parametrize("before", ["/v1/streams/", "/v1/streams/x/recordings", "/v1/channels/", "/v1/recordings/", "/v1/vod/"])
+def test_addresses_of_the_api_go_on_as_they_were_sent(front: WebFront, before: str) -> None:
+    """With what is encoded in them still encoded: one line, whatever it would mean."""
+    for code in CONTROLS:
+        front.upstream.forget()
+        target = f"{before}%{code:02x}X-Evil:%20y".encode()
+        front.send(get(target))
+        found = front.upstream.since()
+        assert [one.split(b"\r\n")[0] for one in found] == ([b"GET " + target + b" HTTP/1.1"] if code else []), target
+        assert b"\r\nX-Evil" not in b"".join(found)
+        front.send(get(before.encode() + bytes([code]) + b"X-Evil: y"))
+        assert b"\nX-Evil" not in b"".join(front.upstream.since())
 
 
 def test_nothing_but_a_playlists_position_is_a_channel(front: WebFront) -> None:
