@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 from functools import reduce
 from pathlib import Path
@@ -48,7 +49,8 @@ def test_every_image_is_built_from_a_file_that_exists() -> None:
 
 @pytest.mark.parametrize("edge", ["files", "nchan"])
 @pytest.mark.parametrize("tls", [False, True])
-def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge: str, tls: bool) -> None:
+@pytest.mark.parametrize("names", [False, True])
+def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge: str, tls: bool, names: bool) -> None:
     """nginx accepts what comes out, with each choice that the web template offers."""
     certificate = self_signed(short_folder)
     env = {
@@ -59,17 +61,19 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
         "HTTPS_LISTEN": f"127.0.0.1:{free_port()}", "DATA": str(short_folder / "data"),
         "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
         "RTMP_LISTEN": f"127.0.0.1:{free_port()}", "STAT_LISTEN": f"127.0.0.1:{free_port()}",
-        **({"TLS_CERTIFICATE": str(certificate[0]), "TLS_KEY": str(certificate[1])} if tls else {}),
+        "TRUSTED_PROXIES": "10.0.0.0/8 2001:db8::/32", "METRICS_ALLOW": "10.0.0.1/32", "PULL_FROM": "172.31.0.0/16",
+        **({"TLS_CERTIFICATE": str(certificate[0]), "TLS_KEY": str(certificate[1]), "PUBLIC_URL": "https://x.example"} if tls else {}),
+        **({"RESOLVER": "127.0.0.11", "CONTROL": "control:8000", "REALTIME": "r1:8000 r2:8000", "MEDIA": "media:8000"} if names else {}),
     }  # fmt: skip
     for which in ("ingest", "web"):
         done = subprocess.run([ROOT / "nginx-rtmp/entrypoint.sh", which], env=env, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 0, done.stderr
         text = (short_folder / "run" / f"{which}.conf").read_text()
-        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded")
+        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded", " @nothing")
         assert "@" not in reduce(lambda rest, one: rest.replace(one, ""), known, text)
         assert "a&b|c\\d" in text
-        assert "#nchan: " not in text
-        assert "#tls: " not in text
+        assert not re.search("^ *#[a-z]+: ", text, re.MULTILINE)
+        assert not (short_folder / "run/fill.sed").exists(), "it held the secret"
 
 
 @pytest.mark.parametrize("which", ["ingest", "web"])
