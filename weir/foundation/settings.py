@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         ["127.0.0.0/8", "::1/128"], description="Networks that may read /metrics and /readyz at the web server, as a JSON list."
     )
     connections_per_address: int = Field(
-        1000, ge=10, le=16_000, description="Connections that one address (of IPv6: one /64) may have to the web server."
+        1000, ge=10, le=10_000, description="Connections that one address (of IPv6: one /64) may have to the web server."
     )
 
     # -- the stores
