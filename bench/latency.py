@@ -12,6 +12,7 @@ JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front
 """
 
 import argparse
+import asyncio
 import contextlib
 import functools
 import http.server
@@ -35,6 +36,10 @@ from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
 from tests.servers import self_signed, wait_until
 from tests.weir.running import RunningStack
+from weir.foundation.redis import connect_redis, disconnect
+from weir.foundation.settings import Settings
+from weir.foundation.tickets import PlayTickets
+from weir.foundation.vault import open_vault
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTLE_S = 10
@@ -71,6 +76,20 @@ def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str
         "p50_s": round(statistics.median(late), 3), "p95_s": round(late[int(len(late) * 0.95)], 3), "max_s": round(late[-1], 3),
         "stalls": waits, "first_frame_s": round(first, 2), "frames": len(late),
     }  # fmt: skip
+
+
+def ticket(stack: RunningStack, playback: str) -> str:
+    """Leave to pull the publish, as a media worker gives it to its FFmpeg."""
+    settings = Settings(data_dir=stack.folder / "var", run_dir=stack.run, _env_file=None)  # type: ignore[call-arg]
+
+    async def issue() -> str:
+        redis = connect_redis(settings, open_vault(settings))
+        try:
+            return await PlayTickets(redis).issue(playback)
+        finally:
+            await disconnect(redis)
+
+    return asyncio.run(issue())
 
 
 @contextlib.contextmanager
@@ -175,7 +194,7 @@ def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str,
             console.print(f"Weir, {seconds:.0f} s …")
             ours = watch(browser, card["watch"], "[data-testid=video]", seconds)
             console.print(f"FFmpeg's HLS muxer, {other_seconds:.0f} s …")
-            with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}", Path(folder)) as url:
+            with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}?ticket={ticket(stack, playback)}", Path(folder)) as url:
                 theirs = watch(browser, url, "video", other_seconds)
             if with_modes:
                 publisher.stop()

@@ -41,13 +41,15 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its probe."""
+    """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its probe; a line of its
+    output with `fatal` in it means that it must start anew."""
 
     name: str
     argv: Callable[[], list[str]]
     answers: Callable[[], Awaitable[bool]]
     death_signal: str = "TERM"
     stop_within_s: float = 8.0
+    fatal: str = ""
 
 
 class LogFile:
@@ -130,6 +132,8 @@ class Child:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
                     self._log.write(line.decode(errors="replace"))
+                    if self.part.fatal and self.part.fatal.encode() in line and not self._stopping:
+                        self._end_group(signal.SIGTERM, master_only=True)
             if rest:
                 self._log.write(rest.decode(errors="replace"))
 
@@ -289,6 +293,9 @@ def parts(settings: Settings, vault: Vault) -> list[Part]:
         lambda: answers_redis(settings.redis_socket, redis_password(vault)),
     )  # fmt: skip
     app = Part("app", application, lambda: answers_http(settings.app_socket, "/readyz"), death_signal="KILL", stop_within_s=15)
-    ingest = Part("ingest", nginx("ingest", configuration.write_ingest), lambda: answers_http(settings.ingest_socket, "/stat"))
+    ingest = Part(
+        "ingest", nginx("ingest", configuration.write_ingest), lambda: answers_http(settings.ingest_socket, "/stat"),
+        fatal="exited on signal",  # its only worker: all publishes have ended, and its master would count them for ever
+    )  # fmt: skip
     web = Part("web", nginx("web", configuration.write_web), lambda: answers_tcp(settings.http_host, settings.http_port))
     return [redis, app, ingest, web]

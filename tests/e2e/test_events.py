@@ -18,7 +18,7 @@ async def test_the_plain_websocket_goes_through_nginx(show: Show) -> None:
             assert (await ann.say("hello"))["ok"]
             assert (await socket.receive_json(timeout=10))["text"] == "hello"
         async with session.get(url) as refused:
-            assert (refused.status, refused.content_type) == (404, "application/problem+json")
+            assert (refused.status, refused.content_type) == (426, "application/problem+json")
         try:
             async with session.ws_connect(url):
                 raise AssertionError("let in without a credential")

@@ -82,7 +82,8 @@ def encoders(stage: Any, fact: StreamEvent) -> list[int]:
                 argv = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if f"{stage.settings.pull_url}/{fact.playback}".encode() in argv and b"-progress" in argv:
+            pulled = f"{stage.settings.pull_url}/{fact.playback}?ticket=".encode()
+            if b"-progress" in argv and any(word.startswith(pulled) for word in argv):
                 found.append(int(entry.name))
     return found
 

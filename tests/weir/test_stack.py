@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import self_signed, wait_until
-from tests.weir.running import RunningStack, alive
+from tests.weir.running import RunningStack, alive, children_of
 from weir import doctor
 from weir.foundation.settings import Settings
 from weir.stack import Child, Part, Stack
@@ -214,3 +214,15 @@ def test_the_data_folder_is_private(stack: RunningStack) -> None:
         for path in folder.rglob("*"):
             if not path.is_socket():
                 assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_an_ingest_whose_worker_died_starts_anew(stack: RunningStack) -> None:
+    """kill -9 of nginx' worker: its master would go on with a new one and with what the dead one had counted of each address."""
+    stack.start()
+    master = stack.pid_of(PARTS["ingest"])
+    (worker,) = children_of(master)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not alive({master}), "the master's end")
+    wait_until(lambda: "child.started_again" in stack.err.read_text(), "a new start")
+    assert stack.pid_of(PARTS["ingest"]) != master
+    assert stack.stop() == 0

@@ -85,8 +85,8 @@ class Ground:
         """One for all rooms of the process."""
         limits = Limits(self.redis, self.settings.block_after)
         settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
-        origins = frozenset((settings.base_url, *settings.allowed_origins))
-        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits, origins)
+        origins, secure = frozenset((settings.base_url, *settings.allowed_origins)), settings.base_url.startswith("https:")
+        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits, origins, secure)
 
 
 class Room(Protocol):

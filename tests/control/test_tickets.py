@@ -1,0 +1,42 @@
+"""Leave to pull a stream: once, for half a minute, for the stream that it was made for."""
+
+import pytest
+
+from tests.control.world import World
+from weir.foundation.errors import Unavailable
+from weir.foundation.ground import Ground
+from weir.foundation.redis import connect_redis
+from weir.foundation.tickets import LIFE_S, PlayTickets, _key
+
+FORM = "call=play&addr=127.0.0.1&clientid=7&app=live&name={}&start=0&duration=0&reset=1"
+
+
+async def plays(world: World, ground: Ground, name: str, arguments: str, secret: str | None = None) -> int:
+    path = f"/internal/rtmp/play?boot=b&secret={secret or ground.vault.text_key('internal')}"
+    async with world.client("127.0.0.1") as ingest:
+        return (await ingest.post(path, content=FORM.format(name) + arguments)).status_code
+
+
+async def test_a_ticket_is_spent_by_its_first_use(world: World, ground: Ground) -> None:
+    """Right or wrong; what stands in Redis is not the ticket itself."""
+    tickets = PlayTickets(ground.redis)
+    ticket = await tickets.issue("ply_1")
+    assert len(ticket) >= 22
+    assert ticket.encode() not in b" ".join(await ground.redis.keys("*"))
+    assert 0 < await ground.redis.ttl(_key(ticket)) <= LIFE_S
+    assert [await plays(world, ground, "ply_1", f"&ticket={ticket}") for _ in range(2)] == [204, 403]
+    other = await tickets.issue("ply_2")
+    assert [await plays(world, ground, name, f"&ticket={other}") for name in ("ply_1", "ply_2")] == [403, 403]
+
+
+async def test_without_one_nobody_plays(world: World, ground: Ground) -> None:
+    """Nor with the secret missing, nor while Redis is away."""
+    ticket = await PlayTickets(ground.redis).issue("ply_1")
+    for arguments in ("", "&ticket=", "&ticket=x", f"&ticket=x&ticket={ticket}", f"&Ticket={ticket}"):
+        assert await plays(world, ground, "ply_1", arguments) == 403, arguments
+    assert await plays(world, ground, "ply_1", f"&ticket={ticket}", secret="wrong") == 403
+    nowhere = ground.settings.model_copy(update={"redis_url": "unix:///nowhere.sock"})
+    ground.redis.connection_pool = connect_redis(nowhere, ground.vault).connection_pool
+    assert await plays(world, ground, "ply_1", f"&ticket={ticket}") == 403
+    with pytest.raises(Unavailable):
+        await PlayTickets(ground.redis).issue("ply_1")
