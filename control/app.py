@@ -16,7 +16,7 @@ from control.apps import Apps
 from control.broadcasts import Broadcasts
 from control.console import Console
 from control.counted import Counted
-from control.hls_access import HlsAccess
+from control.hls_access import HlsAccess, headers_of
 from control.keys import Keys
 from control.ledger import Ledger
 from control.migrations import migrate
@@ -33,6 +33,7 @@ from weir.foundation.events import Event
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.periodic import Job
 from weir.foundation.routing import bind
+from weir.foundation.tickets import PlayTickets
 
 GROUP = "control"
 
@@ -60,7 +61,7 @@ class ControlRoom:
         ]
 
     def routes(self) -> list[BaseRoute]:
-        hooks = RtmpHooks(self.streams, self._secret, self._ground.settings.hook_allow)
+        hooks = RtmpHooks(self.streams, PlayTickets(self._ground.redis), self._secret, self._ground.settings.hook_allow)
         return [
             *hooks.routes(),
             *self._access.routes(),
@@ -77,6 +78,8 @@ class ControlRoom:
 
     async def _overview(self, request: Request) -> Response:
         self._check_inside(request)
+        if headers_of(request.scope) is None:
+            raise NotFound("There is nothing here.")
         return Response(orjson.dumps(await self._console.overview(self._viewers)))
 
     def _check_inside(self, request: Request) -> None:

@@ -6,20 +6,23 @@ Each uncached question is also the viewer's sign of life. They are told to the r
 import asyncio
 import hmac
 from collections import OrderedDict
+from hashlib import blake2b
 
 import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
 
 from control.seats import Seats
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Unauthenticated, Unavailable
+from weir.foundation.errors import RateLimited, Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ground import Ground
 from weir.foundation.ids import Kind, is_id
+from weir.foundation.limits import subject_of
 from weir.foundation.owners import Owners
 from weir.foundation.tokens import LEEWAY_S, PlaybackClaims
 
@@ -29,7 +32,43 @@ ADDRESSES = 4
 ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
 ADDRESSES_KNOWN = 20_000
 TELL_EVERY_S = 1.0
+REMEMBERED_S, TOKENS_REMEMBERED = 60.0, 20_000
 log = structlog.get_logger("control.hls_access")
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
+    """The headers of a question that our own nginx, or the supervisor, asks by GET. None when one stands twice or a body comes along:
+    they send neither, so it is not they who wrote it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in found or name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return None
+        found[name] = value
+    return found
+
+
+class Remembered:
+    """Tokens of the last minute, by address; the oldest go where there are too many."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def note(self, token: str, address: str) -> bool:
+        """True where it was not there before."""
+        mark, now = _mark(token, address), monotonic()
+        fresh = self._until.get(mark, 0.0) <= now
+        self._until[mark] = now + REMEMBERED_S
+        self._until.move_to_end(mark)
+        if len(self._until) > TOKENS_REMEMBERED:
+            self._until.popitem(last=False)
+        return fresh
+
+    def has(self, token: str, address: str) -> bool:
+        return self._until.get(_mark(token, address), 0.0) > monotonic()
+
+
+def _mark(token: str, address: str) -> bytes:
+    return blake2b(f"{subject_of(address)} {token}".encode(), digest_size=16).digest()
 
 
 class HlsAccess:
@@ -38,19 +77,29 @@ class HlsAccess:
         self._owners = Owners(ground.redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
+        self._good, self._bad = Remembered(), Remembered()
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/internal/hls_access", self.decide)]
 
     async def decide(self, request: Request) -> Response:
         """204 with the session for the usage log, or 403; both say how long nginx may keep them."""
-        headers = request.headers
-        if not hmac.compare_digest(headers.get("x-internal-secret", "").encode(), self._secret):
-            return Response(status_code=403)
-        playback = headers.get("x-playback-id", "")
-        claims = await self.allowed(headers.get("x-playback-token", ""), playback, headers.get("x-forwarded-for", ""))
+        headers = headers_of(request.scope)
+        if headers is None or not hmac.compare_digest(headers.get(b"x-internal-secret", b""), self._secret):
+            return Response(status_code=403, headers={"Connection": "close"})
+        token, playback, address = (
+            headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for")
+        )
+        try:
+            self._ground.door.limits.check_address(address)
+        except RateLimited as refusal:
+            if not self._good.has(token, address):  # others behind the same address play on with what they have
+                wait = {"Retry-After": str(int(refusal.retry_after or 0) + 1)}
+                return Response(status_code=403, headers={"X-Accel-Expires": "2", **wait})
+        claims = await self.allowed(token, playback, address)
         if claims is None:
             return Response(status_code=403, headers={"X-Accel-Expires": "2"})
+        self._good.note(token, address)
         origin = await self._owners.origin(playback) if self._ground.settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
         return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
@@ -62,6 +111,8 @@ class HlsAccess:
         try:
             claims = await self._ground.tokens.playback(token)
         except Unauthenticated:
+            if self._bad.note(token, address):  # a player that asks again and again with one that has expired is no guesser
+                self._ground.door.limits.offended(address)
             return None
         shown = await self._shown(playback)
         if shown is None or claims.sub != playback or claims.app != shown["app"]:
@@ -99,6 +150,7 @@ class HlsAccess:
     async def _few_addresses(self, sid: str, address: str) -> bool:
         """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the
         token itself was checked without it."""
+        address = subject_of(address)
         known = self._addresses.get((sid, address))
         if known is not None and known > monotonic():
             return True

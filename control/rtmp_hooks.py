@@ -1,4 +1,4 @@
-"""Door for the ingest nginx: publish, done, update. Closed to everybody who does not show the internal secret.
+"""Door for the ingest nginx: publish, done, play, update. Closed to everybody who does not show the internal secret.
 
 Answers: 302 with the public name (nginx renames the stream, so the key shows nowhere), 204, or 403, which ends the connection.
 """
@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from control.policies import Publisher
 from control.streams import PUBLISHES, Streams
 from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailable
+from weir.foundation.tickets import PlayTickets
 
 MAX_FORM_BYTES = 16_384
 REFUSED = Response(status_code=403)
@@ -27,6 +28,7 @@ class Asked:
     call: str
     name: str
     publisher: Publisher
+    ticket: str = ""
 
 
 def fields_of(form: bytes) -> dict[str, str]:
@@ -38,11 +40,12 @@ def fields_of(form: bytes) -> dict[str, str]:
 
 
 class RtmpHooks:
-    def __init__(self, streams: Streams, secret: str, allowed: str) -> None:
+    def __init__(self, streams: Streams, tickets: PlayTickets, secret: str, allowed: str) -> None:
+        self._tickets = tickets
         self._streams, self._secret, self._allowed = streams, secret.encode(), ip_network(allowed)
 
     def routes(self) -> list[BaseRoute]:
-        return [Route(f"/internal/rtmp/{name}", getattr(self, name), methods=["POST"]) for name in ("publish", "done", "update")]
+        return [Route(f"/internal/rtmp/{name}", getattr(self, name), methods=["POST"]) for name in ("publish", "done", "play", "update")]
 
     async def publish(self, request: Request) -> Response:
         asked = await self._asked(request)
@@ -64,8 +67,20 @@ class RtmpHooks:
         await self._streams.gone(asked.name, asked.publisher)
         return Response(status_code=204)
 
+    async def play(self, request: Request) -> Response:
+        """Whoever pulls shows a ticket of a media worker, which is good for this one time."""
+        asked = await self._asked(request)
+        try:
+            if asked is not None and await self._tickets.spend(asked.ticket, asked.name):
+                return Response(status_code=204)
+        except Unavailable as error:
+            log.warning("play.undecided", reason=error.detail)
+        else:
+            log.warning("play.refused")
+        return REFUSED
+
     async def update(self, request: Request) -> Response:
-        """nginx asks about pullers too (`update_play`): they are our own media workers, and go on."""
+        """nginx asks about pullers too (`update_play`): they have shown their ticket, and go on."""
         asked = await self._asked(request)
         if asked is None:
             return REFUSED
@@ -87,7 +102,7 @@ class RtmpHooks:
         if not (0 < len(name) <= 256 and client.isdecimal() and len(client) <= 20 and 0 < len(boot) <= 64):
             log.warning("hook.malformed", name_length=len(name))
             return None
-        return Asked(fields.get("call", ""), name, Publisher(boot, client))
+        return Asked(fields.get("call", ""), name, Publisher(boot, client), fields.get("ticket", ""))
 
     def _from_inside(self, request: Request) -> bool:
         """A unix socket has no peer address; over TCP only the ingest's network counts."""

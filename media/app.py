@@ -44,6 +44,7 @@ from weir.foundation.events import (
     StreamOffline,
 )
 from weir.foundation.ground import Ground, Tasks
+from weir.foundation.tickets import PlayTickets
 
 SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
@@ -210,7 +211,7 @@ class MediaRoom:
         profile = await self._profile(fact.app, stream)
         broadcast = Broadcast(
             self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep,
-            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._edge,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"), PlayTickets(self._ground.redis), self._edge,
         )  # fmt: skip
         broadcast.packager.open()
         await self._recordings.take(fact, stream)

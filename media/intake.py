@@ -1,6 +1,7 @@
 """What an encoder sends, as the ingest knows it. [hands]"""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
 from weir.foundation.http import Ingest, Published
 from weir.foundation.settings import Settings
+from weir.foundation.tickets import PlayTickets
 
 MEASURED_WITHIN_S, SOUND_WITHIN_S, POLL_S = 5.0, 0.4, 0.05
 PROBE_S = 6.0
@@ -21,11 +23,15 @@ class Unusable(Exception):
 
 
 class Intake:
-    """One publish, by its public name; `url` is where it is pulled from."""
+    """One publish, by its public name."""
 
-    def __init__(self, settings: Settings, ingest: Ingest, playback: str) -> None:
-        self.url = f"{settings.pull_url}/{playback}"
-        self._ingest, self._playback = ingest, playback
+    def __init__(self, settings: Settings, ingest: Ingest, tickets: PlayTickets, playback: str) -> None:
+        self._from = f"{settings.pull_url}/{playback}"
+        self._ingest, self._tickets, self._playback = ingest, tickets, playback
+
+    async def url(self) -> str:
+        """Where it is pulled from, once and within half a minute. Errors: Unavailable."""
+        return f"{self._from}?ticket={await self._tickets.issue(self._playback)}"
 
     async def published(self, not_older_s: float = 0.0) -> Published | None:
         """None when nobody publishes, or the ingest does not answer."""
@@ -48,11 +54,12 @@ class Intake:
                 if published.audio_codec or monotonic() - measured_at >= SOUND_WITHIN_S:
                     return Source(published.width, published.height, published.frame_rate, bool(published.audio_codec))
             elif published is not None and waited >= MEASURED_WITHIN_S:
-                return await self._probed()
+                with contextlib.suppress(Unavailable):
+                    return await self._probed()
             await asyncio.sleep(POLL_S)
 
     async def _probed(self) -> Source:
-        said = await ask(graph.probe(self.url), PROBE_S)
+        said = await ask(graph.probe(await self.url()), PROBE_S)
         streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
         video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
         if video is None:

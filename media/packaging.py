@@ -33,10 +33,12 @@ from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
 from media.vitals import Sample, Vitals
 from weir.foundation.clock import monotonic, now_ms
+from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
 from weir.foundation.http import SHARED_S, Ingest, Published
 from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
+from weir.foundation.tickets import PlayTickets
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 WATCH_S, STALLED_S, AGAIN_S = 2.0, 6.0, 1.0
@@ -52,7 +54,7 @@ class Broadcast:
     def __init__(
         self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
         tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], admit: Callable[[Wanted], int | None],
-        edge: Edge | None = None,
+        tickets: PlayTickets, edge: Edge | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
@@ -61,7 +63,7 @@ class Broadcast:
         self._wanted, self._keep, self._admit = wanted, keep, admit
         self._load: Wanted | None = None
         self.trouble: str | None = None
-        self._intake = Intake(settings, ingest, fact.playback)
+        self._intake = Intake(settings, ingest, tickets, fact.playback)
         self._wanted_profile = self._profile = profile
         self._full: Shape | None = None
         self._planned_by: Profile | None = None
@@ -202,13 +204,14 @@ class Broadcast:
         pictured = shape.pictured
         run = Run(new_secret(22), self.fact.generation)
         try:
+            url = await self._intake.url()
             child = await spawn(
                 lambda pipes: graph.transcode(
-                    self._intake.url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
+                    url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
                     output=pipes.output, notes=pipes.notes, progress=pipes.progress,
                 )
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, Unavailable) as error:
             return str(error)
         self._child, self._vitals, self._made = child, Vitals(), None
         self._strain.began(monotonic())

@@ -100,7 +100,7 @@ class RealtimeRoom:
     def routes(self) -> list[BaseRoute]:
         door = self._ground.door
         return [
-            Mount("/socket.io", app=self._sockets.application()), self._events.socket(), described(self._ground.settings),
+            Mount("/socket.io", app=self._sockets.application()), *self._events.socket(), described(self._ground.settings),
             *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
         ]  # fmt: skip
 

@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 import structlog
 from pydantic import BaseModel, Field, ValidationError, field_validator
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from realtime.applog import AppLog, entry_of, kind_of
@@ -85,8 +87,8 @@ class EventRoutes:
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
-    def socket(self) -> BaseRoute:
-        return WebSocketRoute("/v1/events/ws", self._follow)
+    def socket(self) -> list[BaseRoute]:
+        return [WebSocketRoute("/v1/events/ws", self._follow), Route("/v1/events/ws", _upgrade_required)]
 
     async def list_events(self, call: Call) -> Answer:
         """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
@@ -186,6 +188,14 @@ class EventRoutes:
                 await asyncio.sleep(CREDENTIAL_S)
                 with contextlib.suppress(Unavailable):
                     await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
+
+
+async def _upgrade_required(_request: Request) -> Response:
+    """RFC 9110 §15.5.22: says what the client should have asked for."""
+    answer = problem(426, "invalid", "Here is a WebSocket: send Upgrade: websocket, or read the events with GET /v1/events.")
+    answer.headers["Upgrade"] = "websocket"
+    answer.headers["Connection"] = "Upgrade"
+    return answer
 
 
 class Line:

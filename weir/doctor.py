@@ -100,12 +100,13 @@ def _programs() -> Iterator[Check]:
 
 
 def _modules(settings: Settings) -> Iterator[Check]:
-    for name in ("rtmp", "nchan") if settings.edge == "nchan" else ("rtmp",):
+    for name, needed in (("rtmp", True), ("stream", False), *([("nchan", True)] if settings.edge == "nchan" else [])):
         found = nginx_module(name)
         if found:
             yield Check(f"nginx {name} module", "ok", str(found))
         else:
-            yield Check(f"nginx {name} module", "missing", "it is not installed", f"Run: {INSTALL} libnginx-mod-{name}")
+            reason = "it is not installed" if needed else "it is not installed, so RTMP connections are not counted by address"
+            yield Check(f"nginx {name} module", "missing", reason, f"Run: {INSTALL} libnginx-mod-{name}", needed)
 
 
 def _certificate(settings: Settings) -> Iterator[Check]:

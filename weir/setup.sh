@@ -37,6 +37,7 @@ need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need redis-server has redis-server
 need nginx has nginx
 need libnginx-mod-rtmp test -e /usr/lib/nginx/modules/ngx_rtmp_module.so
+need libnginx-mod-stream test -e /usr/lib/nginx/modules/ngx_stream_module.so
 need ffmpeg has ffmpeg
 if [ "$level" != run ] || [ "${WEIR_EDGE:-}" = nchan ]; then
   need libnginx-mod-nchan test -e /usr/lib/nginx/modules/ngx_nchan_module.so

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ground import Ground
-from weir.foundation.limits import Limit, Limits
+from weir.foundation.limits import Limit, Limits, subject_of
 from weir.foundation.plans import PLANS, Plan, plan_of, plan_table
 
 SLOW = Limit("slow", 60, 86_400)
@@ -125,3 +126,30 @@ def test_a_trial_counts_until_its_very_end(now: int, until: int) -> None:
     """Without one, and from its last millisecond on, the app's own plan."""
     assert plan_of({"plan": "free", "trial": {"plan": "pro", "until": until}}, now) == ("pro" if now < until else "free")
     assert (plan_of({"plan": "free"}, now), plan_of({}, now), plan_of({"plan": None, "trial": None}, now)) == ("free", "", "")
+
+
+@given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
+def test_addresses_of_one_network_are_one_subject(address: IPv6Address, within: int) -> None:
+    """Of IPv6 a /64, of IPv4 each; IPv4 that is written as IPv6 is IPv4."""
+    if address.ipv4_mapped is None:
+        neighbour = IPv6Address((int(address) >> 64 << 64) + within)
+        if neighbour.ipv4_mapped is None:
+            assert subject_of(str(neighbour)) == subject_of(str(address)) == str(IPv6Network((int(address) >> 64 << 64, 64)))
+        assert subject_of(str(IPv6Address(int(address) ^ 1 << 64))) != subject_of(str(address))
+    assert [subject_of(one) for one in ("192.0.2.1", "::ffff:192.0.2.1", "", "not: an address")] == [
+        "192.0.2.1",
+        "192.0.2.1",
+        "",
+        "not: an address",
+    ]
+
+
+async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(ground: Ground) -> None:
+    """Not only when the count has gone to Redis and back."""
+    limits = Limits(ground.redis, 10)
+    for number in range(10):
+        limits.check_address("2001:db8::1")
+        limits.offended(f"2001:db8::{number}")
+    with pytest.raises(RateLimited):
+        limits.check_address("2001:db8::ffff")
+    limits.check_address("2001:db8:0:1::1")

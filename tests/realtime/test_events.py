@@ -252,6 +252,18 @@ async def test_the_plain_websocket(house: House, stream, session):
     assert node.room._feeds._feeds == {}
 
 
+async def test_a_plain_request_hears_what_to_ask_for(house: House, session):
+    """Who comes without a WebSocket gets 426 with the protocol, whatever it shows; other methods are not offered."""
+    node = await house.node()
+    url, key = node.url + "/v1/events/ws", api_key(house, "events:read")
+    for headers in ({}, {"Authorization": f"Bearer {key}"}, {"Upgrade": "h2c", "Connection": "Upgrade"}):
+        async with session.get(url, headers=headers) as answer:
+            assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+            assert (await answer.json(content_type=None))["code"] == "invalid"
+    async with session.post(url) as answer:
+        assert answer.status == 405
+
+
 async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, session):
     """Its backlog is bounded; others are not disturbed."""
     node = await house.node()

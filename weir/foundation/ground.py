@@ -85,7 +85,7 @@ class Ground:
         """One for all rooms of the process."""
         limits = Limits(self.redis, self.settings.block_after)
         settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
-        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits)
+        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits, settings.base_url.startswith("https:"))
 
 
 class Room(Protocol):

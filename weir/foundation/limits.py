@@ -12,6 +12,8 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,20 @@ TELL_EVERY_S = 1.0
 FIRST_BLOCK_S = 60
 BLOCKED, USED_KEYS = "weir:blocked", "weir:keys:used"
 log = structlog.get_logger("limits")
+
+
+def subject_of(address: str) -> str:
+    """Whose requests an address' requests count as: one person has a whole /64 of IPv6 addresses, and one of IPv4."""
+    return address if ":" not in address else _network_of(address)
+
+
+@lru_cache(SUBJECTS)
+def _network_of(address: str) -> str:
+    try:
+        full = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(full.ipv4_mapped or IPv6Network((int(full) >> 64 << 64, 64)))
 
 
 @dataclass(frozen=True)
@@ -122,14 +138,21 @@ class Limits:
 
     def check_address(self, address: str) -> None:
         """Errors: RateLimited while the address is blocked."""
-        until = self._blocked.get(address)
+        if not self._blocked:
+            return
+        until = self._blocked.get(subject_of(address))
         if until is not None and until > self._clock():
             raise RateLimited("This address has been refused too often and is blocked for a while.", retry_after=until - self._clock())
 
     def offended(self, address: str) -> None:
-        """Notes a refusal; the count goes to Redis within a second."""
-        if self._block_after and address and len(self._offences) < SUBJECTS:
-            self._offences[address] += 1
+        """Notes a refusal. The count goes to Redis within a second; who reaches the bound before that is blocked here at once."""
+        if not self._block_after or not address:
+            return
+        subject = subject_of(address)
+        if subject in self._offences or len(self._offences) < SUBJECTS:
+            self._offences[subject] += 1
+            if self._offences[subject] == self._block_after:
+                self._blocked[subject] = self._clock() + FIRST_BLOCK_S
 
     async def watch(self, used: dict[str, int]) -> None:
         """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is blocked anywhere."""

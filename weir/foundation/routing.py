@@ -21,7 +21,7 @@ from weir.foundation.envelope import APP, STANDING
 from weir.foundation.errors import Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated
 from weir.foundation.idempotency import Attempt, Repeats
 from weir.foundation.ids import Kind, new_id
-from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Limit, Limits
+from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Limit, Limits, subject_of
 from weir.foundation.plans import Plan
 from weir.foundation.problems import invalid
 
@@ -163,13 +163,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What stands before every row's work. `counts` are the operator's own numbers for named limits."""
+    """What stands before every row's work. `counts` are the operator's own numbers for named limits; `secure`: browsers come by TLS,
+    whoever ends it."""
 
     auth: Authenticator
     repeats: Repeats
     limits: Limits
     plans: Mapping[str, Plan]
     counts: Mapping[str, int] = field(default_factory=dict)
+    secure: bool = False
 
     @cached_property
     def _rates(self) -> dict[str, tuple[Limit, ...]]:
@@ -181,7 +183,7 @@ class Door:
         if account is not None:
             await self._take(request, ACCOUNT, account.id)
         elif tenant is None:
-            await self._take(request, row.limit or PUBLIC, address_of(request))
+            await self._take(request, row.limit or PUBLIC, subject_of(address_of(request)))
         elif tenant.kind != "key":
             await self._take(request, MEMBER, f"{tenant.app}/{tenant.actor}" if tenant.kind == "user" else tenant.actor)
         else:
@@ -247,7 +249,7 @@ class Bound(Route):
         call = Call(request, body, account, tenant, query)
         key = request.headers.get("idempotency-key") if row.method == "POST" else None
         if key is None or (actor := _actor(call)) is None:
-            return _response(await row.work(call), request)
+            return _response(await row.work(call), request, door.secure)
         return await self._once(call, f"{actor}:{key}", raw)
 
     async def _once(self, call: Call, key: str, raw: bytes) -> Response:
@@ -255,7 +257,7 @@ class Bound(Route):
         attempt = await repeats.begin(key, request.method, request.url.path, raw)
         if attempt.answer is not None:
             replayed = Answer(attempt.answer["data"], attempt.answer["status"], headers={"Idempotency-Replayed": "true"})
-            return _response(replayed, request)
+            return _response(replayed, request, self._door.secure)
         try:
             answer = await self.row.work(Call(request, call.body, call.account, call.tenant, call.query, attempt))
         except Refused as refusal:
@@ -263,7 +265,7 @@ class Bound(Route):
             raise
         kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
         await repeats.keep(attempt, kept, answer.status)
-        return _response(answer, request)
+        return _response(answer, request, self._door.secure)
 
 
 def address_of(request: Request) -> str:
@@ -317,7 +319,7 @@ class _Written(Response):
         self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
 
 
-def _response(answer: Answer, request: Request) -> Response:
+def _response(answer: Answer, request: Request, secure: bool) -> Response:
     data, headers = answer.data, []
     if answer.status == 204:
         body = b""
@@ -330,6 +332,6 @@ def _response(answer: Answer, request: Request) -> Response:
     response = _Written(body, answer.status, headers)
     for name, value, seconds in answer.cookies:
         response.set_cookie(
-            name, value, max_age=seconds, path="/v1/auth", httponly=True, samesite="strict", secure=request.url.scheme == "https"
+            name, value, max_age=seconds, path="/v1/auth", httponly=True, samesite="strict", secure=secure or request.url.scheme == "https"
         )
     return response

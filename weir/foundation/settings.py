@@ -8,9 +8,11 @@ Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the valu
 import hashlib
 import json
 import os
+import re
 import socket
 import tempfile
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +77,9 @@ class Settings(BaseSettings):
         description="Who holds players' blocking reloads: the application (files), or nginx itself with its nchan module, for big audiences (docs/serving.md).",
     )
     rtmp_host: str = Field("127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0).")
+    rtmp_connections_per_address: int = Field(
+        20, ge=2, le=4000, description="Connections that one address (of IPv6: one /64) may have to the ingest, silent ones too."
+    )
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
     public_url: str = Field(
         "",
@@ -89,6 +94,16 @@ class Settings(BaseSettings):
         description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
     )
     socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
+    trusted_proxies: list[str] = Field(
+        [],
+        description="Networks of the proxies in front of the web server, as a JSON list; only what they say of a visitor's address and scheme is believed (docs/serving.md).",
+    )
+    metrics_allow: list[str] = Field(
+        ["127.0.0.0/8", "::1/128"], description="Networks that may read /metrics and /readyz at the web server, as a JSON list."
+    )
+    connections_per_address: int = Field(
+        1000, ge=10, le=16_000, description="Connections that one address (of IPv6: one /64) may have to the web server."
+    )
 
     # -- the stores
     redis_url: str = Field(
@@ -109,6 +124,10 @@ class Settings(BaseSettings):
     )
     hook_secret: str = Field(
         "", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key."
+    )
+    web_servers: list[str] = Field(
+        ["127.0.0.1/32", "::1/128"],
+        description="Networks of the web servers, as a JSON list: a room that listens on TCP believes only them about a visitor's address and scheme.",
     )
     hook_allow: str = Field("127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout.")
     origin_name: str = Field(
@@ -205,6 +224,18 @@ class Settings(BaseSettings):
         if "*" in origins:
             raise ValueError("'*' would let any web page use a signed-in visitor's rights; list the origins")
         return [origin.rstrip("/") for origin in origins]
+
+    @field_validator("trusted_proxies", "metrics_allow", "web_servers")
+    @classmethod
+    def _networks(cls, networks: list[str]) -> list[str]:
+        return [str(ip_network(network)) for network in networks]
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?/?|https?://\[[0-9a-fA-F:]+\](:\d+)?/?", url):
+            raise ValueError("give scheme, host and perhaps a port: https://live.example.org")
+        return url
 
     @field_validator("secret_key")
     @classmethod

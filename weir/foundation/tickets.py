@@ -1,0 +1,45 @@
+"""Leave to pull one stream from the ingest, once: a media worker makes a ticket, the ingest's hook takes it.
+
+The address that FFmpeg pulls from stands in the process list, and every process of a machine reaches the ingest's port. So the
+address alone is worth nothing: its ticket is spent by the pull that it was made for.
+"""
+
+import secrets
+from hashlib import blake2b
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from weir.foundation.errors import Unavailable
+
+LIFE_S = 30
+BYTES = 18
+
+
+class PlayTickets:
+    """Errors of both verbs: Unavailable without Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis
+
+    async def issue(self, playback: str) -> str:
+        """Good once, for half a minute."""
+        ticket = secrets.token_urlsafe(BYTES)
+        try:
+            await self._redis.set(_key(ticket), playback, ex=LIFE_S)
+        except (RedisError, OSError) as error:
+            raise Unavailable("No ticket can be made now; try again in a moment.") from error
+        return ticket
+
+    async def spend(self, ticket: str, playback: str) -> bool:
+        """True when it was made for this playback id; it is used up either way."""
+        try:
+            made_for = await self._redis.getdel(_key(ticket))
+        except (RedisError, OSError) as error:
+            raise Unavailable("A ticket can't be looked up now; try again in a moment.") from error
+        return made_for is not None and bytes(made_for).decode() == playback
+
+
+def _key(ticket: str) -> str:
+    return f"weir:play:{blake2b(ticket.encode(), digest_size=16).hexdigest()}"
