@@ -21,7 +21,7 @@ SOUND_WITHIN_S, SOUND_SAID_WITHIN_S, SOUND_ALONE_S, PICTURE_SAID_WITHIN_S = 0.4,
 LONGEST_GOP_MS, LARGEST_GOP = 30_000, 96 << 20
 SILENCE = Voice(flv.AAC, 48_000, 2, b"\x11\x90")
 SILENT_FRAME = b"\x21\x10\x04\x60\x8c\x1c"  # 1,024 samples of nothing, stereo
-STILL_RATE, STILL_SIZE = 12, (640, 360)
+STILL_RATE, STILL_SIZE = 30, (640, 360)
 TRANSCODED = (flv.AVC, flv.HEVC, flv.AV1)
 HEARD = (flv.AAC, flv.MP3)
 
@@ -87,11 +87,13 @@ class Run:
 class Feed:
     """Give it every message in order, with the moment it came (s, never going back). `trouble` says why nothing can be made of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Callable[[Frame, float], None] = lambda _frame, _now: None) -> None:
+        """`observe` is told of every frame."""
+        self._observe = observe
         self.metadata: Mapping[str, Any] = {}
         self.trouble: str | None = None
         self.fed_at = 0.0
-        self._form: Format | None = None
+        self.form: Format | None = None
         self._sps: avc.Sps | None = None
         self._voice: Voice | None = None
         self._unheard: str | None = None
@@ -134,7 +136,7 @@ class Feed:
         )
 
     def _alone(self, now: float) -> Source | None:
-        if self._sounded_at is None or self._voice is None or self._pictured_at is not None or self._form is not None:
+        if self._sounded_at is None or self._voice is None or self._pictured_at is not None or self.form is not None:
             return None
         patience = PICTURE_SAID_WITHIN_S if self.metadata.get("videocodecid") or self.metadata.get("width") else SOUND_ALONE_S
         if now - self._sounded_at < patience:
@@ -161,13 +163,18 @@ class Feed:
     @property
     def opening(self) -> bytes:
         """The frames that have come since the newest key frame, as a file; empty before one."""
-        if self._form is None or not self._gop:
+        if self.form is None or not self._gop:
             return b""
-        parts = [mux.header(self._form.codec, self._form.config, self._coded_size(), SILENCE)]
-        run = Run(self._form, SILENCE, self._gop[0].time, parts.append, lambda: None)
+        parts = [mux.header(self.form.codec, self.form.config, self._coded_size(), SILENCE)]
+        run = Run(self.form, SILENCE, self._gop[0].time, parts.append, lambda: None)
         for frame in self._gop:
             self._give(run, frame)
         return b"".join(parts)
+
+    @property
+    def zero(self) -> tuple[int, int] | None:
+        """(era, ms) where the present run begins on the encoder's clock; each time the clock is set another era begins."""
+        return (self._clock.era, self._run.zero) if self._run is not None else None
 
     @property
     def fed_s(self) -> float:
@@ -179,10 +186,10 @@ class Feed:
     def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: Still | None = None) -> bool:
         """A new run, from the newest key frame on; False when there is none to begin with."""
         self.stop()
-        if not self._gop or (self._form is None and still is None):
+        if not self._gop or (self.form is None and still is None):
             return False
-        self._still = still if self._form is None else None
-        form = self._form or Format(flv.AVC, still.config if still else b"")
+        self._still = still if self.form is None else None
+        form = self.form or Format(flv.AVC, still.config if still else b"")
         form = replace(form, voice=self._voice)
         self._run = Run(form, self._voice or SILENCE, self._gop[0].time, write, end)
         self._renew = False
@@ -232,14 +239,16 @@ class Feed:
         if picture is None or picture.part == "other" or not picture.data:
             return
         if picture.codec not in TRANSCODED:
-            self.trouble = f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
+            self.trouble = (
+                f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
+            )
         elif picture.part == "header":
             self._reconfigured(picture)
-        elif self._form is not None:
+        elif self.form is not None:
             self._take_frame(message.time, picture, now)
 
     def _reconfigured(self, picture: Picture) -> None:
-        if self._form is not None and (self._form.codec, self._form.config) == (picture.codec, picture.data):
+        if self.form is not None and (self.form.codec, self.form.config) == (picture.codec, picture.data):
             return
         try:
             self._sps = avc.sps_of(picture.data) if picture.codec == flv.AVC else None
@@ -247,7 +256,7 @@ class Feed:
             self.trouble = "The encoder's description of its picture can't be read. Restart it, or choose another H.264 encoder."
             return
         self.trouble = None
-        self._form = Format(picture.codec, picture.data)
+        self.form = Format(picture.codec, picture.data)
         self._times.clear()
         self.forget()
         self.stop()
@@ -288,13 +297,13 @@ class Feed:
         if self._voice is None:
             return
         self._sounded_at = now if self._sounded_at is None else self._sounded_at
-        time = self._clock.sound(message.time, now, pictured=self._form is not None)
+        time = self._clock.sound(message.time, now, pictured=self.form is not None)
         if time is None:
             return
-        if self._form is None:  # so far it has sound alone
+        if self.form is None:  # so far it has sound alone
             self._gop = [frame for frame in self._gop if time - frame.time < 1000] if self._run is None else []
             self._gop_size = 0
-        if self._gop or self._run is not None or self._form is None:
+        if self._gop or self._run is not None or self.form is None:
             self._add(Frame(mux.SOUND, time, sound.data, True, 0), now)
 
     def _speaks(self, voice: Voice) -> None:
@@ -304,14 +313,15 @@ class Feed:
         self._gop = [frame for frame in self._gop if frame.track == mux.PICTURE]
         if self._run is None:
             return
-        if self._form is None:
+        if self.form is None:
             self.stop()
             self.forget()
         elif self._run.silent and voice == SILENCE:
             self._run.silent, self._run.form = False, replace(self._run.form, voice=voice)
 
     def _add(self, frame: Frame, now: float) -> None:
-        begins = frame.key if frame.track == mux.PICTURE else self._form is None
+        self._observe(frame, now)
+        begins = frame.key if frame.track == mux.PICTURE else self.form is None
         if self._gop or begins:
             self._gop.append(frame)
             self._gop_size += len(frame.data)
@@ -340,7 +350,7 @@ class _Clock:
         self._now: int | None = None
         self._raw = 0
         self._lost_at: float | None = None
-        self._shift = 0
+        self._shift = self.era = 0
 
     def picture(self, raw: int) -> int | None:
         """None when the clock was set: `begin` then."""
@@ -355,6 +365,7 @@ class _Clock:
     def begin(self, raw: int) -> int:
         """A new reckoning, a little behind the old one."""
         self._now, self._raw, self._shift, self._lost_at = (self._now or 0) + 1000, raw, 0, None
+        self.era += 1
         return self._now
 
     def sound(self, raw: int, now: float, *, pictured: bool) -> int | None:

@@ -1,6 +1,7 @@
 """What the bodies of RTMP's video and audio messages hold: FLV tags (Adobe's FLV specification 10.1, annex E) and the FourCC forms of
 Enhanced RTMP v1. [decision]"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -44,6 +45,17 @@ class Voice:
     config: bytes
 
 
+def tags(file: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(kind, time in ms, body) of each tag of an FLV file; one that is cut off ends it."""
+    at = 13
+    while at + 11 <= len(file):
+        size = int.from_bytes(file[at + 1 : at + 4], "big")
+        if at + 11 + size > len(file):
+            return
+        yield file[at], int.from_bytes(file[at + 4 : at + 7], "big") | file[at + 7] << 24, file[at + 11 : at + 11 + size]
+        at += 15 + size
+
+
 def picture(body: bytes) -> Picture | None:
     """None for what is too short to say anything."""
     if len(body) < 5:
@@ -78,7 +90,7 @@ def sound(body: bytes) -> Sound | None:
         if len(body) < 5:
             return None
         codec, packet = _FOURCCS.get(body[1:5], f"sound codec {body[1:5].decode('ascii', 'replace')}"), body[0] & 15
-        return Sound(codec, ("header", "frame")[packet] if packet < 2 else "other", body[5:])  # type: ignore[arg-type]
+        return Sound(codec, ("header", "frame")[packet] if packet < 2 else "other", body[5:])
     codec = _AUDIO_IDS.get(kind, f"sound codec {kind}")
     if codec == AAC:
         return Sound(codec, "header" if body[1] == 0 else "frame", body[2:])

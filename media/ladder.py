@@ -13,7 +13,8 @@ AUDIO_BIT_RATE = 128_000
 @dataclass(frozen=True)
 class Source:
     """What the encoder sends: square pixels, frames a second (0 when unknown), and whether there is sound. `square`: its own are so;
-    `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is sound and a still picture of ours."""
+    `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is sound and a still picture of ours. `high`:
+    high dynamic range (PQ or HLG)."""
 
     width: int
     height: int
@@ -23,6 +24,7 @@ class Source:
     plain: bool = True
     interlaced: bool = False
     alone: bool = False
+    high: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ def frame(track: int, time: int, duration: int, data: bytes, *, key: bool = True
 
 def _picture(codec: str, config: bytes, size: tuple[int, int]) -> bytes:
     return _box(
-        codec.encode(), bytes(6), pack(">H16x", 1), pack(">2H", *size), pack(">2I4xH", 0x480000, 0x480000, 1), bytes(32), pack(">Hh", 24, -1),
-        _box(_CONFIG[codec], config),
+        codec.encode(), bytes(6), pack(">H16x", 1), pack(">2H", *size), pack(">2I4xH", 0x480000, 0x480000, 1), bytes(32),
+        pack(">Hh", 24, -1), _box(_CONFIG[codec], config),
     )  # fmt: skip
 
 
@@ -49,8 +49,17 @@ def _sound(voice: Voice) -> bytes:
 
 
 def _track(number: int, kind: bytes, entry: bytes, size: tuple[int, int]) -> bytes:
-    head = _full(b"tkhd", 0, 3, pack(">5I", 0, 0, number, 0, 0), bytes(8), pack(">2H", 0, 0), pack(">H2x", 0x100 if number == SOUND else 0), _MATRIX,
-                 pack(">2I", size[0] << 16, size[1] << 16))  # fmt: skip
+    loudness = 0x100 if number == SOUND else 0
+    head = _full(
+        b"tkhd",
+        0,
+        3,
+        pack(">5I", 0, 0, number, 0, 0),
+        bytes(12),
+        pack(">H2x", loudness),
+        _MATRIX,
+        pack(">2I", size[0] << 16, size[1] << 16),
+    )
     media_head = _full(b"mdhd", 0, 0, pack(">4I", 0, 0, 1000, 0), pack(">2H", 0x55C4, 0))
     handler = _full(b"hdlr", 0, 0, pack(">I4s12x", 0, kind), b"\0")
     kind_head = _full(b"smhd", 0, 0, bytes(4)) if number == SOUND else _full(b"vmhd", 0, 1, bytes(8))

@@ -32,4 +32,4 @@ def frame_rate(said: Sequence[float], times: Sequence[int]) -> float | None:
             return rate
     if told and max(gaps) - min(gaps) > STEADY_MS and told[0] > measured:
         return told[0]  # a variable rate: what was said is the most it has
-    return min(USUAL, key=lambda rate: abs(rate / measured - 1)) if SLOWEST <= measured else SLOWEST
+    return min(USUAL, key=lambda rate: abs(rate / measured - 1)) if measured >= SLOWEST else SLOWEST
