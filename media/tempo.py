@@ -12,7 +12,7 @@ ENOUGH, PLENTY = 9, 30
 SLOWEST, FASTEST = 4.0, 121.0
 AGREE, NEAR = 0.005, 0.08
 STEADY_MS = 2.0
-USUAL = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0, 10.0, 12.0, 15.0, 20.0, 100.0, 120.0)
+WHOLE = (10.0, 12.0, 15.0, 20.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 100.0, 120.0)
 
 
 def frame_rate(said: Sequence[float], times: Sequence[int]) -> float | None:
@@ -32,4 +32,4 @@ def frame_rate(said: Sequence[float], times: Sequence[int]) -> float | None:
             return rate
     if told and max(gaps) - min(gaps) > STEADY_MS and told[0] > measured:
         return told[0]  # a variable rate: what was said is the most it has
-    return min(USUAL, key=lambda rate: abs(rate / measured - 1)) if measured >= SLOWEST else SLOWEST
+    return min(WHOLE, key=lambda rate: abs(rate / measured - 1)) if measured >= SLOWEST else SLOWEST
