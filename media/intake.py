@@ -35,6 +35,7 @@ class Intake:
         self._url, self._tickets, self._playback = settings.pull_url, tickets, playback
         self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
         self._pull: Pull | None = None
+        self._come = False  # anything, over the present connection
         self._probed: tuple[Format | None, Source] | None = None
         self._still: Still | None = None
 
@@ -57,18 +58,22 @@ class Intake:
             source = self.feed.source(monotonic())
             if source is not None:
                 return await self._measured(source)
+            if not self._come and monotonic() >= until:
+                return None
             await asyncio.sleep(POLL_S)
 
     async def _connected(self) -> bool:
         try:
             ticket = await self._tickets.issue(self._playback)
             self.feed.forget()
+            self._come = False
             self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
         except (Refused, Unavailable, OSError):
             self._pull = None
         return self._pull is not None
 
     def _heard(self, message: Message) -> None:
+        self._come = True
         self.feed.take(message, monotonic())
 
     def _ended(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from struct import pack, unpack_from
+from typing import cast
 from urllib.parse import urlsplit
 
 from media import rtmp
@@ -31,9 +32,8 @@ class Pull(asyncio.Protocol):
         self.playing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(bytes((rtmp.VERSION,)) + bytes(8) + os.urandom(rtmp.HANDSHAKE - 8))
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport.write(bytes((rtmp.VERSION,)) + bytes(8) + os.urandom(rtmp.HANDSHAKE - 8))
 
     def data_received(self, data: bytes) -> None:
         try:
