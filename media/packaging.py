@@ -346,7 +346,7 @@ class Broadcast:
         if self.fact.generation not in self._told:
             self._told.add(self.fact.generation)
             width, height = shape.renditions[0].size
-            self._tell(Playable(**self._about("playable"), width=width, height=height))
+            self._tell(Playable(**self._about("playable"), width=width, height=height, sound_alone=self._alone))
 
     def _about(self, what: str) -> dict[str, Any]:
         """The id is derived, so that the same fact told after a restart is the same event."""
