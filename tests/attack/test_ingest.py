@@ -55,7 +55,14 @@ def tickets_in_use(target: Target) -> list[str]:
 
 def test_the_public_id_alone_pulls_nothing(target: Target, air: str) -> None:
     """Nor does a guessed ticket, an empty one, or one that stands in the process list of the worker that has spent it."""
-    for url in (air, f"{air}?ticket=", f"{air}?ticket=guess", f"{air}?ticket=*", f"{air}?ticket=a&ticket=b", f"{air}?secret=x&call=update_play"):
+    for url in (
+        air,
+        f"{air}?ticket=",
+        f"{air}?ticket=guess",
+        f"{air}?ticket=*",
+        f"{air}?ticket=a&ticket=b",
+        f"{air}?secret=x&call=update_play",
+    ):
         assert not pulled(url), url
     used = tickets_in_use(target)
     assert used

@@ -247,7 +247,7 @@ def boxed(codec: str) -> tuple[bytes, list[tuple[int, bool, bytes]]]:
     options = ("-x265-params", "log-level=error:bframes=0", "-tag:v", "hvc1") if codec == "libx265" else ("-cpu-used", "8")
     argv = [
         "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", "6", "-c:v", codec, "-g", "30", *options,
-        "-bf", "0", "-pix_fmt", "yuv420p", "-f", "mp4", "-movflags", "+empty_moov+default_base_moof+frag_every_frame", "pipe:1",
+        "-bf", "0", "-pix_fmt", "yuv420p", "-f", "mp4", "-movflags", "+empty_moov+delay_moov+default_base_moof+frag_every_frame", "pipe:1",
     ]  # fmt: skip
     file = subprocess.run(argv, capture_output=True, check=True, timeout=120).stdout
     name = b"hvcC" if codec == "libx265" else b"av1C"
@@ -278,9 +278,9 @@ def as_letters(name: bytes) -> Callable[[list[tuple[int, bool, bytes]], bytes], 
     return made
 
 
-@pytest.mark.parametrize(("codec", "form"), [("libx265", as_number), ("libx265", as_letters(b"hvc1"))])
-async def test_hevc_is_taken(stage: Any, codec: str, form: Callable[..., list[Message]]) -> None:
-    """In both of the forms that encoders know."""
+@pytest.mark.parametrize(("codec", "form"), [("libx265", as_number), ("libx265", as_letters(b"hvc1")), ("libaom-av1", as_letters(b"av01"))])
+async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[..., list[Message]]) -> None:
+    """HEVC in both of the forms that encoders know, AV1 by its letters."""
     config, frames = await asyncio.to_thread(boxed, codec)
     _, master, _, sending = await shown(stage, form(frames, config))
     assert "RESOLUTION=320x180" in master
