@@ -4,7 +4,7 @@ from typing import Any
 
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Page
-from weir.foundation.events import Event, StreamLive, StreamOffline, StreamStarting, ViewersCounted
+from weir.foundation.events import Event, StreamError, StreamLive, StreamOffline, StreamStarting, ViewersCounted
 from weir.foundation.ground import Ground
 
 
@@ -14,7 +14,7 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": shown_time(ended),
         "live_s": max(0, (ended or now_ms()) - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
-        "viewers": broadcast.get("total"), "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
+        "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"), "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
     }  # fmt: skip
 
 
@@ -27,6 +27,8 @@ class Broadcasts:
             await self._set(event.app, event.broadcast, stream=event.stream, started=event.at)
         elif isinstance(event, StreamLive):
             await self._set(event.app, event.broadcast, stream=event.stream, live=event.at)
+        elif isinstance(event, StreamError):
+            await self._set(event.app, event.broadcast, stream=event.stream, trouble=event.reason)
         elif isinstance(event, StreamOffline):
             await self._set(event.app, event.broadcast, stream=event.stream, ended=event.at)
         elif isinstance(event, ViewersCounted):

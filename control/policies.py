@@ -33,8 +33,8 @@ class StreamKey:
 
 
 def parse_stream_key(text: str) -> StreamKey | None:
-    """`<app>_<stream>_<secret>`, ids without prefix; None for anything else."""
-    found = _KEY.fullmatch(text)
+    """`<app>_<stream>_<secret>`, ids without prefix; blanks that were copied with it do not count. None for anything else."""
+    found = _KEY.fullmatch(text.strip())
     return StreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
 
 
@@ -74,7 +74,7 @@ def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[St
 
 def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Change:
     """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is replaced."""
-    taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}}
+    taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}, "trouble": None}
     if stream["state"] == "idle":
         begin = {**taken, "state": "starting", "broadcast": broadcast, "generation": 1, "began": now}
         return _change(stream, now, begin, (events.StreamStarting, events.PublishStarted))
@@ -92,14 +92,14 @@ def gone(stream: Doc, now: int) -> Change:
     return _change(stream, now, left, tell)
 
 
-def playable(stream: Doc, broadcast: str, generation: int, now: int) -> Change | None:
-    """Media can show this generation; None when that is old news."""
+def playable(stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False) -> Change | None:
+    """Media can show this generation, which may be sound `alone`; None when that is old news."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get("ingest") is None:
         return None
     if stream["state"] == "starting" or (stream["state"] == "interrupted" and not stream.get("live_since")):
-        return _change(stream, now, {"state": "live", "live_since": now}, (events.StreamLive,))
+        return _change(stream, now, {"state": "live", "live_since": now, "sound_alone": alone}, (events.StreamLive,))
     if stream["state"] == "interrupted":
-        return _change(stream, now, {"state": "live"}, (events.StreamResumed,))
+        return _change(stream, now, {"state": "live", "sound_alone": alone}, (events.StreamResumed,))
     return None
 
 
@@ -114,4 +114,4 @@ def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) 
     """Media gave up on this generation; None when that is old news."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
         return None
-    return _change(stream, now, {}, (events.StreamError,), reason=reason)
+    return _change(stream, now, {"trouble": reason}, (events.StreamError,), reason=reason)

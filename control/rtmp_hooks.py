@@ -19,6 +19,7 @@ from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailab
 from weir.foundation.tickets import PlayTickets
 
 MAX_FORM_BYTES = 16_384
+PULLED_WITHIN_S = 0.5
 REFUSED = Response(status_code=403)
 log = structlog.get_logger("control.hooks")
 
@@ -58,7 +59,16 @@ class RtmpHooks:
             log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
             return REFUSED
         PUBLISHES.labels("accepted").inc()
+        await self._pulled(public)
         return Response(status_code=302, headers={"Location": public})
+
+    async def _pulled(self, playback: str) -> None:
+        """Holds the encoder back until a media worker listens, so that its very first key frame is seen; not for long."""
+        try:
+            if not await self._tickets.attached(playback, PULLED_WITHIN_S):
+                log.warning("publish.not_pulled", playback=playback)
+        except Unavailable as error:
+            log.warning("publish.not_pulled", playback=playback, reason=error.detail)
 
     async def done(self, request: Request) -> Response:
         asked = await self._asked(request)
@@ -72,6 +82,7 @@ class RtmpHooks:
         asked = await self._asked(request)
         try:
             if asked is not None and await self._tickets.spend(asked.ticket, asked.name):
+                await self._tickets.attach(asked.name)
                 return Response(status_code=204)
         except Unavailable as error:
             log.warning("play.undecided", reason=error.detail)

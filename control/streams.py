@@ -47,6 +47,7 @@ def public_view(stream: Doc) -> dict[str, Any]:
         "id": stream["id"], "playback_id": stream["playback"], "channel": stream["channel"], "state": stream["state"],
         "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
         **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
+        "trouble": stream.get("trouble"), "sound_alone": stream.get("sound_alone", False),
         "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
     }  # fmt: skip
 
@@ -247,7 +248,7 @@ class Streams:
             if stream is None:
                 return
             if isinstance(event, Playable):
-                change = policies.playable(stream, event.broadcast, event.generation, now_ms())
+                change = policies.playable(stream, event.broadcast, event.generation, now_ms(), event.sound_alone)
             else:
                 change = policies.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
             if change is None or await self._apply(stream, change):

@@ -210,7 +210,7 @@ class MediaRoom:
         wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = Broadcast(
-            self._settings, self._ground.ingest, fact, wanted, profile, secret, self._tell, self._recordings.keep,
+            self._settings, fact, wanted, profile, secret, self._tell, self._recordings.keep,
             partial(self._admit, fact.playback, stream.get("priority") or "normal"), PlayTickets(self._ground.redis), self._edge,
         )  # fmt: skip
         broadcast.packager.open()

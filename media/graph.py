@@ -13,44 +13,52 @@ from typing import Any
 import ffmpeg
 
 from media.inspection import AUDIO, FORMATS, MOST_PIXELS, MOST_STREAMS, OTHER_SOUNDS, STILLS, SUBTITLES, VIDEO, Film
-from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition
+from media.ladder import AUDIO_BIT_RATE, Cadence, Rendition, Source
 
-PROTOCOLS = "rtmp,tcp"
 _QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-y", "-protocol_whitelist", "file")
 FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
-# No `-fflags nobuffer`: it throws away what was read while probing, the only keyframe for the next 2 s among it.
-# With both tracks announced FFmpeg stops probing when it has seen them; without sound it waits out the whole time.
-_PACKETS = {"c": "copy", "f": "framecrc", "flush_packets": 1, "max_interleave_delta": 500_000}
+# Live input comes as media.mux writes it. Its header says all, so FFmpeg need not look for frame rates: the first frame is out after
+# .1 s, with probing after .7. No `-fflags nobuffer`: it throws away what was read while probing, the only key frame among it.
+_FED = {"format": "mp4", "protocol_whitelist": "pipe", "fpsprobesize": 0, "probesize": 2_000_000}
 _FILM = {"crf": 22, "bf": 0}
-PROBE_US, PROBE_SILENT_US = 3_000_000, 300_000
+# Pictures of high dynamic range on ordinary screens.
+_TONES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("zscale", {"t": "linear", "npl": 100}), ("format", {"pix_fmts": "gbrpf32le"}), ("zscale", {"p": "bt709"}),
+    ("tonemap", {"tonemap": "hable", "desat": 0}), ("zscale", {"t": "bt709", "m": "bt709", "r": "tv"}),
+)  # fmt: skip
 
 
-def transcode(
-    url: str, renditions: Sequence[Rendition], cadence: Cadence, *, audio: bool, preset: str, output: int, notes: int, progress: int,
-) -> list[str]:  # fmt: skip
-    """argv of one FFmpeg: `url` in, rendition i (each with a picture) as track i of a fragmented MP4 into the file descriptor `output`,
-    a line for each packet that came (media.vitals) into `notes`, progress into another.
+def transcode(source: Source, renditions: Sequence[Rendition], cadence: Cadence, *, preset: str, output: int, progress: int) -> list[str]:
+    """argv of one FFmpeg: `source` at standard input, rendition i (each with a picture) as track i of a fragmented MP4 into the file
+    descriptor `output`, progress into another.
 
-    Sound is the last track, where there is any. All tracks start at 0, whatever the encoder sent first.
+    Sound is the last track. All tracks start at 0, whatever the encoder sent first.
     """
-    source = ffmpeg.input(
-        url, format="flv", protocol_whitelist=PROTOCOLS, rtmp_live="live", flags="low_delay",
-        probesize=2_000_000, fpsprobesize=0, analyzeduration=PROBE_US if audio else PROBE_SILENT_US,
-    )  # fmt: skip
+    given = ffmpeg.input("pipe:0", flags="low_delay", **_FED)
     encoded = [rendition for rendition in renditions if not rendition.copied]
-    frames = source.video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
+    video = _squared(given.video, source)
+    frames = video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(encoded)) if encoded else []
     tracks: list[Any] = []
     options: dict[str, Any] = {}
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         if rendition.copied:
-            tracks.append(source["v:0"])
+            tracks.append(given["v:0"])
             options |= _numbered(number, {"c": "copy"})
         else:
             tracks.append(_scaled(frames[encoded.index(rendition)], rendition, rhythm))
             options |= _numbered(number, _encoding(rendition, rhythm, rendition.preset or preset))
-    made = ffmpeg.output(*tracks, source["a:0?"], f"pipe:{output}", **options, **_muxing(cadence))
-    return _argv([made, ffmpeg.output(source["v:0"], source["a:0?"], f"pipe:{notes}", **_PACKETS)], progress)
+    return _argv([ffmpeg.output(*tracks, given["a:0"], f"pipe:{output}", **options, **_muxing(cadence))], progress)
+
+
+def _squared(frames: Any, source: Source) -> Any:
+    """Square pixels, whole frames, ordinary colours: only what the source needs."""
+    if source.interlaced:
+        frames = frames.filter("bwdif", mode="send_frame", deint="interlaced")
+    if source.high:
+        for name, options in _TONES:
+            frames = frames.filter(name, **options)
+    return frames if source.square else frames.filter("scale", "trunc(iw*sar/2)*2", "ih")
 
 
 def transcode_film(
@@ -97,12 +105,16 @@ def _argv(written: Sequence[Any], progress: int) -> list[str]:
     return argv
 
 
-def probe(url: str) -> list[str]:
-    """argv of an ffprobe that tells the streams of `url` as JSON; takes 1–3 s."""
-    return [
-        "ffprobe", "-v", "error", "-protocol_whitelist", PROTOCOLS, "-rtmp_live", "live", "-analyzeduration", "2000000",
-        "-f", "flv", "-print_format", "json", "-show_streams", url,
-    ]  # fmt: skip
+def probe() -> list[str]:
+    """argv of an ffprobe that tells as JSON which streams its standard input has, as media.mux writes it."""
+    return ["ffprobe", "-v", "error", "-protocol_whitelist", "pipe", "-f", "mp4", "-print_format", "json", "-show_streams", "pipe:0"]
+
+
+def still(size: tuple[int, int]) -> list[str]:
+    """argv: one black key frame as FLV to standard output."""
+    picture = f"color=c=black:s={size[0]}x{size[1]}:r=1"
+    return ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-frames:v", "1", "-c:v", "libx264", "-pix_fmt", "yuv420p",
+            "-bf", "0", "-f", "flv", "pipe:1"]  # fmt: skip
 
 
 def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float = 0.0) -> list[str]:

@@ -1,21 +1,27 @@
-"""What an encoder sends, as the ingest knows it. [hands]"""
+"""One publish as it comes in: pulled from the ingest, made fit for FFmpeg, and known for what it is. [hands]"""
 
 import asyncio
 import contextlib
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
-from media import graph
+from media import flv, graph
+from media.feed import STILL_SIZE, Feed, Format, Still
 from media.ladder import Source
-from media.process import ask, pulling
+from media.process import ask, fed
+from media.pull import Pull, Refused, play
+from media.rtmp import VIDEO, Message
+from media.vitals import Vitals
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
-from weir.foundation.http import Ingest, Published
 from weir.foundation.settings import Settings
 from weir.foundation.tickets import PlayTickets
 
-MEASURED_WITHIN_S, SOUND_WITHIN_S, POLL_S = 5.0, 0.4, 0.05
-PROBE_S = 6.0
+POLL_S, AGAIN_S = 0.02, 0.1
+PROBE_S, STILL_S = 6.0, 10.0
 
 
 class Unusable(Exception):
@@ -23,48 +29,99 @@ class Unusable(Exception):
 
 
 class Intake:
-    """One publish, by its public name."""
+    """One publish, by its public name. `vitals` hear of every frame."""
 
-    def __init__(self, settings: Settings, ingest: Ingest, tickets: PlayTickets, playback: str) -> None:
-        self._from = f"{settings.pull_url}/{playback}"
-        self._ingest, self._tickets, self._playback = ingest, tickets, playback
+    def __init__(self, settings: Settings, tickets: PlayTickets, playback: str, vitals: Vitals) -> None:
+        self._url, self._tickets, self._playback = settings.pull_url, tickets, playback
+        self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self._pull: Pull | None = None
+        self._come = False  # anything, over the present connection
+        self._probed: tuple[Format | None, Source] | None = None
+        self._still: Still | None = None
 
-    async def url(self) -> str:
-        """Where it is pulled from, once and within half a minute. Errors: Unavailable."""
-        return f"{self._from}?ticket={await self._tickets.issue(self._playback)}"
-
-    async def published(self, not_older_s: float = 0.0) -> Published | None:
-        """None when nobody publishes, or the ingest does not answer."""
-        try:
-            return (await self._ingest.published(not_older_s)).get(self._playback)
-        except Unavailable:
-            return None
+    @property
+    def coming(self) -> bool:
+        """The ingest gives the stream now."""
+        return self._pull is not None
 
     async def source(self, appears_within_s: float) -> Source | None:
-        """By nginx's statistics (known .1–.3 s after the first bytes), else by ffprobe; None when nobody publishes.
-        Errors: Unusable."""
-        began, measured_at = monotonic(), None
+        """What the encoder sends, as soon as something can be made of it; None when nobody publishes. Errors: Unusable."""
+        until = monotonic() + appears_within_s
         while True:
-            published = await self.published()
-            waited = monotonic() - began
-            if published is None and waited >= appears_within_s:
+            if self._pull is None and not await self._connected():
+                if monotonic() >= until:
+                    return None
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if self.feed.trouble is not None:
+                raise Unusable(self.feed.trouble)
+            source = self.feed.source(monotonic())
+            if source is not None:
+                return await self._measured(source)
+            if not self._come and monotonic() >= until:
                 return None
-            if published is not None and published.width:
-                measured_at = measured_at or monotonic()
-                if published.audio_codec or monotonic() - measured_at >= SOUND_WITHIN_S:
-                    return Source(published.width, published.height, published.frame_rate, bool(published.audio_codec))
-            elif published is not None and waited >= MEASURED_WITHIN_S:
-                with contextlib.suppress(Unavailable):
-                    return await self._probed()
             await asyncio.sleep(POLL_S)
 
-    async def _probed(self) -> Source:
-        url = await self.url()
-        said = await ask(graph.probe(url), PROBE_S, pulling(url))
-        streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
-        video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
-        if video is None:
-            raise Unusable("The encoder sends no picture that can be read. Weir takes H.264 over RTMP; choose it instead of HEVC or AV1.")
-        rate = [float(number) for number in str(video.get("avg_frame_rate", "0/1")).split("/")]
-        audio = any(one.get("codec_type") == "audio" for one in streams)
-        return Source(int(video["width"]), int(video["height"]), rate[0] / (rate[-1] or 1), audio)
+    async def _connected(self) -> bool:
+        try:
+            ticket = await self._tickets.issue(self._playback)
+            self.feed.forget()
+            self._come = False
+            self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
+        except (Refused, Unavailable, OSError):
+            self._pull = None
+        return self._pull is not None
+
+    def _heard(self, message: Message) -> None:
+        self._come = True
+        self.feed.take(message, monotonic())
+
+    def _ended(self) -> None:
+        self._pull = None
+        self.feed.stop()
+        self.feed.forget()
+
+    async def _measured(self, source: Source) -> Source:
+        """The parameter sets of other codecs than H.264 are read by ffprobe, in the frames that have come."""
+        if source.width:
+            return source
+        form = self.feed.form
+        if self._probed is None or self._probed[0] != form:
+            said = await ask(graph.probe(), PROBE_S, fed(), self.feed.opening)
+            streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
+            video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
+            if video is None:
+                raise Unusable("The encoder's picture can't be decoded here. Choose H.264 in its settings.")
+            self._probed = form, _source(video, source)
+        return replace(self._probed[1], frame_rate=source.frame_rate, audio=source.audio)
+
+    async def still(self) -> Still:
+        """The picture of those who send none. Errors: Unusable."""
+        if self._still is None:
+            pictures = [flv.picture(body) for kind, _, body in flv.tags(await ask(graph.still(STILL_SIZE), STILL_S)) if kind == VIDEO]
+            found = {one.part: one.data for one in pictures if one is not None and one.data}
+            if "header" not in found or "frame" not in found:
+                raise Unusable("There is no picture to show beside the sound.")
+            self._still = Still(found["header"], found["frame"])
+        return self._still
+
+    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: Still | None) -> bool:
+        return self.feed.begin(write, end, still)
+
+    def close(self) -> None:
+        if self._pull is not None:
+            self._pull.close()
+        with contextlib.suppress(Exception):
+            self.feed.stop()
+
+
+def _source(video: dict[str, Any], source: Source) -> Source:
+    """As ffprobe describes a picture. `source` has the rest."""
+    aspect = Fraction(1)
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        aspect = Fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/")) or Fraction(1)
+    return replace(
+        source, width=round(int(video["width"]) * aspect), height=int(video["height"]), square=aspect == 1, plain=False,
+        interlaced=video.get("field_order", "progressive") not in ("progressive", "unknown"),
+        high=video.get("color_transfer") in ("smpte2084", "arib-std-b67"),
+    )  # fmt: skip

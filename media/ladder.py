@@ -12,12 +12,19 @@ AUDIO_BIT_RATE = 128_000
 
 @dataclass(frozen=True)
 class Source:
-    """What the encoder sends: pixels, frames a second (0 when unknown), and whether there is sound."""
+    """What the encoder sends: square pixels, frames a second (0 when unknown), and whether there is sound. `square`: its own are so;
+    `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is sound and a still picture of ours. `high`:
+    high dynamic range (PQ or HLG)."""
 
     width: int
     height: int
     frame_rate: float
     audio: bool
+    square: bool = True
+    plain: bool = True
+    interlaced: bool = False
+    alone: bool = False
+    high: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,8 @@ def ladder(source: Source, profile: Profile, rhythm: Cadence) -> tuple[Rendition
     rungs = _fitting(source, profile)
     found = [_rendition(source, rung, rhythm) for rung in rungs]
     top = found[0]
-    if profile.copy_top and (source.width, source.height) == top.size and top.every == 1 and rhythm.rate == exact_rate(source.frame_rate):
+    copies = profile.copy_top and source.square and source.plain and not source.interlaced and not source.alone
+    if copies and (source.width, source.height) == top.size and top.every == 1 and rhythm.rate == exact_rate(source.frame_rate):
         found[0] = replace(top, copied=True)
     if profile.audio_only and source.audio:
         found.append(Rendition(0, (0, 0), AUDIO_BIT_RATE))

@@ -30,13 +30,15 @@ class ClockJumped(Exception):
 @dataclass
 class Run:
     """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met again.
-    `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived."""
+    `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived; `known` from the start where the run
+    goes on from another one."""
 
     id: str
     generation: int
     epoch_s: float = float("inf")
     base: int = 0
     begun: bool = False
+    known: bool = False
     held: list[Piece] = field(default_factory=list)
     growing: list[Piece] = field(default_factory=list)
 
@@ -114,6 +116,8 @@ class Packager:
         come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the segment decides.
         """
         now = now_s()
+        if not run.begun and run.known and self._goes_on():
+            self._begin(run, piece)
         if run.begun:
             if run.epoch_s + piece.cut.end_s > now + AHEAD_S:
                 raise ClockJumped("The encoder's clock has jumped.")
@@ -177,6 +181,11 @@ class Packager:
 
     def _answered(self, msn: int, part: int | None) -> bool:
         return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
+
+    def _goes_on(self) -> bool:
+        """Players have the same renditions already, so that a part is enough to go on from."""
+        announced = self._announced is not None and self.shape is not None and self._announced[0].names == self.shape.names
+        return announced and self.timeline is not None and self.timeline.playable
 
     def _whole(self, run: Run) -> bool:
         """A run that ends within its first segment is not shown at all."""

@@ -23,9 +23,9 @@ from media.edge import Edge
 from media.held import Held
 from media.history import Shape
 from media.intake import Intake, Unusable
-from media.ladder import Cadence, Profile, Source, ladder, rhythm_of
+from media.ladder import Cadence, Profile, Rung, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
-from media.process import Child, load_per_core, pulling, spawn
+from media.process import Child, fed, load_per_core, spawn
 from media.run import pieces
 from media.store import Files
 from media.strain import Strain, distance_s
@@ -33,15 +33,15 @@ from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
 from media.vitals import Sample, Vitals
 from weir.foundation.clock import monotonic, now_ms
-from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
-from weir.foundation.http import SHARED_S, Ingest, Published
 from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.settings import Settings
 from weir.foundation.tickets import PlayTickets
 
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 WATCH_S, STALLED_S, AGAIN_S = 2.0, 6.0, 1.0
+RENEWED_WITHIN_S = 4.0
+SOUND_ALONE = Profile((Rung(360, 100_000, preset="ultrafast"),), audio_only=True)
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
@@ -52,7 +52,7 @@ class Broadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
     def __init__(
-        self, settings: Settings, ingest: Ingest, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
+        self, settings: Settings, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
         tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], admit: Callable[[Wanted], int | None],
         tickets: PlayTickets, edge: Edge | None = None,
     ) -> None:  # fmt: skip
@@ -63,14 +63,17 @@ class Broadcast:
         self._wanted, self._keep, self._admit = wanted, keep, admit
         self._load: Wanted | None = None
         self.trouble: str | None = None
-        self._intake = Intake(settings, ingest, tickets, fact.playback)
+        self._vitals = Vitals()
+        self._tickets = tickets
+        self._intake = Intake(settings, tickets, fact.playback, self._vitals)
+        self._epoch: tuple[int, int, float] | None = None
+        self._begins: tuple[int, int] | None = None
+        self._input_ended = self._alone = False
         self._wanted_profile = self._profile = profile
         self._full: Shape | None = None
         self._planned_by: Profile | None = None
         self._dropped, self._never_had, self._strain = 0, 0, Strain()
         self._child: Child | None = None
-        self._vitals = Vitals()
-        self._published: Published | None = None
         self._made: tuple[float, float] | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
@@ -100,11 +103,11 @@ class Broadcast:
 
     def vitals(self) -> Sample | None:
         """How it is doing now; None while nothing is transcoded."""
-        child, published = self._child, self._published
+        child = self._child
         if child is None or self._full is None:
             return None
         return self._vitals.sample(
-            monotonic(), now_ms(), sent_s=published.sent_ms / 1000 if published else 0.0, dropped=child.dropped,
+            monotonic(), now_ms(), sent_s=self._intake.feed.fed_s, dropped=child.dropped,
             duplicated=child.duplicated, heights=tuple(one.height for one in self._full.pictured), left_out=self._dropped,
         )  # fmt: skip
 
@@ -124,6 +127,8 @@ class Broadcast:
         if fact.generation != self.fact.generation:
             self._brake = Brake()
         self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
+        self._vitals, self._epoch = Vitals(), None
+        self._intake = Intake(self._settings, self._tickets, fact.playback, self._vitals)
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
@@ -142,6 +147,7 @@ class Broadcast:
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
         await self._thumbnails.stop()
+        self._intake.close()
         producer = self._producer
         if producer is None:
             return
@@ -155,15 +161,17 @@ class Broadcast:
         patience, why = APPEARS_WITHIN_S, "publish"
         try:
             while (source := await self._intake.source(patience)) is not None:
-                if not self._planned and not self._brake.start(monotonic()):
+                if why in ("publish", "restart") and not self._brake.start(monotonic()):
                     raise Unusable("The transcoder failed too often.")
-                STARTS.labels("ladder" if self._planned else why).inc()
-                self._planned, why = False, "restart"
+                STARTS.labels(why).inc()
+                self._planned = False
                 reason = await self._run(source)
                 log.info("encoder.ended", playback=self.fact.playback, generation=self.fact.generation, reason=reason)
                 if self._gone:
                     return
-                if not self._planned:
+                why = "ladder" if self._planned else "input" if self._input_ended else "restart"
+                if why == "restart":
+                    self._intake.feed.forget()
                     await asyncio.sleep(self._brake.pause_s(monotonic()))
                 patience = STILL_THERE_S
         except Unusable as error:
@@ -173,7 +181,7 @@ class Broadcast:
 
     def _next_shape(self, source: Source) -> Shape:
         """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the machine can't carry."""
-        known, profile = self.packager.shape, self._profile
+        known, profile = self.packager.shape, SOUND_ALONE if source.alone else self._profile
         if self._full is None or known is None:
             rhythm = known.cadence if known else rhythm_of(source, profile, self._wanted.part_s, self._wanted.segment_s)
             rotation = known.rotation if known else self._wanted.rotation
@@ -200,22 +208,29 @@ class Broadcast:
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""
+        if source.alone != self._alone and self._full is not None:
+            self._full = None
+        self._alone = source.alone
         shape = self.packager.shape = self._next_shape(source)
         pictured = shape.pictured
-        run = Run(new_secret(22), self.fact.generation)
+        run, still = Run(new_secret(22), self.fact.generation), await self._intake.still() if source.alone else None
         try:
-            url = await self._intake.url()
             child = await spawn(
                 lambda pipes: graph.transcode(
-                    url, pictured, shape.cadence, audio=source.audio, preset=self._settings.x264_preset,
-                    output=pipes.output, notes=pipes.notes, progress=pipes.progress,
+                    source, pictured, shape.cadence, preset=self._settings.x264_preset, output=pipes.output, progress=pipes.progress
                 ),
-                pulling(url),
-            )  # fmt: skip
-        except (OSError, Unavailable) as error:
+                fed(),
+                fed=True,
+            )
+        except OSError as error:
             return str(error)
-        self._child, self._vitals, self._made = child, Vitals(), None
+        self._child, self._made, self._input_ended = child, None, False
+        self._vitals.began()
         self._strain.began(monotonic())
+        if self._intake.begin(child.give, functools.partial(self._no_more, child), still):
+            self._goes_on(run)
+        else:
+            self._no_more(child)
         watch = asyncio.create_task(self._watch(child))
         try:
             async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
@@ -224,6 +239,8 @@ class Broadcast:
                     child.look()
                     if await self.packager.take(run, piece):
                         self._playable(shape)
+                    if run.begun and self._begins is not None:
+                        self._epoch = (*self._begins, run.epoch_s)
             await asyncio.wait_for(child.wait(), DRAIN_S)
             return child.last_words
         except (BoxError, ClockJumped, OSError) as error:  # the brake ends the trying
@@ -232,42 +249,57 @@ class Broadcast:
             return str(error)
         finally:
             self._child = None
+            if not self._input_ended:
+                self._intake.feed.stop()
+                self._input_ended = False
             watch.cancel()
             await child.stop()
             with contextlib.suppress(OSError):
                 self.packager.end_run(run)
+
+    def _no_more(self, child: Child) -> None:
+        """The feed has ended this run's input."""
+        self._input_ended = True
+        child.give_no_more()
+
+    def _goes_on(self, run: Run) -> None:
+        """Where a run begins on the encoder's clock says when its first frame was, by the run before."""
+        zero = self._intake.feed.zero
+        if zero is not None and self._epoch is not None and self._epoch[0] == zero[0]:
+            run.epoch_s, run.known = self._epoch[2] + (zero[1] - self._epoch[1]) / 1000, True
+        self._begins = zero
 
     def _encode_all(self) -> None:
         """What the encoder sends does not keep a copy's conditions: from here on every rendition is made anew."""
         self._profile, self._full = replace(self._profile, copy_top=False), None
 
     async def _watch(self, child: Child) -> None:
-        """Stops an FFmpeg that stands still while bytes keep arriving; an encoder that falls silent is the ingest's business.
-        One that falls behind gets fewer rungs."""
-        bytes_in: int | None = None
+        """Stops an FFmpeg that stands still while it is given frames; an encoder that falls silent is the ingest's business. One that
+        falls behind gets fewer rungs."""
+        fed_s: float | None = None
+        feed = self._intake.feed
         while True:
-            await asyncio.sleep(WATCH_S if bytes_in is None else AGAIN_S)
+            await asyncio.sleep(WATCH_S if fed_s is None else AGAIN_S)
             child.look()
-            self._vitals.packets(child.notes(), monotonic())
             self._vitals.done(child.done_s, monotonic())
-            published = self._published = await self._intake.published(SHARED_S)
             still_s = monotonic() - child.progress_at
             if still_s < STALLED_S:
-                bytes_in = None
-                if published is not None and still_s < SLOW_S and self._made is not None:
-                    self._relieve(child, published, *self._made)
+                fed_s = None
+                if still_s < SLOW_S and self._made is not None:
+                    self._relieve(child, *self._made)
                 continue
-            if published is not None and bytes_in is not None and published.bytes_in > bytes_in:
+            if fed_s is not None and feed.fed_s > fed_s:
                 log.warning("encoder.stalled", playback=self.fact.playback)
                 child.kill()
                 return
-            bytes_in = published.bytes_in if published is not None else None
+            fed_s = feed.fed_s
 
-    def _relieve(self, child: Child, published: Published, made_s: float, made_at: float) -> None:
+    def _relieve(self, child: Child, made_s: float, made_at: float) -> None:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
-        behind_s = distance_s(published.sent_ms / 1000, published.at, made_s, made_at)
+        feed = self._intake.feed
+        behind_s = distance_s(feed.fed_s, feed.fed_at, made_s, made_at)
         verdict = self._strain.judge(monotonic(), behind_s, load, self._dropped, len(rungs))
         if verdict is None:
             return
@@ -295,8 +327,10 @@ class Broadcast:
                 self._renew(self._child)
 
     def _renew(self, child: Child) -> None:
+        """At the next key frame, so that nothing is missing; soon at any rate."""
         self._planned = True
-        child.terminate()
+        self._intake.feed.renew()
+        asyncio.get_running_loop().call_later(RENEWED_WITHIN_S, lambda: child.terminate() if child is self._child else None)
 
     def _kept(self, whole: Whole) -> None:
         assert self.packager.shape is not None
@@ -313,7 +347,7 @@ class Broadcast:
         if self.fact.generation not in self._told:
             self._told.add(self.fact.generation)
             width, height = shape.renditions[0].size
-            self._tell(Playable(**self._about("playable"), width=width, height=height))
+            self._tell(Playable(**self._about("playable"), width=width, height=height, sound_alone=self._alone))
 
     def _about(self, what: str) -> dict[str, Any]:
         """The id is derived, so that the same fact told after a restart is the same event."""

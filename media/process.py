@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from weir.foundation.clock import monotonic
 from weir.foundation.confine import confined
@@ -19,11 +18,11 @@ from weir.foundation.tether import tethered
 
 BEHIND, LAST = 10, 19  # how nice
 MOST_MEMORY, MOST_FILES = 8 << 30, 256
-RTMP_PORT = 1935
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 16
 MOST_LOOKS = 20
+MOST_WAITING = 64 << 20  # bytes for a program that takes none: ten seconds and more of any encoder
 STDERR_LINES, STDERR_CHARS = 20, 300
 
 
@@ -72,25 +71,24 @@ class Output:
 
 
 class Pipes(NamedTuple):
-    """Descriptors that an FFmpeg writes to: what it makes, its progress, and what is read now and then."""
+    """Descriptors that an FFmpeg writes to: what it makes, and its progress."""
 
     output: int
     progress: int
-    notes: int
 
 
 class Child:
     """One FFmpeg. `output` gives what it makes. As of the last `look`: `progress_at` when its output was last seen to have grown
     (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output, notes: Output) -> None:
-        self.output = output
-        self._progress, self._notes = progress, notes
+    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output) -> None:
+        self.output, self._progress = output, progress
         self.progress_at = monotonic()
         self.done_s = 0.0
         self.dropped = self.duplicated = 0
         self.paused = False
-        self._reached = self._torn = b""
+        self.input: asyncio.WriteTransport | None = None
+        self._torn = b""
         self._process = process
         self._said: deque[str] = deque(maxlen=STDERR_LINES)
         assert process.stderr is not None
@@ -103,19 +101,31 @@ class Child:
             *lines, self._torn = (self._torn + data).split(b"\n")
             for line in lines:
                 name, _, value = line.partition(b"=")
-                if name == b"out_time_us" and value != self._reached:
-                    self._reached, self.progress_at = value, monotonic()
+                if name == b"out_time_us":
                     with contextlib.suppress(ValueError):  # N/A before the first frame
-                        self.done_s = int(value) / 1_000_000
+                        self._reached(int(value) / 1_000_000)
                 elif name == b"drop_frames":
                     self.dropped = int(value)
                 elif name == b"dup_frames":
                     self.duplicated = int(value)
 
-    def notes(self) -> bytes:
-        """What it has written to the descriptor for notes since the last time: read now and then, since waking up for each of 75
-        lines a second costs more than they are worth."""
-        return self._notes.take() or b""
+    def _reached(self, done_s: float) -> None:
+        """FFmpeg that stands still tells times that flicker by a millisecond: only a time that has grown is progress."""
+        if done_s > self.done_s:
+            self.done_s, self.progress_at = done_s, monotonic()
+
+    def give(self, data: bytes) -> None:
+        """Bytes for its standard input. One that takes none any more is killed: what waits would only grow."""
+        if self.input is None or self.input.is_closing():
+            return
+        self.input.write(data)
+        if self.input.get_write_buffer_size() > MOST_WAITING:
+            self.kill()
+
+    def give_no_more(self) -> None:
+        """The end of its input: it makes what it has and ends by itself."""
+        if self.input is not None:
+            self.input.close()
 
     @property
     def pid(self) -> int:
@@ -140,7 +150,8 @@ class Child:
         await self._process.wait()
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)
-        for output in (self.output, self._progress, self._notes):
+        self.give_no_more()
+        for output in (self.output, self._progress):
             output.close()
 
     def terminate(self) -> None:
@@ -180,26 +191,36 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = ()) -> Child:
-    """Starts the program that `argv` names, with the words `under` before it. Errors: OSError."""
+async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = (), *, fed: bool = False) -> Child:
+    """Starts the program that `argv` names, with the words `under` before it; `fed` by its standard input. Errors: OSError."""
     pipes = [os.pipe() for _ in Pipes._fields]
     written = Pipes(*(write for _, write in pipes))
+    theirs, ours = os.pipe() if fed else (DEVNULL, -1)
     try:
         for write in written:
             with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *tethered([*under, *argv(written)]), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered([*under, *argv(written)]), stdin=theirs, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
             start_new_session=True,
         )  # fmt: skip
     except BaseException:
         for read, _ in pipes:
             os.close(read)
+        if fed:
+            os.close(ours)
         raise
     finally:
         for write in written:
             os.close(write)
-    return Child(process, *(Output(read) for read, _ in pipes))
+        if fed:
+            os.close(theirs)
+    child = Child(process, *(Output(read) for read, _ in pipes))
+    if fed:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        child.input, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, os.fdopen(ours, "wb", 0))
+    return child
 
 
 def strange(file: Path) -> list[str]:
@@ -207,17 +228,22 @@ def strange(file: Path) -> list[str]:
     return confined(read=(str(file),), memory=MOST_MEMORY, files=MOST_FILES, silent=True, nice=LAST)
 
 
-def pulling(url: str) -> list[str]:
-    """Words before a program that reads from the ingest."""
-    return confined(port=urlsplit(url).port or RTMP_PORT)
+def fed() -> list[str]:
+    """Words before a program that is given its input and writes into what it has inherited: no file, no socket."""
+    return confined(silent=True)
 
 
-async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = ()) -> bytes:
-    """Standard output of a short program; empty when it fails, takes longer or says more than 64 KB."""
-    command = tethered([*under, *argv])
-    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True)
+async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None) -> bytes:
+    """Standard output of a short program that is `given` its standard input; empty when it fails, takes longer or says more than
+    64 KB."""
+    process = await asyncio.create_subprocess_exec(
+        *tethered([*under, *argv]), stdin=DEVNULL if given is None else PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+    )
     try:
         assert process.stdout is not None
+        if process.stdin is not None and given is not None:
+            process.stdin.write(given)
+            process.stdin.close()
         await asyncio.wait_for(process.stdout.readexactly(ANSWER_BYTES), timeout_s)
         return b""
     except asyncio.IncompleteReadError as end:

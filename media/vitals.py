@@ -1,10 +1,8 @@
-"""How an encoder and its transcoder are doing, from what FFmpeg tells of every packet that comes in and of its own progress. [decision]
+"""How an encoder and its transcoder are doing, from every frame that comes in and from FFmpeg's own progress. [decision]
 
-FFmpeg copies the source's packets into its `framecrc` format (a line each: track, times in ms, bytes, and `F=` unless it is a key
-frame), so everything here is counted, not estimated: nginx knows rates only as means of ten seconds.
+Everything here is counted, not estimated: nginx knows rates only as means of ten seconds.
 """
 
-import re
 from collections import deque
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -12,10 +10,7 @@ from typing import Any, NamedTuple
 
 WINDOW_S = 6.0
 PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg tells its progress in steps of half a second
-VIDEO, AUDIO = 0, 1
-# Track, decode time, presentation time, duration, bytes, checksum, flags unless it is a mere key frame.
-_LINE = re.compile(rb"^ *(\d{1,9}), *(-?\d{1,18}), *-?\d+, *-?\d+, *(\d{1,18}), *0x[0-9a-f]+(?:, *F=(0x[0-9A-F]+))?", re.M)
-_KEY = (b"", b"0x1")
+VIDEO, AUDIO = 1, 2  # media.mux.PICTURE and SOUND
 
 
 @dataclass(frozen=True)
@@ -49,25 +44,23 @@ class _Packet(NamedTuple):
 
 
 class Vitals:
-    """Of one FFmpeg. Times in seconds of a clock that never goes back."""
+    """Of one publish. Times in seconds of a clock that never goes back."""
 
     def __init__(self) -> None:
         self._packets: deque[_Packet] = deque()
         self._keys: deque[int] = deque(maxlen=2)
         self._progress: deque[tuple[float, float]] = deque()
-        self._torn = b""
 
-    def packets(self, lines: bytes, now: float) -> None:
-        """What FFmpeg has written since the last time; what is no packet's line is passed over."""
-        whole, end, self._torn = (self._torn + lines).rpartition(b"\n")
-        for track, time_ms, size, flags in _LINE.findall(whole + end):
-            self._add(_Packet(now, int(track), int(time_ms), int(size), flags in _KEY))
+    def frame(self, track: int, time_ms: int, size: int, key: bool, now: float) -> None:
+        """One that has come from the encoder."""
+        self._packets.append(_Packet(now, track, time_ms, size, key))
+        if track == VIDEO and key:
+            self._keys.append(time_ms)
         self._forget(now)
 
-    def _add(self, packet: _Packet) -> None:
-        self._packets.append(packet)
-        if packet.track == VIDEO and packet.key:
-            self._keys.append(packet.time_ms)
+    def began(self) -> None:
+        """Another FFmpeg: what the one before has made says nothing of it."""
+        self._progress.clear()
 
     def done(self, done_s: float, now: float) -> None:
         """How much media FFmpeg has made."""

@@ -153,6 +153,8 @@ class Stream(Shape):
     encrypted: bool
     max_viewers: int | None
     metadata: dict[str, str]
+    trouble: str | None = Field(description="Why nothing could be made of the newest publish; null when it was well.")
+    sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
     live_since: str | None
     created: str
     viewers: int | None = Field(description="null while the counts can't be read")
@@ -183,6 +185,7 @@ class Broadcast(Shape):
     peak_viewers: int | None
     viewers: int | None = Field(description="different sessions")
     minutes_watched: float
+    trouble: str | None = Field(description="Why nothing could be made of a publish.")
 
 
 class Token(Shape):

@@ -93,6 +93,7 @@ def test_a_stream_key_splits_into_its_parts() -> None:
     app, stream_id = new_id("app"), new_id("str")
     key = policies.parse_stream_key(f"{body(app)}_{body(stream_id)}_{'a' * 32}")
     assert key == policies.StreamKey(app, stream_id, "a" * 32)
+    assert policies.parse_stream_key(f" {body(app)}_{body(stream_id)}_{'a' * 32}\t ") == key  # as it was copied
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ NGINX = """
 load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
 {user} daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;
 events {{ worker_connections 64; }}
-rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{
-  live on; wait_key on; interleave on; idle_streams off; drop_idle_publisher 8s; }} }} }}
+rtmp {{ server {{ listen 127.0.0.1:{port}; max_streams 128; application live {{
+  live on; meta copy; wait_key off; interleave on; idle_streams on; drop_idle_publisher 8s; }} }} }}
 http {{ access_log off;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
   fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;

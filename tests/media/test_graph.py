@@ -1,5 +1,6 @@
 """Golden command lines: a change of FFmpeg's arguments is seen, and meant."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from media.graph import inspect, probe, transcode, transcode_film
@@ -14,10 +15,8 @@ ENCODER = (
     "-preset:v:0 superfast -preset:v:1 superfast -sc_threshold:v:0 0 -sc_threshold:v:1 0 -tune:v:0 zerolatency "
     "-tune:v:1 zerolatency -video_track_timescale 30000 -x264-params:v:0 repeat-headers=1 -x264-params:v:1 repeat-headers=1"
 )
-INPUT = (
-    "ffmpeg -f flv -analyzeduration {wait} -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist rtmp,tcp "
-    "-rtmp_live live -i rtmp://127.0.0.1:1935/live/ply_1"
-)
+INPUT = "ffmpeg -f mp4 -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist pipe -i pipe:0"
+HD = Source(1280, 720, 30, audio=True)
 END = "-nostdin -hide_banner -nostats -loglevel error -stats_period 0.5 -progress pipe:9"
 
 
@@ -32,28 +31,22 @@ def fit(size: str, labels: list[str]) -> str:
 def test_two_renditions_share_one_decode() -> None:
     """One input, one split, fixed sizes with bars, all in one pipe with the sound once."""
     renditions = [Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)]
-    argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(30, 1 / 3, 2), audio=True, preset="superfast", output=7, notes=5, progress=9
-    )
+    argv = transcode(HD, renditions, cadence(30, 1 / 3, 2), preset="superfast", output=7, progress=9)
     graph = (
         "[0:v]fps=fps=30:start_time=0[s0];[s0]split=2[s1][s2];"
         + fit("1280:720", ["s1", "s3", "s4", "s5", "s6"]) + ";" + fit("640:360", ["s2", "s7", "s8", "s9", "s10"])
     )  # fmt: skip
     assert " ".join(argv) == " ".join([
-        INPUT.format(wait=3000000), "-filter_complex", graph,
-        "-map [s6] -map [s10] -map 0:a:0?", ENCODER, "pipe:7",
-        "-map 0:v:0 -map 0:a:0? -f framecrc -c copy -flush_packets 1 -max_interleave_delta 500000 pipe:5", END,
+        INPUT, "-filter_complex", graph, "-map [s6] -map [s10] -map 0:a:0", ENCODER, "pipe:7", END,
     ])  # fmt: skip
 
 
 def test_a_copied_top_and_a_halved_rung() -> None:
     """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has half the group."""
     renditions = [Rendition(720, (1280, 720), 2_600_000, copied=True), Rendition(360, (640, 360), 800_000, every=2, preset="veryfast")]
-    argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1", renditions, cadence(60, 1 / 3, 2), audio=True, preset="superfast", output=7, notes=5, progress=9
-    )
+    argv = transcode(HD, renditions, cadence(60, 1 / 3, 2), preset="superfast", output=7, progress=9)
     text = " ".join(argv)
-    assert "-map 0:v:0 -map [s6] -map 0:a:0? -f mp4" in text
+    assert "-map 0:v:0 -map [s6] -map 0:a:0 -f mp4" in text
     assert "-c:v:0 copy -c:v:1 libx264" in text
     assert "-b:v:0" not in text
     assert "[0:v]fps=fps=60:start_time=0[s0];[s0]split=1[s1];[s1]fps=fps=30:start_time=0" in text
@@ -61,34 +54,27 @@ def test_a_copied_top_and_a_halved_rung() -> None:
     assert "-preset:v:1 veryfast" in text
 
 
-def test_without_sound_probing_is_short() -> None:
-    """A source without sound would otherwise hold the start until the analysis time is over (research: 3.2 s)."""
-    argv = transcode(
-        "rtmp://127.0.0.1:1935/live/ply_1",
-        [Rendition(360, (640, 360), 800_000)],
-        cadence(29.97, 1 / 3, 2),
-        audio=False,
-        preset="superfast",
-        output=7,
-        notes=5,
-        progress=9,
-    )
-    assert argv[argv.index("-analyzeduration") + 1] == "300000"
-    assert "fps=fps=30000/1001:start_time=0" in argv[argv.index("-filter_complex") + 1]
-    assert argv[argv.index("-video_track_timescale") + 1] == "30000"
-    assert "-fflags" not in argv
+def test_exact_rates_and_what_a_source_needs() -> None:
+    """NTSC stays NTSC; wide pixels become square ones, fields whole frames, and high dynamic range ordinary colours, each where it is
+    needed alone."""
+
+    def filters(source: Source) -> str:
+        argv = transcode(source, [Rendition(360, (640, 360), 800_000)], cadence(29.97, 1 / 3, 2), preset="p", output=7, progress=9)
+        assert argv[argv.index("-video_track_timescale") + 1] == "30000"
+        return argv[argv.index("-filter_complex") + 1]
+
+    assert filters(HD).startswith("[0:v]fps=fps=30000/1001:start_time=0[s0]")
+    assert filters(replace(HD, square=False)).startswith("[0:v]scale=trunc(iw*sar/2)*2:ih[s0];[s0]fps=")
+    assert filters(replace(HD, interlaced=True)).startswith("[0:v]bwdif=deint=interlaced:mode=send_frame[s0];[s0]fps=")
+    assert "tonemap=" in filters(replace(HD, high=True))
 
 
-def test_only_rtmp_is_spoken() -> None:
-    """The input can't name a file or another protocol."""
-    for argv in (
-        probe("rtmp://h/live/x"),
-        transcode(
-            "rtmp://h/live/x", [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), audio=True, preset="p", output=1, notes=3, progress=2
-        ),
-    ):
-        assert argv[argv.index("-protocol_whitelist") + 1] == "rtmp,tcp"
-        assert argv[argv.index("-f") + 1] == "flv"
+def test_live_input_names_nothing() -> None:
+    """What an encoder sends comes by a pipe: it can't make FFmpeg open a file or an address."""
+    for argv in (probe(), transcode(HD, [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), preset="p", output=1, progress=2)):
+        assert argv[argv.index("-protocol_whitelist") + 1] == "pipe"
+        assert argv[argv.index("-f") + 1] == "mp4"
+        assert "pipe:0" in argv
 
 
 def test_uploaded_files_name_no_others() -> None:

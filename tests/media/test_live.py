@@ -74,18 +74,10 @@ def played(url: str, seconds: float = 3) -> dict[str, int]:
 
 
 def encoders(stage: Any, fact: StreamEvent) -> list[int]:
-    """Process ids of FFmpeg children that pull this stream."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                argv = Path(f"/proc/{entry.name}/cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            pulled = f"{stage.settings.pull_url}/{fact.playback}?ticket=".encode()
-            if b"-progress" in argv and any(word.startswith(pulled) for word in argv):
-                found.append(int(entry.name))
-    return found
+    """Process ids of the FFmpeg that makes this stream's renditions now."""
+    broadcast = stage.room._broadcasts.get(fact.playback)
+    child = broadcast._child if broadcast is not None else None
+    return [child.pid] if child is not None and Path(f"/proc/{child.pid}").exists() else []
 
 
 def zombies() -> list[str]:
@@ -288,14 +280,16 @@ async def test_the_encoder_leaves_returns_and_ends(stage: Any) -> None:
 
 
 async def test_a_source_without_sound_plays(stage: Any) -> None:
-    """No audio track is waited for or promised: CODECS come from the initialisation segment."""
+    """Silence stands for the sound, so that players keep one shape when there is some later."""
     fact, _ = await stage.on_air(audio=False, rate="25")
     _, master = await stage.get(fact, "master.m3u8")
-    assert b"avc1." in master
-    assert b"mp4a" not in master
+    assert b'CODECS="avc1.' in master
+    assert b"mp4a.40.2" in master
     viewer = Viewer(stage, fact)
     listed = await viewer.until(lambda now: len(now.segments) > 1)
     assert [part.duration for part in listed.segments[0].parts] == [0.36] * 5 + [0.2]
+    frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/master.m3u8")
+    assert frames["audio"] > 90
     viewer.close()
 
 
@@ -383,15 +377,21 @@ async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: 
     assert not zombies()
 
 
-async def test_sound_alone_is_told_as_such(stage: Any, monkeypatch: Any) -> None:
-    """A publish without a picture can't be shown; the streamer is told why."""
-    monkeypatch.setattr("media.intake.MEASURED_WITHIN_S", 1.0)
+async def test_sound_alone_is_a_broadcast(stage: Any) -> None:
+    """A still picture stands beside it, and a rendition has the sound by itself."""
     fact = stage.stream()
     argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
     stage.publishers.append(subprocess.Popen([*argv, f"{stage.settings.pull_url}/{fact.playback}"], stderr=subprocess.DEVNULL))
     await stage.tell(PublishStarted, fact)
-    failed = await stage.told("media.failed", fact)
-    assert "no picture that can be read" in failed.reason
+    await stage.told("media.playable", fact)
+    master = (await stage.get(fact, "master.m3u8"))[1].decode()
+    assert [line for line in master.splitlines() if line.endswith(".m3u8")] == ["v360.m3u8", "audio.m3u8"]
+    viewer = Viewer(stage, fact, "audio")
+    await viewer.until(lambda now: len(now.segments) > 2)
+    viewer.close()
+    frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/v360.m3u8")
+    assert frames["video"] > 40
+    assert frames["audio"] > 90
 
 
 async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -37,10 +38,47 @@ async def said(output: Output) -> bytes:
 async def test_each_output_has_its_own_pipe() -> None:
     """What goes into a descriptor comes out of it; the end of the program is the end of all."""
     argv = "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
-    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output), str(pipes.notes)])
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output), str(pipes.progress)])
     assert await said(child.output) == b"A" * 200_000
-    assert child.notes() == b"B" * 200_000
+    child.look()
+    assert child.done_s == 0
     assert await child.wait() == 0
+    await child.stop()
+
+
+async def test_only_time_that_grows_is_progress() -> None:
+    """FFmpeg that stands still tells of times that flicker by a millisecond."""
+    told = "out_time_us=1000000\nout_time_us=1001000\n"
+    argv = f"import os, sys\nfor _ in range(3): os.write(int(sys.argv[1]), {told.encode()!r})"
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.progress)])
+    assert await child.wait() == 0
+    child.progress_at = 0.0
+    child.look()
+    first, child.progress_at = child.progress_at, 0.0
+    child._reached(1.0)
+    assert (first > 0, child.done_s, child.progress_at) == (True, 1.001, 0.0)
+    await child.stop()
+
+
+async def test_a_program_is_given_its_input() -> None:
+    """All of it, in order, and its end."""
+    argv = "import os, sys\nwhile data := sys.stdin.buffer.read1(): os.write(int(sys.argv[1]), data)"
+    child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output)], fed=True)
+    for number in range(100):
+        child.give(bytes([number]) * 5000)
+    child.give_no_more()
+    assert await said(child.output) == b"".join(bytes([number]) * 5000 for number in range(100))
+    assert await child.wait() == 0
+    await child.stop()
+
+
+async def test_a_program_that_takes_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for it does not grow for ever."""
+    monkeypatch.setattr("media.process.MOST_WAITING", 4 << 20)
+    child = await spawn(lambda _: ["sleep", "60"], fed=True)
+    for _ in range(8):
+        child.give(bytes(1 << 20))
+    assert await child.wait() == -signal.SIGKILL
     await child.stop()
 
 

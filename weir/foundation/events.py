@@ -58,6 +58,7 @@ class Playable(StreamEvent):
     type: Literal["media.playable"] = "media.playable"
     width: int
     height: int
+    sound_alone: bool = False
 
 
 class MediaFailed(StreamEvent):

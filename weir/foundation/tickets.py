@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from weir.foundation.errors import Unavailable
 
-LIFE_S = 30
+LIFE_S, ATTACHED_S = 30, 2
 BYTES = 18
 
 
@@ -39,6 +39,29 @@ class PlayTickets:
         except (RedisError, OSError) as error:
             raise Unavailable("A ticket can't be looked up now; try again in a moment.") from error
         return made_for is not None and bytes(made_for).decode() == playback
+
+    # -- a publish that waits for its puller: the encoder's first key frame comes at once, and the next one in two seconds or ten
+
+    async def attach(self, playback: str) -> None:
+        """A puller with a ticket is there."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.rpush(_attached(playback), "1")
+                pipe.expire(_attached(playback), ATTACHED_S)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise Unavailable("A puller can't be told of now.") from error
+
+    async def attached(self, playback: str, within_s: float) -> bool:
+        """Waits for a puller; False when none has come."""
+        try:
+            return await self._redis.blpop([_attached(playback)], within_s) is not None
+        except (RedisError, OSError) as error:
+            raise Unavailable("A puller can't be waited for now.") from error
+
+
+def _attached(playback: str) -> str:
+    return f"weir:pulled:{playback}"
 
 
 def _key(ticket: str) -> str:

@@ -25,6 +25,9 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           <Preview playback={stream.playback_id} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
+          {stream.state === 'idle' && stream.trouble !== null && (
+            <p className="health-trouble" role="status">The last broadcast could not be shown: {stream.trouble}</p>
+          )}
           {writes && <Disconnect desk={desk} stream={stream} />}
         </div>
         <div className="panel-fields">

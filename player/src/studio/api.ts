@@ -111,6 +111,8 @@ export interface OwnStream extends Stream {
   channel: string;
   viewers: number;
   watch_url: string;
+  /** Why nothing could be made of the newest publish. */
+  trouble: string | null;
 }
 
 export interface PublishFields {
