@@ -118,7 +118,7 @@ class Accounts:
         except Refused:
             await self._all.update("installation", "setup", set={"hash": given}, expect={"hash": ""})
             raise
-        return await self.signed_in(account)
+        return await self.signed_in(account, by)
 
     async def create_owner(self, email: str, password: str, name: str, by: By) -> Doc:
         """Errors: Conflict when there is an operator already, or the address has an account."""
@@ -172,20 +172,21 @@ class Accounts:
 
     # -- signing in and out
 
-    async def login(self, email: str, password: str, address: str = "", device: str = "") -> SignedIn:
+    async def login(self, email: str, password: str, by: By, device: str = "") -> SignedIn:
         """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same words and time for an
         unknown address, a wrong password and an address that is still to be verified; RateLimited after too many of these;
         Unavailable without Redis."""
         account = await self._all.find_one("accounts", {"email": plain(email)})
         known = self._devices.known(device, account)
-        attempt = self._attempt(email, f"device:{known}" if known else network_of(address), known is not None)
+        attempt = self._attempt(email, f"device:{known}" if known else network_of(by.address), known is not None)
         await self._attempts.begin(attempt)
         right = await self._right(account, password)
         if account is not None and right and self._may_enter(account):
             await self._attempts.right(attempt)
-            return await self.signed_in(account, known)
+            return await self.signed_in(account, by, known)
         if account is not None and right:
             self._post(partial(self.send_link, account, "verify"))
+        await self._audit.count(PLATFORM, By("", by.address), "sign_in.failed", account["id"] if account is not None else "")
         raise Unauthenticated(WRONG_OR_UNVERIFIED if self.must_verify else WRONG)
 
     def _attempt(self, email: str, source: str, known: bool) -> Attempt:
@@ -207,13 +208,15 @@ class Accounts:
         except VerifyMismatchError:
             return False
 
-    async def signed_in(self, account: Doc, device: str | None = None) -> SignedIn:
+    async def signed_in(self, account: Doc, by: By, device: str | None = None) -> SignedIn:
         """A new family of tokens, in a browser that is known from now on."""
         family, secret = new_id("ses"), new_secret()
+        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
         await self._all.insert("sign_ins", {
             "id": family, "account": account["id"], "hash": self._ground.vault.lookup_hash(secret), "turn": 0,
             "era": account.get("era", 0), "created": now_ms(), "expires": now_ms() + REFRESH_S * 1000,
-        })  # fmt: skip
+        }, emit=[noted])  # fmt: skip
+        await self._audit.write(noted, "sign_ins", family)
         return SignedIn(account, self._access(account["id"], family), f"{family}.0.{secret}", self._devices.cookie(account, device))
 
     def _access(self, account_id: str, family: str) -> str:
@@ -251,15 +254,17 @@ class Accounts:
             return session, "spent"
         return session, "strange"
 
-    async def logout(self, refresh_token: str, everywhere: bool) -> None:
+    async def logout(self, refresh_token: str, everywhere: bool, by: By) -> None:
         """Ends this family, or all of its account with everything that was made in them; access tokens and app tokens end with them."""
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             return
-        if everywhere:
-            await self._new_era(session["account"], {})
-        else:
-            await self.end({"id": session["id"]})
+        action = "sign_in.ended_everywhere" if everywhere else "sign_in.ended"
+        async with self._audit.before_it(PLATFORM, By(session["account"], by.address, by.request), action, session["id"]):
+            if everywhere:
+                await self._new_era(session["account"], {})
+            else:
+                await self.end({"id": session["id"]})
 
     async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
         """One write ends all sign-ins of the account, and withdraws what its app tokens have made in any app."""
@@ -321,7 +326,7 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         await self._audit.write(noted, "accounts", account["id"])
         await self._all.delete("links", {"account": account["id"]})
-        return await self.signed_in(changed)
+        return await self.signed_in(changed, by)
 
     async def forgot(self, email: str) -> None:
         """Mails a link that sets a new password; says nothing about whether there is such an account, also not by how long it
@@ -373,10 +378,10 @@ class Accounts:
         await self._attempts.right(self._attempt(account["email"], network_of(by.address), known=False))
         return await self._set_password(account, fresh, by, {"verified": True})
 
-    async def verify(self, token: str) -> tuple[SignedIn, str | None]:
+    async def verify(self, token: str, by: By) -> tuple[SignedIn, str | None]:
         """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
         account, link = await self._opened(token, "verify")
-        return await self.signed_in(await self.proven(account)), link.get("invitation")
+        return await self.signed_in(await self.proven(account), by), link.get("invitation")
 
     async def proven(self, account: Doc) -> Doc:
         """Somebody has opened a link that was mailed to the account's address."""

@@ -14,7 +14,8 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": shown_time(ended),
         "live_s": max(0, (ended or now_ms()) - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
-        "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"), "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
+        "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"),
+        "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
     }  # fmt: skip
 
 

@@ -277,7 +277,7 @@ async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it
     with pytest.raises(RuntimeError):
         await accounts.change_password(before, "ses", PASSWORD, "another password", COMMAND_LINE)
     assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401
-    late = await accounts.signed_in(before)
+    late = await accounts.signed_in(before, COMMAND_LINE)
     assert (await world.ask("GET", "/v1/auth/me", bearer(late.access_token))).status_code == 401
 
 
