@@ -172,18 +172,20 @@ class Accounts:
 
     # -- signing in and out
 
-    async def login(self, email: str, password: str, address: str = "", device: str = "") -> SignedIn:
+    async def login(self, email: str, password: str, by: By, device: str = "") -> SignedIn:
         """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same words and time for an
         unknown address, a wrong password and an address that is still to be verified; RateLimited after too many of these;
         Unavailable without Redis."""
         account = await self._all.find_one("accounts", {"email": plain(email)})
         known = self._devices.known(device, account)
-        attempt = self._attempt(email, f"device:{known}" if known else network_of(address), known is not None)
+        attempt = self._attempt(email, f"device:{known}" if known else network_of(by.address), known is not None)
         await self._attempts.begin(attempt)
         right = await self._right(account, password)
         if account is not None and right and self._may_enter(account):
             await self._attempts.right(attempt)
+            await self._audit.count(PLATFORM, By(account["id"], by.address), "sign_in.done", account["id"])
             return await self.signed_in(account, known)
+        await self._audit.count(PLATFORM, By("", by.address), "sign_in.failed", account["id"] if account is not None else "")
         if account is not None and right:
             self._post(partial(self.send_link, account, "verify"))
         raise Unauthenticated(WRONG_OR_UNVERIFIED if self.must_verify else WRONG)
@@ -251,13 +253,16 @@ class Accounts:
             return session, "spent"
         return session, "strange"
 
-    async def logout(self, refresh_token: str, everywhere: bool) -> None:
+    async def logout(self, refresh_token: str, everywhere: bool, by: By) -> None:
         """Ends this family, or all of its account with everything that was made in them; access tokens and app tokens end with them."""
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             return
         if everywhere:
-            await self._new_era(session["account"], {})
+            whose = str(session["account"])
+            noted = self._audit.entry(PLATFORM, By(whose, by.address, by.request), "account.signed_out_everywhere", whose)
+            await self._new_era(whose, {}, emit=[noted])
+            await self._audit.write(noted, "accounts", whose)
         else:
             await self.end({"id": session["id"]})
 
@@ -373,14 +378,19 @@ class Accounts:
         await self._attempts.right(self._attempt(account["email"], network_of(by.address), known=False))
         return await self._set_password(account, fresh, by, {"verified": True})
 
-    async def verify(self, token: str) -> tuple[SignedIn, str | None]:
+    async def verify(self, token: str, by: By) -> tuple[SignedIn, str | None]:
         """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
         account, link = await self._opened(token, "verify")
-        return await self.signed_in(await self.proven(account)), link.get("invitation")
+        return await self.signed_in(await self.proven(account, by)), link.get("invitation")
 
-    async def proven(self, account: Doc) -> Doc:
+    async def proven(self, account: Doc, by: By) -> Doc:
         """Somebody has opened a link that was mailed to the account's address."""
-        return await self._all.update("accounts", account["id"], set={"verified": True}) or account
+        if account.get("verified", True):
+            return account
+        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.verified", account["id"])
+        proven = await self._all.update("accounts", account["id"], set={"verified": True}, emit=[noted])
+        await self._audit.write(noted, "accounts", account["id"])
+        return proven or account
 
     async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
         """(account, link), which is spent."""

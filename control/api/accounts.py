@@ -13,7 +13,7 @@ from weir.foundation.audit import by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.limits import SIGN_IN
-from weir.foundation.routing import Answer, Body, Call, Row, address_of
+from weir.foundation.routing import Answer, Body, Call, Row
 from weir.foundation.texts import Line
 
 REFRESH_COOKIE, DEVICE_COOKIE = "weir_refresh", "weir_device"
@@ -134,13 +134,13 @@ class AccountRoutes:
 
     async def login(self, call: Call) -> Answer:
         body, device = call.body, call.request.cookies.get(DEVICE_COOKIE, "")
-        return _signed_in(await self._accounts.login(body.email, body.password, address_of(call.request), device))
+        return _signed_in(await self._accounts.login(body.email, body.password, by(call), device))
 
     async def refresh(self, call: Call) -> Answer:
         return _signed_in(await self._accounts.refresh(call.request.cookies.get(REFRESH_COOKIE, "")))
 
     async def logout(self, call: Call) -> Answer:
-        await self._accounts.logout(call.request.cookies.get(REFRESH_COOKIE, ""), call.body.everywhere)
+        await self._accounts.logout(call.request.cookies.get(REFRESH_COOKIE, ""), call.body.everywhere, by(call))
         return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
     async def me(self, call: Call) -> Answer:
@@ -159,7 +159,7 @@ class AccountRoutes:
         return _signed_in(await self._accounts.reset(call.body.token, call.body.password, by(call)))
 
     async def verify(self, call: Call) -> Answer:
-        signed_in, invitation = await self._accounts.verify(call.body.token)
+        signed_in, invitation = await self._accounts.verify(call.body.token, by(call))
         if invitation is not None:
             await self._teams.accept_waiting(signed_in.account, invitation, by(call))
         return _signed_in(signed_in)
