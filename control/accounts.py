@@ -259,11 +259,14 @@ class Accounts:
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             return
-        action = "sign_in.ended_everywhere" if everywhere else "sign_in.ended"
-        async with self._audit.before_it(PLATFORM, By(session["account"], by.address, by.request), action, session["id"]):
-            if everywhere:
-                await self._new_era(session["account"], {})
-            else:
+        whose = str(session["account"])
+        who = By(whose, by.address, by.request)
+        if everywhere:
+            noted = self._audit.entry(PLATFORM, who, "account.signed_out_everywhere", whose)
+            await self._new_era(whose, {}, emit=[noted])
+            await self._audit.write(noted, "accounts", whose)
+        else:
+            async with self._audit.before_it(PLATFORM, who, "sign_in.ended", session["id"]):
                 await self.end({"id": session["id"]})
 
     async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
@@ -381,11 +384,16 @@ class Accounts:
     async def verify(self, token: str, by: By) -> tuple[SignedIn, str | None]:
         """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
         account, link = await self._opened(token, "verify")
-        return await self.signed_in(await self.proven(account), by), link.get("invitation")
+        return await self.signed_in(await self.proven(account, by), by), link.get("invitation")
 
-    async def proven(self, account: Doc) -> Doc:
+    async def proven(self, account: Doc, by: By) -> Doc:
         """Somebody has opened a link that was mailed to the account's address."""
-        return await self._all.update("accounts", account["id"], set={"verified": True}) or account
+        if account.get("verified", True):
+            return account
+        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.verified", account["id"])
+        proven = await self._all.update("accounts", account["id"], set={"verified": True}, emit=[noted])
+        await self._audit.write(noted, "accounts", account["id"])
+        return proven or account
 
     async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
         """(account, link), which is spent."""

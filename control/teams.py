@@ -170,7 +170,7 @@ class Teams:
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
-            await self._accounts.proven(account)
+            await self._accounts.proven(account, by)
         elif self._accounts.must_verify and not account.get("verified", True):
             raise Forbidden("Verify your e-mail address first: open the invitation's link in the mail.")
         return await self._join(account, invitation, by)
