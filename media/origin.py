@@ -23,6 +23,8 @@ PART = re.compile(r"p_[A-Za-z0-9]+_[a-z0-9]+_(\d{1,15})_(\d{1,4})\.m4s")
 NEXT = re.compile(rb"_HLS_msn=(\d{1,15})&_HLS_part=(\d{1,15})")
 NUMBER = re.compile(r"\d{1,15}")
 PLAYLIST_HEADERS = [(b"content-type", b"application/vnd.apple.mpegurl"), (b"cache-control", b"no-store")]
+PACKED_HEADERS = [*PLAYLIST_HEADERS, (b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding")]
+LEAST_PACKED = 800
 # Names carry the run, so the content under a name never changes.
 FILE_HEADERS = [(b"content-type", b"video/mp4"), (b"cache-control", b"private, max-age=3600, immutable")]
 KEY_HEADERS = [(b"content-type", b"application/octet-stream"), (b"cache-control", b"private, no-store")]
@@ -55,7 +57,10 @@ class Origin:
         if name.endswith(".key"):
             return KEY_HEADERS, _key(packager, name)
         if name.endswith(".m3u8"):
-            return PLAYLIST_HEADERS, await self._playlist(packager, name.removesuffix(".m3u8"), scope["query_string"])
+            text = await self._playlist(packager, name.removesuffix(".m3u8"), scope["query_string"])
+            if len(text) < LEAST_PACKED or not _takes_gzip(scope):
+                return PLAYLIST_HEADERS, text
+            return PACKED_HEADERS, packager.packed(text)
         return FILE_HEADERS, await self._file(packager, playback, name)
 
     async def _playlist(self, packager: Packager, name: str, query: bytes) -> bytes:
@@ -108,6 +113,10 @@ class Origin:
             # A part that was finished while its file was looked for.
             return timeline.reached(int(found[1]), int(found[2]))
         return await packager.reached(msn, part, HELD_TARGETS * timeline.cadence.segment_s)
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope.get("headers", ()))
 
 
 class _BadReload(Invalid):

@@ -1,6 +1,7 @@
 """From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
 
 import asyncio
+import gzip
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -20,6 +21,7 @@ from weir.foundation.clock import now_s
 AHEAD_S = 5.0
 PARTS_KEPT_SEGMENTS = 6
 MOST_BEHIND_WINDOW = 12
+PACKED = 4  # of 9: 40 µs for 6 KB
 R = TypeVar("R")
 
 
@@ -57,6 +59,7 @@ class Packager:
         self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
         self._held = held(self._lists) if held else None
         self._rendered: dict[tuple[str, bool], bytes] = {}
+        self._packed: dict[bytes, bytes] = {}
         self._history = History(files, broadcast)
         self._announced: tuple[Shape, tuple[str, ...]] | None = None
         self._closed = False
@@ -266,6 +269,13 @@ class Packager:
             text = self._rendered[name, delta] = playlists.media(self.timeline, name, others, self._keys, delta=delta).encode()
         return text
 
+    def packed(self, text: bytes) -> bytes:
+        """A playlist of now as gzip, made once for all players: 0.7 KB where it has 6."""
+        found = self._packed.get(text)
+        if found is None:
+            found = self._packed[text] = gzip.compress(text, PACKED, mtime=0)
+        return found
+
     def key(self, name: str) -> bytes | None:
         """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted with it."""
         number = self._keys.of_name(name) if self._keys else None
@@ -281,6 +291,7 @@ class Packager:
     def _render(self) -> None:
         """What was rendered is old; players that wait for what is there now ask for it."""
         self._rendered.clear()
+        self._packed.clear()
         if self._held is not None and self.timeline is not None:
             self._held.moved(None if self.timeline.ended else self.timeline.hint)
         for key in [key for key in self._waiters if self._answered(*key)]:

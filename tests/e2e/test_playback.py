@@ -1,12 +1,17 @@
 """Playing through the web nginx: tokens, plain HLS players, blocking reload, usage."""
 
 import csv
+import gzip
 import io
 import json
 import re
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from typing import Any
+
+import pytest
 
 from tests.e2e.conftest import Show
 from tests.servers import wait_until
@@ -161,3 +166,30 @@ def analytics(show: Show) -> dict[str, Any]:
 
 def owner_of(show: Show) -> dict[str, str]:
     return {"Authorization": f"Bearer {show.tokens.mint('weir:app', 600, sub='acc_test', app=show.app, role='owner')}"}
+
+
+def test_playlists_are_packed_when_asked_for(live: Show) -> None:
+    """The same text in a fraction of the bytes; for players that do not ask, as it is. Made once a part for all of them."""
+    path = live.renditions()[0]
+    with urllib.request.urlopen(urllib.request.Request(live.stack.address + path, headers={"Accept-Encoding": "gzip"})) as reply:
+        packed = reply.read()
+        assert reply.headers["Content-Encoding"] == "gzip"
+        assert reply.headers["Content-Type"] == "application/vnd.apple.mpegurl"
+    text = gzip.decompress(packed).decode()
+    assert text.startswith("#EXTM3U\n")
+    assert len(packed) < len(text) / 2
+    with urllib.request.urlopen(live.stack.address + path) as reply:
+        assert reply.headers["Content-Encoding"] is None
+
+
+def test_players_on_other_pages_may_ask(live: Show) -> None:
+    """A preflight is answered for every kind of file, a refusal is readable and says what it is."""
+    files = [live.renditions()[0], *(live.url(name) for name in live.files().values()), live.url()]
+    for path in files:
+        request = urllib.request.Request(live.stack.address + path, method="OPTIONS", headers={"Origin": "https://shop.example"})
+        with urllib.request.urlopen(request) as reply:
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (204, "*"), path
+            assert "Range" in reply.headers["Access-Control-Allow-Headers"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(live.stack.address + live.url(token="a.b." + "c" * 43))
+    assert (refused.value.code, refused.value.headers["Content-Type"]) == (403, "application/problem+json")
