@@ -7,6 +7,7 @@ fragment at the next packet of any track, with `-frag_duration` only at the next
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,29 @@ def transcode_film(
 
     The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is shown where it is counted.
     """
-    given = {"ss": f"{from_s:.6f}"} if from_s else {}
+    standing = film.stands_s > 0  # then there may be no frame behind `from_s`
+    given = {"ss": f"{from_s:.6f}"} if from_s and not standing else {}
     careful = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_pixels": MOST_PIXELS}
     source = ffmpeg.input(str(file), **careful, **given)
-    video, sound = source[str(film.picture)], [source[str(film.sound)]] if film.sound is not None else []
+    sound = [source[str(film.sound)]] if film.sound is not None else []
+    if film.picture is None:
+        width, height = film.source.width, film.source.height
+        video = ffmpeg.input(f"color=c=black:s={width}x{height}:r={cadence.rate}", format="lavfi").video
+    else:
+        video = _squared(source[str(film.picture)], replace(film.source, square=True))
     if film.stretch != 1.0:
         video = video.filter("scale", film.source.width, film.source.height)
-    frames = video.filter("fps", fps=str(cadence.rate), start_time=0).filter_multi_output("split", len(renditions))
+    if standing:
+        video = video.filter("tpad", stop_mode="clone", stop_duration=f"{film.stands_s:.3f}")
+    video = video.filter("fps", fps=str(cadence.rate), start_time=0)
+    if standing and from_s:
+        video = video.filter("trim", start=f"{from_s:.6f}").filter("setpts", "PTS-STARTPTS")
+        sound = [one.filter("atrim", start=f"{from_s:.6f}").filter("asetpts", "PTS-STARTPTS") for one in sound]
+    frames = video.filter_multi_output("split", len(renditions))
     tracks: list[Any] = []
     options: dict[str, Any] = {"map_chapters": -1}  # they would be one more track
+    if film.picture is None or standing:
+        options["shortest"] = None
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         encoding = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}

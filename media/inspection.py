@@ -11,22 +11,28 @@ from typing import Any, Literal
 
 from media.ladder import Source
 
-FORMATS = ("mov", "matroska", "webm", "mpegts", "mpeg", "avi", "flv", "ogg", "asf")
+FORMATS = ("mov", "matroska", "webm", "mpegts", "mpeg", "avi", "flv", "ogg", "asf", "mp3", "wav", "flac", "aac", "gif")
 VIDEO = ("h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1", "mpeg4", "mpeg2video", "mpeg1video", "prores", "mjpeg",
-         "theora", "flv", "h263", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1", "dnxhd")  # fmt: skip
+         "theora", "flv", "h263", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1", "dnxhd", "gif")  # fmt: skip
 AUDIO = ("aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3", "opus", "libopus", "vorbis", "flac", "alac", "wmav1", "wmav2",
-         "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_f32le", "pcm_u8", "dca")  # fmt: skip
+         "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw",
+         "pcm_bluray", "pcm_dvd", "adpcm_ima_wav", "adpcm_ms", "amrnb", "amrwb", "dca")  # fmt: skip
 # Of tracks that are not shown.
 SUBTITLES = ("ass", "cc_dec", "dvbsub", "dvdsub", "jacosub", "libzvbi_teletextdec", "microdvd", "mov_text", "mpl2", "pgssub", "pjs",
              "realtext", "sami", "srt", "ssa", "stl", "subrip", "subviewer", "subviewer1", "text", "vplayer", "webvtt", "xsub")  # fmt: skip
 STILLS = ("mjpeg", "png", "gif", "bmp", "tiff", "webp")
-OTHER_SOUNDS = ("adpcm_ima_wav", "adpcm_ms", "amrnb", "amrwb", "mlp", "pcm_alaw", "pcm_bluray", "pcm_dvd", "pcm_mulaw", "pcm_s32be",
-                "pcm_s32le", "truehd", "wmapro", "wmavoice")  # fmt: skip
-PICTURES, SOUNDS = frozenset({*VIDEO, "flv1"}), frozenset({*AUDIO, "dts"})  # a codec's name may be another than its decoder's
+OTHER_SOUNDS = ("mlp", "truehd", "wmapro", "wmavoice")
+PICTURES, SOUNDS = (
+    frozenset({*VIDEO, "flv1"}),
+    frozenset({*AUDIO, "dts", "amr_nb", "amr_wb"}),
+)  # a codec's name may be another than its decoder's
 MOST_STREAMS = 128
 MOST_PIXELS = 8192 * 4320
 LONGEST_S = 12 * 3600.0
 LEAST_SIDE = 16
+LEAST_STANDING_S = 1.0
+MOST_FRAMES, MOST_UNEVEN = 61.0, 2.5
+BLACK, BESIDE_SOUND = (640, 360), 30
 
 Code = Literal["unreadable", "no_video", "too_large", "too_long", "damaged", "transcoder_failed"]
 
@@ -42,13 +48,15 @@ class Refusal(Exception):
 @dataclass(frozen=True)
 class Film:
     """`duration_s` is None where the container does not say. `stretch` is how much wider than high a pixel is. `picture` and `sound`
-    are the numbers of the tracks that are shown."""
+    are the numbers of the tracks that are shown; no picture is a black one. The last frame stands for `stands_s`: a still picture with
+    an hour of sound, or a cover."""
 
     source: Source
     duration_s: float | None
     stretch: float = 1.0
-    picture: int = 0
+    picture: int | None = 0
     sound: int | None = None
+    stands_s: float = 0.0
 
 
 def inspected(said: bytes) -> Film:
@@ -60,13 +68,16 @@ def inspected(said: bytes) -> Film:
     streams: list[dict[str, Any]] = told.get("streams", [])
     if not streams:
         raise Refusal("unreadable", "This is not a video file that can be read.")
-    picture = _shown(streams)
+    picture, sound = _shown(streams), _heard(streams)
+    whole_s = _number(told.get("format", {}).get("duration"))
+    if picture is None and sound is not None:
+        return _heard_alone(streams, sound, whole_s)
     width, height = (int(picture.get(side) or 0) for side in ("width", "height")) if picture else (0, 0)
     if picture is None or min(width, height) < LEAST_SIDE:
         raise Refusal("no_video", "There is no picture in this file.")
     if width * height > MOST_PIXELS:
         raise Refusal("too_large", f"The picture has {width}×{height} pixels; 8192×4320 is the most.")
-    duration_s = _number(told.get("format", {}).get("duration")) or _number(picture.get("duration")) or None
+    duration_s = whole_s or _length(picture) or None
     if duration_s is not None and duration_s > LONGEST_S:
         raise Refusal("too_long", f"The video is longer than {LONGEST_S / 3600:.0f} hours.")
     stretch = _ratio(picture.get("sample_aspect_ratio", "1:1").replace(":", "/")) or 1.0
@@ -74,16 +85,47 @@ def inspected(said: bytes) -> Film:
     width = max(2, round(width * stretch))
     if _turned(picture):
         width, height = height, width
-    sound = _heard(streams)
-    rate = max(0.0, _ratio(picture.get("avg_frame_rate")) or _ratio(picture.get("r_frame_rate")))
     number = None if sound is None else streams.index(sound)  # all tracks are listed, in their order
-    return Film(Source(width, height, rate, sound is not None), duration_s, stretch, streams.index(picture), number)
+    stands_s = whole_s - _length(picture) if sound is not None and 0 < _length(picture) < whole_s - LEAST_STANDING_S else 0.0
+    source = Source(
+        width, height, _rate(picture), sound is not None, interlaced=picture.get("field_order") in ("tt", "bb", "tb", "bt"),
+        high=picture.get("color_transfer") in ("smpte2084", "arib-std-b67"),
+    )  # fmt: skip
+    return Film(source, duration_s, stretch, streams.index(picture), number, stands_s)
+
+
+def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: float) -> Film:
+    """Music and podcasts: beside a cover, or beside a black picture."""
+    if whole_s > LONGEST_S:
+        raise Refusal("too_long", f"The sound is longer than {LONGEST_S / 3600:.0f} hours.")
+    cover = next((one for one in streams if _cover(one) and one.get("codec_name") in STILLS), None)
+    width, height = (int(cover.get(side) or 0) for side in ("width", "height")) if cover else (0, 0)
+    if cover is None or whole_s == 0 or min(width, height) < LEAST_SIDE or width * height > MOST_PIXELS:
+        return Film(Source(*BLACK, BESIDE_SOUND, True, alone=True), whole_s or None, 1.0, None, streams.index(sound))
+    source = Source(width, height, BESIDE_SOUND, True, alone=True)
+    return Film(source, whole_s, 1.0, streams.index(cover), streams.index(sound), whole_s)
+
+
+def _rate(picture: dict[str, Any]) -> float:
+    """Phones leave frames out in the dark: what they take at best is the rate, not the mean. A container may name its clock as such a
+    rate, which is none."""
+    mean, best = max(0.0, _ratio(picture.get("avg_frame_rate"))), max(0.0, _ratio(picture.get("r_frame_rate")))
+    return best if mean < best <= MOST_FRAMES and best < mean * MOST_UNEVEN else mean or best
+
+
+def _length(stream: dict[str, Any]) -> float:
+    """Seconds of one track. In Matroska they are h:m:s in a tag, and what is told beside it is the whole file's."""
+    tags = {name.lower(): value for name, value in stream.get("tags", {}).items() if isinstance(value, str)}
+    hours, _, rest = tags.get("duration", "").partition(":")
+    minutes, _, seconds = rest.partition(":")
+    return _number(hours) * 3600 + _number(minutes) * 60 + _number(seconds) or _number(stream.get("duration"))
 
 
 def _shown(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first picture; one that may be a cover only where there is no other."""
+    """The one that is meant to be seen first, else the longest; one that may be a cover only where there is no other."""
     pictures = [one for one in streams if one.get("codec_type") == "video" and one.get("codec_name") in PICTURES and not _cover(one)]
-    return next((one for one in pictures if one["codec_name"] not in STILLS), pictures[0] if pictures else None)
+    moving = [one for one in pictures if one["codec_name"] not in STILLS] or pictures
+    return max(moving, key=lambda one: (bool(one.get("disposition", {}).get("default")), _length(one)), default=None)
 
 
 def _heard(streams: list[dict[str, Any]]) -> dict[str, Any] | None:

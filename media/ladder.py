@@ -46,6 +46,10 @@ class Profile:
     copy_top: bool = False
 
 
+SOUND_ALONE = Profile((Rung(360, 100_000, preset="ultrafast"),), audio_only=True)
+"""What sound without a picture of its own gets: a still one, and a rendition of the sound."""
+
+
 @dataclass(frozen=True)
 class Rendition:
     """`height` is the rung's name: the short side, so a portrait picture of 720×1280 is rung 720; 0 has sound alone. Bits a

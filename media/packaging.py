@@ -23,7 +23,7 @@ from media.edge import Edge
 from media.held import Held
 from media.history import Shape
 from media.intake import Intake, Unusable
-from media.ladder import Cadence, Profile, Rung, Source, ladder, rhythm_of
+from media.ladder import SOUND_ALONE, Cadence, Profile, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
 from media.process import Child, fed, load_per_core, spawn
 from media.run import pieces
@@ -41,7 +41,6 @@ from weir.foundation.tickets import PlayTickets
 APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 WATCH_S, STALLED_S, AGAIN_S = 2.0, 6.0, 1.0
 RENEWED_WITHIN_S = 4.0
-SOUND_ALONE = Profile((Rung(360, 100_000, preset="ultrafast"),), audio_only=True)
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])

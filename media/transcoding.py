@@ -19,7 +19,7 @@ from media.catalog import Catalog
 from media.history import Shape
 from media.inbox import Inbox, has_room
 from media.inspection import LONGEST_S, Film, Refusal, inspected
-from media.ladder import ladder, rhythm_of
+from media.ladder import SOUND_ALONE, ladder, rhythm_of
 from media.lease import RENEW_S, Leases
 from media.process import Child, ask, spawn, strange
 from media.profiles import Profiles
@@ -149,7 +149,7 @@ class Transcoding:
         app = await self._ground.directory.app(doc["app"])
         stream = await self._ground.directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
-        profile = replace(wanted, copy_top=False, audio_only=False)
+        profile = SOUND_ALONE if film.source.alone else replace(wanted, copy_top=False, audio_only=False)
         rhythm = rhythm_of(film.source, profile, None, self._settings.segment_s)
         begun = await asyncio.to_thread(tape.runs)
         return Shape(begun[0].renditions if begun else ladder(film.source, profile, rhythm), rhythm)
@@ -163,7 +163,7 @@ class Transcoding:
             return
         child = await spawn(
             lambda pipes: graph.transcode_film(
-                Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.renditions, job.shape.cadence,
+                Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.pictured, job.shape.cadence,
                 from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
             ),
             strange(Inbox(self._settings, job.doc["id"]).file),

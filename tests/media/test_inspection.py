@@ -46,7 +46,8 @@ def test_of_many_tracks_one_picture_and_one_sound_are_shown() -> None:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (b"", "unreadable"), (b"{", "unreadable"), (said(), "unreadable"), (said(SOUND), "no_video"),
+        (b"", "unreadable"), (b"{", "unreadable"), (said(), "unreadable"),
+        (said({"codec_type": "data", "codec_name": "bin_data"}), "no_video"),
         (said({**VIDEO, "disposition": {"attached_pic": 1}}), "no_video"), (said({**VIDEO, "width": 0}), "no_video"),
         (said({**VIDEO, "width": 20000, "height": 20000}), "too_large"), (said(VIDEO, duration="90000"), "too_long"),
         (said({**VIDEO, "codec_name": "png"}), "no_video"), (said(VIDEO, {**SOUND, "codec_name": "truehd"}), "unreadable"),
