@@ -16,7 +16,7 @@ TOO_MANY = 600
 
 def guess(number: int) -> str:
     """Of the right form, and each another one."""
-    return f"eyJh.eyJp.{abs(number):022d}{'x' * 21}"
+    return f"eyJh.eyJp{number}.{'x' * 43}"
 
 
 class Line:
