@@ -68,6 +68,8 @@ def document(version: str, host: str, protocol: str) -> dict[str, Any]:
         "channels": {
             "socket": {
                 "address": "/socket.io", "title": "Socket.IO, default namespace; connect with auth {token, playback?}.",
+                "description": "A guest's token opens the one channel that it was let into. The channel of a signed stream opens by a "
+                "role in it, in the token or given by a moderator, or by a playback token of the stream as `playback`.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
             },
             "events": {

@@ -54,6 +54,8 @@ class Line:
     """One WebSocket between client and application, which brings at most `most` packets a second. Packets of an upgrade belong to
     its beginning: the application answers each, however little of that is read."""
 
+    __slots__ = ("_over", "_packets", "_receive", "_send", "_transport", "_upgrading")
+
     def __init__(self, receive: Receive, send: Send, most: int) -> None:
         self._receive, self._send = receive, send
         self._packets, self._upgrading = PerSecond(most), 0

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from realtime.judge import Pace, Role
@@ -14,11 +13,11 @@ OURS = "weir"
 
 @dataclass(eq=False)
 class Member:
-    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for
-    its address (realtime.keys). `joined` holds the channels it has joined and
-    under which viewing session it is counted there; `stored` the roles that moderation gave it, where these are known to be up to
-    date; `noted` the channels that list it among their people. `turn` lets its requests through one by one, in the order they
-    came; `waiting` counts them."""
+    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for its address
+    (realtime.keys). `guest`: the watch page let it in without a token of the app's; `only` is the one channel that there is for it,
+    None where it has no such bound. `joined` holds the channels it has joined and under which viewing session it is counted there;
+    `stored` the roles that moderation gave it, where these are known to be up to date; `noted` the channels that list it among their
+    people. `turn` lets its requests through one by one, in the order they came; `waiting` counts them."""
 
     socket: str
     user: UserClaims
@@ -34,20 +33,16 @@ class Member:
     waiting: int = 0
     gone: bool = False
     expiry: asyncio.TimerHandle | None = None
+    guest: bool = field(init=False)
+    only: str | None = field(init=False)
 
-    @cached_property
-    def guest(self) -> bool:
-        """Whether the watch page let it in without a token of the app's. Guests' tokens from before these said so are told by what
-        only they had together: a session, and one channel; such a token lives 12 hours at most."""
+    def __post_init__(self) -> None:
+        """Guests' tokens from before these said so are told by what only they had together: a session, and one channel; such a token
+        lives 12 hours at most."""
         user = self.user
-        return user.guest or (user.iss == OURS and user.sid is not None and user.channel is None and len(user.roles) == 1)
-
-    @cached_property
-    def only(self) -> str | None:
-        """The one channel that there is for it; None where it has no such bound."""
-        if self.user.channel is None and self.guest:
-            return next(iter(self.user.roles), "")
-        return self.user.channel
+        before = user.iss == OURS and user.sid is not None and user.channel is None and len(user.roles) == 1
+        self.guest = user.guest or before
+        self.only = next(iter(user.roles), "") if self.guest and user.channel is None else user.channel
 
     def role(self, channel: str) -> Role:
         """By what is known here; a role stored by moderation beats the token's."""

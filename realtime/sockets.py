@@ -55,7 +55,6 @@ MOST_GREETINGS = 10
 PACKETS_A_REQUEST = 10  # packets above the requests allowed are answered as too many; ten times as many end the connection
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
-GREETINGS = "weir.greetings"
 NOTICE = "system.notice"
 SUBSCRIBE = "events.subscribe"
 Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
@@ -119,9 +118,9 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or NAMESPACE) is not None:
             raise ValueError("connected twice")
-        environ = self.environ[eio_sid]
-        environ[GREETINGS] = environ.get(GREETINGS, 0) + 1
-        if environ[GREETINGS] > MOST_GREETINGS:
+        connection = self.eio.sockets[eio_sid]
+        connection.greetings = getattr(connection, "greetings", 0) + 1
+        if connection.greetings > MOST_GREETINGS:
             raise ValueError("too many attempts to sign in")
         if (namespace or NAMESPACE) not in self.handlers:
             told = {"message": "Invalid namespace"}  # the protocol's own words; python-socketio sends a bare text of its own

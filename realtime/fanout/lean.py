@@ -49,8 +49,8 @@ class LeanSocket:
     """
 
     __slots__ = (
-        "_behind", "_own", "_transport", "closed", "closing", "connected", "descriptor", "due", "on_close", "outbox", "over", "reason",
-        "rooms", "session", "sid", "unanswered", "upgraded", "upgrading",
+        "_behind", "_own", "_transport", "closed", "closing", "connected", "descriptor", "due", "greetings", "on_close", "outbox",
+        "over", "reason", "rooms", "session", "sid", "unanswered", "upgraded", "upgrading",
     )  # fmt: skip
 
     def __init__(self, sid: str, protocol: RawProtocol, due: float, on_close: Callable[..., Any]) -> None:
@@ -58,7 +58,7 @@ class LeanSocket:
         self.session: dict[str, Any] = {}
         self.connected = self.upgraded = True
         self.upgrading = self.closing = self.closed = False
-        self.due, self.unanswered = due, False
+        self.due, self.unanswered, self.greetings = due, False, 0
         self.reason: str | None = None
         self.rooms: tuple[Membership, ...] = ()
         self.outbox: list[bytes] = []

@@ -13,7 +13,11 @@ from tests.e2e.watching import Eyes
 from tests.servers import wait_until
 from tests.weir.running import RunningStack, children_of
 
-SMALL = {"LADDER": "[360,180]", "X264_PRESET": "ultrafast", "LIMITS": '{"member": 100000, "public": 100000}'}  # whoever polls asks a lot
+SMALL = {
+    "LADDER": "[360,180]", "X264_PRESET": "ultrafast",
+    "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # whoever polls asks a lot
+    "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000,
+}  # fmt: skip
 
 REAPED_WITHIN_S = 1.0
 

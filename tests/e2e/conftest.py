@@ -21,6 +21,9 @@ from weir.foundation.vault import open_vault
 GRACE_S = 4
 SMALL = {"LADDER": "[360]", "X264_PRESET": "ultrafast", "RECONNECT_GRACE_S": GRACE_S}
 
+# Where guests by the dozen talk as fast as the test can.
+TALKATIVE = {"CHAT_RATE_PER_S": 100, "CHAT_BURST": 100, "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000}
+
 
 class Show:
     """A running stack with its first stream, seen through its public doors. `publisher` is the newest encoder."""

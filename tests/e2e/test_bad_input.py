@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.chatting import Crowd, Person
-from tests.e2e.conftest import SMALL, Show
+from tests.e2e.conftest import SMALL, TALKATIVE, Show
 from tests.e2e.watching import Eyes
 from tests.servers import wait_until
 from tests.weir.running import RunningStack
@@ -51,7 +51,7 @@ class Bystanders:
 
 @pytest.fixture(scope="module")
 def bystanders() -> Iterator[Bystanders]:
-    stack = RunningStack(**SMALL, CHAT_RATE_PER_S=100, CHAT_BURST=100)
+    stack = RunningStack(**SMALL, **TALKATIVE)
     try:
         one = Bystanders(Show(stack.start()))
         yield one

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.chatting import Crowd, Person, read_history
-from tests.e2e.conftest import SMALL, Show
+from tests.e2e.conftest import SMALL, TALKATIVE, Show
 from tests.e2e.publisher import Publisher
 from tests.e2e.watching import Eyes
 from tests.realtime.history import faults
@@ -23,7 +23,7 @@ from tests.servers import wait_until
 from tests.weir.running import RunningStack, alive, children_of
 
 log = logging.getLogger("faults")
-LIVELY = {**SMALL, "RECONNECT_GRACE_S": 30, "CHAT_RATE_PER_S": 100, "CHAT_BURST": 100}
+LIVELY = {**SMALL, **TALKATIVE, "RECONNECT_GRACE_S": 30}
 
 
 class Obs:
