@@ -31,7 +31,7 @@ class Broadcasts:
         elif isinstance(event, StreamError):
             await self._set(event.app, event.broadcast, stream=event.stream, trouble=event.reason)
         elif isinstance(event, StreamOffline):
-            await self._set(event.app, event.broadcast, stream=event.stream, ended=event.at)
+            await self._set(event.app, event.broadcast, stream=event.stream, ended=event.gone or event.at)
         elif isinstance(event, ViewersCounted):
             await self._set(event.app, event.broadcast, stream=event.stream, peak=event.peak, total=event.total)
 

@@ -107,7 +107,15 @@ def grace_over(stream: Doc, grace_ms: int, now: int) -> Change | None:
     """The broadcast ends when nobody has come back; None while there is time or somebody is there."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
-    return _change(stream, now, {"state": "idle", "live_since": None, "ended": now}, (events.StreamOffline,))
+    return _change(stream, now, {"state": "idle", "live_since": None, "ended": now}, (events.StreamOffline,), gone=stream["interrupted"])
+
+
+def complete(stream: Doc, now: int) -> Change | None:
+    """The broadcast ends because its owner says so; None when there is none."""
+    if stream["state"] == "idle":
+        return None
+    ended = {"state": "idle", "live_since": None, "ended": now, "ingest": None}
+    return _change(stream, now, ended, (events.StreamOffline,))
 
 
 def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Change | None:

@@ -2,6 +2,7 @@
 the facts it tells in the same write."""
 
 import asyncio
+import contextlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -37,7 +38,7 @@ log = structlog.get_logger("control.streams")
 DEFAULTS: dict[str, Any] = {
     "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal",
     "priority": "normal", "dvr_s": 0,
-    "encrypted": False, "max_viewers": None, "metadata": {},
+    "encrypted": False, "max_viewers": None, "reconnect_grace_s": None, "metadata": {},
 }  # fmt: skip
 
 
@@ -154,6 +155,23 @@ class Streams:
         except Unavailable:
             log.warning("directory.not_told", stream=doc["id"])  # caches forget by themselves after a few seconds
 
+    async def complete(self, stream: Doc, by: By) -> Doc:
+        """Ends the broadcast, and its encoder's connection. One that connects again begins another. Errors: Conflict when nothing is on
+        air."""
+        for _ in range(TRIES):
+            change = policies.complete(stream, now_ms())
+            if change is None:
+                raise Conflict("This stream is not on air.")
+            async with self._audit.before_it(stream["app"], by, "stream.completed", stream["id"]):
+                done = await self._apply(stream, change)
+            if done is not None:
+                log.info("broadcast.completed", stream=done["id"], broadcast=done["broadcast"])
+                with contextlib.suppress(Unavailable):  # its next update hook ends it
+                    await self._ground.ingest.drop_publisher(done["playback"])
+                return done
+            stream = await self.get(stream["app"], stream["id"])
+        raise Unavailable("The stream is changing too fast; try again.")
+
     # -- verbs of the ingest
 
     async def publish(self, name: str, publisher: Publisher) -> str:
@@ -257,12 +275,13 @@ class Streams:
 
     async def end_overdue(self) -> None:
         """Ends broadcasts whose grace is over."""
-        grace_ms = int(self._ground.settings.reconnect_grace_s * 1000)
         on_air = await self._ground.directory.live_streams()
         for state in ON_AIR:
             STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
         for stream in on_air:
-            change = policies.grace_over(stream, grace_ms, now_ms())
+            own = stream.get("reconnect_grace_s")
+            grace_s = self._ground.settings.reconnect_grace_s if own is None else own
+            change = policies.grace_over(stream, int(grace_s * 1000), now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
 

@@ -78,17 +78,26 @@ class Program:
     address: str
 
 
-def origin_check(settings: Settings) -> Callable[[str | None, dict[str, Any]], bool]:
-    """Which web pages may open sockets: the own address, the page's own host, and the listed ones."""
-    listed = {settings.base_url, *settings.allowed_origins}
+def is_page(origin: str | None, _environ: dict[str, Any]) -> bool:
+    """Whether a web page of some address opens this. Which app's it may be is known only when a token names the app (`Pages`): a
+    connection that has shown none can do nothing, and no cookie counts here."""
+    return origin is not None and origin.startswith(("http://", "https://"))
 
-    def allowed(origin: str | None, environ: dict[str, Any]) -> bool:
-        """`origin` is None where a polling client sends none: nothing to allow, and nothing is refused for it."""
-        if origin is None:
-            return False
-        return origin in listed or (origin.startswith(("http://", "https://")) and urlsplit(origin).netloc == environ.get("HTTP_HOST"))
 
-    return allowed
+class Pages:
+    """Which web pages may open sockets: of the own address, of the page's own host, the listed ones, and those of the token's app."""
+
+    def __init__(self, settings: Settings, directory: Directory) -> None:
+        self._listed, self._directory = {settings.base_url, *settings.allowed_origins}, directory
+
+    async def check(self, environ: dict[str, Any], app_id: str) -> None:
+        """Programs send no Origin. Errors: Forbidden."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None or origin in self._listed or urlsplit(origin).netloc == environ.get("HTTP_HOST"):
+            return
+        app = await self._directory.app(app_id)
+        if app is None or origin not in app.get("origins", ()):
+            raise Forbidden(f"Pages of {origin} may not connect for this app; add it to the app's origins.")
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]
@@ -155,6 +164,7 @@ class Sockets:
         fanout: Fanout, feeds: Feeds, address_key: bytes,
     ) -> None:  # fmt: skip
         """`address_key` is the installation's, for what stands for clients' addresses."""
+        self._pages = Pages(settings, directory)
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._auth, self._feeds, self._address_key = auth, feeds, address_key
         self._requests_per_s = settings.socket_requests_per_s
@@ -178,7 +188,7 @@ class Sockets:
         }
         self._server = Server(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
-            cors_allowed_origins=origin_check(settings), transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
+            cors_allowed_origins=is_page, transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
             max_http_buffer_size=LONGEST_FRAME, ping_interval=25, ping_timeout=20, http_compression=False,
         )  # fmt: skip
         self._server.on("connect", self._connect)
@@ -254,9 +264,10 @@ class Sockets:
         client = environ["asgi.scope"].get("client")
         address = client[0] if client else ""
         if given.token.startswith(KEY_PREFIX) or self._tokens.claims_to_be(given.token, "weir:app"):
-            await self._admit_program(socket, f"Bearer {given.token}", address)
+            await self._admit_program(socket, environ, f"Bearer {given.token}", address)
             return
         user = await self._tokens.user(given.token)
+        await self._pages.check(environ, user.app)
         playback = await self._tokens.playback(given.playback) if given.playback else None
         if playback is not None and playback.app != user.app:
             raise Unauthenticated("The playback token is of another app.")
@@ -274,9 +285,10 @@ class Sockets:
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(min(left_s, LONGEST_TIMER_S), self._expire, member)
 
-    async def _admit_program(self, socket: str, credential: str, address: str) -> None:
+    async def _admit_program(self, socket: str, environ: dict[str, Any], credential: str, address: str) -> None:
         """One of an app's own programs: it follows events and does nothing else."""
         tenant = await self._auth.tenant(credential, address)
+        await self._pages.check(environ, tenant.app)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
         member = self._members[socket] = Member(socket, claims, None, Pace(self._requests_per_s))
         self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), credential, address)

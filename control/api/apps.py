@@ -186,7 +186,7 @@ class AppRoutes:
     async def change_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.update")
         call.expects(app_views.etag(app))
-        changes = call.body.model_dump(exclude_none=True)
+        changes = call.body.changes({"description": "", "guests": "chat", "origins": []})
         return self._app(await self._apps.update(app, changes, by(call)) if changes else app, role)
 
     async def archive(self, call: Call) -> Answer:

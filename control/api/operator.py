@@ -84,7 +84,7 @@ class OperatorRoutes:
         call.expects(app_views.etag(app))
         if app.get("state") == "deleting":
             raise Conflict("This app is being deleted.")
-        changes = body.model_dump(exclude_none=True)
+        changes = body.changes({"trial": None, "features": {}})
         if body.trial is not None:
             changes["trial"] = {"plan": body.trial.plan, "until": int(body.trial.until.timestamp() * 1000)}
         after = await self._apps.update(app, changes, by(call), "app.replanned") if changes else app

@@ -152,6 +152,7 @@ class Stream(Shape):
     dvr_s: int
     encrypted: bool
     max_viewers: int | None
+    reconnect_grace_s: float | None = Field(description="null: as the installation has it.")
     metadata: dict[str, str]
     trouble: str | None = Field(description="Why nothing could be made of the newest publish; null when it was well.")
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")

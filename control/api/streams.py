@@ -29,8 +29,8 @@ Metadata = Annotated[dict[Name, Annotated[Text, Field(max_length=500)]], Field(m
 
 
 class StreamFields(Body):
-    """`recording`, `profile`: null means as the app or the installation has it. What media does with these begins with the
-    next broadcast; `visibility` and `max_viewers` count at once."""
+    """null takes a field back to its default: `recording`, `profile` and `reconnect_grace_s` are then as the app or the installation
+    has them. What media does with these begins with the next broadcast; `visibility` and `max_viewers` count at once."""
 
     title: Line | None = Field(None, max_length=140)
     description: Text | None = Field(None, max_length=2000)
@@ -42,11 +42,14 @@ class StreamFields(Body):
     dvr_s: int | None = Field(None, ge=0, le=48 * 3600)
     encrypted: bool | None = None
     max_viewers: int | None = Field(None, ge=0, le=1_000_000, description="0 lifts the bound.")
+    reconnect_grace_s: float | None = Field(
+        None, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast."
+    )
     metadata: Metadata | None = None
 
     def given(self) -> dict[str, Any]:
         """For the document; a bound of 0 is none."""
-        fields = self.model_dump(exclude_none=True)
+        fields = self.changes(views.DEFAULTS)
         return {**fields, **({"max_viewers": None} if fields.get("max_viewers") == 0 else {})}
 
 
@@ -121,6 +124,8 @@ class StreamRoutes:
                 answer=shapes.StreamKey, scope=write),
             Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=shapes.Disconnected,
                 scope=write),
+            Row("POST", one + "/complete", "tenant", self.complete, None, "End the broadcast now, without the grace for its encoder.",
+                answer=shapes.Stream, scope=write, errors=(Conflict,)),
             Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.", Paging,
                 Listed[shapes.Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
@@ -195,6 +200,10 @@ class StreamRoutes:
 
     async def disconnect(self, call: Call) -> Answer:
         return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
+
+    async def complete(self, call: Call) -> Answer:
+        stream = await self._streams.complete(await self._stream(call), by(call))
+        return Answer(await self._shown(stream), etag=views.etag(stream))
 
     async def list_broadcasts(self, call: Call) -> Answer:
         stream = await self._stream(call)

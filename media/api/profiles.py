@@ -99,7 +99,7 @@ class ProfileRoutes:
     async def change(self, call: Call) -> Answer:
         profile = await self._profile(call)
         call.expects(etag_of(profile))
-        changed = await self._profiles.change(profile, call.body.model_dump(exclude_none=True), by(call))
+        changed = await self._profiles.change(profile, call.body.changes({"audio_only": False, "copy_top": False}), by(call))
         if changed is None:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         return Answer(shown(changed), etag=etag_of(changed))

@@ -136,7 +136,7 @@ def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
         "POST /v1/apps/{app}/keys/public", "POST /v1/apps/{app}/keys/signing", "PATCH /v1/apps/{app}/members/{account}",
         "DELETE /v1/apps/{app}/members/{account}", "POST /v1/invitations/accept", "PATCH /v1/operator/apps/{app}",
         "POST /v1/streams/{stream}/recordings", "POST /v1/recordings/{recording}/stop", "DELETE /v1/recordings/{recording}",
-        "POST /v1/recordings/{recording}/playback-tokens",
+        "POST /v1/recordings/{recording}/playback-tokens", "POST /v1/streams/{stream}/complete",
     }  # fmt: skip
     assert routes - set(acts.made) - set(SILENT) - elsewhere == set()
 

@@ -26,7 +26,7 @@ def answers(wire: Wire, channel: str) -> list[Any]:
 
 
 def user_token(target: Target, **fields: Any) -> str:
-    status, answer = target.stack.ask("POST", "/v1/user-tokens", {"sub": new_id("usr"), **fields}, target.opened())
+    status, answer = target.stack.ask("POST", "/v1/user-tokens", {"sub": new_id("ses"), **fields}, target.opened())
     assert status == 201, answer
     return str(answer["token"])
 

@@ -108,3 +108,17 @@ def test_anything_else_is_no_stream_key(bad: str) -> None:
 def test_no_text_breaks_the_key_parser(text: str) -> None:
     """It answers None or a key."""
     policies.parse_stream_key(text)
+
+
+def test_an_owner_ends_a_broadcast() -> None:
+    """In any state but idle, without a grace; what the encoder's end tells then is old news."""
+    assert policies.complete(stream(), 1000) is None
+    doc, _ = apply(stream(), policies.publish(stream(), ONE, "brd_1", 1000))
+    doc = stream() | doc
+    live, _ = apply(doc, policies.playable(doc, "brd_1", 1, 2000))
+    away, _ = apply(live, policies.gone(live, 3000))
+    for one in (doc, live, away):
+        ended, told = apply(one, policies.complete(one, 4000))
+        assert (ended["state"], ended["ingest"], told) == ("idle", None, ["stream.offline"])
+        assert policies.grace_over(ended, 0, 99_000) is None
+        assert policies.publisher_of(ended) is None

@@ -357,10 +357,14 @@ def test_a_message_in_endless_pieces_is_cut_off(bystanders: Bystanders) -> None:
 
 
 def test_a_page_of_another_site_gets_no_socket(bystanders: Bystanders) -> None:
-    """A foreign Origin is refused before anything is said; the own one is let in."""
+    """A foreign Origin is refused as soon as a token says which app it is about, what is no page at all before; the own one is let in."""
     show = bystanders.show
-    for origin in ("http://evil.example", "null", f"http://127.0.0.1:{show.stack.http}.evil.example"):
-        with pytest.raises(InvalidStatus, match="HTTP 40"), websocket(show, origin=origin):
-            pass
+    with pytest.raises(InvalidStatus, match="HTTP 40"), websocket(show, origin="null"):
+        pass
+    for origin in ("http://evil.example", f"http://127.0.0.1:{show.stack.http}.evil.example"):
+        with websocket(show, origin=origin) as line:
+            line.recv(5)
+            line.send("40" + json.dumps({"token": show.session()["user_token"]}))
+            assert "may not connect for this app" in str(line.recv(5))
     with websocket(show, origin=f"http://127.0.0.1:{show.stack.http}") as line:
         assert str(line.recv(5)).startswith("0{")

@@ -84,7 +84,7 @@ class Scene:
         return {pid for pid in self.show.stack.pids() if marker in bytes_of(pid, "cmdline").replace(b"\0", b" ").decode()}
 
     def encoders(self) -> set[int]:
-        return {pid for pid in self.parts("rtmp://") if bytes_of(pid, "cmdline").startswith(b"ffmpeg\0")}
+        return {pid for pid in self.parts("pipe:0") if bytes_of(pid, "cmdline").startswith(b"ffmpeg\0")}
 
     def note_sessions(self) -> None:
         for pid in self.show.stack.pids():

@@ -232,15 +232,24 @@ async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
 
 
 async def test_origins_are_checked(house: House):
-    """A page of the same host or of a listed origin may connect, any other may not; polling is off."""
-    node = await house.node()
-    for origin, allowed in ((node.url, True), (house.settings.base_url, True), ("https://evil.example", False), ("null", False)):
-        try:
-            async with raw(node, origin=origin) as line:
-                assert (await line.recv())[0] == "0"
-                assert allowed, origin
-        except websockets.InvalidStatus:
-            assert not allowed, origin
+    """A page of the same host, of a listed origin or of one of the token's app may connect; another app's may not, nor any other."""
+    node, shop = await house.node(), "https://shop.example"
+    house.directory.apps[APP] = {"id": APP, "guests": "chat", "origins": [shop]}
+    house.directory.apps["app_other"] = {"id": "app_other", "guests": "chat", "origins": []}
+    for origin, named, allowed in (
+        (node.url, APP, True), (house.settings.base_url, APP, True), (shop, APP, True), (shop, "app_other", False),
+        ("https://evil.example", APP, False), ("https://shop.example.evil.example", APP, False), ("http://shop.example", APP, False),
+    ):  # fmt: skip
+        async with raw(node, origin=origin) as line:
+            assert (await line.recv())[0] == "0"
+            await line.send("40" + json.dumps({"token": house.tokens.mint_user("ann", named, "Ann", 600)}))
+            answer = await line.recv()
+            assert answer.startswith("40") is allowed, (origin, answer)
+            assert allowed or json.loads(answer[2:])["data"]["code"] == "forbidden"
+    for origin in ("null", "file://"):
+        with pytest.raises(websockets.InvalidStatus):
+            async with raw(node, origin=origin):
+                pass
 
 
 async def test_a_clients_requests_keep_their_order_and_their_bound(house: House):

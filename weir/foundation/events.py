@@ -26,7 +26,7 @@ class Event(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """Its data as the public sees them, beside id, type and time."""
-        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation", "source"}, exclude_none=True)
+        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation", "source", "gone"}, exclude_none=True)
 
 
 class StreamEvent(Event):
@@ -101,6 +101,7 @@ class StreamOffline(StreamEvent):
 
     public: ClassVar[bool] = True
     type: Literal["stream.offline"] = "stream.offline"
+    gone: int | None = None
 
 
 class StreamError(StreamEvent):

@@ -46,6 +46,15 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+    def changes(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """What a PATCH changes: the fields that were sent. null takes one back to its default. Errors: Invalid for one that has none."""
+        given = self.model_dump(exclude_unset=True)
+        for name, value in given.items():
+            if value is None and name not in defaults:
+                said = "null is no value here; leave it out to keep what there is"
+                raise Invalid(f"{name}: {said}.", fields=[{"field": name, "detail": said}])
+        return {name: defaults[name] if value is None else value for name, value in given.items()}
+
 
 class Query(BaseModel):
     """Base of query strings: one value a name, unknown names refused."""

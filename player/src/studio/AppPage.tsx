@@ -4,6 +4,7 @@ import { apps, type App, type AppChange } from './api';
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
 import { atLeast } from './sections';
+import { Sure } from './Sure';
 import { useDeed } from './useDeed';
 
 const GUESTS: Record<App['guests'], string> = {
@@ -87,7 +88,13 @@ function TheEnd({ ask, app, onChanged }: Props) {
       <h2>Close or delete</h2>
       <div className="end-row">
         <p className="soft">{open ? 'A closed app keeps its data; nobody can publish, watch or chat.' : 'This app is closed. Its data is kept.'}</p>
-        <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => ask(open ? apps.archive : apps.restore))}>{open ? 'Close the app' : 'Open it again'}</button>
+        {open ? (
+          <Sure
+            label="Close the app" testId="close-app" busy={busy} plain yes="Close it"
+            question="All broadcasts of this app end now. Nobody can publish, watch or chat until you open it again."
+            onYes={() => act(() => ask(apps.archive))}
+          />
+        ) : <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => ask(apps.restore))}>Open it again</button>}
       </div>
       <form className="end-row" aria-label="Delete the app" onSubmit={(event) => { event.preventDefault(); act(() => ask(apps.remove)); }}>
         <label className="labelled"><span>Type “{app.name}” to delete it with its streams, recordings and chat</span>

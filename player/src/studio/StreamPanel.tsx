@@ -8,6 +8,7 @@ import type { Desk } from './desk';
 import { Health } from './Health';
 import { Preview } from './Preview';
 import { Recordings } from './Recordings';
+import { Sure } from './Sure';
 import { atLeast } from './sections';
 import { useDeed } from './useDeed';
 
@@ -93,10 +94,17 @@ function Disconnect({ desk, stream }: { desk: Desk; stream: OwnStream }) {
   if (stream.state === 'idle') return null;
   return (
     <div className="disconnect">
-      <button type="button" className="small-button danger" data-testid="disconnect" disabled={busy} onClick={() => run(() => desk.disconnect(stream.id))}>
-        Disconnect the encoder
-      </button>
-      <small className="soft">{error ?? 'The broadcast ends unless the encoder comes back within the grace time.'}</small>
+      <Sure
+        label="Disconnect the encoder" testId="disconnect" busy={busy} plain yes="Disconnect"
+        question="Viewers see that the encoder is away. The broadcast goes on if it comes back within the grace time; most encoders do by themselves."
+        onYes={() => run(() => desk.disconnect(stream.id))}
+      />
+      <Sure
+        label="End the broadcast" testId="complete" busy={busy} yes="End it now"
+        question="The broadcast ends for all viewers now, and its recording is finished."
+        onYes={() => run(() => desk.complete(stream.id))}
+      />
+      {error !== null && <small className="error" role="alert">{error}</small>}
     </div>
   );
 }

@@ -231,6 +231,7 @@ export const streams = {
   key: (bearer: string, stream: string) => request<PublishFields>('GET', `/v1/streams/${stream}/key`, { bearer }),
   health: (bearer: string, stream: string) => request<Health>('GET', `/v1/streams/${stream}/health`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
+  complete: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/complete`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>
     request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),

@@ -74,6 +74,11 @@ export class Desk {
     this.select(made.id);
   }
 
+  async complete(stream: string): Promise<void> {
+    await streams.complete(await this.#appToken(), stream);
+    await this.#refresh();
+  }
+
   async disconnect(stream: string): Promise<void> {
     await streams.disconnect(await this.#appToken(), stream);
     await this.#refresh();
