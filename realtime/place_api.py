@@ -79,7 +79,7 @@ class PlaceRoutes:
             Row("GET", base, "tenant", self.reservations, summary="List reservations by their beginning", query=ReservationFilter,
                 answer=Listed[ReservationView], scope=READ, tag=TAG),
             Row("POST", base, "tenant", self.reserve, NewReservation, summary="Reserve a space for a time", answer=ReservationView,
-                status=201, scope=WRITE, tag=TAG, errors=(Conflict,)),
+                status=201, also=(200,), scope=WRITE, tag=TAG, errors=(Conflict,)),
             Row("GET", base + "/{reservation}", "tenant", self.reservation, summary="Read a reservation", answer=ReservationView,
                 scope=READ, tag=TAG),
             Row("DELETE", base + "/{reservation}", "tenant", self.cancel, summary="Cancel a reservation", answer=ReservationView,
@@ -199,7 +199,8 @@ class PlaceRoutes:
             "id": derived_id("rsv", app, place, body.id) if body.id is not None else call.new_id("rsv"), "starts": starts, "ends": ends,
             "no_show": no_show, "note": body.note,
         }  # fmt: skip
-        return Answer(_reservation(await self._places.reserve(app, place, booking, body.space, by(call))), 201)
+        reserved, repeated = await self._places.reserve(app, place, booking, body.space, by(call))
+        return Answer(_reservation(reserved), 200 if repeated else 201, headers={"Idempotency-Replayed": "true"} if repeated else {})
 
     async def reservation(self, call: Call) -> Answer:
         app, place, _ = self._of(call)

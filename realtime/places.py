@@ -210,17 +210,20 @@ class Places:
 
     # -- reservations
 
-    async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> Doc:
-        """A space for a time, this one or the first that can be had. With the id of an earlier reservation, that one.
+    async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> tuple[Doc, bool]:
+        """A space for a time, this one or the first that can be had. With the id of an earlier reservation for the same that one, and
+        True.
 
-        Errors: Conflict when none can be had.
+        Errors: Conflict when none can be had, or the id is that of a reservation for another time or space.
         """
         handle = self._store.app(app)
         await self.get(app, place)
         for _ in range(MOST_TRIES):
             found = await handle.get(RESERVATIONS.name, booking["id"])
             if found is not None:
-                return found
+                if any(found[name] != booking[name] for name in ("starts", "ends")) or n not in (None, found["n"]):
+                    raise Conflict("There is a reservation with this id for another time or space: cancel it, or choose another id.")
+                return found, True
             candidates = [await self.space(app, place, n)] if n is not None else await self.spaces(app, place)
             chosen = next((one for one in candidates if any(other["id"] == booking["id"] for other in one["bookings"])), None)
             if chosen is None:
@@ -232,7 +235,7 @@ class Places:
                 except _Changed:
                     continue
                 await self._audit.write(noted, SPACES.name, chosen["id"])
-            return await self._note(app, place, chosen["n"], booking)
+            return await self._note(app, place, chosen["n"], booking), False
         raise Unavailable("Too many reserve here at once; try again.", retry_after=1)
 
     async def cancel(self, app: str, place: str, reservation: str, by: By) -> Doc:

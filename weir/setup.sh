@@ -99,6 +99,17 @@ if [ "$(cat .venv/stamp 2>/dev/null || true)" != "$(stamp_of "$lock")" ] && [ "$
   chmod 755 .venv/bin/weir
 fi
 
+# ---- What others make of the API's description: tools of the tests, with packages of their own
+
+if [ "$level" != run ] && [ "$(cat "$state/generators/stamp" 2>/dev/null || true)" != "$(stamp_of requirements-generators.lock)" ]; then
+  say "tools that read the API's description"
+  rm -rf "$state/generators"
+  "$python" -m venv "$state/generators"
+  "$state/generators/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r requirements-generators.lock >"$state/generators.log" 2>&1 \
+    || stop "Installing them failed; see $state/generators.log."
+  stamp_of requirements-generators.lock >"$state/generators/stamp"
+fi
+
 # ---- The player: built by Vite; Node is the system's when new enough, else the one that PyPI carries
 
 node_ok() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }

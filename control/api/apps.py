@@ -78,7 +78,7 @@ class PublicKey(NewSigningKey):
     public_key: str = Field(min_length=1, max_length=10_000, description="PEM; Ed25519 or RSA.")
 
 
-class Rotation(Body):
+class KeyRotation(Body):
     overlap_s: int = Field(86_400, ge=0, le=30 * 86_400, description="How long the old key goes on working.")
 
 
@@ -137,7 +137,7 @@ class AppRoutes:
                 "Make a secret that signs your tokens; it is shown this once.", answer=shapes.NewKeyShown, status=201, tag="keys"),
             Row("POST", key + "/public", "account", self.upload_key, PublicKey, "Upload a public key that signs your tokens.",
                 answer=shapes.Key, status=201, tag="keys"),
-            Row("POST", key + "/{key}/rotate", "account", self.rotate_key, Rotation, "Replace an API or signing key, with an overlap.",
+            Row("POST", key + "/{key}/rotate", "account", self.rotate_key, KeyRotation, "Replace an API or signing key, with an overlap.",
                 answer=shapes.NewKeyShown, status=201, tag="keys"),
             Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=shapes.Key, tag="keys"),
             Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[shapes.Member], tag="teams"),
@@ -148,7 +148,7 @@ class AppRoutes:
             Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
                 Listed[shapes.Invitation], tag="teams"),
             Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite somebody by mail.",
-                answer=shapes.NewInvitation, status=201, tag="teams", limit=INVITATIONS),
+                answer=shapes.InvitationShown, status=201, tag="teams", limit=INVITATIONS),
             Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,

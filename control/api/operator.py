@@ -18,7 +18,7 @@ from weir.foundation.plans import Feature, PlanName
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row
 
 
-class Trial(Body):
+class NewTrial(Body):
     """A plan to try out; a moment that has passed ends it."""
 
     plan: PlanName
@@ -29,7 +29,7 @@ class Plans(Body):
     """Only what is given changes. `features` are those that the app has whatever its plan says, e.g. `{"analytics": true}`."""
 
     plan: PlanName | None = None
-    trial: Trial | None = None
+    trial: NewTrial | None = None
     features: dict[Feature, bool] | None = None
     state: Literal["active", "suspended"] | None = None
 

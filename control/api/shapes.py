@@ -112,7 +112,7 @@ class Invitation(Shape):
     expires: str
 
 
-class NewInvitation(Invitation):
+class InvitationShown(Invitation):
     """`link` lets somebody join, and does not prove the address as the mailed one does. `mailed` is false when the address has been
     sent enough of late: then hand over the link."""
 

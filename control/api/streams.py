@@ -53,7 +53,7 @@ class StreamFields(Body):
         return {**fields, **({"max_viewers": None} if fields.get("max_viewers") == 0 else {})}
 
 
-class Rotation(Body):
+class StreamKeyRotation(Body):
     cut: bool = Field(False, description="Disconnect the present publisher too.")
 
 
@@ -120,7 +120,7 @@ class StreamRoutes:
                 errors=(Conflict,)),
             Row("GET", one + "/key", "tenant", self.key, None, "The stream key and the server, as for OBS.", answer=shapes.StreamKey,
                 scope=write),
-            Row("POST", one + "/key/rotate", "tenant", self.rotate_key, Rotation, "A new stream key; the old one is dead.",
+            Row("POST", one + "/key/rotate", "tenant", self.rotate_key, StreamKeyRotation, "A new stream key; the old one is dead.",
                 answer=shapes.StreamKey, scope=write),
             Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=shapes.Disconnected,
                 scope=write),

@@ -19,7 +19,7 @@ from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bin
 TAG = "recordings"
 
 
-class NewPlaybackToken(Body):
+class NewRecordingToken(Body):
     """`sid` is the viewing session that revocations name, `uid` the customer's own user id."""
 
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -95,8 +95,9 @@ class RecordingRoutes:
                 errors=(Conflict,), tag=TAG),
             Row("POST", one + "/stop", "tenant", self.stop, summary="End a running recording", answer=Recording, status=202,
                 scope="streams:write", errors=(Conflict,), tag=TAG),
-            Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, summary="A token that plays a recording",
-                answer=PlaybackAccess, status=201, scope="streams:write", errors=(Conflict,), tag=TAG),
+            Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewRecordingToken,
+                summary="A token that plays a recording", answer=PlaybackAccess, status=201, scope="streams:write",
+                errors=(Conflict,), tag=TAG),
             Row("POST", "/v1/streams/{stream}/recordings", "tenant", self.start, summary="Record a stream that is live",
                 answer=Recording, status=201, scope="streams:write", errors=(Conflict,), tag=TAG),
         ]  # fmt: skip

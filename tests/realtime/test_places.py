@@ -171,7 +171,7 @@ async def test_two_processes_never_double_book(house: House):
     async def reserve(number: int, slot: int, reservation: str):
         booking = {"id": reservation, "starts": start + slot * 1000, "ends": start + slot * 1000 + 1500, "no_show": None}
         try:
-            return await (one, other)[number % 2].reserve("app_1", place, booking, None, COMMAND_LINE)
+            return (await (one, other)[number % 2].reserve("app_1", place, booking, None, COMMAND_LINE))[0]
         except Conflict:
             return None
 

@@ -1,5 +1,6 @@
 """The document of the API (OpenAPI 3.1), written from the rows of the route table. Pure."""
 
+import inspect
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -53,6 +54,20 @@ SECURITY = {
     "upload": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Upload token (POST /v1/upload-tokens)."},
 }  # fmt: skip
 _WHO: dict[str, tuple[str, ...]] = {"anybody": (), "account": ("account",), "tenant": ("app",), "uploader": ("app", "upload")}
+_ENTRY = {
+    "anybody": "Open to everybody.", "account": "For a signed-in person.", "tenant": "For an app's key or member.",
+    "uploader": "For an app's key or member, or an upload token.",
+}  # fmt: skip
+TAGS = {
+    "apps": "Apps (tenants) of a signed-in person.", "audit": "Who changed what.", "auth": "Accounts, sign-in and passwords.",
+    "channels": "Chat of a stream: messages, people, moderation.", "events": "What happens in an app, in one order.",
+    "invitations": "Invitations to an app's team.", "keys": "API keys, signing keys and public keys.",
+    "operator": "For the operator of the installation.", "places": "Car parks, rooms, seats: spaces, bookings and devices.",
+    "profiles": "Transcoding profiles.", "recordings": "Recorded broadcasts and uploaded videos.",
+    "revocations": "Withdrawing what was given.", "streams": "Streams, their keys, tokens and health.", "teams": "Members of an app.",
+    "uploads": "Uploads of videos by the tus protocol.", "usage": "What an app has used.",
+    "user-tokens": "Tokens for viewers and moderators.", "watch": "What a viewer's browser asks.",
+}  # fmt: skip
 
 
 def refusals(row: Row) -> list[type[Refused]]:
@@ -85,8 +100,12 @@ def document(rows: Sequence[Row], version: str, server: str) -> dict[str, Any]:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Weir", "version": version, "description": "Live streams, chat and real-time events."},
-        "servers": [{"url": server}], "paths": paths, "tags": [{"name": name} for name in sorted({_tag(row) for row in rows})],
+        "info": {
+            "title": "Weir", "version": version, "description": "Live streams, chat and real-time events, on your own machines.",
+            "license": {"name": "MIT", "identifier": "MIT"}, "contact": {"name": "The operator of this installation", "url": server},
+        },
+        "servers": [{"url": server}], "paths": paths,
+        "tags": [{"name": name, "description": TAGS.get(name, name.capitalize() + ".")} for name in sorted({_tag(row) for row in rows})],
         "components": {
             "schemas": {**schemas.named, "Problem": PROBLEM}, "securitySchemes": SECURITY,
             "responses": {refused.__name__: _refusal(refused) for refused in MEANINGS},
@@ -127,10 +146,10 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
             **{str(one.status): _ref(one) for one in refusals(row)},
         },
     }  # fmt: skip
-    if row.scope:
-        said["description"] = f"Scope `{row.scope}`."
-    if _WHO[row.who]:
-        said["security"] = [{scheme: []} for scheme in _WHO[row.who]]
+    more = inspect.getdoc(row.work) or ""
+    needs = f"Needs the scope `{row.scope}`." if row.scope else _ENTRY[row.who]
+    said["description"] = " ".join(one for one in (said["summary"].rstrip(".") + ".", _told(more), needs) if one)
+    said["security"] = [{scheme: []} for scheme in _WHO[row.who]]
     parameters = [*_path_parameters(row), *_query_parameters(row), *_header_parameters(row)]
     if parameters:
         said["parameters"] = parameters
@@ -140,6 +159,11 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
             "content": {"application/json": {"schema": schemas.of(row.body, "validation")}},
         }
     return said
+
+
+def _told(doc: str) -> str:
+    """What a route's work says of itself, without what it raises: that stands among the answers."""
+    return " ".join(doc.partition("Errors:")[0].split())
 
 
 def _needs(body: type[Body]) -> bool:

@@ -41,6 +41,8 @@ async def _refused(_request: Request, error: Exception) -> Response:
 def refused(error: Refused) -> Response:
     answer = problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
     answer.headers.update(error.headers)
+    if error.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2
     return answer
 
 

@@ -81,6 +81,10 @@ class Listed(BaseModel, Generic[T]):
     data: list[T]
     next_cursor: str | None
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        return f"{params[0].__name__}List"
+
 
 def shown_once(**constraints: Any) -> Any:
     """A field of an answer that is a secret: it stands in the first answer only, never in a replayed one."""
