@@ -11,6 +11,8 @@ ASPECTS = (
 )  # fmt: skip
 EXTENDED_SAR = 255
 MOST_SIDE = 16_384
+LARGEST_SET = 1024  # one with all of its scaling lists has 300 bytes; 64 KB take 15 ms
+MOST_STRETCH = 10
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def parse(unit: bytes) -> Sps:
     """Of a NAL unit of type 7. Errors: ValueError."""
     if len(unit) < 4 or unit[0] & 31 != 7:
         raise ValueError("SPS: not one")
-    bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))
+    bits = _Bits(unit[1:LARGEST_SET].replace(b"\0\0\3", b"\0\0"))
     profile = bits.take(8)
     bits.take(16)
     bits.unsigned()
@@ -130,7 +132,7 @@ def _vui(bits: _Bits) -> tuple[Fraction, Fraction | None]:
     if bits.take(1):
         index = bits.take(8)
         across, down = (bits.take(16), bits.take(16)) if index == EXTENDED_SAR else ASPECTS[index] if index < len(ASPECTS) else (1, 1)
-        aspect = Fraction(across, down) if across and down else Fraction(1)
+        aspect = stretch(Fraction(across, down)) if across and down else Fraction(1)
     if bits.take(1):
         bits.take(1)
     if bits.take(1):
@@ -144,6 +146,11 @@ def _vui(bits: _Bits) -> tuple[Fraction, Fraction | None]:
         return aspect, None
     ticks, scale = bits.take(32), bits.take(32)
     return aspect, Fraction(scale, 2 * ticks) if ticks and scale else None
+
+
+def stretch(aspect: Fraction) -> Fraction:
+    """Of one pixel, as it is believed: what makes a picture of nothing, or of a million columns, is none."""
+    return aspect if Fraction(1, MOST_STRETCH) <= aspect <= MOST_STRETCH else Fraction(1)
 
 
 def units(data: bytes, width: int = 4) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ another parameter set, other sound, a clock that was set; what comes then waits 
 is put in its place: players and recordings keep one shape when sound joins later. One that has no picture gets a still one.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -18,7 +19,9 @@ from media.tempo import PLENTY, frame_rate
 MOST_BACK_MS, MOST_AHEAD_MS = 2_000, 10_000
 APART_MS, ALIGNED_AFTER_S = 5_000, 3.0
 SOUND_WITHIN_S, SOUND_SAID_WITHIN_S, SOUND_ALONE_S, PICTURE_SAID_WITHIN_S = 0.4, 1.0, 1.0, 4.0
-LONGEST_GOP_MS, LARGEST_GOP = 30_000, 96 << 20
+LONGEST_GOP_MS, LARGEST_GOP, MOST_IN_GOP = 30_000, 96 << 20, 8_000  # 30 s of 120 pictures and 94 sounds a second are 6,420
+LARGEST_METADATA = 1 << 16
+MOST_CHANGES, CHANGES_S = 20, 10.0
 SILENCE = Voice(flv.AAC, 48_000, 2, b"\x11\x90")
 SILENT_FRAME = b"\x21\x10\x04\x60\x8c\x1c"  # 1,024 samples of nothing, stereo
 STILL_RATE, STILL_SIZE = 30, (640, 360)
@@ -98,6 +101,7 @@ class Feed:
         self._voice: Voice | None = None
         self._unheard: str | None = None
         self._clock = _Clock()
+        self._changed: deque[float] = deque(maxlen=MOST_CHANGES + 1)
         self._gop: list[Frame] = []
         self._gop_size = 0
         self._times: list[int] = []
@@ -225,6 +229,8 @@ class Feed:
             self._take_data(message)
 
     def _take_data(self, message: Message) -> None:
+        if len(message.body) > LARGEST_METADATA:  # four megabytes of it take half a second
+            return
         try:
             values = decoded(message.body)
         except RtmpError:
@@ -243,12 +249,17 @@ class Feed:
                 f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
             )
         elif picture.part == "header":
-            self._reconfigured(picture)
+            self._reconfigured(picture, now)
         elif self.form is not None:
             self._take_frame(message.time, picture, now)
 
-    def _reconfigured(self, picture: Picture) -> None:
+    def _reconfigured(self, picture: Picture, now: float) -> None:
         if self.form is not None and (self.form.codec, self.form.config) == (picture.codec, picture.data):
+            return
+        self._changed.append(now)
+        if len(self._changed) > MOST_CHANGES and now - self._changed[0] < CHANGES_S:
+            self.trouble = "The encoder describes its picture anew again and again. Restart it."
+            self.stop()
             return
         try:
             self._sps = avc.sps_of(picture.data) if picture.codec == flv.AVC else None
@@ -325,7 +336,8 @@ class Feed:
         if self._gop or begins:
             self._gop.append(frame)
             self._gop_size += len(frame.data)
-            if self._gop_size > LARGEST_GOP or frame.time - self._gop[0].time > LONGEST_GOP_MS:
+            too_long = frame.time - self._gop[0].time > LONGEST_GOP_MS or len(self._gop) > MOST_IN_GOP
+            if too_long or self._gop_size > LARGEST_GOP:
                 self.forget()
         if self._run is not None:
             self.fed_at = now

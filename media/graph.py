@@ -20,7 +20,7 @@ _QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"
 FRAGMENTS = "+empty_moov+default_base_moof+frag_every_frame"
 # Live input comes as media.mux writes it. Its header says all, so FFmpeg need not look for frame rates: the first frame is out after
 # .1 s, with probing after .7. No `-fflags nobuffer`: it throws away what was read while probing, the only key frame among it.
-_FED = {"format": "mp4", "protocol_whitelist": "pipe", "fpsprobesize": 0, "probesize": 2_000_000}
+_FED = {"format": "mp4", "protocol_whitelist": "pipe", "fpsprobesize": 0, "probesize": 2_000_000, "max_pixels": MOST_PIXELS}
 _FILM = {"crf": 22, "bf": 0}
 # Pictures of high dynamic range on ordinary screens.
 _TONES: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -8,8 +8,11 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from media import flv, graph
+import structlog
+
+from media import avc, flv, graph
 from media.feed import STILL_SIZE, Feed, Format, Still
+from media.inspection import MOST_PIXELS
 from media.ladder import Source
 from media.process import ask, fed
 from media.pull import Pull, Refused, play
@@ -21,11 +24,27 @@ from weir.foundation.settings import Settings
 from weir.foundation.tickets import PlayTickets
 
 POLL_S, AGAIN_S = 0.02, 0.1
+MESSAGES_S, MESSAGES_BURST = 1_000, 10_000  # any encoder has under 300 a second; 10,000 cost 40 ms
 PROBE_S, STILL_S = 6.0, 10.0
+
+log = structlog.get_logger("media")
 
 
 class Unusable(Exception):
     """What the encoder sends can't be shown; the message says why."""
+
+
+class Pace:
+    """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood still."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(MESSAGES_BURST), 0.0
+
+    def kept(self, now: float) -> bool:
+        """Counts one message; False when it is too many."""
+        self._left = min(MESSAGES_BURST, self._left + (now - self._at) * MESSAGES_S) - 1
+        self._at = now
+        return self._left >= 0
 
 
 class Intake:
@@ -36,6 +55,7 @@ class Intake:
         self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
         self._pull: Pull | None = None
         self._come = False  # anything, over the present connection
+        self._pace, self._flooded = Pace(), False
         self._probed: tuple[Format | None, Source] | None = None
         self._still: Still | None = None
 
@@ -48,6 +68,8 @@ class Intake:
         """What the encoder sends, as soon as something can be made of it; None when nobody publishes. Errors: Unusable."""
         until = monotonic() + appears_within_s
         while True:
+            if self._flooded:
+                raise Unusable("The encoder sends far more messages a second than pictures and sound need. Restart it.")
             if self._pull is None and not await self._connected():
                 if monotonic() >= until:
                     return None
@@ -57,7 +79,7 @@ class Intake:
                 raise Unusable(self.feed.trouble)
             source = self.feed.source(monotonic())
             if source is not None:
-                return await self._measured(source)
+                return _bearable(await self._measured(source))
             if not self._come and monotonic() >= until:
                 return None
             await asyncio.sleep(POLL_S)
@@ -73,8 +95,16 @@ class Intake:
         return self._pull is not None
 
     def _heard(self, message: Message) -> None:
+        """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
+        now = monotonic()
+        if not self._pace.kept(now):
+            if not self._flooded:
+                self._flooded = True
+                log.warning("encoder.flooded", playback=self._playback)
+                self.close()
+            return
         self._come = True
-        self.feed.take(message, monotonic())
+        self.feed.take(message, now)
 
     def _ended(self) -> None:
         self._pull = None
@@ -115,11 +145,18 @@ class Intake:
             self.feed.stop()
 
 
+def _bearable(source: Source) -> Source:
+    """Errors: Unusable."""
+    if source.width * source.height > MOST_PIXELS:
+        raise Unusable(f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one.")
+    return source
+
+
 def _source(video: dict[str, Any], source: Source) -> Source:
     """As ffprobe describes a picture. `source` has the rest."""
     aspect = Fraction(1)
     with contextlib.suppress(ValueError, ZeroDivisionError):
-        aspect = Fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/")) or Fraction(1)
+        aspect = avc.stretch(Fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/")))
     return replace(
         source, width=round(int(video["width"]) * aspect), height=int(video["height"]), square=aspect == 1, plain=False,
         interlaced=video.get("field_order", "progressive") not in ("progressive", "unknown"),

@@ -172,9 +172,12 @@ class Broadcast:
                 if why == "restart":
                     self._intake.feed.forget()
                     await asyncio.sleep(self._brake.pause_s(monotonic()))
+                elif why == "input":
+                    await asyncio.sleep(self._brake.changed_pause_s(monotonic()))
                 patience = STILL_THERE_S
         except Unusable as error:
             self._given_up, self._load, self.trouble = True, None, str(error)
+            self._intake.close()  # what goes on coming is read for nothing
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
             self._tell(MediaFailed(**self._about("failed"), reason=str(error)))
 

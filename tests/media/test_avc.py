@@ -46,3 +46,13 @@ def test_any_bytes_are_survived(data: bytes) -> None:
             continue
         assert found.width > 0
         assert found.height > 0
+
+
+@pytest.mark.parametrize(("across", "down", "told"), [(16, 15, Fraction(16, 15)), (1, 65535, 1), (65535, 1, 1), (40, 1, 1)])
+def test_pixels_of_an_unbelievable_shape_are_square(across: int, down: int, told: Fraction) -> None:
+    """A picture without width has no ladder, and one of millions of columns has one that fills the memory."""
+    shape = f"1{255:08b}{across:016b}{down:016b}000000"
+    bits = f"{66:08b}{0:08b}{40:08b}" + "1" * 4 + "010" + "0" + "00000101000" + "000010111" + "110" + "1" + shape + "1"
+    bits += "0" * (-len(bits) % 8)
+    found = parse(b"\x67" + int(bits, 2).to_bytes(len(bits) // 8, "big"))
+    assert (found.width, found.height, found.aspect) == (640, 368, told)

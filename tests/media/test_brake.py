@@ -22,3 +22,14 @@ def test_steady_work_makes_the_pause_short_again() -> None:
         brake.pause_s(at + 0.5)
     brake.start(3.0)
     assert brake.pause_s(30.0) == 0.2
+
+
+def test_changes_of_the_input_are_braked_apart() -> None:
+    """Six at once, then as many as six in 30 s; none of them counts as a failure."""
+    brake, now, pauses = Brake(), 100.0, []
+    for _ in range(9):
+        pauses.append(brake.changed_pause_s(now))
+        now += pauses[-1]
+    assert pauses == [0, 0, 0, 0, 0, 0, 30, 0, 0]
+    assert brake.changed_pause_s(now + 100) == 0
+    assert all(brake.start(now) for _ in range(12))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from media.feed import SILENCE, Feed, Still
+from media.feed import LARGEST_METADATA, MOST_CHANGES, MOST_IN_GOP, SILENCE, Feed, Still
 from media.mux import PICTURE, SOUND
 from media.rtmp import AUDIO, DATA, VIDEO, Message, encoded
-from tests.media.encoder import film, messages
+from tests.media.encoder import film, is_header, messages
 
 SENT = messages(film(seconds=4, gop=30))
 SILENT = messages(film(seconds=4, gop=30, sound=""))
@@ -176,3 +176,34 @@ def test_an_endless_group_is_not_kept(monkeypatch: Any) -> None:
     fed(feed, messages(film(seconds=4, gop=300))[20:])
     assert len(given.times(PICTURE)) == 120
     assert len(feed._gop) == 0
+
+
+def test_frames_of_no_time_fill_no_memory() -> None:
+    """A group of pictures has so many frames, whatever their times and sizes; the run goes on."""
+    feed = Feed()
+    fed(feed, [one for one in SILENT if one.time < 500])
+    given = running(feed)
+    for _ in range(MOST_IN_GOP + 100):
+        feed.take(Message(VIDEO, 1, 500, b"\x27\1\0\0\0x"), 0.5)
+    assert feed.opening == b""
+    assert given.ended == 0
+
+
+def test_endless_metadata_is_not_read() -> None:
+    """Four megabytes of nothing would keep every stream of the process waiting for half a second."""
+    feed, endless = Feed(), {f"{number}": "x" * 1000 for number in range(LARGEST_METADATA // 1000 + 1)}
+    feed.take(Message(DATA, 1, 0, encoded("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
+    assert feed.metadata == {}
+    feed.take(Message(DATA, 1, 0, encoded("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
+    assert feed.metadata == {"framerate": 25.0}
+
+
+def test_a_picture_that_is_described_anew_again_and_again() -> None:
+    """Twenty times in ten seconds an encoder may; in an hour, as often as it likes."""
+    feed, (header,) = Feed(), [one for one in SILENT if is_header(one)]
+    for number in range(MOST_CHANGES + 1):
+        feed.take(header._replace(body=header.body + bytes(number)), number)
+    assert feed.trouble is None
+    for number in range(MOST_CHANGES + 1):
+        feed.take(header._replace(body=header.body + bytes(100 + number)), 100 + number / 10)
+    assert feed.trouble is not None

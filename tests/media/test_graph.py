@@ -15,7 +15,7 @@ ENCODER = (
     "-preset:v:0 superfast -preset:v:1 superfast -sc_threshold:v:0 0 -sc_threshold:v:1 0 -tune:v:0 zerolatency "
     "-tune:v:1 zerolatency -video_track_timescale 30000 -x264-params:v:0 repeat-headers=1 -x264-params:v:1 repeat-headers=1"
 )
-INPUT = "ffmpeg -f mp4 -flags low_delay -fpsprobesize 0 -probesize 2000000 -protocol_whitelist pipe -i pipe:0"
+INPUT = "ffmpeg -f mp4 -flags low_delay -fpsprobesize 0 -max_pixels 35389440 -probesize 2000000 -protocol_whitelist pipe -i pipe:0"
 HD = Source(1280, 720, 30, audio=True)
 END = "-nostdin -hide_banner -nostats -loglevel error -stats_period 0.5 -progress pipe:9"
 
