@@ -17,6 +17,7 @@ from realtime.judge import NO_RATE, Role
 from realtime.log import Log
 from realtime.moderation import Actor, Moderation, Outcome
 from realtime.people import People, Standing
+from realtime.people import Person as Known
 from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.store import Actions
@@ -193,6 +194,7 @@ class ChannelRoutes:
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
+        await self._people.note_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def delete(self, call: Call) -> Answer:

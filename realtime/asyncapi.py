@@ -39,7 +39,13 @@ ACK = {
         "ok": {"type": "boolean"},
         "error": {
             "type": "object", "required": ["code", "message"],
-            "properties": {"code": {"type": "string"}, "message": {"type": "string"}, "retry_after": {"type": "number"}},
+            "properties": {
+                "code": {"type": "string"}, "message": {"type": "string"}, "retry_after": {"type": "number"},
+                "choices": {
+                    "type": "array", "description": "Who may have been meant by a command; `text` is the same command about that person.",
+                    "items": {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "name", "role", "text")}},
+                },
+            },
         },
     },
 }  # fmt: skip

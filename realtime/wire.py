@@ -300,4 +300,6 @@ def refusal(refused: Refused) -> dict[str, Any]:
     error: dict[str, Any] = {"code": refused.code, "message": refused.detail}
     if refused.retry_after is not None:
         error["retry_after"] = round(refused.retry_after, 3)
+    if refused.choices:
+        error["choices"] = refused.choices
     return {"ok": False, "error": error}

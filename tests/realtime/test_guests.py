@@ -165,8 +165,9 @@ async def test_guests_of_one_name_are_told_apart(house: House, channel: str):
         await (await guest(house, node, channel, "Zoe")).join(channel)
     owner = await house.client(node, APP, "owner", roles={channel: "owner"})
     told = (await owner.call("chat.command", channel=channel, text="/user Zoe"))["error"]["message"]
-    assert "use an id: zoe, usr_" in told
-    assert told.count("usr_") == 9
+    assert "@id:zoe (Zoe, member), @id:usr_" in told
+    assert told.count("usr_") == 4
+    assert "and others" in told
 
 
 async def test_typing_by_many_is_told_of_a_few(house: House, channel: str):

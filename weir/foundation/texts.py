@@ -41,6 +41,11 @@ def text(text: str) -> str:
     return text
 
 
+def folded(name: str) -> str:
+    """Names that are the same to whoever reads them: whatever their case, their blanks, and how their letters are composed."""
+    return unicodedata.normalize("NFC", " ".join(name.casefold().split()))
+
+
 Line = Annotated[str, AfterValidator(line), Field(json_schema_extra={"pattern": _LINE})]
 """A name or title: one line."""
 

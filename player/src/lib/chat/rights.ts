@@ -83,7 +83,7 @@ function userDeeds(user: string, shadow: boolean): Deed[] {
   ];
 }
 
-/** A user id as the commands take it: one @ is theirs, blanks need quotes. */
-function userWord(id: string): string {
-  return /\s/.test(id) ? `"@${id}"` : `@${id}`;
+/** Somebody by their id, which is never taken for a name. */
+export function userWord(id: string): string {
+  return /\s/.test(id) ? `@id:"${id}"` : `@id:${id}`;
 }
