@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from realtime.acts import summary
-from realtime.commands import parse
+from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
 from realtime.judge import NO_RATE, Rate, may_send
@@ -21,6 +21,7 @@ from realtime.resume import Resume
 from realtime.roster import Roster
 from realtime.wire import (
     NEW_MESSAGE,
+    Commands,
     Delete,
     History,
     Join,
@@ -122,6 +123,10 @@ class Chat:
         """A command by its own request, with its slash or without."""
         stream = await self._stream(member, request.channel)
         return await self._command(member, stream, request.text, new_id("msg"))
+
+    async def commands(self, member: Member, request: Commands) -> dict[str, Any]:
+        """What this member may command here."""
+        return {"ok": True, "commands": allowed((await self.admitted(member, request.channel)).role)}
 
     async def delete(self, member: Member, request: Delete) -> dict[str, Any]:
         stream = await self._stream(member, request.channel)

@@ -119,11 +119,16 @@ class Reading:
 def help_text(name: str, role: Role) -> str:
     """The usage line of one command, or of all that this role may use. Errors: Invalid for a command that does not exist."""
     if not name:
-        return " · ".join(usage(one) for one, form in FORMS.items() if RANK[role] >= RANK[form.role])
+        return " · ".join(one["usage"] for one in allowed(role))
     known = name.removeprefix("/").lower()
     if known not in FORMS:
         raise _unknown(known)
     return f"{usage(known)} – {FORMS[known].about}."
+
+
+def allowed(role: Role) -> list[dict[str, str]]:
+    """The commands that this role may use: name, usage line, and what it does."""
+    return [{"name": one, "usage": usage(one), "about": form.about} for one, form in FORMS.items() if RANK[role] >= RANK[form.role]]
 
 
 def parse(text: str) -> Command:

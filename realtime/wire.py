@@ -79,6 +79,10 @@ class Order(Request):
     text: str = Field(min_length=1, max_length=LONGEST_TEXT)
 
 
+class Commands(Request):
+    pass
+
+
 class Delete(Request):
     id: MessageId
 

@@ -4,7 +4,7 @@ import type { ChannelSettings } from './wire';
 
 const RANK: Record<string, number> = { owner: 4, moderator: 3, vip: 2, member: 1, guest: 0 };
 
-function rankOf(role: string): number {
+export function rankOf(role: string): number {
   return RANK[role] ?? 1;
 }
 
