@@ -44,6 +44,7 @@ from weir.foundation.settings import Settings
 from weir.foundation.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
+TAKEN = "{} is the name of somebody who belongs to this chat. You are shown as {}; choose another name."
 log = structlog.get_logger("realtime.chat")
 
 
@@ -90,6 +91,8 @@ class Chat:
             "ok": True, "role": standing.role, "viewers": count.viewers, "muted": muting(standing),
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
+        if member.given_name:
+            answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
         missed = await self._resume.missed(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
@@ -242,6 +245,9 @@ class Chat:
         return standing
 
     async def _note(self, member: Member, channel: str) -> None:
+        if member.guest and channel not in member.noted:
+            allowed = await self._people.allow(channel, member.user.sub, member.user.name)
+            member.given_name = allowed if allowed != member.user.name else ""
         person = Person(member.user.sub, member.name, member.token_role(channel))
         await self._people.note(channel, person, guest=member.guest)
 

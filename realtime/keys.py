@@ -67,6 +67,10 @@ class ChannelKeys:
     def named_guests(self, name: str) -> str:
         return f"{self.shard}:named-guests:{folded(name)}"
 
+    def like(self, skeleton: str) -> str:
+        """Who is no guest and has a name that looks like this (weir.foundation.lookalikes)."""
+        return f"{self.shard}:like:{skeleton}"
+
     @property
     def lately(self) -> str:
         """Members by when they were noted last, and `lately_guests` the guests."""

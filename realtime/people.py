@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
+from zlib import crc32
 
 import orjson
 
@@ -17,6 +18,7 @@ from realtime.keys import keys_of
 from realtime.log import Log
 from weir.foundation.clock import now_ms, now_s, rfc3339
 from weir.foundation.errors import Forbidden
+from weir.foundation.lookalikes import skeleton
 from weir.foundation.texts import folded
 
 KNOWN_S, GUEST_KNOWN_S = 30 * 86_400, 3600
@@ -62,10 +64,12 @@ class People:
         """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
+        ours = not guest or RANK[person.role] >= RANK["vip"]
         lately, now = keys.lately_guests if guest else keys.lately, int(now_s())
         before = await link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", known_s, "GET")
         old = orjson.loads(before)[0] if before is not None else person.name
-        renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old)]
+        renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
+        like = keys.like(skeleton(person.name))
         await asyncio.gather(
             *(link.ask("SREM", key, person.id) for key in renamed),
             link.ask("SADD", named, person.id),
@@ -74,7 +78,31 @@ class People:
             link.ask("ZREMRANGEBYSCORE", lately, "-inf", now - known_s),
             link.ask("ZREMRANGEBYRANK", lately, 0, -MOST_LATELY - 1),
             link.ask("EXPIRE", lately, known_s),
+            *((link.ask("SADD", like, person.id), link.ask("EXPIRE", like, known_s)) if ours else ()),
         )
+
+    async def allow(self, channel: str, uid: str, wanted: str) -> str:
+        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not for them. Then it is the
+        one that they had, or else one like any guest's."""
+        if not await self._belongs(channel, uid, wanted):
+            return wanted
+        known = await self._noted(channel, [uid])
+        if known and not await self._belongs(channel, uid, known[0].name):
+            return known[0].name
+        return f"Guest {crc32(uid.encode()) % 9000 + 1000}"
+
+    async def _belongs(self, channel: str, uid: str, name: str) -> bool:
+        """Whether this name would be taken for that of staff, or of a member who is here."""
+        link, keys, bones = self._connection.link(), keys_of(channel), skeleton(name)
+        found = [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)] if bones else []
+        others = [one for one in await self._noted(channel, [one for one in found if one != uid]) if skeleton(one.name) == bones]
+        if not others:
+            return False
+        stored = await self._log.state(channel, *(f"r:{one.id}" for one in others))
+        if any(RANK[cast(Role, role or one.role)] >= RANK["vip"] for one, role in zip(others, stored, strict=True)):
+            return True
+        here = await link.ask("HMGET", keys.present, *(one.id for one in others))
+        return any(one is not None for one in here)
 
     async def note_author(self, channel: str, person: Person) -> None:
         """Somebody in whose name the app writes. A role that their token gave them stays."""

@@ -119,3 +119,24 @@ def test_a_typo_is_asked_back(show: Show, browser: Browser) -> None:
     assert guest.say("gone")["error"]["code"] == "banned"
     guest.wire.__exit__()
     viewer.close()
+
+
+def test_a_guest_keeps_the_old_name_where_the_new_one_is_the_hosts(show: Show, browser: Browser) -> None:
+    """The page says so, shows the old name, and what is said stands under it."""
+    host = Viewer(browser, seat(show, "owner", "usr-hanna", "Hanna Host"))
+    host.until("connection-state", "Connected")
+    guest = Viewer(browser, show.card["watch"])
+    guest.until("name", "Chatting as")
+    before = guest.text("name")
+    guest.page.click("[data-testid=name]")
+    guest.page.fill("[data-testid=name-input]", "Hаnnа H0st")
+    guest.page.click("[data-testid=name-save]")
+    guest.until("chat-reply", "is the name of somebody who belongs to this chat")
+    guest.until("name", before)
+    guest.page.screenshot(path=OUTPUT / "composer-name-refused.png")
+    guest.say("who am I")
+    name = before.removeprefix("Chatting as ").strip()
+    wait_until(lambda: any(text.startswith(name) and "who am I" in text for _, text in host.messages()), "the message under the old name")
+    assert guest.errors == []
+    guest.close()
+    host.close()

@@ -227,6 +227,7 @@ export class ChatClient {
     this.#dismissals = 0;
     this.prompts.renew();
     this.view.update({ line: 'online', role: answer.role });
+    if (answer.renamed !== undefined && this.#access.keepName(answer.renamed.name)) this.#notify('error', answer.renamed.message);
     void this.#findPinned();
     for (const message of this.view.get().log.messages) {
       if (message.state === 'pending') void this.#deliver(message.cid, message.text);

@@ -124,6 +124,8 @@ interface Joined {
   epoch: string;
   seq: number;
   viewers: number;
+  /** Set where the name that one came with is somebody else's. */
+  renamed?: { name: string; message: string };
   settings: ChannelSettings;
 }
 
