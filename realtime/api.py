@@ -17,32 +17,28 @@ from realtime.judge import NO_RATE, Role
 from realtime.log import Log
 from realtime.moderation import Actor, Moderation, Outcome
 from realtime.people import People, Standing
+from realtime.people import Person as Known
 from realtime.presence import Presence
 from realtime.reading import Reader
 from realtime.store import Actions
-from realtime.wire import LONGEST_CID, MessageId, check_text
+from realtime.wire import LONGEST_CID, MessageId, checked_text
 from weir.foundation.auth import Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
-from weir.foundation.texts import Line
+from weir.foundation.texts import Line, PersonName
 
 Viewers = Callable[[str], Awaitable[int]]
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
-
-
-def _text(text: str) -> str:
-    check_text(text)
-    return text
 
 
 class Sender(Body):
     """In whose name a backend writes."""
 
     id: Line = Field(min_length=1, max_length=128)
-    name: Line = Field("", max_length=80)
+    name: PersonName = Field("", max_length=80)
     role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
@@ -50,14 +46,14 @@ class Sender(Body):
 
 class NewMessage(Body):
     user: Sender
-    text: Annotated[str, AfterValidator(_text)]
+    text: Annotated[str, AfterValidator(checked_text)]
     cid: str | None = Field(None, min_length=1, max_length=LONGEST_CID)
     reply_to: MessageId | None = None
     picture_time: int | None = Field(None, ge=0, le=2**53)
 
 
 class NewCommand(Body):
-    text: Annotated[str, AfterValidator(_text)]
+    text: Annotated[str, AfterValidator(checked_text)]
 
 
 class Settings(Body):
@@ -193,6 +189,7 @@ class ChannelRoutes:
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
+        await self._people.note_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def delete(self, call: Call) -> Answer:

@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 from realtime.catalogue import EVENTS
 from realtime.wire import (
     Ask,
+    Commands,
     Delete,
     History,
     Join,
@@ -25,6 +26,7 @@ REQUESTS: dict[str, tuple[type[Ask], str]] = {
     "channel.leave": (Leave, "Leave a channel."),
     "chat.send": (Send, "Write a message; a text that starts with a slash is a command."),
     "chat.command": (Order, "Give a moderation command."),
+    "chat.commands": (Commands, "Read the commands that one may use."),
     "chat.delete": (Delete, "Remove a message: one's own, or as a moderator."),
     "chat.history": (History, "Read messages, a page at a time."),
     "typing.start": (Typing, "Say that one types."),
@@ -39,7 +41,13 @@ ACK = {
         "ok": {"type": "boolean"},
         "error": {
             "type": "object", "required": ["code", "message"],
-            "properties": {"code": {"type": "string"}, "message": {"type": "string"}, "retry_after": {"type": "number"}},
+            "properties": {
+                "code": {"type": "string"}, "message": {"type": "string"}, "retry_after": {"type": "number"},
+                "choices": {
+                    "type": "array", "description": "Who may have been meant by a command; `text` is the same command about that person.",
+                    "items": {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "name", "role", "text")}},
+                },
+            },
         },
     },
 }  # fmt: skip

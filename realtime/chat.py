@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from realtime.acts import summary
-from realtime.commands import parse
+from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
 from realtime.judge import NO_RATE, Rate, may_send
@@ -21,6 +21,7 @@ from realtime.resume import Resume
 from realtime.roster import Roster
 from realtime.wire import (
     NEW_MESSAGE,
+    Commands,
     Delete,
     History,
     Join,
@@ -43,6 +44,7 @@ from weir.foundation.settings import Settings
 from weir.foundation.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
+TAKEN = "{} is the name of somebody who belongs to this chat. You are shown as {}; choose another name."
 log = structlog.get_logger("realtime.chat")
 
 
@@ -89,6 +91,8 @@ class Chat:
             "ok": True, "role": standing.role, "viewers": count.viewers, "muted": muting(standing),
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
+        if member.given_name:
+            answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
         missed = await self._resume.missed(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
@@ -122,6 +126,10 @@ class Chat:
         """A command by its own request, with its slash or without."""
         stream = await self._stream(member, request.channel)
         return await self._command(member, stream, request.text, new_id("msg"))
+
+    async def commands(self, member: Member, request: Commands) -> dict[str, Any]:
+        """What this member may command here."""
+        return {"ok": True, "commands": allowed((await self.admitted(member, request.channel)).role)}
 
     async def delete(self, member: Member, request: Delete) -> dict[str, Any]:
         stream = await self._stream(member, request.channel)
@@ -237,6 +245,9 @@ class Chat:
         return standing
 
     async def _note(self, member: Member, channel: str) -> None:
+        if member.guest and channel not in member.noted:
+            allowed = await self._people.allow(channel, member.user.sub, member.user.name)
+            member.given_name = allowed if allowed != member.user.name else ""
         person = Person(member.user.sub, member.name, member.token_role(channel))
         await self._people.note(channel, person, guest=member.guest)
 

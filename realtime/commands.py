@@ -1,14 +1,15 @@
 """The grammar of moderation: one parser for what is typed, sent by REST and sent by socket. [decision]
 
-A command is a word behind a slash and its arguments. USER is a name or id, with or without @, in quotes when it has
-blanks; durations are 30s 10m 2h 7d. What can't be understood is answered with the command's usage line.
+A command is a word behind a slash and its arguments. USER is a name or id, with or without @; where a name with blanks ends is
+known only by who is there, so such a command has several readings. `@id:ID` is an id and never a name. Durations are
+30s 10m 2h 7d. What can't be understood is answered with the command's usage line.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-from realtime.judge import Role
+from realtime.judge import RANK, Role
 from weir.foundation.errors import Invalid
 
 Part = Literal["user", "user?", "duration?", "text", "text?", "message", "action?", "command?"]
@@ -17,9 +18,12 @@ SLOW_S = 30
 LONGEST_TIMEOUT_S = 366 * 86_400
 LONGEST_SLOW_S = 6 * 3_600
 LONGEST_REASON = 500
+LONGEST_NAMED = 130
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_WORD = re.compile(r'(@?"([^"]+)"|\S+)\s*')
+_WORD = re.compile(r"\S+")
+_QUOTED = re.compile(r'(@?)"([^"]*)"(?=\s|$)\s*')
+_BY_ID = re.compile(r'@id:(?:"([^"]+)"|(\S+))\s*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,29 @@ FORMS: dict[str, Form] = {
     "help": Form("[command]", ("command?",), "guest", "tells about the commands"),
 }
 
+DONE: dict[str, str] = {
+    "ban": "{} is banned.", "unban": "{} is no longer banned.", "untimeout": "{} may write again.", "mute": "{} is muted.",
+    "unmute": "{} may write again.", "warn": "{} was warned.", "delete": "The message is removed.", "clear": "The chat is cleared.",
+    "slowoff": "Slow mode is off.", "subscribers": "Only subscribers may write now.", "subscribersoff": "Subscribers only is off.",
+    "followers": "Only followers may write now.", "followersoff": "Followers only is off.", "emoteonly": "Only emotes may be sent now.",
+    "emoteonlyoff": "Emotes only is off.", "lockdown": "The chat is locked.", "lockdownoff": "The chat is open again.",
+    "shadowban": "{} is shadow-banned.", "unshadowban": "{} is no longer shadow-banned.", "mod": "{} is a moderator now.",
+    "unmod": "{} is no longer a moderator.", "vip": "{} is a VIP now.", "unvip": "{} is no longer a VIP.",
+    "pin": "The message is pinned.", "unpin": "The pin is gone.", "announce": "Announced.",
+}  # fmt: skip
+"""What is answered when a command was carried out, to the one who gave it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One understood command. `subject` is the USER, MSG, ACTION or command it is about; `text` a reason or what is said."""
+    """One understood command. `subject` is the MSG, ACTION or command it is about; `text` a reason or what is said. `who` is what
+    stands behind the name of a command about a USER: `readings` takes it apart."""
 
     name: str
     subject: str = ""
     seconds: int | None = None
     text: str = ""
+    who: str = ""
 
     @property
     def role(self) -> Role:
@@ -87,27 +105,81 @@ def usage(name: str) -> str:
     return f"/{name} {FORMS[name].usage}".rstrip()
 
 
-def help_text(name: str) -> str:
-    """The usage line of one command, or of all. Errors: Invalid for a command that does not exist."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to understand a command about somebody: `names` are the spellings that may be meant, or ids where `by_id`. `command` is
+    None where what follows the name makes no sense."""
+
+    names: tuple[str, ...]
+    by_id: bool
+    command: Command | None
+    rest: str
+
+
+def help_text(name: str, role: Role) -> str:
+    """The usage line of one command, or of all that this role may use. Errors: Invalid for a command that does not exist."""
     if not name:
-        return " · ".join(usage(one) for one in FORMS)
+        return " · ".join(one["usage"] for one in allowed(role))
     known = name.removeprefix("/").lower()
     if known not in FORMS:
         raise _unknown(known)
     return f"{usage(known)} – {FORMS[known].about}."
 
 
+def allowed(role: Role) -> list[dict[str, str]]:
+    """The commands that this role may use: name, usage line, and what it does."""
+    return [{"name": one, "usage": usage(one), "about": form.about} for one, form in FORMS.items() if RANK[role] >= RANK[form.role]]
+
+
 def parse(text: str) -> Command:
     """The command in `text`, with its slash or without. Errors: Invalid with the usage line."""
-    word, _, rest = text.strip().removeprefix("/").partition(" ")
+    word, rest = _split(text.strip().removeprefix("/"))
     name = word.lower()
     if name not in FORMS:
         raise _unknown(name)
+    parts = FORMS[name].parts
+    if parts[:1] not in (("user",), ("user?",)):
+        return _finish(name, parts, rest)
+    if not rest and parts[0] == "user?":
+        return Command(name)
+    command = Command(name, who=rest)
+    if not any(reading.command for reading in readings(command)):
+        raise _wrong(name)
+    return command
+
+
+def readings(command: Command) -> list[Reading]:
+    """How a command about somebody may be understood, the longest name first."""
+    name, rest = command.name, command.who
+    by_id, quoted = _BY_ID.match(rest), _QUOTED.match(rest)
+    if by_id is not None:
+        return [_reading(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
+    found: list[Reading] = []
+    if quoted is not None and quoted[2].strip():
+        literal = rest[: quoted.end()].strip()  # somebody's name may have quotes in it
+        names = dict.fromkeys((quoted[1] + quoted[2], quoted[2], literal))
+        found.append(_reading(name, tuple(names), rest[quoted.end() :]))
+    ends = [one.end() for one in _WORD.finditer(rest[: LONGEST_NAMED + 1]) if one.end() <= LONGEST_NAMED]
+    for end in reversed(ends):
+        spelled = rest[:end]
+        names = dict.fromkeys((spelled, spelled.removeprefix("@")))
+        found.append(_reading(name, tuple(one for one in names if one.strip("@")), rest[end:].strip()))
+    return [one for one in found if one.names]
+
+
+def _reading(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = False) -> Reading:
+    try:
+        return Reading(names, by_id, _finish(name, FORMS[name].parts[1:], rest), rest)
+    except Invalid:
+        return Reading(names, by_id, None, rest)
+
+
+def _finish(name: str, parts: tuple[Part, ...], rest: str) -> Command:
+    """A command from what stands behind its name, and behind the USER. Errors: Invalid."""
     subject, seconds, said = "", None, ""
-    rest = rest.strip()
-    for part in FORMS[name].parts:
+    for part in parts:
         if part in ("text", "text?"):
-            said, rest = rest, ""
+            said, rest = (rest if name in ("announce", "me") else _unquoted(rest)), ""
             if part == "text" and not said:
                 raise _wrong(name)
         elif part == "duration?":
@@ -119,31 +191,44 @@ def parse(text: str) -> Command:
     return Command(name, subject, seconds, said)
 
 
+def _split(text: str) -> tuple[str, str]:
+    """The first word, and what follows it."""
+    word, *rest = text.split(maxsplit=1)[:2] or [""]
+    return word, rest[0].strip() if rest else ""
+
+
+def _unquoted(text: str) -> str:
+    """A reason that stands in quotes as a whole is what they hold."""
+    inner = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    return text if '"' in inner else inner.strip()
+
+
 def _word(name: str, part: Part, rest: str) -> tuple[str, str]:
-    found = _WORD.match(rest)
-    if found is None:
-        if part.endswith("?"):
-            return "", ""
+    word, behind = _split(rest)
+    if not word and not part.endswith("?"):
         raise _wrong(name)
-    word = found[2] or found[1]
-    if part.startswith("user"):
-        word = word.removeprefix("@")
-    if not word.strip():
-        raise _wrong(name)
-    return word, rest[found.end() :]
+    return word, behind
 
 
 def _duration(name: str, rest: str) -> tuple[int, str]:
     """Seconds, or the command's default where no duration stands; a timeout's reason may follow."""
     default, longest = (SLOW_S, LONGEST_SLOW_S) if name == "slow" else (TIMEOUT_S, LONGEST_TIMEOUT_S)
-    word, _, behind = rest.partition(" ")
+    word, behind = _split(rest)
     found = _DURATION.fullmatch(word)
     if found is None:
         return default, rest
     seconds = int(found[1]) * _UNITS[found[2]]
     if not 1 <= seconds <= longest:
         raise _wrong(name)
-    return seconds, behind.strip()
+    return seconds, behind
+
+
+def span(seconds: int) -> str:
+    """A time in its largest whole unit: "10 minutes"."""
+    words = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+    unit = next(one for one in words if seconds % _UNITS[one] == 0)
+    count = seconds // _UNITS[unit]
+    return f"{count} {words[unit]}{'' if count == 1 else 's'}"
 
 
 def _wrong(name: str) -> Invalid:

@@ -7,6 +7,8 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
 from zlib import crc32
 
+from weir.foundation.texts import folded
+
 BUCKETS = 256
 LONGEST_SESSION = 64
 NETWORK_BITS = 64
@@ -60,10 +62,23 @@ class ChannelKeys:
         return f"{self.shard}:person:{uid}"
 
     def named(self, name: str) -> str:
-        return f"{self.shard}:named:{name.casefold()}"
+        return f"{self.shard}:named:{folded(name)}"
 
     def named_guests(self, name: str) -> str:
-        return f"{self.shard}:named-guests:{name.casefold()}"
+        return f"{self.shard}:named-guests:{folded(name)}"
+
+    def like(self, skeleton: str) -> str:
+        """Who is no guest and has a name that looks like this (weir.foundation.lookalikes)."""
+        return f"{self.shard}:like:{skeleton}"
+
+    @property
+    def lately(self) -> str:
+        """Members by when they were noted last, and `lately_guests` the guests."""
+        return self.shard + ":lately"
+
+    @property
+    def lately_guests(self) -> str:
+        return self.shard + ":lately-guests"
 
     @property
     def presence(self) -> str:

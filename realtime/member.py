@@ -17,7 +17,8 @@ class Member:
     (realtime.keys). `guest`: the watch page let it in without a token of the app's; `only` is the one channel that there is for it,
     None where it has no such bound. `joined` holds the channels it has joined and under which viewing session it is counted there;
     `stored` the roles that moderation gave it, where these are known to be up to date; `noted` the channels that list it among their
-    people. `turn` lets its requests through one by one, in the order they came; `waiting` counts them."""
+    people. `turn` lets its requests through one by one, in the order they came; `waiting` counts them. `given_name` stands for
+    a guest's own where that is somebody else's."""
 
     socket: str
     user: UserClaims
@@ -28,6 +29,7 @@ class Member:
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)
+    given_name: str = ""
     commands: Pace = field(default_factory=lambda: Pace(COMMANDS_PER_S))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
@@ -53,7 +55,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        return self.user.name or self.user.sub
+        return self.given_name or self.user.name or self.user.sub
 
     def session(self, playback: str) -> str:
         """The viewing session it counts as at this playback id: its player's, else the user token's, else its own."""

@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from realtime import acts
-from realtime.commands import FORMS, Command, help_text
+from realtime.addressees import Addressees
+from realtime.commands import DONE, FORMS, Command, help_text, span
 from realtime.judge import NO_RATE, RANK, Role, check_hierarchy, check_role
 from realtime.log import Known, Log, Superseded
 from realtime.people import People, Person
@@ -58,7 +59,8 @@ class Moderation:
 
     def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive) -> None:
         self._log, self._people, self._actions, self._archive = entries, people, actions, archive
-        self._tellers: dict[str, Callable[[str, Command], Awaitable[str]]] = {
+        self._addressees = Addressees(entries, people, actions)
+        self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
             "help": self._help, "mods": self._mods, "user": self._user,
         }  # fmt: skip
 
@@ -69,12 +71,12 @@ class Moderation:
         """Carries out one command; `/me` is a message and not for here."""
         check_role(actor.role, command.role)
         if command.name in self._tellers:
-            return Outcome(await self._tellers[command.name](channel, command))
+            return Outcome(await self._tellers[command.name](channel, actor, command))
         if command.name == "undo":
             return await self.undo(channel, actor, command.subject)
         if command.name in ("delete", "pin"):
             return await self._on_message(app, channel, actor, command)
-        if FORMS[command.name].parts[:1] == ("user",) or (command.name == "clear" and command.subject):
+        if command.who:
             return await self._on_user(app, channel, actor, command)
         action = self._draft(app, channel, actor, command, "")
         if command.name == "announce":
@@ -111,7 +113,8 @@ class Moderation:
             action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
         outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
         await self._actions.update(found["id"], undone=action["id"])
-        return replace(outcome, reply=f"Undone: {found['kind']}.")
+        of = f" of {found['target']['name']}" if found.get("target") else ""
+        return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
 
     async def recall(self, channel: str) -> Known:
         """What an emptied Redis must know before the channel is used again."""
@@ -138,7 +141,7 @@ class Moderation:
     # -- commands by what they are about
 
     async def _on_user(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
-        person = await self._people.resolve(channel, command.subject)
+        person, command = await self._addressees.find(channel, command)
         check_hierarchy(actor.role, person.role)
         if command.name in ("unmod", "unvip") and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]:
             raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
@@ -204,7 +207,7 @@ class Moderation:
             if latest is not None:
                 await self._actions.update(latest["id"], current=False)
             await self._apply(action)
-            return Outcome(_reply(action), action)
+            return Outcome("" if action["kind"] == "undo" else _reply(action), action)
         raise Unavailable("Too many act on this at once; try again.", retry_after=1)
 
     async def _apply(self, action: Doc) -> None:
@@ -241,17 +244,17 @@ class Moderation:
 
     # -- commands that only tell
 
-    async def _help(self, _channel: str, command: Command) -> str:
-        return help_text(command.subject)
+    async def _help(self, _channel: str, actor: Actor, command: Command) -> str:
+        return help_text(command.subject, actor.role)
 
-    async def _mods(self, channel: str, _command: Command) -> str:
+    async def _mods(self, channel: str, _actor: Actor, _command: Command) -> str:
         current = await self._actions.current(channel)
         latest = {one["facet"]: one for one in sorted(current, key=lambda one: int(one["turn"]))}
         names = [one["target"]["name"] for one in latest.values() if one["value"] == "moderator" and one["facet"].startswith("role:")]
         return f"Moderators: {', '.join(sorted(names))}." if names else "No moderators were named here by /mod."
 
-    async def _user(self, channel: str, command: Command) -> str:
-        person = await self._people.resolve(channel, command.subject)
+    async def _user(self, channel: str, _actor: Actor, command: Command) -> str:
+        person, _ = await self._addressees.find(channel, command)
         stands = await self._people.standing(channel, person.id)
         marks = [word for word, yes in (
             ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
@@ -264,5 +267,14 @@ def _place(entry: Entry) -> dict[str, Any]:
 
 
 def _reply(action: Doc) -> str:
-    target = f" {action['target']['name']}" if action.get("target") else ""
-    return f"Done: {action['kind']}{target}. Take it back with /undo {action['id']}."
+    target = action["target"]["name"] if action.get("target") else ""
+    kind = action["kind"]
+    if kind == "clear" and target:
+        said = f"The messages of {target} are removed."
+    elif kind == "timeout":
+        said = f"{target} is timed out for {span((action['expires'] - action['at']) // 1000)}."
+    elif kind == "slow":
+        said = f"Slow mode is on: one message every {span(action['value'])}."
+    else:
+        said = DONE[kind].format(target)
+    return f"{said} Take it back with /undo {action['id']}."

@@ -5,20 +5,25 @@ hour after they have left: anybody may make guests without end. A role stored by
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import cast
+from zlib import crc32
 
 import orjson
 
 from realtime.connection import Connection
-from realtime.judge import Role
+from realtime.judge import RANK, Role
 from realtime.keys import keys_of
 from realtime.log import Log
-from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Forbidden, Invalid
+from weir.foundation.clock import now_ms, now_s, rfc3339
+from weir.foundation.errors import Forbidden
+from weir.foundation.lookalikes import skeleton
+from weir.foundation.texts import folded
 
 KNOWN_S, GUEST_KNOWN_S = 30 * 86_400, 3600
-MOST_NAMED = 10
+MOST_NAMED = 200
+MOST_LATELY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,52 @@ class People:
         """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
+        ours = not guest or RANK[person.role] >= RANK["vip"]
+        lately, now = keys.lately_guests if guest else keys.lately, int(now_s())
+        before = await link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", known_s, "GET")
+        old = orjson.loads(before)[0] if before is not None else person.name
+        renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
+        like = keys.like(skeleton(person.name))
         await asyncio.gather(
-            link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", known_s),
+            *(link.ask("SREM", key, person.id) for key in renamed),
             link.ask("SADD", named, person.id),
             link.ask("EXPIRE", named, known_s),
+            link.ask("ZADD", lately, now, person.id),
+            link.ask("ZREMRANGEBYSCORE", lately, "-inf", now - known_s),
+            link.ask("ZREMRANGEBYRANK", lately, 0, -MOST_LATELY - 1),
+            link.ask("EXPIRE", lately, known_s),
+            *((link.ask("SADD", like, person.id), link.ask("EXPIRE", like, known_s)) if ours else ()),
         )
+
+    async def allow(self, channel: str, uid: str, wanted: str) -> str:
+        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not for them. Then it is the
+        one that they had, or else one like any guest's."""
+        if not await self._belongs(channel, uid, wanted):
+            return wanted
+        known = await self._noted(channel, [uid])
+        if known and not await self._belongs(channel, uid, known[0].name):
+            return known[0].name
+        return f"Guest {crc32(uid.encode()) % 9000 + 1000}"
+
+    async def _belongs(self, channel: str, uid: str, name: str) -> bool:
+        """Whether this name would be taken for that of staff, or of a member who is here."""
+        link, keys, bones = self._connection.link(), keys_of(channel), skeleton(name)
+        found = [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)] if bones else []
+        others = [one for one in await self._noted(channel, [one for one in found if one != uid]) if skeleton(one.name) == bones]
+        if not others:
+            return False
+        stored = await self._log.state(channel, *(f"r:{one.id}" for one in others))
+        if any(RANK[cast(Role, role or one.role)] >= RANK["vip"] for one, role in zip(others, stored, strict=True)):
+            return True
+        here = await link.ask("HMGET", keys.present, *(one.id for one in others))
+        return any(one is not None for one in here)
+
+    async def note_author(self, channel: str, person: Person) -> None:
+        """Somebody in whose name the app writes. A role that their token gave them stays."""
+        known = await self._noted(channel, [person.id])
+        if known and RANK[known[0].role] > RANK[person.role]:
+            person = Person(person.id, person.name, known[0].role)
+        await self.note(channel, person)
 
     async def standing(self, channel: str, uid: str, claimed: Role = "member") -> Standing:
         role, banned, muted, shadowed = await self._log.state(channel, f"r:{uid}", f"b:{uid}", f"m:{uid}", f"s:{uid}")
@@ -79,28 +125,42 @@ class People:
         name, role = orjson.loads(raw)
         return Person(uid, name, stored or role)
 
-    async def resolve(self, channel: str, subject: str) -> Person:
-        """The person with this id, or else the one with this name; somebody never seen counts by id.
+    async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[Person]]:
+        """Who has each of these names, or has it as an id, members first. Roles are those that count."""
+        wanted = list(dict.fromkeys(spellings))
+        found = await asyncio.gather(*(self._bearers(channel, one) for one in wanted))
+        return dict(zip(wanted, found, strict=True))
 
-        Errors: Invalid with the ids when several have the name.
-        """
-        person = await self.get(channel, subject)
-        if person is not None:
-            return person
-        ids = await self._named(channel, subject)
-        if len(ids) > 1:
-            raise Invalid(f"Several are called {subject}; use an id: {', '.join(ids)}.")
-        found = await self.get(channel, ids[0]) if ids else None
-        if found is None or found.name.casefold() == subject.casefold():
-            return found or Person(subject, subject, "member")
-        return replace(found, id=subject, name=subject, role="member")  # they have another name now
-
-    async def _named(self, channel: str, name: str) -> list[str]:
-        """Some of those who have this name, members first: a name may have been given to thousands of guests."""
+    async def lately(self, channel: str) -> list[Person]:
+        """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
         link, keys = self._connection.link(), keys_of(channel)
-        found = await asyncio.gather(*(link.ask("SRANDMEMBER", key, MOST_NAMED) for key in (keys.named(name), keys.named_guests(name))))
-        ids = [raw.decode() for some in found for raw in sorted(some)]
-        return list(dict.fromkeys(ids))[:MOST_NAMED]
+        found = await asyncio.gather(*(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests)))
+        return await self._noted(channel, [raw.decode() for some in found for raw in some])
+
+    async def _bearers(self, channel: str, spelling: str) -> list[Person]:
+        """Also who has this id and is known by nothing but what moderators did to them."""
+        link, keys, wanted = self._connection.link(), keys_of(channel), folded(spelling)
+        sets = (keys.named(spelling), keys.named_guests(spelling))
+        some = await asyncio.gather(*(link.ask("SRANDMEMBER", key, MOST_NAMED) for key in sets))
+        ids = [raw.decode() for raws in some for raw in sorted(raws)]
+        noted = {one.id: one for one in await self._noted(channel, list(dict.fromkeys([spelling, *ids])))}
+        bearing = [one for uid in ids if (one := noted.get(uid)) is not None and folded(one.name) == wanted]
+        states = await self._log.state(channel, *(f"{field}:{spelling}" for field in "rbms"))
+        if spelling in noted:
+            bearing.append(noted[spelling])
+        elif any(state is not None for state in states):
+            bearing.append(Person(spelling, spelling, "member"))
+        people = list({one.id: one for one in bearing}.values())
+        roles = await self._log.state(channel, *(f"r:{one.id}" for one in people)) if people else []
+        return [Person(one.id, one.name, cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
+
+    async def _noted(self, channel: str, ids: list[str]) -> list[Person]:
+        """Those of these ids who are known here."""
+        if not ids:
+            return []
+        keys = keys_of(channel)
+        raws = await self._connection.link().ask("MGET", *(keys.person(uid) for uid in ids))
+        return [Person(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
 
 
 def muting(standing: Standing) -> dict[str, str | None] | None:

@@ -24,6 +24,7 @@ from realtime.member import Member
 from realtime.signals import Signals
 from realtime.wire import (
     Ask,
+    Commands,
     Delete,
     History,
     Join,
@@ -178,6 +179,7 @@ class Sockets:
             "channel.leave": (Leave, chat.leave),
             "chat.send": (Send, chat.send),
             "chat.command": (Order, chat.command),
+            "chat.commands": (Commands, chat.commands),
             "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
             "typing.start": (Typing, signals.typing),

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from weir.foundation.clock import rfc3339
 from weir.foundation.errors import Invalid, Refused, TooLarge
 from weir.foundation.ids import is_id
+from weir.foundation.texts import said
 
 LONGEST_TEXT = 4096
 LONGEST_CID = 36
@@ -79,6 +80,10 @@ class Order(Request):
     text: str = Field(min_length=1, max_length=LONGEST_TEXT)
 
 
+class Commands(Request):
+    pass
+
+
 class Delete(Request):
     id: MessageId
 
@@ -125,21 +130,29 @@ def check(model: type[R], data: object) -> R:
     except ValidationError as error:
         raise _invalid(error) from None
     if isinstance(request, Send | Order):
-        check_text(request.text)
+        text = checked_text(request.text)
+        if text != request.text:
+            return model.model_validate({**data, "text": text})
     return request
 
 
 def _invalid(error: ValidationError) -> Invalid:
     fields = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()]
+    for one in fields:
+        one["field"] = one["field"].encode(errors="replace").decode()  # half a character can't be answered
     return Invalid(f"{fields[0]['field']}: {fields[0]['message']}.", fields=fields)
 
 
-def check_text(text: str) -> None:
-    """Errors: TooLarge, Invalid."""
-    if len(text.encode()) > LONGEST_TEXT:
-        raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
-    if not text.strip():
-        raise Invalid("text: a message needs some text.")
+def checked_text(text: str) -> str:
+    """What is said, cleaned. Errors: TooLarge, Invalid."""
+    try:
+        if len(text.encode()) > LONGEST_TEXT:
+            raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
+        return said(text)
+    except UnicodeEncodeError:
+        raise Invalid("text: half a character (a lone surrogate) is not taken.") from None
+    except ValueError as error:
+        raise Invalid(f"text: {error}.") from None
 
 
 def deeper_than(value: object, limit: int) -> bool:
@@ -300,4 +313,6 @@ def refusal(refused: Refused) -> dict[str, Any]:
     error: dict[str, Any] = {"code": refused.code, "message": refused.detail}
     if refused.retry_after is not None:
         error["retry_after"] = round(refused.retry_after, 3)
+    if refused.choices:
+        error["choices"] = refused.choices
     return {"ok": False, "error": error}

@@ -52,8 +52,14 @@ def env_example() -> str:
 MODERATION_HEAD = """# Keeping order in a chat
 
 Made by `make docs` from `realtime/commands.py`. Type a command into the chat, send it over the socket (`chat.command`) or by
-REST: it is one grammar. USER is a name or an id, with or without `@`, in quotes when it has blanks; a name that several people
-bear is answered with their ids. Durations are `30s 10m 2h 7d`. MSG and ACTION are ids (`msg_…`, `act_…`).
+REST: it is one grammar. USER is a name or an id, with or without `@`. Names may have blanks: the longest one that somebody here
+bears is taken, and what follows it is the duration or reason (`/ban Guest 5131 spam`); quotes (`"Guest 5131"`) say where it ends.
+Nobody is acted on who was not found: a word that is nobody's name and nobody's id is refused as `not_found` with the nearest names,
+and one that may mean several people, or is one's name and another one's id, is refused as `invalid`. Both come with `choices`
+(`{id, name, role, text?}`), whose `text` is the same command about that person. `@id:ID` is an id and never a name; only so is
+somebody meant who was never here. Durations are `30s 10m 2h 7d`. MSG and ACTION are ids (`msg_…`, `act_…`). `/help` lists what
+one's role may use. `POST /v1/channels/{channel}/messages` takes text as it is, also when it begins with a slash: commands by REST go
+to `…/commands`.
 
 Roles: owner > moderator > vip > member > guest. Nobody acts on equals or betters. Every action has an id, an actor, a target,
 a reason, a time and an expiry, and `/undo` takes it back. A ban acts on all nodes at once: the same atomic step that stores a

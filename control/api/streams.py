@@ -21,7 +21,7 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.limits import HEAVY, SESSION
 from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
-from weir.foundation.texts import Line, Text
+from weir.foundation.texts import Line, PersonName, Text, cleaned_name
 from weir.foundation.tokens import GUEST_ID, USER_ID
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -77,7 +77,7 @@ class NewUserToken(Body):
     """`channel`: for that channel alone."""
 
     sub: Annotated[str, Field(pattern=USER_ID), AfterValidator(_own_user)]
-    name: Line = Field("", max_length=80)
+    name: PersonName = Field("", max_length=80)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
@@ -92,7 +92,7 @@ class Revocation(Body):
 
 
 class NewWatchSession(Body):
-    name: Line | None = Field(None, min_length=1, max_length=40)
+    name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
     token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
     user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")

@@ -34,9 +34,9 @@ describe('a message’s menu', () => {
   });
 
   it('names people by id in a way that no id can break', () => {
-    expect(commands(said('member'), 'moderator')).toContain('/ban @usr_b');
+    expect(commands(said('member'), 'moderator')).toContain('/ban @id:usr_b');
     const odd = said('member', { author: { id: '@a b', name: 'x', role: 'member', badges: [] } });
-    expect(commands(odd, 'moderator')).toContain('/ban "@@a b"');
+    expect(commands(odd, 'moderator')).toContain('/ban @id:"@a b"');
   });
 });
 

@@ -1,5 +1,6 @@
 """Socket.IO packets: strict when read, ready for the wire when written. [decision]"""
 
+import json
 from typing import Any
 
 import orjson
@@ -15,7 +16,17 @@ class Json:
 
     @staticmethod
     def loads(text: str) -> Any:
-        return orjson.loads(text)
+        """Half a character (a lone surrogate) is a fault of the request, which is answered, and none of the connection. Errors:
+        ValueError."""
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            if "\\u" not in text:
+                raise
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 RESERVED = frozenset({"connect", "disconnect", "*"})

@@ -117,3 +117,42 @@ async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
     assert (status, answer["code"]) == (422, "invalid")
     assert "/timeout USER [10m] [reason]" in answer["detail"]
     await ben.io.disconnect()
+
+
+async def test_a_command_means_the_person_it_names(show: Show) -> None:
+    """A guest as the watch page calls it, a typo, two people of one name, and a name with blanks: nobody else is hit."""
+    boss = Guest(show, "Olga", "owner")
+    assert (await boss.enter())["ok"]
+    seats = [show.session() for _ in range(2)]
+    seats += [show.session("Sam Same"), show.session("Sam Same"), show.session("Anna Maria von Trapp")]
+    lines = [socketio.AsyncClient() for _ in seats]
+    for io, seat in zip(lines, seats, strict=True):
+        await io.connect(f"http://127.0.0.1:{show.stack.http}", auth={"token": seat["user_token"]}, transports=["websocket"])
+        assert (await io.call("channel.join", {"channel": show.channel}))["ok"]
+    guest = seats[0]["user"]["name"]
+    assert guest.startswith("Guest ")
+
+    async def say(number: int) -> dict[str, Any]:
+        return dict(await lines[number].call("chat.send", {"channel": show.channel, "cid": new_id("msg"), "text": "hello"}))
+
+    typo = await boss.say(f"/ban {guest}7 spam")
+    assert typo["error"]["code"] == "not_found"
+    assert guest in [choice["name"] for choice in typo["error"]["choices"]]
+    assert (await boss.say("/ban Guest spam"))["error"]["code"] == "not_found"
+    twice = await boss.say("/ban Sam Same spam")
+    assert twice["error"]["code"] == "invalid"
+    assert {choice["id"] for choice in twice["error"]["choices"]} == {seat["user"]["id"] for seat in seats[2:4]}
+    assert [(await say(number))["ok"] for number in range(5)] == [True] * 5
+    for spelled, number in ((guest, 0), (f"@{seats[4]['user']['name']}", 4)):
+        banned = await boss.say(f"/ban {spelled} spam")
+        assert banned["action"]["target"] == seats[number]["user"], banned
+        assert banned["action"]["reason"] == "spam"
+        assert (await say(number))["error"]["code"] == "banned"
+    assert (await boss.say(twice["error"]["choices"][0]["text"]))["ok"]
+    said = {seat["user"]["id"]: (await say(number))["ok"] for number, seat in enumerate(seats) if number in (1, 2, 3)}
+    assert said == {
+        seats[1]["user"]["id"]: True,
+        **{seat["user"]["id"]: seat["user"]["id"] != twice["error"]["choices"][0]["id"] for seat in seats[2:4]},
+    }
+    for io in (*lines, boss.io):
+        await io.disconnect()

@@ -139,7 +139,7 @@ async def test_only_moderators_read_the_shadow_banned(house: House, session, cha
     node = await house.node()
     bob = await house.client(node, "app_1", "bob")
     owner = Api(session, node, channel, app_token(house, "owner"))
-    await owner.ask("POST", "/commands", {"text": "/shadowban bob"})
+    await owner.ask("POST", "/commands", {"text": "/shadowban @id:bob"})
     assert (await bob.send(channel, "c1", "psst"))["ok"]
     viewer = Api(session, node, channel, app_token(house, "viewer"))
     assert [one["shadow"] for one in (await owner.ask("GET", "/messages"))[1]["data"]] == [True]

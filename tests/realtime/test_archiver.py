@@ -241,7 +241,7 @@ async def test_shadow_banned_messages_are_archived_beside(house: House):
     mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
     bob, ann = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "ann")
     await ann.send(channel, "a1", "one")
-    assert (await mod.call("chat.command", channel=channel, text="/shadowban bob"))["ok"]
+    assert (await mod.call("chat.command", channel=channel, text="/shadowban @id:bob"))["ok"]
     for n in range(3):
         assert (await bob.send(channel, f"b{n}", f"psst {n}"))["ok"]
     archiver = archiver_of(node.room._connection, node.ground.store, house.directory, house.settings)

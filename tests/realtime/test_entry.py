@@ -50,7 +50,7 @@ async def test_the_channel_of_a_signed_stream_wants_a_reason(house: House):
     guest = await house.client(node, APP, "guest", sid="s", guest=True, channel=channel, roles={channel: "member"})
     for client in (owner, guest, await house.client(node, APP, "viewer", playback=playback)):
         assert (await client.join(channel))["ok"]
-    assert (await owner.call("chat.command", channel=channel, text="/mod nobody"))["ok"]
+    assert (await owner.call("chat.command", channel=channel, text="/mod @id:nobody"))["ok"]
     assert (await nobody.join(channel))["role"] == "moderator"
 
 

@@ -159,14 +159,15 @@ async def test_a_guest_who_stays_stays_known(house: House, channel: str, connect
 async def test_guests_of_one_name_are_told_apart(house: House, channel: str):
     """However many have taken a member's name, the answer names a few ids, the member's first."""
     node = await house.node()
-    member = await house.client(node, APP, "zoe")
-    await member.join(channel)
     for _ in range(12):
         await (await guest(house, node, channel, "Zoe")).join(channel)
+    member = await house.client(node, APP, "zoe")
+    await member.join(channel)
     owner = await house.client(node, APP, "owner", roles={channel: "owner"})
     told = (await owner.call("chat.command", channel=channel, text="/user Zoe"))["error"]["message"]
-    assert "use an id: zoe, usr_" in told
-    assert told.count("usr_") == 9
+    assert "@id:zoe (Zoe, member), @id:usr_" in told
+    assert told.count("usr_") == 4
+    assert "and others" in told
 
 
 async def test_typing_by_many_is_told_of_a_few(house: House, channel: str):
@@ -191,3 +192,56 @@ def test_an_address_counts_by_its_network():
     assert origin("fe80::1%eth0", key) == origin("fe80::2%eth0", key)
     assert origin("unix:", key) == origin("unix:", key) != origin("", key)
     assert origin("192.0.2.1", key) != origin("192.0.2.1", b"l" * 32)
+
+
+@pytest.mark.parametrize("wanted", ["Olga Owner", "oIga 0wner", "Оlgа Оwner", "Olga\u2007_Owner"])
+async def test_a_guest_does_not_get_the_name_of_staff(house: House, channel: str, wanted: str):
+    """Nor one that looks like it: the guest keeps the old name, is told so, and nothing is said under the other."""
+    one, other = await house.node(), await house.node()
+    owner = await house.client(one, APP, "boss", roles={channel: "owner"})
+    await owner.join(channel)
+    uid = new_id("usr")
+
+    async def comes(name: str) -> tuple[Client, dict[str, Any]]:
+        token = house.tokens.mint_user(uid, APP, name, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"})
+        client = Client()
+        house.clients.append(client)
+        await client.connect(other, {"token": token})
+        return client, await client.join(channel)
+
+    boss = house.tokens.mint_user("boss", APP, "Olga Owner", 600, roles={channel: "owner"})
+    named = Client()
+    house.clients.append(named)
+    await named.connect(one, {"token": boss})
+    await named.join(channel)
+    await named.io.disconnect()
+    first, joined = await comes("Guest 1234")
+    assert "renamed" not in joined
+    await first.io.disconnect()
+    again, joined = await comes(wanted)
+    assert joined["renamed"]["name"] == "Guest 1234"
+    assert "belongs to this chat" in joined["renamed"]["message"]
+    assert (await again.send(channel, "c"))["ok"]
+    said = await eventually(lambda: owner.of("chat.message.new"))
+    assert said[-1]["user"]["name"] == "Guest 1234"
+    stranger = Client()
+    house.clients.append(stranger)
+    token = house.tokens.mint_user(
+        new_id("usr"), APP, wanted, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"}
+    )
+    await stranger.connect(one, {"token": token})
+    assert (await stranger.send(channel, "unjoined"))["ok"]
+    said = await eventually(lambda: [one for one in owner.of("chat.message.new") if one["cid"] == "unjoined"])
+    assert said[0]["user"]["name"].startswith("Guest ")
+
+
+async def test_a_members_name_is_kept_for_them_while_they_are_here(house: House, channel: str):
+    """And is free when they have gone; guests may share one."""
+    node = await house.node()
+    member = await house.client(node, APP, "zoe")
+    await member.join(channel)
+    assert (await (await guest(house, node, channel, "Zoё")).join(channel))["renamed"]["name"].startswith("Guest ")
+    await member.io.disconnect()
+    await eventually(lambda: "zoe" not in [one.user.sub for one in node.room._sockets._members.values()])
+    for _ in range(2):
+        assert "renamed" not in await (await guest(house, node, channel, "Zoe")).join(channel)

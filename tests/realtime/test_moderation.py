@@ -292,7 +292,7 @@ async def test_stored_roles_beat_the_tokens(house: House, two, channel: str):
     await done(owner, channel, "/unmod mod")
     assert await code(mod, channel, "/unban viewer") == "forbidden"
     await done(owner, channel, "/undo")
-    await done(mod, channel, "/vip carl")
+    await done(mod, channel, "/vip @id:carl")
     carl = await house.client(house.nodes[1], "app_1", "carl")
     assert (await carl.join(channel))["role"] == "vip"
 
@@ -308,7 +308,7 @@ async def test_an_ambiguous_name_is_answered_with_the_ids(house: House, two, cha
         await client.join(channel)
     refused = (await command(mod, channel, "/ban same"))["error"]
     assert refused["code"] == "invalid"
-    assert "u1, u2" in refused["message"]
+    assert "@id:u1 (Same, member), @id:u2 (Same, member)" in refused["message"]
     assert (await done(mod, channel, "/ban u2"))["target"] == {"id": "u2", "name": "Same"}
 
 
@@ -349,7 +349,7 @@ async def test_an_emptied_redis_forgets_no_ban(house: House, two, channel: str):
     await done(mod, channel, "/ban bob")
     await done(mod, channel, "/mute viewer")
     await done(mod, channel, "/slow 20s")
-    await done(owner, channel, "/vip carl")
+    await done(owner, channel, "/vip @id:carl")
     house.redis.command("FLUSHALL")
     assert (await bob.send(channel, "c1"))["error"]["code"] == "banned"
     assert (await viewer.send(channel, "c1"))["error"]["code"] == "muted"

@@ -5,6 +5,8 @@ import json
 import signal
 import socket
 
+import aiohttp
+import orjson
 import pytest
 import socketio
 import websockets
@@ -366,3 +368,44 @@ async def test_answers_that_nobody_reads_are_bounded(house: House):
         line.transport.abort()
     assert number < 100
     assert (await good.send(channel, "on"))["ok"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "event"),
+    [
+        ('{{"channel":"{channel}","cid":"c","text":"\\ud800"}}', "chat.send"),
+        ('{{"channel":"{channel}","cid":"\\udfff","text":"x"}}', "chat.send"),
+        ('{{"channel":"{channel}","\\ud800":"c","text":"x"}}', "chat.send"),
+        ('{{"channel":"{channel}","text":"/ban \\ud800"}}', "chat.command"),
+        ('{{"channel":"\\ud800"}}', "channel.join"),
+    ],
+)
+async def test_half_a_character_is_answered(house: House, frame: str, event: str):
+    """A lone surrogate is a fault of the request: it is refused, and the connection goes on."""
+    channel = house.directory.new_stream("app_1")["channel"]
+    node = await house.node()
+    token = house.tokens.mint_user("ann", "app_1", "Ann", 600)
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket") as line:
+        await line.send_str(f'40{{"token":"{token}"}}')
+        await line.send_str(f'421["{event}",{frame.format(channel=channel)}]')
+        await line.send_str(f'422["channel.join",{{"channel":"{channel}"}}]')
+        acks = {}
+        while len(acks) < 2:
+            text = (await line.receive(timeout=5)).data
+            if text.startswith(("431", "432")):
+                acks[text[2]] = orjson.loads(text[3:])[0]
+    assert acks["1"]["error"]["code"] == "invalid"
+    assert acks["2"]["ok"]
+
+
+async def test_a_text_is_cleaned_before_it_is_told(house: House):
+    """And refused where nothing is left of it, by socket as by REST."""
+    channel = house.directory.new_stream("app_1")["channel"]
+    node = await house.node()
+    ann = await house.client(node, "app_1", "ann")
+    await ann.join(channel)
+    assert (await ann.send(channel, "a", "red \x1b[31m\x00 and \u202eturned" + "\u0301" * 500))["ok"]
+    told = await eventually(lambda: ann.of("chat.message.new"))
+    assert told[0]["text"] == "red [31m and turned" + "\u0301" * 3
+    for text in ("\u200b", "\x00", "x\n" * 200):
+        assert (await ann.send(channel, text[:20], text))["error"]["code"] == "invalid"

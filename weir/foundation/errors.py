@@ -28,7 +28,8 @@ Code = Literal[
 
 
 class Refused(Exception):
-    """A request that is answered with a reason; never a bug. `detail` is one sentence for a person."""
+    """A request that is answered with a reason; never a bug. `detail` is one sentence for a person; `choices` what may have been
+    meant."""
 
     status: ClassVar[int] = 400
     code: Code = "invalid"
@@ -36,13 +37,14 @@ class Refused(Exception):
 
     def __init__(
         self, detail: str, *, code: Code | None = None, retry_after: float | None = None,
-        fields: list[dict[str, Any]] | None = None,
+        fields: list[dict[str, Any]] | None = None, choices: list[dict[str, Any]] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(detail)
         self.detail = detail
         self.code = code or type(self).code
         self.retry_after = retry_after
         self.fields = fields or []
+        self.choices = choices or []
 
 
 class Malformed(Refused):

@@ -43,6 +43,10 @@ PROBLEM = {
         "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
         "code": {"type": "string", "description": "Stable; docs/errors.md lists them."},
         "errors": {"type": "array", "items": {"type": "object", "properties": {"field": {"type": "string"}, "detail": {"type": "string"}}}},
+        "choices": {
+            "type": "array", "description": "Who may have been meant by a command; `text` is the same command about that person.",
+            "items": {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "name", "role", "text")}},
+        },
     },
 }  # fmt: skip
 SECURITY = {

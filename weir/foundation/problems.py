@@ -20,13 +20,16 @@ _CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_f
 
 
 def problem(
-    status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None
-) -> Response:
+    status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None,
+    choices: list[dict[str, Any]] | None = None,
+) -> Response:  # fmt: skip
     body: dict[str, Any] = {
         "type": "about:blank", "title": _PHRASES[status], "status": status, "code": code, "detail": detail,
     }  # fmt: skip
     if fields:
         body["errors"] = fields
+    if choices:
+        body["choices"] = choices
     headers = {"Cache-Control": "no-store"}
     if retry_after is not None or status in (429, 503):
         headers["Retry-After"] = str(max(1, math.ceil(retry_after or 1)))
@@ -39,7 +42,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 def refused(error: Refused) -> Response:
-    answer = problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after)
+    answer = problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after, choices=error.choices)
     answer.headers.update(error.headers)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2

@@ -2,9 +2,11 @@
 
 Refused: control characters (a NUL ends a text for some readers, an escape moves a terminal's cursor), the marks that turn the
 direction of what follows (U+202A–202E, U+2066–2069: a name would change how the rest of its line reads), and names of nothing that
-can be seen.
+can be seen. A person's name has no characters without a width either, but the joiners that scripts and emoji need, and at most
+MOST_MARKS marks on one letter: more would cover the lines around it. What somebody says is cleaned of all that.
 """
 
+import re
 import unicodedata
 from typing import Annotated
 
@@ -17,6 +19,23 @@ _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BREAKS = frozenset("\n\r\t")
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs that are drawn as nothing
 _UNSEEN = frozenset(("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"))
+MOST_MARKS = 3
+MOST_LINES = 20
+_JOINERS = frozenset(("\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))))  # the last ones spell the flags of regions
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it is put onto the one before it."""
+    return unicodedata.category(character) in ("Mn", "Me")
+
+
+_BASIC = "".join(f"\\u{code:04x}" for code in range(0x10000) if _is_mark(chr(code)))
+_EXCESS = re.compile(f"[{_BASIC}]{{{MOST_MARKS + 1},}}")
+_RARE = re.compile(f"[\U000101fd-\U0001efff\U000e0100-\U000e01ef]{{{MOST_MARKS + 1},}}")
+"""Beyond the basic plane a class of all marks would cost 0.7 us a character, so runs are looked at more closely."""
+_NOISE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+_ENDS = re.compile("\r\n?|[\u2028\u2029]")
+_PLAIN = re.compile("[\t\n\x20-\x7e]*[!-~][\t\n\x20-\x7e]*")
 
 
 def _check(text: str, allowed: frozenset[str]) -> None:
@@ -41,8 +60,65 @@ def text(text: str) -> str:
     return text
 
 
+def name(text: str) -> str:
+    """A person's name, composed (NFC), without blanks around it and with single ones inside. Errors: ValueError."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    line(text)
+    if any(unicodedata.category(one) == "Cf" and one not in _JOINERS for one in text):
+        raise ValueError("characters that can't be seen are not taken")
+    if _bounded(text) != text:
+        raise ValueError(f"a letter may have {MOST_MARKS} marks")
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def cleaned_name(text: str) -> str:
+    """The nearest thing to `text` that is a name; empty where nothing is left."""
+    kept = "".join(one for one in text if one.isprintable() or one in _JOINERS or one.isspace())
+    kept = _bounded("".join(" " if one.isspace() else one for one in kept))
+    try:
+        return name(kept)
+    except ValueError:
+        return ""
+
+
+def said(text: str) -> str:
+    """What somebody says, without what could cover, turn or end what others read. Line ends stay. Errors: ValueError for nothing that
+    can be seen, and for more than MOST_LINES lines."""
+    if not _PLAIN.fullmatch(text):
+        text = _bounded(_NOISE.sub("", _ENDS.sub("\n", text)))
+        if all(one in _BLANK or unicodedata.category(one) in _UNSEEN for one in text):
+            raise ValueError("a message needs some text")
+    if text.count("\n") >= MOST_LINES:
+        raise ValueError(f"a message may have {MOST_LINES} lines")
+    return text
+
+
+def _bounded(text: str) -> str:
+    """With at most MOST_MARKS marks on one letter."""
+    return _RARE.sub(lambda run: _few(run[0]), _EXCESS.sub(lambda run: run[0][:MOST_MARKS], text))
+
+
+def _few(text: str) -> str:
+    kept, row = list[str](), 0
+    for one in text:
+        row = row + 1 if _is_mark(one) else 0
+        if row <= MOST_MARKS:
+            kept.append(one)
+    return "".join(kept)
+
+
+def folded(name: str) -> str:
+    """Names that are the same to whoever reads them: whatever their case, their blanks, and how their letters are composed."""
+    kept = "".join(one for one in name if unicodedata.category(one) != "Cf") if not name.isascii() else name
+    return unicodedata.normalize("NFC", " ".join(kept.casefold().split()))
+
+
 Line = Annotated[str, AfterValidator(line), Field(json_schema_extra={"pattern": _LINE})]
-"""A name or title: one line."""
+"""A title: one line."""
+
+PersonName = Annotated[str, AfterValidator(name), Field(json_schema_extra={"pattern": _LINE})]
+"""What a person is called."""
 
 Text = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern": _TEXT})]
 """A description: line breaks and tabs are taken."""

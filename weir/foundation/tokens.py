@@ -17,7 +17,7 @@ from weir.foundation.clock import now_s
 from weir.foundation.errors import Unauthenticated
 from weir.foundation.ids import derived_id, is_id, new_id
 from weir.foundation.permissions import SIGNING, Role
-from weir.foundation.texts import Line
+from weir.foundation.texts import Line, PersonName
 from weir.foundation.vault import Vault
 
 Audience = Literal["weir:account", "weir:app", "weir:user", "weir:playback", "weir:upload"]
@@ -67,7 +67,7 @@ class UserClaims(Claims):
 
     sub: str = Field(pattern=USER_ID)
     app: str
-    name: Annotated[Line, Field(max_length=80)] = ""
+    name: Annotated[PersonName, Field(max_length=80)] = ""
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)

@@ -68,6 +68,15 @@ export class Access {
     this.view.update({ session: { ...session, user: fresh.user, user_token: fresh.user_token } });
   }
 
+  /** The name that the chat gave instead of the one that was chosen. False when it is the present one. */
+  keepName(name: string): boolean {
+    const { session } = this.view.get();
+    if (session === null || session.user === null || session.user.name === name) return false;
+    keep('name', name);
+    this.view.update({ session: { ...session, user: { ...session.user, name } } });
+    return true;
+  }
+
   /** A fresh playback token now. One request at a time: the player and the chat may ask together. */
   renew(): Promise<Renewed> {
     this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = null));

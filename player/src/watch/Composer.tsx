@@ -1,9 +1,10 @@
-import { useState, type KeyboardEvent } from 'react';
+import { useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { ChatClient } from '../lib/chat/client';
 import type { LineState } from '../lib/chat/line';
 import { holdWords, type Hold, type Rule } from '../lib/chat/rights';
 import { bytesOf, LONGEST_TEXT_BYTES } from '../lib/wording';
 import { Glyph } from '../ui/icons';
+import { Suggestions, useSuggestions } from './Suggestions';
 
 interface Props {
   chat: ChatClient;
@@ -15,18 +16,31 @@ interface Props {
 
 /** Where a viewer writes, and why not. Commands are taken where messages must wait. Enter sends, Shift + Enter begins a new line. */
 export function Composer({ chat, line, closedBecause, hold, rule }: Props) {
-  const [text, setText] = useState('');
+  const [draft, setDraft] = useState({ text: '', caret: 0 });
+  const { text } = draft;
+  const field = useRef<HTMLTextAreaElement>(null);
   const closed = line === 'closed';
   const { words, barred, waits, ready } = judge(text, line, hold, rule);
-  const onChange = (draft: string) => {
-    setText(draft);
-    chat.signals.drafting(draft);
+  const change = (next: string, caret: number) => {
+    setDraft({ text: next, caret });
+    chat.signals.drafting(next);
+  };
+  const suggested = useSuggestions(chat, draft, (option) => {
+    change(option.text, option.caret);
+    field.current?.focus();
+  });
+  useLayoutEffect(() => {
+    if (field.current?.selectionStart !== draft.caret) field.current?.setSelectionRange(draft.caret, draft.caret);
+  }, [draft]);
+  const moved = ({ selectionStart: caret, selectionEnd: end }: HTMLTextAreaElement) => {
+    if (caret === end && caret !== draft.caret) setDraft({ text, caret });
   };
   const send = () => {
     if (!ready) return;
-    if (chat.send(text.trim())) setText('');
+    if (chat.send(text.trim())) setDraft({ text: '', caret: 0 });
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    if (suggested.onKey(event)) return;
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
     send();
@@ -36,7 +50,8 @@ export function Composer({ chat, line, closedBecause, hold, rule }: Props) {
       {!closed && rule.words !== null && <p className="composer-rule" data-testid="chat-rule">{rule.words}</p>}
       <Words words={closed ? closedBecause : words} />
       <div className="composer-row">
-        <textarea data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label="Message" disabled={barred} onChange={(event) => onChange(event.target.value)} onKeyDown={onKeyDown} />
+        <Suggestions {...suggested} />
+        <textarea ref={field} {...suggested.field} dir="auto" autoComplete="off" data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label="Message" disabled={barred} onChange={(event) => change(event.target.value, event.target.selectionStart)} onSelect={(event) => moved(event.currentTarget)} onKeyDown={onKeyDown} />
         <button type="submit" className="send" data-testid="chat-send" aria-label="Send" title="Send" disabled={!ready}>
           {waits ?? <Glyph name="send" />}
         </button>

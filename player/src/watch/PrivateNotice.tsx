@@ -1,5 +1,6 @@
 import type { ChatClient, Notice } from '../lib/chat/client';
 import { usageLines } from '../lib/chat/usage';
+import type { Choice } from '../lib/chat/wire';
 import { Glyph } from '../ui/icons';
 
 /** What the chat says to this person alone: a command's answer, a refusal, a warning. The next one takes its place. */
@@ -11,6 +12,7 @@ export function PrivateNotice({ chat, notice }: { chat: ChatClient; notice: Noti
           <div className="notice-body">
             <Words words={notice.words} />
             {notice.undo !== null && <Undo chat={chat} command={notice.undo} />}
+            <Choices chat={chat} choices={notice.choices} />
           </div>
           <button type="button" className="plain-icon" aria-label="Dismiss" title="Dismiss" onClick={() => chat.dismissNotice()}>
             <Glyph name="close" />
@@ -23,6 +25,25 @@ export function PrivateNotice({ chat, notice }: { chat: ChatClient; notice: Noti
 
 function Undo({ chat, command }: { chat: ChatClient; command: string }) {
   return <button type="button" className="link-button" data-testid="undo" onClick={() => void chat.command(command)}>Undo</button>;
+}
+
+/** The same command about each person who may have been meant. */
+function Choices({ chat, choices }: { chat: ChatClient; choices: readonly Choice[] }) {
+  const usable = choices.filter(({ text }) => text !== undefined);
+  if (usable.length === 0) return null;
+  const names = usable.map(({ name }) => name.toLowerCase());
+  return (
+    <ul className="choices" aria-label="Who was meant">
+      {usable.map(({ id, name, role, text = '' }) => (
+        <li key={id}>
+          <button type="button" className="small-button plain" data-testid="choice" title={text} onClick={() => void chat.command(text)}>
+            <bdi>{name}</bdi>
+            {names.indexOf(name.toLowerCase()) !== names.lastIndexOf(name.toLowerCase()) && <small> {role} · {id}</small>}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 /** The list of all commands is long: one line each, the command set apart from what it takes. */

@@ -3,9 +3,10 @@ import { Store } from '../store';
 import { Line, type LineState } from './line';
 import * as chatLog from './log';
 import { isExempt, type Hold } from './rights';
+import { Prompts } from './prompts';
 import { Signals } from './signals';
 import {
-  isEnvelope, isMessage, isSequenced, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
@@ -16,11 +17,12 @@ const LONGEST_WAIT_MS = 15_000;
 const REFRESH_WITHIN_MS = 3_000;
 const PIN_SEARCH = 200;
 
-/** Words for this person alone. `undo` is the command that takes back what was done. */
+/** Words for this person alone. `undo` is the command that takes back what was done; `choices` are people who may have been meant. */
 export interface Notice {
   kind: 'reply' | 'error' | 'warning';
   words: string;
   undo: string | null;
+  choices: readonly Choice[];
 }
 
 export interface ChatView {
@@ -52,6 +54,7 @@ export class ChatClient {
   readonly #around: ChatSurroundings;
   readonly #line: Line;
   readonly signals: Signals;
+  readonly prompts: Prompts;
   #joined = false;
   #joining = false;
   #dismissals = 0;
@@ -75,6 +78,7 @@ export class ChatClient {
     this.signals = new Signals((request, data) => {
       if (this.#joined) void this.#line.ask(request, { channel, ...data });
     });
+    this.prompts = new Prompts((request) => (this.#joined ? this.#line.ask(request, { channel }) : Promise.resolve(null)));
   }
 
   start(): void {
@@ -129,7 +133,7 @@ export class ChatClient {
     }
     const answer = await this.#line.ask<CommandAnswer>('chat.command', { channel: this.#channel, text });
     if (answer === null) this.#notify('error', 'No answer came; the command may have been carried out.');
-    else if (!answer.ok) this.#notify('error', answer.error.message);
+    else if (!answer.ok) this.#notify('error', answer.error.message, null, answer.error.choices);
     else if (answer.action === undefined || answer.action.kind === 'undo') this.#notify('reply', answer.reply);
     else {
       const undo = `/undo ${answer.action.id}`; // offered as a button instead
@@ -221,7 +225,9 @@ export class ChatClient {
     this.#change(chatLog.withSettings(this.view.get().log, answer.settings));
     this.#joined = true;
     this.#dismissals = 0;
+    this.prompts.renew();
     this.view.update({ line: 'online', role: answer.role });
+    if (answer.renamed !== undefined && this.#access.keepName(answer.renamed.name)) this.#notify('error', answer.renamed.message);
     void this.#findPinned();
     for (const message of this.view.get().log.messages) {
       if (message.state === 'pending') void this.#deliver(message.cid, message.text);
@@ -268,7 +274,7 @@ export class ChatClient {
     if (data.type === 'system.notice' && (data as Envelope & { code?: string }).code === 'resync') void this.#join();
     if (data.channel !== this.#channel) return;
     if (data.type === 'reaction.sent') this.#around.reactions((data as Envelope & { counts: Record<string, number> }).counts);
-    this.signals.take(data, this.#self());
+    this.signals.take(data, this.self());
     if (this.view.get().log.epoch === null) return;
     if (isSequenced(data)) this.#takeEntry(data);
     else if (isMessage(data)) this.#change(chatLog.beside(this.view.get().log, data));
@@ -294,14 +300,14 @@ export class ChatClient {
     }, Math.random() * REFRESH_WITHIN_MS);
   }
 
-  #self(): string | null {
+  self(): string | null {
     return this.#access.view.get().session?.user?.id ?? null;
   }
 
   #tell(event: Envelope): void {
     if (event.type.startsWith('stream.')) {
       this.#around.streamEvent(event.type, (event as Envelope & { reason?: string }).reason ?? null);
-    } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.#self()) {
+    } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.self()) {
       this.#tellOneself(event as UserEvent);
     } else if (event.type === 'chat.settings.updated' && this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') {
       this.#release();
@@ -347,8 +353,8 @@ export class ChatClient {
     if (log.settings.slow > 0 && !isExempt(role)) this.#hold('slow', log.settings.slow, null);
   }
 
-  #notify(kind: Notice['kind'], words: string, undo: string | null = null): void {
-    this.view.update({ notice: words === '' ? null : { kind, words, undo } });
+  #notify(kind: Notice['kind'], words: string, undo: string | null = null, choices: readonly Choice[] = []): void {
+    this.view.update({ notice: words === '' ? null : { kind, words, undo, choices } });
   }
 
   /** Counts down to the moment when the next message will be taken; a mute outweighs the pace. */

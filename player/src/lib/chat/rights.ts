@@ -4,7 +4,7 @@ import type { ChannelSettings } from './wire';
 
 const RANK: Record<string, number> = { owner: 4, moderator: 3, vip: 2, member: 1, guest: 0 };
 
-function rankOf(role: string): number {
+export function rankOf(role: string): number {
   return RANK[role] ?? 1;
 }
 
@@ -83,7 +83,7 @@ function userDeeds(user: string, shadow: boolean): Deed[] {
   ];
 }
 
-/** A user id as the commands take it: one @ is theirs, blanks need quotes. */
-function userWord(id: string): string {
-  return /\s/.test(id) ? `"@${id}"` : `@${id}`;
+/** Somebody by their id, which is never taken for a name. */
+export function userWord(id: string): string {
+  return /\s/.test(id) ? `@id:"${id}"` : `@id:${id}`;
 }

@@ -102,7 +102,20 @@ export type ChannelEvent = (MessageEnvelope & Sequenced) | Deleted | Updated | C
 
 export interface Refusal {
   ok: false;
-  error: { code: string; message: string; retry_after?: number };
+  error: { code: string; message: string; retry_after?: number; choices?: Choice[] };
+}
+
+/** Who may have been meant by a command: `text` is the same command about that person. */
+export interface Choice extends Named {
+  role: string;
+  text?: string;
+}
+
+/** A command as one may use it: `usage` is its whole line. */
+export interface CommandForm {
+  name: string;
+  usage: string;
+  about: string;
 }
 
 interface Joined {
@@ -111,6 +124,8 @@ interface Joined {
   epoch: string;
   seq: number;
   viewers: number;
+  /** Set where the name that one came with is somebody else's. */
+  renamed?: { name: string; message: string };
   settings: ChannelSettings;
 }
 
@@ -122,6 +137,7 @@ export type JoinAnswer =
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
 export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
+export type CommandsAnswer = { ok: true; commands: CommandForm[] } | Refusal;
 export type PresenceAnswer = { ok: true; users: Present[]; total: number; next: string | null } | Refusal;
 
 export interface Present extends Named {
