@@ -165,7 +165,7 @@ class RealtimeRoom:
             if event.ephemeral:
                 await self._apps.notify(event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.shown()))
             else:
-                await self._apps.publish(event.app, event.id, event_of(event))
+                await self._apps.note(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
             await self._occupancy.heard(event)
 

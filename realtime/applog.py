@@ -11,6 +11,7 @@ Chat is carried only while somebody follows: from the first question until WANTE
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -38,11 +39,14 @@ class Early(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`repeated` when an event of this id was there already; then the position is that of the first time."""
+    """`repeated` when an event of this id was there already; then the position and the time are those of the first time. `same`: it said
+    the same."""
 
     epoch: str
     seq: int
-    repeated: bool
+    at_ms: int
+    repeated: bool = False
+    same: bool = True
 
 
 class AppLog:
@@ -90,11 +94,22 @@ class AppLog:
         if reply[0] == 0:
             await self._put(app, source, ANYWHERE, number, [event], once=once)
 
-    async def publish(self, app: str, event_id: str, event: Event) -> Published:
-        """An event that is known by its id for 24 hours."""
-        reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
-        epoch, seq = reply[1].decode().split(" ") if reply[0] == 2 else (reply[2].decode(), reply[1])
-        return Published(epoch, int(seq), reply[0] == 2)
+    async def note(self, app: str, event_id: str, event: Event) -> None:
+        """A fact of Weir's own that has no source; once within 24 hours."""
+        await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
+
+    async def publish(self, app: str, event_id: str, kind: str, data: dict[str, Any]) -> Published:
+        """An event of the app's own, known by its id and by what it says for 24 hours."""
+        at_ms = now_ms()
+        digest = sha256(orjson.dumps([kind, data], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        event, known = entry_of(event_id, kind, at_ms, data), f"{digest} {at_ms}"
+        reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id), known=known)
+        if reply[0] != 2:
+            return Published(reply[2].decode(), int(reply[1]), at_ms)
+        epoch, seq, *before = reply[1].decode().split(" ")
+        if len(before) < 2:  # Weir's own, or from before these were kept
+            return Published(epoch, int(seq), at_ms, repeated=True, same=not before)
+        return Published(epoch, int(seq), int(before[1]), repeated=True, same=before[0] == digest)
 
     async def notify(self, app: str, kind: str, body: bytes) -> None:
         """Sends an ephemeral event: at most once, no seq."""
@@ -116,13 +131,14 @@ class AppLog:
         return int(since) if since is not None and int(until) > now_ms() else None
 
     async def _put(
-        self, app: str, source: str, stands: str, mark: int, events: Sequence[Event], *, unwanted: bool = False, once: str | None = None
-    ) -> Any:
+        self, app: str, source: str, stands: str, mark: int, events: Sequence[Event], *, unwanted: bool = False, once: str | None = None,
+        known: str = "",
+    ) -> Any:  # fmt: skip
         keys, pairs = keys_of(app), [part for event in events for part in event]
         names = (keys.meta, keys.log, *([once] if once is not None else []))
         while True:
             reply = await self._connection.link().run(
-                CARRY, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", *pairs
+                CARRY, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", known, *pairs
             )
             if reply[0] != -1:
                 return reply

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from realtime.applog import AppLog, entry_of, kind_of
+from realtime.applog import AppLog, kind_of
 from realtime.fanout.protocol import RAW
 from realtime.feeds import NOTICE, Feed, Feeds
 from realtime.frames import POLICY, PerSecond
@@ -20,7 +20,7 @@ from realtime.log import Log, Lost
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import monotonic, now_ms, rfc3339
-from weir.foundation.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
 from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
@@ -84,7 +84,7 @@ class EventRoutes:
             Row("GET", "/v1/events", "tenant", self.list_events, summary="Read the app's events, oldest first", query=EventFilter,
                 answer=EventPage, scope="events:read", errors=(NotFound,), tag="events"),
             Row("POST", "/v1/events", "tenant", self.publish, NewEvent, summary="Publish an event of your own", answer=Published,
-                status=201, also=(200,), scope="events:write", errors=(NotFound,), tag="events"),
+                status=201, also=(200,), scope="events:write", errors=(NotFound, Conflict), tag="events"),
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
 
@@ -134,10 +134,14 @@ class EventRoutes:
         if len(orjson.dumps(body.data)) > LARGEST_DATA:
             raise TooLarge(f"data: {LARGEST_DATA} bytes are the most.")
         about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
-        event_id, at = body.id or new_id("evt"), now_ms()
-        published = await self._apps.publish(app, event_id, entry_of(event_id, body.type, at, {**about, "data": body.data}))
-        answer = {"id": event_id, "type": body.type, "at": rfc3339(at), "epoch": published.epoch, "seq": published.seq}
-        return Answer(answer, 200 if published.repeated else 201)
+        event_id = body.id or new_id("evt")
+        published = await self._apps.publish(app, event_id, body.type, {**about, "data": body.data})
+        if not published.same:
+            raise Conflict("There is an event with this id that says something else: choose another id.")
+        answer = {"id": event_id, "type": body.type, "at": rfc3339(published.at_ms), "epoch": published.epoch, "seq": published.seq}
+        if published.repeated:
+            return Answer(answer, 200, headers={"Idempotency-Replayed": "true"})
+        return Answer(answer, 201)
 
     # -- the plain WebSocket
 

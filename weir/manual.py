@@ -97,7 +97,7 @@ stand. A note with `code: position` comes every 30 seconds, so that a filter tha
 1,000 events or 1 MB unread is cut off and resumes. Events marked * are ephemeral: at most once, no `seq`.
 
 Publish your own with `POST /v1/events` (`events:write`): `{"type": "custom.order.paid", "id": "order-7", "data": {…}}`. The same
-`id` within 24 hours is the same event; `data` may have 16 KB.
+`id` within 24 hours is the same event (200, `Idempotency-Replayed: true`), and 409 when it says something else; `data` may have 16 KB.
 
 | event | what | data |
 |---|---|---|

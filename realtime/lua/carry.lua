@@ -4,9 +4,10 @@
 -- ARGV 1 incarnation of this Redis as read on this connection  2 shard channel  3 jump  4 newest entries to keep
 --      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '*' = anywhere
 --      7 where it stands afterwards, if that is further  8 '1' = only while nobody follows the app's channels
---      9… pairs: event type, JSON behind the head without the opening brace
--- Returns {1, seq, epoch} done | {2, "epoch seq"} this id is there already | {0, where the source stands} | {-1} no such log
---       | {-2} somebody follows
+--      9 what else is kept of an event that is known by its id
+--      10… pairs: event type, JSON behind the head without the opening brace
+-- Returns {1, seq, epoch} done | {2, "epoch seq" and what is kept} this id is there already | {0, where the source stands}
+--       | {-1} no such log | {-2} somebody follows
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5])
 local epoch = meta[1]
@@ -30,7 +31,7 @@ if meta[3] ~= ARGV[1] then -- step over whatever tail a restarted or promoted Re
   call('HSET', KEYS[1], 'incarnation', ARGV[1])
 end
 local published = {}
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   seq = seq + 1
   local payload = table.concat({number(seq), number(prev), epoch, ARGV[i],
     '{"seq":' .. number(seq) .. ',"epoch":"' .. epoch .. '",' .. ARGV[i + 1]}, ' ')
@@ -40,6 +41,6 @@ for i = 9, #ARGV, 2 do
 end
 call('HSET', KEYS[1], 'seq', number(seq))
 if ARGV[5] ~= '' and tonumber(ARGV[7]) > tonumber(meta[5] or '-1') then call('HSET', KEYS[1], 's:' .. ARGV[5], ARGV[7]) end
-if KEYS[3] then call('SET', KEYS[3], epoch .. ' ' .. number(seq), 'PX', 86400000) end
+if KEYS[3] then call('SET', KEYS[3], epoch .. ' ' .. number(seq) .. ' ' .. ARGV[9], 'PX', 86400000) end
 for i = 1, #published do call('SPUBLISH', ARGV[2], published[i]) end
 return {1, number(seq), epoch}

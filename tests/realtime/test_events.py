@@ -295,7 +295,10 @@ async def test_events_by_rest(house: House, stream, session):
     status, published = await api.ask("POST", json=sent)
     assert (status, published["id"]) == (201, "order-7")
     status, again = await api.ask("POST", json=sent)
-    assert (status, again["seq"]) == (200, published["seq"])
+    assert (status, again) == (200, published)
+    for other in ({"data": {"sum": 6}}, {"type": "custom.order.sent"}, {"stream": "other"}):
+        status, refused = await api.ask("POST", json={**sent, **other})
+        assert (status, refused["code"]) == (409, "conflict")
     for n in range(5):
         assert (await api.ask("POST", json={"type": "custom.tick", "data": {"n": n}}))[0] == 201
     found, asked = [], ""
