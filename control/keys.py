@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from control.apps import Apps
 from weir.foundation.audit import Audit, By
-from weir.foundation.auth import KEY_PREFIX
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Doc, Page
 from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
@@ -22,6 +21,7 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.limits import USED_KEYS
 from weir.foundation.permissions import SCOPES, SIGNING, signs
+from weir.foundation.tokens import KEY_PREFIX
 
 SMALLEST_RSA = 2048
 MOST_KEYS = 200

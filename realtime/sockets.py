@@ -39,7 +39,7 @@ from realtime.wire import (
     envelope,
     refusal,
 )
-from weir.foundation.auth import KEY_PREFIX, Authenticator
+from weir.foundation.auth import Authenticator
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
@@ -47,7 +47,7 @@ from weir.foundation.events import Event, Revoked
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import MAX_TOKEN_CHARS, Tokens, UserClaims
+from weir.foundation.tokens import KEY_PREFIX, MAX_TOKEN_CHARS, Tokens, UserClaims
 
 CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0

@@ -204,3 +204,13 @@ async def test_what_bounds_a_token_bounds_what_is_minted_from_it() -> None:
     """`until` is the latest end."""
     claims = await tokens().playback(playback(until=int(NOW) + 10))
     assert (claims.exp, claims.until) == (NOW + 10, NOW + 10)
+
+
+async def test_the_wrong_kind_of_credential_is_named() -> None:
+    """Whoever comes with a good token to the wrong door reads which one is wanted."""
+    with pytest.raises(Unauthenticated, match=r"This is a playback token; here an app token \(.*\) or an API key is needed"):
+        await tokens().app(playback())
+    with pytest.raises(Unauthenticated, match="This is an API key; here an account's access token"):
+        await tokens().account("weir_sk_7f_secret")
+    with pytest.raises(Unauthenticated, match="not valid"):
+        await tokens().app(jwt.encode({"iss": "weir", "aud": "<b>", "sub": "x"}, "k" * 32, "HS256"))

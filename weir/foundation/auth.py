@@ -17,10 +17,9 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Unauthenticated
 from weir.foundation.permissions import scopes_of
 from weir.foundation.plans import plan_of
-from weir.foundation.tokens import Tokens, UploadClaims
+from weir.foundation.tokens import KEY_PREFIX, Tokens, UploadClaims
 from weir.foundation.vault import Vault
 
-KEY_PREFIX = "weir_sk_"
 MOST_RIGHT = 20_000
 UPLOADS = "vod:write"
 

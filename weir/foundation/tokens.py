@@ -21,6 +21,14 @@ from weir.foundation.texts import Line, PersonName
 from weir.foundation.vault import Vault
 
 Audience = Literal["weir:account", "weir:app", "weir:user", "weir:playback", "weir:upload"]
+KINDS: dict[str, str] = {
+    "weir:account": "an account's access token (POST /v1/auth/login)",
+    "weir:app": "an app token (POST /v1/apps/{app}/session)",
+    "weir:user": "a user token",
+    "weir:playback": "a playback token",
+    "weir:upload": "an upload token",
+}
+KEY_PREFIX = "weir_sk_"
 Algorithm = Literal["HS256", "EdDSA", "RS256"]
 LEEWAY_S = 30
 LONGEST_TOKEN_S = 86400  # withdrawals are remembered a little longer than this
@@ -219,14 +227,23 @@ class Tokens:
     async def _signer(self, token: str, audience: Audience) -> tuple[str, SigningKey | None]:
         """Who signed this, by `iss`, and a customer's key: None is our own. The token's own `alg` chooses nothing."""
         try:
-            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+            claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
-            raise Unauthenticated("This token is not valid.") from None
+            detail = _wrong_kind("an API key", audience) if token.startswith(KEY_PREFIX) else "This token is not valid."
+            raise Unauthenticated(detail) from None
+        issuer, meant = claims.get("iss"), claims.get("aud")
+        if meant != audience and isinstance(meant, str) and meant in KINDS:
+            raise Unauthenticated(_wrong_kind(KINDS[meant], audience))
         if issuer == "weir":
             return issuer, None
         if not isinstance(issuer, str) or audience not in SIGNING or (signing := await self._resolve(issuer)) is None:
             raise Unauthenticated("This token is not valid.")
         return issuer, signing
+
+
+def _wrong_kind(given: str, audience: Audience) -> str:
+    also = " or an API key" if audience == "weir:app" else ""
+    return f"This is {given}; here {KINDS[audience]}{also} is needed."
 
 
 def _of_customer(payload: dict[str, Any], token: str, audience: Audience, signing: SigningKey) -> dict[str, Any]:
