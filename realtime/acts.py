@@ -6,7 +6,7 @@ in whatever order the two learn of it. An undo is an action too: it gives the fa
 
 An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
 target? {id, name}, message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
-current, applied, cleared_to?, due? (its end in ms, until that has been told).
+current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
 """
 
 from typing import Any, Literal
@@ -14,7 +14,17 @@ from typing import Any, Literal
 import orjson
 
 from realtime.commands import Command
-from realtime.wire import CLEARED, MESSAGE_DELETED, MESSAGE_UPDATED, MODERATION, NEW_MESSAGE, SETTINGS_UPDATED
+from realtime.wire import (
+    BANNED,
+    CLEARED,
+    MESSAGE_DELETED,
+    MESSAGE_UPDATED,
+    MUTED,
+    NEW_MESSAGE,
+    SETTINGS_UPDATED,
+    UNBANNED,
+    UNMUTED,
+)
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
 
@@ -28,7 +38,9 @@ MODES = ("slow", "subscribers", "followers", "emoteonly", "lockdown")
 LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
 ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
 _FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
-_USER_EVENTS = {"ban": ("user.banned", "user.unbanned"), "mute": ("user.muted", "user.unmuted")}
+_USER_EVENTS = {"ban": (BANNED, UNBANNED), "mute": (MUTED, UNMUTED)}
+ASIDE = ("shadow", "warn")
+"""Kinds of facets that stand in no log: not everybody may know."""
 
 
 def mode_of(name: str) -> str | None:
@@ -108,7 +120,10 @@ def changes_of(action: Doc) -> list[Change]:
     if given is not None:
         changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
     if kind in ("ban", "clear"):
-        changes.append(("unclear" if value is None else "clear", facet, ""))
+        changes.append(("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or ""))
+    if kind == "warn":
+        field, warning = "w:" + action["target"]["id"], {"reason": action["reason"], "at": action["at"]}
+        changes.append(("unset", field, "") if value is None else ("set", field, orjson.dumps(warning).decode()))
     if kind == "message":
         changes.append(("back" if value is None else "gone", str(action["place"]["seq"]), ""))
     return changes
@@ -127,9 +142,21 @@ def summary(action: Doc) -> dict[str, Any]:
 
 
 def told(action: Doc) -> list[tuple[str, dict[str, Any]]]:
-    """The entries that an action puts into the channel's sequence: its own events, then the umbrella."""
-    common = {"action": action["id"], "reason": action["reason"] or None}
-    return [*_events(action, common), (MODERATION, {"action": summary(action)})]
+    """The entries that an action puts into the channel's sequence."""
+    return _events(action, {"action": action["id"]})
+
+
+def shows_again(action: Doc) -> int | None:
+    """The seq below which messages were hidden that this action shows again, all or in part; None for any other action."""
+    before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
+    if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):
+        return None
+    return int(before)
+
+
+def warning(action: Doc) -> dict[str, Any]:
+    """What the one who is warned is told."""
+    return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
 def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
@@ -140,7 +167,9 @@ def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
 
 def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     kind, value = split(action["facet"])[0], action["value"]
-    if kind in ("ban", "mute", "role", "warn", "clear"):
+    if kind == "clear":
+        return [] if value is None or action.get("undoes") else [(CLEARED, {**common, "user": action.get("target")})]
+    if kind in ("ban", "mute", "role"):
         return _user_events(action, kind, {**common, "user": action.get("target")})
     if kind in ("message", "pin"):
         return [_message_event(action, kind, common)]
@@ -152,13 +181,12 @@ def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, An
 
 def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     value = action["value"]
+    said = {**data, "reason": action["reason"] or None}
     if kind == "role":
-        return [("user.role.changed", {**data, "role": value or "member", "source": "channel" if value else "token"})]
-    if kind in ("warn", "clear"):
-        return [("user.warned" if kind == "warn" else CLEARED, data)] if value else []
+        return [("user.role.changed", {**said, "role": value or "member", "source": "channel" if value else "token"})]
     ends = rfc3339(action["expires"]) if action["expires"] else None
-    events = [(_USER_EVENTS[kind][value is None], {**data, "expires": ends})]
-    return [*events, (CLEARED, data)] if kind == "ban" and value else events
+    events = [(_USER_EVENTS[kind][value is None], {**said, "expires": ends})]
+    return [*events, (CLEARED, data)] if kind == "ban" and value and not action.get("undoes") else events
 
 
 def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -166,4 +194,7 @@ def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, d
     if kind == "pin":
         return MESSAGE_UPDATED, {**data, "message": value or action["before"]["value"], "pinned": value is not None}
     data = {**data, "message": about, "target": action["place"], "deleted": value is not None}
-    return (MESSAGE_DELETED, data) if value else (MESSAGE_UPDATED, {**data, "restored": orjson.Fragment(action["said"])})
+    own = bool(value) and orjson.loads(action["said"])["user"]["id"] == action["actor"]["id"]
+    if value:
+        return MESSAGE_DELETED, {**data, "by": "author" if own else "moderator"}
+    return MESSAGE_UPDATED, {**data, "restored": orjson.Fragment(action["said"])}

@@ -74,7 +74,7 @@ class RealtimeRoom:
         reader = Reader(self._log, self._archive, actions)
         people = People(self._connection, self._log)
         self._presence = Presence(self._connection, self._log, people, leases)
-        self._moderation = Moderation(self._log, people, actions, self._archive)
+        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)

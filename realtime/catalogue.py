@@ -87,7 +87,7 @@ class MessageDeleted(Told):
     deleted: bool
     target: Place | None = None
     action: str | None = None
-    reason: str | None = None
+    by: Literal["author", "moderator"] | None = None
 
 
 class MessageUpdated(Told):
@@ -99,11 +99,21 @@ class MessageUpdated(Told):
     target: Place | None = None
     restored: dict[str, Any] | None = None
     action: str
-    reason: str | None = None
+
+
+class Restored(Told):
+    """Messages that a ban or a clearing had hidden are shown again: here are all of them from `from_seq` on, oldest first, 50 and 64 KB
+    at most. Who shows older ones joins again without a position. Without `user`, everybody's."""
+
+    user: Person | None = None
+    messages: list[dict[str, Any]]
+    from_seq: int
+    action: str
 
 
 class Moderated(Told):
-    """Any action of a moderator, in full; the events about users and messages come beside it."""
+    """Any action, in full: to moderators, without a seq, and in the app's log. All others are told what changed for them, by the events
+    about users and messages."""
 
     action: Action
 
@@ -112,7 +122,6 @@ class Cleared(Told):
     """All messages up to here, or those of one user, are hidden."""
 
     action: str
-    reason: str | None = None
     user: Person | None = None
 
 
@@ -121,10 +130,12 @@ class SettingsUpdated(Told):
 
     settings: dict[str, bool | int]
     action: str
-    reason: str | None = None
 
 
 class UserEvent(Told):
+    """Everybody is told what happened, without a reason. To the one concerned it comes once more, without a seq and with the reason; the
+    app's log has it."""
+
     user: Person
     action: str
     reason: str | None = None
@@ -230,13 +241,14 @@ EVENTS: dict[str, Form] = {
     "chat.message.updated": Form(MessageUpdated, "A message was pinned or unpinned, or is shown again."),
     "chat.message.deleted": Form(MessageDeleted, "A message is gone; later readers find this in its place."),
     "chat.cleared": Form(Cleared, "All messages before it, or one user's, are hidden."),
-    "chat.moderation": Form(Moderated, "Any moderator's action, in full."),
+    "chat.restored": Form(Restored, "Messages that a ban or clearing had hidden are shown again."),
+    "chat.moderation": Form(Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."),
     "chat.settings.updated": Form(SettingsUpdated, "A mode of the channel was switched."),
     "user.banned": Form(UserEvent, "Somebody is shut out."),
     "user.unbanned": Form(UserEvent, "A ban was lifted."),
     "user.muted": Form(UserEvent, "Somebody may not write, until `expires` or for good."),
     "user.unmuted": Form(UserEvent, "Somebody may write again; `ended` when time was over."),
-    "user.warned": Form(UserEvent, "A warning, with its reason."),
+    "user.warned": Form(UserEvent, "A warning, with its reason: to the one who is warned, without a seq, and in the app's log."),
     "user.role.changed": Form(RoleChanged, "Somebody's role here has changed."),
     "user.online": Form(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
     "user.offline": Form(Presence, "Users went, coalesced to one event a second.", ephemeral=True),

@@ -3,18 +3,19 @@
 import asyncio
 from typing import Any
 
+import orjson
 import structlog
 
 from realtime.acts import summary
 from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
-from realtime.judge import NO_RATE, Rate, may_send
+from realtime.judge import NO_RATE, RANK, Rate, may_send
 from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
 from realtime.occupancy import Occupancy
-from realtime.people import GUEST_KNOWN_S, People, Person, Standing, muting
+from realtime.people import GUEST_KNOWN_S, People, Person, Standing, muting, warning
 from realtime.presence import Presence
 from realtime.reading import Reader, merged
 from realtime.resume import Resume
@@ -30,6 +31,7 @@ from realtime.wire import (
     PresenceList,
     Send,
     fragments,
+    public,
     tail,
 )
 from weir.foundation.clock import monotonic, now_s
@@ -88,21 +90,46 @@ class Chat:
             self._presence.enter(channel, member.user.sub, member.socket),
         )  # fmt: skip
         answer = {
-            "ok": True, "role": standing.role, "viewers": count.viewers, "muted": muting(standing),
+            "ok": True, "role": standing.role, "viewers": count.viewers, "muted": await self._muting(channel, member, standing),
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
+        warned, moderates = warning(standing), RANK[standing.role] >= RANK["moderator"]
+        if warned is not None:
+            answer["warned"] = warned
         if member.given_name:
             answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
         missed = await self._resume.missed(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
             seq = events[-1].seq if events else request.seq
-            return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(events), "more": more}, not more
+            seen = [one for event in events if (one := public(event, member.user.sub, moderates=moderates)) is not None]
+            return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(seen), "more": more}, not more
         beside = await self._reader.beside(channel, member.user.sub, standing)
         messages = await self._reader.newest(followed, self._settings.history_messages)
         low = messages[0].seq if messages and not followed.whole else 0
         shown = merged(messages, [one for one in beside if one[0] >= low])
+        pinned = await self._pinned(followed, rules["pinned"]) if rules["pinned"] else None
+        if pinned is not None:
+            answer["pinned"] = orjson.Fragment(pinned)
         return {**answer, "epoch": followed.epoch, "seq": followed.last, "recovered": False, "messages": shown}, True
+
+    async def _pinned(self, followed: Followed, message: str) -> bytes | None:
+        """The pinned message, which may be older than what a snapshot holds; looked up once by this node."""
+        if followed.pinned is not None and followed.pinned[0] == message:
+            return followed.pinned[1]
+        last = followed.last
+        try:
+            body: bytes | None = (await self._moderation.find(followed.channel, message)).body
+        except NotFound:
+            body = None
+        if followed.last == last:
+            followed.pinned = message, body
+        return body
+
+    async def _muting(self, channel: str, member: Member, standing: Standing) -> dict[str, str | None] | None:
+        if standing.muted is None:
+            return None
+        return muting(standing, await self._moderation.reason(channel, f"mute:{member.user.sub}"))
 
     async def leave(self, member: Member, request: Leave) -> dict[str, Any]:
         """Leaving a channel that was not joined is fine."""
@@ -266,8 +293,10 @@ class Chat:
         try:
             standing = await self._standing(member, channel)
             standing.check_in()
-        except Refused:
+        except Refused as refused:
             await self._release(member, channel)
+            if refused.code == "banned" and (reason := await self._moderation.reason(channel, f"ban:{member.user.sub}")):
+                raise Forbidden(f"{refused.detail} Reason: {reason}", code="banned", retry_after=refused.retry_after) from None
             raise
         return standing
 

@@ -31,7 +31,8 @@ log = structlog.get_logger("realtime.follow")
 
 class Followed:
     """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that it reaches
-    back to the channel's beginning; `current` that nothing is missing as far as this node can know; `losses` counts how often
+    back to the channel's beginning; `pinned` is the id and the envelope of a message that was asked for, as long as nothing was taken
+    away; `current` that nothing is missing as far as this node can know; `losses` counts how often
     its subscription broke."""
 
     def __init__(self, channel: str) -> None:
@@ -40,6 +41,7 @@ class Followed:
         self.last = 0
         self.recent: deque[Entry] = deque(maxlen=NEWEST_KEPT)
         self.whole = False
+        self.pinned: tuple[str, bytes | None] | None = None
         self.members = 0
         self.waiting: list[Entry] = []
         self.live = False
@@ -62,6 +64,8 @@ class Followed:
 
     def add(self, entry: Entry) -> None:
         hidden = redactions(entry)
+        if hidden is not None or restores(entry):
+            self.pinned = None
         if hidden is not None:
             self.recent = deque(hidden.apply(list(self.recent)), maxlen=NEWEST_KEPT)
         elif restores(entry):  # what was hidden may be shown again: read it from the log

@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.judge import Rate
 from realtime.keys import digest, keys_of
-from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry
+from realtime.wire import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry, shown_again
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Conflict, Forbidden, RateLimited, Unavailable
 from weir.foundation.ids import new_secret
@@ -149,16 +149,32 @@ class Log:
         position = Position(reply[1].decode(), int(reply[2]))
         if reply[0] == 0:
             return Lost(position, reply[3].decode())
-        return Page(position, _readable(reply[3], reply[4], reply[5]))
+        return Page(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
-    async def newest(self, channel: str, count: int, below: int | None = None) -> Page:
-        """The newest entries, oldest first; with `below` only those with a smaller seq."""
+    async def newest(self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None) -> Page:
+        """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if this facet hid only what
+        is below this seq."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
             reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count)
             if reply[0] == 1:
-                return Page(Position(reply[1].decode(), int(reply[2])), _readable(reply[3][::-1], reply[4], reply[5]))
+                entries = await self._readable(channel, reply[3][::-1], reply[4], reply[5], lifted)
+                return Page(Position(reply[1].decode(), int(reply[2])), entries)
             await self.open(channel)
+
+    async def _readable(
+        self, channel: str, payloads: list[bytes], gone: list[bytes], clearings: list[bytes], lifted: tuple[str, int] | None = None
+    ) -> list[Entry]:  # fmt: skip
+        """`gone` has the deleted seqs of these entries; those that an entry showed again, and that stand before, are asked for."""
+        entries, cleared = [parse_entry(payload) for payload in payloads], dict[str, int]()
+        for facet, seq in zip(clearings[::2], clearings[1::2], strict=True):
+            cleared[facet.decode()] = int(seq)
+        if lifted is not None:
+            cleared[lifted[0]] = lifted[1]
+        back = [one["seq"] for entry in entries for one in shown_again(entry)]
+        scores = await self._connection.link().ask("ZMSCORE", keys_of(channel).gone, *back) if back else []
+        again = [seq for seq, score in zip(back, scores, strict=True) if score is not None]
+        return Redactions(frozenset([*map(int, gone), *again]), cleared).apply(entries)
 
     async def tops(self, channels: list[str]) -> list[Position | None]:
         """Where each log stands, in one round trip; None where Redis has none."""
@@ -213,13 +229,6 @@ def _left_s(ends: bytes) -> float | None:
 def _position(reply: list[bytes | None]) -> Position | None:
     epoch, top = reply
     return Position(epoch.decode(), int(top)) if epoch is not None and top is not None else None
-
-
-def _readable(payloads: list[bytes], gone: list[bytes], clearings: list[bytes]) -> list[Entry]:
-    hidden = Redactions(
-        frozenset(map(int, gone)), {facet.decode(): int(seq) for facet, seq in zip(clearings[::2], clearings[1::2], strict=True)}
-    )
-    return hidden.apply([parse_entry(payload) for payload in payloads])
 
 
 def _refuse(reply: list[Any]) -> NoReturn:

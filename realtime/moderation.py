@@ -10,16 +10,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import structlog
 
 from realtime import acts
 from realtime.addressees import Addressees
+from realtime.applog import AppLog, entry_of
 from realtime.commands import DONE, FORMS, Command, help_text, span
 from realtime.judge import NO_RATE, RANK, Role, check_hierarchy, check_role
 from realtime.log import Known, Log, Superseded
 from realtime.people import People, Person
 from realtime.store import Actions, Archive
-from realtime.wire import MODERATION, NEW_MESSAGE, PAGE_EVENTS, Entry, author, envelope, tail
+from realtime.wire import MODERATION, NEW_MESSAGE, PAGE_EVENTS, RESTORED, WARNED, Entry, author, envelope, tail
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc, DuplicateKey
 from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
@@ -27,6 +29,8 @@ from weir.foundation.ids import derived_id, is_id, new_id
 from weir.foundation.periodic import Job
 
 MOST_PAGES = 25
+MOST_SEARCHED = 5
+MOST_RESTORED, LARGEST_RESTORED = 50, 64 * 1024
 MOST_TRIES = 5
 SWEEP_S = 2.0
 END_S = 1.0
@@ -57,8 +61,8 @@ class Outcome:
 class Moderation:
     """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
 
-    def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive) -> None:
-        self._log, self._people, self._actions, self._archive = entries, people, actions, archive
+    def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog) -> None:
+        self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
         self._addressees = Addressees(entries, people, actions)
         self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
             "help": self._help, "mods": self._mods, "user": self._user,
@@ -108,13 +112,20 @@ class Moderation:
             "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.shown(), "reason": "",
             "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
         }  # fmt: skip
+        if action["value"] is not None and found["before"].get("cleared_to"):
+            action["cleared_to"] = found["before"]["cleared_to"]
         if found["kind"] == "announce":
-            place = await self._find(channel, found["message"])
+            place = await self.find(channel, found["message"])
             action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
         outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
         await self._actions.update(found["id"], undone=action["id"])
         of = f" of {found['target']['name']}" if found.get("target") else ""
         return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
+
+    async def reason(self, channel: str, facet: str) -> str:
+        """Why somebody is banned or muted, by the action that stands; empty without one."""
+        latest = await self._actions.latest(channel, facet)
+        return str(latest["reason"]) if latest is not None else ""
 
     async def recall(self, channel: str) -> Known:
         """What an emptied Redis must know before the channel is used again."""
@@ -152,7 +163,7 @@ class Moderation:
     async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         if not is_id("msg", command.subject):
             raise Invalid("Name the message by its id, msg_….")
-        entry = await self._find(channel, command.subject)
+        entry = await self.find(channel, command.subject)
         writer = author(entry)
         if command.name == "delete" and writer != actor.id:
             check_role(actor.role, "moderator")
@@ -162,7 +173,7 @@ class Moderation:
         action.update(message=command.subject, **_place(entry))
         return await self._take(action)
 
-    async def _find(self, channel: str, message: str) -> Entry:
+    async def find(self, channel: str, message: str) -> Entry:
         """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
         entry = await self._archive.message(channel, message)
         below: int | None = None
@@ -199,7 +210,10 @@ class Moderation:
             value, ends = acts.standing(latest, action["at"])
             if value is None and action["kind"] in acts.LIFTS:
                 raise Conflict(f"{person.name if person else 'Nothing'} is not {acts.LIFTS[action['kind']]}.")
-            action.update(turn=latest["turn"] + 1 if latest else 1, before={"value": value, "expires": ends}, due=action["expires"])
+            before: Doc = {"value": value, "expires": ends}
+            if value is not None and latest is not None and latest.get("cleared_to"):
+                before["cleared_to"] = latest["cleared_to"]
+            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=action["expires"])
             try:
                 await self._actions.add(action)
             except DuplicateKey:
@@ -214,22 +228,60 @@ class Moderation:
         """Enforces and tells; may be repeated."""
         channel, facet = action["channel"], action["facet"]
         done: dict[str, Any] = {"applied": True}
-        if facet.startswith("shadow:"):
-            body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], channel=channel, action=acts.summary(action))
+        umbrella = {"channel": channel, "action": acts.summary(action)}
+        body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
+        if acts.split(facet)[0] in acts.ASIDE:
             await self._log.change(channel, facet, action["turn"], acts.changes_of(action)[0], MODERATION, body)
         else:
             try:
                 done |= await self._tell(action)
             except Superseded:
                 log.warning("moderation.superseded", action=action["id"])
+            await self._log.tell(channel, MODERATION, body)
+        await self._tell_app(action, derived_id("evt", action["id"]), MODERATION, umbrella)
+        if facet.startswith("warn:") and action["value"] is not None:
+            warned, data = derived_id("evt", action["id"], WARNED), acts.warning(action)
+            await self._log.tell(channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data))
+            await self._tell_app(action, warned, WARNED, {"channel": channel, **data})
         if facet.startswith("message:"):
             await self._archive.mark(channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None)
         await self._actions.update(action["id"], **done)
 
+    async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
+        """What is not for all members stands in the log of the app, as long as somebody follows it."""
+        if await self._apps.wanted(action["app"]):
+            await self._apps.publish(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
+
+    async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
+        """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on these are all."""
+        facet, keeps = action["facet"], action.get("cleared_to") or 0
+        _, user = acts.split(facet)
+        found: list[Entry] = []
+        size, edge = 0, below
+        for _ in range(MOST_SEARCHED):
+            page = (await self._log.newest(action["channel"], PAGE_EVENTS, edge, lifted=(facet, keeps))).entries
+            for entry in reversed(page):
+                if entry.seq < keeps:
+                    return {"messages": found[::-1], "from_seq": 0}
+                if entry.type == NEW_MESSAGE and user in ("", author(entry)):
+                    size += len(entry.body)
+                    if len(found) == MOST_RESTORED or size > LARGEST_RESTORED:
+                        return {"messages": found[::-1], "from_seq": found[-1].seq}
+                    found.append(entry)
+            if not page or page[0].prev == 0:
+                return {"messages": found[::-1], "from_seq": edge if not page else 0}
+            edge = page[0].seq
+        return {"messages": found[::-1], "from_seq": edge}
+
     async def _tell(self, action: Doc) -> dict[str, Any]:
         """The action's entries; the first one changes the channel's state. Returns where a clearing ends."""
         channel, seqs = action["channel"], []
-        for number, (kind, data) in enumerate(acts.told(action)):
+        told, below = acts.told(action), acts.shows_again(action)
+        if below is not None:
+            back = await self._restored(action, below)
+            messages = [orjson.Fragment(entry.body) for entry in back["messages"]]
+            told.append((RESTORED, {"action": action["id"], "user": action.get("target"), **back, "messages": messages}))
+        for number, (kind, data) in enumerate(told):
             entry_id = action["message"] if kind == NEW_MESSAGE else derived_id("evt", action["id"], kind)
             first: dict[str, Any] = {}
             if number == 0:
@@ -240,7 +292,7 @@ class Moderation:
             )  # fmt: skip
             seqs.append(stored.seq)
         clears = acts.split(action["facet"])[0] in ("clear", "ban") and action["value"] is not None
-        return {"cleared_to": seqs[0]} if clears else {}
+        return {"cleared_to": action.get("cleared_to") or seqs[0]} if clears else {}
 
     # -- commands that only tell
 

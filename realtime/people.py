@@ -22,6 +22,7 @@ from weir.foundation.lookalikes import skeleton
 from weir.foundation.texts import folded
 
 KNOWN_S, GUEST_KNOWN_S = 30 * 86_400, 3600
+WARNED_MS = 3_600_000
 MOST_NAMED = 200
 MOST_LATELY = 200
 
@@ -39,13 +40,14 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave, if any. Ends are
-    ms since the epoch, 0 for good, None for not at all."""
+    ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as JSON {reason, at}."""
 
     role: Role
     stored: Role | None
     banned: int | None
     muted: int | None
     shadowed: bool
+    warned: str | None = None
 
     def check_in(self) -> None:
         """Errors: Forbidden (banned)."""
@@ -112,9 +114,9 @@ class People:
         await self.note(channel, person)
 
     async def standing(self, channel: str, uid: str, claimed: Role = "member") -> Standing:
-        role, banned, muted, shadowed = await self._log.state(channel, f"r:{uid}", f"b:{uid}", f"m:{uid}", f"s:{uid}")
+        role, banned, muted, shadowed, warned = await self._log.state(channel, *(f"{field}:{uid}" for field in "rbmsw"))
         stored = cast(Role | None, role)
-        return Standing(stored or claimed, stored, _holds(banned), _holds(muted), shadowed is not None)
+        return Standing(stored or claimed, stored, _holds(banned), _holds(muted), shadowed is not None, warned)
 
     async def get(self, channel: str, uid: str) -> Person | None:
         """Somebody who has been here, with the role that counts."""
@@ -163,9 +165,19 @@ class People:
         return [Person(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
 
 
-def muting(standing: Standing) -> dict[str, str | None] | None:
-    """What somebody who joins must know: until when they may not write; an end of None means for good."""
-    return None if standing.muted is None else {"until": rfc3339(standing.muted) if standing.muted else None}
+def muting(standing: Standing, reason: str = "") -> dict[str, str | None] | None:
+    """What somebody who joins must know: until when they may not write, and why; an end of None means for good."""
+    if standing.muted is None:
+        return None
+    return {"until": rfc3339(standing.muted) if standing.muted else None, **({"reason": reason} if reason else {})}
+
+
+def warning(standing: Standing) -> dict[str, str] | None:
+    """The warning of the last hour, for somebody who was away when it came."""
+    told = orjson.loads(standing.warned) if standing.warned is not None else None
+    if told is None or told["at"] < now_ms() - WARNED_MS:
+        return None
+    return {"reason": told["reason"], "at": rfc3339(told["at"])}
 
 
 def _holds(ends: str | None) -> int | None:

@@ -1,7 +1,8 @@
 """Who is in which channel on this node, and what reaches whom. [work]
 
-Entries of the sequence go to everyone in the channel. What stands beside it is told apart: messages of shadow-banned
-users go to themselves and to moderators, hidden actions to moderators, other ephemeral events to everyone.
+Entries of the sequence go to everyone in the channel, without reasons. What stands beside it is told apart: messages of
+shadow-banned users go to themselves and to moderators, actions to moderators, what happened to somebody, with the reason, to them;
+other ephemeral events to everyone.
 """
 
 from collections import Counter
@@ -19,14 +20,17 @@ from realtime.wire import (
     MESSAGE_UPDATED,
     MODERATION,
     NEW_MESSAGE,
+    PERSONAL,
+    RESTORED,
     ROLE_CHANGED,
     SETTINGS_UPDATED,
     Entry,
     author,
     marked,
+    public,
 )
 
-CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED})
+CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED})
 Expel = Callable[[Member, str], None]
 
 
@@ -82,7 +86,10 @@ class Roster:
         if entry.aside and entry.type in (NEW_MESSAGE, MODERATION):
             self._tell_few(channel, entry)
             return
-        self._fanout.deliver(channel, entry.type, entry.body)
+        if entry.type in PERSONAL and self._tell_personally(channel, entry):
+            return
+        shown = public(entry)
+        self._fanout.deliver(channel, entry.type, entry.body if shown is None else shown.body)
         if entry.type in CHANGING:
             self._changes[channel] += 1
         if entry.type == BANNED:
@@ -92,6 +99,15 @@ class Roster:
             told = orjson.loads(entry.body)
             for member in self._of(channel, told["user"]["id"]):
                 member.stored[channel] = told["role"] if told["source"] == "channel" else None
+
+    def _tell_personally(self, channel: str, entry: Entry) -> bool:
+        """What happened to somebody comes to them with the reason, beside the sequence. True when nobody else is told."""
+        told = orjson.loads(entry.body)
+        if entry.aside or "reason" in told:
+            body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})
+            for member in self._of(channel, told["user"]["id"]):
+                self._fanout.tell(member.socket, entry.type, body)
+        return entry.aside
 
     def _of(self, channel: str, uid: str) -> list[Member]:
         return [member for member in self._members.get(channel, ()) if member.user.sub == uid]

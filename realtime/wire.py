@@ -22,10 +22,16 @@ MESSAGE_DELETED = "chat.message.deleted"
 MESSAGE_UPDATED = "chat.message.updated"
 CLEARED = "chat.cleared"
 MODERATION = "chat.moderation"
+RESTORED = "chat.restored"
 BANNED = "user.banned"
 UNBANNED = "user.unbanned"
+MUTED = "user.muted"
+UNMUTED = "user.unmuted"
+WARNED = "user.warned"
 SETTINGS_UPDATED = "chat.settings.updated"
 ROLE_CHANGED = "user.role.changed"
+PERSONAL = frozenset({BANNED, UNBANNED, MUTED, UNMUTED, WARNED, ROLE_CHANGED})
+"""Everybody is told what happened to somebody; why, only they and moderators."""
 
 
 def _channel(text: str) -> str:
@@ -230,13 +236,42 @@ class Redactions:
         """The entries with tombstones where messages were."""
         if not self.gone and not self.clearings:
             return entries
-        return [tombstone(entry) if entry.type == NEW_MESSAGE and self._hides(entry) else entry for entry in entries]
+        return [self._shown(entry) for entry in entries]
 
-    def _hides(self, entry: Entry) -> bool:
-        if entry.seq in self.gone or entry.seq < self.clearings.get("clear", 0):
+    def _shown(self, entry: Entry) -> Entry:
+        if entry.type == NEW_MESSAGE:
+            hidden = self.hides(entry.seq, author(entry) if self.clearings else "")
+            return tombstone(entry) if hidden else entry
+        if entry.type in (MESSAGE_UPDATED, RESTORED):
+            return self._still_restored(entry)
+        return entry
+
+    def _still_restored(self, entry: Entry) -> Entry:
+        """An entry that shows messages again, without those that have been taken away since."""
+        data = orjson.loads(entry.body)
+        back = shown_again(entry)
+        kept = [one for one in back if not self.hides(one["seq"], one["user"]["id"])]
+        if len(kept) == len(back):
+            return entry
+        if entry.type == RESTORED:
+            data["messages"] = kept
+        else:
+            del data["restored"]
+        return Entry(entry.seq, entry.prev, entry.epoch, entry.type, orjson.dumps(data))
+
+    def hides(self, seq: int, uid: str) -> bool:
+        """Whether a message at this place by this user is taken away."""
+        if seq in self.gone:
             return True
-        uid = author(entry) if self.clearings else ""
-        return entry.seq < max(self.clearings.get("clear:" + uid, 0), self.clearings.get("ban:" + uid, 0))
+        return seq < max(self.clearings.get(facet, 0) for facet in ("clear", "clear:" + uid, "ban:" + uid))
+
+
+def shown_again(entry: Entry) -> list[dict[str, Any]]:
+    """The messages that an entry gives back."""
+    if entry.type not in (MESSAGE_UPDATED, RESTORED):
+        return []
+    data = orjson.loads(entry.body)
+    return [one for one in (data.get("restored"), *data.get("messages", ())) if one is not None]
 
 
 def author(entry: Entry) -> str:
@@ -262,7 +297,24 @@ def redactions(entry: Entry) -> Redactions | None:
 
 def restores(entry: Entry) -> bool:
     """True when an entry may show again what was hidden; then only the log knows what is to be seen."""
-    return entry.type in (MESSAGE_UPDATED, UNBANNED) or (entry.type == MODERATION and b'"undoes":' in entry.body)
+    return entry.type in (MESSAGE_UPDATED, UNBANNED, RESTORED) or (entry.type == MODERATION and b'"undoes":' in entry.body)
+
+
+def public(entry: Entry, uid: str = "", *, moderates: bool = False) -> Entry | None:
+    """An entry as this user may see it: who acted and why is for moderators, what happened to oneself comes with the reason. None for
+    what is not for them at all."""
+    if entry.type not in PERSONAL and entry.type not in (MODERATION, CLEARED, MESSAGE_DELETED, MESSAGE_UPDATED, SETTINGS_UPDATED):
+        return entry
+    if moderates:
+        return entry
+    data = orjson.loads(entry.body)
+    concerned = entry.type in PERSONAL and data["user"]["id"] == uid
+    if concerned or (entry.type not in (MODERATION, WARNED) and "reason" not in data):
+        return entry
+    if entry.type in (MODERATION, WARNED):
+        return None
+    del data["reason"]
+    return Entry(entry.seq, entry.prev, entry.epoch, entry.type, orjson.dumps(data))
 
 
 def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:

@@ -125,7 +125,7 @@ describe('a moderated channel', () => {
   it('keeps the place of a deleted message, not its text, and says who removed it', () => {
     const log = after(upTo(3), told(4, 'chat.message.deleted', { message: 'msg_2', target: { epoch: 'e1', seq: 2 }, deleted: true }));
     expect(log.messages[1]).toMatchObject({ seq: 2, text: '', state: 'removed', removedBy: 'moderator' });
-    const own = after(log, told(5, 'chat.moderation', { action: { id: 'act_1', kind: 'delete', actor: BERT, message: 'msg_2' } }));
+    const own = after(upTo(3), told(4, 'chat.message.deleted', { message: 'msg_2', by: 'author' }));
     expect(own.messages[1]?.removedBy).toBe('author');
   });
 
@@ -158,13 +158,17 @@ describe('a moderated channel', () => {
     expect(after(later, told(6 + MOST, 'chat.message.updated', { message: 'msg_1', pinned: false })).pinned).toBeNull();
   });
 
-  it('needs a new snapshot when a ban or a clearing is taken back, and for no other undoing', () => {
-    const undone = (id: string) => ({ action: { id, kind: 'undo', actor: ANNA, undoes: 'act_0' } });
-    expect(after(upTo(1), told(2, 'user.unbanned', { user: BERT, action: 'act_1' })).stale).toBe(true);
-    expect(after(upTo(1), told(2, 'chat.moderation', undone('act_1'))).stale).toBe(true);
-    const slow = after(upTo(1), told(2, 'chat.settings.updated', { settings: { slow: 0 }, action: 'act_1' }), told(3, 'chat.moderation', undone('act_1')));
-    expect(slow.stale).toBe(false);
-    expect(snapshot(after(upTo(1), told(2, 'user.unbanned', { user: BERT })), 'e1', 2, [message(1)]).stale).toBe(false);
+  it('shows again what comes back, in its place, and reads anew only what may stand before', () => {
+    const gone = after(upTo(4), told(5, 'chat.cleared', { user: BERT }));
+    const back = told(6, 'chat.restored', { user: BERT, messages: [message(2), message(3), message(4)], from_seq: 2 });
+    const some = after(gone, back);
+    expect(some.messages.map(({ state }) => state)).toEqual(['removed', 'sent', 'sent', 'sent']);
+    expect(some.stale).toBe(true);
+    const all = after(gone, told(6, 'chat.restored', { user: BERT, messages: [1, 2, 3, 4].map((seq) => message(seq)), from_seq: 0 }));
+    expect(all.messages).toEqual(upTo(4).messages);
+    expect(all.stale).toBe(false);
+    expect(after(upTo(1), told(2, 'user.unbanned', { user: BERT })).stale).toBe(false);
+    expect(snapshot(some, 'e1', 6, [message(1)]).stale).toBe(false);
   });
 
   it('puts a shadow-banned message behind its entry, beside the sequence, once, and loses no other for it', () => {

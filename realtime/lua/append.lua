@@ -10,7 +10,7 @@
 --      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
 --      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
 --      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11
---      18… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET '' | unclear FACET ''
+--      18… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
 -- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
 --       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
 --       | {-8, until ms} muted | {-9, restriction} not for this user | {-10, wait ms} guests of this address | {-11, wait ms} guests
@@ -134,7 +134,7 @@ for i = 18, #ARGV, 3 do
   elseif verb == 'unset' then call('HDEL', KEYS[1], name)
   elseif verb == 'gone' then call('ZADD', KEYS[7], name, name)
   elseif verb == 'back' then call('ZREM', KEYS[7], name)
-  elseif verb == 'clear' then call('HSET', KEYS[8], name, s)
+  elseif verb == 'clear' then call('HSET', KEYS[8], name, value ~= '' and value or s)
   elseif verb == 'unclear' then call('HDEL', KEYS[8], name) end
 end
 call('SPUBLISH', ARGV[4], payload)

@@ -140,3 +140,26 @@ def test_a_guest_keeps_the_old_name_where_the_new_one_is_the_hosts(show: Show, b
     assert guest.errors == []
     guest.close()
     host.close()
+
+
+def test_who_was_shut_out_reads_it_after_a_reload(show: Show, browser: Browser) -> None:
+    """Not that the chat is loading; with the reason, which nobody else reads."""
+    host = Viewer(browser, seat(show, "owner", "usr-boss", "Boss"))
+    guest = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 844})
+    other = Viewer(browser, show.card["watch"])
+    for viewer in (host, guest, other):
+        viewer.until("connection-state", "Connected")
+    name = guest.text("name").removeprefix("Chatting as ").strip()
+    host.say(f"/warn {name} mind your words")
+    guest.until("chat-reply", "A moderator warns you: mind your words")
+    host.say(f"/ban {name} for being rude")
+    guest.until("chat-notice", "Reason: for being rude")
+    other.until("chat-note", f"{name} was banned")
+    assert "rude" not in other.page.inner_text("body")
+    guest.page.reload()
+    guest.until("chat-notice", "You are banned from this channel. Reason: for being rude")
+    assert "Loading" not in guest.page.inner_text(".chat")
+    guest.page.screenshot(path=OUTPUT / "composer-banned-390.png")
+    for viewer in (host, guest, other):
+        assert viewer.errors == []
+        viewer.close()

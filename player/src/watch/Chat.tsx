@@ -28,7 +28,7 @@ export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient 
         {line === 'online' && <People chat={chat} />}
       </header>
       <PinnedBar log={log} chat={chat} role={role} />
-      <MessageList chat={chat} log={log} older={older} ownId={user?.id ?? null} role={role} />
+      <MessageList chat={chat} log={log} older={older} ownId={user?.id ?? null} role={role} closed={line === 'closed'} />
       <TypingLine signals={chat.signals} />
       <PrivateNotice chat={chat} notice={notice} />
       {readOnly ? (

@@ -16,10 +16,17 @@ interface Props {
   older: ChatView['older'];
   ownId: string | null;
   role: string | null;
+  closed: boolean;
+}
+
+/** What stands where no message does. Who was shut out reads why beside the place where one writes. */
+function noneWords(role: string | null, closed: boolean): string {
+  if (closed) return 'The chat is closed to you.';
+  return role !== null ? 'No messages yet. Say hello!' : 'Loading the chat …';
 }
 
 /** The messages, held at the newest one until the reader scrolls back. */
-export function MessageList({ chat, log, older, ownId, role }: Props) {
+export function MessageList({ chat, log, older, ownId, role, closed }: Props) {
   const { list, unread, onScroll, toEnd } = useHeldScroll(log, ownId);
   const { messages } = log;
   const [menu, setMenu] = useState<MenuPlace | null>(null);
@@ -32,7 +39,7 @@ export function MessageList({ chat, log, older, ownId, role }: Props) {
             {older === 'loading' ? 'Loading …' : 'Earlier messages'}
           </button>
         )}
-        {messages.length === 0 && log.notes.length === 0 && <p className="messages-none">{role !== null ? 'No messages yet. Say hello!' : 'Loading the chat …'}</p>}
+        {messages.length === 0 && log.notes.length === 0 && <p className="messages-none">{noneWords(role, closed)}</p>}
         {linesOf(messages, log.notes).map((line) =>
           'words' in line ? (
             <p key={`note ${line.seq} ${line.words}`} className="note" data-testid="chat-note">{line.words}</p>

@@ -6,7 +6,7 @@ import { isExempt, type Hold } from './rights';
 import { Prompts } from './prompts';
 import { Signals } from './signals';
 import {
-  isEnvelope, isMessage, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
@@ -15,7 +15,6 @@ const SHORT_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
 /** A fresh snapshot is wanted by every page of the channel at once: they spread over this time. */
 const REFRESH_WITHIN_MS = 3_000;
-const PIN_SEARCH = 200;
 
 /** Words for this person alone. `undo` is the command that takes back what was done; `choices` are people who may have been meant. */
 export interface Notice {
@@ -61,6 +60,7 @@ export class ChatClient {
   #cursor: string | null = null;
   #redactions = 0;
   #holdEnds = 0;
+  #warnedAt = '';
   #timer: number | undefined;
   #holdTimer: number | undefined;
   #refreshTimer: number | undefined;
@@ -223,25 +223,25 @@ export class ChatClient {
       this.view.update({ log: chatLog.snapshot(log, answer.epoch, answer.seq, answer.messages), older: 'idle' });
     }
     this.#change(chatLog.withSettings(this.view.get().log, answer.settings));
+    if (!answer.recovered && answer.pinned !== undefined) this.#change(chatLog.withPinned(this.view.get().log, [answer.pinned]));
     this.#joined = true;
     this.#dismissals = 0;
     this.prompts.renew();
     this.view.update({ line: 'online', role: answer.role });
     if (answer.renamed !== undefined && this.#access.keepName(answer.renamed.name)) this.#notify('error', answer.renamed.message);
-    void this.#findPinned();
+    this.#tellStanding(answer);
     for (const message of this.view.get().log.messages) {
       if (message.state === 'pending') void this.#deliver(message.cid, message.text);
     }
     return true;
   }
 
-  /** A pin may be older than what a snapshot holds. */
-  async #findPinned(): Promise<void> {
-    const { settings, pinned } = this.view.get().log;
-    if (settings.pinned === null || pinned !== null) return;
-    const redactions = this.#redactions;
-    const answer = await this.#line.ask<HistoryAnswer>('chat.history', { channel: this.#channel, limit: PIN_SEARCH });
-    if (answer?.ok && redactions === this.#redactions) this.#change(chatLog.withPinned(this.view.get().log, answer.messages));
+  /** What was told to this person while the page was away. */
+  #tellStanding({ muted, warned }: Exclude<JoinAnswer, Refusal>): void {
+    if (muted !== null) this.#hold('muted', muted.until === null ? null : secondsLeft(new Date().toISOString(), muted.until), muted.reason ?? null);
+    if (warned === undefined || warned.at <= this.#warnedAt) return;
+    this.#warnedAt = warned.at;
+    this.#notify('warning', `A moderator warns you: ${warned.reason}`);
   }
 
   #lost(): void {
@@ -278,6 +278,7 @@ export class ChatClient {
     if (this.view.get().log.epoch === null) return;
     if (isSequenced(data)) this.#takeEntry(data);
     else if (isMessage(data)) this.#change(chatLog.beside(this.view.get().log, data));
+    else if (isPersonal(data)) this.#tell(data);
   }
 
   #takeEntry(event: Sequenced): void {
@@ -317,6 +318,7 @@ export class ChatClient {
   #tellOneself({ type, at, reason, expires }: UserEvent): void {
     const because = reason === undefined ? '' : ` Reason: ${reason}`;
     if (type === 'user.banned') this.#close(`A moderator banned you from this chat.${because}`);
+    if (type === 'user.warned') this.#warnedAt = at;
     if (type === 'user.warned') this.#notify('warning', `A moderator warns you: ${reason ?? ''}`);
     if (type === 'user.unmuted') this.#release();
     if (type === 'user.muted') this.#hold('muted', expires === undefined ? null : secondsLeft(at, expires), reason ?? null);

@@ -1,7 +1,7 @@
 import { draft, inserted, placed, removed, type Message } from './messages';
 import { noteOf, type Note } from './notes';
 import {
-  isMessage, type Action, type Author, type ChannelEvent, type ChannelSettings, type Envelope, type MessageEnvelope, type Sequenced,
+  isMessage, type Author, type ChannelEvent, type ChannelSettings, type Envelope, type MessageEnvelope, type Sequenced,
   type Updated,
 } from './wire';
 
@@ -29,13 +29,11 @@ export interface ChatLog {
   trimmed: boolean;
   /** True when messages may be shown again that only the server still has: a new snapshot is needed. */
   stale: boolean;
-  /** The action that the last event belongs to. */
-  acted: string | null;
 }
 
 const OPEN: ChannelSettings = { slow: 0, lockdown: false, subscribers: false, followers: false, emoteonly: false, pinned: null };
 export const EMPTY: ChatLog = {
-  epoch: null, seq: 0, messages: [], notes: [], settings: OPEN, pinned: null, trimmed: false, stale: false, acted: null,
+  epoch: null, seq: 0, messages: [], notes: [], settings: OPEN, pinned: null, trimmed: false, stale: false,
 };
 
 /** Begins anew from the server's newest messages; own unplaced ones stay, and notes of the same sequence. */
@@ -116,12 +114,7 @@ export function resent(log: ChatLog, cid: string): ChatLog {
 function applied(log: ChatLog, event: ChannelEvent): ChatLog {
   const changed = changedBy(log, event);
   const note = noteOf(event);
-  const acted = (event as { action?: unknown }).action;
-  return {
-    ...changed,
-    notes: note === null ? changed.notes : [...changed.notes, note].slice(-MOST_NOTES),
-    acted: typeof acted === 'string' ? acted : changed.acted,
-  };
+  return note === null ? changed : { ...changed, notes: [...changed.notes, note].slice(-MOST_NOTES) };
 }
 
 function changedBy(log: ChatLog, event: ChannelEvent): ChatLog {
@@ -129,17 +122,15 @@ function changedBy(log: ChatLog, event: ChannelEvent): ChatLog {
     case 'chat.message.new':
       return { ...log, messages: placed(log.messages, [event]) };
     case 'chat.message.deleted':
-      return withPinned(without(log, ({ id }) => id === event.message));
+      return withPinned(without(log, ({ id }) => id === event.message, event.by));
     case 'chat.message.updated':
       return updated(log, event);
     case 'chat.cleared':
       return cleared(log, event.seq, event.user?.id ?? null);
     case 'chat.settings.updated':
       return withSettings(log, event.settings);
-    case 'user.unbanned':
-      return { ...log, stale: true };
-    case 'chat.moderation':
-      return moderated(log, event.action);
+    case 'chat.restored':
+      return restored(log, event.messages, event.from_seq);
     default:
       return log;
   }
@@ -157,16 +148,14 @@ function cleared(log: ChatLog, below: number, user: string | null): ChatLog {
   return { ...without(log, gone), messages: log.messages.filter((message) => !gone(message)) };
 }
 
-function without(log: ChatLog, gone: (message: Message) => boolean): ChatLog {
-  return { ...log, messages: removed(log.messages, gone), pinned: log.pinned !== null && gone(log.pinned) ? null : log.pinned };
+function without(log: ChatLog, gone: (message: Message) => boolean, by: Message['removedBy'] = 'moderator'): ChatLog {
+  return { ...log, messages: removed(log.messages, gone, by), pinned: log.pinned !== null && gone(log.pinned) ? null : log.pinned };
 }
 
-/** Says who removed a message. An undone clearing has no event of its own: what it hid comes with the next snapshot. */
-function moderated(log: ChatLog, action: Action): ChatLog {
-  if (action.undoes !== undefined) return log.acted === action.id ? log : { ...log, stale: true };
-  if (action.kind !== 'delete') return log;
-  const own = (one: Message) => one.id === action.message && one.state === 'removed' && one.author.id === action.actor.id;
-  return { ...log, messages: log.messages.map((one) => (own(one) ? { ...one, removedBy: 'author' as const } : one)) };
+/** Messages older than `from` may be shown again too: whoever shows such reads them anew. */
+function restored(log: ChatLog, messages: readonly MessageEnvelope[], from: number): ChatLog {
+  const oldest = log.messages.find(({ seq }) => seq !== null)?.seq ?? from;
+  return withPinned({ ...log, messages: placed(log.messages, messages), stale: log.stale || oldest < from }, messages);
 }
 
 function unplacedWith(log: ChatLog, cid: string): Message | undefined {

@@ -51,6 +51,6 @@ export function inserted(messages: Messages, message: Message): Messages {
 }
 
 /** Takes the text of those that `which` names and keeps their places. */
-export function removed(messages: Messages, which: (message: Message) => boolean): Messages {
-  return messages.map((one) => (which(one) ? { ...one, text: '', state: 'removed', removedBy: 'moderator' } : one));
+export function removed(messages: Messages, which: (message: Message) => boolean, removedBy: Message['removedBy']): Messages {
+  return messages.map((one) => (which(one) ? { ...one, text: '', state: 'removed', removedBy } : one));
 }

@@ -50,21 +50,24 @@ export interface ChannelSettings {
   pinned: string | null;
 }
 
-/** What moderators did, as everybody is told. */
+/** What a command did, as its giver is told. */
 export interface Action {
   id: string;
   kind: string;
-  actor: Author;
-  target?: Named;
-  message?: string;
-  reason?: string;
-  undoes?: string;
 }
 
 /** Both the news that a message was deleted and, under the message's own seq, what stands in its place in missed events. */
 interface Deleted extends Sequenced {
   type: 'chat.message.deleted';
   message: string;
+  by?: 'author' | 'moderator';
+}
+
+/** What a ban or a clearing had hidden is shown again: all of it from `from_seq` on stands here. */
+interface Restored extends Sequenced {
+  type: 'chat.restored';
+  messages: MessageEnvelope[];
+  from_seq: number;
 }
 
 export interface Updated extends Sequenced {
@@ -84,13 +87,8 @@ interface SettingsUpdated extends Sequenced {
   settings: Partial<ChannelSettings>;
 }
 
-interface Moderated extends Sequenced {
-  type: 'chat.moderation';
-  action: Action;
-}
-
-/** `expires` is RFC 3339; without it a mute has no end. */
-export interface UserEvent extends Sequenced {
+/** `expires` is RFC 3339; without it a mute has no end. To the one concerned it comes once more, without a seq and with the reason. */
+export interface UserEvent extends Envelope {
   type: 'user.banned' | 'user.unbanned' | 'user.muted' | 'user.unmuted' | 'user.warned' | 'user.role.changed';
   user: Named;
   reason?: string;
@@ -98,7 +96,7 @@ export interface UserEvent extends Sequenced {
   role?: string;
 }
 
-export type ChannelEvent = (MessageEnvelope & Sequenced) | Deleted | Updated | Cleared | SettingsUpdated | Moderated | UserEvent;
+export type ChannelEvent = (MessageEnvelope & Sequenced) | Deleted | Updated | Restored | Cleared | SettingsUpdated | (UserEvent & Sequenced);
 
 export interface Refusal {
   ok: false;
@@ -127,12 +125,14 @@ interface Joined {
   /** Set where the name that one came with is somebody else's. */
   renamed?: { name: string; message: string };
   settings: ChannelSettings;
+  muted: { until: string | null; reason?: string } | null;
+  warned?: { reason: string; at: string };
 }
 
 /** `recovered` answers hold what was missed behind the client's position, in pages; others begin anew. */
 export type JoinAnswer =
   | (Joined & { recovered: true; events: Sequenced[]; more: boolean })
-  | (Joined & { recovered: false; messages: MessageEnvelope[] })
+  | (Joined & { recovered: false; messages: MessageEnvelope[]; pinned?: MessageEnvelope })
   | Refusal;
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
 export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
@@ -154,4 +154,9 @@ export function isSequenced(envelope: Envelope): envelope is Sequenced {
 
 export function isMessage(envelope: Envelope): envelope is MessageEnvelope {
   return envelope.type === 'chat.message.new';
+}
+
+/** Something that happened to a person. */
+export function isPersonal(envelope: Envelope): envelope is UserEvent {
+  return envelope.type.startsWith('user.') && 'user' in envelope;
 }
