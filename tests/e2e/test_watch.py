@@ -146,6 +146,8 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         assert live != offline
         publisher.stop()
         wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the dropped line", 30)
+        viewer.until("notice", "come back")
+        assert viewer.page.locator("[data-testid=live-indicator]").count() == 0
         publisher = show.publish()
         viewer.page.evaluate(READER_JS, VIDEO)
         wait_until(lambda: viewer.text("stream-state") == live, "live again", 40)
@@ -156,6 +158,35 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
     wait_until(lambda: show.state() == "idle", "the end of the broadcast", 30)
     wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the end", 30)
     viewer.page.screenshot(path=OUTPUT / "watch-ended.png")
+    assert viewer.errors == []
+    viewer.close()
+
+
+def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+    """Network off, network on, web server gone: no page says live or tells a count of which nothing is known; words say what is done."""
+    show: Show = make_stack()
+    publisher = show.publish()
+    viewer = Viewer(browser, show.card["watch"])
+    try:
+        wait_until(lambda: viewer.seconds_played() > 1, "the picture", 40)
+        viewer.context.set_offline(True)
+        viewer.until("notice", "Trying again", 20)
+        assert viewer.text("stream-state") == "Connection lost"
+        assert "Live" not in viewer.page.inner_text("main")
+        assert viewer.page.locator("[data-testid=viewer-count]").count() == 0
+        viewer.page.screenshot(path=OUTPUT / "watch-lost.png")
+        viewer.context.set_offline(False)
+        viewer.until("stream-state", "Live", 20)
+        viewer.until("live-indicator", "Live", 20)
+        show.stack.stop()
+        viewer.until("notice", "Trying again", 20)
+        assert viewer.text("stream-state") == "Connection lost"
+        assert "Live" not in viewer.page.inner_text("main")
+    finally:
+        publisher.stop()
+    viewer.page.set_viewport_size({"width": 390, "height": 740})
+    viewer.page.emulate_media(color_scheme="dark")
+    viewer.page.screenshot(path=OUTPUT / "watch-lost-phone.png")
     assert viewer.errors == []
     viewer.close()
 

@@ -15,20 +15,27 @@ export interface Circumstances {
   wasLive: boolean;
   /** Frames of this broadcast are on the screen. */
   picture: boolean;
+  /** They advance now. */
+  moving: boolean;
 }
 
 function plays(state: StreamState): state is 'live' | 'recorded' {
   return state === 'live' || state === 'recorded';
 }
 
-/** Refusals first, then what the stream does; a broken line to the server hides nothing that still plays. */
+/** Refusals first, then what the stream does; without a line to the server, only what still plays is believed. */
 export function sceneOf(now: Circumstances): Scene {
   if (now.missing) return 'missing';
   if (now.refusal !== null) return now.refusal;
   if (now.failure !== null) return now.failure === 'refused' ? 'withdrawn' : 'unsupported';
-  if (now.state === null) return now.unreachable ? 'unreachable' : 'loading';
-  if (plays(now.state)) return now.picture ? 'air' : 'loading';
-  if (now.state !== 'idle') return now.state;
-  if (now.picture) return 'air'; // the last seconds play out
-  return now.wasLive ? 'ended' : 'offline';
+  if (now.unreachable && !now.moving) return 'unreachable';
+  if (now.state === null) return 'loading';
+  return sceneIn(now.state, now);
+}
+
+function sceneIn(state: StreamState, { picture, wasLive }: Circumstances): Scene {
+  if (plays(state)) return picture ? 'air' : 'loading';
+  if (state !== 'idle') return state;
+  if (picture) return 'air'; // the last seconds play out
+  return wasLive ? 'ended' : 'offline';
 }

@@ -55,6 +55,10 @@ export function viewersText(count: number): string {
   return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
 }
 
+export function waitingText(count: number): string {
+  return count === 1 ? '1 person is waiting' : `${countText(count)} people are waiting`;
+}
+
 /** Whole units, the largest two at most: "45 s", "10 min", "1 h 30 min", "7 days". */
 export function durationText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

@@ -15,11 +15,12 @@ import { useDeed } from './useDeed';
 /** Everything about one stream: picture, figures, what OBS and viewers need. */
 export function StreamPanel({ desk, account, stream, role }: { desk: Desk; account: Account; stream: OwnStream; role: Role }) {
   const writes = atLeast(role, 'editor');
+  const { trouble } = useStore(desk.view);
   return (
     <section className="panel" aria-label={stream.title}>
       <header className="panel-head">
         <h1>{stream.title || 'Untitled stream'}</h1>
-        <StateBadge state={stream.state} />
+        <StateBadge state={trouble === null ? stream.state : 'lost'} />
       </header>
       <div className="panel-grid">
         <div className="panel-picture">
@@ -46,11 +47,12 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
 }
 
 function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {
-  const { analytics } = useStore(desk.view);
+  const { analytics, trouble } = useStore(desk.view);
+  const watched = stream.state !== 'idle';
   const minutes = analytics === null ? '–' : countText(Math.round(analytics.minutes_watched));
   return (
     <dl className="figures">
-      <div><dt>Viewers now</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{countText(stream.viewers)}</dd></div>
+      <div><dt>{watched ? 'Viewers now' : 'Waiting now'}</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{trouble === null ? countText(stream.viewers) : '–'}</dd></div>
       <div><dt>Minutes watched</dt><dd data-testid="minutes-watched">{minutes}</dd></div>
       <div><dt>Data sent</dt><dd data-testid="bytes-sent">{analytics === null ? '–' : bytesText(analytics.bytes)}</dd></div>
     </dl>

@@ -1,5 +1,4 @@
 import { useEffect, useRef, useState, type MouseEvent } from 'react';
-import { sceneOf, type Scene } from '../lib/scene';
 import { useStore } from '../lib/store';
 import type { Watching } from '../lib/watching';
 import { Controls } from './Controls';
@@ -7,6 +6,7 @@ import { Glyph } from './icons';
 import { ReactionButtons, RisingReactions } from './Reactions';
 import { SceneCard } from './SceneCard';
 import { useShortcuts } from './shortcuts';
+import { useScene } from './useScene';
 
 const QUIET_AFTER_MS = 3_000;
 
@@ -30,7 +30,7 @@ export function Player({ watching }: { watching: Watching }) {
       {scene === 'air' && <OnPicture watching={watching} />}
       {scene === 'air' && <RisingReactions reactions={watching.reactions} />}
       {scene === 'air' && chat !== null && <ReactionButtons chat={chat} />}
-      {view.picture && <Controls playback={playback} stream={stream} frame={frame} video={video} />}
+      {view.picture && <Controls playback={playback} stream={stream} scene={scene} frame={frame} video={video} />}
     </div>
   );
 }
@@ -60,13 +60,6 @@ function OnPicture({ watching }: { watching: Watching }) {
 /** A finger on the picture asks for the controls; a mouse has them already and pauses. */
 function isTouch(event: MouseEvent): boolean {
   return (event.nativeEvent as PointerEvent).pointerType === 'touch';
-}
-
-function useScene(watching: Watching): Scene {
-  const { refusal } = useStore(watching.access.view);
-  const { failure, picture } = useStore(watching.playback.view);
-  const { missing, unreachable, stream, wasLive } = useStore(watching.follower.view);
-  return sceneOf({ refusal, failure, missing, unreachable, state: stream?.state ?? null, wasLive, picture });
 }
 
 /** True when nobody has touched the player for a while; the second value is called on every touch. */

@@ -18,7 +18,7 @@ const SCENES: Record<Exclude<Scene, 'air'>, Told> = {
   withdrawn: { icon: 'lock', title: 'Access withdrawn', text: 'Your access to this stream has been withdrawn. Ask its owner if you think this is a mistake.' },
   expired: { icon: 'lock', title: 'Access has ended', text: 'The time for which you were let in is over. Ask the stream’s owner for a new link.' },
   unsupported: { icon: 'lost', title: 'This browser cannot play the stream', text: 'Update it, or open this page in another browser.' },
-  unreachable: { icon: 'broken', title: 'The server cannot be reached', text: 'Check your connection. Trying again …' },
+  unreachable: { icon: 'broken', title: 'Connection lost', text: 'The server cannot be reached. Trying again …' },
 };
 
 const BUSY: ReadonlySet<Scene> = new Set<Scene>(['loading', 'starting', 'interrupted', 'unreachable']);
