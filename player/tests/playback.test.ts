@@ -84,7 +84,7 @@ describe('an address of the stream', () => {
 
 describe('the scene', () => {
   const calm: Circumstances = {
-    refusal: null, failure: null, missing: false, unreachable: false, state: 'live', wasLive: true, picture: true, moving: true,
+    refusal: null, failure: null, missing: false, unreachable: false, state: 'live', wasLive: true, hadShow: true, picture: true, moving: true,
   };
   const scene = (patch: Partial<Circumstances>) => sceneOf({ ...calm, ...patch });
 
@@ -103,7 +103,8 @@ describe('the scene', () => {
   });
 
   it('tells a stream that never began from one that ended', () => {
-    expect(scene({ state: 'idle', picture: false, wasLive: false })).toBe('offline');
+    expect(scene({ state: 'idle', picture: false, wasLive: false, hadShow: false })).toBe('offline');
+    expect(scene({ state: 'idle', picture: false, wasLive: false })).toBe('over');
     expect(scene({ state: 'idle', picture: false })).toBe('ended');
   });
 

@@ -58,9 +58,9 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
-    page.click("text=Forgot the password?")
+    page.click("text=Forgot your password?")
     fill(page, email="ann@weir.example")
-    page.wait_for_selector("h1:has-text('Look into your mail')")
+    page.wait_for_selector("h1:has-text('Check your e-mail')")
     mails = stack.folder / "var" / "mail"
     wait_until(lambda: mails.is_dir() and any(mails.iterdir()), "the mail")
     link = re.search(r"http\S+", next(mails.iterdir()).read_text())
@@ -86,12 +86,44 @@ def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     return page
 
 
+def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, browser: Browser) -> None:
+    """Opened in the very tab of the studio, where only what is behind the # changes."""
+    stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    page = opened(stack, browser, "ann@weir.example")
+    stack.ask("POST", "/v1/auth/password/forgot", {"email": "ann@weir.example"})
+    mails = stack.folder / "var" / "mail"
+    wait_until(lambda: mails.is_dir() and any(mails.iterdir()), "the mail")
+    link = re.search(r"http\S+", next(mails.iterdir()).read_text())
+    assert link is not None
+    page.goto(link[0])
+    page.wait_for_selector("h1:has-text('New password')")
+    assert "#" not in page.url
+    fill(page, password="another long one")
+    page.wait_for_selector("[data-testid=sign-out]")
+    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0] == 200
+    page.context.close()
+
+
+def test_a_deleted_app_is_left(stack: RunningStack, browser: Browser) -> None:
+    """Its form goes, the next app comes, and after the last one the invitation to create one."""
+    stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Create the first app")
+    page.click("nav >> text=App")
+    page.fill("form[aria-label='Delete the app'] input", "My app")
+    page.click("text=Delete for good")
+    page.wait_for_selector("text=“My app” and its data are being deleted.")
+    page.wait_for_selector("text=Create the first app")
+    assert page.locator("input[name=app-name]").count() == 0
+    page.context.close()
+
+
 def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) -> None:
     """A key made there works until it is revoked there; an invited colleague gets what the role may see; the log knows."""
     for name in ("ann", "ben"):
         assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Make the first app")
+    page.click("text=Create the first app")
     page.click("nav >> text=Keys")
     page.fill("input[name=name]", "back end")
     page.check("input[name='streams:read']")
@@ -110,7 +142,7 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     page.click("[data-testid=invite]")
     link = page.input_value("[data-testid=invitation-link]")
     colleague = opened(stack, browser, "ben@weir.example")
-    colleague.wait_for_selector("text=Make the first app")
+    colleague.wait_for_selector("text=Create the first app")
     colleague.goto("about:blank")
     colleague.goto(link)
     colleague.click("button:has-text('Join')")
@@ -137,7 +169,7 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
     account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
     assert stack.ask("POST", "/v1/auth/register", account)[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Make the first app")
+    page.click("text=Create the first app")
     page.fill("[data-testid=new-stream-title]", "My show")
     page.click("[data-testid=new-stream]")
     with page.expect_popup() as popped:

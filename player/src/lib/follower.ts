@@ -17,6 +17,8 @@ export interface FollowedView {
   error: string | null;
 }
 
+const SHOWN = ['state', 'viewers', 'title', 'visibility', 'ended', 'recording', 'sound_alone'] as const satisfies readonly (keyof WatchedStream)[];
+
 const STATES: Record<string, StreamState> = {
   'stream.starting': 'starting',
   'stream.live': 'live',
@@ -71,7 +73,7 @@ export class Follower {
     const { stream, wasLive } = this.view.get();
     if (stream === null) return;
     const next = { ...stream, ...patch };
-    if (next.state === stream.state && next.viewers === stream.viewers && next.title === stream.title) return;
+    if (SHOWN.every((field) => next[field] === stream[field])) return;
     this.view.update({ stream: next, wasLive: wasLive || next.state === 'live' });
   }
 

@@ -3,7 +3,7 @@ import type { StreamState } from './api';
 
 /** What the picture area shows. `air` is the picture itself. */
 export type Scene =
-  | 'air' | 'loading' | 'offline' | 'starting' | 'interrupted' | 'ended'
+  | 'air' | 'loading' | 'offline' | 'starting' | 'interrupted' | 'ended' | 'over'
   | 'missing' | 'closed' | 'withdrawn' | 'expired' | 'unsupported' | 'unreachable';
 
 export interface Circumstances {
@@ -13,6 +13,8 @@ export interface Circumstances {
   unreachable: boolean;
   state: StreamState | null;
   wasLive: boolean;
+  /** There was a broadcast before this page was opened. */
+  hadShow: boolean;
   /** Frames of this broadcast are on the screen. */
   picture: boolean;
   /** They advance now. */
@@ -33,9 +35,10 @@ export function sceneOf(now: Circumstances): Scene {
   return sceneIn(now.state, now);
 }
 
-function sceneIn(state: StreamState, { picture, wasLive }: Circumstances): Scene {
+function sceneIn(state: StreamState, { picture, wasLive, hadShow }: Circumstances): Scene {
   if (plays(state)) return picture ? 'air' : 'loading';
   if (state !== 'idle') return state;
   if (picture) return 'air'; // the last seconds play out
-  return wasLive ? 'ended' : 'offline';
+  if (wasLive) return 'ended';
+  return hadShow ? 'over' : 'offline';
 }

@@ -8,6 +8,7 @@ import type { Desk } from './desk';
 import { Health } from './Health';
 import { Preview } from './Preview';
 import { Recordings } from './Recordings';
+import { SignedLink } from './SignedLink';
 import { Sure } from './Sure';
 import { atLeast } from './sections';
 import { useDeed } from './useDeed';
@@ -24,7 +25,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
       </header>
       <div className="panel-grid">
         <div className="panel-picture">
-          <Preview playback={stream.playback_id} />
+          <Preview desk={desk} stream={stream} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
           {stream.state === 'idle' && stream.trouble !== null && (
@@ -36,7 +37,9 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           {writes && <ObsFields desk={desk} stream={stream} />}
           <div className="box">
             <h2>For viewers</h2>
+            {stream.visibility === 'signed' && <p className="soft" data-testid="signed">This stream is signed: the watch page opens with a signed link only.</p>}
             <CopyField label="Watch page" value={stream.watch_url} testId="watch-url" />
+            {writes && stream.visibility === 'signed' && <SignedLink desk={desk} stream={stream} />}
             <Seat desk={desk} account={account} stream={stream} writes={writes} />
           </div>
         </div>
@@ -85,7 +88,7 @@ function Seat({ desk, account, stream, writes }: { desk: Desk; account: Account;
   const open = () => run(async () => { window.open(await desk.seatAt(stream, account), '_blank', 'noopener'); });
   return (
     <div className="form-end">
-      <button type="button" className="small-button plain" data-testid="take-seat" disabled={busy} onClick={open}>Open with my seat in the chat</button>
+      <button type="button" className="small-button plain" data-testid="take-seat" disabled={busy} onClick={open}>Open as host</button>
       {error !== null && <span className="error" role="alert">{error}</span>}
     </div>
   );

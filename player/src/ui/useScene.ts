@@ -7,5 +7,7 @@ export function useScene(watching: Watching): Scene {
   const { refusal } = useStore(watching.access.view);
   const { failure, picture, playing, waiting } = useStore(watching.playback.view);
   const { missing, unreachable, stream, wasLive } = useStore(watching.follower.view);
-  return sceneOf({ refusal, failure, missing, unreachable, state: stream?.state ?? null, wasLive, picture, moving: picture && playing && !waiting });
+  const moving = picture && playing && !waiting;
+  const about = stream === null ? { state: null, hadShow: false } : { state: stream.state, hadShow: stream.ended !== null };
+  return sceneOf({ refusal, failure, missing, unreachable, wasLive, picture, moving, ...about });
 }
