@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.e2e.browsing import OUTPUT
 from tests.servers import wait_until
 from tests.weir.running import RunningStack
 
@@ -162,6 +163,49 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert saved.value.path().read_text().startswith("day,")
     page.context.close()
     colleague.context.close()
+
+
+# What stands out of the page at its right edge; a strip that scrolls by itself may be wider.
+OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
+    .filter(one => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5)
+    .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""
+
+
+def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, browser: Browser) -> None:
+    """With the longest names, on every page, at 390 and 320 px. A refusal names the field in words and the form stands as it was."""
+    account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
+    token = {"Authorization": f"Bearer {stack.ask('POST', '/v1/auth/register', account)[1]['access_token']}"}
+    app = stack.ask("POST", "/v1/apps", {"name": "Longest" * 11}, token)[1]["id"]
+    key = stack.ask("POST", f"/v1/apps/{app}/keys", {"name": "Backend " * 9, "scopes": ["streams:read"]}, token)[1]["id"]
+    assert stack.ask("POST", f"/v1/apps/{app}/keys/{key}/rotate", {"overlap_s": 3600}, token)[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.fill("[data-testid=new-stream-title]", "Marathon" * 15)
+    page.click("[data-testid=new-stream]")
+    page.wait_for_selector("[data-testid=stream-item]")
+    for width, scheme in ((390, "dark"), (320, "light")):
+        page.set_viewport_size({"width": width, "height": 780})
+        page.emulate_media(color_scheme=scheme)
+        for section, sign in (("streams", "[data-testid=obs-key]"), ("keys", "[data-testid=key]"), ("app", "[data-testid=save-app]")):
+            page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
+            page.wait_for_selector(sign)
+            page.screenshot(path=OUTPUT / f"studio-{section}-{width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(OUTSIDE_JS) == []
+            nav = page.locator(".sections")
+            assert nav.evaluate("nav => nav.scrollWidth - nav.clientWidth") <= 0, "no section is cut off"
+    origins = page.locator("textarea[placeholder='https://example.org']")
+    origins.fill("not an origin")
+    page.click("[data-testid=save-app]")
+    page.wait_for_selector("text=Allowed origins, line 1: ")
+    assert origins.input_value() == "not an origin"
+    page.click("nav >> text=Keys")
+    page.click("text=Sign tokens with a key pair of your own")
+    page.fill("input[name=public-name]", "Mine")
+    page.fill("textarea[name=pem]", "no key")
+    page.click("text=Add the public key")
+    page.wait_for_selector("form[aria-label='Public key'] [role=alert]:has-text('Public key: ')")
+    assert (page.input_value("input[name=public-name]"), page.input_value("textarea[name=pem]")) == ("Mine", "no key")
+    page.context.close()
 
 
 def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: Browser) -> None:

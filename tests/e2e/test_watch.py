@@ -266,7 +266,16 @@ def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type
             viewer.until("sound-poster", "My stream", 40)
             wait_until(lambda: viewer.seconds_played() > 1, "the sound", 30)
             viewer.page.screenshot(path=OUTPUT / "watch-sound-alone.png")
+            viewer.page.wait_for_selector(".sound-offer", state="detached")  # by itself
             viewer.close()
+            embed = Viewer(browser, show.card["watch"].replace("/watch/", "/embed/"), viewport={"width": 320, "height": 180})
+            embed.page.wait_for_selector(".sound-offer")
+            offer, title = (embed.page.locator(one).bounding_box() for one in (".sound-offer", ".embed-head"))
+            assert offer is not None
+            assert title is not None
+            assert title["y"] + title["height"] <= offer["y"], "the title can be read"
+            embed.page.screenshot(path=OUTPUT / "embed-sound-alone.png")
+            embed.close()
         finally:
             encoder.kill()
 
