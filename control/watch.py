@@ -26,7 +26,9 @@ def stream_view(stream: Doc) -> dict[str, Any]:
     """What any viewer may know of a stream, or of a finished recording of one."""
     shown = {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
              "visibility": stream["visibility"], "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
-    return {**shown, "previews": stream["previews"]} if stream["state"] == RECORDED else shown
+    if stream["state"] == RECORDED:
+        return {**shown, "previews": stream["previews"], "ended": None, "sound_alone": False}
+    return {**shown, "ended": shown_time(stream.get("ended")), "sound_alone": stream.get("sound_alone", False)}
 
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
@@ -62,6 +64,13 @@ class Watch:
             **stream, "playback": recording_id, "title": recording["title"] or stream["title"], "state": RECORDED,
             "live_since": recording["started"], "previews": recording.get("sprite", False),
         }  # fmt: skip
+
+    async def about(self, stream: Doc) -> dict[str, Any]:
+        """What those who watch may know. After a broadcast of a public stream its recording is offered; a signed one's needs a token of
+        its own."""
+        over = stream["state"] == "idle" and stream["visibility"] == "public" and stream.get("broadcast") is not None
+        recording = await self._ground.directory.recording_of(stream["broadcast"]) if over else None
+        return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
     async def may_know(self, stream: Doc, token: str | None) -> bool:
         """Whether the bearer of a playback token, or anybody, may know more of a stream than that it is signed."""

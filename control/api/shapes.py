@@ -244,6 +244,8 @@ class Watched(Shape):
     visibility: Literal["public", "signed"]
     live_since: str | None
     previews: bool | None = None
+    ended: str | None = Field(description="When the newest broadcast ended.")
+    sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
 
 
 class WatchedStream(Shape):
@@ -256,6 +258,9 @@ class WatchedStream(Shape):
     visibility: Literal["public", "signed"]
     live_since: str | None
     previews: bool | None = None
+    ended: str | None = Field(description="When the newest broadcast ended.")
+    sound_alone: bool | None = Field(description="The newest broadcast has no picture of its own.")
+    recording: str | None = Field(description="After a broadcast of a public stream: the id under which its recording is watched.")
     viewers: int | None
 
 

@@ -250,7 +250,7 @@ class StreamRoutes:
         stream = await self._watched(call)
         _, _, token = call.request.headers.get("authorization", "").partition(" ")
         if await self._watch.may_know(stream, token.strip()):
-            return Answer({**watch_views.stream_view(stream), "viewers": await self._count(stream)})
+            return Answer({**await self._watch.about(stream), "viewers": await self._count(stream)})
         known = {"playback_id": stream["playback"], "visibility": "signed"}
         return Answer(dict.fromkeys(shapes.WatchedStream.model_fields) | known)
 

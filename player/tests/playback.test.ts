@@ -84,7 +84,7 @@ describe('an address of the stream', () => {
 
 describe('the scene', () => {
   const calm: Circumstances = {
-    refusal: null, failure: null, missing: false, unreachable: false, state: 'live', wasLive: true, picture: true,
+    refusal: null, failure: null, missing: false, unreachable: false, state: 'live', wasLive: true, hadShow: true, picture: true, moving: true,
   };
   const scene = (patch: Partial<Circumstances>) => sceneOf({ ...calm, ...patch });
 
@@ -93,8 +93,18 @@ describe('the scene', () => {
     expect(scene({ unreachable: true })).toBe('air');
   });
 
+  it('is no picture that stands still while nothing is heard of the server, whatever was known before', () => {
+    expect(scene({ unreachable: true, moving: false })).toBe('unreachable');
+    for (const state of ['live', 'interrupted', 'starting', 'idle'] as const) {
+      expect(scene({ unreachable: true, moving: false, picture: false, state })).toBe('unreachable');
+    }
+    expect(scene({ moving: false })).toBe('air');
+    expect(scene({ unreachable: true, moving: false, refusal: 'withdrawn' })).toBe('withdrawn');
+  });
+
   it('tells a stream that never began from one that ended', () => {
-    expect(scene({ state: 'idle', picture: false, wasLive: false })).toBe('offline');
+    expect(scene({ state: 'idle', picture: false, wasLive: false, hadShow: false })).toBe('offline');
+    expect(scene({ state: 'idle', picture: false, wasLive: false })).toBe('over');
     expect(scene({ state: 'idle', picture: false })).toBe('ended');
   });
 
@@ -107,7 +117,7 @@ describe('the scene', () => {
     expect(scene({ state: 'interrupted' })).toBe('interrupted');
     expect(scene({ picture: false })).toBe('loading');
     expect(scene({ state: null, picture: false })).toBe('loading');
-    expect(scene({ state: null, picture: false, unreachable: true })).toBe('unreachable');
+    expect(scene({ state: null, picture: false, moving: false, unreachable: true })).toBe('unreachable');
   });
 
   it('puts refusals before everything else', () => {

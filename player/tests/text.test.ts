@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { piecesOf } from '../src/lib/links';
-import { bytesOf, bytesText, hueOf, secondsText, viewersText } from '../src/lib/wording';
+import { bytesOf, bytesText, fieldless, hueOf, secondsText, viewersText } from '../src/lib/wording';
 
 const links = (text: string) => piecesOf(text).flatMap(({ href }) => href ?? []);
 
@@ -44,5 +44,18 @@ describe('wording', () => {
     expect([0, 999, 1_000, 1_234_567, 9.9e10].map(bytesText)).toEqual(['0 B', '999 B', '1.0 kB', '1.2 MB', '99.0 GB']);
     expect([0.72, 12.4].map(secondsText)).toEqual(['0.7 s', '12 s']);
     expect([1, 0, 12_345].map(viewersText)).toEqual(['1 viewer', '0 viewers', '12,345 viewers']);
+  });
+});
+
+describe('a refusal', () => {
+  it('names fields as people read them, and lines of a list from one', () => {
+    expect(fieldless('origins.0: an origin is https://host')).toBe('Allowed origins, line 1: an origin is https://host');
+    expect(fieldless('public_key: this is not a public key')).toBe('Public key: this is not a public key');
+    expect(fieldless('roles.str_a.x: no such role')).toBe('Roles: no such role');
+  });
+
+  it('leaves sentences alone', () => {
+    expect(fieldless('This name is taken.')).toBe('This name is taken.');
+    expect(fieldless('Too many messages; slow down: 5 s')).toBe('Too many messages; slow down: 5 s');
   });
 });

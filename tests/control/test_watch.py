@@ -9,6 +9,7 @@ from control.hls_access import HlsAccess
 from control.seats import Seats
 from tests.control.world import Headers, World, bearer
 from weir.foundation.clock import now_s
+from weir.foundation.events import DirectoryChanged
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.tokens import LEEWAY_S
 
@@ -154,3 +155,24 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
     assert await Seats(stage.world.ground.redis).take(stage.stream["channel"], "somebody", 1)
     reply = await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {})
     assert reply.json()["code"] == "forbidden"
+
+
+async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage: Stage) -> None:
+    """The newest that is finished, and while nothing is on air; of a signed one, whose recordings need tokens of their own, none."""
+    store = stage.world.ground.store.app(stage.app)
+    kept = (("brd_old", "ready"), ("brd_new", "ready"), ("brd_new", "ready"), ("brd_new", "recording"))
+    for number, (broadcast, state) in enumerate(kept):
+        doc = {"id": f"rec_{number}", "stream": stage.stream["id"], "broadcast": broadcast, "state": state, "started": number}
+        await store.insert("recordings", doc)
+    await store.update("streams", stage.stream["id"], set={"broadcast": "brd_new", "ended": 1_790_000_000_000})
+
+    async def offered() -> Any:
+        shown = await stage.world.done("GET", f"/v1/watch/{stage.playback}", None)
+        return shown["ended"], shown["recording"]
+
+    assert await offered() == (None, None)
+    await stage.change(visibility="public")
+    assert await offered() == ("2026-09-21T14:13:20.000Z", "rec_2")
+    await store.update("streams", stage.stream["id"], set={"state": "live"})
+    await stage.world.ground.directory.heard(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
+    assert (await offered())[1] is None

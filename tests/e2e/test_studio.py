@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.e2e.browsing import OUTPUT
 from tests.servers import wait_until
 from tests.weir.running import RunningStack
 
@@ -58,9 +59,9 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
-    page.click("text=Forgot the password?")
+    page.click("text=Forgot your password?")
     fill(page, email="ann@weir.example")
-    page.wait_for_selector("h1:has-text('Look into your mail')")
+    page.wait_for_selector("h1:has-text('Check your e-mail')")
     mails = stack.folder / "var" / "mail"
     wait_until(lambda: mails.is_dir() and any(mails.iterdir()), "the mail")
     link = re.search(r"http\S+", next(mails.iterdir()).read_text())
@@ -86,12 +87,44 @@ def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     return page
 
 
+def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, browser: Browser) -> None:
+    """Opened in the very tab of the studio, where only what is behind the # changes."""
+    stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    page = opened(stack, browser, "ann@weir.example")
+    stack.ask("POST", "/v1/auth/password/forgot", {"email": "ann@weir.example"})
+    mails = stack.folder / "var" / "mail"
+    wait_until(lambda: mails.is_dir() and any(mails.iterdir()), "the mail")
+    link = re.search(r"http\S+", next(mails.iterdir()).read_text())
+    assert link is not None
+    page.goto(link[0])
+    page.wait_for_selector("h1:has-text('New password')")
+    assert "#" not in page.url
+    fill(page, password="another long one")
+    page.wait_for_selector("[data-testid=sign-out]")
+    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0] == 200
+    page.context.close()
+
+
+def test_a_deleted_app_is_left(stack: RunningStack, browser: Browser) -> None:
+    """Its form goes, the next app comes, and after the last one the invitation to create one."""
+    stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Create the first app")
+    page.click("nav >> text=App")
+    page.fill("form[aria-label='Delete the app'] input", "My app")
+    page.click("text=Delete for good")
+    page.wait_for_selector("text=“My app” and its data are being deleted.")
+    page.wait_for_selector("text=Create the first app")
+    assert page.locator("input[name=app-name]").count() == 0
+    page.context.close()
+
+
 def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) -> None:
     """A key made there works until it is revoked there; an invited colleague gets what the role may see; the log knows."""
     for name in ("ann", "ben"):
         assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Make the first app")
+    page.click("text=Create the first app")
     page.click("nav >> text=Keys")
     page.fill("input[name=name]", "back end")
     page.check("input[name='streams:read']")
@@ -110,7 +143,7 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     page.click("[data-testid=invite]")
     link = page.input_value("[data-testid=invitation-link]")
     colleague = opened(stack, browser, "ben@weir.example")
-    colleague.wait_for_selector("text=Make the first app")
+    colleague.wait_for_selector("text=Create the first app")
     colleague.goto("about:blank")
     colleague.goto(link)
     colleague.click("button:has-text('Join')")
@@ -132,12 +165,55 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     colleague.context.close()
 
 
+# What stands out of the page at its right edge; a strip that scrolls by itself may be wider.
+OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
+    .filter(one => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5)
+    .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""
+
+
+def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, browser: Browser) -> None:
+    """With the longest names, on every page, at 390 and 320 px. A refusal names the field in words and the form stands as it was."""
+    account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
+    token = {"Authorization": f"Bearer {stack.ask('POST', '/v1/auth/register', account)[1]['access_token']}"}
+    app = stack.ask("POST", "/v1/apps", {"name": "Longest" * 11}, token)[1]["id"]
+    key = stack.ask("POST", f"/v1/apps/{app}/keys", {"name": "Backend " * 9, "scopes": ["streams:read"]}, token)[1]["id"]
+    assert stack.ask("POST", f"/v1/apps/{app}/keys/{key}/rotate", {"overlap_s": 3600}, token)[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.fill("[data-testid=new-stream-title]", "Marathon" * 15)
+    page.click("[data-testid=new-stream]")
+    page.wait_for_selector("[data-testid=stream-item]")
+    for width, scheme in ((390, "dark"), (320, "light")):
+        page.set_viewport_size({"width": width, "height": 780})
+        page.emulate_media(color_scheme=scheme)
+        for section, sign in (("streams", "[data-testid=obs-key]"), ("keys", "[data-testid=key]"), ("app", "[data-testid=save-app]")):
+            page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
+            page.wait_for_selector(sign)
+            page.screenshot(path=OUTPUT / f"studio-{section}-{width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(OUTSIDE_JS) == []
+            nav = page.locator(".sections")
+            assert nav.evaluate("nav => nav.scrollWidth - nav.clientWidth") <= 0, "no section is cut off"
+    origins = page.locator("textarea[placeholder='https://example.org']")
+    origins.fill("not an origin")
+    page.click("[data-testid=save-app]")
+    page.wait_for_selector("text=Allowed origins, line 1: ")
+    assert origins.input_value() == "not an origin"
+    page.click("nav >> text=Keys")
+    page.click("text=Sign tokens with a key pair of your own")
+    page.fill("input[name=public-name]", "Mine")
+    page.fill("textarea[name=pem]", "no key")
+    page.click("text=Add the public key")
+    page.wait_for_selector("form[aria-label='Public key'] [role=alert]:has-text('Public key: ')")
+    assert (page.input_value("input[name=public-name]"), page.input_value("textarea[name=pem]")) == ("Mine", "no key")
+    page.context.close()
+
+
 def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: Browser) -> None:
     """Under the own name, with the commands, also after a reload; the address does not give the seat away."""
     account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
     assert stack.ask("POST", "/v1/auth/register", account)[0] == 201
     page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Make the first app")
+    page.click("text=Create the first app")
     page.fill("[data-testid=new-stream-title]", "My show")
     page.click("[data-testid=new-stream]")
     with page.expect_popup() as popped:

@@ -1,6 +1,7 @@
 """The watch page and the studio in Chromium, as viewers and a streamer use them."""
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -146,6 +147,8 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         assert live != offline
         publisher.stop()
         wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the dropped line", 30)
+        viewer.until("notice", "come back")
+        assert viewer.page.locator("[data-testid=live-indicator]").count() == 0
         publisher = show.publish()
         viewer.page.evaluate(READER_JS, VIDEO)
         wait_until(lambda: viewer.text("stream-state") == live, "live again", 40)
@@ -155,7 +158,44 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         publisher.stop()
     wait_until(lambda: show.state() == "idle", "the end of the broadcast", 30)
     wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the end", 30)
+    viewer.page.wait_for_selector("[data-testid=to-recording]", timeout=40_000)
     viewer.page.screenshot(path=OUTPUT / "watch-ended.png")
+    late = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 740}, color_scheme="dark")
+    late.until("notice", "The last broadcast ended on")
+    late.page.wait_for_selector("text=waiting")
+    late.page.screenshot(path=OUTPUT / "watch-over-phone.png")
+    late.page.click("[data-testid=to-recording]")
+    wait_until(lambda: "/watch/rec_" in late.page.url and late.seconds_played() > 0.5, "the recording", 30)
+    late.close()
+    assert viewer.errors == []
+    viewer.close()
+
+
+def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+    """Network off, network on, web server gone: no page says live or tells a count of which nothing is known; words say what is done."""
+    show: Show = make_stack()
+    publisher = show.publish()
+    viewer = Viewer(browser, show.card["watch"])
+    try:
+        wait_until(lambda: viewer.seconds_played() > 1, "the picture", 40)
+        viewer.context.set_offline(True)
+        viewer.until("notice", "Trying again", 20)
+        assert viewer.text("stream-state") == "Connection lost"
+        assert "Live" not in viewer.page.inner_text("main")
+        assert viewer.page.locator("[data-testid=viewer-count]").count() == 0
+        viewer.page.screenshot(path=OUTPUT / "watch-lost.png")
+        viewer.context.set_offline(False)
+        viewer.until("stream-state", "Live", 20)
+        viewer.until("live-indicator", "Live", 20)
+        show.stack.stop()
+        viewer.until("notice", "Trying again", 20)
+        assert viewer.text("stream-state") == "Connection lost"
+        assert "Live" not in viewer.page.inner_text("main")
+    finally:
+        publisher.stop()
+    viewer.page.set_viewport_size({"width": 390, "height": 740})
+    viewer.page.emulate_media(color_scheme="dark")
+    viewer.page.screenshot(path=OUTPUT / "watch-lost-phone.png")
     assert viewer.errors == []
     viewer.close()
 
@@ -200,6 +240,9 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
     page.get_by_role("button", name="Create account").click()
     wait_until(lambda: show.card["server"] in page.content(), "the OBS fields")
     wait_until(lambda: "live" in page.inner_text("body").lower(), "the state")
+    assert page.locator(VIDEO).count() == 0, "what counts as a viewer plays when it is asked to"
+    page.click("[data-testid=show-preview]")
+    page.wait_for_selector(VIDEO)
     wait_until(lambda: studio.seconds_played() > 0.5, "the preview", 40)
     assert show.card["key"] not in page.inner_text("body")
     page.screenshot(path=OUTPUT / "studio.png")
@@ -211,6 +254,68 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
     wait_until(lambda: page.get_by_label("Password").count() > 0, "the sign-in form after a reload")
     assert studio.errors == []
     studio.close()
+
+
+def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+    """The title stands where there is no picture, and the sound runs under it."""
+    show: Show = make_stack()
+    argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
+    with subprocess.Popen([*argv, f"{show.card['server']}/{show.card['key']}"], stderr=subprocess.DEVNULL) as encoder:
+        try:
+            viewer = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 740})
+            viewer.until("sound-poster", "My stream", 40)
+            wait_until(lambda: viewer.seconds_played() > 1, "the sound", 30)
+            viewer.page.screenshot(path=OUTPUT / "watch-sound-alone.png")
+            viewer.page.wait_for_selector(".sound-offer", state="detached")  # by itself
+            viewer.close()
+            embed = Viewer(browser, show.card["watch"].replace("/watch/", "/embed/"), viewport={"width": 320, "height": 180})
+            embed.page.wait_for_selector(".sound-offer")
+            offer, title = (embed.page.locator(one).bounding_box() for one in (".sound-offer", ".embed-head"))
+            assert offer is not None
+            assert title is not None
+            assert title["y"] + title["height"] <= offer["y"], "the title can be read"
+            embed.page.screenshot(path=OUTPUT / "embed-sound-alone.png")
+            embed.close()
+        finally:
+            encoder.kill()
+
+
+def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+    """In the preview, as host, and by a link made in the studio; the bare address stays closed."""
+    show: Show = make_stack()
+    publisher = show.publish()
+    show.wait_state("live")
+    member = show.member()
+    stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
+    assert show.stack.ask("PATCH", f"/v1/streams/{stream}", {"visibility": "signed"}, member)[0] == 200
+    studio = Viewer(browser, f"http://127.0.0.1:{show.stack.http}/studio")
+    page = studio.page
+    page.get_by_label("E-mail").fill("o@w.example")
+    page.get_by_label("Password").fill("a long password")
+    page.click("[data-testid=submit]")
+    page.wait_for_selector("[data-testid=signed]")
+    page.click("[data-testid=show-preview]")
+    page.wait_for_selector(VIDEO)
+    wait_until(lambda: studio.seconds_played() > 0.5, "the preview", 40)
+    with page.expect_popup() as popped:
+        page.click("[data-testid=take-seat]")
+    popped.value.wait_for_selector("text=Chatting as ")
+    wait_until(lambda: popped.value.eval_on_selector(VIDEO, "video => video.currentTime") > 0.5, "the picture as host", 40)
+    page.click("[data-testid=make-link]")
+    link = page.input_value("[data-testid=signed-link]")
+    for width, scheme in ((1280, "light"), (390, "dark"), (320, "light")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=OUTPUT / f"studio-signed-{width}.png", full_page=True)
+    guest = Viewer(browser, link)
+    wait_until(lambda: guest.seconds_played() > 0.5, "the picture by the link", 40)
+    stranger = Viewer(browser, show.card["watch"])
+    stranger.until("notice", "link")
+    publisher.stop()
+    assert studio.errors == []
+    for one in (studio, guest, stranger):
+        one.close()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

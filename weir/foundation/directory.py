@@ -98,6 +98,15 @@ class Directory:
     async def recording(self, recording_id: str) -> Doc | None:
         return await self._cached("recordings", recording_id, lambda: self._all.get("recordings", recording_id))
 
+    async def recording_of(self, broadcast: str) -> Doc | None:
+        """The newest finished recording of a broadcast."""
+
+        async def read() -> Doc | None:
+            found = await self._all.find("recordings", {"broadcast": broadcast, "state": "ready"}, sort="started", descending=True, limit=1)
+            return found.data[0] if found.data else None
+
+        return await self._cached("recordings", broadcast, read)
+
     async def stored_bytes(self, app_id: str) -> int:
         """What an app's recordings and uploads take now, never from the cache; one that still runs counts when it is finished."""
         return sum([stored_bytes(one) async for one in self._every("recordings", {"app": app_id})])

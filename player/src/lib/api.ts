@@ -11,10 +11,15 @@ export interface Stream {
   state: StreamState;
   live_since: string | null;
   previews?: boolean;
+  visibility: 'public' | 'signed';
 }
 
+/** `ended`: RFC 3339, of the newest broadcast. `recording`: the id under which it can be watched again. */
 export interface WatchedStream extends Stream {
   viewers: number;
+  ended: string | null;
+  recording: string | null;
+  sound_alone: boolean;
 }
 
 /** Of a signed stream nothing but that is told to those who show no token. */

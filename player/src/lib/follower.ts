@@ -4,6 +4,8 @@ import { Store } from './store';
 
 const SOON_MS = 1_500;
 const CALM_MS = 5_000;
+/** One answer may be lost; after two in a row nothing is known any more. */
+const LOST_AFTER = 2;
 
 export interface FollowedView {
   stream: WatchedStream | null;
@@ -14,6 +16,8 @@ export interface FollowedView {
   /** Why the last broadcast could not be shown, told by the server. */
   error: string | null;
 }
+
+const SHOWN = ['state', 'viewers', 'title', 'visibility', 'ended', 'recording', 'sound_alone'] as const satisfies readonly (keyof WatchedStream)[];
 
 const STATES: Record<string, StreamState> = {
   'stream.starting': 'starting',
@@ -30,6 +34,7 @@ export class Follower {
   readonly #token: () => string;
   #timer: number | undefined;
   #told = 0;
+  #failures = 0;
   #stopped = false;
 
   /** `token` is the present playback token, without which a signed stream says nothing. */
@@ -39,11 +44,13 @@ export class Follower {
   }
 
   start(): void {
+    for (const change of ['online', 'offline']) window.addEventListener(change, this.#look);
     void this.#poll();
   }
 
   stop(): void {
     this.#stopped = true;
+    for (const change of ['online', 'offline']) window.removeEventListener(change, this.#look);
     clearTimeout(this.#timer);
   }
 
@@ -56,6 +63,8 @@ export class Follower {
     this.#pollIn(0);
   }
 
+  readonly #look = (): void => this.#pollIn(0);
+
   counted(viewers: number): void {
     this.#became({ viewers });
   }
@@ -64,7 +73,7 @@ export class Follower {
     const { stream, wasLive } = this.view.get();
     if (stream === null) return;
     const next = { ...stream, ...patch };
-    if (next.state === stream.state && next.viewers === stream.viewers && next.title === stream.title) return;
+    if (SHOWN.every((field) => next[field] === stream[field])) return;
     this.view.update({ stream: next, wasLive: wasLive || next.state === 'live' });
   }
 
@@ -72,6 +81,7 @@ export class Follower {
     const told = this.#told;
     try {
       const stream = await getStream(this.#playback, this.#token());
+      this.#failures = 0;
       if (told !== this.#told) return; // an event came meanwhile and is newer than this answer; it has asked for a new poll
       this.view.update({ missing: false, unreachable: false });
       if (stream === null) this.view.update({ stream: null });
@@ -79,11 +89,21 @@ export class Follower {
       else this.#became(stream);
     } catch (error) {
       const missing = error instanceof Problem && error.status === 404;
-      this.view.update({ missing, unreachable: !missing });
+      this.#failed(missing);
     }
+    this.#pollNext();
+  }
+
+  #failed(missing: boolean): void {
+    this.#failures += 1;
+    const lost = this.#failures >= LOST_AFTER || this.view.get().stream === null;
+    this.view.update({ missing, unreachable: lost && !missing });
+  }
+
+  #pollNext(): void {
     const { stream, missing } = this.view.get();
     if (stream?.state === 'recorded') return; // it does not change any more
-    this.#pollIn(missing || stream?.state === 'live' ? CALM_MS : SOON_MS);
+    this.#pollIn(missing || (stream?.state === 'live' && this.#failures === 0) ? CALM_MS : SOON_MS);
   }
 
   #pollIn(milliseconds: number): void {

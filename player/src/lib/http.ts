@@ -1,3 +1,5 @@
+import { fieldless } from './wording';
+
 const PATIENCE_MS = 10_000;
 
 /** A refused or failed request. `status` 0 means that the server was not reached; `message` is one sentence for a person. */
@@ -60,5 +62,6 @@ function problem(status: number, data: unknown): Problem {
 
 /** What to tell a person about anything thrown. */
 export function wordsOf(error: unknown): string {
-  return error instanceof Problem ? error.message : 'Something went wrong on this page; reload it.';
+  if (error instanceof Problem) return error.code === 'invalid' ? fieldless(error.message) : error.message;
+  return 'Something went wrong on this page; reload it.';
 }

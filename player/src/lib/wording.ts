@@ -55,6 +55,22 @@ export function viewersText(count: number): string {
   return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
 }
 
+const FIELD = /^([a-z][a-z_]*)((?:\.[a-z0-9_]+)*): (.)/;
+const FIELD_NAMES: Record<string, string> = { origins: 'Allowed origins', sub: 'User id', email: 'E-mail' };
+
+/** A refused request names a field by its path, as `origins.0: an origin is …`; people know it by the words of its label. */
+export function fieldless(detail: string): string {
+  return detail.replace(FIELD, (_all, field: string, rest: string, first: string) => {
+    const words = FIELD_NAMES[field] ?? `${field.charAt(0).toUpperCase()}${field.slice(1).replaceAll('_', ' ')}`;
+    const line = /^\.(\d+)$/.exec(rest)?.[1];
+    return `${words}${line === undefined ? '' : `, line ${Number(line) + 1}`}: ${first}`;
+  });
+}
+
+export function waitingText(count: number): string {
+  return count === 1 ? '1 person is waiting' : `${countText(count)} people are waiting`;
+}
+
 /** Whole units, the largest two at most: "45 s", "10 min", "1 h 30 min", "7 days". */
 export function durationText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

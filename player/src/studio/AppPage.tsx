@@ -24,8 +24,12 @@ interface Props {
   onChanged: () => Promise<void>;
 }
 
+interface EndProps extends Props {
+  onDeleted: () => Promise<void>;
+}
+
 /** What the app is called, whom it lets in, and its end. */
-export function AppPage({ ask, app, onChanged }: Props) {
+export function AppPage({ ask, app, onChanged, onDeleted }: EndProps) {
   return (
     <section className="page" aria-label="App">
       <header className="page-head"><h1>{app.name}</h1></header>
@@ -35,7 +39,7 @@ export function AppPage({ ask, app, onChanged }: Props) {
         <CopyField label="App id" value={app.id} testId="app-id" />
         <p className="soft after-field">{planText(app)}<a href="/docs" target="_blank" rel="noopener">API reference</a></p>
       </div>
-      {atLeast(app.role, 'owner') && <TheEnd ask={ask} app={app} onChanged={onChanged} />}
+      {atLeast(app.role, 'owner') && <TheEnd ask={ask} app={app} onChanged={onChanged} onDeleted={onDeleted} />}
     </section>
   );
 }
@@ -65,7 +69,7 @@ function Settings({ ask, app, onChanged }: Props) {
           {Object.entries(GUESTS).map(([value, words]) => <option key={value} value={value}>{words}</option>)}
         </select>
       </label>
-      <label className="labelled"><span>Sites that may call the API from a page, one a line</span>
+      <label className="labelled"><span>Allowed origins, one per line</span>
         <textarea className="field mono" rows={2} spellCheck={false} placeholder="https://example.org" value={origins} onChange={(event) => setOrigins(event.target.value)} />
       </label>
       <div className="form-end">
@@ -77,12 +81,11 @@ function Settings({ ask, app, onChanged }: Props) {
   );
 }
 
-function TheEnd({ ask, app, onChanged }: Props) {
+function TheEnd({ ask, app, onChanged, onDeleted }: EndProps) {
   const [typed, setTyped] = useState('');
   const { busy, error, run } = useDeed();
   const act = (deed: () => Promise<App>) => run(async () => { await deed(); await onChanged(); });
   const open = app.state === 'active';
-  if (app.state === 'deleting') return <p className="box soft" role="status">This app and all that is its own are being deleted.</p>;
   return (
     <div className="box">
       <h2>Close or delete</h2>
@@ -96,7 +99,7 @@ function TheEnd({ ask, app, onChanged }: Props) {
           />
         ) : <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => ask(apps.restore))}>Open it again</button>}
       </div>
-      <form className="end-row" aria-label="Delete the app" onSubmit={(event) => { event.preventDefault(); act(() => ask(apps.remove)); }}>
+      <form className="end-row" aria-label="Delete the app" onSubmit={(event) => { event.preventDefault(); run(async () => { await ask(apps.remove); await onDeleted(); }); }}>
         <label className="labelled"><span>Type “{app.name}” to delete it with its streams, recordings and chat</span>
           <input className="field" autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />
         </label>

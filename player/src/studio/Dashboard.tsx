@@ -23,20 +23,27 @@ export function Dashboard({ signIn, account }: { signIn: SignIn; account: Accoun
     return () => desk.stop();
   }, [desk]);
   const { trouble, apps, app } = useStore(desk.view);
+  const [deleted, setDeleted] = useState<string | null>(null);
   return (
     <div className="studio">
       <TopBar signIn={signIn} account={account} desk={desk} />
       {trouble !== null && <p className="trouble" role="alert" data-testid="notice">{trouble}</p>}
+      {deleted !== null && <p className="told" role="status">“{deleted}” and its data are being deleted.</p>}
       {apps?.length === 0 && <FirstApp desk={desk} />}
-      {app !== null && <Sections key={app.id} signIn={signIn} account={account} desk={desk} app={app} />}
+      {app !== null && <Sections key={app.id} signIn={signIn} account={account} desk={desk} app={app} onDeleted={() => setDeleted(app.name)} />}
     </div>
   );
 }
 
-function Sections({ signIn, account, desk, app }: { signIn: SignIn; account: Account; desk: Desk; app: App }) {
+function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; account: Account; desk: Desk; app: App; onDeleted: () => void }) {
   const section = useSection(app.role);
   const [ask] = useState(() => asker(signIn, app));
   const changed = () => desk.readApps();
+  const deleted = async () => {
+    onDeleted();
+    location.hash = '#streams';
+    await changed();
+  };
   return (
     <>
       <nav className="sections" aria-label="Studio">
@@ -49,7 +56,7 @@ function Sections({ signIn, account, desk, app }: { signIn: SignIn; account: Acc
       {section === 'keys' && <main className="pages"><KeysPage ask={ask} /></main>}
       {section === 'team' && <main className="pages"><TeamPage ask={ask} account={account} role={app.role} onLeft={() => void changed()} /></main>}
       {section === 'log' && <main className="pages"><LogPage ask={ask} /></main>}
-      {section === 'app' && <main className="pages"><AppPage ask={ask} app={app} onChanged={changed} /></main>}
+      {section === 'app' && <main className="pages"><AppPage ask={ask} app={app} onChanged={changed} onDeleted={deleted} /></main>}
     </>
   );
 }
@@ -67,7 +74,7 @@ function Streams({ desk, account, role }: { desk: Desk; account: Account; role: 
       </nav>
       <main className="panel-place">
         {stream !== undefined && <StreamPanel key={stream.id} desk={desk} account={account} stream={stream} role={role} />}
-        {streams?.length === 0 && <p className="soft panel-none">{atLeast(role, 'editor') ? 'No streams yet. Make the first one to get a stream key.' : 'No streams yet.'}</p>}
+        {streams?.length === 0 && <p className="soft panel-none">{atLeast(role, 'editor') ? 'No streams yet. Create the first one to get a stream key.' : 'No streams yet.'}</p>}
       </main>
     </div>
   );
@@ -102,8 +109,8 @@ function FirstApp({ desk }: { desk: Desk }) {
   return (
     <div className="first-app">
       <h1>Welcome</h1>
-      <p className="soft">Streams, chat and keys belong to an app. Make one to begin.</p>
-      <button type="button" className="small-button" disabled={busy} onClick={() => run(() => desk.createApp('My app'))}>Make the first app</button>
+      <p className="soft">Streams, chat and keys belong to an app. Create one to begin.</p>
+      <button type="button" className="small-button" disabled={busy} onClick={() => run(() => desk.createApp('My app'))}>Create the first app</button>
       {error !== null && <p className="error" role="alert">{error}</p>}
     </div>
   );

@@ -20,10 +20,10 @@ const SCOPES = [
   { scope: 'usage:read', words: 'Read usage' },
 ];
 const LIVES = [
-  { days: 0, words: 'Never expires' },
-  { days: 30, words: 'Expires in 30 days' },
-  { days: 90, words: 'Expires in 90 days' },
-  { days: 365, words: 'Expires in a year' },
+  { days: 0, words: 'Never' },
+  { days: 30, words: 'In 30 days' },
+  { days: 90, words: 'In 90 days' },
+  { days: 365, words: 'In a year' },
 ];
 const OVERLAP_S = 86_400;
 const DAY_MS = 86_400_000;
@@ -34,7 +34,14 @@ export function KeysPage({ ask }: { ask: Ask }) {
   const [fresh, setFresh] = useState<NewKey | null>(null);
   const { busy, error, run } = useDeed();
   const act = (deed: () => Promise<void>) => run(async () => { await deed(); await refresh(); });
-  const create = (wishes: KeyWishes) => act(async () => setFresh(await ask(keys.create, wishes)));
+  const make = async (deed: () => Promise<NewKey>) => {
+    setFresh(await deed());
+    await refresh();
+  };
+  const add = async (body: { name: string; public_key: string }) => {
+    await ask(keys.upload, body);
+    await refresh();
+  };
   const rotate = (key: Key) => act(async () => {
     if (confirm(`Replace “${nameOf(key)}”? The old one goes on working for 24 hours.`)) setFresh(await ask(keys.rotate, key.id, OVERLAP_S));
   });
@@ -46,17 +53,17 @@ export function KeysPage({ ask }: { ask: Ask }) {
     <section className="page" aria-label="Keys">
       <header className="page-head">
         <h1>Keys</h1>
-        <p className="soft">Your servers call the API with a key and sign their users’ tokens with its signing secret. Keys never belong into a page or an app on a phone.</p>
+        <p className="soft">Your servers call the API with a key and sign their users’ tokens with its signing secret. Never put a key into a web page or a mobile app.</p>
       </header>
       {trouble !== null && <p className="error" role="alert">{trouble}</p>}
       {fresh !== null && <Fresh made={fresh} onDone={() => setFresh(null)} />}
       <ul className="rows">
         {list?.map((key) => <KeyRow key={key.id} held={key} busy={busy} onRotate={() => rotate(key)} onRevoke={() => revoke(key)} />)}
       </ul>
-      {list?.length === 0 && fresh === null && <p className="soft">No keys yet. Make the first one below.</p>}
-      <NewKeyForm busy={busy} onCreate={create} />
-      <SigningKeyForm busy={busy} onCreate={(body) => act(async () => setFresh(await ask(keys.sign, body)))} />
-      <PublicKeyForm busy={busy} onUpload={(body) => act(async () => { await ask(keys.upload, body); })} />
+      {list?.length === 0 && fresh === null && <p className="soft">No keys yet. Create the first one below.</p>}
+      <NewKeyForm onCreate={(wishes) => make(() => ask(keys.create, wishes))} />
+      <SigningKeyForm onCreate={(body) => make(() => ask(keys.sign, body))} />
+      <PublicKeyForm onUpload={add} />
     </section>
   );
 }
@@ -101,35 +108,39 @@ function KeyRow({ held, busy, onRotate, onRevoke }: RowProps) {
   );
 }
 
-function NewKeyForm({ busy, onCreate }: { busy: boolean; onCreate: (wishes: KeyWishes) => void }) {
+function NewKeyForm({ onCreate }: { onCreate: (wishes: KeyWishes) => Promise<void> }) {
+  const { busy, error, run } = useDeed();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<ReadonlySet<string>>(new Set());
   const [days, setDays] = useState(0);
   const toggle = (scope: string) => setScopes((held) => new Set(held.has(scope) ? [...held].filter((one) => one !== scope) : [...held, scope]));
   const submit = () => {
     const expires = days === 0 ? {} : { expires: new Date(Date.now() + days * DAY_MS).toISOString() };
-    onCreate({ name: name.trim(), scopes: [...scopes], ...expires });
-    setName('');
-    setScopes(new Set());
+    run(async () => {
+      await onCreate({ name: name.trim(), scopes: [...scopes], ...expires });
+      setName('');
+      setScopes(new Set());
+    });
   };
   return (
     <form className="box" aria-label="New key" onSubmit={(event) => { event.preventDefault(); submit(); }}>
       <h2>New key</h2>
       <label className="labelled"><span>Name</span><input className="field" name="name" required maxLength={80} placeholder="What will use it" value={name} onChange={(event) => setName(event.target.value)} /></label>
       <fieldset className="choices">
-        <legend>It may</legend>
+        <legend>Permissions</legend>
         {SCOPES.map(({ scope, words }) => (
           <label key={scope} className="choice"><input type="checkbox" name={scope} checked={scopes.has(scope)} onChange={() => toggle(scope)} />{words}</label>
         ))}
       </fieldset>
-      <label className="labelled"><span>Life</span>
+      <label className="labelled"><span>Expires</span>
         <select className="field" value={days} onChange={(event) => setDays(Number(event.target.value))}>
           {LIVES.map((life) => <option key={life.days} value={life.days}>{life.words}</option>)}
         </select>
       </label>
       <div className="form-end">
-        <button type="submit" className="small-button" data-testid="create-key" disabled={busy || scopes.size === 0}>Make the key</button>
+        <button type="submit" className="small-button" data-testid="create-key" disabled={busy || scopes.size === 0}>Create the key</button>
         {scopes.size === 0 && <span className="soft">Choose what it may do.</span>}
+        {error !== null && <span className="error" role="alert">{error}</span>}
       </div>
     </form>
   );

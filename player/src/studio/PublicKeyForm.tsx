@@ -1,19 +1,20 @@
 import { useState } from 'react';
+import { useDeed } from './useDeed';
 
 interface Props {
-  busy: boolean;
-  onUpload: (body: { name: string; public_key: string }) => void;
+  onUpload: (body: { name: string; public_key: string }) => Promise<void>;
 }
 
 /** For those who sign with a private key that never leaves their servers. */
-export function PublicKeyForm({ busy, onUpload }: Props) {
+export function PublicKeyForm({ onUpload }: Props) {
+  const { busy, error, run } = useDeed();
   const [name, setName] = useState('');
   const [pem, setPem] = useState('');
-  const submit = () => {
-    onUpload({ name: name.trim(), public_key: pem });
+  const submit = () => run(async () => {
+    await onUpload({ name: name.trim(), public_key: pem });
     setName('');
     setPem('');
-  };
+  });
   return (
     <details className="box">
       <summary>Sign tokens with a key pair of your own</summary>
@@ -22,7 +23,7 @@ export function PublicKeyForm({ busy, onUpload }: Props) {
         <label className="labelled"><span>Public key (PEM; Ed25519 or RSA)</span>
           <textarea className="field mono" name="pem" required rows={5} spellCheck={false} value={pem} onChange={(event) => setPem(event.target.value)} />
         </label>
-        <div className="form-end"><button type="submit" className="small-button" disabled={busy}>Add the public key</button></div>
+        <div className="form-end"><button type="submit" className="small-button" disabled={busy}>Add the public key</button>{error !== null && <span className="error" role="alert">{error}</span>}</div>
       </form>
     </details>
   );

@@ -17,9 +17,9 @@ export function SignInForm({ signIn, onRegister, onForgotten }: SignInProps) {
   const [password, setPassword] = useState('');
   const { busy, error, run } = useDeed();
   return (
-    <Card title="Sign in" lead="Your streams, keys and figures." busy={busy} error={error} action="Sign in" onSubmit={() => run(() => signIn.login(email, password))}
+    <Card title="Sign in" lead="Manage your streams, keys and usage." busy={busy} error={error} action="Sign in" onSubmit={() => run(() => signIn.login(email, password))}
       after={<>
-        <button type="button" className="link-button" onClick={onForgotten}>Forgot the password?</button>
+        <button type="button" className="link-button" onClick={onForgotten}>Forgot your password?</button>
         {onRegister !== undefined && <button type="button" className="link-button" data-testid="to-register" onClick={onRegister}>Create an account</button>}
       </>}>
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
@@ -56,7 +56,7 @@ export function RegisterForm({ signIn, link, onDone }: RegisterProps) {
   const [title, lead] = WELCOME[link?.purpose ?? ''] ?? ['Create an account', 'A minute, and you can publish.'];
   return (
     <Card title={title} lead={lead} busy={busy} error={error} action="Create account" onSubmit={register}
-      after={<button type="button" className="link-button" onClick={onDone}>I have an account already</button>}>
+      after={<button type="button" className="link-button" onClick={onDone}>I already have an account</button>}>
       <Field label="Your name" type="text" name="name" autoComplete="name" value={name} onChange={setName} />
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
       <NewPassword value={password} onChange={setPassword} />
@@ -73,17 +73,25 @@ export function ForgottenForm({ signIn, onDone }: { signIn: SignIn; onDone: () =
     await signIn.forgotten(email);
     setSent(true);
   });
-  if (sent) return <Told title="Look into your mail" text={`If ${email} has an account here, a link to set a new password is on its way.`} onDone={onDone} />;
+  if (sent) return <Told title="Check your e-mail" text={`If ${email} has an account here, a link to set a new password is on its way.`} onDone={onDone} />;
   return (
-    <Card title="Forgot the password" lead="We mail you a link that sets a new one." busy={busy} error={error} action="Send the link" onSubmit={ask}
-      after={<button type="button" className="link-button" onClick={onDone}>Back to signing in</button>}>
+    <Card title="Forgot your password" lead="We mail you a link that sets a new one." busy={busy} error={error} action="Send the link" onSubmit={ask}
+      after={<button type="button" className="link-button" onClick={onDone}>Back to sign-in</button>}>
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
     </Card>
   );
 }
 
+interface LinkProps {
+  signIn: SignIn;
+  token: string;
+  /** What the way out is called. */
+  back?: string;
+  onDone: () => void;
+}
+
 /** Where a mailed link leads that sets a new password. */
-export function ResetForm({ signIn, token, onDone }: { signIn: SignIn; token: string; onDone: () => void }) {
+export function ResetForm({ signIn, token, back = 'Back to sign-in', onDone }: LinkProps) {
   const [password, setPassword] = useState('');
   const { busy, error, run } = useDeed();
   const reset = () => run(async () => {
@@ -92,14 +100,14 @@ export function ResetForm({ signIn, token, onDone }: { signIn: SignIn; token: st
   });
   return (
     <Card title="New password" lead="Everybody signed in with the old one is signed out." busy={busy} error={error} action="Set password" onSubmit={reset}
-      after={<button type="button" className="link-button" onClick={onDone}>Back to signing in</button>}>
+      after={<button type="button" className="link-button" onClick={onDone}>{back}</button>}>
       <NewPassword value={password} onChange={setPassword} />
     </Card>
   );
 }
 
 /** Where a mailed link leads that verifies an address. */
-export function VerifyForm({ signIn, token, onDone }: { signIn: SignIn; token: string; onDone: () => void }) {
+export function VerifyForm({ signIn, token, back = 'Back to sign-in', onDone }: LinkProps) {
   const { busy, error, run } = useDeed();
   const verify = () => run(async () => {
     await signIn.verify(token);
@@ -107,7 +115,7 @@ export function VerifyForm({ signIn, token, onDone }: { signIn: SignIn; token: s
   });
   return (
     <Card title="Verify your address" lead="The last step of making your account." busy={busy} error={error} action="Verify and sign in" onSubmit={verify}
-      after={<button type="button" className="link-button" onClick={onDone}>Back to signing in</button>}>
+      after={<button type="button" className="link-button" onClick={onDone}>{back}</button>}>
       {null}
     </Card>
   );
@@ -123,7 +131,7 @@ function Told({ title, text, onDone }: { title: string; text: string; onDone: ()
       <div className="door-card">
         <h1>{title}</h1>
         <p className="soft" role="status">{text}</p>
-        <button type="button" className="link-button" onClick={onDone}>Back to signing in</button>
+        <button type="button" className="link-button" onClick={onDone}>Back to sign-in</button>
       </div>
     </main>
   );

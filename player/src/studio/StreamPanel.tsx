@@ -8,6 +8,7 @@ import type { Desk } from './desk';
 import { Health } from './Health';
 import { Preview } from './Preview';
 import { Recordings } from './Recordings';
+import { SignedLink } from './SignedLink';
 import { Sure } from './Sure';
 import { atLeast } from './sections';
 import { useDeed } from './useDeed';
@@ -15,15 +16,16 @@ import { useDeed } from './useDeed';
 /** Everything about one stream: picture, figures, what OBS and viewers need. */
 export function StreamPanel({ desk, account, stream, role }: { desk: Desk; account: Account; stream: OwnStream; role: Role }) {
   const writes = atLeast(role, 'editor');
+  const { trouble } = useStore(desk.view);
   return (
     <section className="panel" aria-label={stream.title}>
       <header className="panel-head">
-        <h1>{stream.title || 'Untitled stream'}</h1>
-        <StateBadge state={stream.state} />
+        <h1 title={stream.title}>{stream.title || 'Untitled stream'}</h1>
+        <StateBadge state={trouble === null ? stream.state : 'lost'} />
       </header>
       <div className="panel-grid">
         <div className="panel-picture">
-          <Preview playback={stream.playback_id} />
+          <Preview desk={desk} stream={stream} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
           {stream.state === 'idle' && stream.trouble !== null && (
@@ -35,7 +37,9 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           {writes && <ObsFields desk={desk} stream={stream} />}
           <div className="box">
             <h2>For viewers</h2>
+            {stream.visibility === 'signed' && <p className="soft" data-testid="signed">This stream is signed: the watch page opens with a signed link only.</p>}
             <CopyField label="Watch page" value={stream.watch_url} testId="watch-url" />
+            {writes && stream.visibility === 'signed' && <SignedLink desk={desk} stream={stream} />}
             <Seat desk={desk} account={account} stream={stream} writes={writes} />
           </div>
         </div>
@@ -46,11 +50,12 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
 }
 
 function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {
-  const { analytics } = useStore(desk.view);
+  const { analytics, trouble } = useStore(desk.view);
+  const watched = stream.state !== 'idle';
   const minutes = analytics === null ? '–' : countText(Math.round(analytics.minutes_watched));
   return (
     <dl className="figures">
-      <div><dt>Viewers now</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{countText(stream.viewers)}</dd></div>
+      <div><dt>{watched ? 'Viewers now' : 'Waiting now'}</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{trouble === null ? countText(stream.viewers) : '–'}</dd></div>
       <div><dt>Minutes watched</dt><dd data-testid="minutes-watched">{minutes}</dd></div>
       <div><dt>Data sent</dt><dd data-testid="bytes-sent">{analytics === null ? '–' : bytesText(analytics.bytes)}</dd></div>
     </dl>
@@ -83,7 +88,7 @@ function Seat({ desk, account, stream, writes }: { desk: Desk; account: Account;
   const open = () => run(async () => { window.open(await desk.seatAt(stream, account), '_blank', 'noopener'); });
   return (
     <div className="form-end">
-      <button type="button" className="small-button plain" data-testid="take-seat" disabled={busy} onClick={open}>Open with my seat in the chat</button>
+      <button type="button" className="small-button plain" data-testid="take-seat" disabled={busy} onClick={open}>Open as host</button>
       {error !== null && <span className="error" role="alert">{error}</span>}
     </div>
   );

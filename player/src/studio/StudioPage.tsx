@@ -3,20 +3,38 @@ import { useStore } from '../lib/store';
 import type { SignIn } from './account';
 import { Dashboard } from './Dashboard';
 import { useDeed } from './useDeed';
-import type { OneTimeLink } from './links';
+import { takeLink, type OneTimeLink } from './links';
 import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from './SignInForm';
 
 type Way = 'sign-in' | 'register' | 'forgotten';
 
 export function StudioPage({ signIn, link }: { signIn: SignIn; link: OneTimeLink | null }) {
   const { phase, account } = useStore(signIn.view);
-  const [present, setPresent] = useState(link);
-  if (account !== null && present?.purpose === 'invitation') {
-    return <Joining signIn={signIn} token={present.token} onDone={() => setPresent(null)} />;
+  const [present, setPresent] = useLink(link);
+  const done = () => setPresent(null);
+  if (account !== null && present !== null) {
+    const { purpose, token } = present;
+    if (purpose === 'invitation') return <Joining signIn={signIn} token={token} onDone={done} />;
+    if (purpose === 'reset') return <ResetForm signIn={signIn} token={token} back="Not now" onDone={done} />;
+    if (purpose === 'verify') return <VerifyForm signIn={signIn} token={token} back="Not now" onDone={done} />;
   }
-  if (account !== null) return <Dashboard signIn={signIn} account={account} />;
+  if (account !== null) return <Dashboard key={account.id} signIn={signIn} account={account} />;
   if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
-  return <Door signIn={signIn} link={present} onLinkDone={() => setPresent(null)} />;
+  return <Door signIn={signIn} link={present} onLinkDone={done} />;
+}
+
+/** The link that this page was opened with, or that was followed in its tab since. */
+function useLink(first: OneTimeLink | null): [OneTimeLink | null, (link: OneTimeLink | null) => void] {
+  const [link, setLink] = useState(first);
+  useEffect(() => {
+    const look = () => {
+      const given = takeLink();
+      if (given !== null) setLink(given);
+    };
+    addEventListener('hashchange', look);
+    return () => removeEventListener('hashchange', look);
+  }, []);
+  return [link, setLink];
 }
 
 function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink | null; onLinkDone: () => void }) {

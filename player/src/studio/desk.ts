@@ -93,7 +93,19 @@ export class Desk {
     const role = this.view.get().app?.role === 'owner' ? 'owner' : 'moderator';
     const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, ttl_s: SEAT_S } as const;
     const { token } = await streams.seat(await this.#appToken(), wishes);
-    return `/watch/${stream.playback_id}#user=${token}`;
+    const rights = await this.#rightsFor(stream, SEAT_S);
+    return `/watch/${stream.playback_id}#${new URLSearchParams({ user: token, ...rights }).toString()}`;
+  }
+
+  /** A token that opens a signed stream for that long, null where none is needed. */
+  async playbackToken(stream: OwnStream, seconds: number): Promise<string | null> {
+    return (await this.#rightsFor(stream, seconds)).token ?? null;
+  }
+
+  async #rightsFor({ id, visibility }: OwnStream, seconds: number): Promise<{ token?: string }> {
+    if (visibility === 'public') return {};
+    const { token } = await streams.playbackToken(await this.#appToken(), id, seconds);
+    return { token };
   }
 
   async health(stream: string): Promise<Health> {
@@ -148,11 +160,12 @@ export class Desk {
     this.view.update({ streams: list, selected: selected ?? list[0]?.id ?? null });
   }
 
-  /** The app that was shown stays so, unless it is gone. */
+  /** The app that was shown stays so, unless it is gone or going. */
   #takeApps(held: readonly App[]): void {
     const before = this.view.get().app?.id;
-    const app = held.find(({ id }) => id === before) ?? held[0] ?? null;
-    this.view.update({ apps: held, app });
+    const open = held.filter(({ state }) => state !== 'deleting');
+    const app = open.find(({ id }) => id === before) ?? open[0] ?? null;
+    this.view.update({ apps: open, app });
     if (app?.id !== before) this.view.update({ streams: null, selected: null, analytics: null });
   }
 

@@ -15,3 +15,10 @@ export function oneTimeLink(hash: string): OneTimeLink | null {
   }
   return null;
 }
+
+/** The link of this page's address. A one-time token leaves the address bar and the history at once. */
+export function takeLink(): OneTimeLink | null {
+  const link = oneTimeLink(location.hash);
+  if (link !== null) history.replaceState(null, '', location.pathname);
+  return link;
+}

@@ -3,12 +3,10 @@ import '../ui/base.css';
 import '../ui/player.css';
 import './studio.css';
 import { SignIn } from './account';
-import { oneTimeLink } from './links';
+import { takeLink } from './links';
 import { StudioPage } from './StudioPage';
 
-/** A one-time token leaves the address bar and the history at once. */
-const link = oneTimeLink(location.hash);
-if (link !== null) history.replaceState(null, '', location.pathname);
+const link = takeLink();
 
 const signIn = new SignIn();
 void signIn.resume();

@@ -1,6 +1,7 @@
 import type { RefObject } from 'react';
 import type { Stream } from '../lib/api';
 import type { Playback } from '../lib/playback/playback';
+import type { Scene } from '../lib/scene';
 import { useStore } from '../lib/store';
 import { clockText, secondsText } from '../lib/wording';
 import { togglePictureInPicture, toggleFullScreen, useFullScreen } from './fullscreen';
@@ -11,29 +12,46 @@ import { SeekBar } from './SeekBar';
 interface Props {
   playback: Playback;
   stream: Stream | null;
+  scene: Scene;
   frame: RefObject<HTMLDivElement | null>;
   video: RefObject<HTMLVideoElement | null>;
 }
 
-/** The bar at the lower edge of the picture. */
-export function Controls({ playback, stream, frame, video }: Props) {
-  const { playing } = useStore(playback.view);
+/** The bar at the lower edge of the picture. While a card covers the picture it offers only what has nothing to do with it. */
+export function Controls({ playback, stream, scene, frame, video }: Props) {
   const full = useFullScreen();
-  const recorded = stream?.state === 'recorded';
+  const onAir = scene === 'air';
   return (
     <div className="controls" role="group" aria-label="Player">
-      <SeekBar playback={playback} recorded={recorded} previews={stream?.previews ?? false} />
-      <Control icon={playing ? 'pause' : 'play'} label={playing ? 'Pause (space)' : 'Play (space)'} onClick={() => playback.toggle()} />
+      {onAir && <Place playback={playback} stream={stream} />}
       <Volume playback={playback} />
-      {recorded ? <Clock playback={playback} /> : <LiveIndicator playback={playback} />}
+      {onAir && <Time playback={playback} stream={stream} />}
       <span className="spacer" />
-      <QualityMenu playback={playback} />
-      {document.pictureInPictureEnabled && (
+      {onAir && <QualityMenu playback={playback} />}
+      {onAir && document.pictureInPictureEnabled && (
         <Control icon="window" label="Picture in picture" className="pip" onClick={() => void togglePictureInPicture(video.current)} />
       )}
       <Control icon={full ? 'small' : 'full'} label={full ? 'Leave full screen (f)' : 'Full screen (f)'} onClick={() => toggleFullScreen(frame.current, video.current)} />
     </div>
   );
+}
+
+type OfStream = Pick<Props, 'playback' | 'stream'>;
+
+function Place({ playback, stream }: OfStream) {
+  const { playing } = useStore(playback.view);
+  return (
+    <>
+      <SeekBar playback={playback} recorded={stream?.state === 'recorded'} previews={stream?.previews ?? false} />
+      <Control icon={playing ? 'pause' : 'play'} label={playing ? 'Pause (space)' : 'Play (space)'} onClick={() => playback.toggle()} />
+    </>
+  );
+}
+
+/** Nothing while the last seconds of a broadcast that has ended play out. */
+function Time({ playback, stream }: OfStream) {
+  if (stream?.state === 'recorded') return <Clock playback={playback} />;
+  return stream?.state === 'live' ? <LiveIndicator playback={playback} /> : null;
 }
 
 function Volume({ playback }: { playback: Playback }) {

@@ -1,9 +1,9 @@
 import type { StreamState } from '../lib/api';
 
-export type Shown = StreamState | 'ended' | 'unknown';
+export type Shown = StreamState | 'ended' | 'lost' | 'unknown';
 
 const WORDS: Record<Shown, string> = {
-  idle: 'Offline', starting: 'Starting', live: 'Live', interrupted: 'Interrupted', ended: 'Ended', recorded: 'Recording', unknown: 'Unknown',
+  idle: 'Offline', starting: 'Starting', live: 'Live', interrupted: 'Interrupted', ended: 'Ended', lost: 'Connection lost', recorded: 'Recording', unknown: 'Unknown',
 };
 
 /** The stream's state as a word in a pill. */

@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
+import type { WatchedStream } from '../lib/api';
 import { useStore } from '../lib/store';
-import { countText, dateText, viewersText } from '../lib/wording';
+import { countText, dateText, viewersText, waitingText } from '../lib/wording';
 import type { Watching } from '../lib/watching';
 import { Glyph } from '../ui/icons';
 import { Player } from '../ui/Player';
@@ -11,7 +12,7 @@ import { StreamBadge } from './StreamBadge';
 /** Picture, title and chat: side by side where there is room, below each other on phones. */
 export function WatchPage({ watching }: { watching: Watching }) {
   const { chat } = useStore(watching.view);
-  const { stream, missing } = useStore(watching.follower.view);
+  const { stream, missing, unreachable } = useStore(watching.follower.view);
   const title = stream?.title ?? '';
   const recorded = stream?.state === 'recorded';
   useEffect(() => {
@@ -26,7 +27,7 @@ export function WatchPage({ watching }: { watching: Watching }) {
             <h1 title={title}>{title || '\u00a0'}</h1>
             <div className="meta-facts">
               <StreamBadge watching={watching} />
-              {stream !== null && (recorded ? <Day moment={stream.live_since} /> : <Viewers count={stream.viewers} />)}
+              {stream !== null && <Fact stream={stream} known={!unreachable} />}
             </div>
           </header>
         )}
@@ -36,16 +37,23 @@ export function WatchPage({ watching }: { watching: Watching }) {
   );
 }
 
+function Fact({ stream, known }: { stream: WatchedStream; known: boolean }) {
+  if (stream.state === 'recorded') return <Day moment={stream.live_since} />;
+  return known ? <Viewers count={stream.viewers} waiting={stream.state === 'idle'} /> : null;
+}
+
 /** When a recorded show was live. */
 function Day({ moment }: { moment: string | null }) {
   return moment === null ? null : <time dateTime={moment}>{dateText(moment)}</time>;
 }
 
-function Viewers({ count }: { count: number }) {
+/** Before and after a broadcast these people wait; nobody views anything. */
+function Viewers({ count, waiting }: { count: number; waiting: boolean }) {
+  const words = waiting ? waitingText(count) : viewersText(count);
   return (
-    <span className="viewers" data-testid="viewer-count" data-count={count} aria-label={viewersText(count)} title={viewersText(count)}>
+    <span className="viewers" data-testid="viewer-count" data-count={count} aria-label={words} title={words}>
       <Glyph name="eye" />
-      {countText(count)}
+      {waiting ? `${countText(count)} waiting` : countText(count)}
     </span>
   );
 }
