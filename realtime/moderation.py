@@ -250,7 +250,7 @@ class Moderation:
     async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
         """What is not for all members stands in the log of the app, as long as somebody follows it."""
         if await self._apps.wanted(action["app"]):
-            await self._apps.publish(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
+            await self._apps.note(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
 
     async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
         """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on these are all."""
