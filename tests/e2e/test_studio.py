@@ -162,3 +162,40 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
     guest.wait_for_selector("text=Slow mode")
     page.context.close()
     guest.context.close()
+
+
+def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, browser: Browser) -> None:
+    """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told to hand the link over."""
+    for name in ("ann", "ben"):
+        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Make the first app")
+    page.click("nav >> text=Team")
+    page.fill("input[name=invitee]", "ben@weir.example")
+    page.click("[data-testid=invite]")
+    page.wait_for_selector("h2:has-text('No mail is sent')")
+    colleague = browser.new_context().new_page()
+    colleague.goto(page.input_value("[data-testid=invitation-link]"))
+    colleague.click("text=I have an account already")
+    fill(colleague, email="ben@weir.example", password=PASSWORD)
+    colleague.click("button:has-text('Join')")
+    colleague.wait_for_selector("nav >> text=Streams")
+    page.context.close()
+    colleague.context.close()
+
+
+def test_a_signed_stream_is_seen_by_those_who_make_it(stack: RunningStack, browser: Browser) -> None:
+    """In the studio, and from there on the watch page."""
+    account = stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})[1]
+    mine = {"Authorization": f"Bearer {account['access_token']}"}
+    app = stack.ask("POST", "/v1/apps", {"name": "Mine"}, mine)[1]["id"]
+    opening = stack.ask("POST", f"/v1/apps/{app}/session", headers=mine)[1]["app_token"]
+    made = stack.ask("POST", "/v1/streams", {"title": "Closed", "visibility": "signed"}, {"Authorization": f"Bearer {opening}"})
+    assert made[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.wait_for_selector("text=Not on air yet")
+    with page.context.expect_page() as shown:
+        page.click("[data-testid=take-seat]")
+    shown.value.wait_for_selector("text=Not on air yet")
+    assert "not open to everybody" not in shown.value.inner_text("body")
+    page.context.close()

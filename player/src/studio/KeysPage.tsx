@@ -46,7 +46,7 @@ export function KeysPage({ ask }: { ask: Ask }) {
     <section className="page" aria-label="Keys">
       <header className="page-head">
         <h1>Keys</h1>
-        <p className="soft">Your servers call the API with a key and sign their users’ tokens with its signing secret. Keys never belong into a page or an app on a phone.</p>
+        <p className="soft">Your servers call the API with a key and sign their users’ tokens with its signing secret. Keys never belong in a page or an app on a phone.</p>
       </header>
       {trouble !== null && <p className="error" role="alert">{trouble}</p>}
       {fresh !== null && <Fresh made={fresh} onDone={() => setFresh(null)} />}

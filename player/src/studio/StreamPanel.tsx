@@ -22,7 +22,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
       </header>
       <div className="panel-grid">
         <div className="panel-picture">
-          <Preview playback={stream.playback_id} />
+          <Picture desk={desk} stream={stream} writes={writes} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
           {stream.state === 'idle' && stream.trouble !== null && (
@@ -35,6 +35,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           <div className="box">
             <h2>For viewers</h2>
             <CopyField label="Watch page" value={stream.watch_url} testId="watch-url" />
+            {stream.visibility === 'signed' && <p className="soft">The stream is signed: it opens with a playback token behind this address, as <code>#token=…</code></p>}
             <Seat desk={desk} account={account} stream={stream} writes={writes} />
           </div>
         </div>
@@ -42,6 +43,21 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
       <Recordings desk={desk} stream={stream} writes={writes} />
     </section>
   );
+}
+
+/** Who may make tokens sees a signed stream by one. */
+function Picture({ desk, stream, writes }: { desk: Desk; stream: OwnStream; writes: boolean }) {
+  const signed = stream.visibility === 'signed' && writes;
+  const [token, setToken] = useState<string | null>(null);
+  const { error, run } = useDeed();
+  useEffect(() => {
+    if (signed) run(async () => setToken(await desk.tokenOf(stream)));
+    // One token for each stream, whatever else changes of it.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [desk, stream.id, signed]);
+  if (!signed) return <Preview playback={stream.playback_id} token={null} />;
+  if (token === null) return <div className="player">{error !== null && <p className="error" role="alert">{error}</p>}</div>;
+  return <Preview key={token} playback={stream.playback_id} token={token} />;
 }
 
 function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {

@@ -73,7 +73,7 @@ export interface Invitation {
   expires: string;
 }
 
-/** Without `mailed` the address has been sent enough of late. */
+/** Without `mailed` there is no mail server, or the address has been sent enough of late. */
 export interface Invited extends Invitation {
   link: string | null;
   mailed: boolean;
@@ -109,6 +109,7 @@ export interface AuditEntry {
 
 export interface OwnStream extends Stream {
   channel: string;
+  visibility: 'public' | 'signed';
   viewers: number;
   watch_url: string;
   /** Why nothing could be made of the newest publish. */
@@ -232,6 +233,8 @@ export const streams = {
   health: (bearer: string, stream: string) => request<Health>('GET', `/v1/streams/${stream}/health`, { bearer }),
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
+  access: (bearer: string, stream: string, ttlS: number) =>
+    request<{ token: string }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s: ttlS } }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>
     request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
 };

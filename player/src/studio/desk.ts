@@ -83,12 +83,18 @@ export class Desk {
     return await streams.key(await this.#appToken(), stream);
   }
 
+  /** What opens a signed stream. */
+  async tokenOf(stream: OwnStream): Promise<string> {
+    return (await streams.access(await this.#appToken(), stream.id, SEAT_S)).token;
+  }
+
   /** The watch page's address, with the streamer's own seat in its chat. */
   async seatAt(stream: OwnStream, account: Account): Promise<string> {
     const role = this.view.get().app?.role === 'owner' ? 'owner' : 'moderator';
     const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, ttl_s: SEAT_S } as const;
     const { token } = await streams.seat(await this.#appToken(), wishes);
-    return `/watch/${stream.playback_id}#user=${token}`;
+    const opening = stream.visibility === 'signed' ? `&token=${await this.tokenOf(stream)}` : '';
+    return `/watch/${stream.playback_id}#user=${token}${opening}`;
   }
 
   async health(stream: string): Promise<Health> {
