@@ -60,7 +60,7 @@ def test_a_flood_of_tiny_frames_keeps_nobody_waiting(target: Target, attacker: C
 def test_sound_that_changes_with_each_frame_starts_few_transcoders(target: Target, attacker: Callable[[], Encoder]) -> None:
     """Another description of the sound in front of each key frame ends FFmpeg each time; another one waits for its turn."""
     encoder, before = attacker(), starts(target)
-    (header, key, *_) = [one for one in SENT if one.kind == VIDEO]
+    (_, key, *_) = [one for one in SENT if one.kind == VIDEO]
     for one in SENT:
         encoder.send(one)
     wait_until(lambda: starts(target) > before, "the first transcoder", 20)
