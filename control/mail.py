@@ -57,12 +57,16 @@ class Bound:
 
 
 class Sender(Protocol):
-    """Errors: Unavailable when the mail was not taken."""
+    """`delivers` to people's mailboxes. Errors: Unavailable when the mail was not taken."""
+
+    delivers: bool
 
     async def send(self, to: str, subject: str, text: str) -> None: ...
 
 
 class Folder:
+    delivers = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -81,6 +85,8 @@ class Smtp:
     A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it comes: a relay on this
     machine often has a certificate of its own making.
     """
+
+    delivers = True
 
     def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url, self._sender, self._timeout_s = urlsplit(url), sender, timeout_s

@@ -129,7 +129,7 @@ class Teams:
             f"You are invited to work on {about} as {role}. If you do not know what this is, do nothing. To join, open this link:\n\n"
             f"{link}{mailed}",
         )  # fmt: skip
-        return invitation, link + shown, True
+        return invitation, link + shown, self._mail.delivers
 
     async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
         return await self._ground.store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)

@@ -65,6 +65,7 @@ class MediaRoom:
         self._broadcasts: dict[str, Broadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
+        self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
         self._settled = False
         self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
@@ -153,6 +154,7 @@ class MediaRoom:
         """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
         process had not finished, the next one's sweep does. Only a deleted app is waited for: nothing else would do it."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
+            self._note_newest(event)
             self._tasks.start(self._follow(event), f"follow {event.playback}")
         elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
             self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
@@ -162,8 +164,20 @@ class MediaRoom:
             await self._recordings.forget(event.app)
             await self._profiles.forget(event.app)
 
+    def _note_newest(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
+        told, newest = (event.broadcast, event.generation), self._newest.get(event.playback, ("", 0))
+        if isinstance(event, PublishStarted):
+            self._newest[event.playback] = max(told, newest)
+        elif isinstance(event, StreamOffline) and event.broadcast >= newest[0]:
+            self._newest.pop(event.playback, None)
+
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
+        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest publish: each of the others would
+        keep that one waiting for three seconds."""
         async with self._locks[event.playback]:
+            newest = self._newest.get(event.playback, ("", 0))
+            if not isinstance(event, StreamOffline) and (event.broadcast, event.generation) < newest:
+                return
             current = self._broadcasts.get(event.playback)
             same = current is not None and current.fact.broadcast == event.broadcast
             if isinstance(event, PublishStarted):

@@ -22,6 +22,8 @@ Headers = dict[str, str]
 class Letters:
     """A mail sender that keeps what it is given."""
 
+    delivers = True
+
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 

@@ -238,3 +238,23 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
     guest.wait_for_selector("text=Slow mode")
     page.context.close()
     guest.context.close()
+
+
+def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, browser: Browser) -> None:
+    """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told to hand the link over."""
+    for name in ("ann", "ben"):
+        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Create the first app")
+    page.click("nav >> text=Team")
+    page.fill("input[name=invitee]", "ben@weir.example")
+    page.click("[data-testid=invite]")
+    page.wait_for_selector("h2:has-text('No mail is sent')")
+    colleague = browser.new_context().new_page()
+    colleague.goto(page.input_value("[data-testid=invitation-link]"))
+    colleague.click("text=I already have an account")
+    fill(colleague, email="ben@weir.example", password=PASSWORD)
+    colleague.click("button:has-text('Join')")
+    colleague.wait_for_selector("nav >> text=Streams")
+    page.context.close()
+    colleague.context.close()

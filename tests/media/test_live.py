@@ -474,3 +474,16 @@ asyncio.run(main())
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the child lives")
+
+
+async def test_an_encoder_that_came_and_went_many_times_is_followed_in_its_newest_publish(world: Any) -> None:
+    """What is over before its turn comes keeps nobody waiting."""
+    stage = await world.stage()
+    await stage.room.start()
+    fact = stage.stream()
+    stage.publish(fact)
+    for generation in range(1, 10):
+        await stage.tell(PublishStarted, fact, generation=generation)
+        await stage.tell(PublishDone, fact, generation=generation)
+    await stage.tell(PublishStarted, fact, generation=10)
+    await stage.told("media.playable", fact, generation=10)

@@ -34,6 +34,8 @@ interface RegisterProps {
   link: OneTimeLink | null;
   /** The link is spent or not wanted. */
   onDone: () => void;
+  /** Somebody has an account; an invitation is taken with it. */
+  onKnown: () => void;
 }
 
 const WELCOME: Record<string, [title: string, lead: string]> = {
@@ -41,7 +43,7 @@ const WELCOME: Record<string, [title: string, lead: string]> = {
   invitation: ['You are invited', 'Make your account to join.'],
 };
 
-export function RegisterForm({ signIn, link, onDone }: RegisterProps) {
+export function RegisterForm({ signIn, link, onDone, onKnown }: RegisterProps) {
   const [name, setName] = useState('');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
@@ -56,7 +58,7 @@ export function RegisterForm({ signIn, link, onDone }: RegisterProps) {
   const [title, lead] = WELCOME[link?.purpose ?? ''] ?? ['Create an account', 'A minute, and you can publish.'];
   return (
     <Card title={title} lead={lead} busy={busy} error={error} action="Create account" onSubmit={register}
-      after={<button type="button" className="link-button" onClick={onDone}>I already have an account</button>}>
+      after={<button type="button" className="link-button" onClick={onKnown}>I already have an account</button>}>
       <Field label="Your name" type="text" name="name" autoComplete="name" value={name} onChange={setName} />
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
       <NewPassword value={password} onChange={setPassword} />

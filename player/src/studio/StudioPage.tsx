@@ -39,6 +39,7 @@ function useLink(first: OneTimeLink | null): [OneTimeLink | null, (link: OneTime
 
 function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink | null; onLinkDone: () => void }) {
   const [way, setWay] = useState<Way>('sign-in');
+  const [known, setKnown] = useState(false);
   const [open, setOpen] = useState(false);
   useEffect(() => {
     signIn.signUpIsOpen().then(setOpen, () => setOpen(false));
@@ -46,8 +47,10 @@ function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink 
   const back = () => setWay('sign-in');
   if (link?.purpose === 'reset') return <ResetForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
   if (link?.purpose === 'verify') return <VerifyForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
-  if (link !== null) return <RegisterForm signIn={signIn} link={link} onDone={onLinkDone} />;
-  if (way === 'register') return <RegisterForm signIn={signIn} link={null} onDone={back} />;
+  if (link !== null && !known) {
+    return <RegisterForm signIn={signIn} link={link} onDone={onLinkDone} onKnown={link.purpose === 'invitation' ? () => setKnown(true) : onLinkDone} />;
+  }
+  if (way === 'register') return <RegisterForm signIn={signIn} link={null} onDone={back} onKnown={back} />;
   if (way === 'forgotten') return <ForgottenForm signIn={signIn} onDone={back} />;
   return <SignInForm signIn={signIn} onRegister={open ? () => setWay('register') : undefined} onForgotten={() => setWay('forgotten')} />;
 }

@@ -56,8 +56,8 @@ export function TeamPage({ ask, account, role, onLeft }: Props) {
       </ul>
       {invited !== null && invited.link !== null && (
         <div className="box fresh" role="status">
-          <h2>{invited.mailed ? 'The invitation is on its way by mail' : 'That address has been sent enough mails for now'}</h2>
-          <p className="soft">You can {invited.mailed ? 'also ' : ''}hand over this link yourself. It works once, within seven days, for that address; unlike the mailed one it does not verify it.</p>
+          <h2>{invited.mailed ? 'The invitation is on its way by mail' : 'No mail is sent: hand over this link'}</h2>
+          <p className="soft">{invited.mailed ? 'You can also hand over this link yourself.' : 'There is no mail server, or that address has been sent enough mails for now.'} It works once, within seven days, for that address; unlike a mailed one it does not verify it.</p>
           <CopyField label="Invitation" value={invited.link} testId="invitation-link" />
         </div>
       )}

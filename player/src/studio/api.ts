@@ -73,7 +73,7 @@ export interface Invitation {
   expires: string;
 }
 
-/** Without `mailed` the address has been sent enough of late. */
+/** Without `mailed` there is no mail server, or the address has been sent enough of late. */
 export interface Invited extends Invitation {
   link: string | null;
   mailed: boolean;
@@ -109,6 +109,7 @@ export interface AuditEntry {
 
 export interface OwnStream extends Stream {
   channel: string;
+  visibility: 'public' | 'signed';
   viewers: number;
   watch_url: string;
   /** Why nothing could be made of the newest publish. */
