@@ -69,7 +69,7 @@ class Settings(Body):
 class Modes(BaseModel):
     """`slow` in seconds; `pinned` is a message's id."""
 
-    slow: float
+    slow: int
     lockdown: bool
     subscribers: bool
     followers: bool

@@ -18,6 +18,7 @@ from realtime.wire import (
     Send,
     Subscribe,
     Typing,
+    Unsubscribe,
 )
 
 REF = "#/components/schemas/{model}"
@@ -34,6 +35,7 @@ REQUESTS: dict[str, tuple[type[Ask], str]] = {
     "reaction.send": (React, "React."),
     "presence.list": (PresenceList, "Read who is here, a page at a time."),
     "events.subscribe": (Subscribe, "Follow the app's events; needs an API key or app token with events:read."),
+    "events.unsubscribe": (Unsubscribe, "Follow no longer."),
 }
 ACK = {
     "type": "object", "required": ["ok"],

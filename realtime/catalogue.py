@@ -206,7 +206,7 @@ class Notice(Told):
 
 
 class Custom(Told):
-    """Published by the app itself by POST /v1/events."""
+    """Published by the app itself by POST /v1/events: for its programs, or for everybody in a channel (`deliver: channel`)."""
 
     data: dict[str, Any]
     stream: str | None = None
@@ -258,7 +258,7 @@ EVENTS: dict[str, Form] = {
     "viewer.count.update": Form(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
     "occupancy.update": Form(Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True),
     "system.notice": Form(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
-    "custom.<name>": Form(Custom, "Published by the app itself."),
+    "custom.<name>": Form(Custom, "Published by the app itself, for its programs or for a channel."),
 }
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import structlog
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -16,17 +16,25 @@ from realtime.applog import AppLog, kind_of
 from realtime.fanout.protocol import RAW
 from realtime.feeds import NOTICE, Feed, Feeds
 from realtime.frames import POLICY, PerSecond
+from realtime.judge import Pace, Rate
 from realtime.log import Log, Lost
-from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor
+from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor, tail
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import monotonic, now_ms, rfc3339
-from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.problems import invalid, problem
 from weir.foundation.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
 
 MOST_READS = 10
 LARGEST_DATA = 16 * 1024
+LARGEST_TOLD = 4 * 1024
+CHANNEL_BURST = 20
+MOST_PACES = 10_000
+CHANNEL_RATE = Rate(100_000, 100_000 * (CHANNEL_BURST - 1), True)
+"""Ten a second, twenty at once: each goes to everybody who is there."""
+OWN = "+events"
+"""In the place of a user id, which has no plus: the app's own events have their rate, and their ids, apart."""
 MOST_UNREAD, MOST_UNREAD_BYTES = 1_000, 1 << 20
 CREDENTIAL_S = 10.0
 CLOSE_S = 1.0
@@ -35,7 +43,9 @@ log = structlog.get_logger("realtime.events")
 
 
 class NewEvent(Body):
-    """`id` makes a repeat within 24 hours the same event. `stream`, `channel` and `place` are for filters."""
+    """`id` makes a repeat within 24 hours the same event. `stream`, `channel` and `place` are for filters. With `deliver: channel` it
+    also goes to everybody who has joined the `channel`, under the channel's own seq, which makes it part of what is resumed; there a
+    repeat of an `id` is known for 10 minutes. An `ephemeral` one goes to those who are there now, at most once, without a seq."""
 
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     type: str = Field(pattern=r"^custom(\.[a-z0-9_-]{1,32}){1,3}$")
@@ -43,6 +53,16 @@ class NewEvent(Body):
     stream: str | None = Field(None, max_length=64)
     channel: str | None = Field(None, max_length=64)
     place: str | None = Field(None, max_length=64)
+    deliver: Literal["app", "channel"] = "app"
+    ephemeral: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> "NewEvent":
+        if self.deliver == "channel" and self.channel is None:
+            raise ValueError("`deliver: channel` needs the channel")
+        if self.ephemeral and self.deliver == "app":
+            raise ValueError("only what goes to a channel may be ephemeral")
+        return self
 
     @field_validator("data")
     @classmethod
@@ -68,16 +88,19 @@ class EventPage(Listed[dict[str, Any]]):
 
 
 class Published(BaseModel):
+    """`epoch` and `seq` are of the app's log, or of the channel's; an ephemeral event has none."""
+
     id: str
     type: str
     at: str
-    epoch: str
-    seq: int
+    epoch: str | None
+    seq: int | None
 
 
 class EventRoutes:
     def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log) -> None:
         self._auth, self._apps, self._feeds, self._log = auth, apps, feeds, entries
+        self._paces: dict[str, Pace] = {}
 
     def routes(self, door: Door) -> list[BaseRoute]:
         rows = [
@@ -123,25 +146,53 @@ class EventRoutes:
         if at is None:
             position, entries = await self._apps.oldest(app)
             return entries, position.epoch, position.top
-        epoch, seq = parse_cursor(at)
+        epoch, seq = parse_cursor(at, "cursor")
         answer = await self._log.after(app, epoch, seq)
         if isinstance(answer, Lost):
             raise Invalid("cursor: what follows it is no longer kept; begin without a cursor.")
         return answer.entries, answer.position.epoch, answer.position.top
 
     async def publish(self, call: Call) -> Answer:
+        """For followers of the app, or also for everybody in a channel: the pinned product, the score, the question of a poll."""
         app, body = call.acting().app, call.body
-        if len(orjson.dumps(body.data)) > LARGEST_DATA:
-            raise TooLarge(f"data: {LARGEST_DATA} bytes are the most.")
+        most = LARGEST_DATA if body.deliver == "app" else LARGEST_TOLD
+        if len(orjson.dumps(body.data)) > most:
+            raise TooLarge(f"data: {most} bytes are the most{'' if body.deliver == 'app' else ' for a channel'}.")
+        if body.deliver == "channel":
+            return await self._to_channel(app, body)
         about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
         event_id = body.id or new_id("evt")
         published = await self._apps.publish(app, event_id, body.type, {**about, "data": body.data})
         if not published.same:
             raise Conflict("There is an event with this id that says something else: choose another id.")
         answer = {"id": event_id, "type": body.type, "at": rfc3339(published.at_ms), "epoch": published.epoch, "seq": published.seq}
-        if published.repeated:
-            return Answer(answer, 200, headers={"Idempotency-Replayed": "true"})
-        return Answer(answer, 201)
+        return _published(answer, repeated=published.repeated)
+
+    async def _to_channel(self, app: str, body: NewEvent) -> Answer:
+        """Errors: NotFound for another app's channel; RateLimited."""
+        channel = str((await self._feeds.filter_of(app, Subscribe(types=[], channel=body.channel))).channel)
+        event_id, at = body.id or new_id("evt"), now_ms()
+        about = {name: getattr(body, name) for name in ("stream", "place") if getattr(body, name) is not None}
+        told = {"channel": channel, **about, "data": body.data}
+        answer = {"id": event_id, "type": body.type, "at": rfc3339(at), "epoch": None, "seq": None}
+        if body.ephemeral:
+            if len(self._paces) >= MOST_PACES:
+                self._paces.clear()
+            if not self._paces.setdefault(channel, Pace(CHANNEL_BURST)).allows(monotonic()):
+                raise RateLimited("Too many events for this channel; slow down.", retry_after=1)
+            await self._log.tell(channel, body.type, envelope(event_id, body.type, at, **told))
+            await self._apps.notify(app, body.type, envelope(event_id, body.type, at, **told))
+            return Answer(answer, 201)
+        stored = await self._log.append(
+            channel, kind=body.type, entry_id=event_id, cid=event_id, uid=OWN, rate=CHANNEL_RATE, at_ms=at,
+            tail=tail(event_id, body.type, channel, {**about, "data": body.data}),
+        )  # fmt: skip
+        seq = stored.seq
+        if not stored.repeated and not await self._apps.pass_on(
+            app, channel, seq, event_id, entry_of(event_id, body.type, at, {**told, "channel_seq": seq})
+        ):
+            await self._apps.carry(app, channel)
+        return _published({**answer, "epoch": stored.epoch, "seq": seq}, repeated=stored.repeated)
 
     # -- the plain WebSocket
 
@@ -264,6 +315,10 @@ class Line:
     async def close(self) -> None:
         with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
             await asyncio.wait_for(self.socket.close(POLICY, self._why), CLOSE_S)
+
+
+def _published(answer: dict[str, Any], *, repeated: bool) -> Answer:
+    return Answer(answer, 200, headers={"Idempotency-Replayed": "true"}) if repeated else Answer(answer, 201)
 
 
 def _asked(types: str | None, stream: str | None, channel: str | None, place: str | None, **position: Any) -> Subscribe:

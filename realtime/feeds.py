@@ -5,21 +5,24 @@ a channel does. Delivery is a function that must not wait.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import orjson
 import structlog
 
 from realtime.applog import AppLog, kind_of
+from realtime.catalogue import EVENTS
 from realtime.follow import Followed, Follower
 from realtime.resume import Resume
 from realtime.wire import Entry, Subscribe, envelope
 from weir.foundation.bus import Bus
 from weir.foundation.clock import now_ms
 from weir.foundation.directory import Directory
-from weir.foundation.errors import NotFound, RateLimited, Unavailable
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Unavailable
 from weir.foundation.events import EventsWanted
 from weir.foundation.ids import new_id
 
@@ -54,6 +57,18 @@ class Filter:
     def _about(self, data: dict[str, Any]) -> bool:
         by_channel = self.channel is not None and data.get("channel") == self.channel
         return by_channel or (self.stream is not None and data.get("stream") == self.stream)
+
+
+def check_type(kind: str) -> None:
+    """Errors: Invalid for a filter that lets nothing through, with the nearest that does."""
+    known = [*EVENTS, *{f"{one[: at.start()]}.*" for one in EVENTS for at in re.finditer(r"\.", one)}]
+    if kind == "*" or kind in known or kind.startswith(("custom.", "partner.")):
+        return
+    near = get_close_matches(kind, [one for one in known if "<" not in one], n=1, cutoff=0.5)
+    guess = f" Did you mean {near[0]}?" if near else " docs/events.md lists them."
+    raise Invalid(
+        f"types: no event is of the type {kind}.{guess}", fields=[{"field": "types", "detail": f"no event is of the type {kind}"}]
+    )
 
 
 class Feed:
@@ -97,14 +112,21 @@ class Feeds:
 
     def close(self, feed: Feed) -> None:
         """The subscriber has gone."""
-        feed.over, feed.live = True, False
+        feed.over = True
+        self.rest(feed)
+
+    def rest(self, feed: Feed) -> None:
+        """Nothing more is sent until it subscribes again."""
+        feed.live = False
         self._drop(feed)
         if feed.followed is not None:
             self._follower.close(feed.followed)
             feed.followed = None
 
     async def filter_of(self, app: str, request: Subscribe) -> Filter:
-        """Errors: NotFound, also for another app's stream or channel."""
+        """Errors: NotFound, also for another app's stream or channel; Invalid for a type that no event has."""
+        for kind in request.types:
+            check_type(kind)
         stream = channel = None
         if request.stream is not None:
             stream = await self._directory.stream(request.stream)

@@ -206,7 +206,7 @@ class Log:
             channel, "slow", "lock", "subscribers", "followers", "emoteonly", "pin"
         )
         return {
-            "slow": int(slow or 0) / 1000, "lockdown": lock == "1", "subscribers": subscribers is not None,
+            "slow": int(slow or 0) // 1000, "lockdown": lock == "1", "subscribers": subscribers is not None,
             "followers": followers is not None, "emoteonly": emotes is not None, "pinned": pin,
         }  # fmt: skip
 

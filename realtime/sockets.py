@@ -35,6 +35,7 @@ from realtime.wire import (
     Send,
     Subscribe,
     Typing,
+    Unsubscribe,
     check,
     envelope,
     refusal,
@@ -47,7 +48,7 @@ from weir.foundation.events import Event, Revoked
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import KEY_PREFIX, MAX_TOKEN_CHARS, Tokens, UserClaims
+from weir.foundation.tokens import KEY_PREFIX, LEEWAY_S, MAX_TOKEN_CHARS, Tokens, UserClaims
 
 CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0
@@ -57,7 +58,7 @@ PACKETS_A_REQUEST = 10  # packets above the requests allowed are answered as too
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
 NOTICE = "system.notice"
-SUBSCRIBE = "events.subscribe"
+SUBSCRIBE, UNSUBSCRIBE = "events.subscribe", "events.unsubscribe"
 Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
 log = structlog.get_logger("realtime.sockets")
 
@@ -187,6 +188,7 @@ class Sockets:
             "reaction.send": (React, signals.react),
             "presence.list": (PresenceList, chat.present),
             SUBSCRIBE: (Subscribe, self._subscribe),
+            UNSUBSCRIBE: (Unsubscribe, self._unsubscribe),
         }
         self._server = Server(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
@@ -273,7 +275,7 @@ class Sockets:
         playback = await self._tokens.playback(given.playback) if given.playback else None
         if playback is not None and playback.app != user.app:
             raise Unauthenticated("The playback token is of another app.")
-        left_s = user.exp - now_s()
+        left_s = user.exp + LEEWAY_S - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
         member = Member(socket, user, playback, Pace(self._requests_per_s))
@@ -314,6 +316,13 @@ class Sockets:
             raise Forbidden("Events are for an app's own programs: connect with an API key or an app token that has events:read.")
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
+
+    async def _unsubscribe(self, member: Member, _request: Unsubscribe) -> dict[str, Any]:
+        """Without a subscription it is fine too."""
+        program = self._programs.get(member.socket)
+        if program is not None:
+            self._feeds.rest(program.feed)
+        return {"ok": True}
 
     async def _watched(self, member: Member) -> str | None:
         """The id of the stream that a member's playback token, or a guest's token, is for."""
@@ -395,7 +404,7 @@ class Sockets:
                 raise Invalid("A request is one JSON object.")
             if member.gone:
                 raise Unauthenticated("This connection has ended.")
-            if event != SUBSCRIBE and member.socket in self._programs:
+            if event not in (SUBSCRIBE, UNSUBSCRIBE) and member.socket in self._programs:
                 raise Forbidden("This connection only follows events: connect with a user token to take part in channels.")
             model, verb = self._verbs[event]
             return await verb(member, check(model, data[0]))

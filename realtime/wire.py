@@ -111,6 +111,10 @@ class History(Request):
     limit: int = Field(50, ge=1, le=PAGE_EVENTS)
 
 
+class Unsubscribe(Ask):
+    pass
+
+
 class Subscribe(Ask):
     """`types` may end in `.*`; none means all. Of `stream`, `channel` and `place` only what is given is asked for."""
 
@@ -352,11 +356,11 @@ def cursor(epoch: str, seq: int) -> str:
     return f"{epoch}.{seq}"
 
 
-def parse_cursor(text: str) -> tuple[str, int]:
+def parse_cursor(text: str, field: str = "before") -> tuple[str, int]:
     """Errors: Invalid for a cursor that is not ours."""
     epoch, dot, seq = text.rpartition(".")
     if not (dot and epoch and seq.isascii() and seq.isdigit() and len(seq) <= 16):
-        raise Invalid("before: this cursor is not from here.")
+        raise Invalid(f"{field}: this cursor is not from here.", fields=[{"field": field, "detail": "this cursor is not from here"}])
     return epoch, int(seq)
 
 

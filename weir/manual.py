@@ -98,6 +98,23 @@ stand. A note with `code: position` comes every 30 seconds, so that a filter tha
 
 Publish your own with `POST /v1/events` (`events:write`): `{"type": "custom.order.paid", "id": "order-7", "data": {…}}`. The same
 `id` within 24 hours is the same event (200, `Idempotency-Replayed: true`), and 409 when it says something else; `data` may have 16 KB.
+With `"deliver": "channel"` an event also goes to everybody who has joined its `channel`, between the messages and under the channel's
+`seq`, so who comes back gets it as well; `data` may have 4 KB then, a channel takes ten a second (20 at once), and an `id` is known for
+ten minutes, by which the first event stands. With `"ephemeral": true` it goes to those who are there now, at most once. A product
+that a shop shows beside the picture:
+
+```sh
+curl "$WEIR/v1/events" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -d '{
+  "type": "custom.product.pinned", "deliver": "channel", "channel": "'$CHANNEL'",
+  "data": {"sku": "cup-7", "title": "Cup", "price": "12.00 EUR"}}'
+```
+
+```js
+socket.on('custom.product.pinned', ({ seq, data }) => showProduct(data));
+```
+
+Numbers may jump: after a restart of Redis a sequence goes on more than a million higher, in the same `epoch`, because some numbers
+may have been given and lost. A jump is no hole; what was missed comes by resuming. A filter by a `type` that no event has is refused.
 
 | event | what | data |
 |---|---|---|

@@ -417,3 +417,86 @@ async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):
     assert (await ann.send(channel, "c7"))["ok"]
     await eventually(lambda: again.of("chat.message.new"))
     assert [event["cid"] for event in again.of("chat.message.new")] == ["c7"]
+
+
+async def test_an_event_goes_to_everybody_in_a_channel(house: House, stream, session):
+    """In the channel's order, once, resume included; to the app's programs as well; ephemeral ones to those who are there."""
+    one, other = await house.node(), await house.node()
+    channel = stream["channel"]
+    api = Api(session, one, channel, api_key(house, "events:write"))
+    api._base = one.url + "/v1/events"
+    viewers = [await house.client(node, "app_1", f"v{number}") for number, node in enumerate((one, other))]
+    start = [await viewer.join(channel) for viewer in viewers]
+    follower = await program(house, other)
+    await follower.call("events.subscribe", types=["custom.*"])
+    product = {"type": "custom.product.pinned", "deliver": "channel", "channel": channel, "data": {"sku": "cup-7"}}
+    assert (await viewers[0].send(channel, "a"))["ok"]
+    status, told = await api.ask("POST", "", {**product, "id": "pin-1"})
+    assert (status, told["seq"], told["epoch"]) == (201, 2, start[0]["epoch"])
+    again, repeated = await api.ask("POST", "", {**product, "id": "pin-1"})
+    assert (again, repeated | {"at": ""}) == (200, told | {"at": ""})
+    assert (await viewers[1].send(channel, "b"))["ok"]
+    for viewer in (*viewers, follower):
+        event = (await eventually(lambda viewer=viewer: viewer.of("custom.product.pinned")))[0]
+        assert (event["id"], event["data"], event["channel"]) == ("pin-1", {"sku": "cup-7"}, channel)
+    assert follower.of("custom.product.pinned")[0]["channel_seq"] == 2
+    await eventually(lambda: len(viewers[0].of("chat.message.new")) == 2)
+    assert [event["seq"] for _, event in viewers[0].events if "seq" in event] == [1, 2, 3]
+    page = await viewers[1].join(channel, epoch=start[1]["epoch"], seq=1)
+    assert [event["type"] for event in page["events"]] == ["custom.product.pinned", "chat.message.new"]
+    status, told = await api.ask("POST", "", {**product, "ephemeral": True, "type": "custom.confetti"})
+    assert (status, told["seq"]) == (201, None)
+    for viewer in (*viewers, follower):
+        assert "seq" not in (await eventually(lambda viewer=viewer: viewer.of("custom.confetti")))[0]
+    assert len(viewers[0].of("custom.product.pinned")) == len(follower.of("custom.product.pinned")) == 1
+
+
+async def test_events_for_a_channel_are_bounded(house: House, stream, session):
+    """In size and pace; another app's channel is missing; what makes no sense is refused."""
+    node = await house.node()
+    api = Api(session, node, stream["channel"], api_key(house, "events:write"))
+    api._base = node.url + "/v1/events"
+    event = {"type": "custom.a", "deliver": "channel", "channel": stream["channel"]}
+    foreign = house.directory.new_stream("app_2")["channel"]
+    for wrong, code in (
+        ({"channel": foreign}, "not_found"), ({"channel": None}, "invalid"), ({"data": {"x": "y" * 5000}}, "too_large"),
+        ({"deliver": "app", "ephemeral": True}, "invalid"), ({"type": "chat.message.new"}, "invalid"),
+    ):  # fmt: skip
+        assert (await api.ask("POST", "", {**event, **wrong}))[1]["code"] == code
+    for more in ({}, {"ephemeral": True}):
+        answers = await asyncio.gather(*(api.ask("POST", "", {**event, **more}) for _ in range(60)))
+        assert {status for status, _ in answers} == {201, 429}
+        assert {answer["code"] for status, answer in answers if status == 429} == {"rate_limited"}
+
+
+async def test_a_filter_that_fits_nothing_is_refused(house: House, stream, session):
+    """By socket and by REST, with the type that was probably meant."""
+    node = await house.node()
+    follower = await program(house, node)
+    error = (await follower.call("events.subscribe", types=["chat.mesage.new"]))["error"]
+    assert (error["code"], "chat.message.new" in error["message"]) == ("invalid", True)
+    assert (await follower.call("events.subscribe", types=["nonsense.typo"]))["error"]["code"] == "invalid"
+    for kind in ("*", "chat.*", "chat.message.*", "user.banned", "custom.anything", "partner.x.y", "custom.*"):
+        assert (await follower.call("events.subscribe", types=[kind]))["ok"], kind
+    api = Api(session, node, stream["channel"], api_key(house, "events:read"))
+    api._base = node.url + "/v1/events"
+    assert (await api.ask("GET", "?types=stream.lvie"))[1]["detail"].endswith("Did you mean stream.live?")
+    status, answer = await api.ask("GET", "?cursor=garbage")
+    assert (status, answer["errors"][0]["field"]) == (422, "cursor")
+
+
+async def test_a_program_may_stop_following(house: House, stream):
+    """And go on where it was."""
+    node = await house.node()
+    follower, ann = await program(house, node), await house.client(node, "app_1", "ann")
+    start = await follower.call("events.subscribe", types=[])
+    assert (await follower.call("events.unsubscribe"))["ok"]
+    assert (await follower.call("events.unsubscribe"))["ok"]
+    await ann.join(stream["channel"])
+    assert (await ann.send(stream["channel"], "c"))["ok"]
+    await eventually(lambda: ann.of("chat.message.new"))
+    again = await follower.call("events.subscribe", types=[], epoch=start["epoch"], seq=start["seq"])
+    assert follower.of("chat.message.new") == []
+    heard = [event["type"] for event in again["events"]] + [kind for kind, _ in follower.events]
+    assert again["recovered"]
+    await eventually(lambda: "chat.message.new" in heard or follower.of("chat.message.new"))
