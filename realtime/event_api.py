@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from realtime.applog import AppLog, kind_of
+from realtime.applog import AppLog, entry_of, kind_of
 from realtime.fanout.protocol import RAW
 from realtime.feeds import NOTICE, Feed, Feeds
 from realtime.frames import POLICY, PerSecond
