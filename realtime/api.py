@@ -3,16 +3,18 @@
 An app's owner and admins act as the channel's owner, its editors as moderators, an API key with `chat:moderate` as owner.
 """
 
+import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.routing import BaseRoute
 
-from realtime.acts import MODES, split, standing, summary
+from realtime.acts import MODES, USER_FACETS, split, standing, summary
 from realtime.catalogue import Action, Message, Person
 from realtime.chat import Chat
-from realtime.commands import Command, parse
+from realtime.commands import LONGEST_REASON, LONGEST_TIMEOUT_S, TIMEOUT_S, Command, about, parse
 from realtime.judge import NO_RATE, Role
 from realtime.log import Log
 from realtime.moderation import Actor, Moderation, Outcome
@@ -31,6 +33,7 @@ from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Pa
 from weir.foundation.texts import Line, PersonName
 
 Viewers = Callable[[str], Awaitable[int]]
+USER = r'^[^"\x00-\x1f\x7f]{1,128}$'
 ROLES: dict[str | None, Role] = {None: "owner", "owner": "owner", "admin": "owner", "editor": "moderator"}
 
 
@@ -54,6 +57,17 @@ class NewMessage(Body):
 
 class NewCommand(Body):
     text: Annotated[str, AfterValidator(checked_text)]
+
+
+class NewRestriction(Body):
+    """`user` is an id, also of somebody who was never here."""
+
+    user: str = Field(pattern=USER)
+    reason: Line = Field("", max_length=LONGEST_REASON)
+
+
+class NewTimeout(NewRestriction):
+    expires_s: int = Field(TIMEOUT_S, ge=1, le=LONGEST_TIMEOUT_S)
 
 
 class Settings(Body):
@@ -98,6 +112,17 @@ class Done(BaseModel):
 
     reply: str
     action: Action | None = None
+
+
+class Restriction(BaseModel):
+    """`action` is what to undo."""
+
+    user: Person
+    action: str
+    actor: dict[str, str]
+    reason: str
+    at: str
+    expires: str | None
 
 
 class Measure(BaseModel):
@@ -150,9 +175,58 @@ class ChannelRoutes:
             Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),
             Row("GET", base + "/moderation", "tenant", self.moderation, summary="List moderators' actions, newest first", query=Paging,
                 answer=Listed[Action], **moderate),
+            *self._restrictions(base, act, moderate),
             Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo, summary="Undo an action", **act),
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
+
+    def _restrictions(self, base: str, act: dict[str, Any], moderate: dict[str, Any]) -> list[Row]:
+        """Bans, timeouts and mutes as lists: the same actions as the commands of that name, with the same undo."""
+        rows: list[Row] = []
+        for path, kind, back, model, one in (
+            ("/bans", "ban", "unban", NewRestriction, "ban"),
+            ("/mutes", "mute", "unmute", NewRestriction, "mute"),
+            ("/timeouts", "timeout", "untimeout", NewTimeout, "timeout"),
+        ):
+            rows += [
+                Row("GET", base + path, "tenant", partial(self.restricted, kind), summary=f"List the channel's {one}s, newest first",
+                    answer=Listed[Restriction], **moderate),
+                Row("POST", base + path, "tenant", partial(self.restrict, kind), model, summary=f"Give somebody a {one}", **act),
+                Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End somebody's {one}", **act),
+            ]  # fmt: skip
+        return rows
+
+    async def restricted(self, kind: str, call: Call) -> Answer:
+        """The newest first."""
+        _, stream = await self._access(call)
+        facet, found = USER_FACETS[kind], dict[str, Doc]()
+        for action in sorted(await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])):
+            if split(action["facet"])[0] == facet and action.get("target"):
+                found[action["target"]["id"]] = action
+        shown = []
+        for action in sorted(found.values(), key=lambda one: -int(one["at"])):
+            value, ends = standing(action, now_ms())
+            if value is not None and (facet == "ban" or (ends is not None) == (kind == "timeout")):
+                shown.append({
+                    "user": action["target"], "action": action["id"], "actor": action["actor"], "reason": action["reason"],
+                    "at": rfc3339(action["at"]), "expires": rfc3339(ends) if ends else None,
+                })  # fmt: skip
+        return Answer({"data": shown, "next_cursor": None})
+
+    async def restrict(self, kind: str, call: Call) -> Answer:
+        tenant, stream = await self._access(call)
+        body: NewRestriction = call.body
+        lasting = f"{body.expires_s}s " if isinstance(body, NewTimeout) else ""
+        command = about(kind, body.user, lasting + body.reason)
+        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
+
+    async def release(self, kind: str, call: Call) -> Answer:
+        """Errors: Conflict for somebody who is not in the list."""
+        tenant, stream = await self._access(call)
+        user = call.path("user")
+        if re.fullmatch(USER, user) is None:
+            raise NotFound("There is no such user.")
+        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), about(kind, user)))
 
     async def _access(self, call: Call) -> tuple[Tenant, Doc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""

@@ -41,7 +41,7 @@ FORMS: dict[str, Form] = {
     "unban": Form("USER", ("user",), "moderator", "lets somebody in again"),
     "timeout": Form("USER [10m] [reason]", ("user", "duration?", "text?"), "moderator", "takes the right to write for a while"),
     "untimeout": Form("USER", ("user",), "moderator", "ends a timeout"),
-    "mute": Form("USER", ("user",), "moderator", "a timeout without end"),
+    "mute": Form("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
     "unmute": Form("USER", ("user",), "moderator", "ends a mute"),
     "warn": Form("USER reason", ("user", "text"), "moderator", "warns somebody"),
     "delete": Form("MSG", ("message",), "moderator", "removes a message"),
@@ -99,6 +99,11 @@ class Command:
     @property
     def role(self) -> Role:
         return FORMS[self.name].role
+
+
+def about(name: str, uid: str, rest: str = "") -> Command:
+    """A command about the person with this id, which has no quotes in it."""
+    return Command(name, who=f'@id:"{uid}" {rest}'.rstrip())
 
 
 def usage(name: str) -> str:

@@ -58,8 +58,9 @@ Nobody is acted on who was not found: a word that is nobody's name and nobody's 
 and one that may mean several people, or is one's name and another one's id, is refused as `invalid`. Both come with `choices`
 (`{id, name, role, text?}`), whose `text` is the same command about that person. `@id:ID` is an id and never a name; only so is
 somebody meant who was never here. Durations are `30s 10m 2h 7d`. MSG and ACTION are ids (`msg_…`, `act_…`). `/help` lists what
-one's role may use. `POST /v1/channels/{channel}/messages` takes text as it is, also when it begins with a slash: commands by REST go
-to `…/commands`.
+one's role may use. For programs, `GET`, `POST` and `DELETE …/bans`, `…/mutes` and `…/timeouts` of a channel (`{user, reason,
+expires_s}`, by id) are the same actions. `POST /v1/channels/{channel}/messages` takes text as it is, also when it begins with a
+slash: commands by REST go to `…/commands`.
 
 Roles: owner > moderator > vip > member > guest. Nobody acts on equals or betters. Every action has an id, an actor, a target,
 a reason, a time and an expiry, and `/undo` takes it back. A ban acts on all nodes at once: the same atomic step that stores a

@@ -21,6 +21,8 @@ SILENT = {
     "DELETE /v1/channels/{channel}/messages/{message}": "the channel's moderation log has who and why",
     "POST /v1/channels/{channel}/commands": "the same",
     "PATCH /v1/channels/{channel}/settings": "the same",
+    **{f"POST /v1/channels/{{channel}}/{kind}": "the same" for kind in ("bans", "mutes", "timeouts")},
+    **{f"DELETE /v1/channels/{{channel}}/{kind}/{{user}}": "the same" for kind in ("bans", "mutes", "timeouts")},
     "POST /v1/channels/{channel}/moderation/{act}/undo": "the same",
     "POST /v1/events": "the app's log is its record",
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",

@@ -144,3 +144,42 @@ async def test_only_moderators_read_the_shadow_banned(house: House, session, cha
     viewer = Api(session, node, channel, app_token(house, "viewer"))
     assert [one["shadow"] for one in (await owner.ask("GET", "/messages"))[1]["data"]] == [True]
     assert (await viewer.ask("GET", "/messages"))[1]["data"] == []
+
+
+async def test_bans_mutes_and_timeouts_are_lists(house: House, session, channel: str):
+    """What is added acts on sockets at once and can be undone like a command; what is removed is gone; ids are only ids."""
+    node = await house.node()
+    api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
+    bob, decoy = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "decoy")
+    for client in (bob, decoy):
+        await client.join(channel)
+    for path, given, code in (
+        ("/bans", {"user": "bob", "reason": "spam and lies"}, "banned"), ("/mutes", {"user": "bob", "reason": '"quoted"'}, "muted"),
+        ("/timeouts", {"user": "bob", "expires_s": 3600, "reason": "10m is too short"}, "muted"),
+    ):  # fmt: skip
+        status, made = await api.ask("POST", path, given)
+        assert (status, made["action"]["target"]["id"]) == (201, "bob")
+        assert (await bob.send(channel, f"c{path}"))["error"]["code"] == code
+        listed = (await api.ask("GET", path))[1]["data"]
+        assert [(one["user"]["id"], one["action"]) for one in listed] == [("bob", made["action"]["id"])]
+        assert listed[0]["reason"] == given["reason"].strip('"')
+        assert (listed[0]["expires"] is not None) == (path == "/timeouts")
+        others = {"/bans", "/mutes", "/timeouts"} - {path}
+        assert [(await api.ask("GET", other))[1]["data"] for other in others] == [[], []]
+        assert (await api.ask("DELETE", f"{path}/bob"))[0] == 201
+        assert (await api.ask("DELETE", f"{path}/bob"))[0] == 409
+        assert (await api.ask("GET", path))[1]["data"] == []
+        again = (await api.ask("POST", path, given))[1]["action"]["id"]
+        assert (await api.ask("POST", f"/moderation/{again}/undo"))[0] == 201
+        assert (await bob.send(channel, f"d{path}"))["ok"]
+    assert (await api.ask("POST", "/bans", {"user": "never-here"}))[0] == 201
+    assert (await api.ask("POST", "/bans", {"user": "Decoy"}))[1]["action"]["target"]["id"] == "Decoy"
+    assert (await decoy.send(channel, "still"))["ok"]
+    for wrong in ({"user": 'a"b'}, {"user": ""}, {}, {"user": "a", "reason": "x" * 501}):
+        assert (await api.ask("POST", "/bans", wrong))[0] == 422
+    assert (await api.ask("POST", "/timeouts", {"user": "a", "expires_s": 0}))[0] == 422
+    reader = Api(session, node, channel, api_key(house, "chat:read"))
+    foreign = Api(session, node, channel, app_token(house, "owner", "app_2"))
+    for method, path, given in (("GET", "/bans", None), ("POST", "/bans", {"user": "bob"}), ("DELETE", "/bans/bob", None)):
+        assert (await reader.ask(method, path, given))[0] == 403
+        assert (await foreign.ask(method, path, given))[0] == 404
