@@ -269,7 +269,11 @@ class Streams:
                 change = policies.playable(stream, event.broadcast, event.generation, now_ms(), event.sound_alone)
             else:
                 change = policies.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
-            if change is None or await self._apply(stream, change):
+            if change is None:
+                return
+            if await self._apply(stream, change):
+                if isinstance(event, MediaFailed) and event.flooded:
+                    await self._drop_dead(stream["playback"])
                 return
         raise Unavailable("The stream is changing too fast.")
 

@@ -34,6 +34,10 @@ class Unusable(Exception):
     """What the encoder sends can't be shown; the message says why."""
 
 
+class Flooded(Unusable):
+    """It costs others so much that its publisher is to be sent away."""
+
+
 class Pace:
     """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood still."""
 
@@ -69,7 +73,7 @@ class Intake:
         until = monotonic() + appears_within_s
         while True:
             if self._flooded:
-                raise Unusable("The encoder sends far more messages a second than pictures and sound need. Restart it.")
+                raise Flooded("The encoder sends far more messages a second than pictures and sound need. Restart it.")
             if self._pull is None and not await self._connected():
                 if monotonic() >= until:
                     return None

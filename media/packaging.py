@@ -22,7 +22,7 @@ from media.delivery import Delivery
 from media.edge import Edge
 from media.held import Held
 from media.history import Shape
-from media.intake import Intake, Unusable
+from media.intake import Flooded, Intake, Unusable
 from media.ladder import SOUND_ALONE, Cadence, Profile, Source, ladder, rhythm_of
 from media.packager import ClockJumped, Packager, Run
 from media.process import Child, fed, load_per_core, spawn
@@ -179,7 +179,7 @@ class Broadcast:
             self._given_up, self._load, self.trouble = True, None, str(error)
             self._intake.close()  # what goes on coming is read for nothing
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
-            self._tell(MediaFailed(**self._about("failed"), reason=str(error)))
+            self._tell(MediaFailed(**self._about("failed"), reason=str(error), flooded=isinstance(error, Flooded)))
 
     def _next_shape(self, source: Source) -> Shape:
         """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the machine can't carry."""

@@ -13,7 +13,7 @@ from tests.media.encoder import Encoder, film, messages
 from tests.servers import wait_until
 
 SENT = messages(film(seconds=2))
-FLOOD_S, ANSWERED_S = 6.0, 2.0
+FLOOD_S = 30.0
 MOST_STARTS = 12
 TINY = chunks(Message(VIDEO, 1, 300, b"\x27\1\0\0\0x"), 6) * 2000
 
@@ -40,20 +40,19 @@ def starts(target: Target) -> float:
 
 
 def test_a_flood_of_tiny_frames_keeps_nobody_waiting(target: Target, attacker: Callable[[], Encoder]) -> None:
-    """Millions of messages of a few bytes: the API answers in between, and the media worker stops listening to that encoder."""
+    """Millions of messages of a few bytes: the API answers in between, and the encoder is sent away, for the ingest is everybody's."""
     encoder = attacker()
     for one in SENT[:20]:
         encoder.send(one)
     answered, until = 0, time.monotonic() + FLOOD_S
-    while time.monotonic() < until:
-        for _ in range(20):
-            with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        while time.monotonic() < until:
+            for _ in range(20):
                 encoder.line.sendall(TINY)
-        began = time.monotonic()
-        assert target.stack.get("/healthz")[0] == 200
-        assert time.monotonic() - began < ANSWERED_S
-        answered += 1
+            assert target.stack.get("/healthz")[0] == 200
+            answered += 1
     assert answered > 3
+    assert time.monotonic() < until, "the ingest still takes it"
     assert "encoder.flooded" in (target.stack.folder / "var/logs/app.log").read_text()
 
 

@@ -62,10 +62,12 @@ class Playable(StreamEvent):
 
 
 class MediaFailed(StreamEvent):
-    """Media gave up on this generation (crash-loop brake, unusable codec). Media → control."""
+    """Media gave up on this generation (crash-loop brake, unusable codec). `flooded`: its publisher costs everybody's ingest time, and
+    is sent away. Media → control."""
 
     type: Literal["media.failed"] = "media.failed"
     reason: str
+    flooded: bool = False
 
 
 class StreamStarting(StreamEvent):
