@@ -14,6 +14,23 @@ OPENING = 10.0
 Heard = Callable[[str, dict[str, Any]], None]
 
 
+def next_frame(buffer: bytearray) -> tuple[int, bytes] | None:
+    """Takes the first frame of a server (RFC 6455, not masked): (opcode, payload); None while it is not whole."""
+    if len(buffer) < 2:
+        return None
+    size, start = buffer[1] & 0x7F, 2
+    if size > 125:
+        start = 4 if size == 126 else 10
+        if len(buffer) < start:
+            return None
+        size = int.from_bytes(buffer[2:start], "big")
+    if len(buffer) < start + size:
+        return None
+    opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + size])
+    del buffer[: start + size]
+    return opcode, payload
+
+
 class Refused(ConnectionError):
     """The server would not let us in; `data` is what it said."""
 
@@ -114,24 +131,8 @@ class Line(asyncio.Protocol):
                 return
             del self._buffer[: end + 4]
             self._upgraded = True
-        while (frame := self._next()) is not None:
+        while (frame := next_frame(self._buffer)) is not None:
             self._take(*frame)
-
-    def _next(self) -> tuple[int, bytes] | None:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return None
-        size, start = buffer[1] & 0x7F, 2
-        if size > 125:
-            start = 4 if size == 126 else 10
-            if len(buffer) < start:
-                return None
-            size = int.from_bytes(buffer[2:start], "big")
-        if len(buffer) < start + size:
-            return None
-        opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + size])
-        del buffer[: start + size]
-        return opcode, payload
 
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == CLOSE:

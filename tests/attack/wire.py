@@ -9,6 +9,8 @@ import time
 from base64 import b64encode
 from typing import Any
 
+from tests.line import next_frame
+
 TEXT, CONT, PING, PONG, CLOSE = 1, 0, 9, 10, 8
 OPENING_S = 15.0
 
@@ -66,7 +68,7 @@ class Wire:
     def read(self) -> str:
         """The next text frame. Errors: ConnectionError at the end; `closed` has the code and the reason then."""
         while True:
-            if (one := self._frame()) is None:
+            if (one := next_frame(self._buffer)) is None:
                 self._more()
                 continue
             opcode, payload = one
@@ -105,20 +107,6 @@ class Wire:
         if not data:
             raise ConnectionError("ended")
         self._buffer += data
-
-    def _frame(self) -> tuple[int, bytes] | None:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return None
-        size, start = buffer[1] & 0x7F, 2
-        if size > 125:
-            start = 4 if size == 126 else 10
-            size = int.from_bytes(buffer[2:start], "big")
-        if len(buffer) < start + size:
-            return None
-        found = buffer[0] & 0x0F, bytes(buffer[start : start + size])
-        del buffer[: start + size]
-        return found
 
 
 def memory_mb(pid: int) -> float:

@@ -87,6 +87,15 @@ def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     return page
 
 
+def two_accounts(stack: RunningStack, browser: Browser) -> Page:
+    """Ann's and Ben's; the studio of Ann, who has an app."""
+    for name in ("ann", "ben"):
+        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
+    page = opened(stack, browser, "ann@weir.example")
+    page.click("text=Create the first app")
+    return page
+
+
 def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, browser: Browser) -> None:
     """Opened in the very tab of the studio, where only what is behind the # changes."""
     stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
@@ -121,10 +130,7 @@ def test_a_deleted_app_is_left(stack: RunningStack, browser: Browser) -> None:
 
 def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) -> None:
     """A key made there works until it is revoked there; an invited colleague gets what the role may see; the log knows."""
-    for name in ("ann", "ben"):
-        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
-    page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Create the first app")
+    page = two_accounts(stack, browser)
     page.click("nav >> text=Keys")
     page.fill("input[name=name]", "back end")
     page.check("input[name='streams:read']")
@@ -242,10 +248,7 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
 
 def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, browser: Browser) -> None:
     """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told to hand the link over."""
-    for name in ("ann", "ben"):
-        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
-    page = opened(stack, browser, "ann@weir.example")
-    page.click("text=Create the first app")
+    page = two_accounts(stack, browser)
     page.click("nav >> text=Team")
     page.fill("input[name=invitee]", "ben@weir.example")
     page.click("[data-testid=invite]")
