@@ -145,8 +145,7 @@ class Intake:
     def close(self) -> None:
         if self._pull is not None:
             self._pull.close()
-        with contextlib.suppress(Exception):
-            self.feed.stop()
+        self.feed.stop()
 
 
 def _bearable(source: Source) -> Source:
