@@ -1,7 +1,7 @@
 """Leave to pull one stream from the ingest, once: a media worker makes a ticket, the ingest's hook takes it.
 
-The address that FFmpeg pulls from stands in the process list, and every process of a machine reaches the ingest's port. So the
-address alone is worth nothing: its ticket is spent by the pull that it was made for.
+Every process of a machine reaches the ingest's port, and its log has the addresses that are pulled from. So the address alone is
+worth nothing: its ticket is spent by the pull that it was made for.
 """
 
 import secrets
