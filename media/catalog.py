@@ -29,6 +29,7 @@ from weir.foundation.events import (
     VodReady,
 )
 from weir.foundation.ids import derived_id
+from weir.foundation.listing import Searched
 
 COLLECTION = "recordings"
 UPLOAD = "upload"
@@ -107,10 +108,13 @@ class Catalog:
     async def get(self, app: str, recording: str) -> Doc | None:
         return await self._store.app(app).get(COLLECTION, recording)
 
-    async def page(self, app: str, stream: str | None, limit: int, cursor: str | None) -> Page:
-        """Newest first. Errors: Invalid for a foreign cursor."""
-        where = {"stream": stream} if stream else {}
-        return await self._store.app(app).find(COLLECTION, where, sort="started", descending=True, limit=limit, cursor=cursor)
+    async def page(self, app: str, asked: Searched) -> Page:
+        """Errors: Invalid for a foreign cursor."""
+        where = {**asked.where("stream", "state"), "started": asked.span()}
+        return await self._store.app(app).find(
+            COLLECTION, where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            sieve=asked.sieve("title"),
+        )  # fmt: skip
 
     async def of_broadcast(self, broadcast: str) -> list[Doc]:
         """Oldest first."""

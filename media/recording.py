@@ -24,6 +24,7 @@ from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Unavailabl
 from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import new_id
+from weir.foundation.listing import Searched
 from weir.foundation.periodic import Job
 
 SWEEP_S = 15.0
@@ -192,7 +193,7 @@ class Recordings:
 
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""
-        while (page := await self._catalog.page(app, None, 100, None)).data:
+        while (page := await self._catalog.page(app, Searched(limit=100))).data:
             for doc in page.data:
                 if doc["state"] == "recording":
                     await self.let_go(doc["playback"])

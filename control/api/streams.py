@@ -20,12 +20,22 @@ from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticate
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.limits import HEAVY, SESSION
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
-from weir.foundation.texts import Line, PersonName, Text, cleaned_name
+from weir.foundation.listing import Searched, Spanned
+from weir.foundation.routing import Answer, Body, Call, Listed, Query, Row
+from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
 from weir.foundation.tokens import GUEST_ID, USER_ID
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Metadata = Annotated[dict[Name, Annotated[Text, Field(max_length=500)]], Field(max_length=20)]
+
+class StreamFilter(Searched):
+    """By the time of creation."""
+
+    state: Literal["idle", "starting", "live", "interrupted"] | None = None
+
+
+class BroadcastFilter(Spanned):
+    """By the time of the start."""
+
+    state: Literal["on_air", "ended"] | None = None
 
 
 class StreamFields(Body):
@@ -110,7 +120,7 @@ class StreamRoutes:
     def rows(self) -> list[Row]:
         one, read, write = "/v1/streams/{stream}", "streams:read", "streams:write"
         return [
-            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", Paging, Listed[shapes.Stream],
+            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", StreamFilter, Listed[shapes.Stream],
                 scope=read),
             Row("POST", "/v1/streams", "tenant", self.create, StreamFields, "Make a stream; its key is shown.",
                 answer=shapes.NewStreamShown, status=201, scope=write),
@@ -126,8 +136,8 @@ class StreamRoutes:
                 scope=write),
             Row("POST", one + "/complete", "tenant", self.complete, None, "End the broadcast now, without the grace for its encoder.",
                 answer=shapes.Stream, scope=write, errors=(Conflict,)),
-            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.", Paging,
-                Listed[shapes.Broadcast], scope=read),
+            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.",
+                BroadcastFilter, Listed[shapes.Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
                 answer=shapes.Token, status=201, scope=write),
             Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
@@ -161,9 +171,11 @@ class StreamRoutes:
         }  # fmt: skip
 
     async def list_streams(self, call: Call) -> Answer:
+        asked: StreamFilter = call.query
         page = await self._ground.store.app(call.acting().app).find(
-            "streams", sort="created", descending=True, limit=call.query.limit, cursor=call.query.cursor
-        )
+            "streams", {**asked.where("state"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
+            cursor=asked.cursor, sieve=asked.sieve("title"),
+        )  # fmt: skip
         return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
 
     async def _stream(self, call: Call) -> Doc:
@@ -207,7 +219,7 @@ class StreamRoutes:
 
     async def list_broadcasts(self, call: Call) -> Answer:
         stream = await self._stream(call)
-        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.limit, call.query.cursor)
+        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.state, call.query)
         return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
 
     async def analytics(self, call: Call) -> Answer:

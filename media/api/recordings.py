@@ -14,9 +14,11 @@ from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Row, bind
+from weir.foundation.listing import Searched
+from weir.foundation.routing import Answer, Body, Call, Listed, Row, bind
 
 TAG = "recordings"
+State = Literal["recording", "uploading", "processing", "ready", "failed"]
 
 
 class NewRecordingToken(Body):
@@ -27,8 +29,11 @@ class NewRecordingToken(Body):
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
-class Find(Paging):
+class RecordingFilter(Searched):
+    """By the time of the start."""
+
     stream: str | None = Field(None, max_length=64)
+    state: State | None = None
 
 
 class Recording(BaseModel):
@@ -41,7 +46,7 @@ class Recording(BaseModel):
     stream: str | None
     broadcast: str | None
     title: str
-    state: Literal["recording", "uploading", "processing", "ready", "failed"]
+    state: State
     progress: int | None
     started: str
     ended: str | None
@@ -88,7 +93,7 @@ class RecordingRoutes:
     def rows(self) -> list[Row]:
         one = "/v1/recordings/{recording}"
         return [
-            Row("GET", "/v1/recordings", "tenant", self.list_recordings, summary="Recordings, newest first", query=Find,
+            Row("GET", "/v1/recordings", "tenant", self.list_recordings, summary="Recordings, newest first", query=RecordingFilter,
                 answer=Listed[Recording], scope="streams:read", tag=TAG),
             Row("GET", one, "tenant", self.get, summary="One recording", answer=Recording, scope="streams:read", tag=TAG),
             Row("DELETE", one, "tenant", self.delete, summary="Delete a recording and its files", status=204, scope="streams:write",
@@ -103,8 +108,7 @@ class RecordingRoutes:
         ]  # fmt: skip
 
     async def list_recordings(self, call: Call) -> Answer:
-        asked: Find = call.query
-        page = await self._catalog.page(call.acting().app, asked.stream, asked.limit, asked.cursor)
+        page = await self._catalog.page(call.acting().app, call.query)
         return Answer({"data": [shown(recording) for recording in page.data], "next_cursor": page.next})
 
     async def get(self, call: Call) -> Answer:

@@ -25,6 +25,10 @@ class Api:
         async with self._session.request(method, self._base + path, json=json, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
+    async def etag(self, path: str) -> str:
+        async with self._session.get(self._base + path, headers={"Authorization": f"Bearer {self._token}"}) as answer:
+            return answer.headers["ETag"]
+
 
 @pytest.fixture
 async def session():

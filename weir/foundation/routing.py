@@ -7,7 +7,7 @@ The rows are the one description of the API: requests are validated by them and 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -57,9 +57,10 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Base of query strings: one value a name, unknown names refused."""
+    """Base of query strings: one value a name, unknown names refused. Those in `maps` come as `name[key]=value`."""
 
     model_config = ConfigDict(extra="forbid")
+    maps: ClassVar[frozenset[str]] = frozenset()
 
 
 class Paging(Query):
@@ -336,9 +337,15 @@ async def _read(request: Request) -> bytes:
 
 
 def _query(request: Request, model: type[Query]) -> Query:
-    given = request.query_params
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        outer, bracket, key = name.partition("[")
+        if bracket and outer in model.maps and key.endswith("]"):
+            given.setdefault(outer, {})[key[:-1]] = value
+        else:
+            given[name] = value
     try:
-        return model.model_validate(dict(given.items()))
+        return model.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from None
 
