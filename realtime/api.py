@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.routing import BaseRoute
 
 from realtime.acts import MODES, USER_FACETS, split, standing, summary
@@ -21,7 +21,7 @@ from realtime.moderation import Actor, Moderation, Outcome
 from realtime.people import People, Standing
 from realtime.people import Person as Known
 from realtime.presence import Presence
-from realtime.reading import Reader
+from realtime.reading import Reader, Sought
 from realtime.store import Actions
 from realtime.wire import LONGEST_CID, MessageId, checked_text
 from weir.foundation.auth import Tenant
@@ -45,6 +45,19 @@ class Sender(Body):
     role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
+
+
+class MessageFilter(Paging):
+    """`since` ≤ the time of a message < `until`; `q` is a part of its text, in small or capital letters; `user` the id of its author."""
+
+    user: str | None = Field(None, min_length=1, max_length=128)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    q: str | None = Field(None, min_length=1, max_length=100)
+
+    def sought(self) -> Sought:
+        since, until = (round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until))
+        return Sought(self.user, since, until, self.q)
 
 
 class NewMessage(Body):
@@ -161,8 +174,9 @@ class ChannelRoutes:
         act: dict[str, Any] = {"answer": Done, "status": 201, "also": (200,), "errors": refused, **moderate}
         rows = [
             Row("GET", base, "tenant", self.channel, summary="Read a channel", answer=ChannelView, **read),
-            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=Paging,
+            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=MessageFilter,
                 answer=Listed[Message], **read),
+            Row("GET", base + "/messages/{message}", "tenant", self.message, summary="Read a message", answer=Message, **read),
             Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
                 answer=Posted, status=201, also=(200,), errors=refused, **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
@@ -246,12 +260,22 @@ class ChannelRoutes:
         })  # fmt: skip
 
     async def messages(self, call: Call) -> Answer:
-        """Oldest first inside a page; the cursor leads to the page before it."""
+        """Oldest first inside a page; the cursor leads to the page before it. With a filter 2,000 entries are looked at, so a page may
+        hold fewer than `limit` and still have one before it."""
         tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = Standing(role, None, None, None, False)
-        data, following = await self._reader.page(stream["channel"], call.query.limit, call.query.cursor, "", sees)
+        asked: MessageFilter = call.query
+        data, following = await self._reader.page(stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor")
         return Answer({"data": data, "next_cursor": following})
+
+    async def message(self, call: Call) -> Answer:
+        """Errors: NotFound, also for one that was deleted or hidden."""
+        _, stream = await self._access(call)
+        entry = await self._moderation.find(stream["channel"], call.path("message"))
+        if not await self._reader.visible(entry):
+            raise NotFound("There is no such message.")
+        return Answer(entry.body)
 
     async def post(self, call: Call) -> Answer:
         """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
