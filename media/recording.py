@@ -20,7 +20,7 @@ from media.vod import NoRoom, Unplayable, finish
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Unavailable
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import new_id
@@ -190,6 +190,15 @@ class Recordings:
         action = "upload.deleted" if doc["state"] == "uploading" else "recording.deleted"
         async with self._ground.audit.before_it(app, by, action, recording, doc):
             await self._remove(doc)
+
+    async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
+        """Errors: Stale when somebody was faster."""
+        noted = self._ground.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
+        changed = await self._catalog.change(doc, fields, noted)
+        if changed is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._ground.audit.write(noted, COLLECTION, doc["id"])
+        return changed
 
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""

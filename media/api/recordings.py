@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
-from media.catalog import Catalog
+from media.catalog import NOTED, Catalog
 from media.recording import Recordings
 from media.vod import MP4, POSTER, PREVIEWS
 from weir.foundation.audit import by
@@ -16,6 +16,7 @@ from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
 from weir.foundation.listing import Searched
 from weir.foundation.routing import Answer, Body, Call, Listed, Row, bind
+from weir.foundation.texts import Line, Metadata, Text
 
 TAG = "recordings"
 State = Literal["recording", "uploading", "processing", "ready", "failed"]
@@ -27,6 +28,17 @@ class NewRecordingToken(Body):
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     uid: str | None = Field(None, max_length=128)
     ttl_s: int | None = Field(None, ge=60, le=86400)
+
+
+class RecordingChange(Body):
+    """Only what is given changes; null takes a field back to its default. `visibility` decides who may watch: `public` anybody,
+    `signed` those with a token, null as its stream (and an upload of no stream is signed). It counts within seconds, also for those
+    who watch."""
+
+    title: Line | None = Field(None, max_length=200)
+    description: Text | None = Field(None, max_length=2000)
+    visibility: Literal["public", "signed"] | None = None
+    metadata: Metadata | None = None
 
 
 class RecordingFilter(Searched):
@@ -46,6 +58,9 @@ class Recording(BaseModel):
     stream: str | None
     broadcast: str | None
     title: str
+    description: str
+    visibility: Literal["public", "signed"] | None
+    metadata: dict[str, str]
     state: State
     progress: int | None
     started: str
@@ -75,12 +90,19 @@ def shown(recording: Doc) -> dict[str, Any]:
     """A recording as its app sees it."""
     return {
         "id": recording["id"], "source": recording.get("source", "broadcast"), "stream": recording.get("stream"),
-        "broadcast": recording.get("broadcast"), "title": recording["title"], "state": recording["state"],
+        "broadcast": recording.get("broadcast"), "title": recording["title"],
+        "description": recording.get("description", ""), "visibility": recording.get("visibility"),
+        "metadata": recording.get(NOTED) or {}, "state": recording["state"],
         "progress": recording.get("progress"), "code": recording.get("code"),
         "started": rfc3339(recording["started"]), "ended": shown_time(recording.get("ended")),
         "duration_s": recording.get("duration_s"), "size": recording.get("size"), "width": recording.get("width"),
         "height": recording.get("height"), "renditions": recording.get("heights", []), "reason": recording.get("reason"),
     }  # fmt: skip
+
+
+def etag_of(recording: Doc) -> str:
+    """A recording changes by itself until it is finished."""
+    return f'"{recording.get("revision") or 0}.{recording["transition"]}.{recording.get("progress") or 0}"'
 
 
 class RecordingRoutes:
@@ -95,7 +117,10 @@ class RecordingRoutes:
         return [
             Row("GET", "/v1/recordings", "tenant", self.list_recordings, summary="Recordings, newest first", query=RecordingFilter,
                 answer=Listed[Recording], scope="streams:read", tag=TAG),
-            Row("GET", one, "tenant", self.get, summary="One recording", answer=Recording, scope="streams:read", tag=TAG),
+            Row("GET", one, "tenant", self.get, summary="One recording", answer=Recording, scope="streams:read", tag=TAG,
+                etag=True),
+            Row("PATCH", one, "tenant", self.change, RecordingChange, summary="Change a recording's title, visibility and metadata",
+                answer=Recording, scope="streams:write", tag=TAG, etag=True),
             Row("DELETE", one, "tenant", self.delete, summary="Delete a recording and its files", status=204, scope="streams:write",
                 errors=(Conflict,), tag=TAG),
             Row("POST", one + "/stop", "tenant", self.stop, summary="End a running recording", answer=Recording, status=202,
@@ -112,7 +137,16 @@ class RecordingRoutes:
         return Answer({"data": [shown(recording) for recording in page.data], "next_cursor": page.next})
 
     async def get(self, call: Call) -> Answer:
-        return Answer(shown(await self._recording(call)))
+        recording = await self._recording(call)
+        return Answer(shown(recording), etag=etag_of(recording))
+
+    async def change(self, call: Call) -> Answer:
+        recording = await self._recording(call)
+        call.expects(etag_of(recording))
+        given = call.body.changes({"title": "", "description": "", "visibility": None, "metadata": {}})
+        fields = {NOTED if name == "metadata" else name: value for name, value in given.items()}
+        changed = await self._recordings.change(recording, fields, by(call)) if fields else recording
+        return Answer(shown(changed), etag=etag_of(changed))
 
     async def delete(self, call: Call) -> Answer:
         await self._recordings.remove(call.acting().app, call.path("recording"), by(call))

@@ -38,7 +38,16 @@ STREAMS = Collection(
 )
 RECORDINGS = Collection(
     "recordings",
-    {"stream": "str", "broadcast": "str", "user": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
+    {
+        "stream": "str",
+        "broadcast": "str",
+        "user": "str",
+        "state": "str",
+        "started": "int",
+        "transition": "int",
+        "stored": "str",
+        "revision": "int",
+    },
     (
         Index(("app", "started")),
         Index(("app", "stream", "started")),

@@ -39,12 +39,12 @@ class Searched(Spanned):
     q: str | None = Field(None, min_length=1, max_length=100)
     metadata: Metadata | None = None
 
-    def sieve(self, *texts: str) -> Sieve | None:
-        """`texts` are the fields that `q` is looked for in."""
-        return sieve(self.q, texts, self.metadata)
+    def sieve(self, *texts: str, noted_in: str = "metadata") -> Sieve | None:
+        """`texts` are the fields that `q` is looked for in, `noted_in` the one that holds the metadata."""
+        return sieve(self.q, texts, self.metadata, noted_in)
 
 
-def sieve(q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None) -> Sieve | None:
+def sieve(q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None, noted_in: str = "metadata") -> Sieve | None:
     """None when there is nothing to look for."""
     if not q and not metadata:
         return None
@@ -52,7 +52,7 @@ def sieve(q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | Non
 
     def keeps(doc: Doc) -> bool:
         named = not wanted or any(wanted in (doc.get(name) or "").casefold() for name in texts)
-        return named and noted.items() <= (doc.get("metadata") or {}).items()
+        return named and noted.items() <= (doc.get(noted_in) or {}).items()
 
     return Sieve(repr((wanted, sorted(noted.items()))), keeps)
 
