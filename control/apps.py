@@ -103,7 +103,7 @@ class Apps:
         def without(owners: list[str]) -> list[str]:
             left = [one for one in owners if one != account]
             if not left:
-                raise Conflict("An app needs an owner; make somebody else one first.")
+                raise Conflict("An app needs an owner: make somebody else one first, or delete the app.", code="last_owner")
             return left
 
         await self._change_owners(app_id, without)

@@ -92,6 +92,27 @@ class Teams:
         except Unavailable:
             return  # caches forget within seconds
 
+    async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None:
+        """Leaves all apps first; what a dead process left is done by asking again. Errors: Invalid; Conflict for the operator, and for
+        the only owner of an app."""
+        await self._accounts.check_password(account, session, password)
+        if account["operator"]:
+            raise Conflict("The operator's account can't be deleted: the installation needs it.")
+        roles: dict[str, Role] = {}
+        cursor: str | None = None
+        while True:
+            found, cursor = await self._apps.of_member(account["id"], 200, cursor)
+            alone = [app["name"] for app, _ in found if app.get("owners") == [account["id"]] and app.get("state") != "deleting"]
+            if alone:
+                named = ", ".join(map(quoted, alone))
+                raise Conflict(f"You are the only owner of {named}: make somebody else an owner first, or delete it.", code="last_owner")
+            roles |= {app["id"]: role for app, role in found if app.get("state") != "deleting"}
+            if cursor is None:
+                break
+        for app_id, role in roles.items():
+            await self.remove(app_id, role, account["id"], by)
+        await self._accounts.delete(account, by)
+
     # -- invitations
 
     async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str, bool]:

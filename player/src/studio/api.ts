@@ -179,6 +179,7 @@ export const auth = {
   login: (email: string, password: string) => request<SignedIn>('POST', '/v1/auth/login', { body: { email, password } }),
   refresh: () => request<SignedIn>('POST', '/v1/auth/refresh'),
   logout: () => request<undefined>('POST', '/v1/auth/logout'),
+  erase: (bearer: string, password: string) => request<undefined>('DELETE', '/v1/auth/me', { bearer, body: { password } }),
 };
 
 interface Page<T> {
