@@ -29,7 +29,7 @@ from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind, content_etag
 from weir.foundation.texts import Line, PersonName
 
 Viewers = Callable[[str], Awaitable[int]]
@@ -181,9 +181,10 @@ class ChannelRoutes:
                 answer=Posted, status=201, also=(200,), errors=refused, **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
-            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
+            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, etag=True,
+                **read),
             Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
-                errors=refused, **moderate),
+                etag=True, errors=refused, **moderate),
             Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
                 answer=Listed[Standings], **moderate),
             Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),
@@ -303,17 +304,20 @@ class ChannelRoutes:
 
     async def settings(self, call: Call) -> Answer:
         _, stream = await self._access(call)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def change(self, call: Call) -> Answer:
         """Each change is an action of its own, with its own undo."""
         tenant, stream = await self._access(call)
+        call.expects(content_etag(await self._log.rules(stream["channel"])))
         for mode in MODES:
             value = getattr(call.body, mode)
             if value is not None:
                 command = Command(mode if value else mode + "off", seconds=value if mode == "slow" and value else None)
                 await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def members(self, call: Call) -> Answer:
         """Users with a stored role, a ban, a mute or a shadow ban."""

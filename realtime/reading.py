@@ -71,7 +71,7 @@ class Reader:
 
     async def page(
         self, channel: str, limit: int, before: str | None, uid: str, standing: Standing, sought: Sought = EVERYTHING,
-        field: str = "before",
+        field: str = "cursor",
     ) -> tuple[list[orjson.Fragment], str | None]:  # fmt: skip
         """A page of messages as this user may see them, oldest first, and the cursor of the page before it. What is sought is looked
         for among 2,000 entries at most: the page may be short and still have one before it. `field` is where `before` was given.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from control import broadcasts as broadcast_views
 from control import streams as views
@@ -73,7 +73,9 @@ class AnalyticsQuery(Query):
 
 class NewPlaybackToken(Body):
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    uid: str | None = Field(None, max_length=128)
+    user: str | None = Field(
+        None, max_length=128, validation_alias=AliasChoices("user", "uid"), description="Your user's id; formerly `uid`."
+    )
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -86,7 +88,10 @@ def _own_user(sub: str) -> str:
 class NewUserToken(Body):
     """`channel`: for that channel alone."""
 
-    sub: Annotated[str, Field(pattern=USER_ID), AfterValidator(_own_user)]
+    user: Annotated[
+        str, Field(pattern=USER_ID, validation_alias=AliasChoices("user", "sub"), description="Your user's id; formerly `sub`."),
+        AfterValidator(_own_user),
+    ]  # fmt: skip
     name: PersonName = Field("", max_length=80)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
@@ -232,16 +237,16 @@ class StreamRoutes:
         stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
         await self._ground.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
-        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid, **tenant.origin)
+        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
         url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
     async def user_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
-        claims = body.model_dump(exclude={"sub", "name", "ttl_s"}, exclude_none=True)
+        claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
         await self._ground.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
-        token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims, **tenant.origin)
+        token = self._ground.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 from starlette.routing import BaseRoute
 
 from media.catalog import NOTED, Catalog
@@ -23,10 +23,10 @@ State = Literal["recording", "uploading", "processing", "ready", "failed"]
 
 
 class NewRecordingToken(Body):
-    """`sid` is the viewing session that revocations name, `uid` the customer's own user id."""
+    """`sid` is the viewing session that revocations name, `user` the customer's own user id (formerly `uid`)."""
 
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    uid: str | None = Field(None, max_length=128)
+    user: str | None = Field(None, max_length=128, validation_alias=AliasChoices("user", "uid"))
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -129,7 +129,7 @@ class RecordingRoutes:
                 summary="A token that plays a recording", answer=PlaybackAccess, status=201, scope="streams:write",
                 errors=(Conflict,), tag=TAG),
             Row("POST", "/v1/streams/{stream}/recordings", "tenant", self.start, summary="Record a stream that is live",
-                answer=Recording, status=201, scope="streams:write", errors=(Conflict,), tag=TAG),
+                answer=Recording, status=201, scope="streams:write", errors=(Conflict,), tag=TAG, at="/v1/recordings/{id}"),
         ]  # fmt: skip
 
     async def list_recordings(self, call: Call) -> Answer:
@@ -171,7 +171,7 @@ class RecordingRoutes:
         settings = self._ground.settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
         await self._ground.audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
-        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.uid, **call.acting().origin)
+        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin)
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
         urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}
         return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)
