@@ -79,3 +79,12 @@ def test_figures_are_for_those_who_are_named(front: WebFront, path: str) -> None
 def test_whether_it_lives_may_be_asked_by_anybody(front: WebFront) -> None:
     """Load balancers do."""
     assert front.ask("/healthz", "127.0.0.3").status == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/watch/", "/old/page", "/missing.png"])
+def test_an_address_without_a_page_says_where_one_is(front: WebFront, path: str) -> None:
+    """As a page for people, with links."""
+    answer = front.ask(path)
+    assert answer.status == 404
+    assert b'href="/studio"' in answer.content  # type: ignore[attr-defined]
+    assert answer.getheader("Content-Type") == "text/html; charset=utf-8"
