@@ -72,7 +72,11 @@ def document(version: str, host: str, protocol: str) -> dict[str, Any]:
     socket = {"$ref": "#/channels/socket"}
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Weir", "version": version, "description": "Chat, moderation, presence, occupancy and events of apps."},
+        "info": {
+            "title": "Weir", "version": version, "description": "Chat, moderation, presence, occupancy and events of apps.",
+            "license": {"name": "MIT"}, "tags": [{"name": "chat"}, {"name": "events"}],
+            "contact": {"name": "The operator of this installation", "url": f"{'https' if protocol == 'wss' else 'http'}://{host}"},
+        },
         "defaultContentType": "application/json",
         "servers": {"weir": {"host": host, "protocol": protocol}},
         "channels": {
@@ -90,11 +94,14 @@ def document(version: str, host: str, protocol: str) -> dict[str, Any]:
         "operations": {
             **{_camel(kind): {
                 "action": "receive", "channel": socket, "summary": about, "messages": [_in("socket", names[kind])],
+                "description": f"{about} Answered by an ack: `ok`, or the `error`.",
                 "reply": {"channel": socket, "messages": [_in("socket", "ack")]},
             } for kind, (_, about) in REQUESTS.items()},
-            "tell": {"action": "send", "channel": socket, "messages": [_in("socket", names[kind]) for kind in EVENTS]},
+            "tell": {"action": "send", "channel": socket, "description": "Events of the channels that were joined, and of the app that is "
+                "followed.", "messages": [_in("socket", names[kind]) for kind in EVENTS]},
             "follow": {
-                "action": "send", "channel": {"$ref": "#/channels/events"}, "messages": [_in("events", names[kind]) for kind in EVENTS],
+                "action": "send", "channel": {"$ref": "#/channels/events"}, "description": "Events of the app.",
+                "messages": [_in("events", names[kind]) for kind in EVENTS],
             },
         },
         "components": {"messages": messages, "schemas": {**definitions.get("$defs", {}), "Ack": ACK}},

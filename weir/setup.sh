@@ -125,6 +125,15 @@ if [ -f player/package-lock.json ]; then
     PATH="$(pwd)/$state/node/bin:$PATH"
     export PATH
   fi
+  if [ "$level" != run ] && [ "$(cat "$state/linters/stamp" 2>/dev/null || true)" != "$(stamp_of tests/linters/package-lock.json)" ]; then
+    say "linters that read the API's description"
+    rm -rf "$state/linters"
+    mkdir "$state/linters"
+    cp tests/linters/package.json tests/linters/package-lock.json "$state/linters/"
+    (cd "$state/linters" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >"$state/linters.log" 2>&1 \
+      || stop "Installing them failed; see $state/linters.log."
+    stamp_of tests/linters/package-lock.json >"$state/linters/stamp"
+  fi
   if [ "$(cat "$state/player" 2>/dev/null || true)" != "$(built_stamp)" ] || [ ! -f player/dist/watch.html ]; then
     say "the player's packages and pages (Vite)"
     (cd player && npm ci --no-audit --no-fund --loglevel=error && npm run -s build) >"$state/player.log" 2>&1 \

@@ -49,6 +49,25 @@ PROBLEM = {
         },
     },
 }  # fmt: skip
+_SECONDS = {"type": "integer", "minimum": 0}
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {"description": "Your own, or ours: it stands in the logs and in the audit log.", "schema": {"type": "string"}},
+    "ETag": {"description": "Names this state, for If-Match and If-None-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "Where what was made can be found.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
+    "RateLimit": {
+        "description": 'The tightest limit that the request counted for: `"key";r=2;t=20` – 2 are left, in 20 s all are back.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {"description": 'That limit: `"key";q=3;w=60` – 3 in 60 s.', "schema": {"type": "string"}},
+    "RateLimit-Limit": {"description": "`q` of RateLimit-Policy, in the older form.", "schema": _SECONDS},
+    "RateLimit-Remaining": {"description": "`r` of RateLimit, in the older form.", "schema": _SECONDS},
+    "RateLimit-Reset": {"description": "`t` of RateLimit, in the older form: seconds until all are back.", "schema": _SECONDS},
+    "Idempotency-Replayed": {"description": "`true` when this answers a repeat.", "schema": {"type": "string", "enum": ["true"]}},
+    "Next-Cursor": {"description": "Of a table (CSV): the cursor of the next page, if there is one.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}},
+}
+_EVERY = ("X-Request-Id", "RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 SECURITY = {
     "account": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Access token of a signed-in person."},
     "app": {
@@ -112,7 +131,7 @@ def document(rows: Sequence[Row], version: str, server: str) -> dict[str, Any]:
         "tags": [{"name": name, "description": TAGS.get(name, name.capitalize() + ".")} for name in sorted({_tag(row) for row in rows})],
         "components": {
             "schemas": {**schemas.named, "Problem": PROBLEM}, "securitySchemes": SECURITY,
-            "responses": {refused.__name__: _refusal(refused) for refused in MEANINGS},
+            "responses": {**{refused.__name__: _refusal(refused) for refused in MEANINGS}, "NotModified": NOT_MODIFIED}, "headers": HEADERS,
         },
     }  # fmt: skip
 
@@ -147,6 +166,7 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
         "summary": row.summary or row.work.__name__.replace("_", " ").capitalize() + ".", "tags": [_tag(row)],
         "responses": {
             **{str(status): _success(row, schemas) for status in (row.status, *row.also)},
+            **({"304": {"$ref": "#/components/responses/NotModified"}} if row.etag and row.method == "GET" else {}),
             **{str(one.status): _ref(one) for one in refusals(row)},
         },
     }  # fmt: skip
@@ -174,24 +194,40 @@ def _needs(body: type[Body]) -> bool:
     return any(one.is_required() for one in body.model_fields.values())
 
 
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+NOT_MODIFIED = {"description": "You have this state already (If-None-Match).", "headers": _headers("X-Request-Id", "ETag")}
+
+
 def _success(row: Row, schemas: _Schemas) -> dict[str, Any]:
+    told = [*_EVERY]
+    told += ["ETag"] if row.etag else []
+    told += ["Location"] if row.status == 201 and row.at else []
+    told += ["Idempotency-Replayed"] if row.method == "POST" and row.who != "anybody" else []
+    told += ["Next-Cursor"] if row.csv and row.query is not None and "cursor" in row.query.model_fields else []
+    return {"description": "Done.", "headers": _headers(*told), **_content(row, schemas)}
+
+
+def _content(row: Row, schemas: _Schemas) -> dict[str, Any]:
     if row.status == 204:
-        return {"description": "Done."}
+        return {}
     if row.media is not None:
-        return {"description": "Done.", "content": {row.media: {"schema": {"type": "string", "format": "binary"}}}}
+        return {"content": {row.media: {"schema": {"type": "string", "format": "binary"}}}}
     schema = schemas.of(row.answer, "serialization") if row.answer is not None else {"type": "object"}
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     if row.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    return {"description": "Done.", "content": content}
+    return {"content": content}
 
 
 def _refusal(refused: type[Refused]) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": REF.format(model="Problem")}}}
-    said: dict[str, Any] = {"description": MEANINGS[refused], "content": content}
-    if refused in (RateLimited, Unavailable):
-        said["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return said
+    told = [*_EVERY]
+    told += ["Retry-After"] if refused in (RateLimited, Unavailable, Conflict, Busy) else []
+    told += ["WWW-Authenticate"] if refused is Unauthenticated else []
+    return {"description": MEANINGS[refused], "headers": _headers(*told), "content": content}
 
 
 def _ref(refused: type[Refused]) -> dict[str, str]:
@@ -220,6 +256,8 @@ def _header_parameters(row: Row) -> list[dict[str, Any]]:
         headers.append(("Idempotency-Key", "A repeat within 24 h with the same key gets the first answer.", 255))
     if row.etag and row.method != "GET":
         headers.append(("If-Match", "The ETag that you read; the change is refused when it is no longer the present one.", 200))
+    if row.etag and row.method == "GET":
+        headers.append(("If-None-Match", "An ETag that you have: 304 when it is still the present one.", 200))
     return [
         {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string", "maxLength": longest}}
         for name, text, longest in headers
