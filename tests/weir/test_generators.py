@@ -137,3 +137,17 @@ def test_a_location_is_an_address_of_the_api(described: Path) -> None:
         made = verbs.get("post", {}).get("responses", {}).get("201", {})
         if "Location" in made.get("headers", {}) and not re.search(r"/(keys/.*|recordings|accept)$", path):
             assert re.sub(r"{\w+}", "{}", path) + "/{}" in shapes, path
+
+
+def test_the_page_on_lists_names_every_filter(described: Path) -> None:
+    """docs/lists.md against the description; lists that it does not name take nothing but their pages."""
+    listed = dict(re.findall(r"^\| `(/v1/[^`]+)` \|[^|]*\| (.*) \|$", (ROOT / "docs/lists.md").read_text(), re.M))
+    document = json.loads(described.read_text())
+    for path, verbs in document["paths"].items():
+        parameters = {one["name"] for one in verbs.get("get", {}).get("parameters", []) if one["in"] == "query"}
+        if "limit" not in parameters:
+            continue
+        filters = parameters - {"limit", "cursor", "format"}
+        told = set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", listed.pop(path, ""))))
+        assert told == filters or path.startswith("/v1/operator/"), path
+    assert not listed
