@@ -59,7 +59,7 @@ class Broadcast:
         self.fact = fact
         self.files = Files(settings, fact.playback)
         held = functools.partial(Held, edge, self.files, fact.playback) if edge else None
-        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held)
+        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held, settings.media_base(fact.playback))
         self._wanted, self._keep, self._admit = wanted, keep, admit
         self._load: Wanted | None = None
         self.trouble: str | None = None
