@@ -48,7 +48,7 @@ def transcode(source: Source, renditions: Sequence[Rendition], cadence: Cadence,
             options |= _numbered(number, {"c": "copy"})
         else:
             tracks.append(_scaled(frames[encoded.index(rendition)], rendition, rhythm))
-            options |= _numbered(number, _encoding(rendition, rhythm, rendition.preset or preset))
+            options |= _numbered(number, {**_encoding(rendition, rhythm, rendition.preset or preset), **_marks(source)})
     return _argv([ffmpeg.output(*tracks, given["a:0"], f"pipe:{output}", **options, **_muxing(cadence))], progress)
 
 
@@ -60,6 +60,11 @@ def _squared(frames: Any, source: Source) -> Any:
         for name, options in _TONES:
             frames = frames.filter(name, **options)
     return frames if source.square else frames.filter("scale", "trunc(iw*sar/2)*2", "ih")
+
+
+def _marks(source: Source) -> dict[str, Any]:
+    """What `_TONES` has made: the scaler behind it forgets the matrix."""
+    return {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"} if source.high else {}
 
 
 def transcode_film(
@@ -96,6 +101,7 @@ def transcode_film(
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         encoding = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
+        encoding |= _marks(film.source)
         del encoding["tune"], encoding["b"]
         tracks.append(_scaled(frames[number], rendition, rhythm))
         options |= _numbered(number, encoding)
