@@ -147,6 +147,33 @@ def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float =
     return [*_QUIET, "-f", "concat", "-i", str(parts), *heard, "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(into)]
 
 
+def sound_of(file: Path, track: int, segment_s: float, folder: Path, name: str) -> list[str]:
+    """argv: one sound of an uploaded file as a rendition of its own, `name`.m3u8 over `name`.mp4."""
+    return [*_stranger(file), "-map", f"0:{track}", "-c:a", "aac", "-b:a", str(AUDIO_BIT_RATE), "-ar", "48000", "-ac", "2",
+            "-af", "aresample=async=1:first_pts=0", *_alone(segment_s, folder, name)]  # fmt: skip
+
+
+def text_of(file: Path, track: int, into: Path) -> list[str]:
+    """argv: the words of one subtitle track of an uploaded file as WebVTT."""
+    return [*_stranger(file), "-map", f"0:{track}", "-c:s", "webvtt", "-f", "webvtt", str(into)]
+
+
+def picture_of(parts: Path, segment_s: float, folder: Path, name: str) -> list[str]:
+    """argv: the picture alone of the MP4 files that the list `parts` names. Copies."""
+    return [*_QUIET, "-f", "concat", "-i", str(parts), "-map", "0:v", "-c", "copy", *_alone(segment_s, folder, name)]
+
+
+def _stranger(file: Path) -> list[str]:
+    opened = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO, *SUBTITLES])}
+    return [*_QUIET[:-2], *(word for name, value in opened.items() for word in (f"-{name}", str(value))), "-i", str(file)]
+
+
+def _alone(segment_s: float, folder: Path, name: str) -> list[str]:
+    """Options of an output: a rendition as a list of byte ranges over one file."""
+    return ["-f", "hls", "-hls_time", f"{segment_s:.3f}", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
+            "-hls_flags", "single_file", "-hls_segment_filename", str(folder / f"{name}.mp4"), str(folder / f"{name}.m3u8")]  # fmt: skip
+
+
 def poster(source: Path, at_s: float, picture: Path) -> list[str]:
     """argv: the key frame at or behind `at_s` as a JPEG, at most 720 high."""
     scaled = "scale=-2:'min(720,ih)'"

@@ -25,6 +25,17 @@ class Variant:
     codecs: str
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A sound or a text to choose. `language` is a BCP 47 tag or empty, `list` its playlist's name."""
+
+    name: str
+    language: str
+    list: str
+    shown: bool = False
+    forced: bool = False
+
+
 def init_name(run: str, rendition: str) -> str:
     return f"init_{run}_{rendition}.mp4"
 
@@ -37,18 +48,37 @@ def part_name(run: str, rendition: str, msn: int, part: int) -> str:
     return f"p_{run}_{rendition}_{msn}_{part}.m4s"
 
 
-def master(variants: Sequence[Variant], frame_rate: float) -> str:
+def master(variants: Sequence[Variant], frame_rate: float, sounds: Sequence[Choice] = (), texts: Sequence[Choice] = ()) -> str:
+    """`sounds` and `texts` are the same beside every variant."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines += [_choice("AUDIO", "sounds", one) for one in sounds] + [_choice("SUBTITLES", "texts", one) for one in texts]
+    groups = (',AUDIO="sounds"' if sounds else "") + (',SUBTITLES="texts"' if texts else "")
     for variant in variants:
         width, height = variant.rendition.size
         average = variant.rendition.bit_rate + (AUDIO_BIT_RATE if "," in variant.codecs else 0)
         picture = f",RESOLUTION={width}x{height},FRAME-RATE={frame_rate / variant.rendition.every:.3f}" if height else ""
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={round(average * PEAK)},AVERAGE-BANDWIDTH={average},"
-            f'CODECS="{variant.codecs}"{picture},CLOSED-CAPTIONS=NONE',
+            f'CODECS="{variant.codecs}"{picture}{groups},CLOSED-CAPTIONS=NONE',
             f"{variant.rendition.name}.m3u8",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _choice(kind: str, group: str, one: Choice) -> str:
+    """A text is shown when somebody wants it."""
+    language = f',LANGUAGE="{one.language}"' if one.language else ""
+    more = ',CHANNELS="2"' if kind == "AUDIO" else ",FORCED=YES" if one.forced else ""
+    shown = f"DEFAULT={'YES' if one.shown else 'NO'},AUTOSELECT=YES"
+    return f'#EXT-X-MEDIA:TYPE={kind},GROUP-ID="{group}",NAME="{one.name}"{language},{shown}{more},URI="{one.list}"'
+
+
+def text(file: str, duration_s: float) -> str:
+    """The media playlist of one WebVTT file."""
+    return "\n".join([
+        "#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{math.ceil(duration_s)}", "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{duration_s:.6f},", file, "#EXT-X-ENDLIST", "",
+    ])  # fmt: skip
 
 
 def media(

@@ -266,9 +266,11 @@ async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), 
         await process.communicate()  # a pipe that is not read to its end stays open
 
 
-async def work(argv: Sequence[str], timeout_s: float, folder: Path) -> str:
-    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not."""
-    process, words = _begun([*confined(write=(str(folder),), nice=BEHIND), *argv])
+async def work(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
+    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not. `given` is a
+    file that a stranger has sent, which it may read."""
+    bounds = confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST) if given else None
+    process, words = _begun([*(bounds or confined(write=(str(folder),), nice=BEHIND)), *argv])
     said = b""
     try:
         async with asyncio.timeout(timeout_s):
