@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         "",
         description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT (with a certificate https://HTTP_HOST:HTTPS_PORT), and this machine's own address for 0.0.0.0.",
     )
+    cdn_url: str = Field(
+        "",
+        description="Address of a CDN in front of the web server, or / where it is reached under the public address. Segments and parts of live streams then have addresses without a token, which caches may keep (docs/cdn.md). Default: none.",
+    )
     rtmp_url: str = Field(
         "",
         description="Address that streamers put into OBS. Default: rtmp://RTMP_HOST:RTMP_PORT/live, and this machine's own address for 0.0.0.0.",
@@ -245,6 +249,11 @@ class Settings(BaseSettings):
             raise ValueError("give scheme, host and perhaps a port: https://live.example.org")
         return url
 
+    @field_validator("cdn_url")
+    @classmethod
+    def _cdn(cls, url: str) -> str:
+        return url if url == "/" else cls._origin(url).rstrip("/")
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, secret: str) -> str:
@@ -336,6 +345,10 @@ class Settings(BaseSettings):
         host = _reachable(self.http_host)
         own = f"https://{host}{self.https_suffix}" if self.tls else f"http://{host}:{self.http_port}"
         return (self.public_url or own).rstrip("/")
+
+    def media_base(self, playback: str) -> str:
+        """What stands before the names of a stream's segments and parts in its playlists; empty where they stand beside these."""
+        return f"{self.cdn_url.rstrip('/')}/media/{playback}/" if self.cdn_url else ""
 
     @property
     def publish_url(self) -> str:
