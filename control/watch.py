@@ -62,14 +62,17 @@ class Watch:
             return None
         return {
             **stream, "playback": recording_id, "title": recording["title"] or stream["title"], "state": RECORDED,
+            "visibility": recording.get("visibility") or stream["visibility"],
             "live_since": recording["started"], "previews": recording.get("sprite", False),
         }  # fmt: skip
 
     async def about(self, stream: Doc) -> dict[str, Any]:
-        """What those who watch may know. After a broadcast of a public stream its recording is offered; a signed one's needs a token of
+        """What those who watch may know. After a broadcast its recording is offered when that is public; a signed one needs a token of
         its own."""
-        over = stream["state"] == "idle" and stream["visibility"] == "public" and stream.get("broadcast") is not None
+        over = stream["state"] == "idle" and stream.get("broadcast") is not None
         recording = await self._ground.directory.recording_of(stream["broadcast"]) if over else None
+        if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
+            recording = None
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
     async def may_know(self, stream: Doc, token: str | None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.routing import BaseRoute
 
 from realtime.acts import MODES, USER_FACETS, split, standing, summary
@@ -21,7 +21,7 @@ from realtime.moderation import Actor, Moderation, Outcome
 from realtime.people import People, Standing
 from realtime.people import Person as Known
 from realtime.presence import Presence
-from realtime.reading import Reader
+from realtime.reading import Reader, Sought
 from realtime.store import Actions
 from realtime.wire import LONGEST_CID, MessageId, checked_text
 from weir.foundation.auth import Tenant
@@ -29,7 +29,7 @@ from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind, content_etag
 from weir.foundation.texts import Line, PersonName
 
 Viewers = Callable[[str], Awaitable[int]]
@@ -45,6 +45,19 @@ class Sender(Body):
     role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
+
+
+class MessageFilter(Paging):
+    """`since` ≤ the time of a message < `until`; `q` is a part of its text, in small or capital letters; `user` the id of its author."""
+
+    user: str | None = Field(None, min_length=1, max_length=128)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    q: str | None = Field(None, min_length=1, max_length=100)
+
+    def sought(self) -> Sought:
+        since, until = (round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until))
+        return Sought(self.user, since, until, self.q)
 
 
 class NewMessage(Body):
@@ -161,15 +174,17 @@ class ChannelRoutes:
         act: dict[str, Any] = {"answer": Done, "status": 201, "also": (200,), "errors": refused, **moderate}
         rows = [
             Row("GET", base, "tenant", self.channel, summary="Read a channel", answer=ChannelView, **read),
-            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=Paging,
+            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=MessageFilter,
                 answer=Listed[Message], **read),
+            Row("GET", base + "/messages/{message}", "tenant", self.message, summary="Read a message", answer=Message, **read),
             Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
                 answer=Posted, status=201, also=(200,), errors=refused, **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
-            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
+            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, etag=True,
+                **read),
             Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
-                errors=refused, **moderate),
+                etag=True, errors=refused, **moderate),
             Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
                 answer=Listed[Standings], **moderate),
             Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),
@@ -246,12 +261,22 @@ class ChannelRoutes:
         })  # fmt: skip
 
     async def messages(self, call: Call) -> Answer:
-        """Oldest first inside a page; the cursor leads to the page before it."""
+        """Oldest first inside a page; the cursor leads to the page before it. With a filter 2,000 entries are looked at, so a page may
+        hold fewer than `limit` and still have one before it."""
         tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = Standing(role, None, None, None, False)
-        data, following = await self._reader.page(stream["channel"], call.query.limit, call.query.cursor, "", sees)
+        asked: MessageFilter = call.query
+        data, following = await self._reader.page(stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor")
         return Answer({"data": data, "next_cursor": following})
+
+    async def message(self, call: Call) -> Answer:
+        """Errors: NotFound, also for one that was deleted or hidden."""
+        _, stream = await self._access(call)
+        entry = await self._moderation.find(stream["channel"], call.path("message"))
+        if not await self._reader.visible(entry):
+            raise NotFound("There is no such message.")
+        return Answer(entry.body)
 
     async def post(self, call: Call) -> Answer:
         """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
@@ -279,17 +304,20 @@ class ChannelRoutes:
 
     async def settings(self, call: Call) -> Answer:
         _, stream = await self._access(call)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def change(self, call: Call) -> Answer:
         """Each change is an action of its own, with its own undo."""
         tenant, stream = await self._access(call)
+        call.expects(content_etag(await self._log.rules(stream["channel"])))
         for mode in MODES:
             value = getattr(call.body, mode)
             if value is not None:
                 command = Command(mode if value else mode + "off", seconds=value if mode == "slow" and value else None)
                 await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def members(self, call: Call) -> Answer:
         """Users with a stored role, a ban, a mute or a shadow ban."""

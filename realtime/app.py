@@ -40,6 +40,7 @@ from weir.foundation.events import (
     Event,
     PlaceEvent,
     PlaybackHeartbeat,
+    SpaceRemoved,
     SpaceStateChanged,
     StreamEvent,
     StreamOffline,
@@ -173,7 +174,7 @@ class RealtimeRoom:
         await self._places.heard(event)
         await self._connection.up(CATCH_UP_S)
         await self._carrier.tell(event, event.source, event.number)
-        if not isinstance(event, SpaceStateChanged):
+        if not isinstance(event, SpaceStateChanged | SpaceRemoved):
             return
         counts = await self._places.count(event.app, event.place)
         if counts is not None:

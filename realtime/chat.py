@@ -210,7 +210,8 @@ class Chat:
     async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""
         await self.admitted(member, request.channel)
-        return {"ok": True, **await self._presence.page(request.channel, request.cursor)}
+        page = await self._presence.page(request.channel, request.cursor)
+        return {"ok": True, **page, "next_cursor": page["next"]}
 
     async def admitted(self, member: Member, channel: str) -> Standing:
         """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
@@ -223,8 +224,8 @@ class Chat:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
         standing = await self.admitted(member, channel)
-        messages, following = await self._reader.page(channel, request.limit, request.before, member.user.sub, standing)
-        return {"ok": True, "messages": messages, "next": following}
+        messages, following = await self._reader.page(channel, request.limit, request.cursor, member.user.sub, standing)
+        return {"ok": True, "messages": messages, "next_cursor": following, "next": following}
 
     async def tell(self, event: StreamEvent) -> Appended:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""

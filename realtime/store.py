@@ -18,7 +18,7 @@ MESSAGES = Collection(
     "messages",
     {"channel": "str", "seq": "int", "epoch": "str", "entry": "str", "at": "int"},
     (
-        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("at",)),
+        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("channel", "at")), Index(("at",)),
     ),
 )  # fmt: skip
 MODERATION = Collection(
@@ -84,6 +84,11 @@ class Archive:
             MESSAGES.name, {"channel": channel, "seq": Between(None, seq)}, sort="seq", descending=True, limit=count
         )
         return page.data[::-1]
+
+    async def begins(self, channel: str, at_ms: int) -> int | None:
+        """The seq of the first archived entry that was stored then or later."""
+        page = await self._all.find(MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1)
+        return int(page.data[0]["seq"]) if page.data else None
 
     async def holds(self, channel: str, epoch: str, seq: int) -> bool:
         return await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch}) is not None

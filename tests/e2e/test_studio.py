@@ -261,3 +261,27 @@ def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, br
     colleague.wait_for_selector("nav >> text=Streams")
     page.context.close()
     colleague.context.close()
+
+
+def test_an_account_is_deleted_after_it_was_typed(stack: RunningStack, browser: Browser) -> None:
+    """The button waits for the address and the password; the only owner of an app is told what to do first."""
+    _, made = stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    bearer = {"Authorization": f"Bearer {made['access_token']}"}
+    _, app = stack.ask("POST", "/v1/apps", {"name": "Harbour"}, bearer)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{stack.http}/studio")
+    fill(page, email="ann@weir.example", password=PASSWORD)
+    page.click("[data-testid=account]")
+    erase = page.locator("[data-testid=delete-account]")
+    page.fill("input[name=confirm-password]", PASSWORD)
+    page.fill("input[name=confirm-email]", "ben@weir.example")
+    assert erase.is_disabled()
+    page.fill("input[name=confirm-email]", "Ann@weir.example")
+    erase.click()
+    page.wait_for_selector("[role=alert]:has-text('Harbour')")
+    assert stack.ask("DELETE", f"/v1/apps/{app['id']}", None, bearer)[0] == 202
+    erase.click()
+    page.wait_for_selector("h1:has-text('Sign in')")
+    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": PASSWORD})[0] == 401
+    context.close()

@@ -23,7 +23,8 @@ from typing import Any, ClassVar, Literal
 
 Code = Literal[
     "unauthenticated", "forbidden", "not_found", "invalid", "too_large", "rate_limited", "slow_mode", "muted",
-    "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full",
+    "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full", "in_use", "last_owner", "idempotency_mismatch",
+    "idempotency_in_progress",
 ]  # fmt: skip
 
 

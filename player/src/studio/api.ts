@@ -179,6 +179,7 @@ export const auth = {
   login: (email: string, password: string) => request<SignedIn>('POST', '/v1/auth/login', { body: { email, password } }),
   refresh: () => request<SignedIn>('POST', '/v1/auth/refresh'),
   logout: () => request<undefined>('POST', '/v1/auth/logout'),
+  erase: (bearer: string, password: string) => request<undefined>('DELETE', '/v1/auth/me', { bearer, body: { password } }),
 };
 
 interface Page<T> {
@@ -205,9 +206,9 @@ export const apps = {
 export const keys = {
   list: async (bearer: string, app: string) => (await request<Page<Key>>('GET', `/v1/apps/${app}/keys?limit=200`, { bearer })).data,
   create: (bearer: string, app: string, body: KeyWishes) => request<NewKey>('POST', `/v1/apps/${app}/keys`, { bearer, body }),
-  sign: (bearer: string, app: string, body: { name: string }) => request<NewKey>('POST', `/v1/apps/${app}/keys/signing`, { bearer, body }),
+  sign: (bearer: string, app: string, body: { name: string }) => request<NewKey>('POST', `/v1/apps/${app}/keys/signing`, { bearer, body: { ...body, scopes: ['*'] } }),
   upload: (bearer: string, app: string, body: { name: string; public_key: string }) =>
-    request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body }),
+    request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body: { ...body, scopes: ['*'] } }),
   rotate: (bearer: string, app: string, key: string, overlap_s: number) =>
     request<NewKey>('POST', `/v1/apps/${app}/keys/${key}/rotate`, { bearer, body: { overlap_s } }),
   revoke: (bearer: string, app: string, key: string) => request<Key>('DELETE', `/v1/apps/${app}/keys/${key}`, { bearer }),
