@@ -5,15 +5,20 @@ turn, or None to take it away; turns of a facet are numbered, so the highest tur
 in whatever order the two learn of it. An undo is an action too: it gives the facet back the value from before.
 
 An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
-target? {id, name}, message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
+target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
 current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
+
+A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.keys), until? (ms, when the address is forgotten)}.
+An action whose `channel` is an app's id holds in all channels of the app.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import orjson
 
 from realtime.commands import Command
+from realtime.keys import of_app
 from realtime.wire import (
     BANNED,
     CLEARED,
@@ -34,7 +39,8 @@ USER_FACETS = {
     "ban": "ban", "unban": "ban", "timeout": "mute", "untimeout": "mute", "mute": "mute", "unmute": "mute",
     "shadowban": "shadow", "unshadowban": "shadow", "mod": "role", "unmod": "role", "vip": "role", "unvip": "role",
 }  # fmt: skip
-MODES = ("slow", "subscribers", "followers", "emoteonly", "lockdown")
+MODES = ("slow", "guestwait", "guestsread", "subscribers", "followers", "emoteonly", "lockdown")
+TIMED_MODES = ("slow", "guestwait")
 LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
 ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
 _FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
@@ -68,7 +74,7 @@ def value_of(command: Command, target: str) -> Value:
         return ROLES[name]
     if name in LIFTS or name.endswith("off"):
         return None
-    if name == "slow":
+    if name in TIMED_MODES:
         return command.seconds
     return target if name == "pin" else 1
 
@@ -93,21 +99,45 @@ def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value]
         return _FIELDS[kind] + about, None if value is None else expires or 0
     if kind in ("shadow", "role"):
         return _FIELDS[kind] + about, value
-    if kind == "slow":
-        return "slow", None if value is None else int(value) * 1000
+    if kind in TIMED_MODES:
+        return kind, None if value is None else int(value) * 1000
     return (_FIELDS.get(kind, kind), value) if kind in (*MODES, "pin") else None
 
 
 def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
     """A channel's state for Redis, from the actions that may be current; with several of a facet the highest turn holds."""
     fields: dict[str, str | int] = {}
-    for action in sorted(actions, key=lambda one: int(one["turn"])):
-        fields["t:" + action["facet"]] = action["turn"]
-        given = field_of(action["facet"], *standing(action, now_ms))
-        if given is not None:
-            fields.pop(given[0], None)
-            if given[1] is not None:
-                fields[given[0]] = given[1]
+    for facet, action in {one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))}.items():
+        fields["t:" + facet] = action["turn"]
+        value, ends = standing(action, now_ms)
+        given = field_of(facet, value, ends)
+        if given is not None and given[1] is not None:
+            fields[given[0]] = given[1]
+            fields |= marked_fields(action)
+    return fields
+
+
+def user_field(uid: str) -> str:
+    """Of a ban, in the state of a channel or app."""
+    return "b:" + uid
+
+
+def device_field(device: str) -> str:
+    """Of the state of a channel or app: a guest's device that is shut out. No user's id has this form."""
+    return "b:@d:" + device
+
+
+def address_field(address: str) -> str:
+    return "b:@a:" + address
+
+
+def marked_fields(action: Doc) -> dict[str, int]:
+    """The fields of a ban beside that of the user, and their ends in ms, 0 for good."""
+    marks, fields = action.get("marks") or {}, dict[str, int]()
+    if marks.get("device"):
+        fields[device_field(marks["device"])] = action["expires"] or 0
+    if marks.get("address"):
+        fields[address_field(marks["address"])] = min(marks["until"], action["expires"] or marks["until"])
     return fields
 
 
@@ -119,7 +149,8 @@ def changes_of(action: Doc) -> list[Change]:
     given = field_of(facet, value, action["expires"])
     if given is not None:
         changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
-    if kind in ("ban", "clear"):
+    changes += [("unset" if value is None else "set", name, "" if value is None else ends) for name, ends in marked_fields(action).items()]
+    if kind in ("ban", "clear") and not of_app(action["channel"]):
         changes.append(("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or ""))
     if kind == "warn":
         field, warning = "w:" + action["target"]["id"], {"reason": action["reason"], "at": action["at"]}
@@ -136,7 +167,7 @@ def summary(action: Doc) -> dict[str, Any]:
         "message": action.get("message"), "reason": action["reason"] or None, "at": rfc3339(action["at"]),
         "expires": rfc3339(action["expires"]) if action["expires"] else None,
         "value": action["value"] if split(action["facet"])[0] in (*MODES, "role") else None,
-        "undoes": action.get("undoes"), "undone": action.get("undone"),
+        "undoes": action.get("undoes"), "undone": action.get("undone"), "everywhere": True if of_app(action["channel"]) else None,
     }  # fmt: skip
     return {name: value for name, value in shown.items() if value is not None}
 
@@ -159,10 +190,21 @@ def warning(action: Doc) -> dict[str, Any]:
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
+def holds(states: Iterable[str | None], now_ms: int) -> int | None:
+    """The latest end, in ms, of what is on a user, 0 for good; None where nothing has an end that has not come yet."""
+    ends = [int(one) for one in states if one is not None and (int(one) == 0 or int(one) > now_ms)]
+    return None if not ends else 0 if 0 in ends else max(ends)
+
+
 def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
-    """What is told, and changed in the channel's state, when a mute's time is over: event type, its data, changes."""
+    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type, its data, changes. What the
+    ban has hidden stays hidden."""
     field, _ = field_of(action["facet"], None, None) or ("", None)
-    return "user.unmuted", {"action": action["id"], "user": action["target"], "ended": True}, [("unset", field, "")]
+    return (
+        _USER_EVENTS[split(action["facet"])[0]][1],
+        {"action": action["id"], "user": action["target"], "ended": True},
+        [("unset", field, "")],
+    )
 
 
 def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -174,7 +216,7 @@ def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, An
     if kind in ("message", "pin"):
         return [_message_event(action, kind, common)]
     if kind in MODES:
-        setting = (value or 0) if kind == "slow" else value is not None
+        setting = (value or 0) if kind in TIMED_MODES else value is not None
         return [(SETTINGS_UPDATED, {**common, "settings": {kind: setting}})]
     return [(NEW_MESSAGE, {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True})]
 

@@ -18,7 +18,7 @@ import orjson
 
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.keys import keys_of
-from realtime.log import JUMP, OPEN, Position
+from realtime.log import JUMP, OPEN, Position, Recall, nothing_known
 from realtime.wire import PAGE_EVENTS, Entry, parse_entry
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.ids import new_secret
@@ -52,8 +52,9 @@ class Published:
 class AppLog:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, recall: Recall = nothing_known) -> None:
+        """`recall` says what an emptied Redis must know of an app."""
+        self._connection, self._recall = connection, recall
 
     async def want(self, app: str) -> bool:
         """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
@@ -145,7 +146,8 @@ class AppLog:
             await self._open(app)
 
     async def _open(self, app: str) -> Position:
-        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION)
+        known = [part for pair in (await self._recall(app)).fields.items() for part in pair]
+        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION, *known)
         return Position(epoch.decode(), int(top))
 
 

@@ -43,7 +43,7 @@ class Author(Person):
 
 
 class Action(BaseModel):
-    """A moderation action. `undoes` and `undone` are ids of actions."""
+    """A moderation action. `undoes` and `undone` are ids of actions; `everywhere`: in all channels of the app."""
 
     model_config = ConfigDict(extra="forbid")
     id: str
@@ -57,6 +57,7 @@ class Action(BaseModel):
     value: str | int | None = None
     undoes: str | None = None
     undone: str | None = None
+    everywhere: bool | None = None
 
 
 class Message(Told):
@@ -133,7 +134,8 @@ class SettingsUpdated(Told):
 
 
 class UserEvent(Told):
-    """Everybody is told what happened, without a reason. To the one concerned it comes once more, without a seq and with the reason; the
+    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of the app, told to those who
+    follow the app. To the one concerned it comes once more, without a seq and with the reason; the
     app's log has it."""
 
     user: Person

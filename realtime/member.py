@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from realtime.acts import address_field, device_field, user_field
 from realtime.judge import Pace, Role
+from weir.foundation.ids import made_ms
 from weir.foundation.tokens import PlaybackClaims, UserClaims
 
 COMMANDS_PER_S = 20
@@ -52,6 +54,22 @@ class Member:
 
     def token_role(self, channel: str) -> Role:
         return self.user.roles.get(channel, "member")
+
+    @property
+    def barred(self) -> tuple[str, ...]:
+        """The fields of a channel's state, beside that of its own id, under which it may be banned: the app's user who let a guest in,
+        and a guest's device and address. Those of signed-in users never count: others may share them."""
+        if not self.guest:
+            return ()
+        user = self.user
+        let_in = (user_field(user.uid),) if user.uid else ()
+        device = (device_field(user.device),) if user.device else ()
+        return (*let_in, *device, *((address_field(self.origin),) if self.origin else ()))
+
+    @property
+    def since_ms(self) -> int:
+        """When a guest came first, by the id of its device."""
+        return made_ms(self.user.device) if self.user.device else self.user.iat * 1000
 
     @property
     def name(self) -> str:

@@ -331,15 +331,15 @@ async def test_other_commands(house: House, two, channel: str):
     await done(mod, channel, f"/undo {announced['id']}")
     assert await texts(viewer, channel) == ["read me", "waves"]
     assert (await command(mod, channel, "/user bob"))["reply"] == "Bob (bob): member."
-    typed = await bob.send(channel, "c9", "/help ban")
-    assert typed == {"ok": True, "reply": "/ban USER [reason] – shuts somebody out and hides what they wrote."}
-    assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [reason]"
+    typed = await bob.send(channel, "c9", "/help slow")
+    assert typed == {"ok": True, "reply": "/slow [30s] – sets the time between two messages of one user."}
+    assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [everywhere] [idonly] [7d] [reason]"
 
 
 async def test_commands_have_a_pace(house: House, two, channel: str):
     """Commands are refused when they come too fast, and chat goes on."""
     _, viewer, *_ = two
-    acks = await asyncio.gather(*(command(viewer, channel, "/help ban") for _ in range(40)))
+    acks = await asyncio.gather(*(command(viewer, channel, "/help slow") for _ in range(40)))
     assert {ack["error"]["code"] for ack in acks if not ack["ok"]} == {"rate_limited"}
     await sent(viewer, channel, "c1")
 
