@@ -8,11 +8,13 @@ An action as a document: id, app, channel, kind, facet, turn, value, expires?, b
 target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
 current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
 
-A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.keys), until? (ms, when the address is forgotten)}.
+A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.keys), until? and from? (ms: the address is
+forgotten then, and holds for guests who came first after that)}.
 An action whose `channel` is an app's id holds in all channels of the app.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
@@ -131,13 +133,13 @@ def address_field(address: str) -> str:
     return "b:@a:" + address
 
 
-def marked_fields(action: Doc) -> dict[str, int]:
-    """The fields of a ban beside that of the user, and their ends in ms, 0 for good."""
-    marks, fields = action.get("marks") or {}, dict[str, int]()
+def marked_fields(action: Doc) -> dict[str, str | int]:
+    """The fields of a ban beside that of the user: their ends in ms, 0 for good; of an address "end from"."""
+    marks, fields = action.get("marks") or {}, dict[str, str | int]()
     if marks.get("device"):
         fields[device_field(marks["device"])] = action["expires"] or 0
     if marks.get("address"):
-        fields[address_field(marks["address"])] = min(marks["until"], action["expires"] or marks["until"])
+        fields[address_field(marks["address"])] = f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
     return fields
 
 
@@ -190,9 +192,24 @@ def warning(action: Doc) -> dict[str, Any]:
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
-def holds(states: Iterable[str | None], now_ms: int) -> int | None:
-    """The latest end, in ms, of what is on a user, 0 for good; None where nothing has an end that has not come yet."""
-    ends = [int(one) for one in states if one is not None and (int(one) == 0 or int(one) > now_ms)]
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they are known (ms)."""
+
+    fields: tuple[str, ...] = ()
+    since_ms: int = 0
+
+
+NO_MORE = Barred()
+
+
+def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int | None:
+    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing holds any more."""
+    ends: list[int] = []
+    for one in states:
+        end, _, begins = (one or "1").partition(" ")
+        if (int(end) == 0 or int(end) > now_ms) and since_ms >= int(begins or 0):
+            ends.append(int(end))
     return None if not ends else 0 if 0 in ends else max(ends)
 
 

@@ -4,7 +4,6 @@ Such a ban is an action like a channel's, in the name of the app (realtime.acts)
 joins, writes or reacts is looked up there, in the step before; a fact on the bus closes the sockets that are open.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from realtime import acts
@@ -37,9 +36,9 @@ class Bans:
         """Errors: Forbidden (banned)."""
         await self.check(member.user.app, member.user.sub, member.barred)
 
-    async def check(self, app: str, uid: str, barred: Sequence[str] = ()) -> None:
-        """`barred`: fields beside the user's own under which they may be banned. Errors: Forbidden (banned)."""
-        ends = acts.holds(await self._log.state(app, acts.user_field(uid), *barred), now_ms())
+    async def check(self, app: str, uid: str, barred: acts.Barred = acts.NO_MORE) -> None:
+        """Errors: Forbidden (banned)."""
+        ends = acts.holds(await self._log.state(app, acts.user_field(uid), *barred.fields), now_ms(), barred.since_ms)
         if ends is not None:
             raise refusal(await self.reason(app, uid), ends)
 
@@ -48,11 +47,16 @@ class Bans:
         latest = await self._actions.latest(scope, f"ban:{uid}")
         return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
 
-    def marks(self, person: Person, at_ms: int) -> Doc:
-        """What the ban of a guest also holds on. Nothing for somebody else: others may share it."""
+    async def marks(self, scope: str, person: Person, at_ms: int) -> Doc:
+        """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address holds for those who come
+        after the ban, or after an earlier one that holds on it too."""
         marks: Doc = {"device": person.device} if person.device else {}
         if person.address and self._address_ms:
-            marks |= {"address": person.address, "until": at_ms + self._address_ms}
+            state = (await self._log.state(scope, acts.address_field(person.address)))[0]
+            end, _, begins = (state or "").partition(" ")
+            marks |= {"address": person.address, "until": at_ms + self._address_ms, "from": at_ms}
+            if begins and int(end) > at_ms:
+                marks["from"] = int(begins)
         return marks
 
     async def own_marks(self, action: Doc, marks: Doc) -> Doc:
@@ -63,7 +67,7 @@ class Bans:
         others.pop(action["facet"], None)
         held = [one["marks"] for one in others.values() if one.get("marks") and acts.standing(one, now)[0] is not None]
         kept = {name: value for name, value in marks.items() if not any(other.get(name) == value for other in held)}
-        return kept if "address" in kept else {name: value for name, value in kept.items() if name != "until"}
+        return kept if "address" in kept else {name: value for name, value in kept.items() if name == "device"}
 
     async def apply(self, action: Doc) -> None:
         """Enforces and tells one that holds in the whole app; may be repeated."""
@@ -72,8 +76,8 @@ class Bans:
         if action["value"] is not None:
             marks = action.get("marks") or {}
             await self._bus.publish(AppBan(
-                app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), reason=action["reason"],
-                until=action["expires"],
+                app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), since=marks.get("from"),
+                reason=action["reason"], until=action["expires"],
             ))  # fmt: skip
         await self._apps.note(app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": acts.summary(action)}))
         kind = UNBANNED if action["value"] is None else BANNED
@@ -97,9 +101,9 @@ class Bans:
         """What stood for the address of somebody banned is kept no longer."""
         field = acts.address_field(action["marks"]["address"])
         state = (await self._log.state(action["channel"], field))[0]
-        if state is not None and 0 < int(state) <= now_ms():
+        if state is not None and int(state.partition(" ")[0]) <= now_ms():
             await self._log.forget(action["channel"], field)
-        kept = {name: value for name, value in action["marks"].items() if name not in ("address", "until")}
+        kept = {name: value for name, value in action["marks"].items() if name == "device"}
         await self._actions.update(action["id"], marks=kept, due=action["expires"])
 
 

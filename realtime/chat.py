@@ -1,13 +1,12 @@
 """Channels as their members use them: join, leave, send, history; and facts about streams, told to the channel. [work]"""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import structlog
 
-from realtime.acts import holds, summary
+from realtime.acts import NO_MORE, Barred, holds, summary
 from realtime.bans import Bans
 from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
@@ -97,6 +96,7 @@ class Chat:
         )  # fmt: skip
         answer = {
             "ok": True, "role": standing.role, "viewers": count.viewers, "muted": await self._muting(channel, member, standing),
+            "badges": member.user.badges,
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
         warned, moderates = warning(standing), RANK[standing.role] >= RANK["moderator"]
@@ -204,7 +204,7 @@ class Chat:
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
     async def append(
-        self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any], barred: Sequence[str] = ()
+        self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any], barred: Barred = NO_MORE
     ) -> Appended:
         """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that is there."""
         message_id, channel = new_id("msg"), stream["channel"]
@@ -324,20 +324,18 @@ class Chat:
 
     async def _look_for_marked(self, channel: str, action: str) -> None:
         guests = [member for member, where in self.roster.guests() if where == channel]
-        fields = sorted({field for member in guests for field in member.barred})
+        fields, held = sorted({field for member in guests for field in member.barred.fields}), dict[str, str | None]()
         for start in range(0, len(fields), MOST_FIELDS):
             asked = fields[start : start + MOST_FIELDS]
-            held = {
-                field
-                for field, state in zip(asked, await self._log.state(channel, *asked), strict=True)
-                if holds([state], now_ms()) is not None
-            }
-            for member in guests:
-                if held.intersection(member.barred) and self.roster.has(member, channel):
-                    user = {"id": member.user.sub, "name": member.name}
-                    told = envelope(new_id("evt"), BANNED, now_ms(), channel=channel, user=user, action=action)
-                    self._fanout.tell(member.socket, BANNED, told)
-                    self._expel(member, channel)
+            held |= zip(asked, await self._log.state(channel, *asked), strict=True)
+        for member in guests:
+            barred = member.barred
+            ends = holds((held[field] for field in barred.fields), now_ms(), barred.since_ms)
+            if ends is not None and self.roster.has(member, channel):
+                user = {"id": member.user.sub, "name": member.name}
+                told = envelope(new_id("evt"), BANNED, now_ms(), channel=channel, user=user, action=action)
+                self._fanout.tell(member.socket, BANNED, told)
+                self._expel(member, channel)
 
     def _expel(self, member: Member, channel: str) -> None:
         """A ban arrived: nothing more is delivered from here on."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from prometheus_client import Counter
 
+from realtime.acts import NO_MORE, Barred
 from realtime.commands import span
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.judge import Rate
@@ -110,10 +111,10 @@ class Log:
 
     async def append(
         self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
-        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (), barred: Sequence[str] = (),
+        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (), barred: Barred = NO_MORE,
     ) -> Appended:  # fmt: skip
         """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step. `at_ms` 0 means
-        Redis' own time. `barred`: fields of the state, beside the user's, under which the sender may be banned. A message of a
+        Redis' own time. `barred`: under what the sender may be banned beside their id. A message of a
         shadow-banned user is answered as any, but stands beside the log.
 
         Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode, guest_wait), Unavailable; Superseded
@@ -127,7 +128,7 @@ class Log:
                 APPEND, keys.of_append(uid) if crowd is None else (*keys.of_append(uid), *keys.of_guests(crowd.origin)),
                 INCARNATION, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
                 rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), shared,
-                " ".join(barred), *flat,
+                " ".join((str(barred.since_ms), *barred.fields)), *flat,
             )  # fmt: skip
             if reply[0] == 1:
                 STORED.labels(kind).inc()

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from realtime.acts import address_field, device_field, user_field
+from realtime.acts import NO_MORE, Barred, address_field, device_field, user_field
 from realtime.judge import Pace, Role
 from weir.foundation.ids import made_ms
 from weir.foundation.tokens import PlaybackClaims, UserClaims
@@ -56,15 +56,15 @@ class Member:
         return self.user.roles.get(channel, "member")
 
     @property
-    def barred(self) -> tuple[str, ...]:
-        """The fields of a channel's state, beside that of its own id, under which it may be banned: the app's user who let a guest in,
-        and a guest's device and address. Those of signed-in users never count: others may share them."""
+    def barred(self) -> Barred:
+        """Under what it may be banned beside its own id: the app's user who let a guest in, and a guest's device and address. Those of
+        signed-in users never count: others may share them."""
         if not self.guest:
-            return ()
+            return NO_MORE
         user = self.user
         let_in = (user_field(user.uid),) if user.uid else ()
         device = (device_field(user.device),) if user.device else ()
-        return (*let_in, *device, *((address_field(self.origin),) if self.origin else ()))
+        return Barred((*let_in, *device, *((address_field(self.origin),) if self.origin else ())), self.since_ms)
 
     @property
     def since_ms(self) -> int:

@@ -193,12 +193,12 @@ class Moderation:
             raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
         if command.name in ("ban", "unban") and EVERYWHERE in command.extent:
             return await self._everywhere(app, channel, actor, command, person)
-        return await self._take(self._on(app, channel, actor, command, person), person)
+        return await self._take(await self._on(app, channel, actor, command, person), person)
 
-    def _on(self, app: str, scope: str, actor: Actor, command: Command, person: Person) -> Doc:
+    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: Person) -> Doc:
         action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.shown()
-        if command.name == "ban" and ID_ONLY not in command.extent and (marks := self._bans.marks(person, action["at"])):
+        if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
             action["marks"] = marks
         return action
 
@@ -206,9 +206,9 @@ class Moderation:
         """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
         if not actor.staff:
             raise Forbidden("Only staff of the app may do this everywhere.")
-        action = self._on(app, app, actor, command, person)
+        action = await self._on(app, app, actor, command, person)
         with contextlib.suppress(Conflict):
-            here = await self._take(self._on(app, channel, actor, command, person), person)
+            here = await self._take(await self._on(app, channel, actor, command, person), person)
             action["also"] = here.action["id"] if here.action is not None else ""
         return await self._take(action, person)
 
@@ -217,7 +217,7 @@ class Moderation:
         uid = command.who
         known = await self._people.get(channel, uid) if channel else None
         person = known or Person(uid, uid, "member")
-        return await self._take(self._on(app, app, actor, command, person), person)
+        return await self._take(await self._on(app, app, actor, command, person), person)
 
     async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         if not is_id("msg", command.subject):

@@ -5,14 +5,14 @@ hour after they have left: anybody may make guests without end. A role stored by
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 from zlib import crc32
 
 import orjson
 
-from realtime.acts import holds
+from realtime.acts import NO_MORE, Barred, holds
 from realtime.connection import Connection
 from realtime.judge import RANK, Role
 from realtime.keys import keys_of
@@ -120,12 +120,11 @@ class People:
             person = replace(person, role=known[0].role)
         await self.note(channel, person)
 
-    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Sequence[str] = ()) -> Standing:
-        """`barred`: fields beside the user's own under which they may be banned."""
-        found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred)
+    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> Standing:
+        found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
         role, muted, shadowed, warned, *bans = found
         stored, now = cast(Role | None, role), now_ms()
-        return Standing(stored or claimed, stored, holds(bans, now), holds([muted], now), shadowed is not None, warned)
+        return Standing(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
 
     async def get(self, channel: str, uid: str) -> Person | None:
         """Somebody who has been here, with the role that counts."""

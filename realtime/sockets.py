@@ -14,7 +14,7 @@ from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
-from realtime.acts import address_field, device_field, user_field
+from realtime.acts import address_field, device_field, holds, user_field
 from realtime.bans import Bans
 from realtime.bans import refusal as refusal_of_ban
 from realtime.chat import Chat
@@ -226,12 +226,18 @@ class Sockets:
         """Closes the sockets of somebody who was shut out of all channels of the app; give it to Bus.watch."""
         if not isinstance(event, AppBan):
             return
-        marks = {user_field(event.user)}
-        marks |= {field(name) for field, name in ((device_field, event.device), (address_field, event.address)) if name}
+        until, address = event.until or 0, f"{event.until or 0} {event.since}"
+        marks = {
+            user_field(event.user): str(until),
+            device_field(event.device or ""): str(until),
+            address_field(event.address or ""): address,
+        }
         for member in list(self._members.values()):
-            if member.user.app == event.app and marks.intersection((user_field(member.user.sub), *member.barred)):
+            barred = member.barred
+            held = (marks.get(field) for field in (user_field(member.user.sub), *barred.fields))
+            if member.user.app == event.app and holds(held, now_ms(), barred.since_ms) is not None:
                 member.gone = True
-                told = refusal_of_ban(event.reason, event.until or 0)
+                told = refusal_of_ban(event.reason, until)
                 more = {"retry_after": told.retry_after} if told.retry_after is not None else {}
                 self._tasks.start(self._close(member, told.detail, told.code, **more), "close banned")
 

@@ -10,7 +10,7 @@
 --      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
 --      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
 --      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11, since when in ms it is known, ms that the app lets it wait
---      18 fields of the state, beside the user's own, under which the sender may be banned, with blanks between
+--      18 since when in ms the sender is known, and fields of the state, beside the user's own, under which it may be banned
 --      19… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
 -- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
 --       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
@@ -50,9 +50,11 @@ if meta[7] then
   local ends = tonumber(meta[7])
   if ends == 0 or ends > ms then return {-2, meta[7]} end
 end
+local since
 for name in string.gmatch(ARGV[18], '%S+') do
-  local ends = tonumber(call('HGET', KEYS[1], name) or '-1')
-  if ends == 0 or ends > ms then return {-2, number(ends)} end
+  since = since or tonumber(name)
+  local ends, from = string.match(call('HGET', KEYS[1], name) or '1', '^(%d+) ?(%d*)$')
+  if (ends == '0' or tonumber(ends) > ms) and since >= tonumber('0' .. from) then return {-2, ends} end
 end
 if meta[8] then
   local ends = tonumber(meta[8])

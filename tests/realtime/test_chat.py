@@ -34,6 +34,7 @@ async def test_a_message_reaches_everyone_in_the_channel(house: House, channel: 
     joined = await ann.join(channel)
     assert joined == {
         "ok": True, "role": "member", "viewers": 1, "epoch": joined["epoch"], "seq": 0, "recovered": False, "messages": [], "muted": None,
+        "badges": [],
         "settings": {
             "slow": 0, "guestwait": 0, "guestsread": False, "lockdown": False,
             "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,

@@ -314,12 +314,13 @@ class ReservationExpired(ReservationEvent):
 
 class AppBan(Event):
     """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes their sockets. `device` and
-    `address` (what stands for it) are of a guest; `until` in ms, None for good."""
+    `address` (what stands for it, and holds for those who came first `since` then) are of a guest; `until` in ms, None for good."""
 
     type: Literal["app.ban"] = "app.ban"
     user: str
     device: str | None = None
     address: str | None = None
+    since: int | None = None
     reason: str = ""
     until: int | None = None
 
