@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, Field
 from starlette.routing import BaseRoute
 
@@ -138,6 +139,13 @@ class ChannelView(BaseModel):
     settings: Modes
 
 
+class Written(BaseModel):
+    """`removed`: readers no longer see it."""
+
+    message: Message
+    removed: bool
+
+
 class Posted(BaseModel):
     id: str
     seq: int
@@ -208,6 +216,8 @@ class ChannelRoutes:
                 answer=Listed[Message], **read),
             Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
                 answer=Posted, status=201, also=(200,), errors=refused, **moderate),
+            Row("GET", base + "/messages/{message}", "tenant", self.original, summary="Read a message, also a removed one",
+                answer=Written, errors=(NotFound,), **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
             Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
@@ -333,6 +343,12 @@ class ChannelRoutes:
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
         await self._people.note_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
+
+    async def original(self, call: Call) -> Answer:
+        """What was removed can be read for `WEIR_KEEP_REMOVED_DAYS`; then its text is deleted."""
+        _, stream = await self._access(call)
+        entry, removed = await self._moderation.original(stream["channel"], call.path("message"))
+        return Answer({"message": orjson.Fragment(entry.body), "removed": removed})
 
     async def delete(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)

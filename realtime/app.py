@@ -76,7 +76,7 @@ class RealtimeRoom:
         people = People(self._connection, self._log)
         self._presence = Presence(self._connection, self._log, people, leases)
         bans = Bans(self._log, actions, self._apps, ground.bus, ground.audit, ground.settings.guest_address_ban_h)
-        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans)
+        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = Occupancy(self._connection, leases)

@@ -11,7 +11,7 @@ from realtime.bans import Bans
 from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
-from realtime.judge import NO_RATE, RANK, Rate, may_send
+from realtime.judge import NO_RATE, RANK, Rate, check_role, may_send
 from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
@@ -30,6 +30,7 @@ from realtime.wire import (
     Join,
     Leave,
     Order,
+    Original,
     PresenceList,
     Send,
     envelope,
@@ -173,6 +174,13 @@ class Chat:
         actor = await self._actor(member, request.channel)
         await self._moderation.delete(stream["app"], request.channel, actor, request.id)
         return {"ok": True}
+
+    async def original(self, member: Member, request: Original) -> dict[str, Any]:
+        """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when it is kept no longer."""
+        standing = await self.admitted(member, request.channel)
+        check_role(standing.role, "moderator")
+        entry, removed = await self._moderation.original(request.channel, request.id)
+        return {"ok": True, "message": orjson.Fragment(entry.body), "removed": removed}
 
     async def _command(self, member: Member, stream: Doc, text: str, cid: str) -> dict[str, Any]:
         command = parse(text)

@@ -161,14 +161,20 @@ class Log:
             return Lost(position, reply[3].decode())
         return Page(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
-    async def newest(self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None) -> Page:
+    async def newest(
+        self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None, *, whole: bool = False
+    ) -> Page:
         """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if this facet hid only what
-        is below this seq."""
+        is below this seq; `whole`: also what was taken away."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
             reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count)
             if reply[0] == 1:
-                entries = await self._readable(channel, reply[3][::-1], reply[4], reply[5], lifted)
+                payloads = reply[3][::-1]
+                if whole:
+                    entries = [parse_entry(payload) for payload in payloads]
+                else:
+                    entries = await self._readable(channel, payloads, reply[4], reply[5], lifted)
                 return Page(Position(reply[1].decode(), int(reply[2])), entries)
             await self.open(channel)
 

@@ -8,6 +8,7 @@ be repeated: turns order what happens to one facet, and entries are known by the
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -38,6 +39,7 @@ MOST_TRIES = 5
 SWEEP_S = 2.0
 END_S = 1.0
 LEFT_BEHIND_MS = 3_000
+DAY_MS = 86_400_000
 log = structlog.get_logger("realtime.moderation")
 
 
@@ -68,9 +70,11 @@ class Outcome:
 class Moderation:
     """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
 
-    def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog, bans: Bans) -> None:
+    def __init__(
+        self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
+    ) -> None:  # fmt: skip
         self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
-        self._bans = bans
+        self._bans, self._removed_ms = bans, removed_days * DAY_MS
         self._addressees = Addressees(entries, people, actions)
         self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
             "help": self._help, "mods": self._mods, "user": self._user,
@@ -107,6 +111,8 @@ class Moderation:
             check_role(actor.role, FORMS[found["kind"]].role)
         if found["actor"]["id"] != actor.id and RANK[actor.role] < RANK[found["actor"]["role"]]:
             check_hierarchy(actor.role, found["actor"]["role"])
+        if "said" in found and found["said"] is None:
+            raise Conflict("What this message said has been deleted since.")
         if found.get("undone"):
             raise Conflict("This action has been undone already.")
         latest = await self._actions.latest(found["channel"], found["facet"])
@@ -167,6 +173,9 @@ class Moderation:
             await self._end(action)
 
     async def _end(self, action: Doc) -> None:
+        if acts.split(action["facet"])[0] == "message":
+            await self._forget_said(action)
+            return
         marks = action.get("marks") or {}
         if marks.get("address") and marks["until"] <= now_ms():
             await self._bans.forget_address(action)
@@ -183,6 +192,13 @@ class Moderation:
                     changes=changes,
                 )  # fmt: skip
         await self._actions.update(action["id"], due=marks.get("until"))
+
+    async def _forget_said(self, action: Doc) -> None:
+        """What a message said that was removed some time ago, and not brought back."""
+        latest = await self._actions.latest(action["channel"], action["facet"])
+        if latest is not None and latest["value"] is not None:
+            await self._archive.blank(action["channel"], action["place"]["epoch"], action["place"]["seq"])
+        await self._actions.update(action["id"], said=None, due=None)
 
     # -- commands by what they are about
 
@@ -234,20 +250,38 @@ class Moderation:
 
     async def find(self, channel: str, message: str) -> Entry:
         """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
-        entry = await self._archive.message(channel, message)
-        below: int | None = None
-        for _ in range(MOST_PAGES):
-            if entry is not None:
-                break
-            entries = (await self._log.newest(channel, PAGE_EVENTS, below)).entries
-            wanted = b'"id":"%b"' % message.encode()
-            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
-            if not entries:
-                break
-            below = entries[0].seq
+        entry = await self._archive.message(channel, message) or await self._logged(channel, message)
         if entry is None or entry.type != NEW_MESSAGE:
             raise NotFound("There is no such message.")
         return entry
+
+    async def original(self, channel: str, message: str) -> tuple[Entry, bool]:
+        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound, also some time after it
+        was taken away."""
+        entry = await self._archive.original(channel, message) or await self._logged(channel, message, whole=True)
+        try:
+            await self.find(channel, message)
+        except NotFound:
+            if entry is None or "text" not in (told := orjson.loads(entry.body)):
+                raise
+            if datetime.fromisoformat(told["at"]).timestamp() * 1000 < now_ms() - self._removed_ms:
+                raise
+            return entry, True
+        if entry is None:
+            raise NotFound("There is no such message.")
+        return entry, False
+
+    async def _logged(self, channel: str, message: str, *, whole: bool = False) -> Entry | None:
+        """Among the newest entries of the log; `whole`: also when it was taken away."""
+        below: int | None = None
+        for _ in range(MOST_PAGES):
+            entries = (await self._log.newest(channel, PAGE_EVENTS, below, whole=whole)).entries
+            wanted = b'"id":"%b"' % message.encode()
+            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
+            if entry is not None or not entries:
+                return entry
+            below = entries[0].seq
+        return None
 
     # -- taking an action
 
@@ -274,7 +308,7 @@ class Moderation:
                 before["cleared_to"] = latest["cleared_to"]
             if action["value"] is None and (marks := (latest or {}).get("marks")):
                 action["marks"] = await self._bans.own_marks(action, marks)
-            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=_due(action))
+            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=self._due(action))
             try:
                 await self._actions.add(action)
             except DuplicateKey:
@@ -284,6 +318,13 @@ class Moderation:
             await self._apply(action)
             return Outcome("" if action["kind"] == "undo" else _reply(action), action)
         raise Unavailable("Too many act on this at once; try again.", retry_after=1)
+
+    def _due(self, action: Doc) -> int | None:
+        """When there is something to end or to forget next."""
+        if action.get("said") and acts.split(action["facet"])[0] == "message":
+            return int(action["at"]) + self._removed_ms
+        marks = action.get("marks") or {}
+        return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
 
     async def _apply(self, action: Doc) -> None:
         """Enforces and tells; may be repeated."""
@@ -377,12 +418,6 @@ class Moderation:
             ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
         ) if yes]  # fmt: skip
         return f"{person.name} ({person.id}): {', '.join([person.role, *marks])}."
-
-
-def _due(action: Doc) -> int | None:
-    """When there is something to end or to forget next."""
-    marks = action.get("marks") or {}
-    return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
 
 
 def _place(entry: Entry) -> dict[str, Any]:

@@ -97,6 +97,17 @@ class Archive:
         found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
         return shown(found) if found is not None and found["type"] == NEW_MESSAGE else None
 
+    async def original(self, channel: str, message: str) -> Entry | None:
+        """The message with this id as it was written, also when it was removed since."""
+        found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
+        return entry_of(found) if found is not None and found["type"] == NEW_MESSAGE else None
+
+    async def blank(self, channel: str, epoch: str, seq: int) -> None:
+        """Deletes what a removed message said."""
+        found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
+        if found is not None and found.get(DELETED):
+            await self._all.update(MESSAGES.name, found["id"], set={"body": tombstone(entry_of(found)).body.decode()})
+
     async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
         """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes to the deletion."""
         await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})

@@ -203,6 +203,9 @@ class Settings(BaseSettings):
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
+    keep_removed_days: int = Field(
+        30, ge=1, description="Days that moderators can read, and bring back, a message that was removed; then its text is deleted."
+    )
     keep_occupancy_days: int = Field(90, ge=1, description="Days that the transitions and reservations of places are kept.")
 
     # -- tenants

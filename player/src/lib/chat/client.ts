@@ -8,7 +8,7 @@ import { Prompts } from './prompts';
 import { Signals } from './signals';
 import { START, type ChatSurroundings, type ChatView, type Notice } from './view';
 import {
-  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type OriginalAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
@@ -115,6 +115,11 @@ export class ChatClient {
       const undo = `/undo ${answer.action.id}`; // offered as a button instead
       this.#notify('reply', answer.reply.replace(` Take it back with ${undo}.`, ''), undo);
     }
+  }
+
+  /** What a removed message said, for moderators. */
+  original(id: string): Promise<OriginalAnswer | null> {
+    return this.#line.ask<OriginalAnswer>('chat.original', { channel: this.#channel, id });
   }
 
   dismissNotice(): void {

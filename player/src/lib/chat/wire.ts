@@ -142,6 +142,7 @@ export type JoinAnswer =
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
 export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
+export type OriginalAnswer = { ok: true; message: MessageEnvelope; removed: boolean } | Refusal;
 export type CommandsAnswer = { ok: true; commands: CommandForm[] } | Refusal;
 export type PresenceAnswer = { ok: true; users: Present[]; total: number; next: string | null } | Refusal;
 
