@@ -79,7 +79,7 @@ class RealtimeRoom:
         self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
-        self._occupancy = Occupancy(self._connection, leases)
+        self._occupancy = Occupancy(self._connection, leases, self._carrier.followed, self._apps)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
@@ -128,8 +128,8 @@ class RealtimeRoom:
             ("bus bans", self._ground.bus.watch(self._sockets.banned)),
         ):
             self._tasks.start(work, name)
-        viewers = self._occupancy.job(self._ground.directory.live_streams)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), viewers):
+        viewers = self._occupancy.jobs(self._ground.directory.live_streams)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:

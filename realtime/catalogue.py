@@ -173,6 +173,16 @@ class Reactions(Told):
     counts: dict[str, int]
 
 
+class ViewerMoved(Told):
+    """A viewing session came to a channel, or went from it: each once, in the app's log, from the first follower on. Above 50 comings and
+    goings in a second they are one event of each kind, with their `count` and without a `session`. A session whose node or player died
+    goes when its lease ends, within a minute. Somebody who was there before the first follower is told only when leaving."""
+
+    stream: str
+    count: int
+    session: str | None = None
+
+
 class ViewerCount(Told):
     """Sessions that watch now. `peak`: the most since somebody began to watch."""
 
@@ -258,6 +268,8 @@ EVENTS: dict[str, Form] = {
     "typing.stopped": Form(Typing, "Somebody types no longer.", ephemeral=True),
     "reaction.sent": Form(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
     "viewer.count.update": Form(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
+    "viewer.joined": Form(ViewerMoved, "A viewer came to a channel; in the app's log."),
+    "viewer.left": Form(ViewerMoved, "A viewer went from a channel; in the app's log."),
     "occupancy.update": Form(Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True),
     "system.notice": Form(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
     "custom.<name>": Form(Custom, "Published by the app itself, for its programs or for a channel."),
