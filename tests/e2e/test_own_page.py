@@ -24,7 +24,8 @@ const server = new URLSearchParams(location.search).get('server');
 const playback = new URLSearchParams(location.search).get('playback');
 window.heard = []; window.state = 'connecting';
 (async () => {
-  const answer = await fetch(`${server}/v1/watch/${playback}/session`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' });
+  const asked = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' };
+  const answer = await fetch(`${server}/v1/watch/${playback}/session`, asked);
   const session = await answer.json();
   const hls = new Hls();
   hls.on(Hls.Events.ERROR, (_, data) => window.heard.push(`hls ${data.details}`));
