@@ -41,6 +41,7 @@ class Apps:
         """As its members see it; `features` are those that it has."""
         return {
             "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "guest_wait_s": app.get("guest_wait_s", 0),
             "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._ground.quotas.features(app),
             "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
         }  # fmt: skip

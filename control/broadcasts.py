@@ -4,7 +4,16 @@ from typing import Any, Literal
 
 from weir.foundation.clock import now_ms, rfc3339, shown_time
 from weir.foundation.documents import Page, Sieve
-from weir.foundation.events import Event, StreamError, StreamLive, StreamOffline, StreamStarting, ViewersCounted
+from weir.foundation.events import (
+    Event,
+    StreamError,
+    StreamLive,
+    StreamOffline,
+    StreamResumed,
+    StreamStalled,
+    StreamStarting,
+    ViewersCounted,
+)
 from weir.foundation.ground import Ground
 from weir.foundation.listing import Spanned
 
@@ -14,9 +23,10 @@ OVER = Sieve("ended", lambda broadcast: broadcast.get("ended") is not None)
 def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
     began = broadcast.get("live") or broadcast["started"]
     ended = broadcast.get("ended")
+    until = ended or (broadcast["away"] if broadcast.get("away", 0) > broadcast.get("back", 0) else now_ms())
     return {
         "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": shown_time(ended),
-        "live_s": max(0, (ended or now_ms()) - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
+        "live_s": max(0, until - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
         "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"),
         "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
     }  # fmt: skip
@@ -31,6 +41,10 @@ class Broadcasts:
             await self._set(event.app, event.broadcast, stream=event.stream, started=event.at)
         elif isinstance(event, StreamLive):
             await self._set(event.app, event.broadcast, stream=event.stream, live=event.at)
+        elif isinstance(event, StreamStalled):
+            await self._set(event.app, event.broadcast, stream=event.stream, away=event.at)
+        elif isinstance(event, StreamResumed):
+            await self._set(event.app, event.broadcast, stream=event.stream, back=event.at)
         elif isinstance(event, StreamError):
             await self._set(event.app, event.broadcast, stream=event.stream, trouble=event.reason)
         elif isinstance(event, StreamOffline):

@@ -114,8 +114,9 @@ def complete(stream: Doc, now: int) -> Change | None:
     """The broadcast ends because its owner says so; None when there is none."""
     if stream["state"] == "idle":
         return None
+    gone = stream["interrupted"] if stream["state"] == "interrupted" and stream.get("ingest") is None else None
     ended = {"state": "idle", "live_since": None, "ended": now, "ingest": None}
-    return _change(stream, now, ended, (events.StreamOffline,))
+    return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 
 
 def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Change | None:

@@ -15,11 +15,12 @@ from starlette.routing import BaseRoute, Route
 
 from control.policies import Publisher
 from control.streams import PUBLISHES, Streams
+from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailable
-from weir.foundation.tickets import PlayTickets
+from weir.foundation.tickets import PlayTickets, publish_name
 
 MAX_FORM_BYTES = 16_384
-PULLED_WITHIN_S = 0.5
+PULLED_WITHIN_S = 1.5
 REFUSED = Response(status_code=403)
 log = structlog.get_logger("control.hooks")
 
@@ -53,22 +54,22 @@ class RtmpHooks:
         if asked is None:
             return REFUSED
         try:
-            public = await self._streams.publish(asked.name, asked.publisher)
+            stream = await self._streams.publish(asked.name, asked.publisher)
         except (Forbidden, QuotaExceeded, Conflict, Unavailable) as refusal:
             PUBLISHES.labels("refused").inc()
             log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
             return REFUSED
         PUBLISHES.labels("accepted").inc()
-        await self._pulled(public)
-        return Response(status_code=302, headers={"Location": public})
+        await self._pulled(stream)
+        return Response(status_code=302, headers={"Location": stream["playback"]})
 
-    async def _pulled(self, playback: str) -> None:
+    async def _pulled(self, stream: Doc) -> None:
         """Holds the encoder back until a media worker listens, so that its very first key frame is seen; not for long."""
         try:
-            if not await self._tickets.attached(playback, PULLED_WITHIN_S):
-                log.warning("publish.not_pulled", playback=playback)
+            if not await self._tickets.attached(publish_name(stream["broadcast"], stream["generation"]), PULLED_WITHIN_S):
+                log.warning("publish.not_pulled", playback=stream["playback"])
         except Unavailable as error:
-            log.warning("publish.not_pulled", playback=playback, reason=error.detail)
+            log.warning("publish.not_pulled", playback=stream["playback"], reason=error.detail)
 
     async def done(self, request: Request) -> Response:
         asked = await self._asked(request)
@@ -81,8 +82,9 @@ class RtmpHooks:
         """Whoever pulls shows a ticket of a media worker, which is good for this one time."""
         asked = await self._asked(request)
         try:
-            if asked is not None and await self._tickets.spend(asked.ticket, asked.name):
-                await self._tickets.attach(asked.name)
+            publish = await self._tickets.spend(asked.ticket, asked.name) if asked is not None else None
+            if publish is not None:
+                await self._tickets.attach(publish)
                 return Response(status_code=204)
         except Unavailable as error:
             log.warning("play.undecided", reason=error.detail)

@@ -174,8 +174,8 @@ class Streams:
 
     # -- verbs of the ingest
 
-    async def publish(self, name: str, publisher: Publisher) -> str:
-        """Lets an encoder in and returns the public name. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
+    async def publish(self, name: str, publisher: Publisher) -> Doc:
+        """Lets an encoder in and returns its stream. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
         await self._minutes.check_publish(stream["app"])
@@ -189,7 +189,7 @@ class Streams:
             done = await self._apply(stream, policies.publish(stream, publisher, broadcast, now_ms()))
             if done is not None:
                 log.info("publish.accepted", stream=done["id"], broadcast=done["broadcast"], generation=done["generation"])
-                return str(done["playback"])
+                return done
             stream = await self._by_key(name)
             if policies.publisher_of(stream) not in (None, present):
                 raise Conflict("Somebody is publishing with this key already.")

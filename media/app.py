@@ -13,9 +13,11 @@ from media.api.health import HealthRoutes
 from media.api.profiles import ProfileRoutes
 from media.api.recordings import RecordingRoutes
 from media.api.vod import VodRoutes
+from media.brake import Brake
 from media.catalog import Catalog
 from media.delivery import delivery
 from media.edge import Edge
+from media.intake import Intake
 from media.ladder import Profile
 from media.lease import RENEW_S, Leases
 from media.monitor import EVERY_S, Monitor
@@ -30,6 +32,7 @@ from media.storage.bucket import Bucket
 from media.store import Files, playbacks
 from media.transcoding import Transcoding
 from media.uploads import Uploads
+from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
@@ -66,6 +69,9 @@ class MediaRoom:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
         self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
+        self._listening: dict[str, tuple[tuple[str, int], Intake]] = {}  # to publishes whose turn has not come
+        self._brakes: defaultdict[str, Brake] = defaultdict(Brake)
+        self._tickets = PlayTickets(ground.redis)
         self._settled = False
         self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
         self._catalog = Catalog(ground.store, ground.bus, ground.relay)
@@ -112,6 +118,8 @@ class MediaRoom:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
         await self._tasks.stop()
         await self._transcoding.stop()
+        for _, intake in self._listening.values():
+            intake.close()
         await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
         for playback in list(self._broadcasts):
             await self._let_go(playback)
@@ -154,7 +162,8 @@ class MediaRoom:
         """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
         process had not finished, the next one's sweep does. Only a deleted app is waited for: nothing else would do it."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
-            self._note_newest(event)
+            if self._is_new(event):
+                self._tasks.start(self._listen(event), f"listen to {event.playback}")
             self._tasks.start(self._follow(event), f"follow {event.playback}")
         elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
             self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
@@ -164,12 +173,34 @@ class MediaRoom:
             await self._recordings.forget(event.app)
             await self._profiles.forget(event.app)
 
-    def _note_newest(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
+    def _is_new(self, event: PublishStarted | PublishDone | StreamOffline) -> bool:
+        """Whether it tells of a publish that is newer than all known ones, which it then is."""
         told, newest = (event.broadcast, event.generation), self._newest.get(event.playback, ("", 0))
-        if isinstance(event, PublishStarted):
-            self._newest[event.playback] = max(told, newest)
-        elif isinstance(event, StreamOffline) and event.broadcast >= newest[0]:
+        if isinstance(event, PublishStarted) and told > newest:
+            self._newest[event.playback] = told
+            return True
+        if isinstance(event, StreamOffline) and event.broadcast >= newest[0]:
             self._newest.pop(event.playback, None)
+        return False
+
+    async def _listen(self, event: StreamEvent) -> None:
+        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish before may need longer for its
+        end, so the new one is pulled first and waits with what it has heard."""
+        told, playback = (event.broadcast, event.generation), event.playback
+        if not await self._leases.take(playback) or self._newest.get(playback) != told:
+            return
+        current = self._broadcasts.get(playback)
+        if current is not None and (current.fact.broadcast, current.fact.generation) >= told:
+            return
+        self._listen_no_more(playback, told)
+        intake = Intake(self._settings, self._tickets, event)
+        self._listening[playback] = told, intake
+        await intake.open()
+
+    def _listen_no_more(self, playback: str, told: tuple[str, int]) -> None:
+        """To this publish and those before."""
+        if playback in self._listening and self._listening[playback][0] <= told:
+            self._listening.pop(playback)[1].close()
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
         """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest publish: each of the others would
@@ -182,6 +213,7 @@ class MediaRoom:
             same = current is not None and current.fact.broadcast == event.broadcast
             if isinstance(event, PublishStarted):
                 await self._started(event, current)
+                self._listen_no_more(event.playback, (event.broadcast, event.generation))
             elif current is not None and same and isinstance(event, StreamOffline):
                 await self._offline(current)
             elif current is not None and same and event.generation == current.fact.generation:
@@ -213,7 +245,13 @@ class MediaRoom:
         if current is None or current.fact.broadcast != fact.broadcast:
             current = await self._take(fact)
         if current is not None:
-            await current.publish(fact)
+            await current.close()
+            told, listening = (fact.broadcast, fact.generation), self._listening.get(fact.playback)
+            if listening is not None and listening[0] == told:
+                del self._listening[fact.playback]
+                await current.publish(fact, listening[1])
+            else:
+                await current.publish(fact)
 
     async def _take(self, fact: StreamEvent) -> Broadcast | None:
         """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
@@ -225,7 +263,8 @@ class MediaRoom:
         profile = await self._profile(fact.app, stream)
         broadcast = Broadcast(
             self._settings, fact, wanted, profile, secret, self._tell, self._recordings.keep,
-            partial(self._admit, fact.playback, stream.get("priority") or "normal"), PlayTickets(self._ground.redis), self._edge,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._edge,
+            self._brakes[fact.playback],
         )  # fmt: skip
         broadcast.packager.open()
         await self._recordings.take(fact, stream)
@@ -320,6 +359,8 @@ class MediaRoom:
                 if playback in self._broadcasts:
                     await self._offline(self._broadcasts[playback])
         self._over = over
+        for playback in [one for one, brake in self._brakes.items() if one not in self._broadcasts and brake.rests(monotonic())]:
+            del self._brakes[playback]
 
     async def _adopt(self, doc: Doc, publishing: bool) -> None:
         """Takes up a stream that nobody has, and starts FFmpeg where there should be one."""

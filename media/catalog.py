@@ -149,9 +149,9 @@ class Catalog:
         self._relay.nudge()
         return done
 
-    async def stop(self, doc: Doc) -> Doc | None:
-        """Its segments are all there; None when it had been stopped already."""
-        return await self._to(doc, "processing", {"ended": now_ms()})
+    async def stop(self, doc: Doc, ended: int) -> Doc | None:
+        """Its segments are all there, the last one up to `ended`; None when it had been stopped already."""
+        return await self._to(doc, "processing", {"ended": ended})
 
     async def ask_to_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
         """Tells the worker that records; it does the rest."""

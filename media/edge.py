@@ -1,12 +1,13 @@
 """Playlists on their way to the web servers that hold blocking reloads themselves (nchan). [hands]
 
-Each playlist is posted once a part, to the channel of its position, `PLAYBACK/FILE/MSN.PART`; nginx gives it to all who wait
-there, and for 20 s to those who come later. Spoken as plain HTTP/1.1 on one connection a web server, all renditions in one
-write: a client library costs more than the packager itself.
+Each playlist is posted once a part, to the channels of its position, `PLAYBACK/FILE/MSN.PART` and, packed, `…gzip`; nginx gives it
+to all who wait there, and for 20 s to those who come later. Spoken as plain HTTP/1.1 on one connection a web server, all renditions in
+one write: a client library costs more than the packager itself.
 """
 
 import asyncio
 import contextlib
+import gzip
 from collections import deque
 from collections.abc import Mapping
 
@@ -18,6 +19,7 @@ from weir.foundation.settings import Settings
 AGAIN_S, ANSWER_S = 0.2, 5.0
 KEPT_S = 3.0  # longer than positions behind the next one may be held
 MOST_WAITING = 256
+PACKED = 4  # of 9: 40 µs for 6 KB
 log = structlog.get_logger("media")
 
 
@@ -30,10 +32,13 @@ class Edge:
         self._servers = [_Server(url) for url in settings.edge_urls or [f"unix:{settings.edge_socket}"]]
 
     def post(self, playback: str, position: str, lists: Mapping[str, bytes]) -> None:
-        """`lists` by rendition."""
+        """`lists` by rendition. Each is posted as it is and as gzip, to a channel of its own."""
         heads = "POST /publish/{}/{}.m3u8/{} HTTP/1.1\r\nHost: edge\r\nX-Internal-Secret: {}\r\nContent-Length: {}\r\n"
         kind = "Content-Type: application/vnd.apple.mpegurl\r\n\r\n"
-        texts = [(heads.format(playback, name, position, self._secret, len(body)) + kind).encode() + body for name, body in lists.items()]
+        texts = []
+        for name, body in lists.items():
+            for channel, sent in ((position, body), (f"{position}gzip", gzip.compress(body, PACKED, mtime=0))):
+                texts.append((heads.format(playback, name, channel, self._secret, len(sent)) + kind).encode() + sent)
         for server in self._servers:
             server.put(texts)
 

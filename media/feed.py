@@ -360,7 +360,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self._now: int | None = None
-        self._raw = 0
+        self._furthest = self._raw = 0
         self._lost_at: float | None = None
         self._shift = self.era = 0
 
@@ -369,14 +369,16 @@ class _Clock:
         if self._now is None:
             return self.begin(raw)
         step = _signed(raw - self._raw)
-        if not -MOST_BACK_MS <= step <= MOST_AHEAD_MS:
+        if not -MOST_BACK_MS <= step <= MOST_AHEAD_MS or self._now + step < self._furthest - MOST_BACK_MS:
             return None
         self._raw, self._now = raw, self._now + step
+        self._furthest = max(self._furthest, self._now)
         return self._now
 
     def begin(self, raw: int) -> int:
         """A new reckoning, a little behind the old one."""
-        self._now, self._raw, self._shift, self._lost_at = (self._now or 0) + 1000, raw, 0, None
+        self._now = self._furthest = self._furthest + 1000
+        self._raw, self._shift, self._lost_at = raw, 0, None
         self.era += 1
         return self._now
 

@@ -48,7 +48,7 @@ def transcode(source: Source, renditions: Sequence[Rendition], cadence: Cadence,
             options |= _numbered(number, {"c": "copy"})
         else:
             tracks.append(_scaled(frames[encoded.index(rendition)], rendition, rhythm))
-            options |= _numbered(number, _encoding(rendition, rhythm, rendition.preset or preset))
+            options |= _numbered(number, {**_encoding(rendition, rhythm, rendition.preset or preset), **_marks(source)})
     return _argv([ffmpeg.output(*tracks, given["a:0"], f"pipe:{output}", **options, **_muxing(cadence))], progress)
 
 
@@ -60,6 +60,11 @@ def _squared(frames: Any, source: Source) -> Any:
         for name, options in _TONES:
             frames = frames.filter(name, **options)
     return frames if source.square else frames.filter("scale", "trunc(iw*sar/2)*2", "ih")
+
+
+def _marks(source: Source) -> dict[str, Any]:
+    """What `_TONES` has made: the scaler behind it forgets the matrix."""
+    return {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"} if source.high else {}
 
 
 def transcode_film(
@@ -96,6 +101,7 @@ def transcode_film(
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
         encoding = {**_encoding(rendition, rhythm, rendition.preset or preset), **_FILM, "bufsize": 2 * rendition.bit_rate}
+        encoding |= _marks(film.source)
         del encoding["tune"], encoding["b"]
         tracks.append(_scaled(frames[number], rendition, rhythm))
         options |= _numbered(number, encoding)
@@ -139,6 +145,33 @@ def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float =
     """
     heard = ["-itsoffset", f"{sound_at_s:.6f}", "-f", "concat", "-i", str(sound), "-map", "0:v", "-map", "1:a"] if sound else []
     return [*_QUIET, "-f", "concat", "-i", str(parts), *heard, "-c", "copy", "-movflags", "+faststart", "-f", "mp4", str(into)]
+
+
+def sound_of(file: Path, track: int, segment_s: float, folder: Path, name: str) -> list[str]:
+    """argv: one sound of an uploaded file as a rendition of its own, `name`.m3u8 over `name`.mp4."""
+    return [*_stranger(file), "-map", f"0:{track}", "-c:a", "aac", "-b:a", str(AUDIO_BIT_RATE), "-ar", "48000", "-ac", "2",
+            "-af", "aresample=async=1:first_pts=0", *_alone(segment_s, folder, name)]  # fmt: skip
+
+
+def text_of(file: Path, track: int, into: Path) -> list[str]:
+    """argv: the words of one subtitle track of an uploaded file as WebVTT."""
+    return [*_stranger(file), "-map", f"0:{track}", "-c:s", "webvtt", "-f", "webvtt", str(into)]
+
+
+def picture_of(parts: Path, segment_s: float, folder: Path, name: str) -> list[str]:
+    """argv: the picture alone of the MP4 files that the list `parts` names. Copies."""
+    return [*_QUIET, "-f", "concat", "-i", str(parts), "-map", "0:v", "-c", "copy", *_alone(segment_s, folder, name)]
+
+
+def _stranger(file: Path) -> list[str]:
+    opened = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO, *SUBTITLES])}
+    return [*_QUIET[:-2], *(word for name, value in opened.items() for word in (f"-{name}", str(value))), "-i", str(file)]
+
+
+def _alone(segment_s: float, folder: Path, name: str) -> list[str]:
+    """Options of an output: a rendition as a list of byte ranges over one file."""
+    return ["-f", "hls", "-hls_time", f"{segment_s:.3f}", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
+            "-hls_flags", "single_file", "-hls_segment_filename", str(folder / f"{name}.mp4"), str(folder / f"{name}.m3u8")]  # fmt: skip
 
 
 def poster(source: Path, at_s: float, picture: Path) -> list[str]:

@@ -65,7 +65,8 @@ class History:
         self._files.append({
             "msn": segment.msn, "run": segment.run, "generation": generation, "start_ms": segment.start_ms,
             "duration_s": segment.duration_s, "discontinuity": segment.discontinuity,
-            "files": {name: segment_name(segment.run, name, segment.msn) for name in segment.names},
+            "files": {name: segment_name(segment.stem, name, segment.msn) for name in segment.names},
+            **({"stem": segment.stem} if segment.stem != segment.run else {}),
         })  # fmt: skip
         self._with_segment.append(segment)
         self._with_parts.append(segment)
@@ -74,10 +75,10 @@ class History:
         """Deletes the files of segments, and of parts, below these media sequence numbers."""
         while self._with_parts and self._with_parts[0].msn < parts_below:
             old = self._with_parts.popleft()
-            self._files.drop(part_name(old.run, name, old.msn, part) for name in old.names for part in range(len(old.parts)))
+            self._files.drop(part_name(old.stem, name, old.msn, part) for name in old.names for part in range(len(old.parts)))
         while self._with_segment and self._with_segment[0].msn < segments_below:
             old = self._with_segment.popleft()
-            self._files.drop(segment_name(old.run, name, old.msn) for name in old.names)
+            self._files.drop(segment_name(old.stem, name, old.msn) for name in old.names)
 
     def read(self, window: int) -> Past | None:
         """What a former process has left of this broadcast, at most `window` segments; None when it is another's."""
@@ -112,4 +113,7 @@ def _shape(head: dict[str, Any]) -> Shape:
 
 
 def _segment(row: dict[str, Any]) -> Segment:
-    return Segment(row["msn"], row["run"], row["start_ms"], row["discontinuity"], tuple(row["files"]), row["duration_s"], complete=True)
+    return Segment(
+        row["msn"], row["run"], row["start_ms"], row["discontinuity"], tuple(row["files"]), row["duration_s"], complete=True,
+        stem=row.get("stem", ""),
+    )  # fmt: skip

@@ -1,8 +1,8 @@
 """What ffprobe says of an uploaded file, and whether that can be shown. [decision]
 
 Whoever uploads chooses every byte of it. So few containers are read, none of which names other files, and few codecs; the
-rest is refused before anything is decoded. Of a file's tracks one picture and one sound are shown; what else it has (subtitles, fonts,
-time codes, covers, further languages) stays unread, but ffprobe gives up at a track whose decoder it may not open.
+rest is refused before anything is decoded. Of a file's tracks one picture is shown, with its sounds and texts to choose from; what else it
+has (subtitles that are pictures, fonts, time codes, covers) stays unread, but ffprobe gives up at a track whose decoder it may not open.
 """
 
 import json
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from media.ladder import Source
+from media.languages import name_of, tag_of
 
 FORMATS = ("mov", "matroska", "webm", "mpegts", "mpeg", "avi", "flv", "ogg", "asf", "mp3", "wav", "flac", "aac", "gif")
 VIDEO = ("h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d", "av1", "mpeg4", "mpeg2video", "mpeg1video", "prores", "mjpeg",
@@ -20,6 +21,7 @@ AUDIO = ("aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3", "opus", "li
 # Of tracks that are not shown.
 SUBTITLES = ("ass", "cc_dec", "dvbsub", "dvdsub", "jacosub", "libzvbi_teletextdec", "microdvd", "mov_text", "mpl2", "pgssub", "pjs",
              "realtext", "sami", "srt", "ssa", "stl", "subrip", "subviewer", "subviewer1", "text", "vplayer", "webvtt", "xsub")  # fmt: skip
+TEXTS = ("ass", "mov_text", "ssa", "subrip", "srt", "text", "webvtt")  # of these, those that are words
 STILLS = ("mjpeg", "png", "gif", "bmp", "tiff", "webp")
 OTHER_SOUNDS = ("mlp", "truehd", "wmapro", "wmavoice")
 PICTURES, SOUNDS = (
@@ -27,6 +29,7 @@ PICTURES, SOUNDS = (
     frozenset({*AUDIO, "dts", "amr_nb", "amr_wb"}),
 )  # a codec's name may be another than its decoder's
 MOST_STREAMS = 128
+MOST_SOUNDS, MOST_TEXTS, LONGEST_NAME = 8, 32, 60
 MOST_PIXELS = 8192 * 4320
 LONGEST_S = 12 * 3600.0
 LEAST_SIDE = 16
@@ -46,9 +49,21 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
+class Track:
+    """One to choose, by its number in the file. `language` is a BCP 47 tag or empty, `name` is unlike those of its kind."""
+
+    number: int
+    language: str
+    name: str
+    shown: bool = False
+    forced: bool = False
+
+
+@dataclass(frozen=True)
 class Film:
     """`duration_s` is None where the container does not say. `stretch` is how much wider than high a pixel is. `picture` and `sound`
-    are the numbers of the tracks that are shown; no picture is a black one. The last frame stands for `stands_s`: a still picture with
+    are the numbers of the tracks that are shown; no picture is a black one. `sounds` are all of them where there are several, `texts` its
+    subtitles. The last frame stands for `stands_s`: a still picture with
     an hour of sound, or a cover."""
 
     source: Source
@@ -57,6 +72,8 @@ class Film:
     picture: int | None = 0
     sound: int | None = None
     stands_s: float = 0.0
+    sounds: tuple[Track, ...] = ()
+    texts: tuple[Track, ...] = ()
 
 
 def inspected(said: bytes) -> Film:
@@ -91,7 +108,30 @@ def inspected(said: bytes) -> Film:
         width, height, _rate(picture), sound is not None, interlaced=picture.get("field_order") in ("tt", "bb", "tb", "bt"),
         high=picture.get("color_transfer") in ("smpte2084", "arib-std-b67"),
     )  # fmt: skip
-    return Film(source, duration_s, stretch, streams.index(picture), number, stands_s)
+    sounds = _tracks(streams, "audio", SOUNDS, number)[:MOST_SOUNDS]
+    texts = _tracks(streams, "subtitle", frozenset(TEXTS), None)[:MOST_TEXTS]
+    return Film(
+        source, duration_s, stretch, streams.index(picture), number, stands_s, sounds if len(sounds) > 1 and stands_s == 0 else (), texts
+    )
+
+
+def _tracks(streams: list[dict[str, Any]], kind: str, codecs: frozenset[str], shown: int | None) -> tuple[Track, ...]:
+    found: list[Track] = []
+    for number, stream in enumerate(streams):
+        if stream.get("codec_type") != kind or stream.get("codec_name") not in codecs:
+            continue
+        tags = {name.lower(): value for name, value in stream.get("tags", {}).items() if isinstance(value, str)}
+        language, forced = tag_of(tags.get("language", "")), bool(stream.get("disposition", {}).get("forced"))
+        name = _plain(tags.get("title", "")) or name_of(language) or language or f"Track {len(found) + 1}"
+        while any(one.name == name for one in found):
+            name = f"{name[:LONGEST_NAME]} ({len(found) + 1})"
+        found.append(Track(number, language, name, number == shown, forced))
+    return tuple(found)
+
+
+def _plain(name: str) -> str:
+    """What may stand between quotes in a playlist."""
+    return "".join(one for one in name if one.isprintable() and one != '"').strip()[:LONGEST_NAME]
 
 
 def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: float) -> Film:

@@ -20,8 +20,9 @@ from media.rtmp import VIDEO, Message
 from media.vitals import Vitals
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
+from weir.foundation.events import StreamEvent
 from weir.foundation.settings import Settings
-from weir.foundation.tickets import PlayTickets
+from weir.foundation.tickets import PlayTickets, publish_name
 
 POLL_S, AGAIN_S = 0.02, 0.1
 MESSAGES_S, MESSAGES_BURST = 1_000, 10_000  # any encoder has under 300 a second; 10,000 cost 40 ms
@@ -52,11 +53,15 @@ class Pace:
 
 
 class Intake:
-    """One publish, by its public name. `vitals` hear of every frame."""
+    """One publish. Its `vitals` hear of every frame."""
 
-    def __init__(self, settings: Settings, tickets: PlayTickets, playback: str, vitals: Vitals) -> None:
-        self._url, self._tickets, self._playback = settings.pull_url, tickets, playback
+    def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
+        self._url, self._tickets, self._playback = settings.pull_url, tickets, fact.playback
+        self._publish = publish_name(fact.broadcast, fact.generation)
+        self.vitals = vitals = Vitals()
         self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self._opening = asyncio.Lock()
+        self._closed = False
         self._pull: Pull | None = None
         self._come = False  # anything, over the present connection
         self._pace, self._flooded = Pace(), False
@@ -69,12 +74,15 @@ class Intake:
         return self._pull is not None
 
     async def source(self, appears_within_s: float) -> Source | None:
-        """What the encoder sends, as soon as something can be made of it; None when nobody publishes. Errors: Unusable."""
+        """What the encoder sends, as soon as something can be made of it; None when nobody publishes, or it was closed. Errors: Unusable.
+
+        A client library that is cancelled may go on all the same, so being closed ends this too: who closes waits for it.
+        """
         until = monotonic() + appears_within_s
-        while True:
+        while not self._closed or self._flooded:
             if self._flooded:
                 raise Flooded("The encoder sends far more messages a second than pictures and sound need. Restart it.")
-            if self._pull is None and not await self._connected():
+            if not await self.open():
                 if monotonic() >= until:
                     return None
                 await asyncio.sleep(AGAIN_S)
@@ -87,16 +95,25 @@ class Intake:
             if not self._come and monotonic() >= until:
                 return None
             await asyncio.sleep(POLL_S)
+        return None
 
-    async def _connected(self) -> bool:
+    async def open(self) -> bool:
+        """Connects where it is not connected, and keeps what comes from now on; False when that did not go."""
+        async with self._opening:
+            if self._pull is None and not self._closed:
+                await self._connect()
+            return self._pull is not None
+
+    async def _connect(self) -> None:
         try:
-            ticket = await self._tickets.issue(self._playback)
+            ticket = await self._tickets.issue(self._playback, self._publish)
             self.feed.forget()
             self._come = False
             self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
         except (Refused, Unavailable, OSError):
-            self._pull = None
-        return self._pull is not None
+            return
+        if self._closed:
+            self.close()
 
     def _heard(self, message: Message) -> None:
         """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
@@ -143,6 +160,7 @@ class Intake:
         return self.feed.begin(write, end, still)
 
     def close(self) -> None:
+        self._closed = True
         if self._pull is not None:
             self._pull.close()
         self.feed.stop()

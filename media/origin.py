@@ -108,8 +108,8 @@ class Origin:
         found, timeline = PART.fullmatch(name), packager.timeline
         if found is None or timeline is None or timeline.hint is None:
             return False
-        run, msn, part = timeline.hint
-        if name not in [part_name(run, rendition, msn, part) for rendition in packager.names]:
+        stem, msn, part = timeline.hint
+        if name not in [part_name(stem, rendition, msn, part) for rendition in packager.names]:
             # A part that was finished while its file was looked for.
             return timeline.reached(int(found[1]), int(found[2]))
         return await packager.reached(msn, part, HELD_TARGETS * timeline.cadence.segment_s)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TypeVar
 
 from media import playlists
@@ -50,8 +51,10 @@ class Packager:
 
     def __init__(
         self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None,
-        held: Callable[[Lists], Held] | None = None,
+        held: Callable[[Lists], Held] | None = None, base: str = "",
     ) -> None:  # fmt: skip
+        """`base` is where segments and parts are found by whoever knows their names: each segment then has one that can't be guessed."""
+        self._base = base
         self.master = b""
         self.timeline: Timeline | None = None
         self._shape: Shape | None = None
@@ -87,7 +90,7 @@ class Packager:
             if past.segments:
                 past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
             self._files.drop_parts()
-            self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities)
+            self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities, self._stem)
             self._announced = (past.shape, past.codecs)
             self._render_master(past.codecs)
             if self._held is not None:
@@ -97,18 +100,20 @@ class Packager:
     def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
         """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
         msn, parts = last.msn + 1, 0
+        stem = self._stem(last.run, msn)
         data: list[list[bytes]] = [[] for _ in last.names]
-        while all(found := [self._files.read(part_name(last.run, name, msn, parts)) for name in last.names]):
+        while all(found := [self._files.read(part_name(stem, name, msn, parts)) for name in last.names]):
             for column, one in zip(data, found, strict=True):
                 column.append(one or b"")
             parts += 1
         if not parts:
             return
         frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
-        segment = Segment(msn, last.run, last.end_ms, False, last.names, float(frames / shape.cadence.rate), complete=True)
+        duration_s = float(frames / shape.cadence.rate)
+        segment = Segment(msn, last.run, last.end_ms, False, last.names, duration_s, complete=True, stem=stem)
         for name, column in zip(last.names, data, strict=True):
             clear = b"".join(self._keys.decrypt(msn, part) if self._keys else part for part in column)
-            self._files.write_segment(segment_name(last.run, name, msn), self._sealed(msn, clear))
+            self._files.write_segment(segment_name(stem, name, msn), self._sealed(msn, clear))
         self._history.add(segment, 0)
         yield segment
 
@@ -206,7 +211,7 @@ class Packager:
             self._history.begin(self.shape, codecs)
             self._render_master(codecs)
         if self.timeline is None:
-            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn)
+            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn, stem=self._stem)
         run.base, run.begun = self.timeline.next_msn, True
         self.timeline.begin_run(run.id, run.epoch_s * 1000, self.shape.names)
 
@@ -217,7 +222,7 @@ class Packager:
         cut, msn = piece.cut, run.base + piece.cut.segment
         if self.shape.cadence.low_latency:
             for name, one in zip(self.shape.names, cut.bodies, strict=True):
-                self._files.write_part(part_name(run.id, name, msn, cut.part), self._sealed(msn, one))
+                self._files.write_part(part_name(self._stem(run.id, msn), name, msn, cut.part), self._sealed(msn, one))
         bodies: tuple[tuple[bytes, ...], ...] = ()
         if cut.last:
             bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
@@ -233,9 +238,18 @@ class Packager:
         """Returns the segments in clear, as their parts."""
         assert self.shape is not None
         bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
+        stem = self._stem(run, msn)
         for name, body in zip(self.shape.names, bodies, strict=True):
-            self._files.write_segment(segment_name(run, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body))
+            self._files.write_segment(segment_name(stem, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body))
         return bodies
+
+    def _stem(self, run: str, msn: int) -> str:
+        """What a segment's names begin with. Where they alone let somebody in, who has seen one segment's can't tell the next one's;
+        it is derived, so that the next process finds what this one has written."""
+        if not self._base:
+            return run
+        key = self._secret[:64]
+        return blake2b(f"{self._broadcast}/{run}/{msn}".encode(), digest_size=16, key=key, person=b"weir media name").hexdigest()
 
     def _sealed(self, msn: int, data: bytes) -> bytes:
         return self._keys.encrypt(msn, data) if self._keys else data
@@ -266,7 +280,9 @@ class Packager:
         text = self._rendered.get((name, delta))
         if text is None:
             others = [other for other in self.names if other != name]
-            text = self._rendered[name, delta] = playlists.media(self.timeline, name, others, self._keys, delta=delta).encode()
+            text = self._rendered[name, delta] = playlists.media(
+                self.timeline, name, others, self._keys, delta=delta, base=self._base
+            ).encode()
         return text
 
     def packed(self, text: bytes) -> bytes:

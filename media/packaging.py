@@ -31,7 +31,7 @@ from media.store import Files
 from media.strain import Strain, distance_s
 from media.thumbnails import THUMBNAIL, Thumbnailer
 from media.timeline import Whole
-from media.vitals import Sample, Vitals
+from media.vitals import Sample
 from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
 from weir.foundation.ids import derived_id, new_id, new_secret
@@ -43,6 +43,7 @@ WATCH_S, STALLED_S, AGAIN_S = 2.0, 6.0, 1.0
 RENEWED_WITHIN_S = 4.0
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
+STARVED = "The transcoder needs more memory for this than a stream may take. Send a smaller picture, or make fewer renditions."
 STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
 log = structlog.get_logger("media")
 
@@ -53,18 +54,17 @@ class Broadcast:
     def __init__(
         self, settings: Settings, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
         tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], admit: Callable[[Wanted], int | None],
-        tickets: PlayTickets, edge: Edge | None = None,
+        tickets: PlayTickets, edge: Edge | None = None, brake: Brake | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = Files(settings, fact.playback)
         held = functools.partial(Held, edge, self.files, fact.playback) if edge else None
-        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held)
+        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held, settings.media_base(fact.playback))
         self._wanted, self._keep, self._admit = wanted, keep, admit
         self._load: Wanted | None = None
         self.trouble: str | None = None
-        self._vitals = Vitals()
         self._tickets = tickets
-        self._intake = Intake(settings, tickets, fact.playback, self._vitals)
+        self._intake = Intake(settings, tickets, fact)
         self._epoch: tuple[int, int, float] | None = None
         self._begins: tuple[int, int] | None = None
         self._input_ended = self._alone = False
@@ -78,7 +78,7 @@ class Broadcast:
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
         self._settings, self._tell = settings, tell
-        self._brake = Brake()
+        self._brake = brake or Brake()
         self._gone = self._given_up = False
         self._told: set[int] = set()
         self._shown = False
@@ -105,7 +105,7 @@ class Broadcast:
         child = self._child
         if child is None or self._full is None:
             return None
-        return self._vitals.sample(
+        return self._intake.vitals.sample(
             monotonic(), now_ms(), sent_s=self._intake.feed.fed_s, dropped=child.dropped,
             duplicated=child.duplicated, heights=tuple(one.height for one in self._full.pictured), left_out=self._dropped,
         )  # fmt: skip
@@ -119,21 +119,19 @@ class Broadcast:
         """Nothing runs and nothing speaks against starting the present publish's FFmpeg."""
         return not (self.producing or self._gone or self._given_up or self.finished)
 
-    async def publish(self, fact: StreamEvent) -> None:
+    async def publish(self, fact: StreamEvent, intake: Intake | None = None) -> None:
         """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never spans two
-        publishes: timestamps begin again at 0 and it would drop the picture."""
+        publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that publish's, where it listens already."""
         await self.close()
-        if fact.generation != self.fact.generation:
-            self._brake = Brake()
         self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
-        self._vitals, self._epoch = Vitals(), None
-        self._intake = Intake(self._settings, self._tickets, fact.playback, self._vitals)
+        self._intake, self._epoch = intake or Intake(self._settings, self._tickets, fact), None
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
-        """FFmpeg sees the end of its input by itself and hands over what it still has; after 3 s it is stopped."""
+        """FFmpeg sees the end of its input by itself and hands over what it still has; after 3 s it is stopped. Where none runs yet,
+        there is nothing to wait for."""
         self._gone = True
-        if self._producer is not None:
+        if self._producer is not None and self._child is not None:
             await asyncio.wait([self._producer], timeout=DRAIN_S)
         await self.close()
 
@@ -159,8 +157,10 @@ class Broadcast:
     async def _produce(self) -> None:
         patience, why = APPEARS_WITHIN_S, "publish"
         try:
+            await self._intake.open()  # its first key frame is kept while it waits
+            await asyncio.sleep(self._brake.publish_pause_s(monotonic()))
             while (source := await self._intake.source(patience)) is not None:
-                if why in ("publish", "restart") and not self._brake.start(monotonic()):
+                if not self._brake.start(monotonic(), why):
                     raise Unusable("The transcoder failed too often.")
                 STARTS.labels(why).inc()
                 self._planned = False
@@ -227,7 +227,7 @@ class Broadcast:
         except OSError as error:
             return str(error)
         self._child, self._made, self._input_ended = child, None, False
-        self._vitals.began()
+        self._intake.vitals.began()
         self._strain.began(monotonic())
         if self._intake.begin(child.give, functools.partial(self._no_more, child), still):
             self._goes_on(run)
@@ -244,6 +244,8 @@ class Broadcast:
                     if run.begun and self._begins is not None:
                         self._epoch = (*self._begins, run.epoch_s)
             await asyncio.wait_for(child.wait(), DRAIN_S)
+            if child.starved and self._made is None:
+                raise Unusable(STARVED)
             return child.last_words
         except (BoxError, ClockJumped, OSError) as error:  # the brake ends the trying
             if any(rendition.copied for rendition in shape.renditions):
@@ -283,7 +285,7 @@ class Broadcast:
         while True:
             await asyncio.sleep(WATCH_S if fed_s is None else AGAIN_S)
             child.look()
-            self._vitals.done(child.done_s, monotonic())
+            self._intake.vitals.done(child.done_s, monotonic())
             still_s = monotonic() - child.progress_at
             if still_s < STALLED_S:
                 fed_s = None

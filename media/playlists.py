@@ -25,6 +25,17 @@ class Variant:
     codecs: str
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A sound or a text to choose. `language` is a BCP 47 tag or empty, `list` its playlist's name."""
+
+    name: str
+    language: str
+    list: str
+    shown: bool = False
+    forced: bool = False
+
+
 def init_name(run: str, rendition: str) -> str:
     return f"init_{run}_{rendition}.mp4"
 
@@ -37,25 +48,47 @@ def part_name(run: str, rendition: str, msn: int, part: int) -> str:
     return f"p_{run}_{rendition}_{msn}_{part}.m4s"
 
 
-def master(variants: Sequence[Variant], frame_rate: float) -> str:
+def master(variants: Sequence[Variant], frame_rate: float, sounds: Sequence[Choice] = (), texts: Sequence[Choice] = ()) -> str:
+    """`sounds` and `texts` are the same beside every variant."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines += [_choice("AUDIO", "sounds", one) for one in sounds] + [_choice("SUBTITLES", "texts", one) for one in texts]
+    groups = (',AUDIO="sounds"' if sounds else "") + (',SUBTITLES="texts"' if texts else "")
     for variant in variants:
         width, height = variant.rendition.size
         average = variant.rendition.bit_rate + (AUDIO_BIT_RATE if "," in variant.codecs else 0)
         picture = f",RESOLUTION={width}x{height},FRAME-RATE={frame_rate / variant.rendition.every:.3f}" if height else ""
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={round(average * PEAK)},AVERAGE-BANDWIDTH={average},"
-            f'CODECS="{variant.codecs}"{picture},CLOSED-CAPTIONS=NONE',
+            f'CODECS="{variant.codecs}"{picture}{groups},CLOSED-CAPTIONS=NONE',
             f"{variant.rendition.name}.m3u8",
         ]
     return "\n".join(lines) + "\n"
 
 
-def media(timeline: Timeline, rendition: str, others: Sequence[str], keys: Keys | None = None, *, delta: bool = False) -> str:
+def _choice(kind: str, group: str, one: Choice) -> str:
+    """A text is shown when somebody wants it."""
+    language = f',LANGUAGE="{one.language}"' if one.language else ""
+    more = ',CHANNELS="2"' if kind == "AUDIO" else ",FORCED=YES" if one.forced else ""
+    shown = f"DEFAULT={'YES' if one.shown else 'NO'},AUTOSELECT=YES"
+    return f'#EXT-X-MEDIA:TYPE={kind},GROUP-ID="{group}",NAME="{one.name}"{language},{shown}{more},URI="{one.list}"'
+
+
+def text(file: str, duration_s: float) -> str:
+    """The media playlist of one WebVTT file."""
+    return "\n".join([
+        "#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{math.ceil(duration_s)}", "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{duration_s:.6f},", file, "#EXT-X-ENDLIST", "",
+    ])  # fmt: skip
+
+
+def media(
+    timeline: Timeline, rendition: str, others: Sequence[str], keys: Keys | None = None, *, delta: bool = False, base: str = ""
+) -> str:
     """The media playlist of one rendition; `others` get a rendition report. `delta` leaves out what the player knows already
-    (RFC 8216bis §6.2.5.1), where there is anything to leave out."""
+    (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` stands before the names of segments and parts."""
     skipped = _skippable(timeline) if delta else 0
-    return "\n".join([*_head(timeline), *_body(timeline, rendition, keys, skipped), *_tail(timeline, rendition, others)]) + "\n"
+    body = _body(timeline, rendition, keys, skipped, base)
+    return "\n".join([*_head(timeline), *body, *_tail(timeline, rendition, others, base)]) + "\n"
 
 
 def _target_s(timeline: Timeline) -> int:
@@ -94,7 +127,7 @@ def _head(timeline: Timeline) -> Iterator[str]:
     yield "#EXT-X-INDEPENDENT-SEGMENTS"
 
 
-def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int) -> Iterator[str]:
+def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int, base: str) -> Iterator[str]:
     """A key that is in force would hold for the initialisation segment of the next run too; that one is clear."""
     if skipped:
         yield f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"
@@ -107,46 +140,47 @@ def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int) -
             if number is not None:
                 yield "#EXT-X-KEY:METHOD=NONE"
             run, number = segment.run, None
-            yield f'#EXT-X-MAP:URI="{init_name(run, rendition)}"'
+            yield f'#EXT-X-MAP:URI="{base}{init_name(run, rendition)}"'
         if keys is not None and keys.number(segment.msn) != number:
             number = keys.number(segment.msn)
             yield f'#EXT-X-KEY:METHOD=AES-128,URI="{keys.name(number)}"'
-        yield from _segment(segment, rendition) if segment.msn >= with_parts else [_settled(segment, rendition)]
+        yield from _segment(segment, rendition, base) if segment.msn >= with_parts else [_settled(segment, rendition, base)]
 
 
-def _segment(segment: Segment, rendition: str, with_parts: bool = True) -> Iterator[str]:
+def _segment(segment: Segment, rendition: str, base: str, with_parts: bool = True) -> Iterator[str]:
     """A segment that this rendition does not have, because it came or came back later, is a gap (RFC 8216bis §4.4.4.7)."""
     yield f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}"
     if rendition not in segment.names:
         yield "#EXT-X-GAP"
     elif with_parts:
-        yield from _parts(segment, rendition)
+        yield from _parts(segment, rendition, base)
     if segment.complete:
         yield f"#EXTINF:{segment.duration_s:.6f},"
-        yield segment_name(segment.run, rendition, segment.msn)
+        yield base + segment_name(segment.stem, rendition, segment.msn)
 
 
-def _settled(segment: Segment, rendition: str) -> str:
+def _settled(segment: Segment, rendition: str, base: str) -> str:
     """Written once: a window of hours has thousands of segments that never change again."""
     text = segment.settled.get(rendition)
     if text is None:
-        text = segment.settled[rendition] = "\n".join(_segment(segment, rendition, with_parts=False))
+        text = segment.settled[rendition] = "\n".join(_segment(segment, rendition, base, with_parts=False))
     return text
 
 
-def _parts(segment: Segment, rendition: str) -> Iterator[str]:
+def _parts(segment: Segment, rendition: str, base: str) -> Iterator[str]:
     for number, part in enumerate(segment.parts):
         independent = ",INDEPENDENT=YES" if part.independent else ""
-        yield f'#EXT-X-PART:DURATION={part.duration_s:.6f},URI="{part_name(segment.run, rendition, segment.msn, number)}"{independent}'
+        uri = base + part_name(segment.stem, rendition, segment.msn, number)
+        yield f'#EXT-X-PART:DURATION={part.duration_s:.6f},URI="{uri}"{independent}'
 
 
-def _tail(timeline: Timeline, rendition: str, others: Sequence[str]) -> Iterator[str]:
+def _tail(timeline: Timeline, rendition: str, others: Sequence[str], base: str) -> Iterator[str]:
     if timeline.ended:
         yield "#EXT-X-ENDLIST"
         return
     if timeline.hint:
-        run, msn, part = timeline.hint
-        yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{part_name(run, rendition, msn, part)}"'
+        stem, msn, part = timeline.hint
+        yield f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{base}{part_name(stem, rendition, msn, part)}"'
     if timeline.segments and (timeline.segments[-1].parts or not timeline.cadence.low_latency):
         last = timeline.segments[-1]
         newest = f",LAST-PART={len(last.parts) - 1}" if timeline.cadence.low_latency else ""

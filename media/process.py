@@ -18,6 +18,9 @@ from weir.foundation.tether import tethered
 
 BEHIND, LAST = 10, 19  # how nice
 MOST_MEMORY, MOST_FILES = 8 << 30, 256
+# Of address space. 8192×4320 in high dynamic range with six rungs takes 4.4 GB on two cores, 4K takes 2.1; each core's threads add .14.
+LIVE_MEMORY, LIVE_MEMORY_A_CORE = 6 << 30, 256 << 20
+STARVED = ("cannot allocate memory", "malloc of size", "out of memory", "failed to allocate")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 16
@@ -136,6 +139,11 @@ class Child:
         """The last line of standard error; it never holds a key, because FFmpeg knows public names only."""
         return self._said[-1] if self._said else f"exit code {self._process.returncode}"
 
+    @property
+    def starved(self) -> bool:
+        """It has met the bound of its memory."""
+        return any(word in line.lower() for line in self._said for word in STARVED)
+
     async def stop(self) -> None:
         """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
         obeys the second. Returns when it is reaped; nothing can be read from it any more."""
@@ -229,8 +237,9 @@ def strange(file: Path) -> list[str]:
 
 
 def fed() -> list[str]:
-    """Words before a program that is given its input and writes into what it has inherited: no file, no socket."""
-    return confined(silent=True)
+    """Words before a program that is given its input and writes into what it has inherited: no file, no socket, and no more memory than
+    any ladder needs."""
+    return confined(silent=True, memory=LIVE_MEMORY + cores_here() * LIVE_MEMORY_A_CORE)
 
 
 async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None) -> bytes:
@@ -257,9 +266,11 @@ async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), 
         await process.communicate()  # a pipe that is not read to its end stays open
 
 
-async def work(argv: Sequence[str], timeout_s: float, folder: Path) -> str:
-    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not."""
-    process, words = _begun([*confined(write=(str(folder),), nice=BEHIND), *argv])
+async def work(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
+    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not. `given` is a
+    file that a stranger has sent, which it may read."""
+    bounds = confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST) if given else None
+    process, words = _begun([*(bounds or confined(write=(str(folder),), nice=BEHIND)), *argv])
     said = b""
     try:
         async with asyncio.timeout(timeout_s):

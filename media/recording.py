@@ -221,7 +221,9 @@ class Recordings:
         self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._catalog, self._tell)
 
     async def _stopped(self, doc: Doc) -> None:
-        stopped = await self._catalog.stop(doc)
+        taped = await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).segments)
+        last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
+        stopped = await self._catalog.stop(doc, min(last, now_ms()))  # the grace for an encoder that does not come back is none of it
         if stopped is not None:
             self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
 

@@ -6,7 +6,7 @@ renditions have the same cuts, so there is one timeline for all of them.
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from media.boxes import Init
@@ -23,8 +23,9 @@ class Part:
 
 @dataclass
 class Segment:
-    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts.
-    `names` are the renditions that have it, `settled` its text by rendition, once it will not change any more."""
+    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts. `names` are the
+    renditions that have it, `stem` is in the names of its files (default: the run), `settled` its text by rendition, once it will not
+    change any more."""
 
     msn: int
     run: str
@@ -33,8 +34,12 @@ class Segment:
     names: tuple[str, ...] = ()
     duration_s: float = 0.0
     complete: bool = False
+    stem: str = ""
     parts: list[Part] = field(default_factory=list)
     settled: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.stem = self.stem or self.run
 
     @property
     def end_ms(self) -> int:
@@ -52,8 +57,13 @@ class Whole:
 
 
 class Timeline:
-    def __init__(self, cadence: Cadence, window: int, first_msn: int, before: Iterable[Segment] = (), discontinuities: int = 0) -> None:
-        """`before` are segments that a former process has left, `discontinuities` the discontinuity sequence of the first."""
+    def __init__(
+        self, cadence: Cadence, window: int, first_msn: int, before: Iterable[Segment] = (), discontinuities: int = 0,
+        stem: Callable[[str, int], str] = lambda run, _msn: run,
+    ) -> None:  # fmt: skip
+        """`before` are segments that a former process has left, `discontinuities` the discontinuity sequence of the first. `stem` names a
+        run's segment."""
+        self._stem = stem
         self.cadence = cadence
         self.segments = deque(before)
         self.discontinuity_sequence = discontinuities
@@ -77,7 +87,7 @@ class Timeline:
         if not self.segments or self.segments[-1].complete:
             start_ms = round(self._epoch_ms + segment * self.cadence.segment_s * 1000)
             discontinuity = bool(self.segments) and self.segments[-1].run != self._run
-            self.segments.append(Segment(msn, self._run, start_ms, discontinuity, self._names))
+            self.segments.append(Segment(msn, self._run, start_ms, discontinuity, self._names, stem=self._stem(self._run, msn)))
         current = self.segments[-1]
         if self.cadence.low_latency:
             current.parts.append(Part(duration_s, independent))
@@ -114,11 +124,12 @@ class Timeline:
 
     @property
     def hint(self) -> tuple[str, int, int] | None:
-        """(run, MSN, part) that comes next while an encoder runs."""
+        """(stem, MSN, part) that comes next while an encoder runs."""
         if not (self._run and self.segments and self.cadence.low_latency):
             return None
         current = self.segments[-1]
-        return (self._run, current.msn + 1, 0) if current.complete else (self._run, current.msn, len(current.parts))
+        msn, part = (current.msn + 1, 0) if current.complete else (current.msn, len(current.parts))
+        return self._stem(self._run, msn), msn, part
 
     def wanted(self, msn: int, part: int | None) -> tuple[int, int | None]:
         """A part behind a segment's last means part 0 of the next one (RFC 8216bis §6.2.5.2)."""

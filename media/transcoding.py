@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 from redis.exceptions import RedisError
 
-from media import graph
+from media import choices, graph
 from media.boxes import BoxError
 from media.catalog import Catalog
 from media.history import Shape
@@ -27,7 +27,7 @@ from media.run import Piece, pieces
 from media.tape import Tape
 from media.timeline import Segment, Whole
 from media.uploads import of_upload
-from media.vod import NoRoom, Unplayable, finish
+from media.vod import NoRoom, Unplayable, finish, taken
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
@@ -113,7 +113,11 @@ class Transcoding:
         try:
             film = inspected(await ask(graph.inspect(inbox.file), INSPECTED_WITHIN_S, strange(inbox.file)))
             await self._transcode(Job(doc, film, await self._shape(doc, film, tape), tape))
-            await self._catalog.ready(doc, await finish(tape))
+            finished = await finish(tape)
+            if film.sounds or film.texts:
+                await choices.add(tape, film, inbox.file, finished.duration_s, self._settings.segment_s)
+                finished = replace(finished, bytes=await asyncio.to_thread(taken, tape))
+            await self._catalog.ready(doc, finished)
         except Refusal as refusal:
             await self._refuse(doc, refusal)
         except Unplayable:

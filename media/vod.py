@@ -43,11 +43,10 @@ async def finish(tape: Tape) -> Finished:
     if not segments:
         raise Unplayable("Nothing was recorded.")
     duration_s = round(sum(segment.duration_s for segment in segments), 3)
-    fullest = max(runs.values(), key=lambda run: (len(run.renditions), -run.number))
+    fullest = fullest_of(list(runs.values()))
     for rendition in fullest.renditions:
-        _write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded(list(_listed(rendition, runs, segments))))
-    variants = [Variant(rendition, codecs) for rendition, codecs in zip(fullest.renditions, fullest.codecs, strict=True)]
-    _write(tape.folder / "master.m3u8", playlists.master(variants, fullest.frame_rate))
+        write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded(list(_listed(rendition, runs, segments))))
+    write(tape.folder / "master.m3u8", playlists.master(variants(fullest), fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
     used = sorted({segment.run for segment in segments})
     silent = list(takewhile(lambda number: not runs[number].sounds, used))
@@ -56,8 +55,21 @@ async def finish(tape: Tape) -> Finished:
     await _join(tape, parts, parts[len(silent) :] if silent else [], silent_s)
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
-    taken = sum(path.stat().st_size for path in tape.folder.iterdir())
-    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken)
+    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape))
+
+
+def taken(tape: Tape) -> int:
+    """Bytes of all its files."""
+    return sum(path.stat().st_size for path in tape.folder.iterdir())
+
+
+def fullest_of(runs: Sequence[Run]) -> Run:
+    """The first of those with most renditions."""
+    return max(runs, key=lambda run: (len(run.renditions), -run.number))
+
+
+def variants(run: Run) -> list[Variant]:
+    return [Variant(rendition, codecs) for rendition, codecs in zip(run.renditions, run.codecs, strict=True)]
 
 
 def _listed(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> Iterator[Recorded]:
@@ -93,7 +105,7 @@ async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at
         raise NoRoom
     lists = [tape.folder / "parts.txt", tape.folder / "sound.txt"]
     for path, named in zip(lists, (parts, sound), strict=True):
-        _write(path, "".join(f"file '{part}'\n" for part in named))
+        write(path, "".join(f"file '{part}'\n" for part in named))
     fresh = tape.folder / "recording.new.mp4"
     failed = await work(graph.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder)
     if failed:
@@ -117,11 +129,11 @@ async def _pictures(folder: Path, duration_s: float, picture: tuple[int, int]) -
     if failed or not all((folder / name).exists() for name in sheets.names):
         log.warning("recording.without_pictures", folder=folder.name, reason=failed)
         return False
-    _write(folder / PREVIEWS, sprites.webvtt(sheets, duration_s))
+    write(folder / PREVIEWS, sprites.webvtt(sheets, duration_s))
     return True
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(text)
     fresh.chmod(0o600)

@@ -9,6 +9,7 @@
 #            PULL_FROM: networks of the media workers, whose connections are not counted; CONNECTIONS_PER_ADDRESS
 #   web      CONTROL, REALTIME, MEDIA (addresses of all), ORIGINS ("NAME=ADDRESS …"), EDGE, EDGE_LISTEN, DATA, LIVE, PLAYER, WORKERS;
 #            HTTP_LISTEN, HTTPS_LISTEN, TLS_CERTIFICATE, TLS_KEY; PUBLIC_URL as the rooms' WEIR_PUBLIC_URL;
+#            CDN_URL as the media room's WEIR_CDN_URL;
 #            TRUSTED_PROXIES and METRICS_ALLOW: networks, with blanks between; CONNECTIONS_PER_ADDRESS
 set -eu
 here=$(dirname "$0")
@@ -82,14 +83,14 @@ case ${1:-web} in
     if [ -n "${TRUSTED_PROXIES:-}" ]; then
       real_ip="$(each "set_real_ip_from " ";" $TRUSTED_PROXIES) real_ip_header X-Forwarded-For; real_ip_recursive on;"
     fi
-    choose "$here/web.conf.template" "${EDGE:-files}" $tls $how | fill "USER=$user" "RUN=$run" "LIVE=$live" "DATA=$data" \
+    choose "$here/web.conf.template" "${EDGE:-files}" $tls $how ${CDN_URL:+cdn} | fill "USER=$user" "RUN=$run" "LIVE=$live" "DATA=$data" \
       "MODULES=$modules" "PLAYER=${PLAYER:-/player}" "WORKERS=${WORKERS:-auto}" "TO=$([ $how = pool ] || echo '$to_')" \
       "CONTROL=$CONTROL" "REALTIME=$realtime" "REALTIME_SAME=$same" "MEDIA=$media" "ORIGINS=$origins" "RESOLVER=${RESOLVER:-}" \
       "HTTP_LISTEN=${HTTP_LISTEN:-0.0.0.0:8080}" "HTTPS_LISTEN=${HTTPS_LISTEN:-0.0.0.0:8443}" "PUBLIC_URL=${PUBLIC_URL:-http:}" \
       "TLS_CERTIFICATE=${TLS_CERTIFICATE:-}" "TLS_KEY=${TLS_KEY:-}" "EDGE_LISTEN=${EDGE_LISTEN:-0.0.0.0:9181}" \
       "TRUSTED_PROXIES=$real_ip" "TRUSTED_PEERS=$(each "" " 1;" ${TRUSTED_PROXIES:-})" \
       "METRICS_ALLOW=$(each "" " 1;" ${METRICS_ALLOW:-127.0.0.0/8 ::1/128})" "CONNECTIONS=${CONNECTIONS_PER_ADDRESS:-1000}" \
-      "USAGE=$data/usage/web.log" "INTERNAL_SECRET=$SECRET" >"$run/web.conf" ;;
+      "CDN=$(case ${CDN_URL:-} in http*) echo " $CDN_URL" ;; esac)" "USAGE=$data/usage/web.log" "INTERNAL_SECRET=$SECRET" >"$run/web.conf" ;;
   *) stop "ingest or web" ;;
 esac
 if [ -z "${NGINX_OPTIONS:-}" ]; then # $$ becomes nginx; the loops end with it

@@ -94,6 +94,12 @@ class Delete(Request):
     id: MessageId
 
 
+class Original(Request):
+    """A message that was removed, as it was written."""
+
+    id: MessageId
+
+
 class Typing(Request):
     pass
 

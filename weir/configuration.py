@@ -107,7 +107,7 @@ def write_web(settings: Settings, vault: Vault) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.edge_socket.unlink(missing_ok=True)  # as the ingest's
     app, module = f"unix:{settings.app_socket}", nginx_module("nchan")
-    chosen = {"tls" if settings.tls else "plain", settings.edge, "pool"}
+    chosen = {"tls" if settings.tls else "plain", settings.edge, "pool", *(["cdn"] if settings.cdn_url else [])}
     return _private(settings.run / "web.conf", render((TEMPLATES / "web.conf.template").read_text(), {
         "USER": _worker_user(settings), "RUN": str(settings.run), "LIVE": str(settings.live), "DATA": str(settings.data),
         "PLAYER": str(settings.player_dir), "WORKERS": "1", "CONTROL": app, "REALTIME": f"server {app};", "MEDIA": f"server {app};",
@@ -118,5 +118,5 @@ def write_web(settings: Settings, vault: Vault) -> Path:
         "HTTPS_LISTEN": f"{settings.http_host}:{settings.https_port}",
         "TLS_CERTIFICATE": str(settings.tls_certificate), "TLS_KEY": str(settings.tls_key),
         "MODULES": str(module.parent) if module else "", "EDGE_LISTEN": f"unix:{settings.edge_socket}",
-        "INTERNAL_SECRET": internal_secret(vault, settings),
+        "INTERNAL_SECRET": internal_secret(vault, settings), "CDN": f" {settings.cdn_url}" if settings.cdn_url.startswith("http") else "",
     }, chosen))  # fmt: skip

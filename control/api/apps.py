@@ -53,6 +53,7 @@ class ChangeApp(Body):
     name: Name | None = None
     description: Text | None = Field(None, max_length=500)
     guests: Literal["none", "read", "chat"] | None = None
+    guest_wait_s: int | None = Field(None, ge=0, le=86_400, description="Seconds from when a guest came first until it may write.")
     origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(None, max_length=20)
 
 
@@ -193,7 +194,7 @@ class AppRoutes:
     async def change_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.update")
         call.expects(app_views.etag(app))
-        changes = call.body.changes({"description": "", "guests": "chat", "origins": []})
+        changes = call.body.changes({"description": "", "guests": "chat", "guest_wait_s": 0, "origins": []})
         return self._app(await self._apps.update(app, changes, by(call)) if changes else app, role)
 
     async def archive(self, call: Call) -> Answer:

@@ -56,6 +56,7 @@ class App(Shape):
     name: str
     description: str
     guests: Literal["none", "read", "chat"]
+    guest_wait_s: int
     origins: list[str]
     plan: str | None
     trial: Trial | None = None
@@ -326,3 +327,4 @@ class WatchSession(Renewed):
     part_s: float
     user_token: str | None
     user: Person | None
+    device: str | None = Field(description="Of a guest: to be kept and sent along, so that it is known as the same one.")

@@ -86,7 +86,7 @@ def _own_user(sub: str) -> str:
 
 
 class NewUserToken(Body):
-    """`channel`: for that channel alone."""
+    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of the app."""
 
     user: Annotated[
         str, Field(pattern=USER_ID, validation_alias=AliasChoices("user", "sub"), description="Your user's id; formerly `sub`."),
@@ -97,6 +97,7 @@ class NewUserToken(Body):
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     channel: str | None = Field(None, max_length=64)
+    staff: bool = False
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -109,6 +110,9 @@ class Revocation(Body):
 class NewWatchSession(Body):
     name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
+    device: str | None = Field(
+        None, max_length=200, description="What an earlier answer gave as `device`; a guest who is known is no new one."
+    )
     token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
     user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
 
@@ -274,7 +278,7 @@ class StreamRoutes:
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body
         await self._watched(call)
-        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user), 201)
+        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user, body.device), 201)
 
     async def watch_renew(self, call: Call) -> Answer:
         await self._watched(call)

@@ -122,3 +122,6 @@ def test_an_owner_ends_a_broadcast() -> None:
         assert (ended["state"], ended["ingest"], told) == ("idle", None, ["stream.offline"])
         assert policies.grace_over(ended, 0, 99_000) is None
         assert policies.publisher_of(ended) is None
+        change = policies.complete(one, 4000)
+        assert change is not None
+        assert [event.gone for event in change.tell] == [3000 if one is away else None]  # type: ignore[attr-defined]

@@ -4,15 +4,27 @@ import asyncio
 
 import pytest
 
+from control.broadcasts import Broadcasts, public_view
 from control.policies import Publisher
 from control.streams import Streams
 from weir.foundation.audit import COMMAND_LINE
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound
-from weir.foundation.events import Event, Playable
+from weir.foundation.events import (
+    Event,
+    Playable,
+    StreamEvent,
+    StreamLive,
+    StreamOffline,
+    StreamResumed,
+    StreamStalled,
+    StreamStarting,
+)
 from weir.foundation.ground import Ground
 from weir.foundation.http import Published
 from weir.foundation.ids import new_id
+from weir.foundation.listing import Spanned
 
 ONE, TWO = Publisher("boot1", "1"), Publisher("boot1", "2")
 
@@ -66,7 +78,7 @@ Made = tuple[Streams, Doc, str]
 async def test_the_right_key_opens_under_the_public_name(made: Made, ground: Ground) -> None:
     """The answer names the playback id, and the fact is in the outbox of the same write."""
     streams, doc, key = made
-    assert await streams.publish(key, ONE) == doc["playback"]
+    assert (await streams.publish(key, ONE))["playback"] == doc["playback"]
     assert [event.type for event in await told(ground)] == ["stream.starting", "stream.publish.started"]  # type: ignore[attr-defined]
 
 
@@ -103,7 +115,7 @@ async def test_a_dead_publisher_is_replaced(made: Made, ingest: FakeIngest) -> N
     """Bytes that stood still for 2 s free the place; the late report of the dead one changes nothing."""
     streams, doc, key = made
     await streams.publish(key, ONE)
-    assert await streams.publish(key, TWO) == doc["playback"]
+    assert (await streams.publish(key, TWO))["playback"] == doc["playback"]
     assert ingest.dropped == [doc["playback"]]
     await streams.gone(key, ONE)
     now = await streams.get(doc["app"], doc["id"])
@@ -124,8 +136,8 @@ async def test_two_publishers_at_once_give_one_winner(made: Made, ingest: FakeIn
     streams, _, key = made
     ingest.step = 1000
     results = await asyncio.gather(*(streams.publish(key, Publisher("boot1", str(n))) for n in range(5)), return_exceptions=True)
-    assert sum(isinstance(one, str) for one in results) == 1
-    assert all(isinstance(one, str | Conflict) for one in results)
+    assert sum(isinstance(one, dict) for one in results) == 1
+    assert all(isinstance(one, dict | Conflict) for one in results)
 
 
 async def test_facts_from_media_move_the_state_once(made: Made, ground: Ground) -> None:
@@ -186,3 +198,21 @@ async def test_the_store_holds_no_key_in_clear(made: Made, ground: Ground) -> No
     secret = key.split("_")[2].encode()
     for file in ground.settings.data.glob("weir.db*"):
         assert secret not in file.read_bytes()
+
+
+async def test_a_broadcast_lasts_until_its_encoder_left(ground: Ground) -> None:
+    """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
+    broadcasts, about = Broadcasts(ground), {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"}
+    now = now_ms()
+
+    async def lived_s(kind: type[StreamEvent], at: int, **more: int) -> int:
+        await broadcasts.heard(kind(**about, broadcast="brd_1", generation=1, at=at, **more))
+        (doc,) = (await broadcasts.page("app_1", "str_1", None, Spanned())).data
+        return int(public_view(doc)["live_s"])
+
+    await lived_s(StreamStarting, now - 101_000)
+    assert await lived_s(StreamLive, now - 100_000) >= 100
+    assert await lived_s(StreamStalled, now - 60_000) == 40
+    assert await lived_s(StreamResumed, now - 50_000) >= 100
+    assert await lived_s(StreamStalled, now - 20_000) == 80
+    assert await lived_s(StreamOffline, now, gone=now - 20_000) == 80

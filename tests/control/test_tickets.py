@@ -6,7 +6,7 @@ from tests.control.world import World
 from weir.foundation.errors import Unavailable
 from weir.foundation.ground import Ground
 from weir.foundation.redis import connect_redis
-from weir.foundation.tickets import LIFE_S, PlayTickets, _key
+from weir.foundation.tickets import LIFE_S, PlayTickets, _key, publish_name
 
 FORM = "call=play&addr=127.0.0.1&clientid=7&app=live&name={}&start=0&duration=0&reset=1"
 
@@ -40,3 +40,12 @@ async def test_without_one_nobody_plays(world: World, ground: Ground) -> None:
     assert await plays(world, ground, "ply_1", f"&ticket={ticket}") == 403
     with pytest.raises(Unavailable):
         await PlayTickets(ground.redis).issue("ply_1")
+
+
+async def test_a_publish_waits_for_its_own_puller(world: World, ground: Ground) -> None:
+    """The puller of the publish before, which comes late, is not taken for it."""
+    tickets = PlayTickets(ground.redis)
+    late = await tickets.issue("ply_1", publish_name("brd_1", 1))
+    assert await plays(world, ground, "ply_1", f"&ticket={late}") == 204
+    assert not await tickets.attached(publish_name("brd_1", 2), 0.05)
+    assert await tickets.attached(publish_name("brd_1", 1), 0.05)

@@ -2,11 +2,18 @@
 
 import os
 import random
+import re
 import signal
 import socket
+import time
 
+from media.rtmp import VIDEO
 from tests.e2e.conftest import GRACE_S, Show
+from tests.media.encoder import Encoder, film, messages
 from tests.servers import wait_until
+
+FLAPS_S, EACH_S = 12.0, 0.25
+MOST_STARTS = 7  # of FFmpeg while an encoder flaps: four at once, then one each 5 s
 
 
 def test_a_wrong_key_is_refused_and_not_written_down(show: Show) -> None:
@@ -122,3 +129,31 @@ def test_an_ingest_that_dies_takes_no_broadcast_along(make_stack) -> None:  # ty
         assert "#EXT-X-DISCONTINUITY\n" in show.text(show.renditions()[0])
     finally:
         second.stop()
+
+
+def starts(show: Show) -> float:
+    """Of FFmpeg, so far."""
+    figures = show.stack.get("/metrics")[1].decode()
+    return sum(float(one) for one in re.findall(r"^weir_ffmpeg_starts_total\{.*\} (\S+)", figures, re.M))
+
+
+def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:  # type: ignore[no-untyped-def]
+    """It connects and leaves each quarter of a second, for twelve seconds. Its last publish has one key frame alone, its first frame:
+    that is seen, whatever is left of the publishes before. In between few transcoders are started."""
+    show: Show = make_stack(RECONNECT_GRACE_S=30)
+    url = f"{show.card['server']}/{show.card['key']}"
+    sent = messages(film(seconds=2, gop=60))
+    until = time.monotonic() + FLAPS_S
+    while time.monotonic() < until:
+        encoder = Encoder(url)
+        encoder.play(sent, until=EACH_S)
+        encoder.close()
+    encoder = Encoder(url)
+    assert starts(show) <= MOST_STARTS
+    try:
+        long = messages(film("-bf", "0", seconds=25, gop=1000))
+        assert sum(one.kind == VIDEO and one.body[0] >> 4 == 1 for one in long) <= 3  # the header, one key frame, the end
+        encoder.play(long, until=20)
+        assert show.state() == "live"
+    finally:
+        encoder.close()

@@ -79,7 +79,6 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
 def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     """A page in the studio, signed in."""
     page = browser.new_context().new_page()
-    page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
     page.wait_for_selector("h1:has-text('Sign in')")
     fill(page, email=email, password=PASSWORD)
@@ -140,7 +139,11 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
     assert stack.ask("POST", "/v1/streams", {"title": "no"}, headers=bearer)[0] == 403
     page.click("text=I have copied them")
-    page.click("[data-testid=key] >> text=Revoke")
+    page.click("[data-testid=revoke-key]")
+    page.click("[data-testid=revoke-key-no]")
+    assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
+    page.click("[data-testid=revoke-key]")
+    page.click("[data-testid=revoke-key-yes]")
     page.wait_for_selector("[data-testid=key][data-over=true]")
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 401
 
@@ -194,6 +197,8 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
         for section, sign in (("streams", "[data-testid=obs-key]"), ("keys", "[data-testid=key]"), ("app", "[data-testid=save-app]")):
             page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
             page.wait_for_selector(sign)
+            if section == "keys":
+                page.click("[data-testid=revoke-key] >> nth=0")
             page.screenshot(path=OUTPUT / f"studio-{section}-{width}.png", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(OUTSIDE_JS) == []

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
+from tests.media.test_choices import two_of_each
 from tests.media.test_live import played
 from tests.servers import wait_until
 from tests.weir.running import ROOT
@@ -191,4 +192,53 @@ def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None
     viewer = Viewer(browser, f"http://127.0.0.1:{show.stack.http}{href}")
     wait_until(lambda: viewer.seconds_played() > 1, "the picture", 30)
     assert viewer.errors == []
+    viewer.close()
+
+
+CHOOSE = """(url) => new Promise((done, failed) => {
+  const video = document.querySelector('video'), hls = new Hls({}), seen = {texts: [], sounds: []};
+  const ask = () => {
+    if (video.currentTime > 1.2 && hls.audioTrack === 0 && !seen.asked) {
+      seen.asked = true; seen.at = video.currentTime; hls.audioTrack = 1; hls.subtitleTrack = 0;
+    }
+    const cues = [...video.textTracks].flatMap((track) => [...(track.cues ?? [])]).map((cue) => cue.text);
+    if (seen.asked && hls.audioTrack === 1 && cues.length > 0 && video.currentTime > seen.at + 2.5) {
+      clearInterval(timer); done({...seen, cues, played: video.currentTime, fatal: seen.fatal ?? null});
+    }
+  };
+  const timer = setInterval(ask, 100);
+  hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+  hls.on(Hls.Events.ERROR, (_event, data) => { if (data.fatal) failed(data.details); });
+  hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, (_event, data) => { seen.sounds = data.audioTracks.map((one) => [one.name, one.lang]); });
+  hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, (_event, data) => { seen.texts = data.subtitleTracks.map((one) => [one.name, one.lang]); });
+  hls.loadSource(url); hls.attachMedia(video);
+})"""
+
+
+def test_hls_js_offers_sounds_and_texts(uploading, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """An uploaded film with two of each: another sound and a subtitle are chosen in mid-play, the picture goes on, the words come."""
+    show, member = uploading
+    data = two_of_each(tmp_path, "a.mkv", "srt", seconds=12)
+    named = base64.b64encode(b"a.mkv").decode()
+    headers = {
+        **member, "Tus-Resumable": "1.0.0", "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {named}",
+        "Content-Type": "application/offset+octet-stream",
+    }  # fmt: skip
+    request = urllib.request.Request(f"{show.stack.address}/v1/vod", data, headers, method="POST")
+    with urllib.request.urlopen(request) as reply:
+        video = reply.headers["Location"].rsplit("/", 1)[1]
+
+    def ready() -> bool:
+        return bool(show.stack.ask("GET", f"/v1/recordings/{video}", headers=member)[1]["state"] == "ready")
+
+    wait_until(ready, "the video", 60)
+    token = show.stack.ask("POST", f"/v1/recordings/{video}/playback-tokens", {}, member)[1]["token"]
+    viewer = Viewer(browser, f"{show.stack.address}/docs", bypass_csp=True)
+    viewer.page.set_content("<video muted playsinline width=640></video>")
+    viewer.page.add_script_tag(path=ROOT / "player/node_modules/hls.js/dist/hls.min.js")
+    seen = viewer.page.evaluate(CHOOSE, f"{show.stack.address}/hls/{token}/{video}/master.m3u8")
+    assert seen["sounds"] == [["English", "en"], ["Der Ton#EXT-X-ENDLIST", "de"]]
+    assert [lang for _, lang in seen["texts"]] == ["fr", "ja"]
+    assert seen["cues"] == ["Bonjour"]
+    viewer.page.screenshot(path=OUTPUT / "choices.png")
     viewer.close()

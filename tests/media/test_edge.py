@@ -1,6 +1,7 @@
 """Posting playlists: in order, on one connection, and without ever holding the packager up."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class Web:
 
     def __init__(self, path: Path) -> None:
         self.path, self.posts, self.connections, self.refusing = path, list[tuple[str, bytes, bytes]](), 0, False
+        self.packed: list[tuple[str, bytes]] = []
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -36,7 +38,11 @@ class Web:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
-                self.posts.append((head.split(b" ")[1].decode(), head, body))
+                path = head.split(b" ")[1].decode()
+                if path.endswith("gzip"):
+                    self.packed.append((path, gzip.decompress(body)))
+                else:
+                    self.posts.append((path, head, body))
                 status = b"403 Forbidden" if self.refusing else b"202 Accepted"
                 writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -79,6 +85,7 @@ async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge
     ]  # fmt: skip
     assert all(b"X-Internal-Secret: secret\r\n" in head for _, head, _ in web.posts)
     assert web.connections == 1
+    assert [(f"{path}gzip", body) for path, _, body in web.posts][:2] == web.packed[:2]
 
 
 async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: Edge) -> None:

@@ -121,6 +121,29 @@ def test_a_clock_that_is_set_ends_the_run() -> None:
     assert again.times(SOUND)[0] < 50
 
 
+def test_a_clock_that_steps_back_again_and_again_is_set() -> None:
+    """Each step is small enough for an encoder that reorders; together they end the run."""
+    feed = Feed()
+    fed(feed, SENT)
+    first, last = running(feed), SENT[-1].time
+    key = next(one for one in SENT if one.kind == VIDEO and not is_header(one))
+    for step in range(1, 3):
+        feed.take(key._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
+    assert first.ended == 1
+
+
+def test_sound_alone_whose_clock_steps_back_plays_on() -> None:
+    """Its times stay within two seconds of the furthest."""
+    feed, sounds = Feed(), [one for one in SENT if one.kind == AUDIO]
+    fed(feed, sounds)
+    given, last = Given(), sounds[-1].time
+    assert feed.begin(given.write, given.end, Still(b"", b""))
+    for step in range(1, 9):
+        feed.take(sounds[-1]._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
+    times = given.times(SOUND)
+    assert times[-1] >= max(times) - 2000 > times[0]
+
+
 def test_a_renewed_run_misses_nothing() -> None:
     """It ends in front of a key frame, at which the next one begins."""
     feed = Feed()

@@ -242,12 +242,14 @@ async def test_metadata_that_is_wrong(stage: Any, said: dict[str, Any]) -> None:
     assert re.search(r"RESOLUTION=(\d+)x(\d+)", master).groups() == ("180", "320")  # type: ignore[union-attr]
 
 
-def boxed(codec: str) -> tuple[bytes, list[tuple[int, bool, bytes]]]:
+def boxed(
+    codec: str, picture: str = "testsrc2=s=320x180:r=30", pixels: tuple[str, ...] = ("-pix_fmt", "yuv420p")
+) -> tuple[bytes, list[tuple[int, bool, bytes]]]:
     """(decoder configuration, frames as (ms, key, data)) of a film that FFmpeg makes as a fragmented MP4."""
     options = ("-x265-params", "log-level=error:bframes=0", "-tag:v", "hvc1") if codec == "libx265" else ("-cpu-used", "8")
     argv = [
-        "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-t", "6", "-c:v", codec, "-g", "30", *options,
-        "-bf", "0", "-pix_fmt", "yuv420p", "-f", "mp4", "-movflags", "+empty_moov+delay_moov+default_base_moof+frag_every_frame", "pipe:1",
+        "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-t", "6", "-c:v", codec, "-g", "30", *options,
+        "-bf", "0", *pixels, "-f", "mp4", "-movflags", "+empty_moov+delay_moov+default_base_moof+frag_every_frame", "pipe:1",
     ]  # fmt: skip
     file = subprocess.run(argv, capture_output=True, check=True, timeout=120).stdout
     name = b"hvcC" if codec == "libx265" else b"av1C"
@@ -286,6 +288,39 @@ async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[...
     assert "RESOLUTION=320x180" in master
     assert 'CODECS="avc1.' in master
     await sending
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+async def test_high_dynamic_range_becomes_ordinary(stage: Any, transfer: str) -> None:
+    """PQ and HLG of ten bits, as HEVC by Enhanced RTMP: eight bits that are marked as what they are, and a red that is as red as it was
+    before (shown as they came, its green would be two thirds of its red)."""
+    to = f"zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t={transfer}:m=2020_ncl:p=2020:r=tv:npl=203,format=yuv420p10le"
+    wide = ("-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+    config, frames = await asyncio.to_thread(boxed, "libx265", f"color=c=0xC02020:s=320x180:r=30,format=yuv420p,{to}", wide)
+    fact, _, _, sending = await shown(stage, as_letters(b"hvc1")(frames, config))
+    await sending
+    run = await newest_run(stage, fact)
+    argv = ["ffprobe", "-v", "error", "-show_entries", "stream=pix_fmt,color_transfer,color_primaries,color_space", "-of", "csv=p=0", "-"]
+    told = subprocess.run([*argv, "-select_streams", "v"], input=run, capture_output=True, check=True).stdout.decode().strip()
+    assert told == "yuv420p,bt709,bt709,bt709"
+    argv = ["ffmpeg", "-nostdin", "-v", "error", "-i", "pipe:0", "-frames:v", "1", "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "-"]
+    red, green, blue = subprocess.run(argv, input=run, capture_output=True, check=True).stdout
+    print(f"{transfer}: {red} {green} {blue}")
+    assert red > 120
+    assert max(green, blue) < red / 2
+
+
+async def test_an_interlaced_picture_is_whole(stage: Any) -> None:
+    """A camera's fields: what moved is no comb."""
+    fields = ("-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ildct+ilme", "-x264opts", "tff=1")
+    sent = messages(film(*fields, picture="testsrc2=s=320x180:r=50", seconds=6, gop=25))
+    fact, master, _, sending = await shown(stage, sent)
+    assert "FRAME-RATE=25.000" in master
+    await sending
+    argv = ["ffmpeg", "-nostdin", "-hide_banner", "-i", "pipe:0", "-vf", "extractplanes=y,idet", "-an", "-f", "null", "-"]
+    said = subprocess.run(argv, input=await newest_run(stage, fact), capture_output=True, check=True).stderr.decode()
+    counted = said.rpartition("Multi frame detection:")[2].split()
+    assert int(counted[5]) > int(counted[1]) + int(counted[3]), said  # TFF: n BFF: n Progressive: n
 
 
 async def test_a_codec_that_cannot_be_shown_is_named(stage: Any) -> None:

@@ -279,6 +279,17 @@ async def test_the_encoder_leaves_returns_and_ends(stage: Any) -> None:
     assert status == 200
 
 
+async def test_a_transcoder_is_bounded_in_memory(stage: Any, monkeypatch: Any) -> None:
+    """A picture that needs more ends its publish with a sentence, and is not tried again and again."""
+    monkeypatch.setattr("media.process.LIVE_MEMORY", 300 << 20)
+    monkeypatch.setattr("media.process.LIVE_MEMORY_A_CORE", 0)
+    fact = stage.stream()
+    stage.publish(fact, size="1920x1080")
+    await stage.tell(PublishStarted, fact)
+    assert "more memory" in (await stage.told("media.failed", fact)).reason
+    assert not encoders(stage, fact)
+
+
 async def test_a_source_without_sound_plays(stage: Any) -> None:
     """Silence stands for the sound, so that players keep one shape when there is some later."""
     fact, _ = await stage.on_air(audio=False, rate="25")

@@ -43,9 +43,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def opened(tmp_path: Path, broadcast: str = "brd_1") -> Packager:
+def opened(tmp_path: Path, broadcast: str = "brd_1", base: str = "") -> Packager:
     files = Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), "ply_1")
-    made = Packager(files, broadcast, Delivery(1 / 3, 2.0, 12, 0), b"s" * 32)
+    made = Packager(files, broadcast, Delivery(1 / 3, 2.0, 12, 0), b"s" * 32, base=base)
     made.open()
     made.shape = SHAPE
     return made
@@ -150,32 +150,34 @@ async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock:
     assert not await packager.reached(msn, 0, 5)
 
 
-async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("base", ["", "https://cdn.example/media/ply_1/"])
+async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: Clock, base: str) -> None:
     """The same broadcast continues its sequence from disk; another one starts ahead of it, never behind."""
-    packager = opened(tmp_path)
+    packager = opened(tmp_path, base=base)
     await fed(packager, clock, Run("one", 1), 14)  # killed: its third segment was never closed
     old = listed(packager)
-    again = opened(tmp_path)
+    again = opened(tmp_path, base=base)
     taken_up = listed(again)
     assert rules.violations(taken_up, old) == []
     assert taken_up.segments[2].duration == pytest.approx(0.666667)
-    assert again._files.read(taken_up.segments[2].uri) == b"part12part13"
+    assert again._files.read(taken_up.segments[2].uri.removeprefix(base)) == b"part12part13"
     clock.now += 5
     await fed(again, clock, Run("two", 1), 6)
     assert rules.violations(listed(again), old) == []
     assert listed(again).segments[3].discontinuity == 1
     clock.now += 60
-    other = opened(tmp_path, "brd_2")
+    other = opened(tmp_path, "brd_2", base)
     await fed(other, clock, Run("three", 1), 6)
     assert listed(other).segments[0].msn > old.segments[-1].msn
 
 
-async def test_old_files_leave_with_the_window(tmp_path: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("base", ["", "https://cdn.example/media/ply_1/"])
+async def test_old_files_leave_with_the_window(tmp_path: Path, clock: Clock, base: str) -> None:
     """Parts stay for six segments, segments for one window behind the window."""
-    packager, run = opened(tmp_path), Run("r", 1)
+    packager, run = opened(tmp_path, base=base), Run("r", 1)
     await fed(packager, clock, run, 40 * 6)
     assert len(list((tmp_path / "l/hls/ply_1").glob("p_*"))) == 7 * 6
     assert len(list((tmp_path / "d/hls/ply_1").glob("s_*"))) == 24
     for one in listed(packager).segments:
-        assert packager._files.read(one.uri)
-        assert all(packager._files.read(part.uri) for part in one.parts)
+        assert packager._files.read(one.uri.removeprefix(base))
+        assert all(packager._files.read(part.uri.removeprefix(base)) for part in one.parts)

@@ -58,6 +58,8 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     folder = stage.settings.data / "recordings" / doc["id"]
     assert doc["title"] == "Show"
     assert seconds_of(folder / "recording.mp4") == pytest.approx(doc["duration_s"], abs=0.2)
+    last = Tape(stage.settings, doc["id"]).segments()[-1]
+    assert doc["ended"] == last.start_ms + round(last.duration_s * 1000)  # not when the grace was over
     assert b"moov" in (folder / "recording.mp4").read_bytes()[:64]
     assert doc["size"] == (folder / "recording.mp4").stat().st_size
     listed = m3u8.load(str(folder / "v180.m3u8"))

@@ -173,6 +173,7 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
         "HTTPS_LISTEN": f"127.0.0.1:{free_port()}", "DATA": str(short_folder / "data"),
         "LIVE": str(short_folder / "live"), "NGINX_OPTIONS": "-t", "USER_LINE": "", "HTTP_LISTEN": f"127.0.0.1:{free_port()}",
         "RTMP_LISTEN": f"127.0.0.1:{free_port()}", "STAT_LISTEN": f"127.0.0.1:{free_port()}",
+        "CDN_URL": "https://cdn.example",
         "TRUSTED_PROXIES": "10.0.0.0/8 2001:db8::/32", "METRICS_ALLOW": "10.0.0.1/32", "PULL_FROM": "172.31.0.0/16",
         **({"TLS_CERTIFICATE": str(certificate[0]), "TLS_KEY": str(certificate[1]), "PUBLIC_URL": "https://x.example"} if tls else {}),
         **({"RESOLVER": "127.0.0.11", "CONTROL": "control:8000", "REALTIME": "r1:8000 r2:8000", "MEDIA": "media:8000"} if names else {}),
@@ -181,7 +182,7 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
         done = subprocess.run([ROOT / "nginx-rtmp/entrypoint.sh", which], env=env, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode == 0, done.stderr
         text = (short_folder / "run" / f"{which}.conf").read_text()
-        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded", " @nothing")
+        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded", " @nothing", " @kept", " @awaited")
         assert "@" not in reduce(lambda rest, one: rest.replace(one, ""), known, text)
         assert "a&b|c\\d" in text
         assert not re.search("^ *#[a-z]+: ", text, re.MULTILINE)

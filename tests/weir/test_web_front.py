@@ -1,6 +1,7 @@
 """What reaches the application through the web server: nothing that somebody wrote into an address or a header reads as another
 line, whatever its characters are."""
 
+import gzip
 import re
 import subprocess
 from collections.abc import Iterator
@@ -185,6 +186,42 @@ def test_nothing_but_a_playlists_position_is_a_channel(front: WebFront) -> None:
     for code in CONTROLS:
         for channel in (f"{PLY}%{code:02x}/v360.m3u8/4.2", f"{PLY}/v360%{code:02x}.m3u8/4.2", f"{PLY}/v360.m3u8/4.2%{code:02x}"):
             assert post(channel, front.secret) in (400, 403), channel
+
+
+def test_playlists_come_packed_to_those_who_take_it(front: WebFront) -> None:
+    """A recording's, which is a file, and one that nginx holds; to others as they are. A proxy on the way changes nothing."""
+    text, hls = b"#EXTM3U\n" + b"#EXTINF:2.0,\n" * 200, "/hls/" + ".".join(TOKEN)
+    (front.settings.data / "recordings" / REC).mkdir(parents=True, exist_ok=True)
+    (front.settings.data / "recordings" / REC / "v360.m3u8").write_bytes(text)
+    asked = [f"{hls}/{REC}/v360.m3u8"]
+    if front.settings.edge == "nchan":
+        asked.append(f"{hls}/{PLY}/v360.m3u8?_HLS_msn=7&_HLS_part=0")
+        (front.settings.live / "hls" / PLY / "next").mkdir(parents=True)
+        (front.settings.live / "hls" / PLY / "next" / "7.0").touch()
+        for channel, body in (("7.0", text), ("7.0gzip", gzip.compress(text))):
+            argv = [
+                "curl", "-sf", "--unix-socket", str(front.settings.edge_socket), "--data-binary", "@-",
+                "-H", f"X-Internal-Secret: {front.secret}", "-H", "Content-Type: application/vnd.apple.mpegurl",
+                f"http://edge/publish/{PLY}/v360.m3u8/{channel}",
+            ]  # fmt: skip
+            subprocess.run(argv, input=body, capture_output=True, check=True)
+    for path in asked:
+        for via in ({}, {"Via": "1.1 cdn"}):
+            packed = front.ask(path, Accept_Encoding="gzip, br", **via)
+            assert (packed.status, packed.headers["Content-Encoding"]) == (200, "gzip"), path
+            assert packed.headers["Content-Type"].startswith("application/vnd.apple.mpegurl")
+            assert gzip.decompress(packed.content) == text  # type: ignore[attr-defined]
+        plain = front.ask(path)
+        assert plain.headers["Content-Encoding"] is None
+        assert plain.content == text  # type: ignore[attr-defined]
+
+
+def test_without_a_cdn_nothing_goes_without_a_token(front: WebFront) -> None:
+    """Not even by a name that exists."""
+    name = "p_" + "a" * 32 + "_v360_1_0.m4s"
+    (front.settings.live / "hls" / PLY).mkdir(parents=True, exist_ok=True)
+    (front.settings.live / "hls" / PLY / name).touch()
+    assert front.ask(f"/media/{PLY}/{name}").status == 404
 
 
 def test_http_2_is_no_way_around(tmp_path: Path) -> None:

@@ -326,6 +326,19 @@ class ReservationExpired(ReservationEvent):
     reason: Literal["no_show", "ended"]
 
 
+class AppBan(Event):
+    """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes their sockets. `device` and
+    `address` (what stands for it, and holds for those who came first `since` then) are of a guest; `until` in ms, None for good."""
+
+    type: Literal["app.ban"] = "app.ban"
+    user: str
+    device: str | None = None
+    address: str | None = None
+    since: int | None = None
+    reason: str = ""
+    until: int | None = None
+
+
 class EventsWanted(Event):
     """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat from now on."""
 

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         "",
         description="Address under which browsers reach the web server. Default: http://HTTP_HOST:HTTP_PORT (with a certificate https://HTTP_HOST:HTTPS_PORT), and this machine's own address for 0.0.0.0.",
     )
+    cdn_url: str = Field(
+        "",
+        description="Address of a CDN in front of the web server, or / where it is reached under the public address. Segments and parts of live streams then have addresses without a token, which caches may keep (docs/cdn.md). Default: none.",
+    )
     rtmp_url: str = Field(
         "",
         description="Address that streamers put into OBS. Default: rtmp://RTMP_HOST:RTMP_PORT/live, and this machine's own address for 0.0.0.0.",
@@ -191,6 +195,11 @@ class Settings(BaseSettings):
         description="Messages a second that all guests of one address (IPv6: of one /64 network) may send to one channel together.",
     )
     guest_burst: int = Field(20, ge=1, description="Messages that the guests of one address may send at once before that rate applies.")
+    guest_address_ban_h: int = Field(
+        24, ge=0, le=24,
+        description="Hours for which the ban of a guest also holds for guests of the same address, of which only a keyed hash is stored. "
+        "0 = not at all.",
+    )  # fmt: skip
     guest_channel_rate_per_s: float = Field(20.0, gt=0, description="Messages a second that all guests may send to one channel together.")
     socket_requests_per_s: int = Field(
         100, ge=1, description="Requests of any kind a second that one socket may make; more are answered `rate_limited`."
@@ -198,6 +207,9 @@ class Settings(BaseSettings):
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
+    keep_removed_days: int = Field(
+        30, ge=1, description="Days that moderators can read, and bring back, a message that was removed; then its text is deleted."
+    )
     keep_occupancy_days: int = Field(90, ge=1, description="Days that the transitions and reservations of places are kept.")
 
     # -- tenants
@@ -244,6 +256,11 @@ class Settings(BaseSettings):
         if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?/?|https?://\[[0-9a-fA-F:]+\](:\d+)?/?", url):
             raise ValueError("give scheme, host and perhaps a port: https://live.example.org")
         return url
+
+    @field_validator("cdn_url")
+    @classmethod
+    def _cdn(cls, url: str) -> str:
+        return url if url == "/" else cls._origin(url).rstrip("/")
 
     @field_validator("secret_key")
     @classmethod
@@ -336,6 +353,10 @@ class Settings(BaseSettings):
         host = _reachable(self.http_host)
         own = f"https://{host}{self.https_suffix}" if self.tls else f"http://{host}:{self.http_port}"
         return (self.public_url or own).rstrip("/")
+
+    def media_base(self, playback: str) -> str:
+        """What stands before the names of a stream's segments and parts in its playlists; empty where they stand beside these."""
+        return f"{self.cdn_url.rstrip('/')}/media/{playback}/" if self.cdn_url else ""
 
     @property
     def publish_url(self) -> str:

@@ -23,45 +23,52 @@ class PlayTickets:
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
 
-    async def issue(self, playback: str) -> str:
-        """Good once, for half a minute."""
+    async def issue(self, playback: str, publish: str = "") -> str:
+        """Good once, for half a minute. `publish` says which one of the stream's it is for (`publish_name`)."""
         ticket = secrets.token_urlsafe(BYTES)
         try:
-            await self._redis.set(_key(ticket), playback, ex=LIFE_S)
+            await self._redis.set(_key(ticket), f"{playback} {publish}", ex=LIFE_S)
         except (RedisError, OSError) as error:
             raise Unavailable("No ticket can be made now; try again in a moment.") from error
         return ticket
 
-    async def spend(self, ticket: str, playback: str) -> bool:
-        """True when it was made for this playback id; it is used up either way."""
+    async def spend(self, ticket: str, playback: str) -> str | None:
+        """The publish that it was made for, None when it was not made for this playback id; it is used up either way."""
         try:
             made_for = await self._redis.getdel(_key(ticket))
         except (RedisError, OSError) as error:
             raise Unavailable("A ticket can't be looked up now; try again in a moment.") from error
-        return made_for is not None and bytes(made_for).decode() == playback
+        of, _, publish = bytes(made_for or b"").decode().partition(" ")
+        return publish if of == playback else None
 
-    # -- a publish that waits for its puller: the encoder's first key frame comes at once, and the next one in two seconds or ten
+    # -- a publish that waits for its puller: the encoder's first key frame comes at once, and the next one in two seconds or ten. Each
+    # waits for its own: the puller of the one before may come late.
 
-    async def attach(self, playback: str) -> None:
+    async def attach(self, publish: str) -> None:
         """A puller with a ticket is there."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(_attached(playback), "1")
-                pipe.expire(_attached(playback), ATTACHED_S)
+                pipe.rpush(_attached(publish), "1")
+                pipe.expire(_attached(publish), ATTACHED_S)
                 await pipe.execute()
         except (RedisError, OSError) as error:
             raise Unavailable("A puller can't be told of now.") from error
 
-    async def attached(self, playback: str, within_s: float) -> bool:
+    async def attached(self, publish: str, within_s: float) -> bool:
         """Waits for a puller; False when none has come."""
         try:
-            return await self._redis.blpop([_attached(playback)], within_s) is not None
+            return await self._redis.blpop([_attached(publish)], within_s) is not None
         except (RedisError, OSError) as error:
             raise Unavailable("A puller can't be waited for now.") from error
 
 
-def _attached(playback: str) -> str:
-    return f"weir:pulled:{playback}"
+def publish_name(broadcast: str, generation: int) -> str:
+    """Of one publish of a stream."""
+    return f"{broadcast}.{generation}"
+
+
+def _attached(publish: str) -> str:
+    return f"weir:pulled:{publish}"
 
 
 def _key(ticket: str) -> str:

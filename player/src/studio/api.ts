@@ -22,6 +22,7 @@ export interface App {
   name: string;
   description: string;
   guests: 'none' | 'read' | 'chat';
+  guest_wait_s: number;
   origins: string[];
   plan: string | null;
   trial: { plan: string; until: string } | null;
@@ -29,7 +30,7 @@ export interface App {
   role: Role;
 }
 
-export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'origins'>>;
+export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'guest_wait_s' | 'origins'>>;
 
 /** Times in RFC 3339. A `signing` key signs tokens and opens nothing; a `public` one checks those that the app's own servers sign. */
 export interface Key {
@@ -237,7 +238,7 @@ export const streams = {
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
   playbackToken: (bearer: string, stream: string, ttl_s: number) =>
     request<{ token: string; expires_in: number }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s } }),
-  seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>
+  seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; staff: boolean; ttl_s: number }) =>
     request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
 };
 
