@@ -44,7 +44,7 @@ def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{target.stack.http}/watch/{stream['playback_id']}")
-    page.wait_for_selector("h1")
+    page.wait_for_function("document.title !== 'Watch'")
     assert page.title() == MARKUP
     page.goto(f"http://127.0.0.1:{target.stack.http}/studio")
     page.fill("input[name=email]", "markup@weir.example")

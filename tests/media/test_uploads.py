@@ -233,7 +233,7 @@ async def test_a_begin_that_is_repeated(stage: Stage) -> None:
     first = await me.ask("POST", "/v1/vod", {**TUS, **key, "Upload-Length": "5"})
     again = await me.ask("POST", "/v1/vod", {**TUS, **key, "Upload-Length": "5"})
     other = await me.ask("POST", "/v1/vod", {**TUS, **key, "Upload-Length": "6"})
-    assert (first[0], again[0], other[0]) == (201, 201, 409)
+    assert (first[0], again[0], other[0]) == (201, 201, 422)
     assert again[2]["url"] == first[2]["url"]
 
 

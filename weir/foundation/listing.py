@@ -29,7 +29,7 @@ class Spanned(Paging):
 
     def where(self, *names: str) -> dict[str, Any]:
         """Those of these filters that were given."""
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
 
 class Searched(Spanned):
