@@ -90,8 +90,9 @@ class Ledger:
         """By day, over all streams of the app; days as YYYY-MM-DD, `until` not included."""
         return {"app": app_id, **_table(await self._rows(app_id, {"day": Between(since, until)}))}
 
-    async def of_stream(self, stream: Doc) -> dict[str, Any]:
-        return {"stream": stream["id"], **_table(await self._rows(stream["app"], {"stream": stream["id"]}))}
+    async def of_stream(self, stream: Doc, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+        rows = await self._rows(stream["app"], {"stream": stream["id"], "day": Between(since, until)})
+        return {"stream": stream["id"], **_table(rows)}
 
 
 def _table(rows: list[Doc]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Routes for apps: streams, tokens, revocations; and the one that opens the watch page for any browser."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field
@@ -68,6 +69,10 @@ class StreamKeyRotation(Body):
 
 
 class AnalyticsQuery(Query):
+    """Days in UTC; `until` is not included."""
+
+    since: date | None = None
+    until: date | None = None
     format: Literal["json", "csv"] = "json"
 
 
@@ -233,7 +238,8 @@ class StreamRoutes:
 
     async def analytics(self, call: Call) -> Answer:
         await self._ground.quotas.check_feature(call.acting().app, "analytics")
-        shown = await self._ledger.of_stream(await self._stream(call))
+        since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
+        shown = await self._ledger.of_stream(await self._stream(call), since, until)
         return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def playback_token(self, call: Call) -> Answer:

@@ -164,6 +164,8 @@ async def test_both_tables_show_every_column(world: World, ground: Ground, owner
         assert [{name: float(value) for name, value in row.items() if name != "day"} for row in rows] == [
             {name: float(value) for name, value in day.items() if name != "day"} for day in shown["days"]
         ]
+        for span, days in ((f"until={day_of(now_ms())}", [DAY]), (f"since={day_of(now_ms())}", [day_of(now_ms())])):
+            assert [one["day"] for one in (await world.done("GET", f"{path}?{span}", who))["days"]] == days
 
 
 async def test_analytics_are_a_feature_of_the_plan(world: World, owner: Headers, app: str, stream: dict[str, Any]) -> None:

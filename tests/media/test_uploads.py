@@ -535,3 +535,14 @@ async def test_recordings_are_changed_and_found(stage: Stage) -> None:
     assert (await me.ask("HEAD", f"/v1/vod/{ids[0]}", TUS))[1]["Upload-Metadata"]
     status, _, back = await me.ask("PATCH", one, json={"visibility": None, "metadata": None, "title": None})
     assert (status, back["visibility"], back["metadata"], back["title"]) == (200, None, {}, "")
+
+
+async def test_an_upload_goes_on_where_patch_does_not_come_through(stage: Stage) -> None:
+    """By X-HTTP-Method-Override, which tus 1.0 asks for."""
+    me = client(stage)
+    path, _ = await me.begin(6)
+    headers = {**BODY, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert (await me.ask("POST", path, headers, data=b"abc"))[0] == 204
+    assert await me.offset(path) == 3
+    assert (await me.ask("POST", path, {**TUS, "X-HTTP-Method-Override": "DELETE"}))[0] == 204
+    assert (await me.ask("HEAD", path, TUS))[0] == 404
