@@ -80,7 +80,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
         async with open_ground(settings) as ground:
             console = Console(ground)
             app = await console.create_app("Bench")
-            stream, key = await console.create_stream(app["id"], "Show"), await console.create_key(app["id"], [])
+            stream, key = await console.create_stream(app["id"], "Show"), await console.create_key(app["id"], ["*"])
             token = ground.tokens.mint_playback(stream["playback_id"], app["id"], new_id("ses"), 3600)
         bearer = {"Authorization": f"Bearer {key['api_key']}"}
         inside = {
@@ -93,7 +93,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
                 "hls_access": request("GET", "/internal/hls_access", inside),
                 "authenticated GET": request("GET", f"/v1/streams/{stream['id']}/key", bearer),
                 "GET a stream with its viewers": request("GET", f"/v1/streams/{stream['id']}", bearer),
-                "POST a user token": request("POST", "/v1/user-tokens", bearer, {"sub": "ann"}),
+                "POST a user token": request("POST", "/v1/user-tokens", {**bearer, "Content-Type": "application/json"}, {"user": "ann"}),
             },
         )
     finally:
