@@ -81,6 +81,8 @@ def acts(target: Target) -> Acts:
     do("POST /v1/streams/{stream}/playback-tokens", "playback_tokens.minted", {}, stream=stream)
     do("POST /v1/user-tokens", "user_tokens.minted", {"sub": "ann"})
     do("POST /v1/revocations", "access.revoked", {"user": "ann"})
+    do("POST /v1/bans", "ban.added", {"user": "mallory"})
+    do("DELETE /v1/bans/{user}", "ban.lifted", user="mallory")
     do("DELETE /v1/streams/{stream}", "stream.deleted", stream=stream)
     profile = do("POST /v1/profiles", "profile.created", {"name": "small", "rungs": [{"height": 360}]})["id"]
     do("PATCH /v1/profiles/{profile}", "profile.updated", {"name": "smaller"}, profile=profile)

@@ -2,12 +2,17 @@
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.weir.running import RunningStack
+from media.app import MediaRoom
+from realtime.app import RealtimeRoom
+from tests.weir.running import ROOT, RunningStack
+from weir.foundation.ground import Ground
+from weir.foundation.routing import Bound
 
 PASSWORD = "correct horse battery"
 
@@ -82,3 +87,15 @@ def test_an_unknown_address_of_the_api_is_a_problem_with_a_hint(stack: RunningSt
 def test_options_says_what_is_offered(stack: RunningStack) -> None:
     status, told, _ = answer(stack, "OPTIONS", "/v1/streams")
     assert (status, told["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+
+
+async def test_the_web_server_sends_each_address_to_its_room(ground: Ground) -> None:
+    """Where rooms run apart, an address that the web server does not know of would ask the control room in vain."""
+    template = (ROOT / "nginx-rtmp/web.conf.template").read_text()
+    blocks = re.findall(r"^    location ~ (\S+) \{\n(?:      .*\n)*?      proxy_pass http://@TO@(\w+);", template, re.M)
+    assert {room for _, room in blocks} == {"control", "realtime", "media"}
+    for name, room in (("realtime", RealtimeRoom(ground)), ("media", MediaRoom(ground))):
+        for route in room.routes():
+            if isinstance(route, Bound):
+                path = re.sub(r"{\w+}", "x", route.row.path)
+                assert next(room for pattern, room in blocks if re.match(pattern.strip('"'), path)) == name, route.row.path
