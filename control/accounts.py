@@ -314,13 +314,25 @@ class Accounts:
     # -- passwords and addresses
 
     async def change_password(self, account: Doc, session: str, present: str, fresh: str, by: By) -> SignedIn:
-        """Ends all other sign-ins. Errors: Invalid for a wrong present one; RateLimited after too many of these in this sign-in."""
+        """Ends all other sign-ins. Errors: as check_password."""
+        await self.check_password(account, session, present, "present")
+        return await self._set_password(account, fresh, by, {})
+
+    async def check_password(self, account: Doc, session: str, password: str, field: str = "password") -> None:
+        """Errors: Invalid for a wrong one; RateLimited after too many of these in this sign-in."""
         attempt = self._attempt(account["email"], f"session:{session}", True)
         await self._attempts.begin(attempt)
-        if not await self._right(account, present):
-            raise Invalid("present: this is not your present password.", fields=[{"field": "present", "detail": "wrong"}])
+        if not await self._right(account, password):
+            raise Invalid(f"{field}: this is not your present password.", fields=[{"field": field, "detail": "wrong"}])
         await self._attempts.right(attempt)
-        return await self._set_password(account, fresh, by, {})
+
+    async def delete(self, account: Doc, by: By) -> None:
+        """With all sign-ins, and what was made in them. May be repeated."""
+        async with self._audit.before_it(PLATFORM, by, "account.deleted", account["id"], None):
+            await self._new_era(account["id"], {})
+            await self._all.delete("links", {"account": account["id"]})
+            await self._all.delete("accounts", {"id": account["id"]})
+        await self._changed("accounts", account["id"])
 
     async def _set_password(self, account: Doc, fresh: str, by: By, proven: dict[str, bool]) -> SignedIn:
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"])

@@ -41,9 +41,14 @@ class Apps:
         """As its members see it; `features` are those that it has."""
         return {
             "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "guest_wait_s": app.get("guest_wait_s", 0),
             "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._ground.quotas.features(app),
             "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
         }  # fmt: skip
+
+    def bounds(self, app: Doc) -> dict[str, int | None]:
+        """What the app's plan bounds; None for no bound."""
+        return self._ground.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
     async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
         """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
@@ -103,7 +108,7 @@ class Apps:
         def without(owners: list[str]) -> list[str]:
             left = [one for one in owners if one != account]
             if not left:
-                raise Conflict("An app needs an owner; make somebody else one first.")
+                raise Conflict("An app needs an owner: make somebody else one first, or delete the app.", code="last_owner")
             return left
 
         await self._change_owners(app_id, without)

@@ -1,9 +1,9 @@
 """The history of broadcasts: when each began and ended, who watched. Written from facts, each of which may come twice or late."""
 
-from typing import Any
+from typing import Any, Literal
 
 from weir.foundation.clock import now_ms, rfc3339, shown_time
-from weir.foundation.documents import Page
+from weir.foundation.documents import Page, Sieve
 from weir.foundation.events import (
     Event,
     StreamError,
@@ -15,6 +15,9 @@ from weir.foundation.events import (
     ViewersCounted,
 )
 from weir.foundation.ground import Ground
+from weir.foundation.listing import Spanned
+
+OVER = Sieve("ended", lambda broadcast: broadcast.get("ended") is not None)
 
 
 def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
@@ -52,11 +55,12 @@ class Broadcasts:
     async def _set(self, app: str, broadcast: str, **facts: Any) -> None:
         await self._store.app(app).update("broadcasts", broadcast, set=facts, upsert=True)
 
-    async def page(self, app: str, stream: str, limit: int, cursor: str | None) -> Page:
-        """Newest first."""
+    async def page(self, app: str, stream: str, state: Literal["on_air", "ended"] | None, asked: Spanned) -> Page:
+        where = {"stream": stream, "started": asked.span(), **({"ended": None} if state == "on_air" else {})}
         return await self._store.app(app).find(
-            "broadcasts", {"stream": stream}, sort="started", descending=True, limit=limit, cursor=cursor
-        )
+            "broadcasts", where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            sieve=OVER if state == "ended" else None,
+        )  # fmt: skip
 
     async def watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
         """Adds watched time from one batch of the web log, once."""

@@ -149,9 +149,11 @@ class HlsAccess:
         return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _signed(self, shown: Doc) -> bool:
-        """What the watch page gave to anybody plays nothing that is signed by now; a recording is as its stream."""
+        """What the watch page gave to anybody plays nothing that is signed by now; a recording that says nothing is as its stream."""
+        if shown.get("visibility") is not None:
+            return bool(shown["visibility"] == "signed")
         stream = await self._ground.directory.stream(shown["stream"]) if shown.get("stream") else shown
-        return stream is None or stream.get("visibility", "signed") == "signed"
+        return stream is None or (stream.get("visibility") or "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
         """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the

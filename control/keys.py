@@ -20,7 +20,7 @@ from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.limits import USED_KEYS
-from weir.foundation.permissions import SCOPES, SIGNING, signs
+from weir.foundation.permissions import EVERY, SCOPES, SIGNING, signs
 from weir.foundation.tokens import KEY_PREFIX
 
 SMALLEST_RSA = 2048
@@ -57,13 +57,11 @@ class Keys:
         self._all = ground.store.operator()
 
     async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str | None]:
-        """(key, API key, signing secret where its scopes sign anything), both shown this once. No scopes means all. Errors: Invalid,
-        NotFound, Conflict."""
-        _check_scopes(options.scopes, SCOPES)
+        """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
+        scopes = _checked_scopes(options.scopes, SCOPES)
         await self._apps.any(app_id)
         await self._room_for_one(app_id)
         key_id, secret = new_id("key"), new_secret()
-        scopes = list(options.scopes or SCOPES)
         signing = new_secret() if signs(scopes) else None
         fresh: Doc = {
             "id": key_id, "kind": "key", "name": options.name, "scopes": scopes, "created": now_ms(),
@@ -77,7 +75,6 @@ class Keys:
 
     async def create_signing(self, app_id: str, options: Options, by: By) -> tuple[Doc, None, str]:
         """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
-        _check_scopes(options.scopes, SIGNING_SCOPES)
         await self._apps.any(app_id)
         await self._room_for_one(app_id)
         key_id, signing = new_id("key"), new_secret()
@@ -85,7 +82,7 @@ class Keys:
         return await self._add(app_id, fresh, by, "key.created"), None, signing
 
     def _signer(self, key_id: str, kind: str, options: Options) -> Doc:
-        scopes = list(options.scopes or SIGNING_SCOPES)
+        scopes = _checked_scopes(options.scopes, SIGNING_SCOPES)
         return {"id": key_id, "kind": kind, "name": options.name, "scopes": scopes, "expires": options.expires, "created": now_ms()}
 
     async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
@@ -110,7 +107,6 @@ class Keys:
 
     async def upload(self, app_id: str, options: Options, pem: str, by: By) -> Doc:
         """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid, Conflict."""
-        _check_scopes(options.scopes, SIGNING_SCOPES)
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
         fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
@@ -158,10 +154,14 @@ class Keys:
             await redis.hdel(USED_KEYS, key_id)
 
 
-def _check_scopes(asked: Sequence[str], known: Sequence[str]) -> None:
-    unknown = sorted(set(asked) - set(known))
+def _checked_scopes(asked: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those that were asked for by name, or all of them for `*`: a key that says nothing would be one for everything by mistake."""
+    if not asked:
+        raise Invalid(f"scopes: say what the key may do: {', '.join(known)}, or {EVERY} for all of it.")
+    unknown = sorted(set(asked) - {*known, EVERY})
     if unknown:
         raise Invalid(f"There is no scope {unknown[0]} for this; choose from {', '.join(known)}.")
+    return list(known) if EVERY in asked else list(asked)
 
 
 def algorithm_of(pem: str) -> str:

@@ -15,7 +15,10 @@ INVITATIONS = Collection(
     "invitations", {"email": "str", "hash": "str", "mailed_hash": "str", "created": "int", "expires": "int"},
     (Index(("hash",), unique=True), Index(("mailed_hash",), unique=True), Index(("app", "created")), Index(("expires",))),
 )  # fmt: skip
-BROADCASTS = Collection("broadcasts", {"stream": "str", "started": "int"}, (Index(("app", "stream", "started")), Index(("app", "started"))))
+BROADCASTS = Collection(
+    "broadcasts", {"stream": "str", "started": "int", "ended": "int"},
+    (Index(("app", "stream", "started")), Index(("app", "started")), Index(("app", "stream", "ended", "started"))),
+)  # fmt: skip
 USAGE = Collection(
     "usage", {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
     (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),

@@ -10,7 +10,7 @@ from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Between, Doc, DuplicateKey, Page
-from weir.foundation.errors import Conflict, Forbidden, NotFound, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id, new_secret
@@ -52,9 +52,15 @@ class Teams:
             raise NotFound(MISSING)
         return member
 
-    async def set_role(self, app_id: str, actor: Role, account: str, role: Role, by: By) -> dict[str, Any]:
-        """Errors: NotFound; Forbidden; Conflict for the last owner."""
+    async def member(self, app_id: str, account: str, address: bool = True) -> dict[str, Any]:
+        """Errors: NotFound."""
+        return await self._shown(await self._member(app_id, account), address)
+
+    async def set_role(self, app_id: str, actor: Role, account: str, role: Role, by: By, present: str | None = None) -> dict[str, Any]:
+        """Errors: NotFound; Forbidden; Conflict for the last owner; Stale when the role is no longer the `present` one."""
         member = await self._member(app_id, account)
+        if present not in (None, member["role"]):
+            raise Stale("This has been changed since you read it; read it again and repeat the change.")
         await self._check_change(app_id, actor, member, role)
         noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
         after = await self._ground.store.app(app_id).update("members", member["id"], set={"role": role}, emit=[noted])
@@ -91,6 +97,27 @@ class Teams:
             await self._ground.bus.publish(fact)
         except Unavailable:
             return  # caches forget within seconds
+
+    async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None:
+        """Leaves all apps first; what a dead process left is done by asking again. Errors: Invalid; Conflict for the operator, and for
+        the only owner of an app."""
+        await self._accounts.check_password(account, session, password)
+        if account["operator"]:
+            raise Conflict("The operator's account can't be deleted: the installation needs it.")
+        roles: dict[str, Role] = {}
+        cursor: str | None = None
+        while True:
+            found, cursor = await self._apps.of_member(account["id"], 200, cursor)
+            alone = [app["name"] for app, _ in found if app.get("owners") == [account["id"]] and app.get("state") != "deleting"]
+            if alone:
+                named = ", ".join(map(quoted, alone))
+                raise Conflict(f"You are the only owner of {named}: make somebody else an owner first, or delete it.", code="last_owner")
+            roles |= {app["id"]: role for app, role in found if app.get("state") != "deleting"}
+            if cursor is None:
+                break
+        for app_id, role in roles.items():
+            await self.remove(app_id, role, account["id"], by)
+        await self._accounts.delete(account, by)
 
     # -- invitations
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from control.seats import Seats
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms, now_s, rfc3339, shown_time
+from weir.foundation.devices import Devices, new_device
 from weir.foundation.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
@@ -43,7 +44,7 @@ def _alone(video: Doc) -> Doc:
 
 class Watch:
     def __init__(self, ground: Ground, seats: Seats) -> None:
-        self._ground, self._seats = ground, seats
+        self._ground, self._seats, self._devices = ground, seats, Devices(ground.vault)
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
@@ -62,14 +63,17 @@ class Watch:
             return None
         return {
             **stream, "playback": recording_id, "title": recording["title"] or stream["title"], "state": RECORDED,
+            "visibility": recording.get("visibility") or stream["visibility"],
             "live_since": recording["started"], "previews": recording.get("sprite", False),
         }  # fmt: skip
 
     async def about(self, stream: Doc) -> dict[str, Any]:
-        """What those who watch may know. After a broadcast of a public stream its recording is offered; a signed one's needs a token of
+        """What those who watch may know. After a broadcast its recording is offered when that is public; a signed one needs a token of
         its own."""
-        over = stream["state"] == "idle" and stream["visibility"] == "public" and stream.get("broadcast") is not None
+        over = stream["state"] == "idle" and stream.get("broadcast") is not None
         recording = await self._ground.directory.recording_of(stream["broadcast"]) if over else None
+        if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
+            recording = None
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
     async def may_know(self, stream: Doc, token: str | None) -> bool:
@@ -83,12 +87,13 @@ class Watch:
         return True
 
     async def session(
-        self, playback: str, name: str | None, resume: str | None, token: str | None, user: str | None = None
+        self, playback: str, name: str | None, resume: str | None, token: str | None, user: str | None = None, device: str | None = None
     ) -> dict[str, Any]:
         """Tokens and addresses for one viewing browser.
 
         `token` opens a signed stream, and bounds what is given for it. `user` is a user token that the app gave: who sits there has its
-        name and roles as long as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back.
+        name and roles as long as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back;
+        `device` is what an earlier answer gave.
         Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
         """
         stream = await self.stream(playback)
@@ -103,7 +108,7 @@ class Watch:
         sid, viewer = (given.sid, given.uid or uid) if given is not None else (new_id("ses"), uid)
         answer: dict[str, Any] = {
             **self._played(playback, stream["app"], sid, viewer, rights), "channel": stream["channel"], "stream": stream_view(stream),
-            "part_s": self._ground.settings.part_s, "user_token": None, "user": None,
+            "part_s": self._ground.settings.part_s, "user_token": None, "user": None, "device": None,
         }  # fmt: skip
         if seated is not None:
             answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
@@ -111,11 +116,12 @@ class Watch:
             shown = name or (back.name if back else None) or f"Guest {secrets.randbelow(9000) + 1000}"
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             of = given.uid if given is not None else None
+            known = self._devices.known(device) or (back.device if back else None) or new_device()
             answer["user_token"] = self._ground.tokens.mint("weir:user", self._ground.settings.user_token_ttl_s, **{
                 **rights, "sub": uid, "uid": of, "app": stream["app"], "name": shown, "sid": sid, "roles": roles,
-                "channel": stream["channel"], "guest": True,
+                "channel": stream["channel"], "guest": True, "device": known,
             })  # fmt: skip
-            answer["user"] = {"id": uid, "name": shown}
+            answer |= {"user": {"id": uid, "name": shown}, "device": self._devices.signed(known)}
         return answer
 
     def _played(self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from weir.foundation.clock import now_ms
 from weir.foundation.documents import Between, Doc, DuplicateKey, OneOf, Page, Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
+    AuditNoted,
     DirectoryChanged,
     Event,
     RecordingFailed,
@@ -29,9 +30,12 @@ from weir.foundation.events import (
     VodReady,
 )
 from weir.foundation.ids import derived_id
+from weir.foundation.listing import Searched
 
 COLLECTION = "recordings"
 UPLOAD = "upload"
+NOTED = "noted"
+"""Where an app's metadata stand; an upload's `metadata` are those of the tus protocol."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +111,13 @@ class Catalog:
     async def get(self, app: str, recording: str) -> Doc | None:
         return await self._store.app(app).get(COLLECTION, recording)
 
-    async def page(self, app: str, stream: str | None, limit: int, cursor: str | None) -> Page:
-        """Newest first. Errors: Invalid for a foreign cursor."""
-        where = {"stream": stream} if stream else {}
-        return await self._store.app(app).find(COLLECTION, where, sort="started", descending=True, limit=limit, cursor=cursor)
+    async def page(self, app: str, asked: Searched) -> Page:
+        """Errors: Invalid for a foreign cursor."""
+        where = {**asked.where("stream", "state"), "started": asked.span()}
+        return await self._store.app(app).find(
+            COLLECTION, where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            sieve=asked.sieve("title", noted_in=NOTED),
+        )  # fmt: skip
 
     async def of_broadcast(self, broadcast: str) -> list[Doc]:
         """Oldest first."""
@@ -131,6 +138,16 @@ class Catalog:
     async def moved(self, doc: Doc) -> bool:
         """Its files are in the bucket; False when it was deleted meanwhile."""
         return await self._to(doc, "ready", {"stored": "s3"}) is not None
+
+    async def change(self, doc: Doc, fields: Doc, note: AuditNoted) -> Doc | None:
+        """None when somebody was faster."""
+        revision = doc.get("revision")
+        done = await self._all.update(
+            COLLECTION, doc["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision},
+            emit=[note, _changed(doc)],
+        )  # fmt: skip
+        self._relay.nudge()
+        return done
 
     async def stop(self, doc: Doc, ended: int) -> Doc | None:
         """Its segments are all there, the last one up to `ended`; None when it had been stopped already."""

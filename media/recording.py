@@ -20,10 +20,11 @@ from media.vod import NoRoom, Unplayable, finish
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Unavailable
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.ground import Ground, Tasks
 from weir.foundation.ids import new_id
+from weir.foundation.listing import Searched
 from weir.foundation.periodic import Job
 
 SWEEP_S = 15.0
@@ -190,9 +191,18 @@ class Recordings:
         async with self._ground.audit.before_it(app, by, action, recording, doc):
             await self._remove(doc)
 
+    async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
+        """Errors: Stale when somebody was faster."""
+        noted = self._ground.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
+        changed = await self._catalog.change(doc, fields, noted)
+        if changed is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._ground.audit.write(noted, COLLECTION, doc["id"])
+        return changed
+
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""
-        while (page := await self._catalog.page(app, None, 100, None)).data:
+        while (page := await self._catalog.page(app, Searched(limit=100))).data:
             for doc in page.data:
                 if doc["state"] == "recording":
                     await self.let_go(doc["playback"])

@@ -5,15 +5,22 @@ turn, or None to take it away; turns of a facet are numbered, so the highest tur
 in whatever order the two learn of it. An undo is an action too: it gives the facet back the value from before.
 
 An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
-target? {id, name}, message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
+target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
 current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
+
+A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.keys), until? and from? (ms: the address is
+forgotten then, and holds for guests who came first after that)}.
+An action whose `channel` is an app's id holds in all channels of the app.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from realtime.commands import Command
+from realtime.keys import of_app
 from realtime.wire import (
     BANNED,
     CLEARED,
@@ -34,7 +41,8 @@ USER_FACETS = {
     "ban": "ban", "unban": "ban", "timeout": "mute", "untimeout": "mute", "mute": "mute", "unmute": "mute",
     "shadowban": "shadow", "unshadowban": "shadow", "mod": "role", "unmod": "role", "vip": "role", "unvip": "role",
 }  # fmt: skip
-MODES = ("slow", "subscribers", "followers", "emoteonly", "lockdown")
+MODES = ("slow", "guestwait", "guestsread", "subscribers", "followers", "emoteonly", "lockdown")
+TIMED_MODES = ("slow", "guestwait")
 LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
 ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
 _FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
@@ -68,7 +76,7 @@ def value_of(command: Command, target: str) -> Value:
         return ROLES[name]
     if name in LIFTS or name.endswith("off"):
         return None
-    if name == "slow":
+    if name in TIMED_MODES:
         return command.seconds
     return target if name == "pin" else 1
 
@@ -93,21 +101,45 @@ def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value]
         return _FIELDS[kind] + about, None if value is None else expires or 0
     if kind in ("shadow", "role"):
         return _FIELDS[kind] + about, value
-    if kind == "slow":
-        return "slow", None if value is None else int(value) * 1000
+    if kind in TIMED_MODES:
+        return kind, None if value is None else int(value) * 1000
     return (_FIELDS.get(kind, kind), value) if kind in (*MODES, "pin") else None
 
 
 def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
     """A channel's state for Redis, from the actions that may be current; with several of a facet the highest turn holds."""
     fields: dict[str, str | int] = {}
-    for action in sorted(actions, key=lambda one: int(one["turn"])):
-        fields["t:" + action["facet"]] = action["turn"]
-        given = field_of(action["facet"], *standing(action, now_ms))
-        if given is not None:
-            fields.pop(given[0], None)
-            if given[1] is not None:
-                fields[given[0]] = given[1]
+    for facet, action in {one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))}.items():
+        fields["t:" + facet] = action["turn"]
+        value, ends = standing(action, now_ms)
+        given = field_of(facet, value, ends)
+        if given is not None and given[1] is not None:
+            fields[given[0]] = given[1]
+            fields |= marked_fields(action)
+    return fields
+
+
+def user_field(uid: str) -> str:
+    """Of a ban, in the state of a channel or app."""
+    return "b:" + uid
+
+
+def device_field(device: str) -> str:
+    """Of the state of a channel or app: a guest's device that is shut out. No user's id has this form."""
+    return "b:@d:" + device
+
+
+def address_field(address: str) -> str:
+    return "b:@a:" + address
+
+
+def marked_fields(action: Doc) -> dict[str, str | int]:
+    """The fields of a ban beside that of the user: their ends in ms, 0 for good; of an address "end from"."""
+    marks, fields = action.get("marks") or {}, dict[str, str | int]()
+    if marks.get("device"):
+        fields[device_field(marks["device"])] = action["expires"] or 0
+    if marks.get("address"):
+        fields[address_field(marks["address"])] = f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
     return fields
 
 
@@ -119,7 +151,8 @@ def changes_of(action: Doc) -> list[Change]:
     given = field_of(facet, value, action["expires"])
     if given is not None:
         changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
-    if kind in ("ban", "clear"):
+    changes += [("unset" if value is None else "set", name, "" if value is None else ends) for name, ends in marked_fields(action).items()]
+    if kind in ("ban", "clear") and not of_app(action["channel"]):
         changes.append(("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or ""))
     if kind == "warn":
         field, warning = "w:" + action["target"]["id"], {"reason": action["reason"], "at": action["at"]}
@@ -136,7 +169,7 @@ def summary(action: Doc) -> dict[str, Any]:
         "message": action.get("message"), "reason": action["reason"] or None, "at": rfc3339(action["at"]),
         "expires": rfc3339(action["expires"]) if action["expires"] else None,
         "value": action["value"] if split(action["facet"])[0] in (*MODES, "role") else None,
-        "undoes": action.get("undoes"), "undone": action.get("undone"),
+        "undoes": action.get("undoes"), "undone": action.get("undone"), "everywhere": True if of_app(action["channel"]) else None,
     }  # fmt: skip
     return {name: value for name, value in shown.items() if value is not None}
 
@@ -159,10 +192,36 @@ def warning(action: Doc) -> dict[str, Any]:
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they are known (ms)."""
+
+    fields: tuple[str, ...] = ()
+    since_ms: int = 0
+
+
+NO_MORE = Barred()
+
+
+def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int | None:
+    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing holds any more."""
+    ends: list[int] = []
+    for one in states:
+        end, _, begins = (one or "1").partition(" ")
+        if (int(end) == 0 or int(end) > now_ms) and since_ms >= int(begins or 0):
+            ends.append(int(end))
+    return None if not ends else 0 if 0 in ends else max(ends)
+
+
 def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
-    """What is told, and changed in the channel's state, when a mute's time is over: event type, its data, changes."""
+    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type, its data, changes. What the
+    ban has hidden stays hidden."""
     field, _ = field_of(action["facet"], None, None) or ("", None)
-    return "user.unmuted", {"action": action["id"], "user": action["target"], "ended": True}, [("unset", field, "")]
+    return (
+        _USER_EVENTS[split(action["facet"])[0]][1],
+        {"action": action["id"], "user": action["target"], "ended": True},
+        [("unset", field, "")],
+    )
 
 
 def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -174,7 +233,7 @@ def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, An
     if kind in ("message", "pin"):
         return [_message_event(action, kind, common)]
     if kind in MODES:
-        setting = (value or 0) if kind == "slow" else value is not None
+        setting = (value or 0) if kind in TIMED_MODES else value is not None
         return [(SETTINGS_UPDATED, {**common, "settings": {kind: setting}})]
     return [(NEW_MESSAGE, {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True})]
 

@@ -8,28 +8,41 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.routing import BaseRoute
 
-from realtime.acts import MODES, USER_FACETS, split, standing, summary
+from realtime.acts import MODES, TIMED_MODES, USER_FACETS, split, standing, summary
 from realtime.catalogue import Action, Message, Person
 from realtime.chat import Chat
-from realtime.commands import LONGEST_REASON, LONGEST_TIMEOUT_S, TIMEOUT_S, Command, about, parse
+from realtime.commands import (
+    EVERYWHERE,
+    ID_ONLY,
+    LONGEST_GUEST_WAIT_S,
+    LONGEST_REASON,
+    LONGEST_TIMEOUT_S,
+    TIMEOUT_S,
+    Command,
+    about,
+    parse,
+)
 from realtime.judge import NO_RATE, Role
+from realtime.keys import of_app
 from realtime.log import Log
 from realtime.moderation import Actor, Moderation, Outcome
 from realtime.people import People, Standing
 from realtime.people import Person as Known
 from realtime.presence import Presence
-from realtime.reading import Reader
+from realtime.reading import Reader, Sought
 from realtime.store import Actions
 from realtime.wire import LONGEST_CID, MessageId, checked_text
+from weir.foundation.audit import By, by
 from weir.foundation.auth import Tenant
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind
+from weir.foundation.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind, content_etag
 from weir.foundation.texts import Line, PersonName
 
 Viewers = Callable[[str], Awaitable[int]]
@@ -45,6 +58,19 @@ class Sender(Body):
     role: Literal["owner", "moderator", "vip", "member", "guest"] = "member"
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
+
+
+class MessageFilter(Paging):
+    """`since` ≤ the time of a message < `until`; `q` is a part of its text, in small or capital letters; `user` the id of its author."""
+
+    user: str | None = Field(None, min_length=1, max_length=128)
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    q: str | None = Field(None, min_length=1, max_length=100)
+
+    def sought(self) -> Sought:
+        since, until = (round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until))
+        return Sought(self.user, since, until, self.q)
 
 
 class NewMessage(Body):
@@ -66,14 +92,37 @@ class NewRestriction(Body):
     reason: Line = Field("", max_length=LONGEST_REASON)
 
 
+class NewBan(NewRestriction):
+    """Of a guest who is known here also the device and, for a day, the address are shut out, for guests alone, unless `id_only`.
+    `expires_s`: for a while."""
+
+    expires_s: int | None = Field(None, ge=1, le=LONGEST_TIMEOUT_S)
+    id_only: bool = False
+
+
+class NewAppBan(NewBan):
+    """`channel`: the user is named, and a guest's device and address are found, as they are known there."""
+
+    channel: str | None = Field(None, max_length=64)
+
+
+class BanFilter(Paging):
+    """Of this user; of those `everywhere` only, or of the others only."""
+
+    user: str | None = Field(None, pattern=USER)
+    everywhere: bool | None = None
+
+
 class NewTimeout(NewRestriction):
     expires_s: int = Field(TIMEOUT_S, ge=1, le=LONGEST_TIMEOUT_S)
 
 
 class Settings(Body):
-    """Only what is given changes. `slow` in seconds, 0 = off."""
+    """Only what is given changes. `slow` and `guestwait` (from when a guest came first until it may write) in seconds, 0 = off."""
 
     slow: int | None = Field(None, ge=0, le=6 * 3600)
+    guestwait: int | None = Field(None, ge=0, le=LONGEST_GUEST_WAIT_S)
+    guestsread: bool | None = None
     subscribers: bool | None = None
     followers: bool | None = None
     emoteonly: bool | None = None
@@ -81,9 +130,11 @@ class Settings(Body):
 
 
 class Modes(BaseModel):
-    """`slow` in seconds; `pinned` is a message's id."""
+    """`slow` and `guestwait` in seconds; `pinned` is a message's id."""
 
     slow: int
+    guestwait: int
+    guestsread: bool
     lockdown: bool
     subscribers: bool
     followers: bool
@@ -99,6 +150,13 @@ class ChannelView(BaseModel):
     seq: int
     viewers: int
     settings: Modes
+
+
+class Written(BaseModel):
+    """`removed`: readers no longer see it."""
+
+    message: Message
+    removed: bool
 
 
 class Posted(BaseModel):
@@ -123,6 +181,12 @@ class Restriction(BaseModel):
     reason: str
     at: str
     expires: str | None
+
+
+class Ban(Restriction):
+    """Without a `channel`: in all of them."""
+
+    channel: str | None
 
 
 class Measure(BaseModel):
@@ -161,21 +225,26 @@ class ChannelRoutes:
         act: dict[str, Any] = {"answer": Done, "status": 201, "also": (200,), "errors": refused, **moderate}
         rows = [
             Row("GET", base, "tenant", self.channel, summary="Read a channel", answer=ChannelView, **read),
-            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=Paging,
+            Row("GET", base + "/messages", "tenant", self.messages, summary="Read messages, newest page first", query=MessageFilter,
                 answer=Listed[Message], **read),
+            Row("GET", base + "/messages/{message}", "tenant", self.message, summary="Read a message", answer=Message, **read),
             Row("POST", base + "/messages", "tenant", self.post, NewMessage, summary="Write a message in the name of a user",
                 answer=Posted, status=201, also=(200,), errors=refused, **moderate),
+            Row("GET", base + "/messages/{message}/original", "tenant", self.original, summary="Read a message, also a removed one",
+                answer=Written, errors=(NotFound,), **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
-            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, **read),
+            Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, etag=True,
+                **read),
             Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
-                errors=refused, **moderate),
+                etag=True, errors=refused, **moderate),
             Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
                 answer=Listed[Standings], **moderate),
             Row("GET", base + "/presence", "tenant", self.present, summary="List who is here", query=Cursor, answer=Present, **read),
             Row("GET", base + "/moderation", "tenant", self.moderation, summary="List moderators' actions, newest first", query=Paging,
                 answer=Listed[Action], **moderate),
             *self._restrictions(base, act, moderate),
+            *self._bans(act, moderate),
             Row("POST", base + "/moderation/{act}/undo", "tenant", self.undo, summary="Undo an action", **act),
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
@@ -184,7 +253,7 @@ class ChannelRoutes:
         """Bans, timeouts and mutes as lists: the same actions as the commands of that name, with the same undo."""
         rows: list[Row] = []
         for path, kind, back, model, one in (
-            ("/bans", "ban", "unban", NewRestriction, "ban"),
+            ("/bans", "ban", "unban", NewBan, "ban"),
             ("/mutes", "mute", "unmute", NewRestriction, "mute"),
             ("/timeouts", "timeout", "untimeout", NewTimeout, "timeout"),
         ):
@@ -195,6 +264,36 @@ class ChannelRoutes:
                 Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End somebody's {one}", **act),
             ]  # fmt: skip
         return rows
+
+    def _bans(self, act: dict[str, Any], moderate: dict[str, Any]) -> list[Row]:
+        return [
+            Row("GET", "/v1/bans", "tenant", self.bans, summary="List bans over all channels, newest first", query=BanFilter,
+                answer=Listed[Ban], **moderate),
+            Row("POST", "/v1/bans", "tenant", self.ban, NewAppBan, summary="Shut somebody out of all channels", **act),
+            Row("DELETE", "/v1/bans/{user}", "tenant", self.unban, summary="End somebody's ban from all channels", **act),
+        ]  # fmt: skip
+
+    async def bans(self, call: Call) -> Answer:
+        """Those that stand, in each channel and in all of them."""
+        query: BanFilter = call.query
+        page = await self._actions.bans(call.acting().app, query.user, query.everywhere, query.limit, query.cursor)
+        shown = [{**_restriction(one), "channel": None if of_app(one["channel"]) else one["channel"]} for one in page.data]
+        return Answer({"data": shown, "next_cursor": page.next})
+
+    async def ban(self, call: Call) -> Answer:
+        """They can join, write and react in no channel of the app, and are disconnected at once. What they wrote stays: /clear hides it."""
+        tenant, body = call.acting(), call.body
+        if body.channel is not None:
+            stream = await self._directory.stream_by_channel(body.channel)
+            if stream is None or stream["app"] != tenant.app:
+                raise NotFound("There is no such channel.")
+        command = about("ban", body.user, seconds=body.expires_s, text=body.reason, extent=_extent(body, EVERYWHERE))
+        return _outcome(await self._moderation.everywhere(tenant.app, body.channel or "", _actor(tenant, by(call)), command))
+
+    async def unban(self, call: Call) -> Answer:
+        """Errors: Conflict for somebody who is not banned from all channels."""
+        tenant, command = call.acting(), about("unban", _user(call), extent=frozenset({EVERYWHERE}))
+        return _outcome(await self._moderation.everywhere(tenant.app, "", _actor(tenant, by(call)), command))
 
     async def restricted(self, kind: str, call: Call) -> Answer:
         """The newest first."""
@@ -207,26 +306,20 @@ class ChannelRoutes:
         for action in sorted(found.values(), key=lambda one: -int(one["at"])):
             value, ends = standing(action, now_ms())
             if value is not None and (facet == "ban" or (ends is not None) == (kind == "timeout")):
-                shown.append({
-                    "user": action["target"], "action": action["id"], "actor": action["actor"], "reason": action["reason"],
-                    "at": rfc3339(action["at"]), "expires": rfc3339(ends) if ends else None,
-                })  # fmt: skip
+                shown.append(_restriction(action))
         return Answer({"data": shown, "next_cursor": None})
 
     async def restrict(self, kind: str, call: Call) -> Answer:
         tenant, stream = await self._access(call)
         body: NewRestriction = call.body
-        lasting = f"{body.expires_s}s " if isinstance(body, NewTimeout) else ""
-        command = about(kind, body.user, lasting + body.reason)
+        seconds = body.expires_s if isinstance(body, NewTimeout | NewBan) else None
+        command = about(kind, body.user, seconds=seconds, text=body.reason, extent=_extent(body))
         return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
 
     async def release(self, kind: str, call: Call) -> Answer:
         """Errors: Conflict for somebody who is not in the list."""
         tenant, stream = await self._access(call)
-        user = call.path("user")
-        if re.fullmatch(USER, user) is None:
-            raise NotFound("There is no such user.")
-        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), about(kind, user)))
+        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), about(kind, _user(call))))
 
     async def _access(self, call: Call) -> tuple[Tenant, Doc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""
@@ -246,12 +339,22 @@ class ChannelRoutes:
         })  # fmt: skip
 
     async def messages(self, call: Call) -> Answer:
-        """Oldest first inside a page; the cursor leads to the page before it."""
+        """Oldest first inside a page; the cursor leads to the page before it. With a filter 2,000 entries are looked at, so a page may
+        hold fewer than `limit` and still have one before it."""
         tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = Standing(role, None, None, None, False)
-        data, following = await self._reader.page(stream["channel"], call.query.limit, call.query.cursor, "", sees)
+        asked: MessageFilter = call.query
+        data, following = await self._reader.page(stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor")
         return Answer({"data": data, "next_cursor": following})
+
+    async def message(self, call: Call) -> Answer:
+        """Errors: NotFound, also for one that was deleted or hidden."""
+        _, stream = await self._access(call)
+        entry = await self._moderation.find(stream["channel"], call.path("message"))
+        if not await self._reader.visible(entry):
+            raise NotFound("There is no such message.")
+        return Answer(entry.body)
 
     async def post(self, call: Call) -> Answer:
         """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
@@ -266,6 +369,12 @@ class ChannelRoutes:
         await self._people.note_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
+    async def original(self, call: Call) -> Answer:
+        """What was removed can be read for `WEIR_KEEP_REMOVED_DAYS`; then its text is deleted."""
+        _, stream = await self._access(call)
+        entry, removed = await self._moderation.original(stream["channel"], call.path("message"))
+        return Answer({"message": orjson.Fragment(entry.body), "removed": removed})
+
     async def delete(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)
         return _outcome(await self._moderation.delete(tenant.app, stream["channel"], _actor(tenant), call.path("message")))
@@ -279,17 +388,20 @@ class ChannelRoutes:
 
     async def settings(self, call: Call) -> Answer:
         _, stream = await self._access(call)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def change(self, call: Call) -> Answer:
         """Each change is an action of its own, with its own undo."""
         tenant, stream = await self._access(call)
+        call.expects(content_etag(await self._log.rules(stream["channel"])))
         for mode in MODES:
             value = getattr(call.body, mode)
             if value is not None:
-                command = Command(mode if value else mode + "off", seconds=value if mode == "slow" and value else None)
+                command = Command(mode if value else mode + "off", seconds=value if mode in TIMED_MODES and value else None)
                 await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command)
-        return Answer(await self._log.rules(stream["channel"]))
+        rules = await self._log.rules(stream["channel"])
+        return Answer(rules, etag=content_etag(rules))
 
     async def members(self, call: Call) -> Answer:
         """Users with a stored role, a ban, a mute or a shadow ban."""
@@ -322,9 +434,27 @@ class ChannelRoutes:
         return _outcome(await self._moderation.undo(stream["channel"], _actor(tenant), call.path("act")))
 
 
-def _actor(tenant: Tenant) -> Actor:
+def _actor(tenant: Tenant, origin: By | None = None) -> Actor:
     """Errors: none; who lacks `chat:moderate` was refused before."""
-    return Actor(tenant.actor, tenant.actor, ROLES.get(tenant.role, "member"))
+    return Actor(tenant.actor, tenant.actor, ROLES.get(tenant.role, "member"), tenant.app, staff=True, by=origin)
+
+
+def _user(call: Call) -> str:
+    user = call.path("user")
+    if re.fullmatch(USER, user) is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def _extent(body: NewRestriction, *more: str) -> frozenset[str]:
+    return frozenset((*more, *((ID_ONLY,) if isinstance(body, NewBan) and body.id_only else ())))
+
+
+def _restriction(action: Doc) -> dict[str, Any]:
+    return {
+        "user": action["target"], "action": action["id"], "actor": action["actor"], "reason": action["reason"],
+        "at": rfc3339(action["at"]), "expires": rfc3339(action["expires"]) if action["expires"] else None,
+    }  # fmt: skip
 
 
 def _outcome(outcome: Outcome) -> Answer:

@@ -12,6 +12,7 @@ from realtime import asyncapi
 from realtime.api import ChannelRoutes
 from realtime.applog import AppLog
 from realtime.archiver import Archiver
+from realtime.bans import Bans
 from realtime.carrier import Carrier, event_of
 from realtime.chat import Chat
 from realtime.connection import address_of, connect
@@ -40,6 +41,7 @@ from weir.foundation.events import (
     Event,
     PlaceEvent,
     PlaybackHeartbeat,
+    SpaceRemoved,
     SpaceStateChanged,
     StreamEvent,
     StreamOffline,
@@ -68,20 +70,21 @@ class RealtimeRoom:
         self._archive = Archive(ground.store)
         actions = Actions(ground.store)
         auth = ground.door.auth
-        self._apps = AppLog(self._connection)
+        self._apps = AppLog(self._connection, self._recall)
         self._carrier = Carrier(self._apps, ground.directory)
         self._log = Log(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
         reader = Reader(self._log, self._archive, actions)
         people = People(self._connection, self._log)
         self._presence = Presence(self._connection, self._log, people, leases)
-        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps)
+        bans = Bans(self._log, actions, self._apps, ground.bus, ground.audit, ground.settings.guest_address_ban_h)
+        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
-        self._occupancy = Occupancy(self._connection, leases)
+        self._occupancy = Occupancy(self._connection, leases, self._carrier.followed, self._apps)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
-            moderation=self._moderation, presence=self._presence, messages=ground.messages,
+            moderation=self._moderation, presence=self._presence, messages=ground.messages, bans=bans,
         )  # fmt: skip
         self._signals = Signals(self._connection, self._log, self._chat.admitted)
         self._api = ChannelRoutes(
@@ -94,7 +97,8 @@ class RealtimeRoom:
         self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(
             settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
-            signals=self._signals, fanout=self._fanout, feeds=self._feeds, address_key=ground.vault.key("address"),
+            signals=self._signals, fanout=self._fanout, feeds=self._feeds, bans=bans,
+            address_key=ground.vault.key("address"),
         )  # fmt: skip
 
     def routes(self) -> list[BaseRoute]:
@@ -122,10 +126,11 @@ class RealtimeRoom:
             ("event positions", self._feeds.tell_positions()),
             ("bus wishes", self._ground.bus.watch(self._carrier.heard)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
+            ("bus bans", self._ground.bus.watch(self._sockets.banned)),
         ):
             self._tasks.start(work, name)
-        viewers = self._occupancy.job(self._ground.directory.live_streams)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), viewers):
+        viewers = self._occupancy.jobs(self._ground.directory.live_streams)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
             self._tasks.start(self._ground.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
@@ -138,7 +143,7 @@ class RealtimeRoom:
             await self._sockets.cut_off(silence > CUT_OFF_S)
 
     async def _recall(self, channel: str) -> Known:
-        return Known() if of_app(channel) else await self._moderation.recall(channel)
+        return await self._moderation.recall(channel)
 
     async def stop(self) -> None:
         await self._sockets.stop()
@@ -173,7 +178,7 @@ class RealtimeRoom:
         await self._places.heard(event)
         await self._connection.up(CATCH_UP_S)
         await self._carrier.tell(event, event.source, event.number)
-        if not isinstance(event, SpaceStateChanged):
+        if not isinstance(event, SpaceStateChanged | SpaceRemoved):
             return
         counts = await self._places.count(event.app, event.place)
         if counts is not None:

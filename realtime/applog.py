@@ -9,6 +9,7 @@ Chat is carried only while somebody follows: from the first question until WANTE
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,16 +19,18 @@ import orjson
 
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.keys import keys_of
-from realtime.log import JUMP, OPEN, Position
+from realtime.log import JUMP, OPEN, Position, Recall, nothing_known
 from realtime.wire import PAGE_EVENTS, Entry, parse_entry
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.ids import new_secret
+from weir.foundation.ids import derived_id, new_secret
 
-CARRY, WANT, UNCARRIED = (load_script(name) for name in ("carry", "want", "uncarried"))
+CARRY, WANT, UNCARRIED, TIDY = (load_script(name) for name in ("carry", "want", "uncarried", "tidy"))
 KEPT = 20_000
 LOOKED_AT = 200
 WANTED_MS = 86_400_000
 ANYWHERE = "*"
+VIEWERS = "viewers"
+MOST_MOVES, MOST_TOLD = 1_000, 50
 MARK = "+"
 Event = tuple[str, bytes]
 """Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
@@ -52,8 +55,9 @@ class Published:
 class AppLog:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, recall: Recall = nothing_known) -> None:
+        """`recall` says what an emptied Redis must know of an app."""
+        self._connection, self._recall = connection, recall
 
     async def want(self, app: str) -> bool:
         """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
@@ -93,6 +97,24 @@ class AppLog:
             raise Early
         if reply[0] == 0:
             await self._put(app, source, ANYWHERE, number, [event], once=once)
+
+    async def tell_moves(self, app: str, channel: str, stream: str) -> bool:
+        """Who came to a channel and went, each once and in the order of the channel; True when there may be more."""
+        keys, link, source = keys_of(channel), self._connection.link(), f"{VIEWERS}:{channel}"
+        mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{source}")
+        start = "-" if mark is None else f"({_place(int(mark))}"
+        found = await link.ask("XRANGE", keys.moves, start, "+", "COUNT", MOST_MOVES)
+        if not found:
+            return False
+        last = found[-1][0].decode()
+        events = moves(channel, stream, [(place.decode(), fields[0].decode(), fields[1].decode()) for place, fields in found])
+        reply = await self._put(app, source, "" if mark is None else mark.decode(), _number(last), events)
+        if reply[0] == 0:
+            return False  # another node was first
+        await link.ask("XTRIM", keys.moves, "MINID", _place(_number(last) + 1))
+        if len(found) < MOST_MOVES:
+            await link.run(TIDY, (keys.moves,))
+        return len(found) == MOST_MOVES
 
     async def note(self, app: str, event_id: str, event: Event) -> None:
         """A fact of Weir's own that has no source; once within 24 hours."""
@@ -145,8 +167,33 @@ class AppLog:
             await self._open(app)
 
     async def _open(self, app: str) -> Position:
-        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION)
+        known = [part for pair in (await self._recall(app)).fields.items() for part in pair]
+        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION, *known)
         return Position(epoch.decode(), int(top))
+
+
+def moves(channel: str, stream: str, told: list[tuple[str, str, str]]) -> list[Event]:
+    """Events about viewers that came and went, (place, joined or left, session); many at once are one of each kind, with their number."""
+    if len(told) <= MOST_TOLD:
+        return [_move(channel, stream, how, place, 1, session) for place, how, session in told]
+    counts = Counter(how for _, how, _ in told)
+    return [_move(channel, stream, how, told[-1][0], count) for how, count in counts.items()]
+
+
+def _move(channel: str, stream: str, how: str, place: str, count: int, session: str | None = None) -> Event:
+    kind, known = f"viewer.{how}", {"session": session} if session is not None else {}
+    about = {"channel": channel, "stream": stream, **known, "count": count}
+    return entry_of(derived_id("evt", channel, kind, place), kind, int(place.partition("-")[0]), about)
+
+
+def _number(place: str) -> int:
+    """A place in a stream of Redis as one number below 2**53; fewer than 4,096 fit in a millisecond."""
+    ms, number = place.split("-")
+    return int(ms) * 4096 + min(int(number), 4095)
+
+
+def _place(number: int) -> str:
+    return f"{number // 4096}-{number % 4096}"
 
 
 def carried(entry: Entry) -> Event:

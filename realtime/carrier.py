@@ -70,10 +70,15 @@ class Carrier:
         if await self._is_wanted(app):
             await self._apps.carry(app, channel)
 
+    async def followed(self, channel: str) -> tuple[str, str] | None:
+        """The channel's app and stream when somebody follows the app."""
+        stream = await self._directory.stream_by_channel(channel)
+        return (stream["app"], stream["id"]) if stream is not None and await self._is_wanted(stream["app"]) else None
+
     async def follower_of(self, channel: str) -> str | None:
         """The channel's app when somebody follows it."""
-        stream = await self._directory.stream_by_channel(channel)
-        return stream["app"] if stream is not None and await self._is_wanted(stream["app"]) else None
+        found = await self.followed(channel)
+        return found[0] if found is not None else None
 
     async def _is_wanted(self, app: str) -> bool:
         ends, wanted = self._wanted.get(app, (0.0, False))

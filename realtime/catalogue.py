@@ -43,7 +43,7 @@ class Author(Person):
 
 
 class Action(BaseModel):
-    """A moderation action. `undoes` and `undone` are ids of actions."""
+    """A moderation action. `undoes` and `undone` are ids of actions; `everywhere`: in all channels of the app."""
 
     model_config = ConfigDict(extra="forbid")
     id: str
@@ -57,6 +57,7 @@ class Action(BaseModel):
     value: str | int | None = None
     undoes: str | None = None
     undone: str | None = None
+    everywhere: bool | None = None
 
 
 class Message(Told):
@@ -133,7 +134,8 @@ class SettingsUpdated(Told):
 
 
 class UserEvent(Told):
-    """Everybody is told what happened, without a reason. To the one concerned it comes once more, without a seq and with the reason; the
+    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of the app, told to those who
+    follow the app. To the one concerned it comes once more, without a seq and with the reason; the
     app's log has it."""
 
     user: Person
@@ -169,6 +171,16 @@ class Reactions(Told):
     """How many of each kind since the last update."""
 
     counts: dict[str, int]
+
+
+class ViewerMoved(Told):
+    """A viewing session came to a channel, or went from it: each once, in the app's log, from the first follower on. Above 50 comings and
+    goings in a second they are one event of each kind, with their `count` and without a `session`. A session whose node or player died
+    goes when its lease ends, within a minute. Somebody who was there before the first follower is told only when leaving."""
+
+    stream: str
+    count: int
+    session: str | None = None
 
 
 class ViewerCount(Told):
@@ -256,6 +268,8 @@ EVENTS: dict[str, Form] = {
     "typing.stopped": Form(Typing, "Somebody types no longer.", ephemeral=True),
     "reaction.sent": Form(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
     "viewer.count.update": Form(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
+    "viewer.joined": Form(ViewerMoved, "A viewer came to a channel; in the app's log."),
+    "viewer.left": Form(ViewerMoved, "A viewer went from a channel; in the app's log."),
     "occupancy.update": Form(Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True),
     "system.notice": Form(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
     "custom.<name>": Form(Custom, "Published by the app itself, for its programs or for a channel."),

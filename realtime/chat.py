@@ -6,11 +6,12 @@ from typing import Any
 import orjson
 import structlog
 
-from realtime.acts import summary
+from realtime.acts import NO_MORE, Barred, holds, summary
+from realtime.bans import Bans
 from realtime.commands import allowed, parse
 from realtime.fanout import Fanout
 from realtime.follow import Followed, Follower
-from realtime.judge import NO_RATE, RANK, Rate, may_send
+from realtime.judge import NO_RATE, RANK, Rate, check_role, may_send
 from realtime.log import Appended, Log
 from realtime.member import Member
 from realtime.moderation import Actor, Moderation
@@ -21,6 +22,7 @@ from realtime.reading import Reader, merged
 from realtime.resume import Resume
 from realtime.roster import Roster
 from realtime.wire import (
+    BANNED,
     NEW_MESSAGE,
     Commands,
     Delete,
@@ -28,13 +30,16 @@ from realtime.wire import (
     Join,
     Leave,
     Order,
+    Original,
     PresenceList,
     Send,
+    envelope,
     fragments,
     public,
     tail,
 )
-from weir.foundation.clock import monotonic, now_s
+from weir.foundation.audit import By
+from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
@@ -46,6 +51,7 @@ from weir.foundation.settings import Settings
 from weir.foundation.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
+MOST_FIELDS = 500
 TAKEN = "{} is the name of somebody who belongs to this chat. You are shown as {}; choose another name."
 log = structlog.get_logger("realtime.chat")
 
@@ -56,13 +62,13 @@ class Chat:
 
     def __init__(
         self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
-        reader: Reader, people: People, moderation: Moderation, presence: Presence, messages: Messages,
+        reader: Reader, people: People, moderation: Moderation, presence: Presence, messages: Messages, bans: Bans,
     ) -> None:  # fmt: skip
-        self._settings, self._directory, self._messages = settings, directory, messages
-        self._log, self._follower, self._occupancy = entries, follower, occupancy
+        self._settings, self._directory, self._messages, self._bans = settings, directory, messages, bans
+        self._log, self._follower, self._occupancy, self._fanout = entries, follower, occupancy, fanout
         self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
         self._resume = Resume(entries, follower)
-        self.roster = Roster(fanout, self._expel)
+        self.roster = Roster(fanout, self._expel, self._expel_marked)
         self._tasks = Tasks()
 
     async def stop(self) -> None:
@@ -91,11 +97,16 @@ class Chat:
         )  # fmt: skip
         answer = {
             "ok": True, "role": standing.role, "viewers": count.viewers, "muted": await self._muting(channel, member, standing),
+            "badges": member.user.badges,
             "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
         }  # fmt: skip
         warned, moderates = warning(standing), RANK[standing.role] >= RANK["moderator"]
         if warned is not None:
             answer["warned"] = warned
+        if member.guest:
+            app = await self._directory.app(member.user.app)
+            known_s = max(0, now_ms() - member.since_ms) / 1000
+            answer["guest"] = {"known_s": known_s, "wait_s": (app or {}).get("guest_wait_s", 0)}
         if member.given_name:
             answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
         missed = await self._resume.missed(followed, request.epoch, request.seq)
@@ -164,6 +175,13 @@ class Chat:
         await self._moderation.delete(stream["app"], request.channel, actor, request.id)
         return {"ok": True}
 
+    async def original(self, member: Member, request: Original) -> dict[str, Any]:
+        """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when it is kept no longer."""
+        standing = await self.admitted(member, request.channel)
+        check_role(standing.role, "moderator")
+        entry, removed = await self._moderation.original(request.channel, request.id)
+        return {"ok": True, "message": orjson.Fragment(entry.body), "removed": removed}
+
     async def _command(self, member: Member, stream: Doc, text: str, cid: str) -> dict[str, Any]:
         command = parse(text)
         if command.name == "me":
@@ -179,24 +197,30 @@ class Chat:
         """Errors: Forbidden when banned."""
         standing = await self._standing(member, channel)
         standing.check_in()
-        return Actor(member.user.sub, member.name, standing.role)
+        user = member.user
+        return Actor(user.sub, member.name, standing.role, user.app, user.staff, By(user.by or user.sub))
 
     async def _say(self, member: Member, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
         guests, origin = (app or {}).get("guests", "read"), member.origin if member.guest else None
-        rate = may_send(role, guests, self._settings, member.user.badges, data["text"], origin)
-        stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data)
+        rate = may_send(
+            role, guests, self._settings, member.user.badges, data["text"], origin, member.since_ms, (app or {}).get("guest_wait_s", 0)
+        )
+        stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data, member.barred)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
-    async def append(self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any]) -> Appended:
+    async def append(
+        self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any], barred: Barred = NO_MORE
+    ) -> Appended:
         """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that is there."""
         message_id, channel = new_id("msg"), stream["channel"]
+        await self._bans.check(stream["app"], uid, barred)
         try:
             async with self._messages.one(stream["app"], stream["id"]) as receipt:
                 appended = await self._log.append(
-                    channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate,
+                    channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate, barred=barred,
                     tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
                 )  # fmt: skip
                 receipt.stored = not appended.repeated
@@ -210,7 +234,8 @@ class Chat:
     async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""
         await self.admitted(member, request.channel)
-        return {"ok": True, **await self._presence.page(request.channel, request.cursor)}
+        page = await self._presence.page(request.channel, request.cursor)
+        return {"ok": True, **page, "next_cursor": page["next"]}
 
     async def admitted(self, member: Member, channel: str) -> Standing:
         """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
@@ -223,8 +248,8 @@ class Chat:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
         standing = await self.admitted(member, channel)
-        messages, following = await self._reader.page(channel, request.limit, request.before, member.user.sub, standing)
-        return {"ok": True, "messages": messages, "next": following}
+        messages, following = await self._reader.page(channel, request.limit, request.cursor, member.user.sub, standing)
+        return {"ok": True, "messages": messages, "next_cursor": following, "next": following}
 
     async def tell(self, event: StreamEvent) -> Appended:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
@@ -263,7 +288,9 @@ class Chat:
     async def _standing(self, member: Member, channel: str) -> Standing:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
         before = self.roster.changes(channel)
-        standing = await self._people.standing(channel, member.user.sub, member.token_role(channel))
+        standing, _ = await asyncio.gather(
+            self._people.standing(channel, member.user.sub, member.token_role(channel), member.barred), self._bans.check_member(member)
+        )
         if channel not in member.noted:
             await self._note(member, channel)
             member.noted.add(channel)
@@ -275,7 +302,8 @@ class Chat:
         if member.guest and channel not in member.noted:
             allowed = await self._people.allow(channel, member.user.sub, member.user.name)
             member.given_name = allowed if allowed != member.user.name else ""
-        person = Person(member.user.sub, member.name, member.token_role(channel))
+        device, address = (member.user.device or "", member.origin) if member.guest else ("", "")
+        person = Person(member.user.sub, member.name, member.token_role(channel), device, address)
         await self._people.note(channel, person, guest=member.guest)
 
     async def keep_guests_known(self) -> None:
@@ -292,13 +320,31 @@ class Chat:
         """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""
         try:
             standing = await self._standing(member, channel)
-            standing.check_in()
-        except Refused as refused:
+            reason = "" if standing.banned is None else await self._moderation.reason(channel, f"ban:{member.user.sub}")
+            standing.check_in(reason)
+        except Refused:
             await self._release(member, channel)
-            if refused.code == "banned" and (reason := await self._moderation.reason(channel, f"ban:{member.user.sub}")):
-                raise Forbidden(f"{refused.detail} Reason: {reason}", code="banned", retry_after=refused.retry_after) from None
             raise
         return standing
+
+    def _expel_marked(self, channel: str, action: str) -> None:
+        """Somebody was banned: guests of the same device or address go too."""
+        self._tasks.start(self._look_for_marked(channel, action), "expel guests")
+
+    async def _look_for_marked(self, channel: str, action: str) -> None:
+        guests = [member for member, where in self.roster.guests() if where == channel]
+        fields, held = sorted({field for member in guests for field in member.barred.fields}), dict[str, str | None]()
+        for start in range(0, len(fields), MOST_FIELDS):
+            asked = fields[start : start + MOST_FIELDS]
+            held |= zip(asked, await self._log.state(channel, *asked), strict=True)
+        for member in guests:
+            barred = member.barred
+            ends = holds((held[field] for field in barred.fields), now_ms(), barred.since_ms)
+            if ends is not None and self.roster.has(member, channel):
+                user = {"id": member.user.sub, "name": member.name}
+                told = envelope(new_id("evt"), BANNED, now_ms(), channel=channel, user=user, action=action)
+                self._fanout.tell(member.socket, BANNED, told)
+                self._expel(member, channel)
 
     def _expel(self, member: Member, channel: str) -> None:
         """A ban arrived: nothing more is delivered from here on."""

@@ -6,17 +6,20 @@ known only by who is there, so such a command has several readings. `@id:ID` is 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from realtime.judge import RANK, Role
 from weir.foundation.errors import Invalid
 
-Part = Literal["user", "user?", "duration?", "text", "text?", "message", "action?", "command?"]
+Part = Literal["user", "user?", "extent?", "duration?", "text", "text?", "message", "action?", "command?"]
+EVERYWHERE, ID_ONLY = "everywhere", "idonly"
 TIMEOUT_S = 600
 SLOW_S = 30
 LONGEST_TIMEOUT_S = 366 * 86_400
 LONGEST_SLOW_S = 6 * 3_600
+GUEST_WAIT_S = 600
+LONGEST_GUEST_WAIT_S = 86_400
 LONGEST_REASON = 500
 LONGEST_NAMED = 130
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -37,8 +40,13 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
-    "ban": Form("USER [reason]", ("user", "text?"), "moderator", "shuts somebody out and hides what they wrote"),
-    "unban": Form("USER", ("user",), "moderator", "lets somebody in again"),
+    "ban": Form(
+        "USER [everywhere] [idonly] [7d] [reason]",
+        ("user", "extent?", "duration?", "text?"),
+        "moderator",
+        "shuts somebody out and hides what they wrote; of a guest their device and address too, unless `idonly`",
+    ),
+    "unban": Form("USER [everywhere]", ("user", "extent?"), "moderator", "lets somebody in again"),
     "timeout": Form("USER [10m] [reason]", ("user", "duration?", "text?"), "moderator", "takes the right to write for a while"),
     "untimeout": Form("USER", ("user",), "moderator", "ends a timeout"),
     "mute": Form("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
@@ -54,6 +62,10 @@ FORMS: dict[str, Form] = {
     "followersoff": Form("", (), "moderator", "ends followers only"),
     "emoteonly": Form("", (), "moderator", "lets messages consist of emotes only"),
     "emoteonlyoff": Form("", (), "moderator", "ends emotes only"),
+    "guestwait": Form("[10m]", ("duration?",), "moderator", "lets new guests write only after a while"),
+    "guestwaitoff": Form("", (), "moderator", "lets new guests write at once"),
+    "guestsread": Form("", (), "moderator", "lets guests read, not write"),
+    "guestsreadoff": Form("", (), "moderator", "lets guests write again"),
     "lockdown": Form("", (), "moderator", "lets only moderators and VIPs write"),
     "lockdownoff": Form("", (), "moderator", "ends a lockdown"),
     "shadowban": Form("USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"),
@@ -77,7 +89,9 @@ DONE: dict[str, str] = {
     "unmute": "{} may write again.", "warn": "{} was warned.", "delete": "The message is removed.", "clear": "The chat is cleared.",
     "slowoff": "Slow mode is off.", "subscribers": "Only subscribers may write now.", "subscribersoff": "Subscribers only is off.",
     "followers": "Only followers may write now.", "followersoff": "Followers only is off.", "emoteonly": "Only emotes may be sent now.",
-    "emoteonlyoff": "Emotes only is off.", "lockdown": "The chat is locked.", "lockdownoff": "The chat is open again.",
+    "emoteonlyoff": "Emotes only is off.", "guestwaitoff": "New guests may write at once.",
+    "guestsread": "Guests may only read now.", "guestsreadoff": "Guests may write again.",
+    "lockdown": "The chat is locked.", "lockdownoff": "The chat is open again.",
     "shadowban": "{} is shadow-banned.", "unshadowban": "{} is no longer shadow-banned.", "mod": "{} is a moderator now.",
     "unmod": "{} is no longer a moderator.", "vip": "{} is a VIP now.", "unvip": "{} is no longer a VIP.",
     "pin": "The message is pinned.", "unpin": "The pin is gone.", "announce": "Announced.",
@@ -88,22 +102,25 @@ DONE: dict[str, str] = {
 @dataclass(frozen=True, slots=True)
 class Command:
     """One understood command. `subject` is the MSG, ACTION or command it is about; `text` a reason or what is said. `who` is what
-    stands behind the name of a command about a USER: `readings` takes it apart."""
+    stands behind the name of a command about a USER: `readings` takes it apart, unless it is `exact`: an id. `extent`: how far a ban
+    goes."""
 
     name: str
     subject: str = ""
     seconds: int | None = None
     text: str = ""
     who: str = ""
+    exact: bool = False
+    extent: frozenset[str] = frozenset()
 
     @property
     def role(self) -> Role:
         return FORMS[self.name].role
 
 
-def about(name: str, uid: str, rest: str = "") -> Command:
-    """A command about the person with this id, which has no quotes in it."""
-    return Command(name, who=f'@id:"{uid}" {rest}'.rstrip())
+def about(name: str, uid: str, *, seconds: int | None = None, text: str = "", extent: frozenset[str] = frozenset()) -> Command:
+    """A command about the person with this id."""
+    return Command(name, seconds=seconds, text=text, who=uid, exact=True, extent=extent)
 
 
 def usage(name: str) -> str:
@@ -156,6 +173,8 @@ def parse(text: str) -> Command:
 def readings(command: Command) -> list[Reading]:
     """How a command about somebody may be understood, the longest name first."""
     name, rest = command.name, command.who
+    if command.exact:
+        return [Reading((rest,), True, replace(command, who="", exact=False), "")]
     by_id, quoted = _BY_ID.match(rest), _QUOTED.match(rest)
     if by_id is not None:
         return [_reading(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
@@ -181,19 +200,21 @@ def _reading(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = Fals
 
 def _finish(name: str, parts: tuple[Part, ...], rest: str) -> Command:
     """A command from what stands behind its name, and behind the USER. Errors: Invalid."""
-    subject, seconds, said = "", None, ""
+    subject, seconds, said, extent = "", None, "", frozenset[str]()
     for part in parts:
         if part in ("text", "text?"):
             said, rest = (rest if name in ("announce", "me") else _unquoted(rest)), ""
             if part == "text" and not said:
                 raise _wrong(name)
+        elif part == "extent?":
+            extent, rest = _extent(name, rest)
         elif part == "duration?":
             seconds, rest = _duration(name, rest)
         else:
             subject, rest = _word(name, part, rest)
     if rest or (name not in ("announce", "me") and len(said) > LONGEST_REASON):
         raise _wrong(name)
-    return Command(name, subject, seconds, said)
+    return Command(name, subject, seconds, said, extent=extent)
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -215,9 +236,25 @@ def _word(name: str, part: Part, rest: str) -> tuple[str, str]:
     return word, behind
 
 
-def _duration(name: str, rest: str) -> tuple[int, str]:
-    """Seconds, or the command's default where no duration stands; a timeout's reason may follow."""
-    default, longest = (SLOW_S, LONGEST_SLOW_S) if name == "slow" else (TIMEOUT_S, LONGEST_TIMEOUT_S)
+def _extent(name: str, rest: str) -> tuple[frozenset[str], str]:
+    """How far a ban goes, by the words that stand before its duration and reason."""
+    known, found = {EVERYWHERE, ID_ONLY} if name == "ban" else {EVERYWHERE}, set[str]()
+    word, behind = _split(rest)
+    while word.lower() in known - found:
+        found.add(word.lower())
+        rest = behind
+        word, behind = _split(rest)
+    return frozenset(found), rest
+
+
+_LASTS: dict[str, tuple[int | None, int]] = {
+    "slow": (SLOW_S, LONGEST_SLOW_S), "guestwait": (GUEST_WAIT_S, LONGEST_GUEST_WAIT_S), "ban": (None, LONGEST_TIMEOUT_S),
+}  # fmt: skip
+
+
+def _duration(name: str, rest: str) -> tuple[int | None, str]:
+    """Seconds, or the command's default where no duration stands; a reason may follow."""
+    default, longest = _LASTS.get(name, (TIMEOUT_S, LONGEST_TIMEOUT_S))
     word, behind = _split(rest)
     found = _DURATION.fullmatch(word)
     if found is None:

@@ -107,7 +107,7 @@ class EventRoutes:
             Row("GET", "/v1/events", "tenant", self.list_events, summary="Read the app's events, oldest first", query=EventFilter,
                 answer=EventPage, scope="events:read", errors=(NotFound,), tag="events"),
             Row("POST", "/v1/events", "tenant", self.publish, NewEvent, summary="Publish an event of your own", answer=Published,
-                status=201, also=(200,), scope="events:write", errors=(NotFound, Conflict), tag="events"),
+                status=201, also=(200,), scope="events:write", errors=(NotFound, Conflict), tag="events", at=""),
         ]  # fmt: skip
         return [bind(row, door) for row in rows]
 

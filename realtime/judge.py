@@ -30,26 +30,32 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """Guests are made by the dozen, so they are bounded together: those of one address (its `origin`, realtime.keys) in a channel,
-    and all in it. Each a GCRA, (interval, burst) in microseconds."""
+    and all in it. Each a GCRA, (interval, burst) in microseconds. `since_ms`: when this guest came first; `wait_ms`: how long the app
+    lets a new one wait."""
 
     origin: str
     address: tuple[int, int]
     channel: tuple[int, int]
+    since_ms: int = 0
+    wait_ms: int = 0
 
 
 NO_RATE = Rate(0, 0, True)
 
 
-def may_send(role: Role, guests: str, settings: Settings, badges: list[str], text: str, origin: str | None = None) -> Rate:
+def may_send(
+    role: Role, guests: str, settings: Settings, badges: list[str], text: str, origin: str | None = None, since_ms: int = 0, wait_s: int = 0
+) -> Rate:
     """The rate that holds for this role and message. `guests` is the app's setting none | read | chat, `origin` a guest's, None for
-    everybody else. Errors: Forbidden."""
+    everybody else; `since_ms` and `wait_s` as in Crowd. Errors: Forbidden."""
     if role == "guest" and guests != "chat":
         raise Forbidden("Guests may read here, not write. Sign in to take part.")
     interval, burst_us = _gcra(settings.chat_rate_per_s, settings.chat_burst)
     crowd = None
     if origin is not None and role not in EXEMPT:
         together = settings.guest_channel_rate_per_s
-        crowd = Crowd(origin, _gcra(settings.guest_rate_per_s, settings.guest_burst), _gcra(together, max(1, int(2 * together))))
+        each, all_together = _gcra(settings.guest_rate_per_s, settings.guest_burst), _gcra(together, max(1, int(2 * together)))
+        crowd = Crowd(origin, each, all_together, since_ms, wait_s * 1000)
     passes = ("s" if "subscriber" in badges else "") + ("f" if "follower" in badges else "") + ("e" if only_emotes(text) else "")
     return Rate(interval, burst_us, role in EXEMPT, passes, crowd)
 

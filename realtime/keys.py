@@ -117,6 +117,20 @@ class ChannelKeys:
         return self.shard + ":audience"
 
     @property
+    def moves(self) -> str:
+        """Who came and went that those who follow the app have not been told yet; `followed` exists while somebody follows."""
+        return self.shard + ":moves"
+
+    @property
+    def followed(self) -> str:
+        return self.shard + ":followed"
+
+    @property
+    def viewed(self) -> str:
+        """Of the whole bucket: channels whose viewers are told."""
+        return self.shard[: self.shard.index("}") + 1] + ":viewed"
+
+    @property
     def told(self) -> str:
         """The count that those who follow the app were told last."""
         return self.shard + ":told"
@@ -147,6 +161,10 @@ def of_app(name: str) -> bool:
 
 def dirty_in(bucket: int) -> str:
     return f"{{b{bucket}}}:dirty"
+
+
+def viewed_in(bucket: int) -> str:
+    return f"{{b{bucket}}}:viewed"
 
 
 def digest(uid: str, cid: str) -> bytes:

@@ -6,12 +6,15 @@ before it, so a jump in the numbers is not a hole in the log.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from prometheus_client import Counter
 
+from realtime.acts import NO_MORE, Barred
+from realtime.commands import span
 from realtime.connection import INCARNATION, Connection, load_script
 from realtime.judge import Rate
 from realtime.keys import digest, keys_of
@@ -25,6 +28,7 @@ RESTRICTED = {
     "subscribers": "Only subscribers may write here now.",
     "followers": "Only followers may write here now.",
     "emoteonly": "Only emotes may be sent here now.",
+    "guestsread": "Guests may only read here now. Sign in to take part.",
 }
 CROWDED = {
     -10: "Too many messages by guests at your address; wait a moment, or sign in.",
@@ -49,6 +53,10 @@ class Known:
 
 
 Recall = Callable[[str], Awaitable[Known]]
+
+
+async def nothing_known(_name: str) -> Known:
+    return Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +111,24 @@ class Log:
 
     async def append(
         self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
-        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (),
+        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (), barred: Barred = NO_MORE,
     ) -> Appended:  # fmt: skip
         """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step. `at_ms` 0 means
-        Redis' own time. A message of a shadow-banned user is answered as any, but stands beside the log.
+        Redis' own time. `barred`: under what the sender may be banned beside their id. A message of a
+        shadow-banned user is answered as any, but stands beside the log.
 
-        Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode), Unavailable; Superseded
+        Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode, guest_wait), Unavailable; Superseded
         when a later turn of the facet stands.
         """
         flat, crowd = [part for change in changes for part in change], rate.crowd
-        shared = " ".join(map(str, (*crowd.address, *crowd.channel))) if crowd is not None else ""
+        shared = " ".join(map(str, (*crowd.address, *crowd.channel, crowd.since_ms, crowd.wait_ms))) if crowd is not None else ""
         while True:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
                 APPEND, keys.of_append(uid) if crowd is None else (*keys.of_append(uid), *keys.of_guests(crowd.origin)),
                 INCARNATION, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
-                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), shared, *flat,
+                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), shared,
+                " ".join((str(barred.since_ms), *barred.fields)), *flat,
             )  # fmt: skip
             if reply[0] == 1:
                 STORED.labels(kind).inc()
@@ -151,14 +161,20 @@ class Log:
             return Lost(position, reply[3].decode())
         return Page(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
-    async def newest(self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None) -> Page:
+    async def newest(
+        self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None, *, whole: bool = False
+    ) -> Page:
         """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if this facet hid only what
-        is below this seq."""
+        is below this seq; `whole`: also what was taken away."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
             reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count)
             if reply[0] == 1:
-                entries = await self._readable(channel, reply[3][::-1], reply[4], reply[5], lifted)
+                payloads = reply[3][::-1]
+                if whole:
+                    entries = [parse_entry(payload) for payload in payloads]
+                else:
+                    entries = await self._readable(channel, payloads, reply[4], reply[5], lifted)
                 return Page(Position(reply[1].decode(), int(reply[2])), entries)
             await self.open(channel)
 
@@ -182,10 +198,14 @@ class Log:
         replies = await asyncio.gather(*(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels))
         return [_position(reply) for reply in replies]
 
-    async def change(self, channel: str, facet: str, turn: int, change: tuple[str, str, str | int], kind: str, body: bytes) -> None:
-        """Changes the channel's state without an entry, and tells nodes by an event that is not in the sequence."""
-        keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body)
-        while await self._connection.link().run(CHANGE, (keys.meta,), facet, turn, *change, keys.shard, payload) == -1:
+    async def change(
+        self, channel: str, facet: str, turn: float, changes: Sequence[tuple[str, str, str | int]], kind: str = "", body: bytes = b""
+    ) -> None:
+        """Changes the state of a channel, or of an app, without an entry; with a `kind` it tells nodes by an event that is not in the
+        sequence."""
+        keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body) if kind else b""
+        flat = [part for change in changes for part in change]
+        while await self._connection.link().run(CHANGE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat) == -1:
             await self.open(channel)
 
     async def tell(self, channel: str, kind: str, body: bytes) -> None:
@@ -200,13 +220,18 @@ class Log:
                 return [None if value is None else value.decode() for value in values]
             await self.open(channel)
 
+    async def forget(self, channel: str, field: str) -> None:
+        """Takes a field that holds no longer out of the state."""
+        await self._connection.link().ask("HDEL", keys_of(channel).meta, field)
+
     async def rules(self, channel: str) -> dict[str, Any]:
-        """The settings that the script enforces (`slow` in seconds), and the pinned message's id."""
-        slow, lock, subscribers, followers, emotes, pin = await self.state(
-            channel, "slow", "lock", "subscribers", "followers", "emoteonly", "pin"
+        """The settings that the script enforces (`slow` and `guestwait` in seconds), and the pinned message's id."""
+        slow, lock, subscribers, followers, emotes, pin, wait, reads = await self.state(
+            channel, "slow", "lock", "subscribers", "followers", "emoteonly", "pin", "guestwait", "guestsread"
         )
         return {
-            "slow": int(slow or 0) // 1000, "lockdown": lock == "1", "subscribers": subscribers is not None,
+            "slow": int(slow or 0) // 1000, "guestwait": int(wait or 0) // 1000, "guestsread": reads is not None, "lockdown": lock == "1",
+            "subscribers": subscribers is not None,
             "followers": followers is not None, "emoteonly": emotes is not None, "pinned": pin,
         }  # fmt: skip
 
@@ -247,6 +272,9 @@ def _refuse(reply: list[Any]) -> NoReturn:
         raise RateLimited("Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000)
     if code == -5:
         raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
+    if code == -12:
+        left_s = int(reply[1]) / 1000
+        raise RateLimited(f"New guests may write here after a while: in {span(math.ceil(left_s))}.", code="guest_wait", retry_after=left_s)
     if code in CROWDED:
         raise RateLimited(CROWDED[code], retry_after=int(reply[1]) / 1000)
     raise Unavailable("This channel's log is full.", code="storage_full")

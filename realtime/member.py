@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from realtime.acts import NO_MORE, Barred, address_field, device_field, user_field
 from realtime.judge import Pace, Role
+from weir.foundation.ids import made_ms
 from weir.foundation.tokens import PlaybackClaims, UserClaims
 
 COMMANDS_PER_S = 20
@@ -52,6 +54,22 @@ class Member:
 
     def token_role(self, channel: str) -> Role:
         return self.user.roles.get(channel, "member")
+
+    @property
+    def barred(self) -> Barred:
+        """Under what it may be banned beside its own id: the app's user who let a guest in, and a guest's device and address. Those of
+        signed-in users never count: others may share them."""
+        if not self.guest:
+            return NO_MORE
+        user = self.user
+        let_in = (user_field(user.uid),) if user.uid else ()
+        device = (device_field(user.device),) if user.device else ()
+        return Barred((*let_in, *device, *((address_field(self.origin),) if self.origin else ())), self.since_ms)
+
+    @property
+    def since_ms(self) -> int:
+        """When a guest came first, by the id of its device."""
+        return made_ms(self.user.device) if self.user.device else self.user.iat * 1000
 
     @property
     def name(self) -> str:

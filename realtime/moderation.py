@@ -7,7 +7,8 @@ be repeated: turns order what happens to one facet, and entries are known by the
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,15 +17,18 @@ import structlog
 from realtime import acts
 from realtime.addressees import Addressees
 from realtime.applog import AppLog, entry_of
-from realtime.commands import DONE, FORMS, Command, help_text, span
+from realtime.bans import Bans
+from realtime.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, help_text, span
 from realtime.judge import NO_RATE, RANK, Role, check_hierarchy, check_role
+from realtime.keys import of_app
 from realtime.log import Known, Log, Superseded
 from realtime.people import People, Person
 from realtime.store import Actions, Archive
 from realtime.wire import MODERATION, NEW_MESSAGE, PAGE_EVENTS, RESTORED, WARNED, Entry, author, envelope, tail
+from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc, DuplicateKey
-from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from weir.foundation.ids import derived_id, is_id, new_id
 from weir.foundation.periodic import Job
 
@@ -35,16 +39,21 @@ MOST_TRIES = 5
 SWEEP_S = 2.0
 END_S = 1.0
 LEFT_BEHIND_MS = 3_000
+DAY_MS = 86_400_000
 log = structlog.get_logger("realtime.moderation")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account."""
+    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account. `staff` may ban in all channels of
+    the app; `by` is how the app's log of changes names them, where that is known."""
 
     id: str
     name: str
     role: Role
+    app: str = ""
+    staff: bool = False
+    by: By | None = None
 
     def shown(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.name, "role": self.role}
@@ -61,8 +70,11 @@ class Outcome:
 class Moderation:
     """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
 
-    def __init__(self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog) -> None:
+    def __init__(
+        self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
+    ) -> None:  # fmt: skip
         self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
+        self._bans, self._removed_ms = bans, removed_days * DAY_MS
         self._addressees = Addressees(entries, people, actions)
         self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
             "help": self._help, "mods": self._mods, "user": self._user,
@@ -93,22 +105,22 @@ class Moderation:
 
     async def undo(self, channel: str, actor: Actor, action_id: str) -> Outcome:
         """Gives the facet back what it had before an action, the actor's last one by default."""
-        found = await (self._actions.get(channel, action_id) if action_id else self._actions.last_of(channel, actor.id))
-        if found is None:
-            raise NotFound("There is no such action." if action_id else "You have taken no action that could be undone.")
+        found = await self._undoable(channel, actor, action_id)
         check_role(actor.role, "moderator")
         if found["kind"] in FORMS:
             check_role(actor.role, FORMS[found["kind"]].role)
         if found["actor"]["id"] != actor.id and RANK[actor.role] < RANK[found["actor"]["role"]]:
             check_hierarchy(actor.role, found["actor"]["role"])
+        if "said" in found and found["said"] is None:
+            raise Conflict("What this message said has been deleted since.")
         if found.get("undone"):
             raise Conflict("This action has been undone already.")
-        latest = await self._actions.latest(channel, found["facet"])
+        latest = await self._actions.latest(found["channel"], found["facet"])
         if latest is not None and latest["id"] != found["id"]:
             raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
-        kept: Doc = {name: found[name] for name in ("target", "message", "place", "said", "card") if name in found}
+        kept: Doc = {name: found[name] for name in ("target", "marks", "message", "place", "said", "card") if name in found}
         action: Doc = {
-            **kept, "id": new_id("act"), "app": found["app"], "channel": channel, "kind": "undo", "facet": found["facet"],
+            **kept, "id": new_id("act"), "app": found["app"], "channel": found["channel"], "kind": "undo", "facet": found["facet"],
             "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.shown(), "reason": "",
             "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
         }  # fmt: skip
@@ -119,8 +131,26 @@ class Moderation:
             action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
         outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
         await self._actions.update(found["id"], undone=action["id"])
+        if found.get("also") and (beside := await self._actions.get(channel, found["also"])) is not None and not beside.get("undone"):
+            with contextlib.suppress(Conflict):
+                await self.undo(channel, actor, beside["id"])
         of = f" of {found['target']['name']}" if found.get("target") else ""
         return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
+
+    async def _undoable(self, channel: str, actor: Actor, action_id: str) -> Doc:
+        """An action here, the actor's last one by default; or one of the app's, for its staff. Errors: NotFound."""
+        if not action_id:
+            found = await self._actions.last_of(channel, actor.id)
+            last = await self._actions.last_of(actor.app, actor.id) if actor.staff else None
+            if found is None or (last is not None and (last.get("also") == found["id"] or last["id"] > found["id"])):
+                found = last
+        else:
+            found = await self._actions.get(channel, action_id)
+            if found is None and actor.staff:
+                found = await self._actions.get(actor.app, action_id)
+        if found is None:
+            raise NotFound("There is no such action." if action_id else "You have taken no action that could be undone.")
+        return found
 
     async def reason(self, channel: str, facet: str) -> str:
         """Why somebody is banned or muted, by the action that stands; empty without one."""
@@ -128,8 +158,9 @@ class Moderation:
         return str(latest["reason"]) if latest is not None else ""
 
     async def recall(self, channel: str) -> Known:
-        """What an emptied Redis must know before the channel is used again."""
-        return Known(await self._archive.top(channel), acts.fields_of(await self._actions.current(channel), now_ms()))
+        """What an emptied Redis must know before the channel, or an app, is used again."""
+        top = 0 if of_app(channel) else await self._archive.top(channel)
+        return Known(top, acts.fields_of(await self._actions.current(channel), now_ms()))
 
     async def sweep(self) -> None:
         """Carries out what a dead process, or one without Redis, has stored only."""
@@ -139,6 +170,19 @@ class Moderation:
     async def end(self) -> None:
         """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one, and only once."""
         for action in await self._actions.ended(now_ms()):
+            await self._end(action)
+
+    async def _end(self, action: Doc) -> None:
+        if acts.split(action["facet"])[0] == "message":
+            await self._forget_said(action)
+            return
+        marks = action.get("marks") or {}
+        if marks.get("address") and marks["until"] <= now_ms():
+            await self._bans.forget_address(action)
+            return
+        if of_app(action["channel"]):
+            await self._bans.ended(action)
+        else:
             kind, data, changes = acts.ending(action)
             entry_id = derived_id("evt", action["id"], "ended")
             with contextlib.suppress(Superseded):
@@ -147,7 +191,14 @@ class Moderation:
                     tail=tail(entry_id, kind, action["channel"], data), facet=action["facet"], turn=action["turn"] + 0.5,
                     changes=changes,
                 )  # fmt: skip
-            await self._actions.update(action["id"], due=None)
+        await self._actions.update(action["id"], due=marks.get("until"))
+
+    async def _forget_said(self, action: Doc) -> None:
+        """What a message said that was removed some time ago, and not brought back."""
+        latest = await self._actions.latest(action["channel"], action["facet"])
+        if latest is not None and latest["value"] is not None:
+            await self._archive.blank(action["channel"], action["place"]["epoch"], action["place"]["seq"])
+        await self._actions.update(action["id"], said=None, due=None)
 
     # -- commands by what they are about
 
@@ -156,9 +207,33 @@ class Moderation:
         check_hierarchy(actor.role, person.role)
         if command.name in ("unmod", "unvip") and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]:
             raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
-        action = self._draft(app, channel, actor, command, person.id)
+        if command.name in ("ban", "unban") and EVERYWHERE in command.extent:
+            return await self._everywhere(app, channel, actor, command, person)
+        return await self._take(await self._on(app, channel, actor, command, person), person)
+
+    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: Person) -> Doc:
+        action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.shown()
+        if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
+            action["marks"] = marks
+        return action
+
+    async def _everywhere(self, app: str, channel: str, actor: Actor, command: Command, person: Person) -> Outcome:
+        """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
+        if not actor.staff:
+            raise Forbidden("Only staff of the app may do this everywhere.")
+        action = await self._on(app, app, actor, command, person)
+        with contextlib.suppress(Conflict):
+            here = await self._take(await self._on(app, channel, actor, command, person), person)
+            action["also"] = here.action["id"] if here.action is not None else ""
         return await self._take(action, person)
+
+    async def everywhere(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they are known there."""
+        uid = command.who
+        known = await self._people.get(channel, uid) if channel else None
+        person = known or Person(uid, uid, "member")
+        return await self._take(await self._on(app, app, actor, command, person), person)
 
     async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         if not is_id("msg", command.subject):
@@ -175,30 +250,48 @@ class Moderation:
 
     async def find(self, channel: str, message: str) -> Entry:
         """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
-        entry = await self._archive.message(channel, message)
-        below: int | None = None
-        for _ in range(MOST_PAGES):
-            if entry is not None:
-                break
-            entries = (await self._log.newest(channel, PAGE_EVENTS, below)).entries
-            wanted = b'"id":"%b"' % message.encode()
-            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
-            if not entries:
-                break
-            below = entries[0].seq
+        entry = await self._archive.message(channel, message) or await self._logged(channel, message)
         if entry is None or entry.type != NEW_MESSAGE:
             raise NotFound("There is no such message.")
         return entry
+
+    async def original(self, channel: str, message: str) -> tuple[Entry, bool]:
+        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound, also some time after it
+        was taken away."""
+        entry = await self._archive.original(channel, message) or await self._logged(channel, message, whole=True)
+        try:
+            await self.find(channel, message)
+        except NotFound:
+            if entry is None or "text" not in (told := orjson.loads(entry.body)):
+                raise
+            if datetime.fromisoformat(told["at"]).timestamp() * 1000 < now_ms() - self._removed_ms:
+                raise
+            return entry, True
+        if entry is None:
+            raise NotFound("There is no such message.")
+        return entry, False
+
+    async def _logged(self, channel: str, message: str, *, whole: bool = False) -> Entry | None:
+        """Among the newest entries of the log; `whole`: also when it was taken away."""
+        below: int | None = None
+        for _ in range(MOST_PAGES):
+            entries = (await self._log.newest(channel, PAGE_EVENTS, below, whole=whole)).entries
+            wanted = b'"id":"%b"' % message.encode()
+            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
+            if entry is not None or not entries:
+                return entry
+            below = entries[0].seq
+        return None
 
     # -- taking an action
 
     def _draft(self, app: str, channel: str, actor: Actor, command: Command, target: str) -> Doc:
         action_id, at = new_id("act"), now_ms()
-        ends = at + command.seconds * 1000 if command.name == "timeout" and command.seconds else None
+        ends = at + command.seconds * 1000 if command.name in ("timeout", "ban") and command.seconds else None
         return {
             "id": action_id, "app": app, "channel": channel, "kind": command.name, "facet": acts.facet_of(command, action_id, target),
             "value": acts.value_of(command, target), "expires": ends, "actor": actor.shown(), "reason": command.text, "at": at,
-            "current": True, "applied": False,
+            "current": True, "applied": False, **({"by": asdict(actor.by)} if actor.by is not None else {}),
         }  # fmt: skip
 
     async def _take(self, action: Doc, person: Person | None = None, only_behind: int | None = None) -> Outcome:
@@ -213,7 +306,9 @@ class Moderation:
             before: Doc = {"value": value, "expires": ends}
             if value is not None and latest is not None and latest.get("cleared_to"):
                 before["cleared_to"] = latest["cleared_to"]
-            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=action["expires"])
+            if action["value"] is None and (marks := (latest or {}).get("marks")):
+                action["marks"] = await self._bans.own_marks(action, marks)
+            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=self._due(action))
             try:
                 await self._actions.add(action)
             except DuplicateKey:
@@ -224,14 +319,25 @@ class Moderation:
             return Outcome("" if action["kind"] == "undo" else _reply(action), action)
         raise Unavailable("Too many act on this at once; try again.", retry_after=1)
 
+    def _due(self, action: Doc) -> int | None:
+        """When there is something to end or to forget next."""
+        if action.get("said") and acts.split(action["facet"])[0] == "message":
+            return int(action["at"]) + self._removed_ms
+        marks = action.get("marks") or {}
+        return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
+
     async def _apply(self, action: Doc) -> None:
         """Enforces and tells; may be repeated."""
         channel, facet = action["channel"], action["facet"]
+        if of_app(channel):
+            await self._bans.apply(action)
+            await self._actions.update(action["id"], applied=True)
+            return
         done: dict[str, Any] = {"applied": True}
         umbrella = {"channel": channel, "action": acts.summary(action)}
         body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
         if acts.split(facet)[0] in acts.ASIDE:
-            await self._log.change(channel, facet, action["turn"], acts.changes_of(action)[0], MODERATION, body)
+            await self._log.change(channel, facet, action["turn"], acts.changes_of(action), MODERATION, body)
         else:
             try:
                 done |= await self._tell(action)
@@ -325,6 +431,14 @@ def _reply(action: Doc) -> str:
         said = f"The messages of {target} are removed."
     elif kind == "timeout":
         said = f"{target} is timed out for {span((action['expires'] - action['at']) // 1000)}."
+    elif kind == "ban" and (action["expires"] or of_app(action["channel"])):
+        where = " in all channels" if of_app(action["channel"]) else ""
+        lasts = f" for {span((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
+        said = f"{target} is banned{where}{lasts}."
+    elif kind == "unban" and of_app(action["channel"]):
+        said = f"{target} is no longer banned in all channels."
+    elif kind == "guestwait":
+        said = f"New guests may write after {span(action['value'])}."
     elif kind == "slow":
         said = f"Slow mode is on: one message every {span(action['value'])}."
     else:

@@ -2,7 +2,8 @@
 
 A session is counted while any of its sources holds a lease: each socket that has joined (45 s, renewed every 15 s, given
 back at once when it leaves) and its player (9 s, by playback heartbeats). A crashed node's sockets are gone when their
-leases end. Counts are ephemeral: told to local members each second when they changed.
+leases end. Counts are ephemeral: told to local members each second when they changed. While somebody follows the app, each coming
+and going is written down in the step that counts it, and told to them once (viewer.joined, viewer.left).
 """
 
 import asyncio
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Gauge
 
+from realtime.applog import AppLog
 from realtime.connection import Connection, load_script
-from realtime.keys import keys_of, lease
+from realtime.keys import BUCKETS, keys_of, lease, viewed_in
 from realtime.wire import envelope
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
@@ -31,7 +33,7 @@ TOLD_MS = 86_400_000
 COUNT_UPDATE = "viewer.count.update"
 OCCUPANCY_UPDATE = "occupancy.update"
 VIEWERS = Gauge("weir_viewers", "Sessions that watch streams on air now, each once a stream.")
-COUNT_S = 5.0
+COUNT_S, SWEEP_S = 5.0, 5.0
 log = structlog.get_logger("realtime.occupancy")
 
 
@@ -61,13 +63,22 @@ class Audience:
 
 
 Notify = Callable[[str, Count], Awaitable[None]]
+Follower = Callable[[str], Awaitable[tuple[str, str] | None]]
+"""(app, stream) of a channel whose app somebody follows."""
+
+
+async def nobody(_channel: str) -> tuple[str, str] | None:
+    """Nobody follows."""
+    return None
 
 
 class Occupancy:
     """Errors of the verbs: Unavailable."""
 
-    def __init__(self, connection: Connection, leases: Leases = Leases()) -> None:
-        self._connection, self._leases = connection, leases
+    def __init__(self, connection: Connection, leases: Leases = Leases(), follower: Follower = nobody, apps: AppLog | None = None) -> None:
+        self._connection, self._leases, self._follower = connection, leases, follower
+        self._apps = apps or AppLog(connection)
+        self._moved: set[str] = set()
         self._told: dict[str, Count] = {}
         self._held: dict[str, set[str]] = {}
         self._busy: set[str] = set()
@@ -87,14 +98,14 @@ class Occupancy:
     async def count(self, channel: str) -> Count:
         return await self._run(channel, "count", 0, [])
 
-    def job(self, on_air: Callable[[], Awaitable[list[Doc]]]) -> Job:
-        """Counts everybody, as a metric."""
+    def jobs(self, on_air: Callable[[], Awaitable[list[Doc]]]) -> list[Job]:
+        """Counts everybody, as a metric; and tells what is left to tell."""
 
         async def everybody() -> None:
             counts = await asyncio.gather(*(self.count(stream["channel"]) for stream in await on_air()))
             VIEWERS.set(sum(count.viewers for count in counts))
 
-        return Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0))
+        return [Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0)), Job("viewers.told", SWEEP_S, self.sweep)]
 
     async def begin(self, channel: str, broadcast: str) -> None:
         """Counts for a broadcast from here on; may be repeated."""
@@ -140,9 +151,11 @@ class Occupancy:
         while True:
             await asyncio.sleep(TELL_S)
             present = set(channels())
-            watched = list(present | self._busy)
+            moved, self._moved = self._moved, set()
+            watched = list(present | self._busy | moved)
             try:
                 counts = await asyncio.gather(*(self.count(channel) for channel in watched))
+                await asyncio.gather(*(self.tell_moves(channel) for channel in watched))
                 before, self._told = self._told, dict(zip(watched, counts, strict=True))
                 for channel, count in self._told.items():
                     if before.get(channel) == count:
@@ -154,6 +167,20 @@ class Occupancy:
             except Unavailable:
                 continue
 
+    async def tell_moves(self, channel: str) -> None:
+        """Who came and went since this was told last, by whichever node is first."""
+        follower = await self._follower(channel)
+        while follower is not None and await self._apps.tell_moves(follower[0], channel, follower[1]):
+            pass
+
+    async def sweep(self) -> None:
+        """Periodic, by one process: what dead nodes have left."""
+        link = self._connection.link()
+        found = await asyncio.gather(*(link.ask("SMEMBERS", viewed_in(bucket)) for bucket in range(BUCKETS)))
+        for channel in (raw.decode() for channels in found for raw in channels):
+            await self.count(channel)
+            await self.tell_moves(channel)
+
     async def news(self, channel: str, count: Count) -> bool:
         """True for the first node in the installation that tells a change."""
         now = b"%d %d" % (count.viewers, count.peak)
@@ -161,13 +188,15 @@ class Occupancy:
         return bool(told != now)
 
     async def _run(self, channel: str, verb: str, lease_s: float, members: list[str]) -> Count:
+        if verb == "leave":
+            self._moved.add(channel)
         reply = await self._ask(channel, verb, int(lease_s * 1000), *members)
         return Count(reply[0], reply[1])
 
-    async def _ask(self, channel: str, verb: str, *arguments: str | int) -> list[int]:
-        keys = keys_of(channel)
-        names = (keys.leases, keys.sessions, keys.peak, keys.broadcast, keys.audience)
-        reply: list[int] = await self._connection.link().run(WATCH, names, verb, *arguments)
+    async def _ask(self, channel: str, verb: str, about: str | int, *members: str) -> list[int]:
+        keys, followed = keys_of(channel), "1" if await self._follower(channel) is not None else ""
+        names = (keys.leases, keys.sessions, keys.peak, keys.broadcast, keys.audience, keys.moves, keys.followed, keys.viewed)
+        reply: list[int] = await self._connection.link().run(WATCH, names, verb, about, followed, *members)
         return reply
 
 

@@ -6,12 +6,13 @@ hour after they have left: anybody may make guests without end. A role stored by
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from zlib import crc32
 
 import orjson
 
+from realtime.acts import NO_MORE, Barred, holds
 from realtime.connection import Connection
 from realtime.judge import RANK, Role
 from realtime.keys import keys_of
@@ -29,9 +30,13 @@ MOST_LATELY = 200
 
 @dataclass(frozen=True, slots=True)
 class Person:
+    """Of a guest also its device and what stands for its address (realtime.keys), for bans."""
+
     id: str
     name: str
     role: Role
+    device: str = ""
+    address: str = ""
 
     def shown(self) -> dict[str, str]:
         return {"id": self.id, "name": self.name}
@@ -49,11 +54,12 @@ class Standing:
     shadowed: bool
     warned: str | None = None
 
-    def check_in(self) -> None:
+    def check_in(self, reason: str = "") -> None:
         """Errors: Forbidden (banned)."""
         if self.banned is not None:
             left = max(0, self.banned - now_ms()) / 1000 if self.banned else None
-            raise Forbidden("You are banned from this channel.", code="banned", retry_after=left)
+            because = f" Reason: {reason}" if reason else ""
+            raise Forbidden(f"You are banned from this channel.{because}", code="banned", retry_after=left)
 
 
 class People:
@@ -68,7 +74,8 @@ class People:
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
         ours = not guest or RANK[person.role] >= RANK["vip"]
         lately, now = keys.lately_guests if guest else keys.lately, int(now_s())
-        before = await link.ask("SET", keys.person(person.id), orjson.dumps([person.name, person.role]), "EX", known_s, "GET")
+        noted = [person.name, person.role, *([person.device, person.address] if guest else [])]
+        before = await link.ask("SET", keys.person(person.id), orjson.dumps(noted), "EX", known_s, "GET")
         old = orjson.loads(before)[0] if before is not None else person.name
         renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
         like = keys.like(skeleton(person.name))
@@ -110,13 +117,14 @@ class People:
         """Somebody in whose name the app writes. A role that their token gave them stays."""
         known = await self._noted(channel, [person.id])
         if known and RANK[known[0].role] > RANK[person.role]:
-            person = Person(person.id, person.name, known[0].role)
+            person = replace(person, role=known[0].role)
         await self.note(channel, person)
 
-    async def standing(self, channel: str, uid: str, claimed: Role = "member") -> Standing:
-        role, banned, muted, shadowed, warned = await self._log.state(channel, *(f"{field}:{uid}" for field in "rbmsw"))
-        stored = cast(Role | None, role)
-        return Standing(stored or claimed, stored, _holds(banned), _holds(muted), shadowed is not None, warned)
+    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> Standing:
+        found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
+        role, muted, shadowed, warned, *bans = found
+        stored, now = cast(Role | None, role), now_ms()
+        return Standing(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
 
     async def get(self, channel: str, uid: str) -> Person | None:
         """Somebody who has been here, with the role that counts."""
@@ -124,8 +132,8 @@ class People:
         stored = (await self.standing(channel, uid)).stored
         if raw is None:
             return None if stored is None else Person(uid, uid, stored)
-        name, role = orjson.loads(raw)
-        return Person(uid, name, stored or role)
+        known = Person(uid, *orjson.loads(raw))
+        return replace(known, role=stored or known.role)
 
     async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[Person]]:
         """Who has each of these names, or has it as an id, members first. Roles are those that count."""
@@ -154,7 +162,7 @@ class People:
             bearing.append(Person(spelling, spelling, "member"))
         people = list({one.id: one for one in bearing}.values())
         roles = await self._log.state(channel, *(f"r:{one.id}" for one in people)) if people else []
-        return [Person(one.id, one.name, cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
+        return [replace(one, role=cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
 
     async def _noted(self, channel: str, ids: list[str]) -> list[Person]:
         """Those of these ids who are known here."""
@@ -178,8 +186,3 @@ def warning(standing: Standing) -> dict[str, str] | None:
     if told is None or told["at"] < now_ms() - WARNED_MS:
         return None
     return {"reason": told["reason"], "at": rfc3339(told["at"])}
-
-
-def _holds(ends: str | None) -> int | None:
-    """An end that has not come yet."""
-    return None if ends is None or 0 < int(ends) <= now_ms() else int(ends)

@@ -2,28 +2,47 @@
 
 A space holds its bookings that are not over in its own document, so that no two of them overlap whoever writes: each
 change is a compare-and-set on `version`. `told` numbers the facts it has told. A reservation's document is for lists and
-looking back; it follows the space.
+looking back; it follows the space. A removed space stays as a document in the state `removed`, so that its number and its facts are not
+given again.
 """
 
 from weir.foundation.documents import Collection, Index
 
 PLACES = Collection(
-    "places", {"created": "int", "site": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "site", "created")))
-)
+    "places", {"created": "int", "site": "str", "version": "int", "revision": "int"},
+    (Index(("app", "created")), Index(("app", "site", "created"))),
+)  # fmt: skip
 SPACES = Collection(
     "spaces",
     {"place": "str", "n": "int", "state": "str", "version": "int", "due": "int"},
-    (Index(("place", "n"), unique=True), Index(("place", "state")), Index(("due",))),
+    (Index(("place", "n"), unique=True), Index(("place", "state", "n")), Index(("app", "state")), Index(("due",))),
 )
 DEVICES = Collection(
     "devices",
-    {"place": "str", "serial": "str", "created": "int"},
-    (Index(("app", "serial"), unique=True), Index(("place", "created"))),
+    {"place": "str", "serial": "str", "kind": "str", "space": "int", "created": "int", "revision": "int"},
+    (
+        Index(("app", "serial"), unique=True),
+        Index(("place", "created")),
+        Index(("place", "kind", "created")),
+        Index(("place", "space", "created")),
+        Index(("app", "created")),
+        Index(("app", "kind", "created")),
+    ),
 )
 RESERVATIONS = Collection(
     "reservations",
-    {"place": "str", "status": "str", "starts": "int", "ends": "int"},
-    (Index(("place", "starts")), Index(("place", "status", "starts")), Index(("ends",))),
+    {"place": "str", "n": "int", "user": "str", "status": "str", "starts": "int", "ends": "int"},
+    (
+        Index(("place", "starts")),
+        Index(("place", "status", "starts")),
+        Index(("place", "n", "starts")),
+        Index(("place", "user", "starts")),
+        Index(("app", "starts")),
+        Index(("app", "status", "starts")),
+        Index(("app", "user", "starts")),
+        Index(("ends",)),
+        Index(("status", "ends")),
+    ),
 )
 HISTORY = Collection(
     "space_history", {"place": "str", "n": "int", "at": "int"}, (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",)))

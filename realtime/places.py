@@ -13,12 +13,12 @@ from typing import Any
 import structlog
 
 from realtime.place_store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
-from realtime.spaces import STATES, Draft
+from realtime.spaces import REMOVED, STATES, Draft
 from weir.foundation.audit import Audit, By
 from weir.foundation.bus import Relay
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey, Store
-from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Unavailable
+from weir.foundation.documents import Between, Doc, DuplicateKey, OneOf, Store
+from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import (
     AuditNoted,
     PlaceAvailable,
@@ -28,6 +28,7 @@ from weir.foundation.events import (
     ReservationCreated,
     ReservationEvent,
     ReservationExpired,
+    SpaceRemoved,
     SpaceStateChanged,
 )
 from weir.foundation.ids import derived_id
@@ -39,8 +40,8 @@ MOST_PLACES, MOST_SPACES, MOST_IN_APP, MOST_DEVICES = 1_000, 2_000, 20_000, 20_0
 MOST_TRIES = 40
 ADVANCE_S, FORGET_S = 1.0, 3_600.0
 DAY_MS = 86_400_000
-FACTS: dict[str, type[SpaceStateChanged] | type[ReservationEvent]] = {
-    "space.state.changed": SpaceStateChanged, "reservation.created": ReservationCreated,
+FACTS: dict[str, type[SpaceStateChanged] | type[SpaceRemoved] | type[ReservationEvent]] = {
+    "space.state.changed": SpaceStateChanged, "space.removed": SpaceRemoved, "reservation.created": ReservationCreated,
     "reservation.cancelled": ReservationCancelled, "reservation.expired": ReservationExpired,
 }  # fmt: skip
 log = structlog.get_logger("realtime.places")
@@ -64,20 +65,27 @@ class Places:
         if place is None:
             _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
             async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES.name)):
-                blank = {"id": place_id, "created": now_ms(), "version": 0, "told": 0, "full": False, "peak": 0}
+                blank = {"id": place_id, "created": now_ms(), "version": 0, "revision": 0, "told": 0, "full": False, "peak": 0}
                 noted = self._audit.entry(app, by, "place.created", place_id, None, {**fields, "spaces": spaces})
                 place = await handle.insert(PLACES.name, {**fields, **blank}, emit=[noted])
                 await self._audit.write(noted, PLACES.name, place_id)
         await self._add_spaces(app, place_id, 1, spaces)
         return place
 
-    async def change(self, app: str, place: str, fields: dict[str, Any], by: By) -> Doc:
-        found = await self.get(app, place)
-        noted = self._audit.entry(app, by, "place.updated", place, found, {**found, **fields})
-        changed = await self._store.app(app).update(PLACES.name, place, set=fields, emit=[noted])
+    async def change(self, found: Doc, fields: dict[str, Any], by: By) -> Doc:
+        """Errors: Stale when somebody was faster."""
+        noted = self._audit.entry(found["app"], by, "place.updated", found["id"], found, {**found, **fields})
+        return await self._revised(PLACES.name, found, fields, noted)
+
+    async def _revised(self, collection: str, found: Doc, fields: dict[str, Any], noted: AuditNoted) -> Doc:
+        revision = found.get("revision")
+        changes = {**fields, "revision": (revision or 0) + 1}
+        changed = await self._store.app(found["app"]).update(
+            collection, found["id"], set=changes, expect={"revision": revision}, emit=[noted]
+        )
         if changed is None:
-            raise NotFound("There is no such place.")
-        await self._audit.write(noted, PLACES.name, place)
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._audit.write(noted, collection, found["id"])
         return changed
 
     async def add_spaces(self, app: str, place: str, first: int, count: int, by: By) -> int:
@@ -89,8 +97,12 @@ class Places:
         await self.get(app, place)
         handle = self._store.app(app)
         _within(first + count - 1, MOST_SPACES, "spaces in a place")
-        there = await handle.count(SPACES.name, {"place": place, "n": Between(first, first + count)})
-        _within(await handle.count(SPACES.name) + count - there, MOST_IN_APP, "spaces in an app")
+        wanted_numbers = {"place": place, "n": Between(first, first + count)}
+        removed = await handle.find(SPACES.name, {**wanted_numbers, "state": REMOVED}, sort="n", limit=1)
+        if removed.data:
+            raise Conflict(f"Space {removed.data[0]['n']} was removed, and its number is not given again.", code="in_use")
+        there = await handle.count(SPACES.name, wanted_numbers)
+        _within(await self._standing(app) + count - there, MOST_IN_APP, "spaces in an app")
         now = now_ms()
         blank = {
             "place": place,
@@ -102,10 +114,15 @@ class Places:
             "bookings": [],
             "reading": None,
             "label": None,
+            "metadata": {},
         }
         wanted = [{**blank, "id": space_id(place, n), "n": n} for n in range(first, first + count)]
-        async with self._quotas.room_for(app, "spaces", lambda: handle.count(SPACES.name), count - there):
+        async with self._quotas.room_for(app, "spaces", lambda: self._standing(app), count - there):
             return await handle.insert_many(SPACES.name, wanted)
+
+    async def _standing(self, app: str) -> int:
+        """How many spaces an app has."""
+        return await self._store.app(app).count(SPACES.name, {"state": OneOf(STATES)})
 
     async def add_device(self, app: str, place: str, device: Doc, by: By) -> Doc:
         """May be repeated with the same id. Errors: Conflict for a serial that another has."""
@@ -119,7 +136,7 @@ class Places:
             await self.space(app, place, device["space"])
         try:
             async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES.name)):
-                fresh = {**device, "place": place, "created": now_ms()}
+                fresh = {**device, "place": place, "created": now_ms(), "revision": 0}
                 noted = self._audit.entry(app, by, "device.created", device["id"], None, fresh)
                 made = await handle.insert(DEVICES.name, fresh, emit=[noted])
                 await self._audit.write(noted, DEVICES.name, device["id"])
@@ -133,17 +150,12 @@ class Places:
             raise NotFound("There is no such device.")
         return found
 
-    async def assign(self, app: str, place: str, device: str, n: int | None, by: By) -> Doc:
-        """Which space a device reports on, or none."""
-        found = await self.device(app, place, device)
+    async def assign(self, found: Doc, n: int | None, by: By) -> Doc:
+        """Which space a device reports on, or none. Errors: Stale when somebody was faster."""
         if n is not None:
-            await self.space(app, place, n)
-        noted = self._audit.entry(app, by, "device.assigned", device, found, {**found, "space": n})
-        changed = await self._store.app(app).update(DEVICES.name, device, set={"space": n}, emit=[noted])
-        if changed is None:
-            raise NotFound("There is no such device.")
-        await self._audit.write(noted, DEVICES.name, device)
-        return changed
+            await self.space(found["app"], found["place"], n)
+        noted = self._audit.entry(found["app"], by, "device.assigned", found["id"], found, {**found, "space": n})
+        return await self._revised(DEVICES.name, found, {"space": n}, noted)
 
     async def remove_device(self, app: str, place: str, device: str, by: By) -> None:
         found = await self.device(app, place, device)
@@ -158,12 +170,21 @@ class Places:
 
     async def space(self, app: str, place: str, n: int) -> Doc:
         found = await self._store.app(app).get(SPACES.name, space_id(place, n))
-        if found is None:
+        if found is None or found["state"] == REMOVED:
             raise NotFound("There is no such space.")
         return found
 
+    async def remove_space(self, app: str, place: str, n: int, by: By) -> None:
+        """Its devices report on none from now on. Errors: Conflict while it is used."""
+        before, handle = await self.space(app, place, n), self._store.app(app)
+        noted = self._audit.entry(app, by, "space.deleted", before["id"], before, None)
+        await self._change(app, place, n, Draft.remove, note=noted)
+        await self._audit.write(noted, SPACES.name, before["id"])
+        for device in (await handle.find(DEVICES.name, {"place": place, "space": n}, limit=MOST_SPACES)).data:
+            await handle.update(DEVICES.name, device["id"], set={"space": None}, inc={"revision": 1}, expect={"space": n})
+
     async def spaces(self, app: str, place: str) -> list[Doc]:
-        page = await self._store.app(app).find(SPACES.name, {"place": place}, sort="n", limit=MOST_SPACES)
+        page = await self._store.app(app).find(SPACES.name, {"place": place, "state": OneOf(STATES)}, sort="n", limit=MOST_SPACES)
         return page.data
 
     async def remove(self, app: str, place: str, by: By) -> None:
@@ -174,31 +195,37 @@ class Places:
                 await handle.delete(collection.name, {"place": place})
             await handle.delete(PLACES.name, {"id": place})
 
-    async def report(self, app: str, place: str, n: int, state: str, reading: Doc | None = None, by: By | None = None) -> tuple[Doc, bool]:
-        """What somebody or a sensor says of a space, and whether it counted: a reading (id, at) that is a repeat or older than
-        the last does not. The audit log has who closes a space and opens it again; the place's history has all of it."""
+    async def report(self, app: str, place: str, n: int, state: str, reading: Doc) -> tuple[Doc, bool]:
+        """What a sensor says of a space, and whether it counted: a reading (id, at, device) that is a repeat or older than the last
+        does not."""
         applied = False
 
         def change(draft: Draft) -> None:
             nonlocal applied
             applied = draft.report(state, reading)
 
-        before, noted = await self.space(app, place, n), None
-        if by is not None and before["state"] != state and "maintenance" in (before["state"], state):
+        return await self._change(app, place, n, change), applied
+
+    async def change_space(self, before: Doc, fields: dict[str, Any], by: By, *, unchanged: bool) -> Doc:
+        """State, label and metadata, in one write. The audit log has who closes a space and opens it again; the place's history has
+        all of it. Errors: Stale when it was to be `unchanged` and is not."""
+
+        def change(draft: Draft) -> None:
+            draft.label, draft.metadata = fields.get("label", draft.label), fields.get("metadata", draft.metadata)
+            if "state" in fields:
+                draft.report(fields["state"])
+
+        app, place, n, state, noted = before["app"], before["place"], before["n"], fields.get("state", before["state"]), None
+        if fields.keys() - {"state"}:
+            noted = self._audit.entry(app, by, "space.updated", before["id"], before, {**before, **fields})
+        elif before["state"] != state and "maintenance" in (before["state"], state):
             noted = self._audit.entry(app, by, "space.state", before["id"], before, {**before, "state": state})
-        after = await self._change(app, place, n, change, note=noted)
+        try:
+            after = await self._change(app, place, n, change, version=before["version"] if unchanged else None, note=noted)
+        except _Changed:
+            raise Stale("This has been changed since you read it; read it again and repeat the change.") from None
         if noted is not None:
             await self._audit.write(noted, SPACES.name, before["id"])
-        return after, applied
-
-    async def label(self, app: str, place: str, n: int, label: str, by: By) -> Doc:
-        def change(draft: Draft) -> None:
-            draft.label = label
-
-        before = await self.space(app, place, n)
-        noted = self._audit.entry(app, by, "space.labelled", before["id"], before, {**before, "label": label})
-        after = await self._change(app, place, n, change, note=noted)
-        await self._audit.write(noted, SPACES.name, before["id"])
         return after
 
     async def occupancy(self, app: str, place: str) -> dict[str, int]:
@@ -240,6 +267,7 @@ class Places:
 
     async def cancel(self, app: str, place: str, reservation: str, by: By) -> Doc:
         found = await self.reservation(app, place, reservation)
+        reservation = found["id"]
         if found["status"] == "cancelled":
             return found
         noted = self._audit.entry(app, by, "reservation.cancelled", reservation, found, {**found, "status": "cancelled"})
@@ -249,7 +277,11 @@ class Places:
         return changed or found
 
     async def reservation(self, app: str, place: str, reservation: str) -> Doc:
-        found = await self._store.app(app).get(RESERVATIONS.name, reservation)
+        """By our id, or by the one that the customer gave."""
+        handle = self._store.app(app)
+        found = await handle.get(RESERVATIONS.name, reservation)
+        if found is None:
+            found = await handle.get(RESERVATIONS.name, own_reservation(app, place, reservation))
         if found is None or found["place"] != place:
             raise NotFound("There is no such reservation.")
         return found
@@ -260,8 +292,8 @@ class Places:
 
     async def _note(self, app: str, place: str, n: int, booking: Doc) -> Doc:
         """The reservation's own document; the fact that it was created brings it too."""
-        kept = {name: booking[name] for name in ("id", "starts", "ends")}
-        doc = {**kept, "place": place, "n": n, "status": "booked", "created": now_ms(), "note": booking.get("note")}
+        kept = {name: booking.get(name) for name in ("id", "starts", "ends", "note", "user", "metadata", "client_id")}
+        doc = {**kept, "place": place, "n": n, "status": "booked", "created": now_ms()}
         handle = self._store.app(app)
         await handle.insert_many(RESERVATIONS.name, [doc])
         stored = await handle.get(RESERVATIONS.name, booking["id"])
@@ -279,6 +311,11 @@ class Places:
                 await self._change(space["app"], space["place"], space["n"], Draft.advance)
             except NotFound:
                 continue
+        over = await self._store.operator().find(
+            RESERVATIONS.name, {"status": "booked", "ends": Between(1, now_ms())}, sort="ends", limit=500
+        )
+        for booked in over.data:  # what nobody used is told, and becomes `expired`
+            await self._store.operator().update(RESERVATIONS.name, booked["id"], set={"status": "completed"}, expect={"status": "booked"})
 
     async def forget(self) -> None:
         before = now_ms() - self._days * DAY_MS
@@ -289,10 +326,20 @@ class Places:
         """What follows from a fact; may be repeated."""
         handle = self._store.app(fact.app)
         if isinstance(fact, SpaceStateChanged):
-            shown = {"place": fact.place, "n": fact.space, "from": fact.before, "to": fact.state, "cause": fact.cause}
+            shown = {
+                "place": fact.place,
+                "n": fact.space,
+                "from": fact.before,
+                "to": fact.state,
+                "cause": fact.cause,
+                "device": fact.device,
+            }
             await handle.insert_many(HISTORY.name, [{**shown, "id": fact.id, "at": fact.at}])
         elif isinstance(fact, ReservationCreated):
-            await self._note(fact.app, fact.place, fact.space, {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)})
+            space = await handle.get(SPACES.name, space_id(fact.place, fact.space))
+            booking = {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)}
+            kept = next((one for one in (space or {}).get("bookings", ()) if one["id"] == fact.reservation), booking)
+            await self._note(fact.app, fact.place, fact.space, kept)
         elif isinstance(fact, ReservationCancelled | ReservationExpired):
             status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"
             await handle.update(RESERVATIONS.name, fact.reservation, set={"status": status})
@@ -333,7 +380,7 @@ class Places:
             draft = Draft.of(space, now)
             decide(draft)
             after = draft.fields()
-            if all(space[name] == value for name, value in after.items()):
+            if all(space.get(name) == value for name, value in after.items()):
                 return space
             facts = [_fact(space, number, kind, data, now) for number, (kind, data) in enumerate(draft.events, space["told"] + 1)]
             counted = {"version": space["version"] + 1, "told": space["told"] + len(facts)}
@@ -367,11 +414,13 @@ def _within(wanted: int, most: int, what: str) -> None:
 
 
 def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
-    """The first space that can be had; one that was asked for says itself why it can't be."""
+    """The first space that can be had, of those that nobody is in now if there are any; one that was asked for says itself why it
+    can't be."""
     now = now_ms()
     if only is not None:
         return spaces[0]
-    free = next((one for one in spaces if Draft.of(one, now).free_between(booking["starts"], booking["ends"])), None)
+    can_be_had = [one for one in spaces if Draft.of(one, now).free_between(booking["starts"], booking["ends"])]
+    free = next((one for one in can_be_had if one["state"] != "occupied"), can_be_had[0] if can_be_had else None)
     if free is None:
         raise Conflict("No space can be had for this time.")
     return free
@@ -383,6 +432,11 @@ def _fact(space: Doc, number: int, kind: str, data: dict[str, Any], now: int) ->
         id=derived_id("evt", space["id"], number), at=now, app=space["app"], place=space["place"], source=space["id"], number=number,
         space=space["n"], **shown,
     )  # fmt: skip
+
+
+def own_reservation(app: str, place: str, client_id: str) -> str:
+    """The id of the reservation to which a customer gave this one."""
+    return derived_id("rsv", app, place, client_id)
 
 
 def _ms(time: str) -> int:

@@ -35,10 +35,10 @@ Expel = Callable[[Member, str], None]
 
 
 class Roster:
-    """`expel` is called for a member who was banned."""
+    """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests may share what they had."""
 
-    def __init__(self, fanout: Fanout, expel: Expel) -> None:
-        self._fanout, self._expel = fanout, expel
+    def __init__(self, fanout: Fanout, expel: Expel, banned: Callable[[str, str], None]) -> None:
+        self._fanout, self._expel, self._banned = fanout, expel, banned
         self._members: dict[str, set[Member]] = {}
         self._changes: Counter[str] = Counter()
 
@@ -93,8 +93,10 @@ class Roster:
         if entry.type in CHANGING:
             self._changes[channel] += 1
         if entry.type == BANNED:
-            for member in self._of(channel, orjson.loads(entry.body)["user"]["id"]):
+            told = orjson.loads(entry.body)
+            for member in self._of(channel, told["user"]["id"]):
                 self._expel(member, channel)
+            self._banned(channel, told["action"])
         elif entry.type == ROLE_CHANGED:
             told = orjson.loads(entry.body)
             for member in self._of(channel, told["user"]["id"]):

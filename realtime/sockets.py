@@ -14,6 +14,9 @@ from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
+from realtime.acts import address_field, device_field, holds, user_field
+from realtime.bans import Bans
+from realtime.bans import refusal as refusal_of_ban
 from realtime.chat import Chat
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
 from realtime.feeds import Feed, Feeds
@@ -30,6 +33,7 @@ from realtime.wire import (
     Join,
     Leave,
     Order,
+    Original,
     PresenceList,
     React,
     Send,
@@ -44,7 +48,7 @@ from weir.foundation.auth import Authenticator
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
-from weir.foundation.events import Event, Revoked
+from weir.foundation.events import AppBan, Event, Revoked
 from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
@@ -163,12 +167,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 class Sockets:
     def __init__(
         self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: Signals,
-        fanout: Fanout, feeds: Feeds, address_key: bytes,
+        fanout: Fanout, feeds: Feeds, bans: Bans, address_key: bytes,
     ) -> None:  # fmt: skip
         """`address_key` is the installation's, for what stands for clients' addresses."""
         self._pages = Pages(settings, directory)
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
-        self._auth, self._feeds, self._address_key = auth, feeds, address_key
+        self._auth, self._feeds, self._bans, self._address_key = auth, feeds, bans, address_key
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Member] = {}
         CONNECTED.set_function(lambda: len(self._members))
@@ -183,6 +187,7 @@ class Sockets:
             "chat.commands": (Commands, chat.commands),
             "chat.delete": (Delete, chat.delete),
             "chat.history": (History, chat.history),
+            "chat.original": (Original, chat.original),
             "typing.start": (Typing, signals.typing),
             "typing.stop": (Typing, signals.stopped),
             "reaction.send": (React, signals.react),
@@ -218,6 +223,25 @@ class Sockets:
             if event.app in ("", member.user.app) and member.holds(event.kind, event.subject, event.before):
                 member.gone = True
                 self._tasks.start(self._close(member, "These rights have been withdrawn."), "close revoked")
+
+    async def banned(self, event: Event) -> None:
+        """Closes the sockets of somebody who was shut out of all channels of the app; give it to Bus.watch."""
+        if not isinstance(event, AppBan):
+            return
+        until, address = event.until or 0, f"{event.until or 0} {event.since}"
+        marks = {
+            user_field(event.user): str(until),
+            device_field(event.device or ""): str(until),
+            address_field(event.address or ""): address,
+        }
+        for member in list(self._members.values()):
+            barred = member.barred
+            held = (marks.get(field) for field in (user_field(member.user.sub), *barred.fields))
+            if member.user.app == event.app and holds(held, now_ms(), barred.since_ms) is not None:
+                member.gone = True
+                told = refusal_of_ban(event.reason, until)
+                more = {"retry_after": told.retry_after} if told.retry_after is not None else {}
+                self._tasks.start(self._close(member, told.detail, told.code, **more), "close banned")
 
     async def cut_off(self, cut_off: bool) -> None:
         """This node has no part in what is said, or has again. While it has none, its clients are better off elsewhere."""
@@ -340,15 +364,18 @@ class Sockets:
         gone = gone or await withdrawn(user.app, user.iat, user=user.uid)
         if playback is not None and not gone:
             gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=member.stream)
-        if gone or member.gone:
+        if gone:
+            raise Unauthenticated("These rights have been withdrawn.")
+        await self._bans.check_member(member)
+        if member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 
     def _expire(self, member: Member) -> None:
         self._tasks.start(self._close(member, "This token has expired."), "close expired")
 
-    async def _close(self, member: Member, reason: str) -> None:
+    async def _close(self, member: Member, reason: str, code: str = "unauthenticated", **more: Any) -> None:
         """For good: a Socket.IO client does not come back by itself after this."""
-        self._notice(member, "unauthenticated", reason)
+        self._notice(member, code, reason, **more)
         eio_sid = self._server.manager.eio_sid_from_sid(member.socket, NAMESPACE)
         await self._server.disconnect(member.socket)
         await asyncio.sleep(1)  # time for the farewell to be read
@@ -416,4 +443,7 @@ class Sockets:
 
 
 def _refused(refused: Refused) -> socketio.exceptions.ConnectionRefusedError:
-    return socketio.exceptions.ConnectionRefusedError(refused.detail, {"code": refused.code, "message": refused.detail})
+    told: dict[str, Any] = {"code": refused.code, "message": refused.detail}
+    if refused.retry_after is not None:
+        told["retry_after"] = round(refused.retry_after, 3)
+    return socketio.exceptions.ConnectionRefusedError(refused.detail, told)

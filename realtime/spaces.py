@@ -17,6 +17,7 @@ from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 State = Literal["free", "occupied", "reserved", "maintenance", "unknown"]
 Cause = Literal["arrive", "leave", "lose", "reserve", "release", "close", "open"]
 STATES: tuple[State, ...] = get_args(State)
+REMOVED = "removed"
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 MOST_BOOKINGS = 100
 REPORTED: dict[str, Cause] = {"occupied": "arrive", "free": "leave", "unknown": "lose", "maintenance": "close"}
@@ -45,15 +46,22 @@ class Draft:
     now: int
     reading: Doc | None = None
     label: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    device: str | None = None
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @classmethod
     def of(cls, space: Doc, now: int) -> "Draft":
-        return cls(space["state"], [dict(one) for one in space["bookings"]], now, space["reading"], space["label"])
+        return cls(
+            space["state"], [dict(one) for one in space["bookings"]], now, space["reading"], space["label"], space.get("metadata", {})
+        )
 
     def fields(self) -> Doc:
         """The space's document where a draft may change it."""
-        return {"state": self.state, "bookings": self.bookings, "due": self.due(), "reading": self.reading, "label": self.label}
+        return {
+            "state": self.state, "bookings": self.bookings, "due": self.due(), "reading": self.reading, "label": self.label,
+            "metadata": self.metadata,
+        }  # fmt: skip
 
     def _holding(self) -> Doc | None:
         return next((one for one in self.bookings if one["starts"] <= self.now < one["ends"]), None)
@@ -66,14 +74,15 @@ class Draft:
         before, held = self.state, holding is not None and not holding["used"]
         self.state = TABLE[before][cause][held]
         if self.state != before:
-            self.events.append(("space.state.changed", {"state": self.state, "before": before, "cause": cause}))
+            self.events.append(("space.state.changed", {"state": self.state, "before": before, "cause": cause, "device": self.device}))
 
     def report(self, state: str, reading: Doc | None = None) -> bool:
-        """Somebody, or a sensor with a reading (id, at), says what is so: free, occupied, unknown or maintenance. False when the
-        reading is a repeat, or older than the last one."""
-        if reading is not None and not newer(reading, self.reading):
-            return False
-        self.reading = reading or self.reading
+        """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or maintenance. False when
+        the reading is a repeat, or older than the last one."""
+        if reading is not None:
+            if not newer(reading, self.reading):
+                return False
+            self.reading, self.device = {"id": reading["id"], "at": reading["at"]}, reading.get("device")
         if state != "maintenance" and self.state == "maintenance":
             self.step("open")
         self.step(REPORTED[state])
@@ -90,6 +99,15 @@ class Draft:
         self.bookings = sorted([*self.bookings, {**booking, "used": False}], key=lambda one: int(one["starts"]))
         self._tell("reservation.created", booking)
         self.advance()
+
+    def remove(self) -> None:
+        """Errors: Conflict while somebody is there or has reserved it."""
+        if self.state == "occupied":
+            raise Conflict("This space is occupied; it can be removed when it is free.", code="in_use")
+        if self.bookings:
+            raise Conflict("This space has reservations that are not over; cancel them first.", code="in_use")
+        self.state = REMOVED  # type: ignore[assignment]
+        self.events.append(("space.removed", {}))
 
     def cancel(self, booking_id: str) -> None:
         """Errors: NotFound when there is no such booking, or it is over."""

@@ -10,15 +10,18 @@ from typing import Any
 
 import orjson
 
+from realtime.acts import standing
+from realtime.keys import of_app
 from realtime.place_store import PLACE_COLLECTIONS
 from realtime.wire import NEW_MESSAGE, PAGE_EVENTS, Entry, tombstone
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Between, Collection, Doc, Index, OneOf, Page, Store
 
 MESSAGES = Collection(
     "messages",
     {"channel": "str", "seq": "int", "epoch": "str", "entry": "str", "at": "int"},
     (
-        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("at",)),
+        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("channel", "at")), Index(("at",)),
     ),
 )  # fmt: skip
 MODERATION = Collection(
@@ -29,7 +32,8 @@ MODERATION = Collection(
     },
     (
         Index(("channel", "facet", "turn"), unique=True), Index(("channel", "current", "id")), Index(("channel", "id")),
-        Index(("channel", "actor.id", "id")), Index(("applied", "at")), Index(("due",)),
+        Index(("channel", "actor.id", "id")), Index(("applied", "at")), Index(("due",)), Index(("app", "current", "id")),
+        Index(("app", "facet", "current", "id")),
     ),
 )  # fmt: skip
 SHADOWED = Collection(
@@ -85,6 +89,11 @@ class Archive:
         )
         return page.data[::-1]
 
+    async def begins(self, channel: str, at_ms: int) -> int | None:
+        """The seq of the first archived entry that was stored then or later."""
+        page = await self._all.find(MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1)
+        return int(page.data[0]["seq"]) if page.data else None
+
     async def holds(self, channel: str, epoch: str, seq: int) -> bool:
         return await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch}) is not None
 
@@ -92,6 +101,17 @@ class Archive:
         """The message with this id, or its tombstone."""
         found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
         return shown(found) if found is not None and found["type"] == NEW_MESSAGE else None
+
+    async def original(self, channel: str, message: str) -> Entry | None:
+        """The message with this id as it was written, also when it was removed since."""
+        found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
+        return entry_of(found) if found is not None and found["type"] == NEW_MESSAGE else None
+
+    async def blank(self, channel: str, epoch: str, seq: int) -> None:
+        """Deletes what a removed message said."""
+        found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
+        if found is not None and found.get(DELETED):
+            await self._all.update(MESSAGES.name, found["id"], set={"body": tombstone(entry_of(found)).body.decode()})
 
     async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
         """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes to the deletion."""
@@ -157,6 +177,17 @@ class Actions:
                 return found
             cursor = page.next
 
+    async def bans(self, app: str, user: str | None, everywhere: bool | None, limit: int, cursor: str | None) -> Page:
+        """Bans that stand in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign cursor."""
+        where: dict[str, Any] = {"current": True, "facet": Between("ban:", "ban;") if user is None else f"ban:{user}"}
+        found: list[Doc] = []
+        while True:
+            page = await self._store.app(app).find(MODERATION.name, where, descending=True, limit=limit, cursor=cursor)
+            found += [one for one in page.data if _bans(one, everywhere)]
+            if page.next is None or len(found) >= limit:
+                return Page(found, page.next)
+            limit, cursor = max(1, limit - len(found)), page.next
+
     async def page(self, channel: str, limit: int, cursor: str | None) -> Page:
         """The audit log, newest first. Errors: Invalid for a foreign cursor."""
         return await self._all.find(MODERATION.name, {"channel": channel}, descending=True, limit=limit, cursor=cursor)
@@ -183,3 +214,8 @@ class Actions:
 
     async def update(self, action_id: str, **fields: Any) -> None:
         await self._all.update(MODERATION.name, action_id, set=fields)
+
+
+def _bans(action: Doc, everywhere: bool | None) -> bool:
+    in_all = of_app(action["channel"])
+    return standing(action, now_ms())[0] is not None and everywhere in (None, in_all)

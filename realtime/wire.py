@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from weir.foundation.clock import rfc3339
 from weir.foundation.errors import Invalid, Refused, TooLarge
@@ -94,6 +94,12 @@ class Delete(Request):
     id: MessageId
 
 
+class Original(Request):
+    """A message that was removed, as it was written."""
+
+    id: MessageId
+
+
 class Typing(Request):
     pass
 
@@ -107,7 +113,7 @@ class PresenceList(Request):
 
 
 class History(Request):
-    before: str | None = Field(None, max_length=100)
+    cursor: str | None = Field(None, max_length=100, validation_alias=AliasChoices("cursor", "before"))
     limit: int = Field(50, ge=1, le=PAGE_EVENTS)
 
 
@@ -356,7 +362,7 @@ def cursor(epoch: str, seq: int) -> str:
     return f"{epoch}.{seq}"
 
 
-def parse_cursor(text: str, field: str = "before") -> tuple[str, int]:
+def parse_cursor(text: str, field: str = "cursor") -> tuple[str, int]:
     """Errors: Invalid for a cursor that is not ours."""
     epoch, dot, seq = text.rpartition(".")
     if not (dot and epoch and seq.isascii() and seq.isdigit() and len(seq) <= 16):

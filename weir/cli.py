@@ -253,11 +253,11 @@ def create_app(name: str, config: Config = None, data_dir: Data = None) -> None:
 
 @create.command("key")
 def create_key(
-    app_id: str, scopes: Annotated[list[str] | None, typer.Argument(help="e.g. streams:write events:read")] = None,
+    app_id: str, scopes: Annotated[list[str], typer.Argument(help="What it may do, e.g. streams:write events:read; '*' for everything.")],
     config: Config = None, data_dir: Data = None,
 ) -> None:  # fmt: skip
     """Create an API key; it is shown this once."""
-    _on_ground(config, data_dir, lambda control: control.create_key(app_id, scopes or []))
+    _on_ground(config, data_dir, lambda control: control.create_key(app_id, scopes))
 
 
 @create.command("stream")

@@ -66,6 +66,23 @@ Roles: owner > moderator > vip > member > guest. Nobody acts on equals or better
 a reason, a time and an expiry, and `/undo` takes it back. A ban acts on all nodes at once: the same atomic step that stores a
 message checks it.
 
+**A ban** hides what somebody wrote here and holds for good, or for a time (`/ban Ada 7d spam`); when that is over they may come
+back, and what they wrote stays hidden. With `everywhere`, or by `POST /v1/bans` (`{user, reason, expires_s, channel?}`), nobody with
+that id joins, writes or reacts in any channel of the app: their sockets are closed at once with the reason, and new ones are refused as
+`banned`. For that one must be staff of the app: have `staff` in the user token, or a credential with `chat:moderate`. Typed in a
+channel it is also a ban there, and `/undo` takes both back. `GET /v1/bans?user=` lists the bans over all channels. A reason that
+begins with a duration or with `everywhere` or `idonly` stands in quotes.
+
+**A guest** is nobody in particular, so a ban of one (`/ban Guest 5131`) also shuts out the browser and, for a day
+(`WEIR_GUEST_ADDRESS_BAN_H`), the address: clearing the page's storage and coming back under another name does not help. Only guests are
+held by that, never people who have signed in, and by the address only those who came first after the ban: who is there already may
+stay. Still it keeps away new guests of one household, sometimes of one school; `idonly` leaves both out. `/unban` and `/undo` lift
+everything, but what stands by the ban of somebody else. The browser is known by an id that Weir signs and the page keeps. It is weak:
+who clears the storage has another, and who opened a second browser before the ban is known there. Of the address there is a hash with the
+installation's key only (IPv6: of the /64), which is deleted when its time is over; it is known for an hour after the guest has left.
+Where guests do harm, `/guestwait 10m` lets new ones write only 10 minutes after they came first, and `/guestsread` not at all; an app
+has the same for all its channels as `guest_wait_s` and `guests` (`PATCH /v1/apps/{app}`).
+
 | command | who | what it does |
 |---|---|---|
 """

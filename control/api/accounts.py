@@ -51,6 +51,10 @@ class Logout(Body):
     everywhere: bool = False
 
 
+class AccountDeletion(Body):
+    password: str = Field(max_length=256)
+
+
 class ChangePassword(Body):
     present: str = Field(max_length=256)
     password: Password
@@ -85,6 +89,8 @@ class AccountRoutes:
                 errors=(Unauthenticated,), cookies=True),
             Row("POST", base + "/logout", "anybody", self.logout, Logout, "Sign out, here or everywhere.", status=204, cookies=True),
             Row("GET", base + "/me", "account", self.me, None, "Who is signed in.", answer=shapes.Account),
+            Row("DELETE", base + "/me", "account", self.delete, AccountDeletion, "Delete your account; you leave all apps.", status=204,
+                errors=(Conflict,), cookies=True),
             Row("POST", base + "/password", "account", self.change_password, ChangePassword,
                 "Change the password; all other sign-ins end.", answer=signed_in, cookies=True),
             Row("POST", base + "/password/forgot", "anybody", self.forgot, Forgot, "Mail a link that sets a new password.", status=204,
@@ -145,6 +151,12 @@ class AccountRoutes:
 
     async def me(self, call: Call) -> Answer:
         return Answer(views.public_view(await person(self._accounts, call)))
+
+    async def delete(self, call: Call) -> Answer:
+        """Needs the password again. The only owner of an app gives it away or deletes it first (`last_owner`)."""
+        account = await person(self._accounts, call)
+        await self._teams.delete_account(account, call.signed_in().session, call.body.password, by(call))
+        return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
     async def change_password(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body

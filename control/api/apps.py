@@ -22,8 +22,8 @@ from weir.foundation.audit import Audit, by
 from weir.foundation.documents import Between, Doc
 from weir.foundation.errors import Conflict
 from weir.foundation.limits import HEAVY, INVITATIONS
-from weir.foundation.permissions import Role, may
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
+from weir.foundation.permissions import Role, Scope, may
+from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row, content_etag
 from weir.foundation.texts import Line, Text
 
 
@@ -53,24 +53,25 @@ class ChangeApp(Body):
     name: Name | None = None
     description: Text | None = Field(None, max_length=500)
     guests: Literal["none", "read", "chat"] | None = None
+    guest_wait_s: int | None = Field(None, ge=0, le=86_400, description="Seconds from when a guest came first until it may write.")
     origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(None, max_length=20)
 
 
 class NewKey(Body):
-    """No scopes are all."""
+    """A key may do what its scopes say and nothing else; `*` stands for all of them."""
 
     name: Line = Field("", max_length=80)
-    scopes: list[str] = Field([], max_length=20)
+    scopes: list[Scope | Literal["*"]] = Field(min_length=1, max_length=20)
     expires: AwareDatetime | None = None
     networks: list[Annotated[str, Field(max_length=50), AfterValidator(_network)]] = Field([], max_length=50)
     rate: int | None = Field(None, ge=1, le=1_000_000, description="Requests a minute of its own.")
 
 
 class NewSigningKey(Body):
-    """What the key may sign, by scope: `chat:moderate` user tokens, `streams:write` playback tokens. No scopes are both."""
+    """What the key may sign, by scope: `chat:moderate` user tokens, `streams:write` playback tokens, `*` both."""
 
     name: Line = Field("", max_length=80)
-    scopes: list[SigningScope] = Field([], max_length=2)
+    scopes: list[SigningScope | Literal["*"]] = Field(min_length=1, max_length=3)
     expires: AwareDatetime | None = Field(None, description="What it has signed ends with it.")
 
 
@@ -134,15 +135,18 @@ class AppRoutes:
             Row("POST", key, "account", self.create_key, NewKey, "Make an API key; it is shown this once.", answer=shapes.NewKeyShown,
                 status=201, tag="keys"),
             Row("POST", key + "/signing", "account", self.create_signing_key, NewSigningKey,
-                "Make a secret that signs your tokens; it is shown this once.", answer=shapes.NewKeyShown, status=201, tag="keys"),
+                "Make a secret that signs your tokens; it is shown this once.", answer=shapes.NewKeyShown, status=201, tag="keys",
+                at=key + "/{id}"),
             Row("POST", key + "/public", "account", self.upload_key, PublicKey, "Upload a public key that signs your tokens.",
-                answer=shapes.Key, status=201, tag="keys"),
+                answer=shapes.Key, status=201, tag="keys", at=key + "/{id}"),
             Row("POST", key + "/{key}/rotate", "account", self.rotate_key, KeyRotation, "Replace an API or signing key, with an overlap.",
-                answer=shapes.NewKeyShown, status=201, tag="keys"),
+                answer=shapes.NewKeyShown, status=201, tag="keys", at=key + "/{id}"),
             Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=shapes.Key, tag="keys"),
             Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[shapes.Member], tag="teams"),
+            Row("GET", one + "/members/{account}", "account", self.get_member, None, "A member.", answer=shapes.Member, tag="teams",
+                etag=True),
             Row("PATCH", one + "/members/{account}", "account", self.change_member, ChangeMember, "Change a member's role.",
-                answer=shapes.Member, errors=(Conflict,), tag="teams"),
+                answer=shapes.Member, errors=(Conflict,), tag="teams", etag=True),
             Row("DELETE", one + "/members/{account}", "account", self.remove_member, None, "Remove a member, or leave.", status=204,
                 errors=(Conflict,), tag="teams"),
             Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
@@ -152,9 +156,13 @@ class AppRoutes:
             Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=shapes.Joined,
-                status=201, tag="teams"),
+                status=201, tag="teams", at=one),
             Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, shapes.AppUsage,
                 csv=True, limit=HEAVY, tag="usage"),
+            Row("GET", "/v1/usage", "tenant", self.own_usage, None, "What the key's app has used, by day.", UsageQuery, shapes.AppUsage,
+                scope="usage:read", csv=True, limit=HEAVY, tag="usage"),
+            Row("GET", "/v1/app", "tenant", self.whoami, None, "Which app this is, and what the credential may do.",
+                answer=shapes.Whoami, tag="apps"),
             Row("GET", one + "/audit", "account", self.audit, None, "Who changed what, newest first.", AuditQuery,
                 Listed[shapes.AuditEntry], csv=True, limit=HEAVY, tag="audit"),
         ]  # fmt: skip
@@ -186,7 +194,7 @@ class AppRoutes:
     async def change_app(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "app.update")
         call.expects(app_views.etag(app))
-        changes = call.body.changes({"description": "", "guests": "chat", "origins": []})
+        changes = call.body.changes({"description": "", "guests": "chat", "guest_wait_s": 0, "origins": []})
         return self._app(await self._apps.update(app, changes, by(call)) if changes else app, role)
 
     async def archive(self, call: Call) -> Answer:
@@ -251,9 +259,18 @@ class AppRoutes:
         data, following = await self._teams.members(app["id"], account["id"], addresses, call.query.limit, call.query.cursor)
         return Answer({"data": data, "next_cursor": following})
 
+    async def get_member(self, call: Call) -> Answer:
+        app, role, account = await self._access(call, "members.read")
+        mine = account["id"] == call.path("account")
+        shown = await self._teams.member(app["id"], call.path("account"), mine or may(role, "members.write"))
+        return Answer(shown, etag=_member_etag(shown))
+
     async def change_member(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "members.write")
-        return Answer(await self._teams.set_role(app["id"], role, call.path("account"), call.body.role, by(call)))
+        present = await self._teams.member(app["id"], call.path("account"))
+        call.expects(_member_etag(present))
+        after = await self._teams.set_role(app["id"], role, call.path("account"), call.body.role, by(call), present["role"])
+        return Answer(after, etag=_member_etag(after))
 
     async def remove_member(self, call: Call) -> Answer:
         leaving = call.path("account") == call.signed_in().id
@@ -286,6 +303,22 @@ class AppRoutes:
         shown = await self._ledger.of_app(app["id"], since, until)
         return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
+    async def own_usage(self, call: Call) -> Answer:
+        since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
+        shown = await self._ledger.of_app(call.acting().app, since, until)
+        return as_csv(shown["days"], shapes.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+
+    async def whoami(self, call: Call) -> Answer:
+        """For every API key and app token, whatever its scopes."""
+        tenant = call.acting()
+        app = await self._apps.any(tenant.app)
+        key = key_views.public_view(await self._keys.get(tenant.app, tenant.actor)) if tenant.kind == "key" else {}
+        known = {name: key.get(name) for name in ("name", "expires", "networks", "rate")}
+        credential = {"id": tenant.actor, "kind": tenant.kind, "role": tenant.role, "scopes": list(tenant.scopes), **known}
+        shown = self._apps.shown(app)
+        about = {name: shown[name] for name in ("id", "name", "state", "plan", "features")}
+        return Answer({"app": about, "credential": credential, "limits": self._apps.bounds(app)})
+
     # -- audit
 
     async def audit(self, call: Call) -> Answer:
@@ -301,6 +334,11 @@ async def audit_page(audit: Audit, app: str, query: AuditQuery) -> Answer:
     if query.format == "csv":
         return as_csv(data, shapes.AuditEntry, page.next)
     return Answer({"data": data, "next_cursor": page.next})
+
+
+def _member_etag(shown: dict[str, Any]) -> str:
+    """Alike for readers who are shown the address and those who are not."""
+    return content_etag([shown["account"], shown["role"], shown["name"]])
 
 
 def _moment(given: datetime | None) -> int | None:

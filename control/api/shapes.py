@@ -56,6 +56,7 @@ class App(Shape):
     name: str
     description: str
     guests: Literal["none", "read", "chat"]
+    guest_wait_s: int
     origins: list[str]
     plan: str | None
     trial: Trial | None = None
@@ -102,6 +103,49 @@ class Member(Shape):
     name: str
     role: Role
     since: str
+
+
+class ThisApp(Shape):
+    id: str
+    name: str
+    state: AppState
+    plan: str | None
+    features: dict[Feature, bool]
+
+
+class Credential(Shape):
+    """Of a member `role` says more; what concerns keys alone is null then."""
+
+    id: str
+    kind: Literal["key", "member"]
+    role: Role | None
+    scopes: list[str]
+    name: str | None
+    expires: str | None
+    networks: list[str] | None
+    rate: int | None = Field(description="Requests a minute of the key's own.")
+
+
+class Bounds(Shape):
+    """Of the app's plan; null is no bound. Minutes and messages are of a calendar month."""
+
+    requests_per_minute: int
+    requests_per_hour: int | None
+    streams: int | None
+    concurrent_viewers: int | None
+    publish_minutes: int | None
+    messages: int | None
+    storage_gb: int | None
+    members: int | None
+    places: int | None
+    spaces: int | None
+    devices: int | None
+
+
+class Whoami(Shape):
+    app: ThisApp
+    credential: Credential
+    limits: Bounds
 
 
 class Invitation(Shape):
@@ -283,3 +327,4 @@ class WatchSession(Renewed):
     part_s: float
     user_token: str | None
     user: Person | None
+    device: str | None = Field(description="Of a guest: to be kept and sent along, so that it is known as the same one.")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from control import broadcasts as broadcast_views
 from control import streams as views
@@ -20,12 +20,22 @@ from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticate
 from weir.foundation.ground import Ground
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.limits import HEAVY, SESSION
-from weir.foundation.routing import Answer, Body, Call, Listed, Paging, Query, Row
-from weir.foundation.texts import Line, PersonName, Text, cleaned_name
+from weir.foundation.listing import Searched, Spanned
+from weir.foundation.routing import Answer, Body, Call, Listed, Query, Row
+from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
 from weir.foundation.tokens import GUEST_ID, USER_ID
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Metadata = Annotated[dict[Name, Annotated[Text, Field(max_length=500)]], Field(max_length=20)]
+
+class StreamFilter(Searched):
+    """By the time of creation."""
+
+    state: Literal["idle", "starting", "live", "interrupted"] | None = None
+
+
+class BroadcastFilter(Spanned):
+    """By the time of the start."""
+
+    state: Literal["on_air", "ended"] | None = None
 
 
 class StreamFields(Body):
@@ -63,7 +73,9 @@ class AnalyticsQuery(Query):
 
 class NewPlaybackToken(Body):
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    uid: str | None = Field(None, max_length=128)
+    user: str | None = Field(
+        None, max_length=128, validation_alias=AliasChoices("user", "uid"), description="Your user's id; formerly `uid`."
+    )
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -74,14 +86,18 @@ def _own_user(sub: str) -> str:
 
 
 class NewUserToken(Body):
-    """`channel`: for that channel alone."""
+    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of the app."""
 
-    sub: Annotated[str, Field(pattern=USER_ID), AfterValidator(_own_user)]
+    user: Annotated[
+        str, Field(pattern=USER_ID, validation_alias=AliasChoices("user", "sub"), description="Your user's id; formerly `sub`."),
+        AfterValidator(_own_user),
+    ]  # fmt: skip
     name: PersonName = Field("", max_length=80)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
     badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
     channel: str | None = Field(None, max_length=64)
+    staff: bool = False
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
 
@@ -94,6 +110,9 @@ class Revocation(Body):
 class NewWatchSession(Body):
     name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
+    device: str | None = Field(
+        None, max_length=200, description="What an earlier answer gave as `device`; a guest who is known is no new one."
+    )
     token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
     user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
 
@@ -110,7 +129,7 @@ class StreamRoutes:
     def rows(self) -> list[Row]:
         one, read, write = "/v1/streams/{stream}", "streams:read", "streams:write"
         return [
-            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", Paging, Listed[shapes.Stream],
+            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", StreamFilter, Listed[shapes.Stream],
                 scope=read),
             Row("POST", "/v1/streams", "tenant", self.create, StreamFields, "Make a stream; its key is shown.",
                 answer=shapes.NewStreamShown, status=201, scope=write),
@@ -126,8 +145,8 @@ class StreamRoutes:
                 scope=write),
             Row("POST", one + "/complete", "tenant", self.complete, None, "End the broadcast now, without the grace for its encoder.",
                 answer=shapes.Stream, scope=write, errors=(Conflict,)),
-            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.", Paging,
-                Listed[shapes.Broadcast], scope=read),
+            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.",
+                BroadcastFilter, Listed[shapes.Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
                 answer=shapes.Token, status=201, scope=write),
             Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
@@ -161,9 +180,11 @@ class StreamRoutes:
         }  # fmt: skip
 
     async def list_streams(self, call: Call) -> Answer:
+        asked: StreamFilter = call.query
         page = await self._ground.store.app(call.acting().app).find(
-            "streams", sort="created", descending=True, limit=call.query.limit, cursor=call.query.cursor
-        )
+            "streams", {**asked.where("state"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
+            cursor=asked.cursor, sieve=asked.sieve("title"),
+        )  # fmt: skip
         return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
 
     async def _stream(self, call: Call) -> Doc:
@@ -207,7 +228,7 @@ class StreamRoutes:
 
     async def list_broadcasts(self, call: Call) -> Answer:
         stream = await self._stream(call)
-        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.limit, call.query.cursor)
+        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.state, call.query)
         return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
 
     async def analytics(self, call: Call) -> Answer:
@@ -220,16 +241,16 @@ class StreamRoutes:
         stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
         await self._ground.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
-        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.uid, **tenant.origin)
+        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
         url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
     async def user_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
-        claims = body.model_dump(exclude={"sub", "name", "ttl_s"}, exclude_none=True)
+        claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
         await self._ground.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
-        token = self._ground.tokens.mint_user(body.sub, tenant.app, body.name or body.sub, ttl, **claims, **tenant.origin)
+        token = self._ground.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:
@@ -257,7 +278,7 @@ class StreamRoutes:
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body
         await self._watched(call)
-        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user), 201)
+        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user, body.device), 201)
 
     async def watch_renew(self, call: Call) -> Answer:
         await self._watched(call)

@@ -11,6 +11,7 @@ function said(role: string, patch: Partial<Message> = {}): Message {
   return { ...draft('c', { id: 'usr_b', name: 'Bert', role, badges: [] }, 'hello', ''), id: 'msg_1', seq: 1, state: 'sent', ...patch };
 }
 
+const member = { role: 'member', badges: [], guest: false };
 const labels = (message: Message, role: string | null, own = false) => deedsFor(message, role, own).map(({ label }) => label);
 const commands = (message: Message, role: string) => deedsFor(message, role, false).map(({ command }) => command);
 
@@ -42,12 +43,27 @@ describe('a message’s menu', () => {
 
 describe('the words above the composer', () => {
   it('say what holds, and bar whom it holds for', () => {
-    expect(ruleOf(EMPTY.settings, 'member')).toEqual({ words: null, barred: false });
-    expect(ruleOf({ ...EMPTY.settings, lockdown: true }, 'member').barred).toBe(true);
-    expect(ruleOf({ ...EMPTY.settings, lockdown: true }, 'vip').barred).toBe(false);
-    expect(ruleOf({ ...EMPTY.settings, slow: 90, emoteonly: true }, 'member')).toEqual({
-      words: 'Emotes only. Slow mode: one message every 1 min 30 s.', barred: false,
+    expect(ruleOf(EMPTY.settings, member)).toEqual({ words: null, barred: false });
+    expect(ruleOf({ ...EMPTY.settings, lockdown: true }, member).barred).toBe(true);
+    expect(ruleOf({ ...EMPTY.settings, lockdown: true }, { ...member, role: 'vip' }).barred).toBe(false);
+    expect(ruleOf({ ...EMPTY.settings, slow: 90, emoteonly: true }, member)).toEqual({
+      words: 'Only emotes may be sent. Slow mode: one message every 1 min 30 s.', barred: false,
     });
+  });
+
+  it('let in whom the server lets in', () => {
+    const only = { ...EMPTY.settings, subscribers: true };
+    expect(ruleOf(only, member).barred).toBe(true);
+    expect(ruleOf(only, { ...member, badges: ['follower'] }).barred).toBe(true);
+    expect(ruleOf(only, { ...member, badges: ['subscriber'] }).barred).toBe(false);
+    expect(ruleOf({ ...EMPTY.settings, followers: true }, { ...member, badges: ['follower'] }).barred).toBe(false);
+    expect(ruleOf({ ...EMPTY.settings, guestsread: true }, member).barred).toBe(false);
+    expect(ruleOf({ ...EMPTY.settings, guestsread: true }, { ...member, guest: true })).toEqual({ words: 'Guests may only read: sign in to write.', barred: true });
+  });
+
+  it('say how long a new guest waits', () => {
+    expect(ruleOf({ ...EMPTY.settings, guestwait: 600 }, member)).toEqual({ words: 'New guests may write after 10 min.', barred: false });
+    expect(holdWords({ why: 'new', left: 75, reason: null })).toBe('You are new here: you may write in 1 min 15 s.');
   });
 
   it('count a timeout down and tell a mute without an end', () => {

@@ -9,11 +9,13 @@
 --      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
 --      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
 --      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
---      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11
---      18… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
+--      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11, since when in ms it is known, ms that the app lets it wait
+--      18 since when in ms the sender is known, and fields of the state, beside the user's own, under which it may be banned
+--      19… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
 -- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
 --       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
 --       | {-8, until ms} muted | {-9, restriction} not for this user | {-10, wait ms} guests of this address | {-11, wait ms} guests
+--       | {-12, wait ms} a new guest
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 
 -- RFC 3339 UTC; days to civil date by era of 400 years.
@@ -35,7 +37,7 @@ local function rfc3339(ms)
 end
 
 local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'lock', 'slow', 'rotated', 'b:' .. ARGV[3],
-  'm:' .. ARGV[3], 's:' .. ARGV[3], 'subscribers', 'followers', 'emoteonly', 't:' .. ARGV[15])
+  'm:' .. ARGV[3], 's:' .. ARGV[3], 'subscribers', 'followers', 'emoteonly', 't:' .. ARGV[15], 'guestsread', 'guestwait')
 local epoch = meta[1]
 if not epoch then return {-1} end
 local before = call('HGET', KEYS[3], ARGV[2]) or call('HGET', KEYS[4], ARGV[2])
@@ -47,6 +49,12 @@ local ms = math.floor(now / 1000)
 if meta[7] then
   local ends = tonumber(meta[7])
   if ends == 0 or ends > ms then return {-2, meta[7]} end
+end
+local since
+for name in string.gmatch(ARGV[18], '%S+') do
+  since = since or tonumber(name)
+  local ends, from = string.match(call('HGET', KEYS[1], name) or '1', '^(%d+) ?(%d*)$')
+  if (ends == '0' or tonumber(ends) > ms) and since >= tonumber('0' .. from) then return {-2, ends} end
 end
 if meta[8] then
   local ends = tonumber(meta[8])
@@ -74,6 +82,9 @@ local shared = {} -- of guests: key -> its arrival time with this message
 if KEYS[10] then
   local numbers = {}
   for one in string.gmatch(ARGV[17], '%d+') do numbers[#numbers + 1] = tonumber(one) end
+  if meta[14] then return {-9, 'guestsread'} end
+  local left = numbers[5] + math.max(numbers[6], tonumber(meta[15] or '0')) - ms
+  if left > 0 then return {-12, left} end
   for i = 1, 2 do
     local due = math.max(tonumber(call('GET', KEYS[9 + i]) or '0'), now)
     local ahead = due - now - numbers[2 * i]
@@ -128,7 +139,7 @@ call('XADD', KEYS[2], s .. '-0', 'd', payload, 't', number(ms))
 call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
 remember(s .. ' ' .. ARGV[7])
 if ARGV[15] ~= '' then call('HSET', KEYS[1], 't:' .. ARGV[15], ARGV[16]) end
-for i = 18, #ARGV, 3 do
+for i = 19, #ARGV, 3 do
   local verb, name, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if verb == 'set' then call('HSET', KEYS[1], name, value)
   elseif verb == 'unset' then call('HDEL', KEYS[1], name)

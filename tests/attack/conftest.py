@@ -40,7 +40,7 @@ class Target(Show):
 
     def new_key(self, app: str | None = None, **options: Any) -> dict[str, Any]:
         """A key as it is shown once."""
-        status, key = self.stack.ask("POST", f"/v1/apps/{app or self.app}/keys", options, self.account)
+        status, key = self.stack.ask("POST", f"/v1/apps/{app or self.app}/keys", {"scopes": ["*"], **options}, self.account)
         assert status == 201, key
         return dict(key)
 

@@ -64,7 +64,8 @@ def test_a_name_is_one_line_that_can_be_read(target: Target, bad: str) -> None:
     app = f"/v1/apps/{target.app}"
     for method, path, body, headers in (
         ("POST", "/v1/apps", {"name": bad}, target.account), ("PATCH", app, {"name": bad}, target.account),
-        ("POST", f"{app}/keys", {"name": bad}, target.account), ("POST", f"{app}/keys/signing", {"name": bad}, target.account),
+        ("POST", f"{app}/keys", {"name": bad, "scopes": ["*"]}, target.account),
+        ("POST", f"{app}/keys/signing", {"name": bad, "scopes": ["*"]}, target.account),
         ("POST", "/v1/streams", {"title": bad}, target.opened()), ("POST", "/v1/user-tokens", {"sub": "x", "name": bad}, target.opened()),
         ("POST", "/v1/places", {"name": bad, "spaces": 1}, target.opened()),
         ("POST", "/v1/profiles", {"name": bad, "rungs": [{"height": 360}]}, target.opened()),

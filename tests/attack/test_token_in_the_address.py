@@ -77,7 +77,7 @@ def test_who_has_the_right_token_plays(target: Target, victim: Doc) -> None:
     signers: list[tuple[str, Any, str]] = [(secret["id"], secret["signing_secret"], "HS256")]
     for key, algorithm in ((edwards, "EdDSA"), (rsa, "RS256"), (long_rsa, "RS256")):
         pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        status, public = target.stack.ask("POST", f"{app}/public", {"public_key": pem}, target.account)
+        status, public = target.stack.ask("POST", f"{app}/public", {"public_key": pem, "scopes": ["*"]}, target.account)
         assert status == 201, public
         signers.append((public["id"], key, algorithm))
     now = int(time.time())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weir.foundation.documents import Between, Collection, DuplicateKey, Index, OneOf, Store, UndeclaredField
+from weir.foundation.documents import MOST_LOOKED_AT, Between, Collection, DuplicateKey, Index, OneOf, Sieve, Store, UndeclaredField
 from weir.foundation.errors import Invalid
 from weir.foundation.events import DirectoryChanged
 
@@ -158,6 +158,49 @@ async def test_a_cursor_serves_its_own_query_only(store: Store) -> None:
     ):
         with pytest.raises(Invalid):
             await attempt
+
+
+ODD = Sieve("odd", lambda doc: doc["rank"] % 2 == 1)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("limit", [1, 3, 200, 1000])
+async def test_a_sieve_finds_everything_once(store: Store, limit: int, descending: bool) -> None:
+    """Following `next` gives every document that passes, in order, and the cursor is that sieve's alone."""
+    mine = store.app("app_1")
+    await mine.insert_many("things", [{"id": f"{rank:04}", "rank": rank} for rank in range(450)])
+    found, cursor = [], None
+    while True:
+        page = await mine.find(
+            "things", {"rank": Between(10, 440)}, sort="rank", descending=descending, limit=limit, cursor=cursor, sieve=ODD
+        )
+        assert len(page.data) <= limit
+        found += [doc["rank"] for doc in page.data]
+        if page.next is None:
+            break
+        cursor = page.next
+    assert found == sorted(range(11, 440, 2), reverse=descending)
+    if cursor is not None:
+        for other in (None, Sieve("even", lambda doc: doc["rank"] % 2 == 0)):
+            with pytest.raises(Invalid):
+                await mine.find("things", {"rank": Between(10, 440)}, sort="rank", descending=descending, cursor=cursor, sieve=other)
+
+
+async def test_a_sieve_looks_at_so_many_documents_and_no_more(store: Store) -> None:
+    """What passes nothing costs a bounded read; the page says that there may be more."""
+    mine = store.app("app_1")
+    await mine.insert_many("things", [{"id": f"{rank:04}", "rank": rank} for rank in range(MOST_LOOKED_AT + 10)])
+    looked = 0
+
+    def last(doc: dict[str, object]) -> bool:
+        nonlocal looked
+        looked += 1
+        return doc["rank"] == MOST_LOOKED_AT + 9
+
+    page = await mine.find("things", sort="rank", sieve=Sieve("last", last))
+    assert (page.data, looked, page.next is None) == ([], MOST_LOOKED_AT, False)
+    page = await mine.find("things", sort="rank", sieve=Sieve("last", last), cursor=page.next)
+    assert ([doc["rank"] for doc in page.data], page.next) == ([MOST_LOOKED_AT + 9], None)
 
 
 async def test_update_sets_counts_and_appends(store: Store) -> None:

@@ -287,3 +287,30 @@ async def test_mails_become_files_without_a_mail_server(world: World, ground: Gr
     (file,) = (ground.settings.data / "mail").iterdir()
     assert file.read_text() == "To: a@b.example\nSubject: Hello\n\ntext\n"
     assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_somebody_deletes_their_account(world: World, setting: Setting) -> None:
+    """With the password again, after other owners or nobody's apps; every sign-in and app token ends, the memberships go."""
+    setting(sign_up="open")
+    owner, ann, bob = await world.owner(), await world.register("ann@weir.example"), await world.register("bob@weir.example")
+    app = await world.app(ann, "Harbour")
+    asked = {"password": PASSWORD}
+    wrong = await world.ask("DELETE", "/v1/auth/me", ann, {"password": "no"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "password")
+    alone = await world.ask("DELETE", "/v1/auth/me", ann, asked)
+    assert (alone.status_code, alone.json()["code"]) == (409, "last_owner")
+    assert "Harbour" in alone.json()["detail"]
+    link = (await world.done("POST", f"/v1/apps/{app['id']}/invitations", ann, {"email": "bob@weir.example", "role": "owner"}))["link"]
+    await world.done("POST", "/v1/invitations/accept", bob, {"token": link.rpartition("=")[2]})
+    token = await world.token(ann, app["id"])
+    assert (await world.ask("GET", "/v1/streams", token)).status_code == 200
+    gone = await world.ask("DELETE", "/v1/auth/me", ann, asked)
+    assert gone.status_code == 204, gone.text
+    assert "weir_refresh=" in gone.headers["set-cookie"]
+    assert (await world.ask("GET", "/v1/auth/me", ann)).status_code == 401
+    assert (await world.ask("GET", "/v1/streams", token)).status_code == 401
+    assert (await login(world, "ann@weir.example"))[0] == 401
+    members = (await world.done("GET", f"/v1/apps/{app['id']}/members", bob))["data"]
+    assert [one["email"] for one in members] == ["bob@weir.example"]
+    assert await world.register("ann@weir.example")
+    assert (await world.ask("DELETE", "/v1/auth/me", owner, asked)).json()["code"] == "conflict"

@@ -126,7 +126,9 @@ async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, own
 async def test_only_the_whole_key_opens(world: World, owner: Headers, app: str) -> None:
     """A wrong secret is refused also while the right one is in use; an uploaded public key is no API key."""
     made = await world.key(owner, app)
-    public = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": pem(Ed25519PrivateKey.generate())})
+    public = await world.done(
+        "POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": pem(Ed25519PrivateKey.generate())}
+    )
     wrong = [made["api_key"][:-1], made["api_key"] + "x", f"weir_sk_{public['id'].removeprefix('key_')}_", "weir_sk__"]
     for _ in range(2):
         assert (await world.ask("GET", "/v1/streams", bearer(made["api_key"]))).status_code == 200
@@ -160,10 +162,10 @@ def pem(key: Any) -> str:
 async def test_public_keys_are_ed25519_or_rsa(world: World, owner: Headers, app: str) -> None:
     """Other kinds, short ones and private ones are refused."""
     for key, algorithm in ((Ed25519PrivateKey.generate(), "EdDSA"), (generate_private_key(65537, 2048), "RS256")):
-        made = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": pem(key)})
+        made = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": pem(key)})
         assert (made["algorithm"], made["kind"]) == (algorithm, "public")
     for bad in (pem(generate_private_key(65537, 1024)), pem(generate_ec(SECP256R1())), "-----BEGIN PUBLIC KEY-----\nx", "x"):
-        assert (await world.ask("POST", f"/v1/apps/{app}/keys/public", owner, {"public_key": bad})).status_code == 422
+        assert (await world.ask("POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": bad})).status_code == 422
 
 
 # -- teams
@@ -193,7 +195,7 @@ async def test_every_role_at_every_door_of_an_app(world: World, owner: Headers, 
     """The table holds at the routes: who may gets through (or is refused for another reason), others are forbidden."""
     people = {role: await joined(world, owner, app, f"the-{role}@weir.example", role) for role in ROLES}
     doors = [
-        ("app.read", "GET", "", None), ("keys.read", "GET", "/keys", None), ("keys.write", "POST", "/keys", {}),
+        ("app.read", "GET", "", None), ("keys.read", "GET", "/keys", None), ("keys.write", "POST", "/keys", {"scopes": ["*"]}),
         ("keys.write", "DELETE", f"/keys/{new_id('key')}", None), ("members.read", "GET", "/members", None),
         ("members.write", "GET", "/invitations", None), ("audit.read", "GET", "/audit", None), ("app.update", "PATCH", "", {"name": "x"}),
         ("members.write", "DELETE", f"/members/{new_id('acc')}", None), ("app.delete", "POST", "/archive", None),
@@ -355,6 +357,70 @@ async def test_what_a_demoted_member_made_is_refused(world: World, owner: Header
             await check(made)
     await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "editor"})
     await tokens.user((await world.done("POST", "/v1/user-tokens", await world.token(ann, app), {"sub": "ben"}))["token"])
+
+
+async def test_a_key_says_what_it_may_do(world: World, owner: Headers, app: str) -> None:
+    """Nothing said is no key for everything; a star is."""
+    for kind in ("", "/signing", "/public"):
+        for said in ({}, {"scopes": []}, {"scopes": ["everything"]}):
+            reply = await world.ask(
+                "POST", f"/v1/apps/{app}/keys{kind}", owner, {**said, **({"public_key": "x"} if kind == "/public" else {})}
+            )
+            assert (reply.status_code, reply.json()["errors"][0]["field"].split(".")[0]) == (422, "scopes"), (kind, said)
+    assert (await world.key(owner, app, scopes=["*"]))["scopes"] == list(SCOPES)
+
+
+async def test_a_credential_says_who_it_is(world: World, owner: Headers, app: str) -> None:
+    """With any scope: the app, the key, its scopes and the plan's bounds; an app token names its role."""
+    made = await world.key(owner, app, name="meter", scopes=["usage:read"], rate=100)
+    shown = await world.done("GET", "/v1/app", bearer(made["api_key"]))
+    assert (shown["app"]["id"], shown["app"]["state"]) == (app, "active")
+    expected = {"id": made["id"], "kind": "key", "role": None, "scopes": ["usage:read"], "name": "meter", "rate": 100}
+    assert {name: shown["credential"][name] for name in expected} == expected
+    assert shown["limits"]["requests_per_minute"] == 60_000
+    assert (await world.done("GET", "/v1/app", await world.token(owner, app)))["credential"]["role"] == "owner"
+    usage = await world.done("GET", "/v1/usage", bearer(made["api_key"]))
+    assert usage == await world.done("GET", f"/v1/apps/{app}/usage", owner)
+    reading = await world.key(owner, app, scopes=["streams:read"])
+    assert (await world.ask("GET", "/v1/usage", bearer(reading["api_key"]))).status_code == 403
+    assert (await world.done("GET", "/v1/app", bearer(reading["api_key"])))["credential"]["id"] == reading["id"]
+
+
+async def test_what_is_made_says_where_it_is(world: World, owner: Headers) -> None:
+    """Location on 201, and there it is."""
+    made = await world.ask("POST", "/v1/apps", owner, {"name": "Mine"})
+    app = made.json()["id"]
+    assert made.headers["location"] == f"/v1/apps/{app}"
+    key = await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"scopes": ["*"]})
+    signing = await world.ask("POST", f"/v1/apps/{app}/keys/signing", owner, {"scopes": ["*"]})
+    stream = await world.ask("POST", "/v1/streams", bearer(key.json()["api_key"]), {})
+    assert stream.headers["location"] == f"/v1/streams/{stream.json()['id']}"
+    for one in (key, signing):
+        assert one.headers["location"] == f"/v1/apps/{app}/keys/{one.json()['id']}"
+        assert (await world.ask("DELETE", one.headers["location"], owner)).status_code == 200
+
+
+async def test_the_limits_are_told_in_both_forms(world: World, owner: Headers, app: str) -> None:
+    """Those of the drafts up to -06 and since -08; the seconds are those until all is back, also in a refusal."""
+    key = bearer((await world.key(owner, app, rate=3))["api_key"])
+    answers = [await world.ask("GET", "/v1/streams", key) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    for left, one in zip((2, 1, 0, 0), answers, strict=True):
+        assert one.headers["ratelimit-policy"] == '"key";q=3;w=60'
+        assert one.headers["ratelimit"] == f'"key";r={left};t={one.headers["ratelimit-reset"]}'
+    assert int(answers[3].headers["ratelimit-reset"]) > int(answers[3].headers["retry-after"])
+
+
+async def test_a_member_is_read_and_changed_as_it_was_read(world: World, owner: Headers, app: str, setting: Setting) -> None:
+    setting(sign_up="open")
+    me = (await world.done("GET", "/v1/auth/me", owner))["id"]
+    path = f"/v1/apps/{app}/members/{me}"
+    reply = await world.ask("GET", path, owner)
+    assert (reply.status_code, reply.json()["role"]) == (200, "owner")
+    assert (await world.ask("GET", path, {**owner, "If-None-Match": reply.headers["etag"]})).status_code == 304
+    stale = await world.ask("PATCH", path, {**owner, "If-Match": '"old"'}, {"role": "owner"})
+    assert (stale.status_code, stale.json()["code"]) == (412, "conflict")
+    assert (await world.ask("PATCH", path, {**owner, "If-Match": reply.headers["etag"]}, {"role": "owner"})).status_code == 200
 
 
 async def test_a_key_has_a_signing_secret_only_where_it_may_sign(world: World, owner: Headers, app: str) -> None:

@@ -58,7 +58,7 @@ def posted(path: str, body: Any) -> Change:
 CHANGES: dict[str, Change] = {
     "app.updated": lambda world, owner, app: world.ask("PATCH", f"/v1/apps/{app}", owner, {"name": "New"}),
     "app.archived": posted("/v1/apps/{app}/archive", None),
-    "key.created": posted("/v1/apps/{app}/keys", {}),
+    "key.created": posted("/v1/apps/{app}/keys", {"scopes": ["*"]}),
     "invitation.created": posted("/v1/apps/{app}/invitations", {"email": "ann@weir.example", "role": "viewer"}),
 }
 

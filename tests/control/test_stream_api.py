@@ -248,3 +248,46 @@ async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Head
         "day,bytes,recording_bytes,requests,viewers,messages,minutes_watched,minutes_published,storage_bytes"
     )
     assert len(table.text.splitlines()) == 2
+
+
+async def test_streams_are_found_by_state_title_metadata_and_time(world: World, key: Headers) -> None:
+    """Over both stores; the cursor of one query is refused with another."""
+    made = [
+        await world.done("POST", "/v1/streams", key, {"title": title, "metadata": metadata})
+        for title, metadata in (("Harbour", {"team": "a"}), ("Old harbour", {"team": "b"}), ("Market", {"team": "a"}))
+    ]
+    await world.ground.store.operator().update("streams", made[0]["id"], set={"state": "live"})
+
+    async def titles(query: str) -> list[str]:
+        return [one["title"] for one in (await world.done("GET", f"/v1/streams?{query}", key))["data"]]
+
+    assert await titles("") == ["Market", "Old harbour", "Harbour"]
+    assert await titles("order=asc&q=HARBOUR") == ["Harbour", "Old harbour"]
+    assert await titles("metadata[team]=a") == ["Market", "Harbour"]
+    assert await titles("metadata[team]=a&state=live") == ["Harbour"]
+    assert await titles("metadata[team]=a&metadata[x]=y") == []
+    assert await titles(f"since={made[1]['created']}") == ["Market", "Old harbour"]
+    assert await titles(f"until={made[1]['created']}") == ["Harbour"]
+    first = await world.done("GET", "/v1/streams?metadata[team]=a&limit=1", key)
+    assert await titles(f"metadata[team]=a&limit=1&cursor={first['next_cursor']}") == ["Harbour"]
+    for query in ("metadata[team]=b", "q=harbour", "order=asc&metadata[team]=a", "state=idle", ""):
+        reply = await world.ask("GET", f"/v1/streams?{query}&cursor={first['next_cursor']}", key)
+        assert (reply.status_code, reply.json()["code"]) == (422, "invalid"), query
+    for wrong in ("metadata=a", "metadata[A B]=a", "since=yesterday", "order=up", "state=gone", "q="):
+        assert (await world.ask("GET", f"/v1/streams?{wrong}", key)).status_code == 422, wrong
+
+
+async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+    app = (await ground.store.operator().find("streams")).data[0]["app"]
+    for number, ended in enumerate((2_000, None)):
+        doc = {"id": f"brd_{number}", "stream": stream["id"], "started": 1_000 + number, "ended": ended}
+        await ground.store.app(app).insert("broadcasts", doc)
+
+    async def ids(query: str) -> list[str]:
+        return [one["id"] for one in (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts?{query}", key))["data"]]
+
+    assert await ids("") == ["brd_1", "brd_0"]
+    assert await ids("order=asc") == ["brd_0", "brd_1"]
+    assert await ids("state=on_air") == ["brd_1"]
+    assert await ids("state=ended") == ["brd_0"]
+    assert await ids("since=1970-01-01T00:00:01.001Z") == ["brd_1"]

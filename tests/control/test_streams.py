@@ -24,6 +24,7 @@ from weir.foundation.events import (
 from weir.foundation.ground import Ground
 from weir.foundation.http import Published
 from weir.foundation.ids import new_id
+from weir.foundation.listing import Spanned
 
 ONE, TWO = Publisher("boot1", "1"), Publisher("boot1", "2")
 
@@ -206,7 +207,7 @@ async def test_a_broadcast_lasts_until_its_encoder_left(ground: Ground) -> None:
 
     async def lived_s(kind: type[StreamEvent], at: int, **more: int) -> int:
         await broadcasts.heard(kind(**about, broadcast="brd_1", generation=1, at=at, **more))
-        (doc,) = (await broadcasts.page("app_1", "str_1", 10, None)).data
+        (doc,) = (await broadcasts.page("app_1", "str_1", None, Spanned())).data
         return int(public_view(doc)["live_s"])
 
     await lived_s(StreamStarting, now - 101_000)

@@ -64,7 +64,7 @@ def body_of(row: Row, ids: dict[str, str]) -> Any:
     if row.body is None:
         return None
     known = {
-        "name": "x", "role": "viewer", "email": "new@x.example", "token": "x", "sub": "u", "stream": ids["stream"],
+        "name": "x", "role": "viewer", "email": "new@x.example", "token": "x", "user": "u", "scopes": ["*"], "stream": ids["stream"],
         "public_key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "playback_token": "x",
     }  # fmt: skip
     fields = row.body.model_fields

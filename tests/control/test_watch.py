@@ -176,3 +176,29 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
     await store.update("streams", stage.stream["id"], set={"state": "live"})
     await stage.world.ground.directory.heard(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
     assert (await offered())[1] is None
+
+
+@pytest.mark.parametrize("of_stream", ["public", "signed", None], ids=["public stream", "signed stream", "no stream"])
+@pytest.mark.parametrize("own", ["public", "signed", None], ids=["public", "signed", "as its stream"])
+async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(stage: Stage, own: str | None, of_stream: str | None) -> None:
+    """A session, a session's token at the web server and its renewal decide alike; a token of the app's plays in any case."""
+    recording = new_id("rec" if of_stream else "vod")
+    doc = {"id": recording, "state": "ready", "started": 1, "title": "Was", "visibility": own, "broadcast": "brd_1"}
+    if of_stream is not None:
+        await stage.change(visibility=of_stream)
+        doc["stream"] = stage.stream["id"]
+        update = {"broadcast": "brd_1", "ended": 1_790_000_000_000}
+        await stage.world.ground.store.app(stage.app).update("streams", stage.stream["id"], set=update)
+    await stage.world.ground.store.app(stage.app).insert("recordings", doc)
+    anybody = (own or of_stream) == "public"
+    if of_stream is not None:
+        headers = bearer(stage.signed())
+        shown = await stage.world.done("GET", f"/v1/watch/{stage.playback}", headers)
+        assert shown["recording"] == (recording if anybody else None)
+    stage.playback = recording
+    reply = await stage.world.ask("POST", f"/v1/watch/{recording}/session", None, {})
+    assert reply.status_code == (201 if anybody else 403), reply.text
+    guest = stage.world.ground.tokens.mint_playback(recording, stage.app, "ses_1", 600, None, guest=True)
+    assert await stage.plays(guest) is anybody
+    assert (await stage.renewed(guest)).status_code == (200 if anybody else 403)
+    assert await stage.plays(stage.signed())

@@ -82,7 +82,8 @@ class World:
         return bearer((await self.done("POST", f"/v1/apps/{app}/session", account))["app_token"])
 
     async def key(self, account: Headers, app: str, **options: Any) -> dict[str, Any]:
-        return await self.done("POST", f"/v1/apps/{app}/keys", account, options)
+        """All scopes unless some are named."""
+        return await self.done("POST", f"/v1/apps/{app}/keys", account, {"scopes": ["*"], **options})
 
     async def ask(self, method: str, path: str, headers: Headers | None = None, body: Any = None) -> httpx.Response:
         return await self.http.request(method, path, headers=headers, json=body)

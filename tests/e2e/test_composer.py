@@ -1,5 +1,6 @@
 """The composer in Chromium: commands and names are offered, with the keyboard and on a phone, and a typo is asked back."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -160,6 +161,45 @@ def test_who_was_shut_out_reads_it_after_a_reload(show: Show, browser: Browser) 
     guest.until("chat-notice", "You are banned from this channel. Reason: for being rude")
     assert "Loading" not in guest.page.inner_text(".chat")
     guest.page.screenshot(path=OUTPUT / "composer-banned-390.png")
+    for viewer in (host, guest, other):
+        assert viewer.errors == []
+        viewer.close()
+
+
+def test_a_banned_guest_does_not_come_back_as_another(make_stack: Callable[..., Show], browser: Browser) -> None:
+    """Storage cleared and the page loaded anew: another person, another browser, the same address. Who was here before stays, and who is
+    banned from all channels reads so at once."""
+    show = make_stack(GUEST_ADDRESS_BAN_H=24)
+    staff = show.tokens.mint_user("usr-boss", show.app, "Boss", 3600, roles={show.channel: "owner"}, staff=True)
+    host = Viewer(browser, f"{show.card['watch']}#user={staff}")
+    guest = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 844})
+    other = Viewer(browser, show.card["watch"], viewport={"width": 320, "height": 568}, color_scheme="light")
+    for viewer in (host, guest, other):
+        viewer.until("connection-state", "Connected")
+    name = guest.text("name").removeprefix("Chatting as ").strip()
+    host.say(f"/ban {name} everywhere 7d spam")
+    host.until("chat-reply", f"{name} is banned in all channels for 7 days.")
+    guest.until("chat-notice", "Reason: spam")
+    guest.page.evaluate("localStorage.clear()")
+    guest.page.reload()
+    guest.until("chat-notice", "You are banned from all channels here.")
+    guest.page.screenshot(path=OUTPUT / "banned-everywhere-390.png")
+    other.say("still here")
+    wait_until(lambda: any("still here" in text for _, text in host.messages()), "the message of who was here before")
+    host.page.click("[data-testid=undo]")
+    host.until("chat-reply", f"Taken back: ban of {name}.")
+    guest.page.reload()
+    guest.until("connection-state", "Connected")
+    host.say("/guestwait 10m")
+    guest.until("chat-notice", "You are new here: you may write in 9 min")
+    assert "New guests may write after 10 min." in guest.text("chat-rule")
+    other.until("chat-notice", "You are new here")
+    for viewer, width in ((guest, 390), (other, 320)):
+        assert viewer.page.evaluate("document.documentElement.scrollWidth") == width
+        viewer.page.screenshot(path=OUTPUT / f"guest-wait-{width}.png")
+    host.say("/guestsread")
+    guest.until("chat-rule", "Guests may only read: sign in to write.")
+    assert guest.page.is_disabled(INPUT)
     for viewer in (host, guest, other):
         assert viewer.errors == []
         viewer.close()

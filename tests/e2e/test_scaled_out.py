@@ -248,7 +248,7 @@ def test_every_client_has_its_own_address(make_layout: Callable[..., ScaledOut])
     stranger, customer, other = "127.0.0.2", "127.0.0.3", "127.0.0.4"
     app, account = layout.weir("create", "app", "Acme")["id"], owner(layout)
     asks = functools.partial(asked, layout.http)
-    made = asks("POST", f"/v1/apps/{app}/keys", {"networks": [f"{customer}/32"]}, customer, **account)
+    made = asks("POST", f"/v1/apps/{app}/keys", {"scopes": ["*"], "networks": [f"{customer}/32"]}, customer, **account)
     assert made.status == 201
     key = {"Authorization": f"Bearer {made.data['api_key']}"}
     entry = asks("GET", f"/v1/apps/{app}/audit?limit=1", **account).data["data"][0]
@@ -306,7 +306,7 @@ def test_behind_two_proxies_that_end_tls(make_layout: Callable[..., ScaledOut]) 
     assert signed_in.headers["strict-transport-security"] == "max-age=31536000"
     start = asked(outer, "GET", "/", tls=True)
     assert (start.status, start.headers["location"], start.headers["strict-transport-security"]) == (302, "/studio", "max-age=31536000")
-    made = asked(outer, "POST", f"/v1/apps/{app}/keys", {}, "127.0.0.3", tls=True, X_Forwarded_For="203.0.113.1", **account)
+    made = asked(outer, "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, "127.0.0.3", tls=True, X_Forwarded_For="203.0.113.1", **account)
     assert made.status == 201
     entry = asked(layout.http, "GET", f"/v1/apps/{app}/audit?limit=1", **account).data["data"][0]
     assert (entry["action"], entry["address"]) == ("key.created", "127.0.0.3")

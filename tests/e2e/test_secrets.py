@@ -124,13 +124,15 @@ def sign_up(show: Show, client: Client) -> str:
     access = client.must("POST", "/v1/auth/login", owner)["access_token"]
     client.secrets["access 3"] = signature(access)
     client.refused("GET", "/v1/streams", token=access)
-    key = client.must("POST", f"/v1/apps/{app}/keys", {"name": "server"}, token=access)
+    key = client.must("POST", f"/v1/apps/{app}/keys", {"name": "server", "scopes": ["*"]}, token=access)
     client.secrets |= {"API key": key["api_key"].rsplit("_", 1)[1], "signing secret": key["signing_secret"]}
     for path in ("/v1/streams", "/v1/streams/str_00000000000000000000000000"):
         client.ask("GET", path, token=key["api_key"])
     client.refused("GET", f"/v1/apps/{app}/keys", token=key["api_key"])
     client.must("DELETE", f"/v1/apps/{app}/keys/{key['id']}", token=access)
-    client.secrets["signing key"] = client.must("POST", f"/v1/apps/{app}/keys/signing", {"name": "site"}, token=access)["signing_secret"]
+    client.secrets["signing key"] = client.must("POST", f"/v1/apps/{app}/keys/signing", {"name": "site", "scopes": ["*"]}, token=access)[
+        "signing_secret"
+    ]
     wait_until(lambda: client.ask("GET", "/v1/streams", token=key["api_key"])[0] == 401, "the key's end", 10)
     invite(show, client, f"/v1/apps/{app}", access)
     access = reset(show, client, owner["email"])

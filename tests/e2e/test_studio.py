@@ -79,7 +79,6 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
 def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
     """A page in the studio, signed in."""
     page = browser.new_context().new_page()
-    page.on("dialog", lambda dialog: dialog.accept())
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
     page.wait_for_selector("h1:has-text('Sign in')")
     fill(page, email=email, password=PASSWORD)
@@ -140,7 +139,11 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
     assert stack.ask("POST", "/v1/streams", {"title": "no"}, headers=bearer)[0] == 403
     page.click("text=I have copied them")
-    page.click("[data-testid=key] >> text=Revoke")
+    page.click("[data-testid=revoke-key]")
+    page.click("[data-testid=revoke-key-no]")
+    assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 200
+    page.click("[data-testid=revoke-key]")
+    page.click("[data-testid=revoke-key-yes]")
     page.wait_for_selector("[data-testid=key][data-over=true]")
     assert stack.ask("GET", "/v1/streams", headers=bearer)[0] == 401
 
@@ -194,6 +197,8 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
         for section, sign in (("streams", "[data-testid=obs-key]"), ("keys", "[data-testid=key]"), ("app", "[data-testid=save-app]")):
             page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
             page.wait_for_selector(sign)
+            if section == "keys":
+                page.click("[data-testid=revoke-key] >> nth=0")
             page.screenshot(path=OUTPUT / f"studio-{section}-{width}.png", full_page=True)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(OUTSIDE_JS) == []
@@ -261,3 +266,27 @@ def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, br
     colleague.wait_for_selector("nav >> text=Streams")
     page.context.close()
     colleague.context.close()
+
+
+def test_an_account_is_deleted_after_it_was_typed(stack: RunningStack, browser: Browser) -> None:
+    """The button waits for the address and the password; the only owner of an app is told what to do first."""
+    _, made = stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
+    bearer = {"Authorization": f"Bearer {made['access_token']}"}
+    _, app = stack.ask("POST", "/v1/apps", {"name": "Harbour"}, bearer)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{stack.http}/studio")
+    fill(page, email="ann@weir.example", password=PASSWORD)
+    page.click("[data-testid=account]")
+    erase = page.locator("[data-testid=delete-account]")
+    page.fill("input[name=confirm-password]", PASSWORD)
+    page.fill("input[name=confirm-email]", "ben@weir.example")
+    assert erase.is_disabled()
+    page.fill("input[name=confirm-email]", "Ann@weir.example")
+    erase.click()
+    page.wait_for_selector("[role=alert]:has-text('Harbour')")
+    assert stack.ask("DELETE", f"/v1/apps/{app['id']}", None, bearer)[0] == 202
+    erase.click()
+    page.wait_for_selector("h1:has-text('Sign in')")
+    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": PASSWORD})[0] == 401
+    context.close()

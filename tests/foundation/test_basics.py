@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.foundation import ids, settings
+from weir.foundation import events, ids, settings
 from weir.foundation.clock import rfc3339
 from weir.foundation.telemetry import redact
 from weir.foundation.vault import Vault, open_vault
@@ -121,3 +122,10 @@ def test_a_child_sees_the_same_settings(tmp_path: Path, monkeypatch: pytest.Monk
     env = settings.child_environment(page)
     assert env["WEIR_HTTP_PORT"] == "5001"
     assert env["WEIR_DATA_DIR"] == str(tmp_path / "d")
+
+
+@pytest.mark.parametrize("kind", events.catalogue(), ids=events.type_of)
+def test_a_fact_without_what_may_be_missing_is_read(kind: type[events.Event]) -> None:
+    """The bus leaves out what is null, so no field that may be null is required."""
+    for name, one in kind.model_fields.items():
+        assert not (one.is_required() and type(None) in get_args(one.annotation)), name

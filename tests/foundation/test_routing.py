@@ -46,6 +46,8 @@ class Things:
         return [
             Row("GET", "/v1/things", "tenant", self.listed, query=Paging, answer=Listed[Thing], scope="streams:read"),
             Row("POST", "/v1/things", "tenant", self.create, NewThing, "Make a thing.", answer=Thing, status=201, errors=(Conflict,)),
+            Row("GET", "/v1/things/{thing}", "tenant", self.one, answer=Thing, etag=True),
+            Row("PATCH", "/v1/tus/{thing}", "tenant", self.patched, streamed=(), status=204),
             Row("PATCH", "/v1/things/{thing}", "tenant", self.change, NewThing, answer=Thing, etag=True),
             Row("GET", "/v1/open/{app}", "anybody", self.open),
             Row("GET", "/v1/things/all", "anybody", self.open),
@@ -61,7 +63,13 @@ class Things:
         if self.fail is not None:
             raise self.fail
         self.made.append(call.new_id("str"))
-        return Answer({"id": self.made[-1], "name": call.body.name, "secret": "s3cr3t"}, 201)
+        return Answer({"id": self.made[-1], "name": call.body.name, "secret": "s3cr3t"}, 201, etag='"1"', headers={"X-Made": "yes"})
+
+    async def one(self, call: Call) -> Answer:
+        return Answer({"id": "x", "name": "x"}, etag='"2"')
+
+    async def patched(self, call: Call) -> Answer:
+        return Answer(None, 204, headers={"Method": call.request.method})
 
     async def change(self, call: Call) -> Answer:
         call.expects('"2"')
@@ -102,14 +110,16 @@ async def test_a_repeated_post_is_done_once(http: httpx.AsyncClient, things: Thi
     first, again = await post(http, "k"), await post(http, "k")
     assert (first.status_code, again.status_code, len(things.made)) == (201, 201, 1)
     assert again.json() == {"id": first.json()["id"], "name": "a"}
+    for name, value in (("etag", '"1"'), ("location", f"/v1/things/{first.json()['id']}"), ("x-made", "yes")):
+        assert (first.headers[name], again.headers[name]) == (value, value)
     assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
 
 
 async def test_a_key_stands_for_one_request(http: httpx.AsyncClient, things: Things) -> None:
-    """With another body it is a conflict; another tenant's same key is another key; an endless key is refused."""
+    """With another body it is refused; another tenant's same key is another key; an endless key is refused."""
     await post(http, "k")
     other = await post(http, "k", "b")
-    assert (other.status_code, other.json()["code"], len(things.made)) == (409, "conflict", 1)
+    assert (other.status_code, other.json()["code"], len(things.made)) == (422, "idempotency_mismatch", 1)
     assert (await post(http, "x" * 400)).status_code == 422
 
 
@@ -119,7 +129,7 @@ async def test_of_two_at_once_one_is_done(http: httpx.AsyncClient, things: Thing
     running = asyncio.create_task(post(http, "k"))
     await asyncio.wait_for(things.begun.wait(), 10)
     early = await post(http, "k")
-    assert early.status_code == 409
+    assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
     things.go_on.set()
     assert (await running).status_code == 201
     assert early.headers["retry-after"] == "1"
@@ -153,6 +163,22 @@ async def test_a_change_of_an_old_state_is_stale(http: httpx.AsyncClient) -> Non
         assert (reply.status_code, reply.headers.get("etag")) == (status, '"3"' if status == 200 else None)
 
 
+async def test_an_answer_that_is_known_is_not_sent_again(http: httpx.AsyncClient) -> None:
+    """304 for the present ETag, also for the weak one that a web server makes of it, and the change after it is taken."""
+    for given, status in (('"2"', 304), ('W/"2"', 304), ('"1", "2"', 304), ("*", 304), ('"1"', 200), (None, 200)):
+        reply = await http.get("/v1/things/x", headers={"If-None-Match": given} if given else {})
+        assert (reply.status_code, reply.headers["etag"], bool(reply.content)) == (status, '"2"', status == 200), given
+    assert (await http.patch("/v1/things/x", json={"name": "b"}, headers={"If-Match": 'W/"2"'})).status_code == 200
+
+
+async def test_what_a_network_does_not_let_through_is_posted(http: httpx.AsyncClient) -> None:
+    """X-HTTP-Method-Override, for uploads alone."""
+    for path, method, status in (("/v1/tus/x", "PATCH", 204), ("/v1/tus/x", "DELETE", 405), ("/v1/things/x", "PATCH", 405)):
+        reply = await http.post(path, headers={"X-HTTP-Method-Override": method})
+        assert (reply.status_code, reply.headers.get("method")) == (status, "PATCH" if status == 204 else None)
+    assert (await http.post("/v1/tus/x")).status_code == 405
+
+
 async def test_query_strings_are_checked(http: httpx.AsyncClient) -> None:
     """Bounds, types and unknown names, each named in the refusal."""
     for query in ("limit=0", "limit=201", "limit=x", "colour=red"):
@@ -164,8 +190,19 @@ async def test_query_strings_are_checked(http: httpx.AsyncClient) -> None:
 async def test_unknown_methods_and_paths(http: httpx.AsyncClient) -> None:
     """405 says what is offered; a fixed segment goes before a parameter; HEAD is GET."""
     refused = await http.put("/v1/things", json={})
-    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
-    assert (await http.get("/v1/nothing")).status_code == 404
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+    asked = await http.options("/v1/things")
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, "GET, HEAD, OPTIONS, POST", b"")
+    for path, meant in (
+        ("/v1/thing", "/v1/things?"),
+        ("/v1/things/", "/v1/things?"),
+        ("/v1/opn/x", "/v1/open/{app}?"),
+        ("/v1/no", "openapi"),
+    ):
+        nothing = await http.get(path)
+        assert (nothing.status_code, nothing.json()["code"]) == (404, "not_found")
+        assert meant in nothing.json()["detail"]
+        assert nothing.headers["x-request-id"]
     assert (await http.get("/v1/things/all")).status_code == 200
     assert (await http.head("/v1/things/all")).status_code == 200
 

@@ -500,3 +500,38 @@ async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monk
         kept = stage.settings.data / "recordings" / path.rsplit("/", 1)[1] / "recording.mp4"
         frames = await asyncio.to_thread(played, str(kept), 60)
         assert frames["video"] == pytest.approx(7.5 * 25, abs=2)
+
+
+async def test_recordings_are_changed_and_found(stage: Stage) -> None:
+    """Title, description, visibility and metadata by PATCH, held to what was read; lists by state, title, metadata and time."""
+    me, ids = client(stage), []
+    for name in ("First.mp4", "Second.mp4"):
+        path, _ = await me.begin(50, filename=name)
+        ids.append(path.rpartition("/")[2])
+    one = f"/v1/recordings/{ids[0]}"
+    status, told, before = await me.ask("GET", one)
+    assert (status, before["visibility"], before["metadata"], before["description"]) == (200, None, {}, "")
+    change = {"title": "Trip", "description": "By boat", "visibility": "signed", "metadata": {"album": "sea"}}
+    status, after, changed = await me.ask("PATCH", one, {"If-Match": told["ETag"]}, json=change)
+    assert (status, changed) == (200, {**before, **change})
+    assert (await me.ask("PATCH", one, {"If-Match": told["ETag"]}, json={"title": "Late"}))[0] == 412
+    assert (await me.ask("GET", one))[1]["ETag"] == after["ETag"] != told["ETag"]
+    for wrong in ({"visibility": "private"}, {"metadata": {"A": "b"}}, {"state": "ready"}):
+        assert (await me.ask("PATCH", one, json=wrong))[0] == 422, wrong
+    assert (await client(stage).ask("PATCH", one, json={}))[0] == 404
+
+    async def found(query: str) -> list[str]:
+        status, _, listed = await me.ask("GET", f"/v1/recordings?{query}")
+        assert status == 200, listed
+        return [video["id"] for video in listed["data"]]
+
+    assert await found("") == ids[::-1]
+    assert await found("order=asc&state=uploading") == ids
+    assert await found("state=ready") == []
+    assert await found("q=trip") == ids[:1]
+    assert await found("metadata[album]=sea") == ids[:1]
+    assert await found(f"since={before['started']}&order=asc") == ids
+    assert await found(f"until={before['started']}") == []
+    assert (await me.ask("HEAD", f"/v1/vod/{ids[0]}", TUS))[1]["Upload-Metadata"]
+    status, _, back = await me.ask("PATCH", one, json={"visibility": None, "metadata": None, "title": None})
+    assert (status, back["visibility"], back["metadata"], back["title"]) == (200, None, {}, "")

@@ -169,7 +169,7 @@ async def test_what_is_taken_back_is_taken_from_whom_it_was_given(house: House, 
     uid = (await order(boss, channel, "/ban Guest 1111"))["action"]["target"]["id"]
     await first.io.disconnect()
     house.redis.command("FLUSHALL")  # forgets who was here
-    another = await guest(house, node, channel, "Guest 1111")
+    another = await entered(house, node, channel, "other", "Guest 1111")
     assert (await order(boss, channel, "/unban Guest 1111"))["action"]["target"]["id"] == uid
     assert (await another.send(channel, "c"))["ok"]
     assert (await order(boss, channel, "/unban Guest 1111"))["error"]["code"] == "conflict"

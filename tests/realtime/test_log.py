@@ -87,7 +87,8 @@ async def test_lock_and_slow_mode_spare_the_exempt(entries, connection, channel)
     await connection.link().ask("HSET", keys_of(channel).meta, "slow", 30_000)
     assert (await put(entries, channel, "c3", rate=staff)).seq == 5
     assert await entries.rules(channel) == {
-        "slow": 30.0, "lockdown": False, "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,
+        "slow": 30.0, "guestwait": 0, "guestsread": False, "lockdown": False,
+        "subscribers": False, "followers": False, "emoteonly": False, "pinned": None,
     }  # fmt: skip
 
 

@@ -331,15 +331,15 @@ async def test_other_commands(house: House, two, channel: str):
     await done(mod, channel, f"/undo {announced['id']}")
     assert await texts(viewer, channel) == ["read me", "waves"]
     assert (await command(mod, channel, "/user bob"))["reply"] == "Bob (bob): member."
-    typed = await bob.send(channel, "c9", "/help ban")
-    assert typed == {"ok": True, "reply": "/ban USER [reason] – shuts somebody out and hides what they wrote."}
-    assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [reason]"
+    typed = await bob.send(channel, "c9", "/help slow")
+    assert typed == {"ok": True, "reply": "/slow [30s] – sets the time between two messages of one user."}
+    assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [everywhere] [idonly] [7d] [reason]"
 
 
 async def test_commands_have_a_pace(house: House, two, channel: str):
     """Commands are refused when they come too fast, and chat goes on."""
     _, viewer, *_ = two
-    acks = await asyncio.gather(*(command(viewer, channel, "/help ban") for _ in range(40)))
+    acks = await asyncio.gather(*(command(viewer, channel, "/help slow") for _ in range(40)))
     assert {ack["error"]["code"] for ack in acks if not ack["ok"]} == {"rate_limited"}
     await sent(viewer, channel, "c1")
 
@@ -623,3 +623,29 @@ async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: 
         asyncio.run_coroutine_threadsafe(hold(steps), loop).result(60)
 
     await asyncio.to_thread(law)
+
+
+async def test_moderators_can_read_what_was_removed(house: House, two, channel: str):
+    """By request, within the time that it is kept; nobody else can, and what is written down about it says it no longer afterwards."""
+    mod, viewer, _, bob = two
+    said = await sent(bob, channel, "c1", "something unkind")
+    await done(mod, channel, f"/delete {said['id']}")
+    for client in (viewer, bob):
+        assert (await client.call("chat.original", channel=channel, id=said["id"]))["error"]["code"] == "forbidden"
+    read = await mod.call("chat.original", channel=channel, id=said["id"])
+    assert (read["message"]["text"], read["removed"]) == ("something unkind", True)
+    hidden = await sent(bob, channel, "c2", "more of it")
+    await done(mod, channel, "/clear bob")
+    assert (await mod.call("chat.original", channel=channel, id=hidden["id"]))["removed"] is True
+    store = house.nodes[0].ground.store.operator()
+    action = (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data[0]
+    await store.update(MODERATION.name, action["id"], set={"due": 1})
+    room = house.nodes[0].room
+    await room._archive.add("app_1", channel, [(await room._moderation._logged(channel, said["id"], whole=True), 1)])
+    await room._archive.mark(channel, said_epoch := read["message"]["epoch"], said["seq"], deleted=True)
+    await room._moderation.end()
+    assert "unkind" not in str((await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data)
+    assert "unkind" not in str((await store.find("messages", {"channel": channel})).data)
+    assert said_epoch
+    assert (await mod.call("chat.original", channel=channel, id=said["id"]))["error"]["code"] == "not_found"
+    assert await code(mod, channel, f"/undo {action['id']}") == "conflict"

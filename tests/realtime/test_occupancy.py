@@ -2,11 +2,13 @@
 
 import asyncio
 
+import orjson
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from realtime.catalogue import form_of
 from realtime.keys import keys_of
 from realtime.occupancy import Count, Leases, Occupancy
 from tests.realtime.house import House, eventually
@@ -165,8 +167,77 @@ async def test_everybody_is_counted_as_a_metric(connection):
     async def on_air():
         return [{"channel": channel} for channel in channels[1:]]
 
-    job = occupancy.job(on_air)
+    job = occupancy.jobs(on_air)[0]
     await job.run()
     assert REGISTRY.get_sample_value("weir_viewers") == 5
     job.let_go()
     assert REGISTRY.get_sample_value("weir_viewers") == 0
+
+
+async def moves(node, app: str = "app_1") -> list[tuple[str, str | None, int]]:
+    """What followers of the app were told about viewers: type, session, count."""
+    _, entries = await node.room._apps.oldest(app)
+    told = [orjson.loads(entry.body) for entry in entries if entry.type.startswith("+viewer.")]
+    for one in told:
+        form_of(one["type"]).model.model_validate(one)
+    return [(one["type"], one.get("session"), one["count"]) for one in told]
+
+
+async def eventually_moves(node, count: int) -> list[tuple[str, str | None, int]]:
+    for _ in range(1500):
+        if len(found := await moves(node)) >= count:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(await moves(node))
+
+
+async def test_who_comes_and_goes_is_told_once(house: House):
+    """A session with a socket and a player is one viewer; to followers of the app, from the first one on, on whichever node."""
+    one, other = await house.node(SHORT), await house.node(SHORT)
+    stream = house.directory.new_stream("app_1")
+    channel = stream["channel"]
+    await one.room._apps.want("app_1")
+    ann = await house.client(one, "app_1", "ann", sid="s-ann")
+    await ann.join(channel)
+    await other.room._occupancy.heard(heartbeat(channel, "s-ann", "s-player"))
+    again = await house.client(other, "app_1", "ann", sid="s-ann")
+    await again.join(channel)
+    assert sorted(await eventually_moves(one, 2)) == [("viewer.joined", "s-ann", 1), ("viewer.joined", "s-player", 1)]
+    await ann.io.disconnect()
+    await again.io.disconnect()
+    assert sorted((await eventually_moves(one, 4))[2:]) == [("viewer.left", "s-ann", 1), ("viewer.left", "s-player", 1)]
+
+
+async def test_many_at_once_are_one_event(house: House):
+    node = await house.node(SHORT)
+    channel = house.directory.new_stream("app_1")["channel"]
+    await node.room._apps.want("app_1")
+    await node.room._occupancy.heard(heartbeat(channel, *(f"s{number}" for number in range(300))))
+    told = await eventually_moves(node, 1)
+    assert sum(count for _, _, count in told) == 300
+    assert all(session is None for _, session, count in told if count > 1)
+    left = [one for one in await eventually_moves(node, len(told) + 1) if one[0] == "viewer.left"]
+    assert sum(count for _, _, count in left) <= 300
+
+
+async def test_a_killed_node_leaves_nobody_untold(house: House):
+    """It dies between counting and telling: another one tells, each once, and those who were on it go with their leases."""
+    dead, other = await house.node(SHORT), await house.node(SHORT)
+    channel = house.directory.new_stream("app_1")["channel"]
+    await other.room._apps.want("app_1")
+    await dead.crash()
+    await dead.room._tasks.stop()
+    dead_connection = asyncio.create_task(dead.room._connection.run())
+    await dead.room._connection.up(5)
+    await dead.room._occupancy.enter(channel, "s1", "socket")
+    await asyncio.gather(other.room._occupancy.sweep(), other.room._occupancy.sweep())
+    assert await eventually_moves(other, 2) == [("viewer.joined", "s1", 1), ("viewer.left", "s1", 1)]
+    dead_connection.cancel()
+
+
+async def test_nobody_is_written_down_while_nobody_follows(house: House):
+    node = await house.node(SHORT)
+    channel = house.directory.new_stream("app_1")["channel"]
+    await node.room._occupancy.enter(channel, "s1", "socket")
+    await node.room._occupancy.leave(channel, "s1", "socket")
+    assert await node.room._connection.link().ask("EXISTS", keys_of(channel).moves, keys_of(channel).followed) == 0

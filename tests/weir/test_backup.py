@@ -80,7 +80,7 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: l
     setup = first.card()["studio"].partition("#setup=")[2]
     account = done(first, "POST", "/v1/auth/register", {"email": "o@weir.example", "password": PASSWORD, "setup": setup})["access_token"]
     app = done(first, "POST", "/v1/apps", {"name": "Mine"}, account)["id"]
-    key = done(first, "POST", f"/v1/apps/{app}/keys", {}, account)["api_key"]
+    key = done(first, "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, account)["api_key"]
     stream = done(first, "POST", "/v1/streams", {"title": "Show"}, key)
     load = Load(first, key, stream["channel"])
     time.sleep(4)

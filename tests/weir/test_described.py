@@ -61,7 +61,7 @@ def prepared(stack: RunningStack) -> dict[str, str]:
     body = {"email": "owner@weir.example", "password": PASSWORD, "setup": setup}
     account = done("POST", "/v1/auth/register", body)["access_token"]
     app = done("POST", "/v1/apps", {"name": "Mine"}, account)["id"]
-    key = done("POST", f"/v1/apps/{app}/keys", {}, account)["api_key"]
+    key = done("POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, account)["api_key"]
     stream = done("POST", "/v1/streams", {"title": "Show"}, key)
     return {"account": account, "app": app, "key": key, "stream": stream["id"], "channel": stream["channel"],
             "playback": stream["playback_id"]}  # fmt: skip

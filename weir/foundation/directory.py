@@ -28,14 +28,31 @@ CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Inde
 STREAMS = Collection(
     "streams",
     {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int", "revision": "int", "metered": "int"},
-    (Index(("playback",), unique=True), Index(("channel",), unique=True), Index(("app", "created")), Index(("state",))),
+    (
+        Index(("playback",), unique=True),
+        Index(("channel",), unique=True),
+        Index(("app", "created")),
+        Index(("app", "state", "created")),
+        Index(("state",)),
+    ),
 )
 RECORDINGS = Collection(
     "recordings",
-    {"stream": "str", "broadcast": "str", "user": "str", "state": "str", "started": "int", "transition": "int", "stored": "str"},
+    {
+        "stream": "str",
+        "broadcast": "str",
+        "user": "str",
+        "state": "str",
+        "started": "int",
+        "transition": "int",
+        "stored": "str",
+        "revision": "int",
+    },
     (
         Index(("app", "started")),
         Index(("app", "stream", "started")),
+        Index(("app", "state", "started")),
+        Index(("app", "stream", "state", "started")),
         Index(("app", "user", "started")),
         Index(("state",)),
         Index(("broadcast", "started")),

@@ -19,12 +19,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Unavailable
+from weir.foundation.limits import Standing
 from weir.foundation.telemetry import REQUEST_ID
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _READABLE = [
     (b"access-control-expose-headers",
-     b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotency-Replayed, Location, "
+     b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, RateLimit, "
+     b"Idempotency-Replayed, Location, Allow, Next-Cursor, WWW-Authenticate, "
      b"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "
      b"Upload-Expires"),
     (b"vary", b"Origin"),
@@ -32,8 +34,8 @@ _READABLE = [
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (b"access-control-allow-headers",
-     b"Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id, Tus-Resumable, Upload-Offset, Upload-Length, "
-     b"Upload-Metadata, Upload-Checksum"),
+     b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, X-Requested-With, X-HTTP-Method-Override, "
+     b"Tus-Resumable, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Checksum"),
     (b"access-control-max-age", b"600"), (b"vary", b"Origin"),
 ]  # fmt: skip
 APP = "weir.app"
@@ -42,13 +44,17 @@ APP = "weir.app"
 
 REQUEST, ROW = "weir.request", "weir.row"
 STANDING = "weir.standing"
-"""Scope key: (limit, remaining, seconds until all is back) of the tightest limit that the request counted for."""
+"""Scope key: the Standing (weir.foundation.limits) with the tightest limit that the request counted for."""
 
 
-def _standing(limit: int, remaining: int, seconds: float) -> list[tuple[bytes, bytes]]:
+def _standing(standing: Standing) -> list[tuple[bytes, bytes]]:
+    """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all is back."""
+    limit, left, seconds = standing.limit, max(0, standing.remaining), ceil(standing.back_in())
+    name = limit.name.encode()
     return [
-        (b"ratelimit-limit", b"%d" % limit), (b"ratelimit-remaining", b"%d" % (remaining if remaining > 0 else 0)),
-        (b"ratelimit-reset", b"%d" % ceil(seconds)),
+        (b"ratelimit-limit", b"%d" % limit.count), (b"ratelimit-remaining", b"%d" % left), (b"ratelimit-reset", b"%d" % seconds),
+        (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, limit.count, limit.per_s)),
+        (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, seconds)),
     ]  # fmt: skip
 
 
@@ -131,7 +137,7 @@ class Envelope:
         headers.append((b"x-request-id", opened.request_id))
         standing = scope.get(STANDING)
         if standing is not None:
-            headers += _standing(*standing)
+            headers += _standing(standing)
         if opened.origin and await self._may_read(opened.origin.decode("latin-1"), scope.get(APP)):
             headers += [(b"access-control-allow-origin", opened.origin), *_READABLE]
 

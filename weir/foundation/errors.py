@@ -8,7 +8,7 @@ Refused
  ├── NotFound        404   missing, or another tenant's: the answers are the same
  ├── Invalid         422   the request says nonsense; `fields` names where
  ├── TooLarge        413
- ├── RateLimited     429   with retry_after seconds (also slow_mode)
+ ├── RateLimited     429   with retry_after seconds (also slow_mode, guest_wait)
  ├── Conflict        409
  ├── Stale           412   If-Match names a state that is no more, or the protocol is another version; the code is `conflict`
  ├── WrongType       415   the body is not of the kind that is taken here; the code is `invalid`
@@ -22,8 +22,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 Code = Literal[
-    "unauthenticated", "forbidden", "not_found", "invalid", "too_large", "rate_limited", "slow_mode", "muted",
-    "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full",
+    "unauthenticated", "forbidden", "not_found", "invalid", "too_large", "rate_limited", "slow_mode", "guest_wait",
+    "muted", "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full", "in_use", "last_owner",
+    "idempotency_mismatch", "idempotency_in_progress",
 ]  # fmt: skip
 
 

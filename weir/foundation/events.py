@@ -247,13 +247,19 @@ class ViewersCounted(Event):
     total: int
 
 
+CAUSED = (
+    "arrive, leave: somebody came or went; lose: nothing is known any more; reserve, release: a reservation's time begins, or nothing "
+    "holds the space any longer; close, open: maintenance."
+)
+
+
 class PlaceEvent(Event):
     """What every fact about a place carries. `source` is the place or space that tells it and `number` counts its facts from 1."""
 
     public: ClassVar[bool] = True
     place: str
     source: str
-    number: int
+    number: int = Field(description="Counts what this space, or this place, has told, from 1 without gaps.")
 
 
 class SpaceStateChanged(PlaceEvent):
@@ -263,7 +269,15 @@ class SpaceStateChanged(PlaceEvent):
     space: int
     state: str
     before: str
-    cause: str
+    cause: str = Field(description=CAUSED)
+    device: str | None = Field(None, description="The device whose reading it was, if it was one.")
+
+
+class SpaceRemoved(PlaceEvent):
+    """A space is no more; its number is not given again. Realtime → realtime, webhooks."""
+
+    type: Literal["space.removed"] = "space.removed"
+    space: int
 
 
 class PlaceFull(PlaceEvent):
@@ -312,6 +326,19 @@ class ReservationExpired(ReservationEvent):
     reason: Literal["no_show", "ended"]
 
 
+class AppBan(Event):
+    """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes their sockets. `device` and
+    `address` (what stands for it, and holds for those who came first `since` then) are of a guest; `until` in ms, None for good."""
+
+    type: Literal["app.ban"] = "app.ban"
+    user: str
+    device: str | None = None
+    address: str | None = None
+    since: int | None = None
+    reason: str = ""
+    until: int | None = None
+
+
 class EventsWanted(Event):
     """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat from now on."""
 
@@ -336,8 +363,8 @@ class AuditNoted(Event):
     request: str
     action: str
     target: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
 class AppDeleted(Event):

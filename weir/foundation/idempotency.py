@@ -6,6 +6,7 @@ TAKE_OVER_MS; it gets the same seed, so the object that it makes has the same id
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request under a key. `answer` is the first one's (`data` without secrets, `status`) when it has been answered."""
+    """One request under a key. `answer` is the first one's (`data` without secrets, `status`, `etag`, `headers`) when it has been
+    answered."""
 
     id: str
     seed: str
@@ -36,8 +38,8 @@ class Repeats:
         self._all = store.operator()
 
     async def begin(self, key: str, method: str, path: str, raw: bytes) -> Attempt:
-        """`key` names its owner too. Errors: Invalid for a key that is too long; Conflict while the first request still runs,
-        and for a key that came with another request."""
+        """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that came with another request; Conflict
+        while the first request still runs."""
         if not key.rpartition(":")[2] or len(key) > LONGEST_KEY + 64:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         said = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw))).hexdigest()
@@ -56,18 +58,24 @@ class Repeats:
             await self._all.insert("repeats", fresh)
             return Attempt(attempt_id, fresh["seed"])
         if earlier["request"] != said:
-            raise Conflict("This Idempotency-Key has been used with another request.")
+            raise Invalid("This Idempotency-Key has been used with another request: take a new key.", code="idempotency_mismatch")
         if "answer" in earlier:
             return Attempt(attempt_id, earlier["seed"], orjson.loads(earlier["answer"]))
         if earlier["started"] < fresh["started"] - TAKE_OVER_MS:
             expected = {"started": earlier["started"]}
             if await self._all.update("repeats", attempt_id, set={"started": fresh["started"]}, expect=expected):
                 return Attempt(attempt_id, earlier["seed"])
-        raise Conflict("The first request with this Idempotency-Key is still running; ask again in a moment.", retry_after=1)
+        raise Conflict(
+            "The first request with this Idempotency-Key is still running; ask again in a moment.", code="idempotency_in_progress",
+            retry_after=1,
+        )  # fmt: skip
 
-    async def keep(self, attempt: Attempt, data: Any, status: int) -> None:
+    async def keep(
+        self, attempt: Attempt, data: Any, status: int, etag: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Before the answer leaves, so that a repeat of an answered request always finds it."""
-        await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps({"data": data, "status": status}).decode()})
+        answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
+        await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
 
     async def refused(self, attempt: Attempt, nothing_done: bool) -> None:
         """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with the same seed."""

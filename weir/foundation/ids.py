@@ -40,6 +40,14 @@ def body(an_id: str) -> str:
     return an_id.split("_", 1)[1]
 
 
+def made_ms(an_id: str) -> int:
+    """When an id of `new_id` was made."""
+    number = 0
+    for one in body(an_id)[:10]:
+        number = number * 32 + CROCKFORD.index(one)
+    return number
+
+
 def new_secret(length: int = 43) -> str:
     """A base62 secret; 43 characters carry 256 bits, 22 carry 131."""
     return "".join(secrets.choice(BASE62) for _ in range(length))

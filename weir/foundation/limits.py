@@ -71,6 +71,15 @@ HEAVY = Limit("heavy", 60, 60)
 INVITATIONS = Limit("invitations", 30, 3600)
 
 
+class Exhausted(RateLimited):
+    """Of a limit; `standing` says which, and when it is whole again."""
+
+    def __init__(self, standing: "Standing", wait_s: float) -> None:
+        limit = standing.limit
+        super().__init__(f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).", retry_after=wait_s)
+        self.standing = standing
+
+
 @dataclass
 class Standing:
     """What a subject has of a limit: permits held by this process, those left in Redis, and times on the monotonic clock."""
@@ -93,7 +102,7 @@ class Standing:
 
 
 class Limits:
-    """Errors of `take`: RateLimited with the seconds to wait; Unavailable for a closed limit without Redis."""
+    """Errors of `take`: Exhausted with the seconds to wait; Unavailable for a closed limit without Redis."""
 
     def __init__(self, redis: Redis, block_after: int = 0, clock: Callable[[], float] = monotonic) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
@@ -118,7 +127,7 @@ class Limits:
     async def _refill(self, standing: Standing, key: str) -> None:
         now, limit = self._clock(), standing.limit
         if now < standing.refused_until:
-            raise _too_many(standing, standing.refused_until - now)
+            raise Exhausted(standing, standing.refused_until - now)
         fast = now - standing.asked_at < FAST_S
         standing.step = min(standing.step * 2, max(1, limit.count // 20)) if fast else 1
         standing.asked_at = now
@@ -134,7 +143,7 @@ class Limits:
         standing.held += granted  # others may have refilled while we asked
         if granted == 0 and standing.held == 0:
             standing.refused_until = now + wait_us / 1e6
-            raise _too_many(standing, wait_us / 1e6)
+            raise Exhausted(standing, wait_us / 1e6)
 
     # -- addresses that go on and on
 
@@ -187,8 +196,3 @@ class Limits:
             self._blocked = {entry.decode(): self._clock() + until - moment for entry, until in entries}
             if self._blocked:
                 await self._redis.zremrangebyscore(BLOCKED, "-inf", moment)
-
-
-def _too_many(standing: Standing, wait_s: float) -> RateLimited:
-    limit = standing.limit
-    return RateLimited(f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).", retry_after=wait_s)

@@ -207,7 +207,11 @@ def _query_parameters(row: Row) -> list[dict[str, Any]]:
         return []
     schema = row.query.model_json_schema(ref_template=REF)
     required = schema.get("required", [])
-    return [{"name": name, "in": "query", "required": name in required, "schema": one} for name, one in schema["properties"].items()]
+    shown = {"style": "deepObject", "explode": True}
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": one, **(shown if name in row.query.maps else {})}
+        for name, one in schema["properties"].items()
+    ]
 
 
 def _header_parameters(row: Row) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ Scopes are what app tokens and API keys carry; the other verbs are a person's, o
 """
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["viewer", "editor", "admin", "owner"]
 ROLES: tuple[Role, ...] = ("viewer", "editor", "admin", "owner")
@@ -20,7 +20,12 @@ LEAST: dict[str, Role] = {
 }  # fmt: skip
 """The least role that may."""
 
-SCOPES: tuple[str, ...] = tuple(name for name in LEAST if ":" in name)
+Scope = Literal[
+    "streams:read", "chat:read", "events:read", "usage:read", "streams:write", "vod:write", "chat:moderate", "events:write", "places:write",
+]  # fmt: skip
+SCOPES: tuple[str, ...] = get_args(Scope)
+EVERY = "*"
+"""Stands for all scopes where somebody asks for a key."""
 
 SIGNING: dict[str, str] = {"weir:user": "chat:moderate", "weir:playback": "streams:write"}
 """The scope with which a customer's key may sign tokens of an audience: that of the route which gives such tokens."""

@@ -49,8 +49,16 @@ def refused(error: Refused) -> Response:
     return answer
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+NEAREST = "weir.nearest"
+"""Scope key: what finds the path that somebody may have meant, where none is known."""
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        meant = request.scope[NEAREST](request.scope["path"]) if NEAREST in request.scope else None
+        hint = f" Did you mean {meant}?" if meant is not None else " /v1/openapi.json has all addresses."
+        return problem(404, "not_found", "There is nothing at this address." + hint)
     return problem(error.status_code, _CODES.get(error.status_code, "invalid"), error.detail)
 
 

@@ -7,7 +7,8 @@ The rows are the one description of the API: requests are validated by them and 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from hashlib import blake2b
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -22,7 +23,7 @@ from weir.foundation.envelope import APP, STANDING
 from weir.foundation.errors import Forbidden, Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated, WrongType
 from weir.foundation.idempotency import Attempt, Repeats
 from weir.foundation.ids import Kind, new_id
-from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Limit, Limits, subject_of
+from weir.foundation.limits import ACCOUNT, MEMBER, PUBLIC, Exhausted, Limit, Limits, subject_of
 from weir.foundation.plans import Plan
 from weir.foundation.problems import invalid
 
@@ -57,9 +58,10 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Base of query strings: one value a name, unknown names refused."""
+    """Base of query strings: one value a name, unknown names refused. Those in `maps` come as `name[key]=value`."""
 
     model_config = ConfigDict(extra="forbid")
+    maps: ClassVar[frozenset[str]] = frozenset()
 
 
 class Paging(Query):
@@ -124,7 +126,7 @@ class Call:
     def expects(self, etag: str) -> None:
         """Errors: Stale when If-Match names another state than the present one."""
         wanted = self.request.headers.get("if-match")
-        if wanted is not None and wanted.strip() != "*" and etag not in (one.strip() for one in wanted.split(",")):
+        if wanted is not None and not _named(wanted, etag):
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
 
 
@@ -148,7 +150,8 @@ class Row:
     row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
     `etag`: the answer has one, If-Match is honoured. `streamed`: the work itself reads the body, which may have any size; what an
     Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON. `cookies`: it takes
-    or sets one, so no page of another origin may send it."""
+    or sets one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the answer and the
+    path; its path and the answer's `id` when nothing is said, and empty for what has no address."""
 
     method: Method
     path: str
@@ -169,6 +172,11 @@ class Row:
     streamed: tuple[str, ...] | None = None
     media: str | None = None
     cookies: bool = False
+    at: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.at is None and self.status == 201 and "id" in getattr(self.answer, "model_fields", {}):
+            object.__setattr__(self, "at", self.path + "/{id}")
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -216,12 +224,12 @@ class Door:
         limit = limit if count is None else replace(limit, count=count)
         try:
             standing = await self.limits.take(limit, subject)
-        except RateLimited as refusal:
-            request.scope[STANDING] = (limit.count, 0, refusal.retry_after or 1)
+        except Exhausted as refusal:
+            request.scope[STANDING] = refusal.standing
             raise
         before = request.scope.get(STANDING)
-        if before is None or standing.remaining < before[1]:
-            request.scope[STANDING] = (limit.count, standing.remaining, standing.back_in())
+        if before is None or standing.remaining < before.remaining:
+            request.scope[STANDING] = standing
 
 
 class Bound(Route):
@@ -269,23 +277,25 @@ class Bound(Route):
         call = Call(request, body, account, tenant, query)
         key = request.headers.get("idempotency-key") if row.method == "POST" else None
         if key is None or (actor := _actor(call)) is None:
-            return _response(await row.work(call), request, door.secure)
+            return _response(await row.work(call), request, row, door.secure)
         return await self._once(call, f"{actor}:{key}", raw)
 
     async def _once(self, call: Call, key: str, raw: bytes) -> Response:
         request, repeats = call.request, self._door.repeats
         attempt = await repeats.begin(key, request.method, request.url.path, raw)
         if attempt.answer is not None:
-            replayed = Answer(attempt.answer["data"], attempt.answer["status"], headers={"Idempotency-Replayed": "true"})
-            return _response(replayed, request, self._door.secure)
+            kept = attempt.answer
+            headers = {**kept.get("headers", {}), "Idempotency-Replayed": "true"}
+            replayed = Answer(kept["data"], kept["status"], etag=kept.get("etag"), headers=headers)
+            return _response(replayed, request, self.row, self._door.secure)
         try:
             answer = await self.row.work(Call(request, call.body, call.account, call.tenant, call.query, attempt))
         except Refused as refusal:
             await repeats.refused(attempt, nothing_done=refusal.status < 500)
             raise
         kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
-        await repeats.keep(attempt, kept, answer.status)
-        return _response(answer, request, self._door.secure)
+        await repeats.keep(attempt, kept, answer.status, answer.etag, answer.headers)
+        return _response(answer, request, self.row, self._door.secure)
 
 
 def address_of(request: Request) -> str:
@@ -336,9 +346,15 @@ async def _read(request: Request) -> bytes:
 
 
 def _query(request: Request, model: type[Query]) -> Query:
-    given = request.query_params
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        outer, bracket, key = name.partition("[")
+        if bracket and outer in model.maps and key.endswith("]"):
+            given.setdefault(outer, {})[key[:-1]] = value
+        else:
+            given[name] = value
     try:
-        return model.model_validate(dict(given.items()))
+        return model.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from None
 
@@ -361,13 +377,27 @@ class _Written(Response):
         self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
 
 
-def _response(answer: Answer, request: Request, secure: bool) -> Response:
+def content_etag(data: Any) -> str:
+    """Of an answer whose state has no number of its own."""
+    return f'"{blake2b(orjson.dumps(data), digest_size=9).hexdigest()}"'
+
+
+def _named(header: str | None, etag: str) -> bool:
+    """Whether a list of ETags names this one. A web server that packs an answer makes its ETag a weak one (W/), so weak ones count."""
+    return header is not None and (header.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in header.split(",")))
+
+
+def _response(answer: Answer, request: Request, row: Row, secure: bool) -> Response:
     data, headers = answer.data, []
+    if answer.etag is not None and row.method == "GET" and _named(request.headers.get("if-none-match"), answer.etag):
+        return _Written(b"", 304, [(b"etag", answer.etag.encode("latin-1"))])
+    if answer.status == 201 and row.at and "Location" not in answer.headers:
+        headers.append((b"location", row.at.format(**{**request.path_params, **data}).encode("latin-1")))
     if answer.status == 204:
         body = b""
     else:
         body = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else orjson.dumps(data)
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", answer.media_type.encode("latin-1"))]
+        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", answer.media_type.encode("latin-1"))]
     if answer.etag is not None:
         headers.append((b"etag", answer.etag.encode("latin-1")))
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]

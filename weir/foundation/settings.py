@@ -195,6 +195,11 @@ class Settings(BaseSettings):
         description="Messages a second that all guests of one address (IPv6: of one /64 network) may send to one channel together.",
     )
     guest_burst: int = Field(20, ge=1, description="Messages that the guests of one address may send at once before that rate applies.")
+    guest_address_ban_h: int = Field(
+        24, ge=0, le=24,
+        description="Hours for which the ban of a guest also holds for guests of the same address, of which only a keyed hash is stored. "
+        "0 = not at all.",
+    )  # fmt: skip
     guest_channel_rate_per_s: float = Field(20.0, gt=0, description="Messages a second that all guests may send to one channel together.")
     socket_requests_per_s: int = Field(
         100, ge=1, description="Requests of any kind a second that one socket may make; more are answered `rate_limited`."
@@ -202,6 +207,9 @@ class Settings(BaseSettings):
     log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
+    keep_removed_days: int = Field(
+        30, ge=1, description="Days that moderators can read, and bring back, a message that was removed; then its text is deleted."
+    )
     keep_occupancy_days: int = Field(90, ge=1, description="Days that the transitions and reservations of places are kept.")
 
     # -- tenants

@@ -3,6 +3,7 @@ tried in turn cost more than the work of most of them)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from starlette.datastructures import URLPath
 from starlette.responses import Response
@@ -11,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weir.foundation.envelope import ROW, Envelope
 from weir.foundation.errors import Refused
-from weir.foundation.problems import bug, problem, refused
+from weir.foundation.problems import NEAREST, bug, problem, refused
 from weir.foundation.routing import Bound
+
+LONGEST_MEANT = 200
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Table(BaseRoute):
 
     def __init__(self, routes: Sequence[Bound]) -> None:
         self._root = _Node()
+        self._paths = sorted({route.path for route in routes})
         for route in routes:
             self._add(route)
 
@@ -70,13 +74,31 @@ class Table(BaseRoute):
         """For a scope that `matches` has found."""
         bound: dict[str, Bound] = scope["weir.bound"]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        if method == "POST" and method not in bound:
+            method = scope["method"] = _overridden(scope, bound)
         route = bound.get(method)
         if route is not None:
             scope[ROW] = route.row
             return await route.answer(scope, receive)
+        offered = {"Allow": ", ".join(sorted({*bound, "OPTIONS", *(["HEAD"] if "GET" in bound else [])}))}
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=offered)
         refusal = problem(405, "invalid", f"{scope['method']} is not offered here.")
-        refusal.headers["Allow"] = ", ".join(sorted({*bound, *(["HEAD"] if "GET" in bound else [])}))
+        refusal.headers.update(offered)
         return refusal
+
+    def nearest(self, path: str) -> str | None:
+        """The path of a row that somebody may have meant."""
+        said, paths = path.rstrip("/").split("/"), dict[str, str]()
+        if len(path) > LONGEST_MEANT:
+            return None
+        for known in self._paths:
+            segments = known.split("/")
+            if len(segments) == len(said):
+                guess = "/".join(mine if one.startswith("{") else one for one, mine in zip(segments, said, strict=True))
+                paths.setdefault(guess, known)
+        close = get_close_matches("/".join(said), paths, 1, 0.8)
+        return paths[close[0]] if close else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(scope, receive)
@@ -103,6 +125,8 @@ class Front:
                 return
         match, found = self.table.matches(scope) if self.table is not None else (Match.NONE, {})
         opened = self._envelope.open(scope) if match is Match.FULL else None
+        if match is Match.NONE and scope["type"] == "http" and self.table is not None:
+            scope[NEAREST] = self.table.nearest
         if self.table is None or opened is None or opened.preflight:
             await self._rest(scope, receive, send)
             return
@@ -117,6 +141,12 @@ class Front:
         await self._envelope.seal(scope, opened, response.status_code, headers)
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
+
+
+def _overridden(scope: Scope, bound: dict[str, Bound]) -> str:
+    """X-HTTP-Method-Override, which the tus protocol asks for, because some networks let no PATCH and DELETE through."""
+    wanted = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-http-method-override"), "POST")
+    return wanted if wanted in bound and bound[wanted].row.streamed is not None else "POST"
 
 
 def mounted(routes: Sequence[BaseRoute]) -> dict[str, ASGIApp]:

@@ -122,3 +122,7 @@ PersonName = Annotated[str, AfterValidator(name), Field(json_schema_extra={"patt
 
 Text = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern": _TEXT})]
 """A description: line breaks and tabs are taken."""
+
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Metadata = Annotated[dict[_Name, Annotated[Text, Field(max_length=500)]], Field(max_length=20)]
+"""What an app notes with an object of ours, for itself: up to 20 texts by name. Lists are filtered by it."""

@@ -14,6 +14,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weir.foundation.clock import now_s
+from weir.foundation.devices import DEVICE
 from weir.foundation.errors import Unauthenticated
 from weir.foundation.ids import derived_id, is_id, new_id
 from weir.foundation.permissions import SIGNING, Role
@@ -71,7 +72,8 @@ class AppClaims(Claims):
 
 class UserClaims(Claims):
     """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that channel alone; `guest` is
-    somebody whom the watch page gave an id; `uid` is the app's own user whose playback token let that guest in."""
+    somebody whom the watch page gave an id; `uid` is the app's own user whose playback token let that guest in, `device` the browser it
+    has said to be (foundation.devices). `staff`: whoever moderates a channel may ban in all channels of the app."""
 
     sub: str = Field(pattern=USER_ID)
     app: str
@@ -84,6 +86,8 @@ class UserClaims(Claims):
     uid: str | None = None
     channel: str | None = None
     guest: bool = False
+    device: str | None = Field(None, pattern=DEVICE)
+    staff: bool = False
 
 
 class PlaybackClaims(Claims):
@@ -258,7 +262,7 @@ def _of_customer(payload: dict[str, Any], token: str, audience: Audience, signin
     if audience == "weir:playback" and payload.get("sid") is None:
         viewer = (str(payload["iss"]), str(payload["sub"]), str(payload["uid"])) if payload.get("uid") is not None else (token,)
         payload = {**payload, "sid": derived_id("ses", *viewer)}
-    ours = ("by", "until", "guest") if audience == "weir:playback" else ("by", "until", "guest", "uid")
+    ours = ("by", "until", "guest") if audience == "weir:playback" else ("by", "until", "guest", "uid", "device")
     return {name: value for name, value in payload.items() if name not in ours}
 
 

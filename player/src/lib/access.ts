@@ -142,9 +142,11 @@ export class Access {
 
   #request(): SessionRequest {
     const resume = recall('user');
+    const device = recall('device');
     const name = recall('name');
     return {
       ...(resume === null ? {} : { resume }),
+      ...(device === null ? {} : { device }),
       ...(name === null ? {} : { name }),
       ...(this.#streamToken === null ? {} : { token: this.#streamToken }),
       ...(this.#userToken === null ? {} : { user: this.#userToken }),
@@ -154,6 +156,7 @@ export class Access {
   /** Guests are remembered by this browser; who came with a token is remembered by the app. */
   #remember(session: Session): void {
     if (session.user_token !== null && session.user_token !== this.#userToken) keep('user', session.user_token);
+    if (session.device !== null) keep('device', session.device);
   }
 
   #refused(error: unknown): boolean {

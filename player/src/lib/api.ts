@@ -40,6 +40,8 @@ export interface Session {
   stream: Stream;
   user_token: string | null;
   user: Person | null;
+  /** Of a guest: to be kept and sent along, so that this browser is known as the same one. */
+  device: string | null;
 }
 
 export interface Renewal {
@@ -48,10 +50,11 @@ export interface Renewal {
   access_ends: string | null;
 }
 
-/** `resume` is an earlier guest's token, whose person comes back; `token` opens a signed stream; `user` is a user token that the app gave. */
+/** `resume` is an earlier guest's token, whose person comes back, `device` what an earlier session gave; `token` opens a signed stream; `user` is a user token that the app gave. */
 export interface SessionRequest {
   name?: string;
   resume?: string;
+  device?: string;
   token?: string;
   user?: string;
 }

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { momentText } from '../lib/wording';
+import { durationText, momentText } from '../lib/wording';
 import { apps, type App, type AppChange } from './api';
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
@@ -12,6 +12,12 @@ const GUESTS: Record<App['guests'], string> = {
   read: 'Guests may watch and read',
   none: 'Guests may watch; chat is for signed-in people',
 };
+
+const WAITS = [0, 60, 300, 600, 1_800, 3_600, 86_400];
+
+function waitText(seconds: number): string {
+  return seconds === 0 ? 'At once' : `${durationText(seconds)} after they came first`;
+}
 
 function planText({ plan, trial }: App): string {
   if (trial !== null) return `Plan: ${trial.plan}, to try out until ${momentText(trial.until)}${plan === null ? '' : `, then ${plan}`}. `;
@@ -48,11 +54,12 @@ function Settings({ ask, app, onChanged }: Props) {
   const [name, setName] = useState(app.name);
   const [description, setDescription] = useState(app.description);
   const [guests, setGuests] = useState(app.guests);
+  const [wait, setWait] = useState(app.guest_wait_s);
   const [origins, setOrigins] = useState(app.origins.join('\n'));
   const [saved, setSaved] = useState(false);
   const { busy, error, run } = useDeed();
   const submit = () => {
-    const change: AppChange = { name: name.trim(), description, guests, origins: origins.split(/\s+/).filter((one) => one !== '') };
+    const change: AppChange = { name: name.trim(), description, guests, guest_wait_s: wait, origins: origins.split(/\s+/).filter((one) => one !== '') };
     run(async () => {
       setSaved(false);
       await ask(apps.change, change);
@@ -69,6 +76,13 @@ function Settings({ ask, app, onChanged }: Props) {
           {Object.entries(GUESTS).map(([value, words]) => <option key={value} value={value}>{words}</option>)}
         </select>
       </label>
+      {guests === 'chat' && (
+        <label className="labelled"><span>New guests may write</span>
+          <select className="field" data-testid="guest-wait" value={wait} onChange={(event) => setWait(Number(event.target.value))}>
+            {[...new Set([...WAITS, wait])].sort((one, other) => one - other).map((seconds) => <option key={seconds} value={seconds}>{waitText(seconds)}</option>)}
+          </select>
+        </label>
+      )}
       <label className="labelled"><span>Allowed origins, one per line</span>
         <textarea className="field mono" rows={2} spellCheck={false} placeholder="https://example.org" value={origins} onChange={(event) => setOrigins(event.target.value)} />
       </label>

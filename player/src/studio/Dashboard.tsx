@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useStore } from '../lib/store';
 import type { SignIn } from './account';
+import { AccountPanel } from './AccountPanel';
 import type { Account, App, Role } from './api';
 import { AppPage } from './AppPage';
 import { asker } from './ask';
@@ -24,13 +25,15 @@ export function Dashboard({ signIn, account }: { signIn: SignIn; account: Accoun
   }, [desk]);
   const { trouble, apps, app } = useStore(desk.view);
   const [deleted, setDeleted] = useState<string | null>(null);
+  const [personal, setPersonal] = useState(false);
   return (
     <div className="studio">
-      <TopBar signIn={signIn} account={account} desk={desk} />
+      <TopBar signIn={signIn} account={account} desk={desk} personal={personal} onPersonal={() => setPersonal(!personal)} />
       {trouble !== null && <p className="trouble" role="alert" data-testid="notice">{trouble}</p>}
       {deleted !== null && <p className="told" role="status">“{deleted}” and its data are being deleted.</p>}
-      {apps?.length === 0 && <FirstApp desk={desk} />}
-      {app !== null && <Sections key={app.id} signIn={signIn} account={account} desk={desk} app={app} onDeleted={() => setDeleted(app.name)} />}
+      {personal && <AccountPanel signIn={signIn} account={account} />}
+      {!personal && apps?.length === 0 && <FirstApp desk={desk} />}
+      {!personal && app !== null && <Sections key={app.id} signIn={signIn} account={account} desk={desk} app={app} onDeleted={() => setDeleted(app.name)} />}
     </div>
   );
 }
@@ -80,7 +83,15 @@ function Streams({ desk, account, role }: { desk: Desk; account: Account; role: 
   );
 }
 
-function TopBar({ signIn, account, desk }: { signIn: SignIn; account: Account; desk: Desk }) {
+interface TopProps {
+  signIn: SignIn;
+  account: Account;
+  desk: Desk;
+  personal: boolean;
+  onPersonal: () => void;
+}
+
+function TopBar({ signIn, account, desk, personal, onPersonal }: TopProps) {
   const { apps, app } = useStore(desk.view);
   const { error, run } = useDeed();
   return (
@@ -98,7 +109,7 @@ function TopBar({ signIn, account, desk }: { signIn: SignIn; account: Account; d
       )}
       <span className="spacer" />
       {error !== null && <span className="error" role="alert">{error}</span>}
-      <span className="soft account" title={account.email}>{account.name || account.email}</span>
+      <button type="button" className="small-button plain account" title={account.email} data-testid="account" aria-pressed={personal} onClick={onPersonal}>{account.name || account.email}</button>
       <button type="button" className="small-button plain" data-testid="sign-out" onClick={() => run(() => signIn.logout())}>Sign out</button>
     </header>
   );

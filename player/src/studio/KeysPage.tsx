@@ -5,6 +5,7 @@ import type { Ask } from './ask';
 import { CopyField } from './CopyField';
 import { PublicKeyForm } from './PublicKeyForm';
 import { SigningKeyForm } from './SigningKeyForm';
+import { Sure } from './Sure';
 import { useDeed } from './useDeed';
 import { useRead } from './useRead';
 
@@ -42,12 +43,8 @@ export function KeysPage({ ask }: { ask: Ask }) {
     await ask(keys.upload, body);
     await refresh();
   };
-  const rotate = (key: Key) => act(async () => {
-    if (confirm(`Replace “${nameOf(key)}”? The old one goes on working for 24 hours.`)) setFresh(await ask(keys.rotate, key.id, OVERLAP_S));
-  });
-  const revoke = (key: Key) => act(async () => {
-    if (confirm(`Revoke “${nameOf(key)}”? What uses it stops working at once.`)) await ask(keys.revoke, key.id);
-  });
+  const rotate = (key: Key) => act(async () => setFresh(await ask(keys.rotate, key.id, OVERLAP_S)));
+  const revoke = (key: Key) => act(async () => { await ask(keys.revoke, key.id); });
   const trouble = error ?? unread;
   return (
     <section className="page" aria-label="Keys">
@@ -100,8 +97,10 @@ function KeyRow({ held, busy, onRotate, onRevoke }: RowProps) {
       <span className="soft row-facts">{lifeText(held)}</span>
       {!over && (
         <span className="row-deeds">
-          {held.kind !== 'public' && held.replaced_by === null && <button type="button" className="small-button plain" disabled={busy} onClick={onRotate}>Replace</button>}
-          <button type="button" className="small-button danger" disabled={busy} onClick={onRevoke}>Revoke</button>
+          {held.kind !== 'public' && held.replaced_by === null && (
+            <Sure label="Replace" testId="replace-key" busy={busy} plain yes="Replace it" question={`A new “${nameOf(held)}” is made. The old one works for another 24 hours.`} onYes={onRotate} />
+          )}
+          <Sure label="Revoke" testId="revoke-key" busy={busy} yes="Revoke it" question={`What uses “${nameOf(held)}”, and every token made with it, stops working within ten seconds. It cannot be brought back.`} onYes={onRevoke} />
         </span>
       )}
     </li>

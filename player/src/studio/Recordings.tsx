@@ -4,6 +4,7 @@ import { bytesText, clockText, momentText } from '../lib/wording';
 import type { OwnStream, Recording } from './api';
 import type { Desk } from './desk';
 import { ChooseVideos, Transfers } from './Uploading';
+import { Sure } from './Sure';
 import { useDeed } from './useDeed';
 import { useRead } from './useRead';
 
@@ -59,7 +60,7 @@ interface RowProps {
 function Row({ desk, recording, writes, busy, act }: RowProps) {
   const { id, state, source, title, started, duration_s, size } = recording;
   const download = async () => { location.assign(await desk.downloadOf(id)); };
-  const remove = async () => { if (confirm(`Delete ${source === 'upload' ? `“${title}”` : `the recording of ${momentText(started)}`}? Nobody can watch it afterwards.`)) await desk.removeRecording(id); };
+  const name = source === 'upload' ? `“${title}”` : `The recording of ${momentText(started)}`;
   return (
     <li className="recording" data-testid="recording" data-state={state}>
       <span className="recording-when">{source === 'upload' ? title || 'Untitled video' : momentText(started)}</span>
@@ -67,8 +68,12 @@ function Row({ desk, recording, writes, busy, act }: RowProps) {
       <span className="recording-deeds">
         {state === 'ready' && <a className="small-button plain" href={`/watch/${id}`} target="_blank" rel="noopener">Watch</a>}
         {state === 'ready' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(download)}>Download</button>}
-        {writes && state === 'recording' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(() => desk.stopRecording(id))}>Stop</button>}
-        {writes && (state === 'ready' || state === 'failed' || state === 'uploading') && <button type="button" className="small-button danger" disabled={busy} onClick={() => act(remove)}>Delete</button>}
+        {writes && state === 'recording' && (
+          <Sure label="Stop" testId="stop-recording" busy={busy} plain yes="Stop recording" question="The recording ends here; the broadcast goes on." onYes={() => act(() => desk.stopRecording(id))} />
+        )}
+        {writes && (state === 'ready' || state === 'failed' || state === 'uploading') && (
+          <Sure label="Delete" testId="delete-recording" busy={busy} yes="Delete for good" question={`${name} is deleted: nobody can watch it afterwards.`} onYes={() => act(() => desk.removeRecording(id))} />
+        )}
       </span>
     </li>
   );

@@ -25,7 +25,7 @@ export function Sure({ label, question, yes, plain, busy, testId, onYes }: Props
     <div className="sure" role="group" aria-label={label}>
       <p>{question}</p>
       <button type="button" className="small-button danger" data-testid={`${testId}-yes`} disabled={busy} autoFocus onClick={() => { setAsked(false); onYes(); }}>{yes}</button>
-      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={() => setAsked(false)}>Cancel</button>
+      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={() => setAsked(false)}>Keep it</button>
     </div>
   );
 }

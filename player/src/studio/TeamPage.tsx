@@ -4,6 +4,7 @@ import { team, type Account, type Invitation, type Invited, type Member, type Ro
 import type { Ask } from './ask';
 import { CopyField } from './CopyField';
 import { atLeast, givable } from './sections';
+import { Sure } from './Sure';
 import { useDeed } from './useDeed';
 import { useRead } from './useRead';
 
@@ -33,11 +34,8 @@ export function TeamPage({ ask, account, role, onLeft }: Props) {
     await Promise.all([members.refresh(), invitations.refresh()]);
   });
   const invite = (email: string, to: Role) => act(async () => setInvited(await ask(team.invite, email, to)));
-  const remove = (member: Member) => act(async () => {
-    if (confirm(`Remove ${nameOf(member)} from the team?`)) await ask(team.remove, member.account);
-  });
+  const remove = (member: Member) => act(async () => { await ask(team.remove, member.account); });
   const leave = () => run(async () => {
-    if (!confirm('Leave this app? Somebody on the team has to invite you to come back.')) return;
     await ask(team.remove, account.id);
     onLeft();
   });
@@ -93,7 +91,12 @@ function MemberRow({ member, mine, role, busy, onRole, onRemove }: MemberProps) 
         ) : <span className="soft">{titled(member.role)}</span>}
       </span>
       <span className="row-deeds">
-        {(mine || changeable) && <button type="button" className="small-button plain" disabled={busy} onClick={onRemove}>{mine ? 'Leave' : 'Remove'}</button>}
+        {(mine || changeable) && (
+          <Sure
+            label={mine ? 'Leave' : 'Remove'} testId="remove-member" busy={busy} plain yes={mine ? 'Leave the app' : 'Remove them'} onYes={onRemove}
+            question={mine ? 'You can come back only when somebody on the team invites you again.' : `${nameOf(member)} can open this app no more, and is signed out of it within ten seconds.`}
+          />
+        )}
       </span>
     </li>
   );
@@ -107,7 +110,9 @@ function InvitationRow({ invitation, busy, onWithdraw }: { invitation: Invitatio
         <span className="soft">Invited, until {dateText(invitation.expires)}</span>
       </span>
       <span className="row-facts soft">{titled(invitation.role)}</span>
-      <span className="row-deeds"><button type="button" className="small-button plain" disabled={busy} onClick={onWithdraw}>Withdraw</button></span>
+      <span className="row-deeds">
+        <Sure label="Withdraw" testId="withdraw" busy={busy} plain yes="Withdraw it" question={`The link that ${invitation.email} has works no longer.`} onYes={onWithdraw} />
+      </span>
     </li>
   );
 }

@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { bytesText } from '../lib/wording';
 import type { Desk } from './desk';
+import { Sure } from './Sure';
 import type { Transfer } from './uploads';
 
 /** The button that asks for files. Dropping them on the box does the same. */
@@ -46,7 +47,9 @@ function TransferRow({ desk, transfer }: { desk: Desk; transfer: Transfer }) {
         {(state === 'paused' || state === 'failed') && (
           <button type="button" className="small-button plain" onClick={() => desk.uploads.resume(key)}>{state === 'paused' ? 'Go on' : 'Try again'}</button>
         )}
-        {state !== 'sent' && <button type="button" className="small-button danger" onClick={() => void desk.uploads.cancel(key)}>Cancel</button>}
+        {state !== 'sent' && (
+          <Sure label="Cancel" testId="cancel-upload" busy={false} yes="Cancel the upload" question={`What has been sent of “${name}” is deleted.`} onYes={() => void desk.uploads.cancel(key)} />
+        )}
       </span>
     </li>
   );

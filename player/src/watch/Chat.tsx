@@ -16,7 +16,7 @@ const LINE_WORDS: Record<LineState, string> = {
 };
 
 export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient }) {
-  const { line, log, older, role, closedBecause, hold, notice } = useStore(chat.view);
+  const { line, log, older, role, self, closedBecause, hold, notice } = useStore(chat.view);
   const user = useStore(watching.access.view).session?.user ?? null;
   const readOnly = role === 'guest';
   return (
@@ -35,7 +35,7 @@ export function Chat({ watching, chat }: { watching: Watching; chat: ChatClient 
         <p className="chat-foot read-only">You are reading as a guest. Sign in on the streamer’s site to take part.</p>
       ) : (
         <footer className="chat-foot">
-          <Composer chat={chat} line={line} closedBecause={closedBecause} hold={hold} rule={ruleOf(log.settings, role)} />
+          <Composer chat={chat} line={line} closedBecause={closedBecause} hold={hold} rule={ruleOf(log.settings, self)} />
           {user !== null && line !== 'closed' && <NameTag key={user.name} watching={watching} user={user} />}
         </footer>
       )}

@@ -53,7 +53,7 @@ export function Composer({ chat, line, closedBecause, hold, rule }: Props) {
         <Suggestions {...suggested} />
         <textarea ref={field} {...suggested.field} dir="auto" autoComplete="off" data-testid="chat-input" rows={1} value={text} placeholder={placeholderFor(closed, barred)} aria-label="Message" disabled={barred} onChange={(event) => change(event.target.value, event.target.selectionStart)} onSelect={(event) => moved(event.currentTarget)} onKeyDown={onKeyDown} />
         <button type="submit" className="send" data-testid="chat-send" aria-label="Send" title="Send" disabled={!ready}>
-          {waits ?? <Glyph name="send" />}
+          {waits !== null && waits < 100 ? waits : <Glyph name="send" />}
         </button>
       </div>
     </form>
@@ -68,7 +68,7 @@ function Words({ words }: { words: string | null }) {
 function judge(text: string, line: LineState, hold: Hold | null, rule: Rule) {
   const excess = bytesOf(text) - LONGEST_TEXT_BYTES;
   const barred = line === 'closed' || hold?.why === 'muted' || rule.barred;
-  const waits = hold?.why !== 'slow' || text.startsWith('/') ? null : hold.left;
+  const waits = hold === null || hold.why === 'muted' || text.startsWith('/') ? null : hold.left;
   return { barred, waits, ready: text.trim() !== '' && excess <= 0 && !barred && waits === null, words: wordsFor(line, excess, hold) };
 }
 

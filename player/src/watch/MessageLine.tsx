@@ -6,6 +6,7 @@ import { piecesOf } from '../lib/links';
 import { hueOf } from '../lib/wording';
 import { Glyph } from '../ui/icons';
 import type { MenuPlace } from './MessageMenu';
+import { Removed } from './Removed';
 
 export const ROLE_WORDS: Record<string, string> = { owner: 'Host', moderator: 'Mod', vip: 'VIP' };
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -29,7 +30,7 @@ export const MessageLine = memo(function MessageLine({ message, chat, own, role,
       <span className="author" style={hue}>{author.name}</span>
       {badge !== undefined && <span className="role">{badge}</span>}
       {shadow && <span className="role shadow" title="Only moderators and the author see this message.">Shadow-banned</span>}
-      <Said message={message} />
+      {state === 'removed' ? <Removed message={message} chat={chat} role={role} /> : <Said message={message} />}
       {state === 'pending' && <span className="sending">Sending …</span>}
       {state === 'failed' && (
         <span className="failed">
@@ -46,8 +47,7 @@ export const MessageLine = memo(function MessageLine({ message, chat, own, role,
   );
 });
 
-function Said({ message: { state, text, removedBy } }: { message: Message }) {
-  if (state === 'removed') return <span className="text gone">{removedBy === 'author' ? 'Message removed by its author' : 'Message removed by a moderator'}</span>;
+function Said({ message: { text } }: { message: Message }) {
   return (
     <span className="text">
       {piecesOf(text).map((piece, index) =>

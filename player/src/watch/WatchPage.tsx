@@ -39,7 +39,8 @@ export function WatchPage({ watching }: { watching: Watching }) {
 
 function Fact({ stream, known }: { stream: WatchedStream; known: boolean }) {
   if (stream.state === 'recorded') return <Day moment={stream.live_since} />;
-  return known ? <Viewers count={stream.viewers} waiting={stream.state === 'idle'} /> : null;
+  const waiting = stream.state === 'idle';
+  return known && (waiting || stream.viewers > 0) ? <Viewers count={stream.viewers} waiting={waiting} /> : null; // until this page is counted too
 }
 
 /** When a recorded show was live. */

@@ -14,13 +14,14 @@
   `settle()` takes them out (foundation.bus.Relay does both).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.events import Event
 
+MOST_LOOKED_AT = 2_000
 Doc = dict[str, Any]
 FieldType = Literal["str", "int", "float", "bool"]
 
@@ -56,6 +57,14 @@ class Between:
 
     at_least: Any = None
     below: Any = None
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """What no index decides: `keeps` looks at each document that the filter finds. `mark` says the same in text, for the cursor."""
+
+    mark: str
+    keeps: Callable[[Doc], bool]
 
 
 @dataclass(frozen=True)
@@ -97,10 +106,11 @@ class Handle(Protocol):
 
     async def find(
         self, collection: str, where: Mapping[str, Any] | None = None, *, sort: str = "id", descending: bool = False,
-        limit: int = 50, cursor: str | None = None,
+        limit: int = 50, cursor: str | None = None, sieve: Sieve | None = None,
     ) -> Page:  # fmt: skip
         """A keyset page of at most `limit` ≤ 10,000, sorted by (sort, id); documents without the sort field come first
-        upwards and last downwards. Errors: errors.Invalid for a cursor that is not of this query."""
+        upwards and last downwards. A sieve looks at MOST_LOOKED_AT documents at most: its page may hold fewer than `limit`, or
+        none, and still have a `next`. Errors: errors.Invalid for a cursor that is not of this query."""
         ...
 
     async def update(

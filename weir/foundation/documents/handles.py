@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
 
-from weir.foundation.documents import Doc, Page, UndeclaredField
+from weir.foundation.documents import MOST_LOOKED_AT, Doc, Page, Sieve, UndeclaredField
 from weir.foundation.documents.checks import (
     LARGEST_PAGE,
     OUTBOX,
@@ -22,6 +22,7 @@ from weir.foundation.documents.checks import (
     new_document,
     scope,
     stored,
+    typed_at,
 )
 from weir.foundation.documents.cursors import After, cursor_after, opened
 from weir.foundation.events import Event, from_dict
@@ -30,6 +31,7 @@ READS = Counter("weir_document_reads_total", "Questions to the document store, b
 log = structlog.get_logger("documents")
 
 
+LOOKED_AT_ONCE = 200
 BY_ID = Order("id", False)
 
 
@@ -147,7 +149,7 @@ class DocumentHandle:
 
     async def find(
         self, collection: str, where: Mapping[str, Any] | None = None, *, sort: str = "id", descending: bool = False,
-        limit: int = 50, cursor: str | None = None,
+        limit: int = 50, cursor: str | None = None, sieve: Sieve | None = None,
     ) -> Page:  # fmt: skip
         spec, asked = self._filter(collection, where)
         if sort not in spec.kinds:
@@ -155,11 +157,34 @@ class DocumentHandle:
         if not 1 <= limit <= LARGEST_PAGE:
             raise ValueError(f"a page has 1 to {LARGEST_PAGE} documents")
         order = Order(sort, descending)
-        after = None if cursor is None else opened(cursor, spec, asked, order)
+        marked = asked if sieve is None else (*asked, ("?", sieve.mark))
+        after = None if cursor is None else opened(cursor, spec, marked, order)
         READS.labels(collection).inc()
+        if sieve is not None:
+            kept, last = await self._sifted(spec, asked, order, after, limit, sieve)
+            return Page(kept, cursor_after(last, spec, marked, order) if last is not None else None)
         found = await self._engine.find(spec, asked, order, after, limit + 1)
         more = len(found) > limit
         return Page(found[:limit], cursor_after(found[limit - 1], spec, asked, order) if more else None)
+
+    async def _sifted(
+        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int, sieve: Sieve
+    ) -> tuple[list[Doc], Doc | None]:
+        """What passes the sieve, and the document behind which looking goes on; None at the end."""
+        kept: list[Doc] = []
+        last: Doc | None = None
+        for _ in range(MOST_LOOKED_AT // LOOKED_AT_ONCE):
+            found = await self._engine.find(spec, where, order, after, LOOKED_AT_ONCE + 1)
+            for position, doc in enumerate(found[:LOOKED_AT_ONCE], 1):
+                if sieve.keeps(doc):
+                    kept.append(doc)
+                    if len(kept) == limit:
+                        return kept, doc if position < len(found) else None
+            if len(found) <= LOOKED_AT_ONCE:
+                return kept, None
+            last = found[LOOKED_AT_ONCE - 1]
+            after = (typed_at(last, order.by, spec.kinds[order.by]), last["id"])
+        return kept, last
 
     async def update(
         self, collection: str, doc_id: str, *, set: Mapping[str, Any] | None = None, inc: Mapping[str, int] | None = None,

@@ -1,12 +1,14 @@
 import type { Access } from '../access';
 import { Store } from '../store';
-import { Line, type LineState } from './line';
+import { Line } from './line';
 import * as chatLog from './log';
-import { isExempt, type Hold } from './rights';
+import { isExempt, secondsLeft, type Hold } from './rights';
+import { Newcomer } from './newcomer';
 import { Prompts } from './prompts';
 import { Signals } from './signals';
+import { START, type ChatSurroundings, type ChatView, type Notice } from './view';
 import {
-  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type OriginalAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
@@ -16,34 +18,7 @@ const LONGEST_WAIT_MS = 15_000;
 /** A fresh snapshot is wanted by every page of the channel at once: they spread over this time. */
 const REFRESH_WITHIN_MS = 3_000;
 
-/** Words for this person alone. `undo` is the command that takes back what was done; `choices` are people who may have been meant. */
-export interface Notice {
-  kind: 'reply' | 'error' | 'warning';
-  words: string;
-  undo: string | null;
-  choices: readonly Choice[];
-}
-
-export interface ChatView {
-  line: LineState;
-  log: chatLog.ChatLog;
-  role: string | null;
-  /** Why the chat was closed, in words. */
-  closedBecause: string | null;
-  hold: Hold | null;
-  notice: Notice | null;
-  older: 'idle' | 'loading' | 'none';
-}
-
-/** What the chat's connection tells the rest of the page. `pictureTime` is what the viewer sees now, ms since the epoch. */
-export interface ChatSurroundings {
-  streamEvent: (type: string, reason: string | null) => void;
-  viewers: (count: number) => void;
-  pictureTime: () => number | null;
-  reactions: (counts: Readonly<Record<string, number>>) => void;
-}
-
-const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, closedBecause: null, hold: null, notice: null, older: 'idle' };
+export type { ChatView, Notice } from './view';
 
 /** The chat of one channel: joins, stays complete over reconnects, shows own messages at once and sends each exactly once. */
 export class ChatClient {
@@ -61,6 +36,7 @@ export class ChatClient {
   #redactions = 0;
   #holdEnds = 0;
   #warnedAt = '';
+  readonly #newcomer = new Newcomer();
   #timer: number | undefined;
   #holdTimer: number | undefined;
   #refreshTimer: number | undefined;
@@ -73,7 +49,7 @@ export class ChatClient {
       connected: () => void this.#join(),
       lost: () => this.#lost(),
       event: (data) => this.#take(data),
-      dismissed: (code) => void this.#dismissed(code),
+      dismissed: (code, words) => void this.#dismissed(code, words),
     });
     this.signals = new Signals((request, data) => {
       if (this.#joined) void this.#line.ask(request, { channel, ...data });
@@ -111,7 +87,7 @@ export class ChatClient {
     const user = this.#access.view.get().session?.user;
     if (!user) return false;
     if (this.view.get().notice?.kind !== 'warning') this.dismissNotice(); // the talk went on
-    const author = { ...user, role: this.view.get().role ?? 'member', badges: [] };
+    const author = { ...user, role: this.view.get().role ?? 'member', badges: [...this.view.get().self.badges] };
     const cid = crypto.randomUUID();
     this.#change(chatLog.written(this.view.get().log, cid, author, text, new Date().toISOString()));
     void this.#deliver(cid, text);
@@ -139,6 +115,11 @@ export class ChatClient {
       const undo = `/undo ${answer.action.id}`; // offered as a button instead
       this.#notify('reply', answer.reply.replace(` Take it back with ${undo}.`, ''), undo);
     }
+  }
+
+  /** What a removed message said, for moderators. */
+  original(id: string): Promise<OriginalAnswer | null> {
+    return this.#line.ask<OriginalAnswer>('chat.original', { channel: this.#channel, id });
   }
 
   dismissNotice(): void {
@@ -227,7 +208,10 @@ export class ChatClient {
     this.#joined = true;
     this.#dismissals = 0;
     this.prompts.renew();
-    this.view.update({ line: 'online', role: answer.role });
+    const self = { role: answer.role, badges: answer.badges, guest: answer.guest !== undefined };
+    this.view.update({ line: 'online', role: answer.role, self });
+    this.#newcomer.joined(answer.guest);
+    this.#waitAsNewcomer();
     if (answer.renamed !== undefined && this.#access.keepName(answer.renamed.name)) this.#notify('error', answer.renamed.message);
     this.#tellStanding(answer);
     for (const message of this.view.get().log.messages) {
@@ -255,7 +239,12 @@ export class ChatClient {
     this.#line.close();
   }
 
-  async #dismissed(code: string): Promise<void> {
+  async #dismissed(code: string, words: string): Promise<void> {
+    if (this.view.get().line === 'closed') return;
+    if (code === 'banned') {
+      this.#close(words);
+      return;
+    }
     this.#dismissals += 1;
     if (code !== 'unavailable' && (await this.#access.reauthenticate()) === 'refused') {
       this.#close('You cannot take part in this chat any more.');
@@ -271,7 +260,7 @@ export class ChatClient {
   #take(data: unknown): void {
     if (!isEnvelope(data)) return;
     if (data.type === 'viewer.count.update') this.#around.viewers((data as Envelope & { count: number }).count);
-    if (data.type === 'system.notice' && (data as Envelope & { code?: string }).code === 'resync') void this.#join();
+    if (data.type === 'system.notice') this.#noticed(data as Envelope & { code?: string; message?: string });
     if (data.channel !== this.#channel) return;
     if (data.type === 'reaction.sent') this.#around.reactions((data as Envelope & { counts: Record<string, number> }).counts);
     this.signals.take(data, this.self());
@@ -279,6 +268,11 @@ export class ChatClient {
     if (isSequenced(data)) this.#takeEntry(data);
     else if (isMessage(data)) this.#change(chatLog.beside(this.view.get().log, data));
     else if (isPersonal(data)) this.#tell(data);
+  }
+
+  #noticed({ code, message = '' }: { code?: string; message?: string }): void {
+    if (code === 'resync') void this.#join();
+    if (code === 'banned') this.#close(message);
   }
 
   #takeEntry(event: Sequenced): void {
@@ -310,8 +304,9 @@ export class ChatClient {
       this.#around.streamEvent(event.type, (event as Envelope & { reason?: string }).reason ?? null);
     } else if (event.type.startsWith('user.') && (event as UserEvent).user.id === this.self()) {
       this.#tellOneself(event as UserEvent);
-    } else if (event.type === 'chat.settings.updated' && this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') {
-      this.#release();
+    } else if (event.type === 'chat.settings.updated') {
+      if (this.view.get().log.settings.slow === 0 && this.view.get().hold?.why === 'slow') this.#release();
+      this.#waitAsNewcomer();
     }
   }
 
@@ -347,12 +342,19 @@ export class ChatClient {
   #declined(cid: string, error: Refusal['error']): void {
     this.#change(chatLog.failed(this.view.get().log, cid, error.message));
     if (error.code === 'muted') this.#hold('muted', error.retry_after ?? null, null);
-    else if (error.retry_after !== undefined) this.#hold('slow', error.retry_after, null);
+    else if (error.retry_after !== undefined) this.#hold(error.code === 'guest_wait' ? 'new' : 'slow', error.retry_after, null);
   }
 
   #restAfterSending(): void {
     const { role, log } = this.view.get();
     if (log.settings.slow > 0 && !isExempt(role)) this.#hold('slow', log.settings.slow, null);
+  }
+
+  #waitAsNewcomer(): void {
+    const { hold, log, role } = this.view.get();
+    const left = this.#newcomer.left(log.settings, role);
+    if (left > 0) this.#hold('new', left, null);
+    else if (hold?.why === 'new') this.#release();
   }
 
   #notify(kind: Notice['kind'], words: string, undo: string | null = null, choices: readonly Choice[] = []): void {
@@ -362,7 +364,7 @@ export class ChatClient {
   /** Counts down to the moment when the next message will be taken; a mute outweighs the pace. */
   #hold(why: Hold['why'], seconds: number | null, reason: string | null): void {
     const held = this.view.get().hold;
-    if (why === 'slow' && held?.why === 'muted') return;
+    if (why !== 'muted' && held?.why === 'muted') return;
     this.#holdEnds = performance.now() + (seconds ?? 0) * 1_000;
     const known = held?.why === why ? held.reason : null; // a refusal does not repeat it
     clearTimeout(this.#holdTimer);
@@ -385,10 +387,4 @@ export class ChatClient {
     clearTimeout(this.#holdTimer);
     this.view.update({ hold: null });
   }
-}
-
-/** By this machine's clock, which may be wrong: never more than the whole time. A refusal says it exactly. */
-function secondsLeft(at: string, expires: string): number {
-  const end = Date.parse(expires);
-  return Math.max(0, Math.min(end - Date.now(), end - Date.parse(at))) / 1_000;
 }

@@ -10,7 +10,7 @@ export interface LineEvents {
   lost: () => void;
   event: (data: unknown) => void;
   /** The server sent this client away: `code` says why. socket.io does not come back by itself then. */
-  dismissed: (code: string) => void;
+  dismissed: (code: string, words: string) => void;
 }
 
 /** One Socket.IO connection: requests as promises, everything else as callbacks. */
@@ -30,11 +30,11 @@ export class Line {
     this.#socket.on('disconnect', (reason) => {
       if (reason === 'io client disconnect') return;
       events.lost();
-      if (reason === 'io server disconnect') events.dismissed('unauthenticated');
+      if (reason === 'io server disconnect') events.dismissed('unauthenticated', '');
     });
     this.#socket.on('connect_error', (error: Error & { data?: { code?: string } }) => {
       events.lost();
-      if (!this.#socket.active) events.dismissed(error.data?.code ?? 'unavailable');
+      if (!this.#socket.active) events.dismissed(error.data?.code ?? 'unavailable', error.message);
     });
     this.#socket.onAny((_type: string, data: unknown) => events.event(data));
   }

@@ -31,7 +31,7 @@ export interface ChatLog {
   stale: boolean;
 }
 
-const OPEN: ChannelSettings = { slow: 0, lockdown: false, subscribers: false, followers: false, emoteonly: false, pinned: null };
+const OPEN: ChannelSettings = { slow: 0, guestwait: 0, guestsread: false, lockdown: false, subscribers: false, followers: false, emoteonly: false, pinned: null };
 export const EMPTY: ChatLog = {
   epoch: null, seq: 0, messages: [], notes: [], settings: OPEN, pinned: null, trimmed: false, stale: false,
 };

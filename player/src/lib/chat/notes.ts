@@ -46,15 +46,19 @@ const ROLE_WORDS: Record<string, (name: string) => string> = {
 };
 
 const MODES = {
+  guestsread: ['Guests may only read now.', 'Guests may write again.'],
   lockdown: ['The chat was locked.', 'The chat is open again.'],
-  subscribers: ['Only subscribers may write now.', 'Not only subscribers may write now.'],
-  followers: ['Only followers may write now.', 'Not only followers may write now.'],
-  emoteonly: ['Only emotes are allowed now.', 'Words are allowed again.'],
+  subscribers: ['Only subscribers may write now.', 'Subscriber-only mode is off.'],
+  followers: ['Only followers may write now.', 'Follower-only mode is off.'],
+  emoteonly: ['Only emotes may be sent now.', 'Emotes-only mode is off.'],
 } as const;
 
 function settingsWords(settings: Partial<ChannelSettings>): string | null {
   if (settings.slow !== undefined) {
     return settings.slow > 0 ? `Slow mode: one message every ${durationText(settings.slow)}.` : 'Slow mode is off.';
+  }
+  if (settings.guestwait !== undefined) {
+    return settings.guestwait > 0 ? `New guests may write after ${durationText(settings.guestwait)}.` : 'New guests may write at once.';
   }
   for (const [mode, [on, off]] of Object.entries(MODES)) {
     const value = settings[mode as keyof typeof MODES];

@@ -17,9 +17,18 @@ export function isExempt(role: string | null): boolean {
   return role !== null && rankOf(role) >= 2;
 }
 
-/** Why writing rests: for `left` seconds, or null without an end. */
+/** Who one is in a channel, as joining it was answered. */
+export interface Self {
+  role: string | null;
+  badges: readonly string[];
+  guest: boolean;
+}
+
+export const NOBODY: Self = { role: null, badges: [], guest: false };
+
+/** Why writing rests: for `left` seconds, or null without an end. `new`: new guests wait before their first message. */
 export interface Hold {
-  why: 'slow' | 'muted';
+  why: 'slow' | 'muted' | 'new';
   left: number | null;
   reason: string | null;
 }
@@ -30,21 +39,35 @@ export interface Rule {
   barred: boolean;
 }
 
-/** The channel's mode in words, for somebody with this role. People of this page have no badges of their own. */
-export function ruleOf(settings: ChannelSettings, role: string | null): Rule {
+/** The channel's mode in words, and whether it bars this person. */
+export function ruleOf(settings: ChannelSettings, { role, badges, guest }: Self): Rule {
+  const lacks = (badge: string) => !badges.includes(badge);
+  const bars = [settings.lockdown, settings.guestsread && guest, settings.subscribers && lacks('subscriber'), settings.followers && lacks('follower')];
+  return { words: wordsOf(settings), barred: !isExempt(role) && bars.includes(true) };
+}
+
+function wordsOf(settings: ChannelSettings): string | null {
   const modes = [
-    settings.lockdown ? 'The chat is locked: only moderators and VIPs may write.' : null,
-    settings.subscribers ? 'Only subscribers may write.' : null,
-    settings.followers ? 'Only followers may write.' : null,
-    settings.emoteonly ? 'Emotes only.' : null,
-    settings.slow > 0 ? `Slow mode: one message every ${durationText(settings.slow)}.` : null,
-  ].filter((words) => words !== null);
-  const barred = !isExempt(role) && (settings.lockdown || settings.subscribers || settings.followers);
-  return { words: modes.length === 0 ? null : modes.join(' '), barred };
+    settings.lockdown && 'The chat is locked: only moderators and VIPs may write.',
+    settings.subscribers && 'Only subscribers may write.',
+    settings.followers && 'Only followers may write.',
+    settings.guestsread && 'Guests may only read: sign in to write.',
+    settings.guestwait > 0 && `New guests may write after ${durationText(settings.guestwait)}.`,
+    settings.emoteonly && 'Only emotes may be sent.',
+    settings.slow > 0 && `Slow mode: one message every ${durationText(settings.slow)}.`,
+  ].filter((words) => words !== false);
+  return modes.length === 0 ? null : modes.join(' ');
+}
+
+/** By this machine's clock, which may be wrong: never more than the whole time. A refusal says it exactly. */
+export function secondsLeft(at: string, expires: string): number {
+  const end = Date.parse(expires);
+  return Math.max(0, Math.min(end - Date.now(), end - Date.parse(at))) / 1_000;
 }
 
 export function holdWords({ why, left, reason }: Hold): string {
   if (why === 'slow') return `Slow down: you may write again in ${durationText(left ?? 0)}.`;
+  if (why === 'new') return `You are new here: you may write in ${durationText(left ?? 0)}.`;
   const because = reason === null ? '' : ` Reason: ${reason}`;
   if (left === null) return `A moderator muted you.${because}`;
   return `You are timed out: you may write again in ${durationText(left)}.${because}`;

@@ -40,9 +40,11 @@ export interface MessageEnvelope extends Envelope {
   announcement?: boolean;
 }
 
-/** What holds in a channel. `slow` is in seconds, 0 when off; `pinned` is a message's id. */
+/** What holds in a channel. `slow` and `guestwait` are in seconds, 0 when off; `pinned` is a message's id. */
 export interface ChannelSettings {
   slow: number;
+  guestwait: number;
+  guestsread: boolean;
   lockdown: boolean;
   subscribers: boolean;
   followers: boolean;
@@ -127,6 +129,9 @@ interface Joined {
   settings: ChannelSettings;
   muted: { until: string | null; reason?: string } | null;
   warned?: { reason: string; at: string };
+  badges: string[];
+  /** Set for guests: for how long this one has been known, and how long the app lets new ones wait, in seconds. */
+  guest?: { known_s: number; wait_s: number };
 }
 
 /** `recovered` answers hold what was missed behind the client's position, in pages; others begin anew. */
@@ -137,6 +142,7 @@ export type JoinAnswer =
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
 export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
+export type OriginalAnswer = { ok: true; message: MessageEnvelope; removed: boolean } | Refusal;
 export type CommandsAnswer = { ok: true; commands: CommandForm[] } | Refusal;
 export type PresenceAnswer = { ok: true; users: Present[]; total: number; next: string | null } | Refusal;
 

@@ -1,0 +1,31 @@
+"""A guest's browser, as it says itself: a random id that this installation signs and the page keeps.
+
+Weak by nature: who clears the page's storage has another device. It makes returning under another name no better than that.
+"""
+
+from hashlib import blake2b
+from hmac import compare_digest
+
+from weir.foundation.ids import is_id, new_id
+from weir.foundation.vault import Vault
+
+LONGEST_DEVICE = 64
+DEVICE = r"^dev_[0-9a-hjkmnp-tv-z]{26}$"
+
+
+class Devices:
+    def __init__(self, vault: Vault) -> None:
+        self._key = vault.key("device")
+
+    def known(self, text: str | None) -> str | None:
+        """The id in what a page has kept; None for nothing, and for what this installation has not signed."""
+        device = (text or "").partition(".")[0]
+        return device if is_id("dev", device) and compare_digest(self.signed(device), text or "") else None
+
+    def signed(self, device: str) -> str:
+        return f"{device}.{blake2b(device.encode(), digest_size=16, key=self._key).hexdigest()}"
+
+
+def new_device() -> str:
+    """Ids carry the time of their making (ids.made_ms): since when a device is known here."""
+    return new_id("dev")
