@@ -28,8 +28,8 @@ class Spanned(Paging):
         return self.order == "desc"
 
     def where(self, *names: str) -> dict[str, Any]:
-        """Those of these filters that were given."""
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        """Those of these filters that were given; one that this list does not have was not."""
+        return {name: value for name in names if (value := getattr(self, name, None)) is not None}
 
 
 class Searched(Spanned):
