@@ -3,12 +3,14 @@
 An encoder publishes a picture that carries the wall clock as a barcode (bench/barcode.py) over real RTMP; a page reads it
 back from the presented frames, so a latency is one subtraction on one clock. The encoder and RTMP are included, the screen
 is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same encoder settings, played by hls.js tuned for low
-delay (three seconds behind, catching up at 1.5×).
+delay (three seconds behind, catching up at 1.5×). Where there is a `mediamtx` on PATH, it is another: the same encoder publishes to it,
+and a page of hls.js as it comes plays its low-latency HLS, and Weir's (`normal` and `low`) in turn.
 
     python -m bench.latency [--json] [--seconds 300] [--other-seconds 30] [--modes]
 
-JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; with
---modes also `modes`: the same figures of each other way in which a stream can be delivered, and of the web server's own choices.
+JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; `plain`: the
+same figures in a page of hls.js as it comes, by server; with --modes also `modes`: the same figures of each other way in which a
+stream can be delivered, and of the web server's own choices.
 """
 
 import argparse
@@ -17,13 +19,17 @@ import contextlib
 import functools
 import http.server
 import json
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +40,7 @@ from rich.table import Table
 from bench.barcode import READER_JS
 from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
-from tests.servers import self_signed, wait_until
+from tests.servers import free_port, self_signed, wait_until
 from tests.weir.running import RunningStack
 from weir.foundation.redis import connect_redis, disconnect
 from weir.foundation.settings import Settings
@@ -47,6 +53,21 @@ CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
+PLAIN_PAGE = """<!doctype html><title>plain</title><video muted playsinline width=640></video><script src=hls.min.js></script><script>
+const video = document.querySelector('video'), hls = new Hls();
+hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+hls.loadSource(location.hash.slice(1)); hls.attachMedia(video);
+</script>"""
+MEDIAMTX = """
+rtmpAddress: 127.0.0.1:{rtmp}
+hlsAddress: 127.0.0.1:{hls}
+hlsVariant: lowLatency
+hlsAlwaysRemux: yes
+rtsp: no
+webrtc: no
+srt: no
+paths: {{ live: {{}} }}
+"""
 PEER_PAGE = """<!doctype html><title>peer</title><video muted playsinline width=640></video><script src=hls.min.js></script><script>
 const video = document.querySelector('video');
 const hls = new Hls({liveSyncDuration: 3, maxLiveSyncPlaybackRate: 1.5});
@@ -89,7 +110,8 @@ def ticket(stack: RunningStack, playback: str) -> str:
         finally:
             await disconnect(redis)
 
-    return asyncio.run(issue())
+    with ThreadPoolExecutor(1) as pool:  # Playwright has a loop of its own in this thread
+        return pool.submit(asyncio.run, issue()).result()
 
 
 @contextlib.contextmanager
@@ -114,6 +136,75 @@ def peer(pull_url: str, folder: Path) -> Iterator[str]:
         server.shutdown()
         muxer.kill()
         muxer.wait()
+
+
+@contextlib.contextmanager
+def plain_page(folder: Path) -> Iterator[str]:
+    """A page of hls.js as it comes, which plays the address behind its #."""
+    (folder / "plain.html").write_text(PLAIN_PAGE)
+    (folder / "hls.min.js").write_bytes((ROOT / "player/node_modules/hls.js/dist/hls.min.js").read_bytes())
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/plain.html"
+    finally:
+        server.shutdown()
+
+
+def of_mediamtx(browser: Browser, page: str, folder: Path, seconds: float) -> dict[str, float]:
+    """Its low-latency HLS as it is by default."""
+    rtmp, hls = free_port(), free_port()
+    (folder / "mediamtx.yml").write_text(MEDIAMTX.format(rtmp=rtmp, hls=hls))
+    server = subprocess.Popen(["mediamtx", str(folder / "mediamtx.yml")], stdout=subprocess.DEVNULL, cwd=folder)
+    publisher = None
+    try:
+        wait_until(lambda: _open(rtmp), "mediamtx")
+        publisher = Publisher(f"rtmp://127.0.0.1:{rtmp}/live", seconds=int(seconds + 3 * SETTLE_S + 60))
+        address = f"http://127.0.0.1:{hls}/live/index.m3u8"
+        wait_until(lambda: _answered(address), "mediamtx' playlist", 30)
+        return watch(browser, f"{page}#{address}", "video", seconds)
+    finally:
+        if publisher:
+            publisher.stop()
+        server.terminate()
+        server.wait()
+
+
+def _open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answered(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def plain(show: Show, browser: Browser, folder: Path, seconds: float, console: Console) -> dict[str, dict[str, float]]:
+    """hls.js as it comes, by server. The encoder is the same, and publishes to one at a time."""
+    member, found = show.member(), {}
+    stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
+    with plain_page(folder) as page:
+        for latency in ("normal", "low"):
+            show.wait_state("idle")
+            show.stack.ask("PATCH", f"/v1/streams/{stream}", {"latency": latency}, member)
+            publisher = show.publish(seconds=int(seconds + 3 * SETTLE_S + 60))
+            try:
+                show.wait_state("live", 60)
+                address = show.stack.address + show.url(token=show.session()["playback_token"])
+                found[f"Weir, {latency}"] = watch(browser, f"{page}#{address}", "video", seconds)
+            finally:
+                publisher.stop()
+        if shutil.which("mediamtx") is None:
+            console.print("mediamtx is not on PATH: no comparison with it.")
+        else:
+            found["MediaMTX"] = of_mediamtx(browser, page, folder, seconds)
+    show.wait_state("idle")
+    show.stack.ask("PATCH", f"/v1/streams/{stream}", {"latency": "normal"}, member)
+    return found
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -193,11 +284,14 @@ def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str,
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
             console.print(f"Weir, {seconds:.0f} s …")
             ours = watch(browser, card["watch"], "[data-testid=video]", seconds)
+            console.print(ours)
             console.print(f"FFmpeg's HLS muxer, {other_seconds:.0f} s …")
             with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}?ticket={ticket(stack, playback)}", Path(folder)) as url:
                 theirs = watch(browser, url, "video", other_seconds)
+            publisher.stop()
+            console.print(f"hls.js as it comes, {other_seconds:.0f} s each …")
+            others["plain"] = plain(Show(stack), browser, Path(folder), other_seconds, console)
             if with_modes:
-                publisher.stop()
                 console.print(f"Other ways of delivery, {other_seconds:.0f} s each …")
                 others["modes"] = {**modes(Show(stack), browser, other_seconds), **served(browser, other_seconds)}
             browser.close()
@@ -217,8 +311,10 @@ def show(figures: dict[str, Any]) -> None:
     table = Table("", "p50 s", "p95 s", "max s", "stalls", "first frame s", title="Glass to glass, 640×360 at 30 frames, loopback")
     for name, prefix in (("Weir (LL-HLS)", ""), ("FFmpeg HLS, 2 s", "peer_")):
         table.add_row(name, *(str(figures[prefix + key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
-    for name, row in figures.get("modes", {}).items():
-        table.add_row(f"Weir, {name}", *(str(row[key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
+    rows = {f"plain hls.js: {name}": row for name, row in figures["plain"].items()}
+    rows |= {f"Weir, {name}": row for name, row in figures.get("modes", {}).items()}
+    for name, row in rows.items():
+        table.add_row(name, *(str(row[key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
     Console(stderr=True).print(table)
 
 

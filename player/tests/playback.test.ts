@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Calm } from '../src/lib/playback/calm';
 import { masterUrl, trimmedTo, withToken } from '../src/lib/playback/engine';
+import { paceFor } from '../src/lib/playback/pace';
 import { cureFor, shouldCatchUp, type Failure, type Position } from '../src/lib/playback/recovery';
 import { sceneOf, type Circumstances } from '../src/lib/scene';
 
@@ -127,4 +128,12 @@ describe('the scene', () => {
     expect(scene({ failure: 'unsupported' })).toBe('unsupported');
     expect(scene({ refusal: 'closed', state: 'idle' })).toBe('closed');
   });
+});
+
+describe('the pace', () => {
+  it('is the usual one near the wanted latency', () => expect([-1, 0, 0.04].map((lag) => paceFor(lag, 1, 0.2))).toEqual([1, 1, 1]));
+  it('is a little faster behind it, with a part and a half ahead', () => {
+    expect([0.05, 0.3, 1, 1.9].map((lag) => paceFor(lag, 0.4, 0.2))).toEqual([1.05, 1.1, 1.35, 1.5]);
+  });
+  it('never eats what the next part needs', () => expect(paceFor(1, 0.29, 0.2)).toBe(1));
 });

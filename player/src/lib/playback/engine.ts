@@ -19,7 +19,7 @@ const BEHIND_S = 30;
 export function createHls(token: () => string): Hls {
   const hls = new Hls({
     lowLatencyMode: true,
-    maxLiveSyncPlaybackRate: 1.5,
+    maxLiveSyncPlaybackRate: 1, // see paceFor
     liveSyncOnStallIncrease: 0.5, // hls.js adds a whole second for each stall, which leaves low latency after the second one
     capLevelToPlayerSize: true,
     backBufferLength: Infinity, // see trimBehind

@@ -5,6 +5,7 @@ import { keep, recall } from '../memory';
 import { Store } from '../store';
 import { Calm } from './calm';
 import { createHls, masterUrl } from './engine';
+import { paceFor } from './pace';
 import { cureFor, FAR_S, shouldCatchUp } from './recovery';
 
 const TICK_MS = 500;
@@ -16,6 +17,7 @@ const MOST_AUTHORISATIONS = 3;
 const EXTRA_S = 0.1; // distance beyond the stream's own that is worth taking back
 const LONG_S = 60; // a window of this length is worth a bar to seek in
 const NEAR_EDGE_S = 2;
+const WHOLE_S = 0.67; // for a part's length where segments come whole: a second ahead is enough to play faster
 
 /** `index` is the engine's number of the rendition. */
 export interface Rung {
@@ -294,6 +296,7 @@ export class Playback {
       video.addEventListener(name, refresh, { signal });
     }
     video.addEventListener('playing', () => this.view.update({ picture: true }), { signal });
+    video.addEventListener('timeupdate', () => this.#pace(video), { signal });
     video.addEventListener('waiting', () => this.#calm.stalled(performance.now()), { signal });
     video.addEventListener('pause', () => (this.#placeChosen = !video.ended), { signal });
     video.addEventListener('ended', () => { if (!this.#wanted) this.#unload(); }, { signal });
@@ -355,6 +358,16 @@ export class Playback {
     const wanted = hls?.latestLevelDetails?.partHoldBack;
     if (hls === null || !wanted || (hls.targetLatency ?? 0) < wanted + EXTRA_S) return;
     if (this.#calm.daresAgain(now)) hls.targetLatency = wanted;
+  }
+
+  /** Plays a little faster while it is further behind than wanted. */
+  #pace(video: HTMLVideoElement): void {
+    const { buffered, currentTime } = video;
+    const details = this.#hls?.latestLevelDetails;
+    const partS = details?.live && !this.#placeChosen ? details.partTarget || WHOLE_S : 0;
+    const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
+    const pace = partS ? paceFor(this.#lag(this.#latency(video)), ahead, partS) : 1;
+    if (video.playbackRate !== pace) video.playbackRate = pace;
   }
 
   #latency(video: HTMLVideoElement): number | null {
