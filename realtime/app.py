@@ -92,7 +92,7 @@ class RealtimeRoom:
             actions=actions, moderation=self._moderation, viewers=self.viewers,
         )  # fmt: skip
         self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
-        self._events = EventRoutes(auth, self._apps, self._feeds, self._log)
+        self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
         self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings, ground.audit)
         self._place_api = PlaceRoutes(ground.store, self._places)
         self._sockets = Sockets(

@@ -87,6 +87,13 @@ class AppLog:
         reply = await self._put(app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id))
         return bool(reply[0] != -2)
 
+    async def keep(self, app: str, entry: Entry, stored_ms: int) -> None:
+        """An event of the app's own that stands in a channel, where the process that took it died before it was here too. What was
+        stored while somebody followed has been carried."""
+        since = await self._since(app)
+        if since is None or stored_ms < since:
+            await self._put(app, "", "", 0, [carried(entry)], once=keys_of(app).once(str(orjson.loads(entry.body)["id"])))
+
     async def tell(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
         """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have not come, unless it
         may be `early`; what they held up comes late, and once too."""

@@ -116,6 +116,7 @@ class Archiver:
         entries = [(parse_entry(payload), int(at)) for payload, at in zip(payloads, times, strict=True)]
         if entries:
             await self._archive.add(app, channel, entries)
+            await self._carrier.keep(app, entries)
             await self._apply_deletions(channel, [entry for entry, _ in entries])
         mark = entries[-1][0].seq if entries else ""
         trimmed = await self._connection.link().run(

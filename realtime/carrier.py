@@ -5,12 +5,13 @@ an app that nobody follows costs one look into a dict.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from realtime.applog import AppLog, Early, Event, entry_of
+from realtime.wire import Entry
 from weir.foundation.clock import monotonic
 from weir.foundation.directory import Directory
 from weir.foundation.errors import Unavailable
@@ -20,6 +21,7 @@ from weir.foundation.events import EventsWanted, StreamEvent, type_of
 KNOWN_S = 5.0
 MOST_QUIET = 50_000
 WAIT_S = 0.05
+CUSTOM = "custom."
 WAITS = 40
 log = structlog.get_logger("realtime.carrier")
 
@@ -69,6 +71,13 @@ class Carrier:
         """Before entries of a channel may leave its log."""
         if await self._is_wanted(app):
             await self._apps.carry(app, channel)
+
+    async def keep(self, app: str, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Before entries (with the ms of their storing) leave their log: an app's own events are in its log whether somebody follows it
+        or not."""
+        for entry, stored_ms in entries:
+            if entry.type.startswith(CUSTOM):
+                await self._apps.keep(app, entry, stored_ms)
 
     async def followed(self, channel: str) -> tuple[str, str] | None:
         """The channel's app and stream when somebody follows the app."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
@@ -17,7 +18,8 @@ from realtime.fanout.protocol import RAW
 from realtime.feeds import NOTICE, Feed, Feeds
 from realtime.frames import POLICY, PerSecond
 from realtime.judge import Pace, Rate
-from realtime.log import Log, Lost
+from realtime.log import Appended, Log, Lost
+from realtime.store import Archive
 from realtime.wire import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor, tail
 from weir.foundation.auth import Authenticator
 from weir.foundation.clock import monotonic, now_ms, rfc3339
@@ -98,8 +100,8 @@ class Published(BaseModel):
 
 
 class EventRoutes:
-    def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log) -> None:
-        self._auth, self._apps, self._feeds, self._log = auth, apps, feeds, entries
+    def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log, archive: Archive) -> None:
+        self._auth, self._apps, self._feeds, self._log, self._archive = auth, apps, feeds, entries, archive
         self._paces: dict[str, Pace] = {}
 
     def routes(self, door: Door) -> list[BaseRoute]:
@@ -169,7 +171,7 @@ class EventRoutes:
         return _published(answer, repeated=published.repeated)
 
     async def _to_channel(self, app: str, body: NewEvent) -> Answer:
-        """Errors: NotFound for another app's channel; RateLimited."""
+        """Errors: NotFound for another app's channel; RateLimited; Conflict for an id that says something else."""
         channel = str((await self._feeds.filter_of(app, Subscribe(types=[], channel=body.channel))).channel)
         event_id, at = body.id or new_id("evt"), now_ms()
         about = {name: getattr(body, name) for name in ("stream", "place") if getattr(body, name) is not None}
@@ -188,11 +190,21 @@ class EventRoutes:
             tail=tail(event_id, body.type, channel, {**about, "data": body.data}),
         )  # fmt: skip
         seq = stored.seq
-        if not stored.repeated and not await self._apps.pass_on(
-            app, channel, seq, event_id, entry_of(event_id, body.type, at, {**told, "channel_seq": seq})
-        ):
+        if stored.repeated:
+            at = await self._first_at(channel, stored, {"type": body.type, **told})
+            answer["at"] = rfc3339(at)
+        event = entry_of(event_id, body.type, at, {**told, "channel_seq": seq})
+        if not await self._apps.pass_on(app, channel, seq, event_id, event):
             await self._apps.carry(app, channel)
         return _published({**answer, "epoch": stored.epoch, "seq": seq}, repeated=stored.repeated)
+
+    async def _first_at(self, channel: str, stored: Appended, said: dict[str, Any]) -> int:
+        """When an event of this id was stored first, ms. Errors: Conflict when it said something else."""
+        entry = await self._log.entry(channel, stored.seq) or await self._archive.entry(channel, stored.epoch, stored.seq)
+        first = orjson.loads(entry.body) if entry is not None else {}
+        if {name: one for name, one in first.items() if name not in ("id", "at", "epoch", "seq")} != said:
+            raise Conflict("There is an event with this id that says something else: choose another id.")
+        return round(datetime.fromisoformat(first["at"]).timestamp() * 1000)
 
     # -- the plain WebSocket
 

@@ -148,6 +148,11 @@ class Log:
         )
         return _repeated(found or before, epoch) if (found or before) and epoch else None
 
+    async def entry(self, channel: str, seq: int) -> Entry | None:
+        """The entry with this seq while the log has it."""
+        found = await self._connection.link().ask("XRANGE", keys_of(channel).log, f"{seq}-0", f"{seq}-0")
+        return parse_entry(found[0][1][1]) if found else None
+
     async def after(self, channel: str, epoch: str, seq: int) -> Page | Lost:
         """Up to 200 entries or 256 KB behind a position."""
         keys = keys_of(channel)

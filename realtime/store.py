@@ -102,6 +102,10 @@ class Archive:
         found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
         return shown(found) if found is not None and found["type"] == NEW_MESSAGE else None
 
+    async def entry(self, channel: str, epoch: str, seq: int) -> Entry | None:
+        found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
+        return entry_of(found) if found is not None else None
+
     async def original(self, channel: str, message: str) -> Entry | None:
         """The message with this id as it was written, also when it was removed since."""
         found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})

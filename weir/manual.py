@@ -118,7 +118,7 @@ Publish your own with `POST /v1/events` (`events:write`): `{"type": "custom.orde
 `id` within 24 hours is the same event (200, `Idempotency-Replayed: true`), and 409 when it says something else; `data` may have 16 KB.
 With `"deliver": "channel"` an event also goes to everybody who has joined its `channel`, between the messages and under the channel's
 `seq`, so who comes back gets it as well; `data` may have 4 KB then, a channel takes ten a second (20 at once), and an `id` is known for
-ten minutes, by which the first event stands. With `"ephemeral": true` it goes to those who are there now, at most once. A product
+ten minutes, with the same answers. With `"ephemeral": true` it goes to those who are there now, at most once. A product
 that a shop shows beside the picture:
 
 ```sh
