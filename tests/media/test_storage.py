@@ -18,6 +18,7 @@ from media.storage.signing import Signer
 from tests.media.bucket import FakeBucket
 from tests.media.conftest import until
 from weir.foundation.audit import COMMAND_LINE
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_id
@@ -150,7 +151,7 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
     for name in ("index.jsonl", "master.m3u8", "v180_0.mp4"):
         (folder / name).write_bytes(name.encode())
     await stage.room._catalog.begin(recording, fact, "Show")
-    doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording))
+    doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording), now_ms())
     await stage.room._catalog.ready(doc, Finished(2.0, 10, 320, 180, (180,), False, 30))
     return await stage.room._catalog.get(fact.app, recording), folder
 
