@@ -17,6 +17,7 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
+from realtime.answers import ANSWERS
 from realtime.app import RealtimeRoom
 from realtime.catalogue import form_of
 from realtime.fanout import RawProtocol
@@ -246,7 +247,13 @@ class Client:
         await self.io.connect(node.url, auth=auth, transports=["websocket"])
 
     async def call(self, event: str, **data: Any) -> dict[str, Any]:
-        return cast(dict[str, Any], await self.io.call(event, data, timeout=15))
+        answer = cast(dict[str, Any], await self.io.call(event, data, timeout=15))
+        if answer["ok"] and event in ANSWERS:
+            try:
+                ANSWERS[event].model_validate(answer)
+            except ValidationError as error:
+                self.undocumented.append(f"answer to {event}: {error}")
+        return answer
 
     async def join(self, channel: str, **position: Any) -> dict[str, Any]:
         return await self.call("channel.join", channel=channel, **position)
