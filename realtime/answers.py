@@ -119,9 +119,10 @@ class CommandList(Answer):
 
 
 class HistoryPage(Answer):
-    """Oldest first; `next` is the `before` of the page before this one."""
+    """Oldest first; `next_cursor` is the `cursor` of the page before this one, `next` the same under its old name."""
 
     messages: list[Message]
+    next_cursor: str | None
     next: str | None
 
 
@@ -137,10 +138,11 @@ class Here(Person):
 
 
 class PresencePage(Answer):
-    """`next` is the `cursor` of the next page."""
+    """`next_cursor` is the `cursor` of the next page, `next` the same under its old name."""
 
     users: list[Here]
     total: int
+    next_cursor: str | None
     next: str | None
 
 
