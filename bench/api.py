@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.fanout_systems import CLIENT_CORE, SERVER_CORE, cpu_s, pinned, process
-from control.console import Console
-from tests.servers import Redis, answers, wait_until
+from control.local_admin import Console
+from tests.support.servers import Redis, answers, wait_until
 from weir.app import open_ground
 from weir.foundation.ids import new_id
-from weir.foundation.redis import redis_password
+from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
 

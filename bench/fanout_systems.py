@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from control.store import COLLECTIONS
-from tests.servers import free_port, wait_until
-from weir.configuration import write_redis, write_web
-from weir.foundation import directory
-from weir.foundation.documents.opening import open_store
+from control.collections import COLLECTIONS
+from tests.support.servers import free_port, wait_until
+from weir.foundation.documents.factory import open_store
 from weir.foundation.ids import new_id
-from weir.foundation.redis import redis_password
+from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy import directory
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 from weir.probes import answers_http, answers_redis, answers_tcp
+from weir.server_configs import write_redis, write_web
 
 HERE = Path(__file__).parent
 SERVER_CORE, CLIENT_CORE = "0", "1"

@@ -40,11 +40,11 @@ from rich.table import Table
 from bench.barcode import READER_JS
 from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
-from tests.servers import free_port, self_signed, wait_until
-from tests.weir.running import RunningStack
-from weir.foundation.redis import connect_redis, disconnect
+from tests.support.running_stack import RunningStack
+from tests.support.servers import free_port, self_signed, wait_until
+from weir.foundation.redis.client import connect_redis, disconnect
+from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.settings import Settings
-from weir.foundation.tickets import PlayTickets
 from weir.foundation.vault import open_vault
 
 ROOT = Path(__file__).resolve().parents[1]

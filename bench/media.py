@@ -30,8 +30,8 @@ from rich.table import Table
 
 from bench.fanout_systems import SERVER_CORE, pinned, process
 from bench.media_stage import Row, Stage, command, compiled, fetched, film, followed, short_lived_s, spent, staged
-from tests.servers import free_port
-from tests.weir.running import children_of
+from tests.support.running_stack import children_of
+from tests.support.servers import free_port
 
 SETTLE_S = 8
 VIEWERS = {"files": 1500, "nchan": 3000}

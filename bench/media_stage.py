@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.fanout_systems import CLIENT_CORE, SERVER_CORE, cpu_s, pinned
 from tests.e2e.conftest import Show
-from tests.weir.running import RunningStack, children_of
+from tests.support.running_stack import RunningStack, children_of
 from weir.foundation.ids import new_id
 
 HERE = Path(__file__).parent

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.contract.writer import LOG
-from tests.servers import free_port, wait_until
+from tests.support.servers import free_port, wait_until
 from weir.foundation.documents import Between, Collection, Doc, Handle, Index, Store
-from weir.foundation.documents.opening import open_store
+from weir.foundation.documents.factory import open_store
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_writer import GROUP
 from weir.foundation.settings import Settings

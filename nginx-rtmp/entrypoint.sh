@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fills a template from the environment and becomes nginx: entrypoint.sh ingest | web
-# weir/configuration.py does the same for the embedded stack.
+# weir/server_configs.py does the same for the embedded stack.
 #
 #   both     SECRET or SECRET_FILE: the rooms' WEIR_HOOK_SECRET. RUN, MODULES, USER_LINE.
 #            RESOLVER: a name server; then CONTROL, REALTIME and MEDIA are names that are looked up again while nginx runs. Without it

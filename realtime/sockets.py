@@ -14,18 +14,16 @@ from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
-from realtime.acts import address_field, device_field, holds, user_field
-from realtime.bans import Bans
-from realtime.bans import refusal as refusal_of_ban
-from realtime.chat import Chat
+from realtime.app_events.subscriptions import Feed, Feeds
+from realtime.chat.bans import Bans
+from realtime.chat.bans import refusal as refusal_of_ban
+from realtime.chat.client import Member
+from realtime.chat.service import Chat
+from realtime.chat.typing_reactions import Signals
 from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
-from realtime.feeds import Feed, Feeds
-from realtime.frames import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
-from realtime.judge import Pace
-from realtime.keys import origin
-from realtime.member import Member
-from realtime.signals import Signals
-from realtime.wire import (
+from realtime.fanout.packet_guard import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
+from realtime.log.redis_keys import origin
+from realtime.protocol.messages import (
     Ask,
     Commands,
     Delete,
@@ -44,15 +42,17 @@ from realtime.wire import (
     envelope,
     refusal,
 )
-from weir.foundation.auth import Authenticator
+from realtime.rules.moderation_actions import address_field, device_field, holds, user_field
+from realtime.rules.permissions import Pace
 from weir.foundation.clock import monotonic, now_ms, now_s
-from weir.foundation.directory import Directory
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import AppBan, Event, Revoked
-from weir.foundation.ground import Tasks
 from weir.foundation.ids import new_id
+from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import KEY_PREFIX, LEEWAY_S, MAX_TOKEN_CHARS, Tokens, UserClaims
+from weir.foundation.tenancy.auth import Authenticator
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.tokens import KEY_PREFIX, LEEWAY_S, MAX_TOKEN_CHARS, Tokens, UserClaims
 
 CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this process.")
 AUTHENTICATE_S = 10.0

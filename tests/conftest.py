@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis
 
-from control.store import COLLECTIONS
-from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
-from tests.servers import Redis
-from weir.foundation import directory as shared
-from weir.foundation.bus import Bus, Relay
-from weir.foundation.documents.opening import open_store
-from weir.foundation.ground import Ground
-from weir.foundation.http import Ingest
-from weir.foundation.periodic import Periodic
-from weir.foundation.redis import connect_redis, redis_password
+from control.collections import COLLECTIONS
+from realtime.log.archive import COLLECTIONS as REALTIME_COLLECTIONS
+from tests.support.servers import Redis
+from weir.foundation.documents.factory import open_store
+from weir.foundation.ingest_client import Ingest
+from weir.foundation.redis.bus import Bus, Relay
+from weir.foundation.redis.client import connect_redis, redis_password
+from weir.foundation.redis.periodic import Periodic
+from weir.foundation.services import Ground
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy import directory as shared
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
 # No deadline: a busy machine is no failure. The gate draws the same examples every time; a person's run draws new ones.

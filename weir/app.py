@@ -18,30 +18,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from control.app import ControlRoom
-from control.store import COLLECTIONS as CONTROL_COLLECTIONS
-from media.app import MediaRoom
-from realtime.app import RealtimeRoom, ViewerCounts
+from control.collections import COLLECTIONS as CONTROL_COLLECTIONS
+from control.composition import ControlRoom
+from media.composition import MediaRoom
+from realtime.composition import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
-from realtime.store import COLLECTIONS as REALTIME_COLLECTIONS
+from realtime.log.archive import COLLECTIONS as REALTIME_COLLECTIONS
 from weir import __version__
-from weir.foundation import directory as shared
-from weir.foundation import openapi
-from weir.foundation.bus import Bus, Relay
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents.opening import open_store
-from weir.foundation.envelope import Envelope
+from weir.foundation.documents.factory import open_store
 from weir.foundation.errors import Unavailable
-from weir.foundation.ground import Ground, Room, Tasks
-from weir.foundation.http import Ingest
-from weir.foundation.periodic import Periodic
-from weir.foundation.problems import HANDLERS
-from weir.foundation.redis import connect_redis, disconnect
-from weir.foundation.routing import Bound
+from weir.foundation.http import openapi
+from weir.foundation.http.problems import HANDLERS
+from weir.foundation.http.response_headers import Envelope
+from weir.foundation.http.router import Front, mounted, tabled
+from weir.foundation.http.routing import Bound
+from weir.foundation.ingest_client import Ingest
+from weir.foundation.redis.bus import Bus, Relay
+from weir.foundation.redis.client import connect_redis, disconnect
+from weir.foundation.redis.periodic import Periodic
+from weir.foundation.services import Ground, Room, Tasks
 from weir.foundation.settings import Settings
-from weir.foundation.table import Front, mounted, tabled
 from weir.foundation.telemetry import configure_logs
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy import directory as shared
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
 RoomName = Literal["control", "realtime", "media"]

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from weir import doctor
 from weir.foundation.clock import monotonic
-from weir.foundation.redis import connect_redis, disconnect
+from weir.foundation.redis.client import connect_redis, disconnect
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
 

@@ -52,7 +52,7 @@ def up(
     log_level: LogLevel = None,
 ) -> None:  # fmt: skip
     """Start everything on this machine and print where to watch and publish."""
-    from weir import embedded
+    from weir import up as embedded
 
     settings = _settings(config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level)
     sys.exit(_until_signalled(lambda stop: embedded.up(settings, stop)))
@@ -74,7 +74,7 @@ def demo(
 
 def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't go on."""
-    from weir.stack import StackError
+    from weir.supervisor import StackError
 
     async def main() -> int:
         stop = asyncio.Event()
@@ -135,7 +135,7 @@ def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool
 @app.command()
 def status(config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Ask the running stack for its health, its addresses and who is on air; 1 when it is not well."""
-    from weir import embedded
+    from weir import up as embedded
 
     settings = _settings(config, data_dir)
     raise typer.Exit(asyncio.run(embedded.status(settings, as_json)))
@@ -149,13 +149,13 @@ def logs(
     config: Config = None, data_dir: Data = None,
 ) -> None:  # fmt: skip
     """Show the newest log lines of the embedded stack's parts."""
-    from weir import journal
+    from weir import log_reader
 
     try:
-        for name, lines in journal.newest(_settings(config, data_dir).data / "logs", tail, part, room):
+        for name, lines in log_reader.newest(_settings(config, data_dir).data / "logs", tail, part, room):
             out.rule(name, align="left")
             out.print("\n".join(lines), markup=False, soft_wrap=True)
-    except journal.NoLogs as error:
+    except log_reader.NoLogs as error:
         fail(str(error))
 
 
@@ -201,25 +201,25 @@ def settings(
     env: Annotated[bool, typer.Option("--env", help="As a commented .env file.")] = False,
 ) -> None:
     """Print every setting with its default and meaning (docs/configuration.md is made by this)."""
-    from weir import manual
+    from weir import generated_docs
 
-    sys.stdout.write(manual.env_example() if env else manual.configuration())
+    sys.stdout.write(generated_docs.env_example() if env else generated_docs.configuration())
 
 
 @app.command()
 def commands() -> None:
     """Print every chat command (docs/moderation.md is made by this)."""
-    from weir import manual
+    from weir import generated_docs
 
-    sys.stdout.write(manual.moderation())
+    sys.stdout.write(generated_docs.moderation())
 
 
 @app.command()
 def events() -> None:
     """Print every event and its data (docs/events.md is made by this)."""
-    from weir import manual
+    from weir import generated_docs
 
-    sys.stdout.write(manual.events())
+    sys.stdout.write(generated_docs.events())
 
 
 @create.command("owner")
@@ -268,7 +268,7 @@ def create_stream(app_id: str, title: str = "", config: Config = None, data_dir:
 
 def _on_ground(config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
     """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
-    from control.console import Console as ControlConsole
+    from control.local_admin import Console as ControlConsole
     from weir.app import open_ground
 
     settings = _settings(config, data_dir)

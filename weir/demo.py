@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from weir import embedded
+from weir import up
+from weir.foundation.child_process import tethered
 from weir.foundation.clock import monotonic
-from weir.foundation.http import get_text
 from weir.foundation.ids import new_id
+from weir.foundation.ingest_client import get_text
 from weir.foundation.settings import Settings
-from weir.foundation.tether import tethered
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
 PLAYABLE_WITHIN_S = 30.0
@@ -95,10 +95,10 @@ def _wall_clock() -> list[str]:
 
 async def run(settings: Settings, stop: asyncio.Event, seconds: float | None, as_json: bool) -> int:
     """0 only if the stream played."""
-    stack, ready_s = await embedded.start(settings)
+    stack, ready_s = await up.start(settings)
     encoder: Encoder | None = None
     try:
-        card = await embedded.application(settings).post("/internal/card", {"app": "Demo app", "title": "Demo stream"})
+        card = await up.application(settings).post("/internal/card", {"app": "Demo app", "title": "Demo stream"})
         report = _report(settings, card, ready_s)
         encoder = Encoder(settings, card["stream_key"])
         await encoder.start()
@@ -107,16 +107,16 @@ async def run(settings: Settings, stop: asyncio.Event, seconds: float | None, as
         if report.first_playable_s is None:
             report.errors.append(f"The stream was not playable within {PLAYABLE_WITHIN_S:.0f} s; see {settings.data}/logs.")
         elif not as_json:
-            embedded.print_card(card, f"The demo stream is live (ready {ready_s:.1f} s, playable {report.first_playable_s:.1f} s)")
+            up.print_card(card, f"The demo stream is live (ready {ready_s:.1f} s, playable {report.first_playable_s:.1f} s)")
         await _play_on(report, stop, seconds, began, encoder)
     finally:
-        embedded.err.print("stopping …")
+        up.err.print("stopping …")
         told = await encoder.stop() if encoder else ""
         await stack.stop()
     if told and encoder is not None and report.errors:
         report.errors.append(told)
     for error in report.errors:
-        embedded.err.print(f"[red]{error}[/]")
+        up.err.print(f"[red]{error}[/]")
     if as_json:
         sys.stdout.write(json.dumps(vars(report)) + "\n")
     return 1 if report.errors else 0

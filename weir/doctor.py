@@ -17,10 +17,10 @@ from redis import ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
-from weir.configuration import nginx_module
-from weir.foundation.confine import protections
-from weir.foundation.redis import cluster_seeds
+from weir.foundation.redis.client import cluster_seeds
+from weir.foundation.sandbox import protections
 from weir.foundation.settings import Settings, search_path
+from weir.server_configs import nginx_module
 from weir.versions import version_of
 
 State = Literal["ok", "missing", "too old", "taken", "not readable", "not writable", "low"]

@@ -8,11 +8,11 @@ from typing import Any
 import engineio
 import orjson
 
-from realtime.fanout import queued
-from realtime.fanout.frame import binary_frame, text_frame
-from realtime.fanout.lean import CLOSE, MESSAGE, PONG, LeanSocket
+from realtime.fanout import stock_socket
+from realtime.fanout.fast_socket import CLOSE, MESSAGE, PONG, LeanSocket
+from realtime.fanout.library_check import fits
 from realtime.fanout.protocol import RAW, RawProtocol
-from realtime.fanout.selfcheck import fits
+from realtime.fanout.ws_frames import binary_frame, text_frame
 
 BEAT_S = 1.0
 NORMAL = 1000
@@ -49,7 +49,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
     def _get_socket(self, sid: str) -> Any:
         socket = super()._get_socket(sid)
         if not isinstance(socket, LeanSocket):
-            socket.handle_post_request = partial(queued.take, socket)
+            socket.handle_post_request = partial(stock_socket.take, socket)
         return socket
 
     async def _serve(self, environ: dict[str, Any], protocol: RawProtocol) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 
 import socketio
 
-from realtime.fanout import queued
-from realtime.fanout.frame import text_frame
-from realtime.fanout.lean import LeanSocket
-from realtime.fanout.pace import Pace
+from realtime.fanout import stock_socket
+from realtime.fanout.coalescing import Pace
+from realtime.fanout.fast_socket import LeanSocket
 from realtime.fanout.packets import event
 from realtime.fanout.room import Room
+from realtime.fanout.ws_frames import text_frame
 
 NAMESPACE = "/"
 
@@ -50,7 +50,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         if isinstance(connection, LeanSocket):
             connection.tell(text_frame(event(kind, body)))
         elif connection is not None and self._reads(connection):
-            queued.put(connection, event(kind, body)[1:])
+            stock_socket.put(connection, event(kind, body)[1:])
 
     def takes_more(self, eio_sid: str) -> bool:
         """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here. Lean sockets bound
@@ -108,18 +108,18 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
     def _queue(self, room: Room, message: bytes) -> None:
         for connection in room.queued.values():
             if self._reads(connection):
-                queued.put(connection, message)
+                stock_socket.put(connection, message)
 
     def _reads(self, connection: Any) -> bool:
         """False when the connection has ended, or must end because its reader has fallen behind."""
-        if queued.reads(connection):
+        if stock_socket.reads(connection):
             return True
         if not (connection.closed or connection.closing):
             self._drop(connection)
         return False
 
     def _drop(self, connection: Any) -> None:
-        ending = queued.drop(connection, self.server.environ.get(connection.sid))
+        ending = stock_socket.drop(connection, self.server.environ.get(connection.sid))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from realtime.frames import FAULT, POLICY, PerSecond
+from realtime.fanout.packet_guard import FAULT, POLICY, PerSecond
 
 RAW = "weir.websocket.raw"
 NOT_UTF_8 = (1007, "Text must be UTF-8.")

@@ -10,7 +10,7 @@ import os
 from itertools import repeat
 from typing import Any
 
-from realtime.fanout.lean import LeanSocket
+from realtime.fanout.fast_socket import LeanSocket
 
 
 class Room:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import SMALL, Show
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
 
 
 class Target(Show):

@@ -9,8 +9,8 @@ import pytest
 
 from tests.attack.conftest import Target
 from tests.e2e.conftest import SMALL
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
 
 SILENT = {
     "POST /v1/auth/refresh": "the sign-in that it prolongs has its entry",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.attack.conftest import Target
 from tests.attack.wire import Wire
-from tests.realtime.test_entry import VERBS
+from tests.realtime.rules.test_entry import VERBS
 from weir.foundation.ids import new_id
 
 

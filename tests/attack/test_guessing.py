@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from tests.attack.conftest import Target
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 GUESSER, NEIGHBOUR = "127.0.0.5", "127.0.0.6"
 TOO_MANY = 600

@@ -13,10 +13,10 @@ from redis import Redis
 
 from tests.attack.conftest import Target
 from tests.e2e.publisher import Publisher
-from tests.servers import wait_until
-from weir.foundation.redis import redis_password
+from tests.support.servers import wait_until
+from weir.foundation.redis.client import redis_password
+from weir.foundation.redis.play_tickets import _key
 from weir.foundation.settings import Settings
-from weir.foundation.tickets import _key
 from weir.foundation.vault import open_vault
 
 STRANGER, OTHER = "127.0.0.5", "127.0.0.6"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from media.rtmp import AUDIO, VIDEO, Message, chunks
+from media.ingest.rtmp import AUDIO, VIDEO, Message, chunks
 from tests.attack.conftest import Target
-from tests.media.encoder import Encoder, film, messages
-from tests.servers import wait_until
+from tests.support.rtmp_encoder import Encoder, film, messages
+from tests.support.servers import wait_until
 
 SENT = messages(film(seconds=2))
 FLOOD_S = 30.0

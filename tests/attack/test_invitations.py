@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.attack.conftest import Target
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 PASSWORD = "a long password"
 
@@ -15,7 +15,7 @@ PASSWORD = "a long password"
 def platform() -> Any:
     """Sign-up is open, and mailboxes are to be proven."""
     from tests.e2e.conftest import SMALL  # noqa: PLC0415
-    from tests.weir.running import RunningStack  # noqa: PLC0415
+    from tests.support.running_stack import RunningStack  # noqa: PLC0415
 
     stack = RunningStack(**SMALL, SIGN_UP="open", VERIFY_EMAIL="true")
     try:

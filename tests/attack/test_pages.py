@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from tests.attack.conftest import Target
 from tests.e2e.conftest import browser
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 __all__ = ["browser"]
 

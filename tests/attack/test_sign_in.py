@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.attack.conftest import Target
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 PASSWORD = "a long password"
 SECONDS = 10

@@ -10,8 +10,8 @@ import pytest
 from tests.attack.conftest import Target
 from tests.attack.wire import CONT, PING, PONG, Wire, frame, memory_mb
 from tests.e2e.conftest import SMALL
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
 
 POLICY = 1008
 MB = 1_000_000

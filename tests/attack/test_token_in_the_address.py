@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.attack.conftest import Target
 from tests.e2e.publisher import Publisher
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 Doc = dict[str, Any]
 FORGED = "203.0.113.77"

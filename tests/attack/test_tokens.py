@@ -9,7 +9,7 @@ import pytest
 import socketio
 
 from tests.attack.conftest import Target
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 SECONDS = 10

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attack.conftest import Target
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 TUS = {"Tus-Resumable": "1.0.0"}

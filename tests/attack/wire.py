@@ -9,7 +9,7 @@ import time
 from base64 import b64encode
 from typing import Any
 
-from tests.line import next_frame
+from tests.support.tcp_proxy import next_frame
 
 TEXT, CONT, PING, PONG, CLOSE = 1, 0, 9, 10, 8
 OPENING_S = 15.0

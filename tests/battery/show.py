@@ -10,8 +10,8 @@ from typing import Any
 from tests.e2e.conftest import Show
 from tests.e2e.publisher import Publisher
 from tests.e2e.watching import Eyes
-from tests.servers import wait_until
-from tests.weir.running import RunningStack, children_of
+from tests.support.running_stack import RunningStack, children_of
+from tests.support.servers import wait_until
 
 SMALL = {
     "LADDER": "[360,180]", "X264_PRESET": "ultrafast",

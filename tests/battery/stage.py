@@ -19,10 +19,10 @@ from redis.asyncio import Redis
 
 from tests.battery.proxy import FaultProxy
 from tests.e2e.chatting import Person
-from tests.servers import free_port
-from tests.weir.running import ROOT
+from tests.support.running_stack import ROOT
+from tests.support.servers import free_port
 from weir.foundation.ids import new_id
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault
 
 SECRET = "battery-" + "k" * 40

@@ -8,7 +8,7 @@ from tests.battery.chat import Chat, at
 from tests.battery.conftest import Figures, Scale
 from tests.battery.proxy import Fault
 from tests.battery.stage import Stage, eventually
-from tests.line import dial
+from tests.support.tcp_proxy import dial
 
 
 async def test_plain(stage: Stage, scale: Scale, figures: Figures) -> None:

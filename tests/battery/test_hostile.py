@@ -12,10 +12,10 @@ from tests.battery.chat import Guest, at
 from tests.battery.conftest import Figures, Scale
 from tests.battery.mutate import mutated, seeds
 from tests.battery.stage import Stage, eventually
-from tests.line import Line, Refused, enter
+from tests.support.tcp_proxy import Line, Refused, enter
 from weir.app import ALL, build_rooms
-from weir.foundation.ground import Ground
 from weir.foundation.ids import new_id
+from weir.foundation.services import Ground
 
 ATTACKERS = 16
 NO_CODE = 1006
@@ -99,7 +99,7 @@ BODIES: dict[str, Any] = {
     "/v1/places/{place}/spaces": {"count": 1},
 }  # fmt: skip
 QUERIES = {"/v1/places/{place}/availability": "?starts=2027-01-01T00:00:00Z&ends=2027-01-01T01:00:00Z"}
-# Refused without the protocol's headers, before anything is looked up; tests/media/test_uploads.py asks it with them.
+# Refused without the protocol's headers, before anything is looked up; tests/media/uploads/test_service.py asks it with them.
 EARLIER = {("PATCH", "/v1/vod/{vod}")}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.battery.chat import Chat, Guest, at
 from tests.battery.conftest import Figures, Scale
 from tests.battery.stage import NodeProcess, Stage, eventually
-from tests.line import Line, enter
+from tests.support.tcp_proxy import Line, enter
 
 
 async def reads(stage: Stage) -> dict[str, int]:

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from media.recording import PLAYED
-from media.tape import Tape
-from media.vod import MP4, finish
+from media.recordings.finalizer import MP4, finish
+from media.recordings.recording_files import Tape
+from media.recordings.service import PLAYED
 from tests.battery.conftest import Figures, Scale
 from tests.battery.show import OnAir, clock, hit, zombies
-from tests.media.bucket import FakeBucket, bucket_beside
-from tests.media.test_live import played
-from tests.servers import wait_until
-from weir.foundation.redis import redis_password
+from tests.media.live.test_live import played
+from tests.support.s3_bucket import FakeBucket, bucket_beside
+from tests.support.servers import wait_until
+from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
 

@@ -9,7 +9,7 @@ from tests.battery.conftest import Figures, Scale
 from tests.battery.show import OnAir, zombies
 from tests.e2e.publisher import Publisher
 from tests.e2e.watching import look
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 STREAMS, LOOK_S, SETTLED = 4, 2.0, 0.3
 MOST_GROWTH_MB = 30

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import free_port
+from tests.support.servers import free_port
 from weir.foundation.documents import Collection, Index, Store
-from weir.foundation.documents.opening import open_store
+from weir.foundation.documents.factory import open_store
 from weir.foundation.settings import Settings
 
 SECANTUS = Path(sys.executable).with_name("secantusd-py")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pymongo import common
 
-from tests.weir.running import ROOT
+from tests.support.running_stack import ROOT
 from weir.foundation.documents import StoreUnavailable, mongo
-from weir.foundation.documents.opening import open_store
+from weir.foundation.documents.factory import open_store
 from weir.foundation.settings import Settings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite, sqlite_queue, sqlite_writer
-from weir.foundation.documents.checks import Order, filtered, specify
+from weir.foundation.documents.schema import Order, filtered, specify
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_tables import Table
 from weir.foundation.documents.sqlite_writer import Writer

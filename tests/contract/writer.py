@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from weir.foundation.documents import Collection, Index, Store
-from weir.foundation.documents.opening import open_store
+from weir.foundation.documents.factory import open_store
 from weir.foundation.events import DirectoryChanged
 from weir.foundation.settings import Settings
 

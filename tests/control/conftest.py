@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import secantus_url
-from tests.control.world import World, opened
-from weir.foundation.ground import Ground
+from tests.support.control_room import World, opened
+from weir.foundation.services import Ground
 
 __all__ = ["secantus_url"]
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from control.migrations import migrate
-from tests.control.test_apps import joined
-from tests.control.test_stream_api import FakeIngest
-from tests.control.world import PASSWORD, Headers, World
+from tests.control.apps.test_service import joined
+from tests.control.streams.test_api import FakeIngest
+from tests.support.control_room import PASSWORD, Headers, World
 from weir.foundation.audit import PLATFORM, Audit
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Unavailable
-from weir.foundation.ground import Ground
+from weir.foundation.services import Ground
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_an_entry_outlives_the_process_that_made_the_change(
 CHILD = """
 import asyncio, os, signal, sys
 from weir.foundation.audit import Audit
-from control.console import Console
+from control.local_admin import Console
 from weir.app import open_ground
 from weir.foundation.settings import load
 

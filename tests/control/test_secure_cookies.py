@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.control.world import PASSWORD, opened
-from weir.foundation.ground import Ground
+from tests.support.control_room import PASSWORD, opened
+from weir.foundation.services import Ground
 
 
 @pytest.mark.parametrize(

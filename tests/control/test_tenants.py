@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from control.api.streams import StreamFields
-from tests.control.world import Headers, World, bearer, opened
-from weir.foundation.ground import Ground
+from control.streams.api import StreamFields
+from tests.support.control_room import Headers, World, bearer, opened
+from weir.foundation.http.routing import Bound, Row
 from weir.foundation.ids import Kind, new_id
-from weir.foundation.routing import Bound, Row
+from weir.foundation.services import Ground
 
 KINDS: dict[str, Kind] = {
     "app": "app", "stream": "str", "key": "key", "account": "acc", "invitation": "act", "playback": "ply", "channel": "chn",

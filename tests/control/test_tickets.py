@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.control.world import World
+from tests.support.control_room import World
 from weir.foundation.errors import Unavailable
-from weir.foundation.ground import Ground
-from weir.foundation.redis import connect_redis
-from weir.foundation.tickets import LIFE_S, PlayTickets, _key, publish_name
+from weir.foundation.redis.client import connect_redis
+from weir.foundation.redis.play_tickets import LIFE_S, PlayTickets, _key, publish_name
+from weir.foundation.services import Ground
 
 FORM = "call=play&addr=127.0.0.1&clientid=7&app=live&name={}&start=0&duration=0&reset=1"
 

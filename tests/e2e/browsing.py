@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 OUTPUT = Path(__file__).parent / "output"
 CHROMIUM = [

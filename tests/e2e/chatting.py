@@ -7,8 +7,8 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
-from tests.line import Heard, Line, enter
 from tests.realtime.history import Seen, Sent
+from tests.support.tcp_proxy import Heard, Line, enter
 
 T = TypeVar("T")
 NEW_MESSAGE = "chat.message.new"

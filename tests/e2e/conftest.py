@@ -11,11 +11,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.e2e.browsing import CHROMIUM, OUTPUT
 from tests.e2e.publisher import Publisher
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
 GRACE_S = 4

@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 from tests.e2e.chatting import Crowd, Person
 from tests.e2e.conftest import SMALL, TALKATIVE, Show
 from tests.e2e.watching import Eyes
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
 
 HALF_OPEN = 300
 

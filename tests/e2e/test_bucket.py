@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.conftest import Show
-from tests.media.bucket import FakeBucket, bucket_beside
-from tests.media.test_live import played
-from tests.servers import wait_until
+from tests.media.live.test_live import played
+from tests.support.s3_bucket import FakeBucket, bucket_beside
+from tests.support.servers import wait_until
 
 
 @pytest.fixture

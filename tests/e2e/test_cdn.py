@@ -19,8 +19,8 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import Viewer
 from tests.e2e.conftest import SMALL, Show
-from tests.servers import free_port, wait_until
-from tests.weir.running import ROOT, RunningStack
+from tests.support.running_stack import ROOT, RunningStack
+from tests.support.servers import free_port, wait_until
 
 VIEWERS, PARTS = 25, 24
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.attack.wire import Wire
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 INPUT = "[data-testid=chat-input]"

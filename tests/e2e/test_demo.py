@@ -11,8 +11,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.browsing import CHROMIUM, OUTPUT, VIDEO
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
-from tests.weir.running import RunningStack, alive
+from tests.support.running_stack import RunningStack, alive
+from tests.support.servers import wait_until
 
 TALK = (
     ("Maya", "picture at once, and the clock says one second behind"),

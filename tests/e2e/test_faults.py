@@ -19,8 +19,8 @@ from tests.e2e.conftest import SMALL, TALKATIVE, Show
 from tests.e2e.publisher import Publisher
 from tests.e2e.watching import Eyes
 from tests.realtime.history import faults
-from tests.servers import wait_until
-from tests.weir.running import RunningStack, alive, children_of
+from tests.support.running_stack import RunningStack, alive, children_of
+from tests.support.servers import wait_until
 
 log = logging.getLogger("faults")
 LIVELY = {**SMALL, **TALKATIVE, "RECONNECT_GRACE_S": 30}

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 
 def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]

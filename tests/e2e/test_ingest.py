@@ -7,10 +7,10 @@ import signal
 import socket
 import time
 
-from media.rtmp import VIDEO
+from media.ingest.rtmp import VIDEO
 from tests.e2e.conftest import GRACE_S, Show
-from tests.media.encoder import Encoder, film, messages
-from tests.servers import wait_until
+from tests.support.rtmp_encoder import Encoder, film, messages
+from tests.support.servers import wait_until
 
 FLAPS_S, EACH_S = 12.0, 0.25
 MOST_STARTS = 7  # of FFmpeg while an encoder flaps: four at once, then one each 5 s

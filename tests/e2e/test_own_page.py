@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 PACKAGES = Path(__file__).resolve().parents[2] / "player" / "node_modules"
 PAGE = """<!doctype html>

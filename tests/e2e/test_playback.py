@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
-from weir.foundation.tokens import LEEWAY_S
+from weir.foundation.tenancy.tokens import LEEWAY_S
 
 
 def bad_tokens(show: Show) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from tests.weir.running import ROOT, RunningStack
+from tests.support.running_stack import ROOT, RunningStack
 
 
 def test_the_quick_start_works_as_it_is_written() -> None:

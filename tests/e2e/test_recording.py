@@ -8,9 +8,9 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, VIDEO, Viewer
 from tests.e2e.conftest import Show
-from tests.media.test_live import played
-from tests.media.test_recording import seconds_of
-from tests.servers import wait_until
+from tests.media.live.test_live import played
+from tests.media.recordings.test_service import seconds_of
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 

@@ -23,8 +23,8 @@ import pytest
 import socketio
 
 from tests.e2e.publisher import Publisher
-from tests.servers import free_port, self_signed, wait_until
-from tests.weir.running import ROOT, RunningStack
+from tests.support.running_stack import ROOT, RunningStack
+from tests.support.servers import free_port, self_signed, wait_until
 from weir.foundation.settings import search_path
 
 MONGO = Path(sys.executable).with_name("secantusd-py")

@@ -19,12 +19,12 @@ import socketio
 
 from tests.e2e.chatting import connect
 from tests.e2e.conftest import SMALL, Show
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
-from weir.configuration import internal_secret
-from weir.foundation.redis import redis_password
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
+from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.vault import open_vault
+from weir.server_configs import internal_secret
 
 CONFIGURATION = {"redis.conf", "ingest.conf", "web.conf"}
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import VIDEO, Viewer
 from tests.e2e.conftest import SMALL, Show
-from tests.servers import self_signed, wait_until
-from tests.weir.running import RunningStack, children_of
+from tests.support.running_stack import RunningStack, children_of
+from tests.support.servers import self_signed, wait_until
 
 COUNT_WAITS = "(name) => { window.__waits = 0; document.querySelector(name).addEventListener('waiting', () => window.__waits++) }"
 HELD_BY_NGINX = "\netag: "

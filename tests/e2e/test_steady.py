@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 from bench.barcode import READER_JS
 from tests.e2e.browsing import VIDEO, Viewer
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 TOKEN_S, STAY_S = 30, 80
 NEAR_S, WITHIN_S = 1.6, 10

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.browsing import OUTPUT
-from tests.servers import wait_until
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
+from tests.support.servers import wait_until
 
 PASSWORD = "correct horse battery"
 

@@ -17,10 +17,10 @@ from playwright.sync_api import Browser
 
 from tests.e2e.browsing import OUTPUT, Viewer
 from tests.e2e.conftest import Show
-from tests.media.test_choices import two_of_each
-from tests.media.test_live import played
-from tests.servers import wait_until
-from tests.weir.running import ROOT
+from tests.media.live.test_live import played
+from tests.media.recordings.test_tracks import two_of_each
+from tests.support.running_stack import ROOT
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 NODE = shutil.which("node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from bench.barcode import READER_JS
 from tests.e2e.browsing import OUTPUT, VIDEO, Viewer
 from tests.e2e.conftest import Show
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
 

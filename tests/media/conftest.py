@@ -18,23 +18,23 @@ import uvicorn
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
-from media.app import MediaRoom
-from tests.servers import free_port
-from weir.foundation.bus import Bus, Relay
-from weir.foundation.directory import COLLECTIONS
+from media.composition import MediaRoom
+from tests.support.servers import free_port
 from weir.foundation.documents import Store
-from weir.foundation.documents.opening import open_store
+from weir.foundation.documents.factory import open_store
 from weir.foundation.events import Event, PublishDone, PublishStarted, StreamEvent, StreamOffline
-from weir.foundation.ground import Ground, Tasks
-from weir.foundation.http import Ingest
-from weir.foundation.idempotency import REPEATS
+from weir.foundation.http.idempotency import REPEATS
+from weir.foundation.http.problems import HANDLERS
+from weir.foundation.http.router import tabled
 from weir.foundation.ids import new_id
-from weir.foundation.periodic import Periodic
-from weir.foundation.problems import HANDLERS
-from weir.foundation.quotas import USED_UP
+from weir.foundation.ingest_client import Ingest
+from weir.foundation.redis.bus import Bus, Relay
+from weir.foundation.redis.periodic import Periodic
+from weir.foundation.services import Ground, Tasks
 from weir.foundation.settings import Settings
-from weir.foundation.table import tabled
-from weir.foundation.tokens import Tokens
+from weir.foundation.tenancy.directory import COLLECTIONS
+from weir.foundation.tenancy.quotas import USED_UP
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault
 
 NGINX = """

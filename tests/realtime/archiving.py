@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from realtime.applog import AppLog
-from realtime.archiver import RANGES, Archiver
-from realtime.carrier import Carrier
-from realtime.connection import address_of, connect
-from realtime.store import COLLECTIONS, Archive
-from tests.realtime.house import Directory
-from weir.foundation.documents.opening import open_store
+from realtime.log.app_log import AppLog
+from realtime.log.app_log_forwarder import Carrier
+from realtime.log.archive import COLLECTIONS, Archive
+from realtime.log.archiver import RANGES, Archiver
+from realtime.redis.client import address_of, connect
+from tests.support.chat_nodes import Directory
+from weir.foundation.documents.factory import open_store
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from realtime.connection import Connection, address_of, connect
-from tests.realtime.house import House, RedisServer
-from weir.foundation.redis import redis_password
+from realtime.redis.client import Connection, address_of, connect
+from tests.support.chat_nodes import House, RedisServer
+from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 

@@ -13,7 +13,7 @@ import uvicorn
 
 from realtime.fanout import Fanout, RawProtocol
 from realtime.sockets import Server
-from tests.realtime.house import eventually
+from tests.support.chat_nodes import eventually
 
 PING_S, PONG_S = 0.3, 0.2
 MAX_PAYLOAD = 1_000_000

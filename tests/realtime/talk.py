@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.realtime.history import Seen, Sent, faults
-from tests.realtime.house import Client, eventually
+from tests.support.chat_nodes import Client, eventually
 
 
 class Talk:

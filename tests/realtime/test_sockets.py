@@ -11,12 +11,12 @@ import pytest
 import socketio
 import websockets
 
-from realtime import app, sockets
-from tests.line import enter
-from tests.realtime.house import Client, House, Node, eventually
+from realtime import composition, sockets
+from tests.support.chat_nodes import Client, House, Node, eventually
+from tests.support.tcp_proxy import enter
 from weir.foundation.events import Revoked
 from weir.foundation.ids import new_id
-from weir.foundation.tokens import LEEWAY_S, Tokens
+from weir.foundation.tenancy.tokens import LEEWAY_S, Tokens
 
 APP = "app_1"
 
@@ -301,7 +301,7 @@ async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
 
 async def test_a_node_that_is_cut_off_sends_its_clients_elsewhere(house: House, monkeypatch):
     """Without a word from Redis for the bound they are told and closed, and nobody is let in until it is back."""
-    monkeypatch.setattr(app, "CUT_OFF_S", 1.5)
+    monkeypatch.setattr(composition, "CUT_OFF_S", 1.5)
     node = await house.node()
     ann = await house.client(node, APP, "ann")
     async with raw(node) as line:

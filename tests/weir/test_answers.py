@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from media.app import MediaRoom
-from realtime.app import RealtimeRoom
-from tests.weir.running import ROOT, RunningStack
-from weir.foundation.ground import Ground
-from weir.foundation.routing import Bound
+from media.composition import MediaRoom
+from realtime.composition import RealtimeRoom
+from tests.support.running_stack import ROOT, RunningStack
+from weir.foundation.http.routing import Bound
+from weir.foundation.services import Ground
 
 PASSWORD = "correct horse battery"
 

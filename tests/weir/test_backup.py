@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers import wait_until
-from tests.weir.running import ROOT, RunningStack
+from tests.support.running_stack import ROOT, RunningStack
+from tests.support.servers import wait_until
 
 PASSWORD = "correct horse battery"
 

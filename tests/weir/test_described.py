@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.weir.running import RunningStack
+from tests.support.running_stack import RunningStack
 
 PASSWORD = "correct horse battery"
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,allow_header_conformance"

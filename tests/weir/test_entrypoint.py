@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import free_port, wait_until
-from tests.weir.fronting import ALLOWED, ANSWERED, DECISION
-from tests.weir.running import ROOT, alive, children_of
+from tests.support.running_stack import ROOT, alive, children_of
+from tests.support.servers import free_port, wait_until
+from tests.support.web_front import ALLOWED, ANSWERED, DECISION
 
 ENTRY = ROOT / "nginx-rtmp/entrypoint.sh"
 TOKEN, PLAYBACK = "a.b." + "c" * 43, "ply_" + "1" * 26

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weir.running import ROOT, RunningStack
+from tests.support.running_stack import ROOT, RunningStack
 
 TOOLS = ROOT / ".setup/generators/bin"
 NODE = ROOT / ".setup/linters/node_modules/.bin"

@@ -14,8 +14,8 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from tests.servers import free_port, self_signed
-from weir import configuration, manual
+from tests.support.servers import free_port, self_signed
+from weir import generated_docs, server_configs
 from weir.foundation.settings import Settings, load, search_path
 from weir.foundation.vault import open_vault
 
@@ -200,7 +200,7 @@ def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: 
     )  # fmt: skip
     for folder in (settings.data, settings.run, settings.live):
         folder.mkdir()
-    write = configuration.write_ingest if which == "ingest" else configuration.write_web
+    write = server_configs.write_ingest if which == "ingest" else server_configs.write_web
     path = write(settings, open_vault(settings))
     if nobody:
         for entry in (short_folder, *short_folder.rglob("*")):
@@ -212,10 +212,10 @@ def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: 
 
 def test_documents_made_from_code_are_fresh() -> None:
     """`make docs` has been run since the last change of a setting or command."""
-    assert (ROOT / "docs/configuration.md").read_text() == manual.configuration()
-    assert (ROOT / ".env.example").read_text() == manual.env_example()
-    assert (ROOT / "docs/moderation.md").read_text() == manual.moderation()
-    assert (ROOT / "docs/events.md").read_text() == manual.events()
+    assert (ROOT / "docs/configuration.md").read_text() == generated_docs.configuration()
+    assert (ROOT / ".env.example").read_text() == generated_docs.env_example()
+    assert (ROOT / "docs/moderation.md").read_text() == generated_docs.moderation()
+    assert (ROOT / "docs/events.md").read_text() == generated_docs.events()
 
 
 def test_our_packages_are_ours() -> None:

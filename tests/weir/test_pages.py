@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.weir.fronting import WebFront, web_front
+from tests.support.web_front import WebFront, web_front
 
 PROXY, STRANGER = "127.0.0.2", "198.51.100.9"
 PAGES = {"watch.html": b"watch", "studio.html": b"studio", "docs.html": b"docs", "assets/app-1.js": b"script"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import self_signed
-from tests.weir.fronting import WebFront, usual, web_front
+from tests.support.servers import self_signed
+from tests.support.web_front import WebFront, usual, web_front
 from weir.foundation.settings import Settings, SettingsError, load
 
 PROXY, SECOND, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4"

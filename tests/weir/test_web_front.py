@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import self_signed
-from tests.weir.fronting import WebFront, web_front
+from tests.support.servers import self_signed
+from tests.support.web_front import WebFront, web_front
 
 PLY, REC = "ply_" + "1" * 26, "rec_" + "1" * 26
 TOKEN = ("eyJhbGciOiJIUzI1NiJ9", "eyJpc3MiOiJ3ZWlyIn0", "c2lnbmF0dXJlLXdpdGgtNDMtY2hhcmFjdGVycy4uLi4")

@@ -17,11 +17,11 @@ from redis.exceptions import RedisError
 
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, Page, Store
-from weir.foundation.envelope import REQUEST
 from weir.foundation.errors import Refused, Unavailable
 from weir.foundation.events import AuditNoted, Event
+from weir.foundation.http.response_headers import REQUEST
+from weir.foundation.http.routing import Call, address_of
 from weir.foundation.ids import body, derived_id
-from weir.foundation.routing import Call, address_of
 
 KEPT_MS = 400 * 86_400_000
 HOUR_MS, COUNTS_KEPT_S = 3_600_000, 3 * 3600

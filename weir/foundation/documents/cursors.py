@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from weir.foundation.documents import Between, Doc, OneOf
-from weir.foundation.documents.checks import Order, Spec, Where, check_value, typed_at
+from weir.foundation.documents.schema import Order, Spec, Where, check_value, typed_at
 from weir.foundation.errors import Invalid
 
 After = tuple[Any, str]

@@ -14,10 +14,10 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, Asyn
 from pymongo import ReturnDocument, errors
 
 from weir.foundation.documents import Between, Collection, Doc, DuplicateKey, FieldType, Index, OneOf, StoreUnavailable
-from weir.foundation.documents.checks import INT_MIN, OUTBOX, Change, Order, Spec, Where, specify
 from weir.foundation.documents.codec import CODEC, LARGEST_BYTES, encode
 from weir.foundation.documents.cursors import After
-from weir.foundation.documents.handles import DocumentStore
+from weir.foundation.documents.handle import DocumentStore
+from weir.foundation.documents.schema import INT_MIN, OUTBOX, Change, Order, Spec, Where, specify
 
 OLDEST = (4, 4)  # of the servers that pymongo speaks with; nothing here needs a newer one
 MOST_SAID = 300

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Collection, Doc, StoreUnavailable
-from weir.foundation.documents.checks import OUTBOX, Change, Order, Spec, Where, apply, specify
 from weir.foundation.documents.codec import decode
 from weir.foundation.documents.cursors import After
-from weir.foundation.documents.handles import DocumentStore
+from weir.foundation.documents.handle import DocumentStore
+from weir.foundation.documents.schema import OUTBOX, Change, Order, Spec, Where, apply, specify
 from weir.foundation.documents.sqlite_readers import Readers
 from weir.foundation.documents.sqlite_tables import Table
 from weir.foundation.documents.sqlite_writer import GROUP, LOCK_S, Writer, begin, is_busy, unavailable

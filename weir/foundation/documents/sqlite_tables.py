@@ -4,9 +4,9 @@ import sqlite3
 from typing import Any
 
 from weir.foundation.documents import Between, Doc, FieldType, Index, OneOf
-from weir.foundation.documents.checks import OUTBOX, Order, Spec, Where, typed_at
 from weir.foundation.documents.codec import decode, encode
 from weir.foundation.documents.cursors import After
+from weir.foundation.documents.schema import OUTBOX, Order, Spec, Where, typed_at
 
 Sql = tuple[str, list[Any]]
 """A condition or statement and its bound values."""

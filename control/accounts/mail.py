@@ -1,0 +1,131 @@
+"""Mail to people: links that reset a password, verify an address or invite to an app.
+
+An address is sent MOST_MAILS an hour of a kind at most, whoever asks for them: a stranger must not fill a mailbox. Nothing that somebody
+else has chosen stands in a mail but an app's name, in quotation marks and with nothing in it that a mail program makes a link of.
+
+Without `WEIR_SMTP_URL` a mail becomes a file in the data folder's `mail/`, and a log line says so without its link: good for
+one machine and for trying out. Senders are tried once; who asked may ask again.
+"""
+
+import asyncio
+import os
+import re
+import smtplib
+import ssl
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from control.accounts.sign_in_limits import script
+from weir.foundation.clock import now_ms
+from weir.foundation.errors import Unavailable
+from weir.foundation.ids import new_secret
+from weir.foundation.settings import Settings
+
+TIMEOUT_S = 15
+MOST_MAILS = 3
+WITHIN_MS = 3_600_000
+LONGEST_QUOTED = 60
+MAIL = script("mail")
+_LINKED = re.compile(r"[:/@\\<>]+|(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
+log = structlog.get_logger("control.mail")
+
+
+def quoted(name: str) -> str:
+    """A name that somebody else has chosen, as it may stand in a mail."""
+    said = " ".join(_LINKED.sub(" ", "".join(one for one in name if one.isprintable())).split())
+    return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
+
+
+class Bound:
+    """How many mails of a kind an address is sent. `address` is hashed: Redis holds no list of people."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis: Any = redis  # its reply types are unions that fit no single command
+
+    async def admits(self, kind: str, address: str) -> bool:
+        """Counts one mail. Errors: Unavailable."""
+        try:
+            return int(await self._redis.eval(MAIL, 1, f"weir:mail:{kind}:{address}", MOST_MAILS, WITHIN_MS)) == 0
+        except (RedisError, OSError) as error:
+            raise Unavailable("No mail can be sent at the moment; try again soon.") from error
+
+
+class Sender(Protocol):
+    """`delivers` to people's mailboxes. Errors: Unavailable when the mail was not taken."""
+
+    delivers: bool
+
+    async def send(self, to: str, subject: str, text: str) -> None: ...
+
+
+class Folder:
+    delivers = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{now_ms():015d}-{new_secret(6)}.txt"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"To: {to}\nSubject: {subject}\n\n{text}\n")
+        log.info("mail.written", subject=subject, file=path.name)
+
+
+class Smtp:
+    """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`.
+
+    A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it comes: a relay on this
+    machine often has a certificate of its own making.
+    """
+
+    delivers = True
+
+    def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._url, self._sender, self._timeout_s = urlsplit(url), sender, timeout_s
+
+    async def send(self, to: str, subject: str, text: str) -> None:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self._sender, to, " ".join(subject.split())
+        message.set_content(text)
+        try:
+            await asyncio.to_thread(self._deliver, message)
+        except (OSError, smtplib.SMTPException) as error:
+            log.warning("mail.refused", error=type(error).__name__)
+            raise Unavailable("The mail could not be sent; try again in a while.") from error
+
+    def _deliver(self, message: EmailMessage) -> None:
+        with self._connected() as server:
+            if self._url.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=self._tls())
+            elif self._url.scheme == "smtp" and self._url.username:
+                raise smtplib.SMTPNotSupportedError("no STARTTLS, and the password must not go in clear")
+            if self._url.username:
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+            server.send_message(message)
+
+    def _connected(self) -> smtplib.SMTP:
+        host, secure = self._url.hostname or "localhost", self._url.scheme == "smtps"
+        port = self._url.port or (465 if secure else 587)
+        if secure:
+            return smtplib.SMTP_SSL(host, port, timeout=self._timeout_s, context=ssl.create_default_context())
+        server = smtplib.SMTP(host, port, timeout=self._timeout_s)
+        server.ehlo_or_helo_if_needed()
+        return server
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if not self._url.username:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+
+def open_sender(settings: Settings) -> Sender:
+    return Smtp(settings.smtp_url, settings.mail_from) if settings.smtp_url else Folder(settings.data / "mail")

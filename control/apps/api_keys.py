@@ -1,0 +1,179 @@
+"""API keys and signing keys of an app: shown once, kept hashed (or sealed, where they must be read again), rotated, revoked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any
+
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from control.apps.service import Apps
+from weir.foundation.audit import Audit, By
+from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.documents import Doc, Page
+from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
+from weir.foundation.events import Revoked
+from weir.foundation.ids import body, new_id, new_secret
+from weir.foundation.redis.rate_limits import USED_KEYS
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.permissions import EVERY, SCOPES, SIGNING, signs
+from weir.foundation.tenancy.tokens import KEY_PREFIX
+
+SMALLEST_RSA = 2048
+MOST_KEYS = 200
+SIGNING_SCOPES = tuple(sorted(SIGNING.values()))
+FOR_EVER = 2**52
+log = structlog.get_logger("control.keys")
+
+
+@dataclass(frozen=True)
+class Options:
+    """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its own; `expires` ms."""
+
+    name: str = ""
+    scopes: Sequence[str] = ()
+    expires: int | None = None
+    networks: Sequence[str] = field(default=())
+    rate: int | None = None
+
+
+def public_view(key: Doc) -> dict[str, Any]:
+    scopes = key.get("scopes", list(SIGNING_SCOPES))  # a public key from before it could have fewer
+    times = {name: shown_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
+    return {
+        "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": scopes, "algorithm": key["algorithm"],
+        "networks": key.get("networks", []), "rate": key.get("rate"), "replaced_by": key.get("replaced_by"), **times,
+        "created": rfc3339(key["created"]),
+    }  # fmt: skip
+
+
+class Keys:
+    def __init__(self, ground: Ground, apps: Apps, audit: Audit) -> None:
+        self._ground, self._apps, self._audit = ground, apps, audit
+        self._all = ground.store.operator()
+
+    async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str | None]:
+        """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
+        scopes = _checked_scopes(options.scopes, SCOPES)
+        await self._apps.any(app_id)
+        await self._room_for_one(app_id)
+        key_id, secret = new_id("key"), new_secret()
+        signing = new_secret() if signs(scopes) else None
+        fresh: Doc = {
+            "id": key_id, "kind": "key", "name": options.name, "scopes": scopes, "created": now_ms(),
+            "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
+            "hash": self._ground.vault.lookup_hash(secret), **self._sealed(key_id, signing),
+        }  # fmt: skip
+        return await self._add(app_id, fresh, by, "key.created"), f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+
+    def _sealed(self, key_id: str, signing: str | None) -> Doc:
+        return {"signing": self._ground.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
+
+    async def create_signing(self, app_id: str, options: Options, by: By) -> tuple[Doc, None, str]:
+        """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
+        await self._apps.any(app_id)
+        await self._room_for_one(app_id)
+        key_id, signing = new_id("key"), new_secret()
+        fresh = {**self._signer(key_id, "signing", options), **self._sealed(key_id, signing)}
+        return await self._add(app_id, fresh, by, "key.created"), None, signing
+
+    def _signer(self, key_id: str, kind: str, options: Options) -> Doc:
+        scopes = _checked_scopes(options.scopes, SIGNING_SCOPES)
+        return {"id": key_id, "kind": kind, "name": options.name, "scopes": scopes, "expires": options.expires, "created": now_ms()}
+
+    async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
+        noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
+        doc = await self._ground.store.app(app_id).insert("credentials", fresh, emit=[noted])
+        await self._audit.write(noted, "credentials", fresh["id"])
+        return doc
+
+    async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
+        """Errors: NotFound when it is gone."""
+        noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
+        after = await self._ground.store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
+        if after is None:
+            raise NotFound("There is no such key.")
+        await self._audit.write(noted, "credentials", old["id"])
+        await self._apps.changed("credentials", old["id"], app_id)
+        return after
+
+    async def _room_for_one(self, app_id: str) -> None:
+        if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
+            raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
+
+    async def upload(self, app_id: str, options: Options, pem: str, by: By) -> Doc:
+        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid, Conflict."""
+        algorithm = algorithm_of(pem)
+        await self._room_for_one(app_id)
+        fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
+        return await self._add(app_id, fresh, by, "key.uploaded")
+
+    async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
+        return await self._ground.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
+
+    async def get(self, app_id: str, key_id: str) -> Doc:
+        """Errors: NotFound."""
+        doc = await self._ground.store.app(app_id).get("credentials", key_id)
+        if doc is None:
+            raise NotFound("There is no such key.")
+        return doc
+
+    async def rotate(self, app_id: str, key_id: str, overlap_s: int, by: By) -> tuple[Doc, str | None, str | None]:
+        """A new key with the same rights; the old one works `overlap_s` longer, and what it has signed is good as long. Errors: NotFound;
+        Conflict for one that is revoked, replaced already or an uploaded public key."""
+        old = await self.get(app_id, key_id)
+        if old["kind"] == "public" or old.get("revoked") or old.get("replaced_by"):
+            raise Conflict("Only an API key or a signing key that is neither revoked nor replaced can be rotated.")
+        end = now_ms() + overlap_s * 1000
+        options = Options(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
+        fresh = await (self.create_signing if old["kind"] == "signing" else self.create)(app_id, options, by)
+        until = min(end, old["expires"]) if old.get("expires") else end
+        await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})
+        return fresh
+
+    async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
+        """Dead at once here and within seconds everywhere, with all that it has signed and made. Errors: NotFound."""
+        old = await self.get(app_id, key_id)
+        after = await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
+        try:
+            await self._ground.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
+        except Unavailable:
+            log.warning("revocation.not_told", key=key_id)  # open sockets go on until their tokens end; asking again tells it
+        return after
+
+    async def note_use(self) -> None:
+        """Periodic: when keys were last used, as all processes have told it."""
+        redis: Any = self._ground.redis
+        for raw, at in (await redis.hgetall(USED_KEYS)).items():
+            key_id = raw.decode()
+            await self._all.update("credentials", key_id, set={"last_used": int(at)})
+            await redis.hdel(USED_KEYS, key_id)
+
+
+def _checked_scopes(asked: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Those that were asked for by name, or all of them for `*`: a key that says nothing would be one for everything by mistake."""
+    if not asked:
+        raise Invalid(f"scopes: say what the key may do: {', '.join(known)}, or {EVERY} for all of it.")
+    unknown = sorted(set(asked) - {*known, EVERY})
+    if unknown:
+        raise Invalid(f"There is no scope {unknown[0]} for this; choose from {', '.join(known)}.")
+    return list(known) if EVERY in asked else list(asked)
+
+
+def algorithm_of(pem: str) -> str:
+    """EdDSA or RS256, by the kind of public key. Errors: Invalid."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise Invalid("public_key: this is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).") from None
+    if isinstance(key, Ed25519PublicKey):
+        return "EdDSA"
+    if isinstance(key, RSAPublicKey):
+        if key.key_size < SMALLEST_RSA:
+            raise Invalid(f"public_key: an RSA key needs {SMALLEST_RSA} bits at least.")
+        return "RS256"
+    raise Invalid("public_key: Ed25519 (EdDSA) and RSA (RS256) keys are taken.")

@@ -1,0 +1,232 @@
+"""Apps (tenants): made, changed, archived, suspended, deleted with all that is theirs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from control.collections import OF_AN_APP
+from weir.foundation.audit import PLATFORM, Audit, By
+from weir.foundation.clock import now_ms, now_s, rfc3339
+from weir.foundation.documents import Doc, DuplicateKey, Page
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
+from weir.foundation.events import AppDeleted, DirectoryChanged
+from weir.foundation.ids import new_id
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.directory import revocation_id
+from weir.foundation.tenancy.permissions import LEAST, Role, may
+
+MEMBER_TOKEN_S = 15 * 60
+TRIES = 20
+MISSING = "There is no such app."
+log = structlog.get_logger("control.apps")
+
+
+def _trial(app: Doc) -> dict[str, str] | None:
+    """None when there is none, or it has ended."""
+    trial = app.get("trial")
+    return {"plan": trial["plan"], "until": rfc3339(trial["until"])} if trial and now_ms() < trial["until"] else None
+
+
+def etag(doc: Doc) -> str:
+    return f'"{doc.get("revision") or 0}"'
+
+
+class Apps:
+    def __init__(self, ground: Ground, audit: Audit) -> None:
+        self._ground, self._audit = ground, audit
+        self._all = ground.store.operator()
+
+    def shown(self, app: Doc) -> dict[str, Any]:
+        """As its members see it; `features` are those that it has."""
+        return {
+            "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "guest_wait_s": app.get("guest_wait_s", 0),
+            "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._ground.quotas.features(app),
+            "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
+        }  # fmt: skip
+
+    def bounds(self, app: Doc) -> dict[str, int | None]:
+        """What the app's plan bounds; None for no bound."""
+        return self._ground.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
+
+    async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
+        """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
+        fresh: Doc = {
+            "id": app_id or new_id("app"), "account": account or "", "name": name, "description": description, "guests": "chat",
+            "origins": [], "plan": self._ground.settings.default_plan, "features": {}, "state": "active", "revision": 0,
+            "owners": [account] if account else [], "ownership": 0, "created": now_ms(),
+        }  # fmt: skip
+        if account is not None:  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
+            await self._own(fresh["id"], account)
+        noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
+        try:
+            await self._all.insert("apps", fresh, emit=[noted])
+        except DuplicateKey:
+            return await self._one(fresh["id"])
+        await self._audit.write(noted, "apps", fresh["id"])
+        await self.changed("apps", fresh["id"], fresh["id"])  # caches may hold that it does not exist
+        return fresh
+
+    async def _own(self, app_id: str, account: str) -> None:
+        owner = {"id": f"{app_id}:{account}", "account": account, "role": "owner", "created": now_ms()}
+        await self._ground.store.app(app_id).insert_many("members", [owner])
+
+    async def _one(self, app_id: str) -> Doc:
+        app = await self._all.get("apps", app_id)
+        if app is None:
+            raise NotFound(MISSING)
+        return app
+
+    async def of_member(self, account: str, limit: int, cursor: str | None) -> tuple[list[tuple[Doc, str]], str | None]:
+        """(app, role) of the apps that an account is a member of, oldest membership first."""
+        page = await self._all.find("members", {"account": account}, sort="created", limit=limit, cursor=cursor)
+        found = [(await self._all.get("apps", member["app"]), member["role"]) for member in page.data]
+        return [(app, role) for app, role in found if app is not None], page.next
+
+    async def adopt_orphans(self) -> None:
+        """Gives the apps made before anybody signed up to the first owner, once there is one. Safe to repeat."""
+        owner = await self._all.find_one("accounts", {"operator": True})
+        if owner is None:
+            return
+        account = owner["id"]
+        for orphan in (await self._all.find("apps", {"account": ""}, sort="created", limit=200)).data:
+            await self._own(orphan["id"], account)
+            await self._all.update("apps", orphan["id"], set={"account": account, "owners": [account]})
+            await self.changed("apps", orphan["id"], orphan["id"])
+
+    # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The list never names
+    # somebody who is no owner: it is left before the membership, and entered after.
+
+    async def owns(self, app_id: str, account: str) -> None:
+        """This member is an owner from now on. Errors: NotFound, Unavailable."""
+        await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
+
+    async def owns_no_more(self, app_id: str, account: str) -> None:
+        """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound, Unavailable."""
+
+        def without(owners: list[str]) -> list[str]:
+            left = [one for one in owners if one != account]
+            if not left:
+                raise Conflict("An app needs an owner: make somebody else one first, or delete the app.", code="last_owner")
+            return left
+
+        await self._change_owners(app_id, without)
+
+    async def _change_owners(self, app_id: str, change: Callable[[list[str]], list[str]]) -> None:
+        for _ in range(TRIES):
+            app = await self._one(app_id)
+            before, turn = app.get("owners", []), app.get("ownership")
+            after = change(before)
+            if after == before:
+                return
+            turned = {"owners": after, "ownership": (turn or 0) + 1}
+            if await self._all.update("apps", app_id, set=turned, expect={"ownership": turn}) is not None:
+                return
+        raise Unavailable("The members of this app change too fast; try again.")
+
+    async def role(self, account: str, app_id: str) -> Role | None:
+        member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
+        return member["role"] if member is not None else None
+
+    async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
+        """The app, for a member who may. Errors: NotFound, for somebody else's app too; Forbidden."""
+        role = await self.role(account, app_id)
+        app = await self._all.get("apps", app_id)
+        if role is None or app is None:
+            raise NotFound(MISSING)
+        need(role, verb)
+        return app, role
+
+    async def member_token(self, account: Doc, app_id: str, session: str) -> tuple[str, Role]:
+        """An app token (15 min) with the member's role, which ends with the sign-in. Errors: NotFound; Conflict for an app that is not
+        active."""
+        app, role = await self.access(account["id"], app_id, "app.read")
+        if app.get("state", "active") != "active":
+            raise Conflict(f"This app is {app['state']}.")
+        issued = await self._issued(account, app_id)
+        claims = {"sub": account["id"], "app": app["id"], "role": role, "ses": session, "iat": issued}
+        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
+
+    async def _issued(self, account: Doc, app_id: str) -> int:
+        """Now; or, when something was withdrawn from this member a moment ago, the first second behind that."""
+        void = await self._ground.store.app(app_id).get("revocations", revocation_id(app_id, "member", account["id"]))
+        withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
+        return max(int(now_s()), -(-withdrawn // 1000))
+
+    async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
+        """Errors: Stale when somebody was faster."""
+        revision = app.get("revision")
+        changes = {**set_, "revision": (revision or 0) + 1}
+        noted = self._audit.entry(app["id"], by, action, app["id"], app, {**app, **changes})
+        after = await self._all.update("apps", app["id"], set=changes, expect={"revision": revision}, emit=[noted])
+        if after is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._audit.write(noted, "apps", app["id"])
+        await self.changed("apps", app["id"], app["id"])
+        return after
+
+    async def set_state(self, app: Doc, state: str, by: By) -> Doc:
+        """Errors: Conflict for an app that is being deleted."""
+        if app.get("state") == "deleting":
+            raise Conflict("This app is being deleted.")
+        return await self.update(app, {"state": state}, by, f"app.{state}")
+
+    async def delete(self, app: Doc, by: By) -> Doc:
+        """Closes the app at once; a job deletes what is its own, every room on the fact. Repeating it changes nothing."""
+        if app.get("state") == "deleting":
+            return app
+        begun = {"state": "deleting", "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)}}
+        noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
+        after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
+        await self._audit.write(noted, "apps", app["id"])
+        self._ground.relay.nudge()
+        await self.changed("apps", app["id"], app["id"])
+        return after or app
+
+    async def delete_more(self) -> None:
+        """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms are told first: the
+        outbox would go with the document."""
+        untold = {doc_id async for collection, doc_id, _ in self._ground.store.pending(limit=1000) if collection == "apps"}
+        for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
+            if app["id"] in untold:
+                continue
+            await self._drop_publishers(app["id"])
+            for done, collection in enumerate(OF_AN_APP):
+                await self._all.delete(collection, {"app": app["id"]})
+                await self._all.update("apps", app["id"], set={"deletion.done": done + 1})
+            await self._all.delete("apps", {"id": app["id"]})
+            await self.changed("apps", app["id"], app["id"])
+            log.info("app.gone", app=app["id"])
+
+    async def _drop_publishers(self, app_id: str) -> None:
+        for stream in await self._ground.directory.live_streams():
+            if stream["app"] == app_id:
+                try:
+                    await self._ground.ingest.drop_publisher(stream["playback"])
+                except Unavailable:
+                    log.warning("publisher.not_dropped", playback=stream["playback"])  # its next update hook ends it
+
+    async def every(self, state: str | None, limit: int, cursor: str | None) -> Page:
+        """All apps of the installation, newest first."""
+        where = {"state": state} if state else {}
+        return await self._all.find("apps", where, sort="created", descending=True, limit=limit, cursor=cursor)
+
+    async def any(self, app_id: str) -> Doc:
+        """For the operator. Errors: NotFound."""
+        return await self._one(app_id)
+
+    async def changed(self, collection: str, key: str, app_id: str) -> None:
+        """Tells every process to drop its copy, this one at once."""
+        fact = DirectoryChanged(app=app_id, collection=collection, key=key)
+        await self._ground.directory.heard(fact)
+        try:
+            await self._ground.bus.publish(fact)
+        except Unavailable:
+            return  # every cache forgets by itself within seconds
+
+
+def need(role: Role, verb: str) -> None:
+    """Errors: Forbidden that says which role is needed."""
+    if not may(role, verb):
+        raise Forbidden(f"This needs the role {LEAST[verb]}; yours is {role}.")

@@ -1,0 +1,120 @@
+"""The control room inside a process."""
+
+import hmac
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from control.accounts.api import AccountRoutes
+from control.accounts.service import Accounts
+from control.apps.api import AppRoutes
+from control.apps.api_keys import Keys
+from control.apps.operator_api import OperatorRoutes
+from control.apps.service import Apps
+from control.apps.teams import Teams
+from control.local_admin import Console
+from control.migrations import migrate
+from control.playback.hls_access import HlsAccess, headers_of
+from control.playback.viewer_limit import Seats
+from control.playback.watch_sessions import Watch
+from control.streams.api import StreamRoutes
+from control.streams.hooks import RtmpHooks
+from control.streams.service import Streams, Viewers
+from control.usage.broadcasts import Broadcasts
+from control.usage.ledger import Ledger
+from control.usage.meters import Counted
+from control.usage.publish_minutes import METER_S, Minutes
+from control.usage.web_log import Usage
+from weir.foundation.errors import NotFound
+from weir.foundation.events import Event
+from weir.foundation.http.routing import bind
+from weir.foundation.redis import queue_metrics
+from weir.foundation.redis.periodic import Job
+from weir.foundation.redis.play_tickets import PlayTickets
+from weir.foundation.services import Ground, Tasks
+
+GROUP = "control"
+
+
+class ControlRoom:
+    """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
+
+    def __init__(self, ground: Ground, viewers: Viewers) -> None:
+        self._ground, self._viewers = ground, viewers
+        self._tasks = Tasks()
+        self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
+        self._audit, self._broadcasts = ground.audit, Broadcasts(ground)
+        self.streams, self._usage, self._ledger = Streams(ground, self._audit), Usage(ground, self._broadcasts), Ledger(ground.store)
+        self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
+        self._keys = Keys(ground, self._apps, self._audit)
+        self._teams = Teams(ground, self._accounts, self._apps, self._audit)
+        seats = Seats(ground.redis)
+        self._access = HlsAccess(ground, self._secret, seats)
+        self._console = Console(ground)
+        self._api = [
+            *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
+            *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
+            *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
+            *StreamRoutes(ground, self.streams, Watch(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
+        ]
+
+    def routes(self) -> list[BaseRoute]:
+        hooks = RtmpHooks(self.streams, PlayTickets(self._ground.redis), self._secret, self._ground.settings.hook_allow)
+        return [
+            *hooks.routes(),
+            *self._access.routes(),
+            Route("/internal/card", self._card, methods=["POST"]),
+            Route("/internal/overview", self._overview),
+            *(bind(row, self._ground.door) for row in self._api),
+        ]
+
+    async def _card(self, request: Request) -> Response:
+        """For the supervisor, which knows the internal secret; the web server has no way here."""
+        self._check_inside(request)
+        asked = orjson.loads(await request.body() or b"{}")
+        return Response(orjson.dumps(await self._console.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
+
+    async def _overview(self, request: Request) -> Response:
+        self._check_inside(request)
+        if headers_of(request.scope) is None:
+            raise NotFound("There is nothing here.")
+        return Response(orjson.dumps(await self._console.overview(self._viewers)))
+
+    def _check_inside(self, request: Request) -> None:
+        if not hmac.compare_digest(request.headers.get("x-internal-secret", "").encode(), self._secret.encode()):
+            raise NotFound("There is nothing here.")
+
+    async def _heard(self, event: Event) -> None:
+        await self.streams.heard(event)
+        await self._broadcasts.heard(event)
+        await self._audit.heard(event)
+
+    async def start(self) -> None:
+        await migrate(self._ground.store)
+        await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
+        periodic, counted = self._ground.periodic, Counted(self._ground, self._ledger)
+        self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
+        self._tasks.start(self._access.tell(), "control.heartbeats")
+        for job in (
+            Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.let_go),
+            Job("streams.reconcile", 2.0, self.streams.reconcile),
+            Job("usage.collect", 5.0, self._usage.collect),
+            Job("usage.messages", 5.0, counted.messages),
+            Job("usage.storage", 300.0, counted.storage),
+            Job("usage.publish", METER_S, Minutes(self._ground).meter),
+            Job("apps.delete", 2.0, self._apps.delete_more),
+            Job("keys.used", 30.0, self._keys.note_use),
+            Job("accounts.forget", 3600.0, self._accounts.forget_expired),
+            Job("invitations.forget", 3600.0, self._teams.forget_expired),
+            Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
+            Job("audit.counts", 20.0, self._audit.write_counts),
+            Job("audit.forget", 86_400.0, self._audit.forget_old),
+            queue_metrics.job(self._ground.bus, self._ground.relay),
+        ):
+            self._tasks.start(periodic.run(job), job.name)
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        await self._accounts.stop()

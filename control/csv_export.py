@@ -1,0 +1,27 @@
+"""Answers as tables for spreadsheets (CSV, RFC 4180)."""
+
+import csv
+import io
+from typing import Any
+
+import orjson
+
+from control import models
+from weir.foundation.http.routing import Answer
+
+
+def as_csv(rows: list[dict[str, Any]], shape: type[models.Shape], following: str | None) -> Answer:
+    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
+    take for a formula begins with a quote."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(shape.model_fields))
+    table.writeheader()
+    for row in rows:
+        table.writerow({name: _cell(value) for name, value in row.items()})
+    return Answer(text.getvalue(), headers={"Next-Cursor": following} if following else {}, media_type="text/csv; charset=utf-8")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

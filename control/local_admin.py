@@ -1,0 +1,82 @@
+"""Door for the command line and the supervisor: first things of an installation, straight on the stores."""
+
+from typing import Any
+
+from control.accounts.service import Accounts
+from control.accounts.service import public_view as account_view
+from control.apps.api_keys import Keys, Options
+from control.apps.api_keys import public_view as key_view
+from control.apps.service import Apps
+from control.streams.service import Streams, Viewers
+from control.streams.service import public_view as stream_view
+from weir.foundation.audit import COMMAND_LINE
+from weir.foundation.clock import shown_time
+from weir.foundation.errors import Unavailable
+from weir.foundation.services import Ground
+
+
+class Console:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        audit = ground.audit
+        self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground, audit)
+        self.keys = Keys(ground, self.apps, audit)
+
+    async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
+        owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
+        await self.apps.adopt_orphans()
+        return account_view(owner)
+
+    async def create_app(self, name: str) -> dict[str, Any]:
+        """Owned by the first account when there is one."""
+        owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
+        return self.apps.shown(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
+
+    async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
+        key, secret, signing = await self.keys.create(app_id, Options("command line", scopes), COMMAND_LINE)
+        return {**key_view(key), "api_key": secret, "signing_secret": signing}
+
+    async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
+        stream, key = await self.streams.create(app_id, {"title": title}, COMMAND_LINE)
+        return {**stream_view(stream), "server": self._ground.settings.publish_url, "key": key}
+
+    async def overview(self, viewers: Viewers) -> dict[str, Any]:
+        """What `weir status` prints: addresses, counts, who is on air."""
+        everything, settings = self._ground.store.operator(), self._ground.settings
+        on_air = [
+            {
+                "id": stream["id"], "app": stream["app"], "title": stream.get("title", ""), "state": stream["state"],
+                "since": shown_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
+                "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
+            }
+            for stream in await self._ground.directory.live_streams()
+        ]  # fmt: skip
+        setup = await self.accounts.setup_token()
+        return {
+            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""), "rtmp_url": settings.publish_url,
+            "apps": await everything.count("apps"), "streams": await everything.count("streams"), "on_air": on_air,
+        }  # fmt: skip
+
+    async def _watching(self, viewers: Viewers, channel: str) -> int | None:
+        try:
+            return await viewers(channel)
+        except Unavailable:
+            return None
+
+    async def card(self, app_name: str, title: str) -> dict[str, Any]:
+        """What `weir up` prints: the first app and stream (made when there is none), their addresses, the set-up link."""
+        handle, settings = self._ground.store.operator(), self._ground.settings
+        streams = (await handle.find("streams", sort="created", limit=1)).data
+        if streams:
+            stream = streams[0]
+        else:
+            app = await self.apps.create(None, app_name, COMMAND_LINE)
+            await self.apps.adopt_orphans()
+            stream, _ = await self.streams.create(app["id"], {"title": title}, COMMAND_LINE)
+        setup = await self.accounts.setup_token()
+        return {
+            "watch_url": f"{settings.base_url}/watch/{stream['playback']}", "rtmp_url": settings.publish_url,
+            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""),
+            "stream_key": await self.streams.key(stream["app"], stream["id"]), "stream": stream["id"], "app": stream["app"],
+            "channel": stream["channel"], "playback_id": stream["playback"], "state": stream["state"],
+        }  # fmt: skip

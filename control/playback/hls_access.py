@@ -1,0 +1,192 @@
+"""Door for the web nginx: may this token play this stream? nginx keeps the answer for a few seconds.
+
+Each uncached question is also the viewer's sign of life. They are told to the realtime room in one fact a second.
+"""
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from hashlib import blake2b
+
+import structlog
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from control.playback.viewer_limit import Seats
+from weir.foundation.clock import monotonic, now_s
+from weir.foundation.documents import Doc
+from weir.foundation.errors import RateLimited, Unauthenticated, Unavailable
+from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.ids import Kind, is_id
+from weir.foundation.redis.rate_limits import subject_of
+from weir.foundation.redis.stream_owner import Owners
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims
+
+PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
+DECISION_S = 4
+ADDRESSES = 4
+ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
+ADDRESSES_KNOWN = 20_000
+TELL_EVERY_S = 1.0
+REMEMBERED_S, TOKENS_REMEMBERED = 60.0, 20_000
+log = structlog.get_logger("control.hls_access")
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
+    """The headers of a question that our own nginx, or the supervisor, asks by GET. None when one stands twice or a body comes along:
+    they send neither, so it is not they who wrote it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in found or name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return None
+        found[name] = value
+    return found
+
+
+class Remembered:
+    """Tokens of the last minute, by address; the oldest go where there are too many."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def note(self, token: str, address: str) -> bool:
+        """True where it was not there before."""
+        mark, now = _mark(token, address), monotonic()
+        fresh = self._until.get(mark, 0.0) <= now
+        self._until[mark] = now + REMEMBERED_S
+        self._until.move_to_end(mark)
+        if len(self._until) > TOKENS_REMEMBERED:
+            self._until.popitem(last=False)
+        return fresh
+
+    def has(self, token: str, address: str) -> bool:
+        return self._until.get(_mark(token, address), 0.0) > monotonic()
+
+
+def _mark(token: str, address: str) -> bytes:
+    return blake2b(f"{subject_of(address)} {token}".encode(), digest_size=16).digest()
+
+
+class HlsAccess:
+    def __init__(self, ground: Ground, secret: str, seats: Seats) -> None:
+        self._ground, self._secret, self._seats = ground, secret.encode(), seats
+        self._owners = Owners(ground.redis)
+        self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._seen: dict[str, set[tuple[str, str]]] = {}
+        self._good, self._bad = Remembered(), Remembered()
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/internal/hls_access", self.decide)]
+
+    async def decide(self, request: Request) -> Response:
+        """204 with the session for the usage log, or 403; both say how long nginx may keep them."""
+        headers = headers_of(request.scope)
+        if headers is None or not hmac.compare_digest(headers.get(b"x-internal-secret", b""), self._secret):
+            return Response(status_code=403, headers={"Connection": "close"})
+        token, playback, address = (
+            headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for")
+        )
+        try:
+            self._ground.door.limits.check_address(address)
+        except RateLimited as refusal:
+            if not self._good.has(token, address):  # others behind the same address play on with what they have
+                wait = {"Retry-After": str(int(refusal.retry_after or 0) + 1)}
+                return Response(status_code=403, headers={"X-Accel-Expires": "2", **wait})
+        claims = await self.allowed(token, playback, address)
+        if claims is None:
+            return Response(status_code=403, headers={"X-Accel-Expires": "2"})
+        self._good.note(token, address)
+        origin = await self._owners.origin(playback) if self._ground.settings.redis_url else ""
+        keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
+        return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
+
+    async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
+        """The claims of a token that may play `playback` now, else None."""
+        if not any(is_id(kind, playback) for kind in PLAYED):
+            return None
+        try:
+            claims = await self._ground.tokens.playback(token)
+        except Unauthenticated:
+            if self._bad.note(token, address):  # a player that asks again and again with one that has expired is no guesser
+                self._ground.door.limits.offended(address)
+            return None
+        shown = await self._shown(playback)
+        if shown is None or claims.sub != playback or claims.app != shown["app"]:
+            return None
+        of_stream = shown.get("stream", shown["id"])
+        withdrawn = self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid)
+        if await withdrawn or (claims.guest and await self._signed(shown)):
+            return None
+        if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(shown, claims.sid):
+            return None
+        if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
+            self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
+        return claims
+
+    async def _seated(self, shown: Doc, sid: str) -> bool:
+        """False when the stream, or the app by its plan, has no seat left for this session."""
+        app = await self._ground.directory.app(shown["app"])
+        if app is None or app.get("state", "active") != "active":
+            return False
+        most = shown.get("max_viewers")
+        if most is not None and not await self._seats.take(shown["channel"], sid, most):
+            return False
+        viewers = self._ground.quotas.plan_of(app).concurrent_viewers
+        if viewers is None or await self._seats.take(app["id"], sid, viewers):
+            return True
+        await self._ground.quotas.tell(app["id"], "concurrent_viewers", viewers)
+        return False
+
+    async def _shown(self, playback: str) -> Doc | None:
+        """The stream behind a playback id, or the finished recording with this id."""
+        if is_id("ply", playback):
+            return await self._ground.directory.stream_by_playback(playback)
+        recording = await self._ground.directory.recording(playback)
+        return recording if recording is not None and recording["state"] == "ready" else None
+
+    async def _signed(self, shown: Doc) -> bool:
+        """What the watch page gave to anybody plays nothing that is signed by now; a recording that says nothing is as its stream."""
+        if shown.get("visibility") is not None:
+            return bool(shown["visibility"] == "signed")
+        stream = await self._ground.directory.stream(shown["stream"]) if shown.get("stream") else shown
+        return stream is None or (stream.get("visibility") or "signed") == "signed"
+
+    async def _few_addresses(self, sid: str, address: str) -> bool:
+        """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the
+        token itself was checked without it."""
+        address = subject_of(address)
+        known = self._addresses.get((sid, address))
+        if known is not None and known > monotonic():
+            return True
+        key = f"weir:sid:{sid}"
+        try:
+            async with self._ground.redis.pipeline(transaction=False) as pipe:
+                pipe.sadd(key, address)
+                pipe.expire(key, 60, nx=True)
+                pipe.scard(key)
+                few = int((await pipe.execute())[2]) <= ADDRESSES
+        except (RedisError, OSError):
+            return True
+        if not few:
+            log.warning("session.shared", sid=sid)
+        else:
+            self._addresses[(sid, address)] = monotonic() + ADDRESS_KNOWN_S
+            if len(self._addresses) > ADDRESSES_KNOWN:
+                self._addresses.popitem(last=False)
+        return few
+
+    async def tell(self) -> None:
+        """Runs until cancelled: the viewers seen in the last second, as one fact an app."""
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            seen, self._seen = self._seen, {}
+            if not seen:
+                continue
+            try:
+                await self._ground.bus.publish(*(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items()))
+            except Unavailable:
+                log.warning("heartbeats.lost", apps=len(seen))  # ephemeral: the next ones come in 4 s

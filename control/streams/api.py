@@ -1,0 +1,291 @@
+"""Routes for apps: streams, tokens, revocations; and the one that opens the watch page for any browser."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AliasChoices, Field
+
+from control import models
+from control.csv_export import as_csv
+from control.playback import watch_sessions as watch_views
+from control.playback.watch_sessions import Watch
+from control.streams import service as views
+from control.streams.service import Streams, Viewers
+from control.usage import broadcasts as broadcast_views
+from control.usage.broadcasts import Broadcasts
+from control.usage.ledger import Ledger
+from weir.foundation.audit import by
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
+from weir.foundation.http.listing import Searched, Spanned
+from weir.foundation.http.response_headers import APP
+from weir.foundation.http.routing import Answer, Body, Call, Listed, Query, Row
+from weir.foundation.ids import is_id, new_id
+from weir.foundation.redis.rate_limits import HEAVY, SESSION
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID
+from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
+
+
+class StreamFilter(Searched):
+    """By the time of creation."""
+
+    state: Literal["idle", "starting", "live", "interrupted"] | None = None
+
+
+class BroadcastFilter(Spanned):
+    """By the time of the start."""
+
+    state: Literal["on_air", "ended"] | None = None
+
+
+class StreamFields(Body):
+    """null takes a field back to its default: `recording`, `profile` and `reconnect_grace_s` are then as the app or the installation
+    has them. What media does with these begins with the next broadcast; `visibility` and `max_viewers` count at once."""
+
+    title: Line | None = Field(None, max_length=140)
+    description: Text | None = Field(None, max_length=2000)
+    visibility: Literal["public", "signed"] | None = None
+    profile: str | None = Field(None, min_length=1, max_length=64)
+    recording: bool | None = None
+    latency: Literal["low", "normal", "standard"] | None = None
+    priority: Literal["low", "normal", "high"] | None = Field(None, description="Whose ladder is let in first when a machine gets full.")
+    dvr_s: int | None = Field(None, ge=0, le=48 * 3600)
+    encrypted: bool | None = None
+    max_viewers: int | None = Field(None, ge=0, le=1_000_000, description="0 lifts the bound.")
+    reconnect_grace_s: float | None = Field(
+        None, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast."
+    )
+    metadata: Metadata | None = None
+
+    def given(self) -> dict[str, Any]:
+        """For the document; a bound of 0 is none."""
+        fields = self.changes(views.DEFAULTS)
+        return {**fields, **({"max_viewers": None} if fields.get("max_viewers") == 0 else {})}
+
+
+class StreamKeyRotation(Body):
+    cut: bool = Field(False, description="Disconnect the present publisher too.")
+
+
+class AnalyticsQuery(Query):
+    """Days in UTC; `until` is not included."""
+
+    since: date | None = None
+    until: date | None = None
+    format: Literal["json", "csv"] = "json"
+
+
+class NewPlaybackToken(Body):
+    sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    user: str | None = Field(
+        None, max_length=128, validation_alias=AliasChoices("user", "uid"), description="Your user's id; formerly `uid`."
+    )
+    ttl_s: int | None = Field(None, ge=60, le=86400)
+
+
+def _own_user(sub: str) -> str:
+    if is_id("usr", sub):
+        raise ValueError(GUEST_ID)
+    return sub
+
+
+class NewUserToken(Body):
+    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of the app."""
+
+    user: Annotated[
+        str, Field(pattern=USER_ID, validation_alias=AliasChoices("user", "sub"), description="Your user's id; formerly `sub`."),
+        AfterValidator(_own_user),
+    ]  # fmt: skip
+    name: PersonName = Field("", max_length=80)
+    avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
+    roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
+    badges: list[Annotated[Line, Field(max_length=40)]] = Field([], max_length=20)
+    channel: str | None = Field(None, max_length=64)
+    staff: bool = False
+    ttl_s: int | None = Field(None, ge=60, le=86400)
+
+
+class Revocation(Body):
+    session: str | None = Field(None, max_length=128)
+    user: str | None = Field(None, max_length=128)
+    stream: str | None = Field(None, max_length=64)
+
+
+class NewWatchSession(Body):
+    name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
+    resume: str | None = Field(None, max_length=4096)
+    device: str | None = Field(
+        None, max_length=200, description="What an earlier answer gave as `device`; a guest who is known is no new one."
+    )
+    token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
+    user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
+
+
+class Renewal(Body):
+    playback_token: str = Field(max_length=4096)
+
+
+class StreamRoutes:
+    def __init__(self, ground: Ground, streams: Streams, watch: Watch, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers) -> None:
+        self._ground, self._streams, self._watch, self._ledger, self._viewers = ground, streams, watch, ledger, viewers
+        self._broadcasts = broadcasts
+
+    def rows(self) -> list[Row]:
+        one, read, write = "/v1/streams/{stream}", "streams:read", "streams:write"
+        return [
+            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", StreamFilter, Listed[models.Stream],
+                scope=read),
+            Row("POST", "/v1/streams", "tenant", self.create, StreamFields, "Make a stream; its key is shown.",
+                answer=models.NewStreamShown, status=201, scope=write),
+            Row("GET", one, "tenant", self.get, None, "A stream.", answer=models.Stream, scope=read, etag=True),
+            Row("PATCH", one, "tenant", self.change, StreamFields, "Change a stream.", answer=models.Stream, scope=write, etag=True),
+            Row("DELETE", one, "tenant", self.delete, None, "Delete a stream that is not on air.", status=204, scope=write,
+                errors=(Conflict,)),
+            Row("GET", one + "/key", "tenant", self.key, None, "The stream key and the server, as for OBS.", answer=models.StreamKey,
+                scope=write),
+            Row("POST", one + "/key/rotate", "tenant", self.rotate_key, StreamKeyRotation, "A new stream key; the old one is dead.",
+                answer=models.StreamKey, scope=write),
+            Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=models.Disconnected,
+                scope=write),
+            Row("POST", one + "/complete", "tenant", self.complete, None, "End the broadcast now, without the grace for its encoder.",
+                answer=models.Stream, scope=write, errors=(Conflict,)),
+            Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.",
+                BroadcastFilter, Listed[models.Broadcast], scope=read),
+            Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
+                answer=models.Token, status=201, scope=write),
+            Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
+                models.Analytics, scope="usage:read", csv=True, limit=HEAVY),
+            Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken, "A token for a viewer or moderator.",
+                answer=models.UserTokenShown, status=201, scope="chat:moderate"),
+            Row("POST", "/v1/revocations", "tenant", self.revoke, Revocation, "Withdraw what was given to a session, user or stream.",
+                answer=models.Revoked, status=201, scope=write, errors=(NotFound,)),
+            Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream, None, "What any viewer may know of a stream.",
+                answer=models.WatchedStream),
+            Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession, "Tokens for a browser.",
+                answer=models.WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
+            Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
+                answer=models.Renewed, errors=(Forbidden, Unauthenticated)),
+        ]  # fmt: skip
+
+    async def _count(self, stream: Doc) -> int | None:
+        """None while the counts can't be read: the rest of the answer is still right. A recording has no audience of the moment."""
+        if stream["state"] == watch_views.RECORDED:
+            return 0
+        try:
+            return await self._viewers(stream["channel"])
+        except Unavailable:
+            return None
+
+    async def _shown(self, stream: Doc) -> dict[str, Any]:
+        settings = self._ground.settings
+        return {
+            **views.public_view(stream), "viewers": await self._count(stream), "server": settings.publish_url,
+            "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
+        }  # fmt: skip
+
+    async def list_streams(self, call: Call) -> Answer:
+        asked: StreamFilter = call.query
+        page = await self._ground.store.app(call.acting().app).find(
+            "streams", {**asked.where("state"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
+            cursor=asked.cursor, sieve=asked.sieve("title"),
+        )  # fmt: skip
+        return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
+
+    async def _stream(self, call: Call) -> Doc:
+        """Errors: NotFound."""
+        return await self._streams.get(call.acting().app, call.path("stream"))
+
+    async def create(self, call: Call) -> Answer:
+        await self._streams.check_profile(call.acting().app, call.body.profile)
+        stream, key = await self._streams.create(call.acting().app, call.body.given(), by(call), call.new_id("str"))
+        return Answer({**await self._shown(stream), "key": key}, 201, etag=views.etag(stream))
+
+    async def get(self, call: Call) -> Answer:
+        stream = await self._stream(call)
+        return Answer(await self._shown(stream), etag=views.etag(stream))
+
+    async def change(self, call: Call) -> Answer:
+        stream, fields = await self._stream(call), call.body.given()
+        call.expects(views.etag(stream))
+        await self._streams.check_profile(stream["app"], call.body.profile)
+        after = await self._streams.update(stream, fields, by(call)) if fields else stream
+        return Answer(await self._shown(after), etag=views.etag(after))
+
+    async def delete(self, call: Call) -> Answer:
+        await self._streams.delete(await self._stream(call), by(call))
+        return Answer(None, 204)
+
+    async def key(self, call: Call) -> Answer:
+        key = await self._streams.key(call.acting().app, call.path("stream"))
+        return Answer({"server": self._ground.settings.publish_url, "key": key})
+
+    async def rotate_key(self, call: Call) -> Answer:
+        key, cut = await self._streams.rotate_key(call.acting().app, call.path("stream"), by(call), call.body.cut)
+        return Answer({"server": self._ground.settings.publish_url, "key": key, "disconnected": cut})
+
+    async def disconnect(self, call: Call) -> Answer:
+        return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
+
+    async def complete(self, call: Call) -> Answer:
+        stream = await self._streams.complete(await self._stream(call), by(call))
+        return Answer(await self._shown(stream), etag=views.etag(stream))
+
+    async def list_broadcasts(self, call: Call) -> Answer:
+        stream = await self._stream(call)
+        page = await self._broadcasts.page(stream["app"], stream["id"], call.query.state, call.query)
+        return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
+
+    async def analytics(self, call: Call) -> Answer:
+        await self._ground.quotas.check_feature(call.acting().app, "analytics")
+        since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
+        shown = await self._ledger.of_stream(await self._stream(call), since, until)
+        return as_csv(shown["days"], models.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+
+    async def playback_token(self, call: Call) -> Answer:
+        tenant, body = call.acting(), call.body
+        stream = await self._stream(call)
+        sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
+        await self._ground.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
+        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
+        url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
+        return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
+
+    async def user_token(self, call: Call) -> Answer:
+        tenant, body = call.acting(), call.body
+        ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
+        claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
+        await self._ground.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
+        token = self._ground.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
+        return Answer({"token": token, "expires_in": ttl}, 201)
+
+    async def revoke(self, call: Call) -> Answer:
+        tenant = call.acting()
+        given = call.body.model_dump(exclude_none=True)
+        for kind, subject in given.items():
+            await self._watch.revoke(tenant.app, kind, subject, by(call))
+        return Answer({"revoked": given}, 201)
+
+    async def _watched(self, call: Call) -> Doc:
+        """The stream of a public route, whose app's own pages may read the answer. Errors: NotFound."""
+        stream = await self._watch.stream(call.path("playback"))
+        call.request.scope[APP] = stream["app"]
+        return stream
+
+    async def watch_stream(self, call: Call) -> Answer:
+        """Of a signed stream only that it is one, unless a playback token comes along as bearer."""
+        stream = await self._watched(call)
+        _, _, token = call.request.headers.get("authorization", "").partition(" ")
+        if await self._watch.may_know(stream, token.strip()):
+            return Answer({**await self._watch.about(stream), "viewers": await self._count(stream)})
+        known = {"playback_id": stream["playback"], "visibility": "signed"}
+        return Answer(dict.fromkeys(models.WatchedStream.model_fields) | known)
+
+    async def watch_session(self, call: Call) -> Answer:
+        body: NewWatchSession = call.body
+        await self._watched(call)
+        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user, body.device), 201)
+
+    async def watch_renew(self, call: Call) -> Answer:
+        await self._watched(call)
+        return Answer(await self._watch.renew(call.path("playback"), call.body.playback_token))

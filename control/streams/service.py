@@ -1,0 +1,318 @@
+"""Streams: created, published to, interrupted, ended. Every change is a compare-and-set on the transition number, with
+the facts it tells in the same write."""
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from control.streams import rules
+from control.streams.rules import Change, Publisher
+from control.usage.publish_minutes import Minutes
+from weir.foundation.audit import Audit, By
+from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
+from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
+from weir.foundation.ids import body, new_id, new_secret
+from weir.foundation.ingest_client import SHARED_S
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.directory import ON_AIR
+
+STILL_AFTER_S = 2.0
+SETTLED_AFTER_MS = 3_000
+INGEST_LOST_MS = 10_000
+TRIES = 5
+STREAMS = Gauge("weir_streams", "Streams on air, by state.", ["state"])
+PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
+Viewers = Callable[[str], Awaitable[int]]
+"""How many watch a channel now. Errors: Unavailable."""
+log = structlog.get_logger("control.streams")
+
+
+# What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
+DEFAULTS: dict[str, Any] = {
+    "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal",
+    "priority": "normal", "dvr_s": 0,
+    "encrypted": False, "max_viewers": None, "reconnect_grace_s": None, "metadata": {},
+}  # fmt: skip
+
+
+def public_view(stream: Doc) -> dict[str, Any]:
+    """A stream as its app sees it, without any secret."""
+    return {
+        "id": stream["id"], "playback_id": stream["playback"], "channel": stream["channel"], "state": stream["state"],
+        "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
+        **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
+        "trouble": stream.get("trouble"), "sound_alone": stream.get("sound_alone", False),
+        "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
+    }  # fmt: skip
+
+
+def etag(stream: Doc) -> str:
+    return f'"{stream.get("revision") or 0}"'
+
+
+class Streams:
+    def __init__(self, ground: Ground, audit: Audit) -> None:
+        self._ground, self._audit, self._minutes = ground, audit, Minutes(ground)
+        self._all = ground.store.operator()
+        self._ingest_seen = now_ms()
+
+    # -- verbs of the API
+
+    async def create(self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None) -> tuple[Doc, str]:
+        """A new stream and its key; with an id that exists already, that stream (a repeat). Errors: QuotaExceeded."""
+        stream_id, secret = stream_id or new_id("str"), new_secret(32)
+        doc: Doc = {
+            **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
+            "id": stream_id, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "revision": 0,
+            "created": now_ms(), **self._sealed(stream_id, secret),
+        }  # fmt: skip
+        handle = self._ground.store.app(app)
+        if await handle.get("streams", stream_id) is not None:
+            return await self.get(app, stream_id), await self.key(app, stream_id)
+        noted = self._audit.entry(app, by, "stream.created", stream_id, None, doc)
+        async with self._ground.quotas.room_for(app, "streams", lambda: handle.count("streams")):
+            stored = await handle.insert("streams", doc, emit=[noted])
+        await self._audit.write(noted, "streams", stream_id)
+        await self._changed(stored)
+        return stored, self._key(stored, secret)
+
+    async def check_profile(self, app: str, profile: str | None) -> None:
+        """Errors: Invalid for a profile that the app does not have, another app's too."""
+        if profile is not None and await self._ground.store.app(app).get("profiles", profile) is None:
+            raise Invalid("profile: there is no such profile.", fields=[{"field": "profile", "detail": "there is no such profile"}])
+
+    async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
+        """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
+        revision = stream.get("revision")
+        changes = {**fields, "revision": (revision or 0) + 1}
+        noted = self._audit.entry(stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes})
+        after = await self._ground.store.app(stream["app"]).update(
+            "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
+        )
+        if after is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._audit.write(noted, "streams", stream["id"])
+        await self._changed(after)
+        return after
+
+    async def delete(self, stream: Doc, by: By) -> None:
+        """Errors: Conflict while it is on air."""
+        handle = self._ground.store.app(stream["app"])
+        async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
+            if stream["state"] != "idle" or not await handle.delete("streams", {"id": stream["id"], "state": "idle"}):
+                raise Conflict("This stream is on air; end it first.")
+        await handle.delete("broadcasts", {"stream": stream["id"]})
+        await self._changed(stream)
+
+    async def get(self, app: str, stream_id: str) -> Doc:
+        """Errors: NotFound, for another app's stream too."""
+        found = await self._ground.store.app(app).get("streams", stream_id)
+        if found is None:
+            raise NotFound("There is no such stream.")
+        return found
+
+    async def key(self, app: str, stream_id: str) -> str:
+        """The stream key, readable again for its owner."""
+        doc = await self.get(app, stream_id)
+        return self._key(doc, self._ground.vault.open(doc["key_sealed"], stream_id))
+
+    async def rotate_key(self, app: str, stream_id: str, by: By, cut: bool = False) -> tuple[str, bool]:
+        """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running one goes on unless
+        `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does not answer."""
+        await self.get(app, stream_id)
+        secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
+        doc = await self._ground.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted])
+        if doc is None:
+            raise NotFound("There is no such stream.")
+        await self._audit.write(noted, "streams", stream_id)
+        await self._changed(doc)
+        return self._key(doc, secret), cut and await self._ground.ingest.drop_publisher(doc["playback"])
+
+    async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
+        """Drops the present publisher; True when there was one."""
+        playback = (await self.get(app, stream_id))["playback"]
+        async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
+            return await self._ground.ingest.drop_publisher(playback)
+
+    def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
+        return {"key_hash": self._ground.vault.lookup_hash(secret), "key_sealed": self._ground.vault.seal(secret, stream_id)}
+
+    def _key(self, doc: Doc, secret: str) -> str:
+        return f"{body(doc['app'])}_{body(doc['id'])}_{secret}"
+
+    async def _changed(self, doc: Doc) -> None:
+        fact = DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"])
+        await self._ground.directory.heard(fact)
+        try:
+            await self._ground.bus.publish(fact)
+        except Unavailable:
+            log.warning("directory.not_told", stream=doc["id"])  # caches forget by themselves after a few seconds
+
+    async def complete(self, stream: Doc, by: By) -> Doc:
+        """Ends the broadcast, and its encoder's connection. One that connects again begins another. Errors: Conflict when nothing is on
+        air."""
+        for _ in range(TRIES):
+            change = rules.complete(stream, now_ms())
+            if change is None:
+                raise Conflict("This stream is not on air.")
+            async with self._audit.before_it(stream["app"], by, "stream.completed", stream["id"]):
+                done = await self._apply(stream, change)
+            if done is not None:
+                log.info("broadcast.completed", stream=done["id"], broadcast=done["broadcast"])
+                with contextlib.suppress(Unavailable):  # its next update hook ends it
+                    await self._ground.ingest.drop_publisher(done["playback"])
+                return done
+            stream = await self.get(stream["app"], stream["id"])
+        raise Unavailable("The stream is changing too fast; try again.")
+
+    # -- verbs of the ingest
+
+    async def publish(self, name: str, publisher: Publisher) -> Doc:
+        """Lets an encoder in and returns its stream. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
+        stream = await self._by_key(name)
+        await self._check_open(stream["app"])
+        await self._minutes.check_publish(stream["app"])
+        present = rules.publisher_of(stream)
+        if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
+            raise Conflict("Somebody is publishing with this key already.")
+        if present is not None:
+            await self._drop_dead(stream["playback"])
+        broadcast = new_id("brd")
+        for _ in range(TRIES):
+            done = await self._apply(stream, rules.publish(stream, publisher, broadcast, now_ms()))
+            if done is not None:
+                log.info("publish.accepted", stream=done["id"], broadcast=done["broadcast"], generation=done["generation"])
+                return done
+            stream = await self._by_key(name)
+            if rules.publisher_of(stream) not in (None, present):
+                raise Conflict("Somebody is publishing with this key already.")
+        raise Unavailable("The stream is changing too fast; try again.")
+
+    async def _check_open(self, app_id: str) -> None:
+        """Errors: Forbidden for an app that is archived, suspended or being deleted."""
+        app = await self._ground.directory.app(app_id)
+        if app is not None and app.get("state", "active") != "active":
+            raise Forbidden(f"This app is {app['state']}.")
+
+    async def _by_key(self, name: str) -> Doc:
+        key = rules.parse_stream_key(name)
+        stream = await self._ground.store.app(key.app).get("streams", key.stream) if key else None
+        wanted = stream["key_hash"] if stream else ""
+        if key is None or stream is None or not hmac.compare_digest(self._ground.vault.lookup_hash(key.secret), wanted):
+            raise Forbidden("This stream key is not valid.")
+        return stream
+
+    async def _bytes_flow(self, playback: str) -> bool:
+        """True as soon as the present publisher's byte count grows; False when it stands still for 2 s or it is gone."""
+        first: int | None = None
+        deadline = monotonic() + STILL_AFTER_S
+        while True:
+            seen = (await self._ground.ingest.published()).get(playback)
+            if seen is None:
+                return False
+            if first is not None and seen.bytes_in > first:
+                return True
+            first = seen.bytes_in if first is None else first
+            if monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.2)
+
+    async def _drop_dead(self, playback: str) -> None:
+        try:
+            await self._ground.ingest.drop_publisher(playback)
+        except Unavailable:
+            log.warning("publisher.not_dropped", playback=playback)
+
+    async def gone(self, name: str, publisher: Publisher) -> None:
+        """The encoder has left. A report about anybody but the present publisher changes nothing (a refused second
+        publisher is reported under the same name)."""
+        key = rules.parse_stream_key(name)
+        stream = await self._all.get("streams", key.stream) if key else None
+        while stream is not None and rules.publisher_of(stream) == publisher:
+            if await self._apply(stream, rules.gone(stream, now_ms())):
+                await self._minutes.measure(stream, now_ms())
+                log.info("publish.done", stream=stream["id"])
+                return
+            stream = await self._all.get("streams", stream["id"])
+
+    async def may_go_on(self, name: str, publisher: Publisher) -> bool:
+        """False for a publisher that has been replaced, or whose stream has been deleted or its app closed."""
+        key = rules.parse_stream_key(name)
+        stream = await self._all.get("streams", key.stream) if key else None
+        if stream is None or rules.publisher_of(stream) != publisher:
+            return False
+        try:
+            await self._check_open(stream["app"])
+            await self._minutes.check_publish(stream["app"])
+        except (Forbidden, QuotaExceeded):
+            return False
+        return True
+
+    # -- facts and time
+
+    async def heard(self, event: Event) -> None:
+        """Facts from media."""
+        if not isinstance(event, Playable | MediaFailed):
+            return
+        for _ in range(TRIES):
+            stream = await self._all.get("streams", event.stream)
+            if stream is None:
+                return
+            if isinstance(event, Playable):
+                change = rules.playable(stream, event.broadcast, event.generation, now_ms(), event.sound_alone)
+            else:
+                change = rules.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
+            if change is None:
+                return
+            if await self._apply(stream, change):
+                if isinstance(event, MediaFailed) and event.flooded:
+                    await self._drop_dead(stream["playback"])
+                return
+        raise Unavailable("The stream is changing too fast.")
+
+    async def end_overdue(self) -> None:
+        """Ends broadcasts whose grace is over."""
+        on_air = await self._ground.directory.live_streams()
+        for state in ON_AIR:
+            STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
+        for stream in on_air:
+            own = stream.get("reconnect_grace_s")
+            grace_s = self._ground.settings.reconnect_grace_s if own is None else own
+            change = rules.grace_over(stream, int(grace_s * 1000), now_ms())
+            if change is not None and await self._apply(stream, change):
+                log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
+
+    def let_go(self) -> None:
+        """Another process ends them, and counts."""
+        for state in ON_AIR:
+            STREAMS.labels(state).set(0)
+
+    async def reconcile(self) -> None:
+        """Believes the ingest's own list where it disagrees with us: a killed nginx sends no hook."""
+        try:
+            present = set(await self._ground.ingest.published(SHARED_S))
+            self._ingest_seen = now_ms()
+        except Unavailable:
+            if now_ms() - self._ingest_seen < INGEST_LOST_MS:
+                return
+            present = set()
+        for stream in await self._ground.directory.live_streams():
+            ingest = stream.get("ingest")
+            if ingest and stream["playback"] not in present and now_ms() - ingest["since"] > SETTLED_AFTER_MS:
+                log.warning("publish.vanished", stream=stream["id"])
+                await self._apply(stream, rules.gone(stream, now_ms()))
+
+    async def _apply(self, stream: Doc, change: Change) -> Doc | None:
+        """Writes the change and its facts in one step; None when somebody was faster."""
+        done = await self._all.update("streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell)
+        if done is not None:
+            self._ground.relay.nudge()
+            await self._changed(done)
+        return done

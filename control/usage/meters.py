@@ -1,0 +1,52 @@
+"""Columns of the ledger that other rooms' work fills: messages, which every process counts into Redis, and stored bytes."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from control.usage.ledger import Ledger
+from weir.foundation.clock import day_of, now_ms
+from weir.foundation.ids import new_id
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.directory import RECORDINGS, stored_bytes
+from weir.foundation.tenancy.message_quota import COUNTED
+
+TAKEN = (Path(__file__).parent / "lua" / "taken.lua").read_text().removeprefix("#!lua\n")
+PAGE = 1000
+
+
+class Counted:
+    def __init__(self, ground: Ground, ledger: Ledger) -> None:
+        self._ground, self._ledger = ground, ledger
+
+    async def messages(self) -> None:
+        """Periodic: moves the counts from Redis to the ledger. A batch stays in Redis until every row has it."""
+        redis: Any = self._ground.redis
+        flat = await redis.eval(TAKEN, 2, COUNTED, f"{COUNTED}:taken", new_id("act"))
+        if not flat:
+            return
+        counts = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        batch, apps = counts.pop("batch"), set()
+        for name, number in counts.items():
+            app, stream, day = name.split(" ")
+            if await self._ground.directory.app(app) is not None:
+                await self._ledger.add(app, stream, day, "chat", batch, {"messages": int(number)})
+                apps.add((app, day[:7]))
+        for app, month in apps:
+            if (await self._ground.quotas.plan(app)).messages is not None:
+                used = await self._ledger.since(app, f"{month}-01", "messages")
+                await self._ground.messages.restore(app, month, used)
+        await redis.delete(f"{COUNTED}:taken")
+
+    async def storage(self) -> None:
+        """Periodic: what every stream's recordings take now."""
+        sums: dict[tuple[str, str], int] = defaultdict(int)
+        cursor: str | None = None
+        while True:
+            page = await self._ground.store.operator().find(RECORDINGS.name, limit=PAGE, cursor=cursor)
+            for recording in page.data:
+                sums[(recording["app"], recording.get("stream") or recording["app"])] += stored_bytes(recording)
+            if page.next is None:
+                break
+            cursor = page.next
+        await self._ledger.stored(day_of(now_ms()), {key: size for key, size in sums.items() if size})

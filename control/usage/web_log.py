@@ -1,0 +1,153 @@
+"""What the web nginx sent to whom, from its log into the ledger.
+
+The log is a plain file that nginx appends to and a job reads behind it, rather than a pipe: a pipe would stall nginx when its
+reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file; it is written down before it is
+applied and each row of the ledger remembers the last batch, so a job that dies in the middle repeats it without counting twice.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from control.usage.broadcasts import Broadcasts
+from control.usage.ledger import Ledger
+from weir.foundation.clock import day_of, now_s
+from weir.foundation.ids import is_id
+from weir.foundation.services import Ground
+
+BUCKET_S = 10
+MAX_BATCH_BYTES = 2_000_000
+POSITION = "usage_position"
+log = structlog.get_logger("control.usage")
+
+
+@dataclass
+class Sent:
+    """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs with traffic."""
+
+    bytes: int = 0
+    requests: int = 0
+    buckets: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, other: "Sent") -> None:
+        self.bytes += other.bytes
+        self.requests += other.requests
+        self.buckets |= other.buckets
+
+
+def parse(lines: list[bytes]) -> dict[tuple[str, str], Sent]:
+    """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines are skipped."""
+    sums: dict[tuple[str, str], Sent] = defaultdict(Sent)
+    for line in lines:
+        parts = line.decode("ascii", "replace").rstrip("\n").split("\t")
+        if len(parts) != 5 or not parts[3].isdecimal() or not parts[2]:
+            continue
+        moment = _seconds(line)
+        if moment is None:
+            continue
+        sent = sums[(parts[1], day_of(int(moment * 1000)))]
+        sent.bytes += int(parts[3])
+        sent.requests += 1
+        sent.buckets.add((parts[2], int(moment) // BUCKET_S))
+    return sums
+
+
+def whole_buckets(chunk: bytes, bucket_now: int) -> bytes:
+    """The complete lines of `chunk` whose 10-second bucket is over, so that no bucket is split between two batches."""
+    kept = 0
+    for line in chunk.splitlines(keepends=True):
+        moment = _seconds(line)
+        if not line.endswith(b"\n") or (moment is not None and int(moment) // BUCKET_S >= bucket_now - 1):
+            break
+        kept += len(line)
+    return chunk[:kept]
+
+
+def _seconds(line: bytes) -> float | None:
+    try:
+        return float(line.split(b"\t", 1)[0])
+    except ValueError:
+        return None
+
+
+class Usage:
+    def __init__(self, ground: Ground, broadcasts: Broadcasts) -> None:
+        self._ground, self._broadcasts, self._ledger = ground, broadcasts, Ledger(ground.store)
+        self._all = ground.store.operator()
+        self._folder = ground.settings.data / "usage"
+
+    async def collect(self) -> None:
+        """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one position."""
+        for file in self._files():
+            while await self._next_batch(file):
+                pass
+            if file.name != "web.log" and file.exists():
+                return
+
+    def _files(self) -> list[Path]:
+        """Oldest first: rotated files carry their number, the growing one is web.log."""
+        return [*sorted(self._folder.glob("web.log.*")), *self._folder.glob("web.log")]
+
+    async def _next_batch(self, file: Path) -> bool:
+        """True when there may be more to read in this file."""
+        size, inode = file.stat().st_size, file.stat().st_ino
+        position = await self._all.get("installation", POSITION)
+        if position is None or position["inode"] != inode or position["at"] > size:
+            position = {"at": 0, "to": 0}
+        with file.open("rb") as log_file:
+            log_file.seek(position["at"])
+            if position["to"] > position["at"]:  # a batch that was written down and perhaps partly applied
+                chunk = log_file.read(position["to"] - position["at"])
+            else:
+                chunk = whole_buckets(log_file.read(MAX_BATCH_BYTES), int(now_s()) // BUCKET_S)
+        if not chunk:
+            if file.name != "web.log" and position["at"] >= size:
+                file.unlink()
+            return False
+        end = position["at"] + len(chunk)
+        await self._all.update("installation", POSITION, set={"inode": inode, "at": position["at"], "to": end}, upsert=True)
+        await self._apply(f"{inode}:{end}", chunk)
+        await self._all.update("installation", POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True)
+        return True
+
+    async def _apply(self, batch: str, chunk: bytes) -> None:
+        """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
+        days: dict[tuple[str, str, str], Sent] = defaultdict(Sent)
+        recorded: dict[tuple[str, str, str], int] = defaultdict(int)
+        watched_s: dict[tuple[str, str], int] = defaultdict(int)
+        for (playback, day), sent in parse(chunk.splitlines()).items():
+            shown = await self._shown(playback)
+            if shown is None:
+                continue
+            app, stream, broadcast = shown
+            days[(app, stream, day)].add(sent)
+            if not is_id("ply", playback):
+                recorded[(app, stream, day)] += sent.bytes
+            elif broadcast:
+                watched_s[(app, broadcast)] += len(sent.buckets) * BUCKET_S
+        for (app, stream, day), sent in days.items():
+            more = {"bytes": sent.bytes, "requests": sent.requests, "watched_s": len(sent.buckets) * BUCKET_S}
+            more["recording_bytes"] = recorded[(app, stream, day)]
+            await self._ledger.add(app, stream, day, "web", batch, more, {"viewers": await self._viewers(stream, day, sent)})
+        for (app, broadcast), seconds in watched_s.items():
+            await self._broadcasts.watched(app, broadcast, seconds, batch)
+
+    async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
+        """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone, and no broadcast.
+        What belongs to no stream stands under the app's own id."""
+        if is_id("ply", playback):
+            stream = await self._ground.directory.stream_by_playback(playback)
+            return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
+        recording = await self._ground.directory.recording(playback)
+        return (recording["app"], recording.get("stream") or recording["app"], None) if recording is not None else None
+
+    async def _viewers(self, stream: str, day: str, sent: Sent) -> int:
+        """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""
+        redis: Any = self._ground.redis
+        key = f"weir:viewers:{stream}:{day}"
+        await redis.pfadd(key, *{session for session, _ in sent.buckets})
+        await redis.expire(key, 3 * 86_400)
+        return int(await redis.pfcount(key))

@@ -1,0 +1,386 @@
+"""The media room: takes up streams that control lets in, one worker each, and serves their playlists."""
+
+import asyncio
+from collections import defaultdict
+from functools import partial
+
+import structlog
+from redis.exceptions import RedisError
+from starlette.routing import BaseRoute, Mount
+
+from media.ffmpeg.process import cores_here
+from media.hls.segment_files import Files, playbacks
+from media.ingest.source import Intake
+from media.ladder.admission import Wanted, admitted
+from media.ladder.api import ProfileRoutes
+from media.ladder.delivery_options import delivery
+from media.ladder.rules import Profile
+from media.ladder.service import Profiles
+from media.leases import RENEW_S, Leases
+from media.live.api import HealthRoutes
+from media.live.broadcast import Broadcast
+from media.live.health_store import EVERY_S, Monitor
+from media.live.nchan import Edge
+from media.live.origin import Origin
+from media.live.packager import Packager
+from media.live.restart_backoff import Brake
+from media.recordings.api import RecordingRoutes
+from media.recordings.bucket_origin import Recorded
+from media.recordings.s3 import Bucket
+from media.recordings.service import Recordings
+from media.recordings.store import Catalog
+from media.uploads.api import VodRoutes
+from media.uploads.service import Uploads
+from media.uploads.transcoder import Transcoding
+from weir.foundation.clock import monotonic
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import (
+    AppDeleted,
+    DirectoryChanged,
+    Event,
+    PublishDone,
+    PublishStarted,
+    RecordingStarted,
+    RecordingStopped,
+    StreamEvent,
+    StreamOffline,
+)
+from weir.foundation.redis.play_tickets import PlayTickets
+from weir.foundation.services import Ground, Tasks
+
+SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
+KEEP_ENDED_S = 300.0
+LADDER_DEPENDS_ON = ("profiles", "streams", "apps")
+TELL_AGAIN_S = 1.0
+log = structlog.get_logger("media")
+
+
+class MediaRoom:
+    """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5 s compares
+    what runs here with the stream documents and the ingest."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._settings = ground.settings
+        self._leases = Leases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
+        self._tasks = Tasks()
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._over: set[str] = set()
+        self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
+        self._listening: dict[str, tuple[tuple[str, int], Intake]] = {}  # to publishes whose turn has not come
+        self._brakes: defaultdict[str, Brake] = defaultdict(Brake)
+        self._tickets = PlayTickets(ground.redis)
+        self._settled = False
+        self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
+        self._catalog = Catalog(ground.store, ground.bus, ground.relay)
+        self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
+        secret = ground.settings.hook_secret or ground.vault.text_key("internal")
+        self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
+        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
+        self._monitor = Monitor(ground.redis)
+        self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
+        self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
+        self._api = (
+            RecordingRoutes(ground, self._catalog, self._recordings),
+            ProfileRoutes(ground, self._profiles),
+            VodRoutes(ground, self._catalog, self._uploads, self._recordings),
+            HealthRoutes(ground, self._monitor, self._snapshot),
+        )
+        self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Mount("/origin", app=self._origin),
+            Mount("/recorded", app=Recorded(self._bucket)),
+            *(route for routes in self._api for route in routes.routes()),
+        ]
+
+    async def start(self) -> None:
+        try:
+            await self._clear_leftovers()
+        except (Unavailable, RedisError, OSError) as error:
+            log.warning("leftovers.stay", error=str(error))
+        self._tasks.start(self._ground.bus.consume("media", self._heard), "media consumes")
+        # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
+        self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
+        if self._edge is not None:
+            self._tasks.start(self._edge.run(), "edge")
+        self._tasks.start(self._renew(), "media leases")
+        self._tasks.start(self._sweep_forever(), "media sweep")
+        self._tasks.start(self._measure(), "media measures")
+        for job in (*self._recordings.jobs(), *self._uploads.jobs()):
+            self._tasks.start(self._ground.periodic.run(job), job.name)
+        self._transcoding.start()
+
+    async def stop(self) -> None:
+        """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
+        await self._tasks.stop()
+        await self._transcoding.stop()
+        for _, intake in self._listening.values():
+            intake.close()
+        await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
+        for playback in list(self._broadcasts):
+            await self._let_go(playback)
+        await self._recordings.close()
+        if self._bucket is not None:
+            await self._bucket.close()
+
+    def _packager(self, playback: str) -> Packager | None:
+        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not exist."""
+        broadcast = self._broadcasts.get(playback)
+        if broadcast is None and not self._settled:
+            raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
+        return broadcast.packager if broadcast else None
+
+    def _admit(self, playback: str, priority: str, wanted: Wanted) -> int | None:
+        running = [one.running for of, one in self._broadcasts.items() if of != playback]
+        cores = self._settings.media_cores or cores_here()
+        return admitted(wanted, [one for one in running if one is not None], cores, priority)
+
+    async def _snapshot(self, playback: str) -> bytes | None:
+        broadcast = self._broadcasts.get(playback)
+        return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
+
+    async def _measure(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
+            try:
+                await self._monitor.note({key: sample for key, sample in measured.items() if sample is not None})
+                await self._monitor.trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
+            except (RedisError, OSError) as error:
+                log.warning("health.lost", error=str(error))
+
+    def _strained(self) -> bool:
+        return any(broadcast.strained for broadcast in self._broadcasts.values())
+
+    # -- facts
+
+    async def _heard(self, event: Event) -> None:
+        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
+        process had not finished, the next one's sweep does. Only a deleted app is waited for: nothing else would do it."""
+        if isinstance(event, PublishStarted | PublishDone | StreamOffline):
+            if self._is_new(event):
+                self._tasks.start(self._listen(event), f"listen to {event.playback}")
+            self._tasks.start(self._follow(event), f"follow {event.playback}")
+        elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
+            self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
+        elif isinstance(event, DirectoryChanged) and event.collection in LADDER_DEPENDS_ON:
+            self._tasks.start(self._look_again(event.app), f"ladders of {event.app}")
+        elif isinstance(event, AppDeleted):
+            await self._recordings.forget(event.app)
+            await self._profiles.forget(event.app)
+
+    def _is_new(self, event: PublishStarted | PublishDone | StreamOffline) -> bool:
+        """Whether it tells of a publish that is newer than all known ones, which it then is."""
+        told, newest = (event.broadcast, event.generation), self._newest.get(event.playback, ("", 0))
+        if isinstance(event, PublishStarted) and told > newest:
+            self._newest[event.playback] = told
+            return True
+        if isinstance(event, StreamOffline) and event.broadcast >= newest[0]:
+            self._newest.pop(event.playback, None)
+        return False
+
+    async def _listen(self, event: StreamEvent) -> None:
+        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish before may need longer for its
+        end, so the new one is pulled first and waits with what it has heard."""
+        told, playback = (event.broadcast, event.generation), event.playback
+        if not await self._leases.take(playback) or self._newest.get(playback) != told:
+            return
+        current = self._broadcasts.get(playback)
+        if current is not None and (current.fact.broadcast, current.fact.generation) >= told:
+            return
+        self._listen_no_more(playback, told)
+        intake = Intake(self._settings, self._tickets, event)
+        self._listening[playback] = told, intake
+        await intake.open()
+
+    def _listen_no_more(self, playback: str, told: tuple[str, int]) -> None:
+        """To this publish and those before."""
+        if playback in self._listening and self._listening[playback][0] <= told:
+            self._listening.pop(playback)[1].close()
+
+    async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
+        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest publish: each of the others would
+        keep that one waiting for three seconds."""
+        async with self._locks[event.playback]:
+            newest = self._newest.get(event.playback, ("", 0))
+            if not isinstance(event, StreamOffline) and (event.broadcast, event.generation) < newest:
+                return
+            current = self._broadcasts.get(event.playback)
+            same = current is not None and current.fact.broadcast == event.broadcast
+            if isinstance(event, PublishStarted):
+                await self._started(event, current)
+                self._listen_no_more(event.playback, (event.broadcast, event.generation))
+            elif current is not None and same and isinstance(event, StreamOffline):
+                await self._offline(current)
+            elif current is not None and same and event.generation == current.fact.generation:
+                await current.publisher_gone()
+
+    async def _profile(self, app: str, stream: Doc) -> Profile:
+        return await self._profiles.of_stream({"app": app, **stream}, await self._ground.directory.app(app))
+
+    async def _look_again(self, app: str) -> None:
+        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it yet."""
+        for broadcast in [one for one in self._broadcasts.values() if one.fact.app == app and not one.finished]:
+            stream = await self._ground.store.app(app).get("streams", broadcast.fact.stream)
+            if stream is not None:
+                broadcast.change_ladder(await self._profile(app, stream))
+
+    async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
+        stream = await self._ground.directory.stream(event.stream) or {}
+        async with self._locks[event.playback]:
+            current = self._broadcasts.get(event.playback)
+            if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
+                await self._recordings.asked(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
+
+    async def _started(self, fact: StreamEvent, current: Broadcast | None) -> None:
+        """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
+        if current is not None:
+            told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
+            if told < known or (told == known and not current.idle) or (told[0] == known[0] and current.finished):
+                return
+        if current is None or current.fact.broadcast != fact.broadcast:
+            current = await self._take(fact)
+        if current is not None:
+            await current.close()
+            told, listening = (fact.broadcast, fact.generation), self._listening.get(fact.playback)
+            if listening is not None and listening[0] == told:
+                del self._listening[fact.playback]
+                await current.publish(fact, listening[1])
+            else:
+                await current.publish(fact)
+
+    async def _take(self, fact: StreamEvent) -> Broadcast | None:
+        """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
+        if not await self._leases.take(fact.playback):
+            return None
+        await self._drop(fact.playback)
+        stream = await self._ground.directory.stream(fact.stream) or {}
+        wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
+        profile = await self._profile(fact.app, stream)
+        broadcast = Broadcast(
+            self._settings, fact, wanted, profile, secret, self._tell, self._recordings.keep,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._edge,
+            self._brakes[fact.playback],
+        )  # fmt: skip
+        broadcast.packager.open()
+        await self._recordings.take(fact, stream)
+        self._broadcasts[fact.playback] = broadcast
+        return broadcast
+
+    async def _offline(self, broadcast: Broadcast) -> None:
+        if not broadcast.finished:
+            await broadcast.finish()
+            await self._recordings.over(broadcast.fact.playback)
+            self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
+
+    async def _remove_later(self, broadcast: Broadcast) -> None:
+        """Players need some minutes for the last segments."""
+        await asyncio.sleep(KEEP_ENDED_S)
+        playback = broadcast.fact.playback
+        async with self._locks[playback]:
+            if self._broadcasts.get(playback) is broadcast:
+                broadcast.files.remove()
+                await self._let_go(playback)
+
+    def _tell(self, event: Event) -> None:
+        self._tasks.start(self._told(event), "media tells")
+
+    async def _told(self, event: Event) -> None:
+        while True:
+            try:
+                return await self._ground.bus.publish(event)
+            except Unavailable:
+                await asyncio.sleep(TELL_AGAIN_S)
+
+    # -- ownership
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            for playback in list(self._broadcasts):
+                try:
+                    kept = await self._leases.take(playback)
+                except (RedisError, OSError) as error:
+                    log.warning("lease.unknown", error=str(error))  # nobody else can take it either
+                    break
+                if not kept:
+                    log.warning("lease.lost", playback=playback)
+                    async with self._locks[playback]:
+                        await self._drop(playback)
+
+    async def _drop(self, playback: str) -> None:
+        broadcast = self._broadcasts.pop(playback, None)
+        if broadcast is not None:
+            await broadcast.close()
+            broadcast.packager.close()
+            await self._recordings.let_go(playback)
+
+    async def _let_go(self, playback: str) -> None:
+        await self._drop(playback)
+        try:
+            await self._leases.release(playback)
+        except (RedisError, OSError) as error:
+            log.warning("lease.unknown", error=str(error))  # it runs out by itself
+
+    # -- what facts have not told
+
+    async def _clear_leftovers(self) -> None:
+        """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
+        await self._recordings.clear_leftovers()
+        await self._uploads.clear_leftovers()
+        listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
+        for playback in playbacks(self._settings) - listed:
+            if not await self._leases.held(playback):
+                Files(self._settings, playback).remove()
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self._sweep()
+                self._settled = True
+            except (Unavailable, RedisError, OSError) as error:
+                log.warning("sweep.waits", error=str(error))
+            usual = TAKE_OVER_S if self._settings.redis_url else SWEEP_S  # only where there may be other workers
+            await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
+
+    async def _sweep(self) -> None:
+        listed = {doc["playback"]: doc for doc in await self._ground.directory.live_streams()}
+        published = await self._ground.ingest.published()
+        for playback, doc in listed.items():
+            async with self._locks[playback]:
+                await self._adopt(doc, playback in published)
+        over = {playback for playback, one in self._broadcasts.items() if not one.finished and _is_over(one, listed.get(playback))}
+        for playback in over & self._over:  # twice in a row: the list may be older than a fact
+            async with self._locks[playback]:
+                if playback in self._broadcasts:
+                    await self._offline(self._broadcasts[playback])
+        self._over = over
+        for playback in [one for one, brake in self._brakes.items() if one not in self._broadcasts and brake.rests(monotonic())]:
+            del self._brakes[playback]
+
+    async def _adopt(self, doc: Doc, publishing: bool) -> None:
+        """Takes up a stream that nobody has, and starts FFmpeg where there should be one."""
+        current, fact = self._broadcasts.get(doc["playback"]), _fact(doc)
+        if current is None or current.fact.broadcast < fact.broadcast:
+            if not publishing and doc["state"] == "starting":
+                return
+            current = await self._take(fact)
+            if current is None:
+                return
+        if publishing and not current.producing:
+            await self._started(fact, current)
+
+
+def _is_over(broadcast: Broadcast, doc: Doc | None) -> bool:
+    return doc is None or bool(doc["broadcast"] != broadcast.fact.broadcast)
+
+
+def _fact(doc: Doc) -> StreamEvent:
+    return StreamEvent(
+        app=doc["app"], stream=doc["id"], playback=doc["playback"], channel=doc["channel"], broadcast=doc["broadcast"],
+        generation=doc["generation"],
+    )  # fmt: skip

@@ -1,0 +1,56 @@
+"""One life of an encoder: its pipe read, its parts handed on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from media.ffmpeg.fmp4 import Init, Parser
+from media.ffmpeg.process import PIPE_BYTES, Output
+from media.ffmpeg.segmenter import Cut, Cutter
+from media.ladder.rules import AUDIO_BIT_RATE, Cadence, Rendition
+from weir.foundation.clock import monotonic
+
+# A part needs nearly all of its duration to come: so long the pipe is left alone once the part before is cut, then it is looked into
+# now and then. That finds a part 12 ms late at the median and wakes the loop twice a part instead of once a frame and rendition; with
+# .96 and 6 ms it is 4 ms late and the packager takes 10 % more.
+REST, LOOK_S, LONGEST_REST_S = 0.985, 0.010, 0.33
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of every rendition. `inits` are the run's initialisation segments, in the ladder's order."""
+
+    cut: Cut
+    inits: tuple[Init, ...]
+
+
+async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool) -> AsyncGenerator[Piece, None]:
+    """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes, and a rest would hold
+    it up. Errors: BoxError, OSError."""
+    parser, cutter = Parser(), None
+    inits: tuple[Init, ...] = ()
+    longest_s = _longest_rest_s(renditions) if live and output.room >= PIPE_BYTES else 0.0
+    look_s, due = LOOK_S if longest_s else 0.0, 0.0
+    while data := await output.read(look_s):
+        for item in parser.feed(data):
+            if isinstance(item, Init):
+                cutter, inits = Cutter(item, renditions, cadence), _inits(item, renditions)
+            elif cutter is not None:
+                for cut in cutter.add(item):
+                    due = monotonic() + REST * cadence.part_s
+                    yield Piece(cut, inits)
+        if longest_s:
+            await asyncio.sleep(min(max(due - monotonic(), look_s), longest_s))
+    for cut in cutter.rest() if cutter else ():
+        yield Piece(cut, inits)
+
+
+def _longest_rest_s(renditions: Sequence[Rendition]) -> float:
+    """Half of what fills the pipe: a full one stops FFmpeg."""
+    bits_a_second = sum(rendition.bit_rate for rendition in renditions) + AUDIO_BIT_RATE
+    return min(LONGEST_REST_S, PIPE_BYTES / 2 * 8 / bits_a_second)
+
+
+def _inits(init: Init, renditions: Sequence[Rendition]) -> tuple[Init, ...]:
+    pictures = iter(init.pictures)
+    return tuple(init.only(next(pictures) if rendition.height else None) for rendition in renditions)

@@ -1,0 +1,186 @@
+"""One publish as it comes in: pulled from the ingest, made fit for FFmpeg, and known for what it is. [hands]"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import structlog
+
+from media.ffmpeg import args
+from media.ffmpeg.probe import MOST_PIXELS
+from media.ffmpeg.process import ask, fed
+from media.ingest import flv, h264
+from media.ingest.puller import Pull, Refused, play
+from media.ingest.rtmp import VIDEO, Message
+from media.ingest.source_feed import STILL_SIZE, Feed, Format, Still
+from media.ingest.stream_health import Vitals
+from media.ladder.rules import Source
+from weir.foundation.clock import monotonic
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import StreamEvent
+from weir.foundation.redis.play_tickets import PlayTickets, publish_name
+from weir.foundation.settings import Settings
+
+POLL_S, AGAIN_S = 0.02, 0.1
+MESSAGES_S, MESSAGES_BURST = 1_000, 10_000  # any encoder has under 300 a second; 10,000 cost 40 ms
+PROBE_S, STILL_S = 6.0, 10.0
+
+log = structlog.get_logger("media")
+
+
+class Unusable(Exception):
+    """What the encoder sends can't be shown; the message says why."""
+
+
+class Flooded(Unusable):
+    """It costs others so much that its publisher is to be sent away."""
+
+
+class Pace:
+    """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood still."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(MESSAGES_BURST), 0.0
+
+    def kept(self, now: float) -> bool:
+        """Counts one message; False when it is too many."""
+        self._left = min(MESSAGES_BURST, self._left + (now - self._at) * MESSAGES_S) - 1
+        self._at = now
+        return self._left >= 0
+
+
+class Intake:
+    """One publish. Its `vitals` hear of every frame."""
+
+    def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
+        self._url, self._tickets, self._playback = settings.pull_url, tickets, fact.playback
+        self._publish = publish_name(fact.broadcast, fact.generation)
+        self.vitals = vitals = Vitals()
+        self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self._opening = asyncio.Lock()
+        self._closed = False
+        self._pull: Pull | None = None
+        self._come = False  # anything, over the present connection
+        self._pace, self._flooded = Pace(), False
+        self._probed: tuple[Format | None, Source] | None = None
+        self._still: Still | None = None
+
+    @property
+    def coming(self) -> bool:
+        """The ingest gives the stream now."""
+        return self._pull is not None
+
+    async def source(self, appears_within_s: float) -> Source | None:
+        """What the encoder sends, as soon as something can be made of it; None when nobody publishes, or it was closed. Errors: Unusable.
+
+        A client library that is cancelled may go on all the same, so being closed ends this too: who closes waits for it.
+        """
+        until = monotonic() + appears_within_s
+        while not self._closed or self._flooded:
+            if self._flooded:
+                raise Flooded("The encoder sends far more messages a second than pictures and sound need. Restart it.")
+            if not await self.open():
+                if monotonic() >= until:
+                    return None
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if self.feed.trouble is not None:
+                raise Unusable(self.feed.trouble)
+            source = self.feed.source(monotonic())
+            if source is not None:
+                return _bearable(await self._measured(source))
+            if not self._come and monotonic() >= until:
+                return None
+            await asyncio.sleep(POLL_S)
+        return None
+
+    async def open(self) -> bool:
+        """Connects where it is not connected, and keeps what comes from now on; False when that did not go."""
+        async with self._opening:
+            if self._pull is None and not self._closed:
+                await self._connect()
+            return self._pull is not None
+
+    async def _connect(self) -> None:
+        try:
+            ticket = await self._tickets.issue(self._playback, self._publish)
+            self.feed.forget()
+            self._come = False
+            self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
+        except (Refused, Unavailable, OSError):
+            return
+        if self._closed:
+            self.close()
+
+    def _heard(self, message: Message) -> None:
+        """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
+        now = monotonic()
+        if not self._pace.kept(now):
+            if not self._flooded:
+                self._flooded = True
+                log.warning("encoder.flooded", playback=self._playback)
+                self.close()
+            return
+        self._come = True
+        self.feed.take(message, now)
+
+    def _ended(self) -> None:
+        self._pull = None
+        self.feed.stop()
+        self.feed.forget()
+
+    async def _measured(self, source: Source) -> Source:
+        """The parameter sets of other codecs than H.264 are read by ffprobe, in the frames that have come."""
+        if source.width:
+            return source
+        form = self.feed.form
+        if self._probed is None or self._probed[0] != form:
+            said = await ask(args.probe(), PROBE_S, fed(), self.feed.opening)
+            streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
+            video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
+            if video is None:
+                raise Unusable("The encoder's picture can't be decoded here. Choose H.264 in its settings.")
+            self._probed = form, _source(video, source)
+        return replace(self._probed[1], frame_rate=source.frame_rate, audio=source.audio)
+
+    async def still(self) -> Still:
+        """The picture of those who send none. Errors: Unusable."""
+        if self._still is None:
+            pictures = [flv.picture(body) for kind, _, body in flv.tags(await ask(args.still(STILL_SIZE), STILL_S)) if kind == VIDEO]
+            found = {one.part: one.data for one in pictures if one is not None and one.data}
+            if "header" not in found or "frame" not in found:
+                raise Unusable("There is no picture to show beside the sound.")
+            self._still = Still(found["header"], found["frame"])
+        return self._still
+
+    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: Still | None) -> bool:
+        return self.feed.begin(write, end, still)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._pull is not None:
+            self._pull.close()
+        self.feed.stop()
+
+
+def _bearable(source: Source) -> Source:
+    """Errors: Unusable."""
+    if source.width * source.height > MOST_PIXELS:
+        raise Unusable(f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one.")
+    return source
+
+
+def _source(video: dict[str, Any], source: Source) -> Source:
+    """As ffprobe describes a picture. `source` has the rest."""
+    aspect = Fraction(1)
+    with contextlib.suppress(ValueError, ZeroDivisionError):
+        aspect = h264.stretch(Fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/")))
+    return replace(
+        source, width=round(int(video["width"]) * aspect), height=int(video["height"]), square=aspect == 1, plain=False,
+        interlaced=video.get("field_order", "progressive") not in ("progressive", "unknown"),
+        high=video.get("color_transfer") in ("smpte2084", "arib-std-b67"),
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Transcoding profiles as documents, and which one a stream has. [store]"""
+
+from typing import Any
+
+from media.ladder.rules import Profile, Rung
+from weir.foundation.audit import Audit, By
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc, Page, Store
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import DirectoryChanged
+from weir.foundation.redis.bus import Bus
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import PROFILES
+
+
+class Profiles:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, store: Store, bus: Bus, settings: Settings, audit: Audit) -> None:
+        self._store, self._bus, self._settings, self._audit = store, bus, settings, audit
+
+    async def create(self, app: str, profile_id: str, fields: dict[str, Any], by: By) -> Doc:
+        """Errors: DuplicateKey for a name that the app has already."""
+        doc = {"id": profile_id, "created": now_ms(), "version": 1, **fields}
+        noted = self._audit.entry(app, by, "profile.created", profile_id, None, doc)
+        made = await self._store.app(app).insert(PROFILES.name, doc, emit=[noted])
+        await self._audit.write(noted, PROFILES.name, profile_id)
+        return made
+
+    async def get(self, app: str, profile_id: str) -> Doc | None:
+        return await self._store.app(app).get(PROFILES.name, profile_id)
+
+    async def page(self, app: str, limit: int, cursor: str | None) -> Page:
+        return await self._store.app(app).find(PROFILES.name, sort="created", limit=limit, cursor=cursor)
+
+    async def change(self, doc: Doc, fields: dict[str, Any], by: By) -> Doc | None:
+        """None when somebody else has changed it meanwhile. Streams that are live with it follow."""
+        fresh = {**fields, "version": doc["version"] + 1}
+        noted = self._audit.entry(doc["app"], by, "profile.updated", doc["id"], doc, {**doc, **fresh})
+        changed = await self._store.app(doc["app"]).update(
+            PROFILES.name, doc["id"], set=fresh, expect={"version": doc["version"]}, emit=[noted]
+        )
+        if changed is not None:
+            await self._audit.write(noted, PROFILES.name, doc["id"])
+            await self._tell(doc)
+        return changed
+
+    async def remove(self, doc: Doc, by: By) -> None:
+        async with self._audit.before_it(doc["app"], by, "profile.deleted", doc["id"], doc):
+            await self._store.app(doc["app"]).delete(PROFILES.name, {"id": doc["id"]})
+        await self._tell(doc)
+
+    async def forget(self, app: str) -> None:
+        """All of an app that is deleted."""
+        await self._store.operator().delete(PROFILES.name, {"app": app})
+
+    async def of_stream(self, stream: Doc, app: Doc | None) -> Profile:
+        """The stream's own, else its app's, else the installation's ladder. A profile that is gone counts as none."""
+        for wanted in (stream.get("profile"), (app or {}).get("profile")):
+            doc = await self.get(stream["app"], wanted) if wanted else None
+            if doc is not None:
+                return profile(doc)
+        return Profile(tuple(Rung(height) for height in self._settings.ladder))
+
+    async def _tell(self, doc: Doc) -> None:
+        """Live streams look again when they hear it; lost, they do at their next publish."""
+        try:
+            await self._bus.publish(DirectoryChanged(app=doc["app"], collection=PROFILES.name, key=doc["id"]))
+        except Unavailable:
+            return
+
+
+def profile(doc: Doc) -> Profile:
+    rungs = tuple(Rung(one["height"], one.get("bit_rate"), one.get("frame_rate"), one.get("preset")) for one in doc["rungs"])
+    return Profile(rungs, doc["audio_only"], doc["copy_top"])

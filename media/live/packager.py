@@ -1,0 +1,324 @@
+"""From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
+
+import asyncio
+import gzip
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TypeVar
+
+from media.ffmpeg.fmp4 import Init
+from media.ffmpeg.part_reader import Piece
+from media.hls import playlists
+from media.hls.encryption import Keys
+from media.hls.playlists import Variant, init_name, part_name, segment_name
+from media.hls.segment_files import Files
+from media.hls.segment_index import History, Shape
+from media.hls.timeline import Segment, Timeline, Whole
+from media.ladder.delivery_options import Delivery
+from media.live.blocking_reload import Held, Lists
+from weir.foundation.clock import now_s
+
+AHEAD_S = 5.0
+PARTS_KEPT_SEGMENTS = 6
+MOST_BEHIND_WINDOW = 12
+PACKED = 4  # of 9: 40 µs for 6 KB
+R = TypeVar("R")
+
+
+class ClockJumped(Exception):
+    """The encoder's timestamps ran far ahead of time: a jump that FFmpeg fills with repeated frames."""
+
+
+@dataclass
+class Run:
+    """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met again.
+    `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived; `known` from the start where the run
+    goes on from another one."""
+
+    id: str
+    generation: int
+    epoch_s: float = float("inf")
+    base: int = 0
+    begun: bool = False
+    known: bool = False
+    held: list[Piece] = field(default_factory=list)
+    growing: list[Piece] = field(default_factory=list)
+
+
+class Packager:
+    """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
+
+    def __init__(
+        self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None,
+        held: Callable[[Lists], Held] | None = None, base: str = "",
+    ) -> None:  # fmt: skip
+        """`base` is where segments and parts are found by whoever knows their names: each segment then has one that can't be guessed."""
+        self._base = base
+        self.master = b""
+        self.timeline: Timeline | None = None
+        self._shape: Shape | None = None
+        self._keys: Keys | None = None
+        self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
+        self._held = held(self._lists) if held else None
+        self._rendered: dict[tuple[str, bool], bytes] = {}
+        self._packed: dict[bytes, bytes] = {}
+        self._history = History(files, broadcast)
+        self._announced: tuple[Shape, tuple[str, ...]] | None = None
+        self._closed = False
+        self._waiters: dict[tuple[int, int | None], list[asyncio.Future[bool]]] = {}
+        # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
+        self._first_msn = int(now_s() / delivery.segment_s)
+
+    @property
+    def shape(self) -> Shape | None:
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape: Shape) -> None:
+        self._shape = shape
+        self._keys = Keys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
+
+    def open(self) -> None:
+        """Goes on where a former process stopped if its files are of the same broadcast; clears them if not. Errors: OSError."""
+        past = self._history.read(self._window)
+        if past is None:
+            self._files.remove()
+        self._files.open()
+        if past is not None:
+            self.shape = past.shape
+            if past.segments:
+                past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
+            self._files.drop_parts()
+            self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities, self._stem)
+            self._announced = (past.shape, past.codecs)
+            self._render_master(past.codecs)
+            if self._held is not None:
+                self._held.taken_over()
+            self._render()
+
+    def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
+        """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
+        msn, parts = last.msn + 1, 0
+        stem = self._stem(last.run, msn)
+        data: list[list[bytes]] = [[] for _ in last.names]
+        while all(found := [self._files.read(part_name(stem, name, msn, parts)) for name in last.names]):
+            for column, one in zip(data, found, strict=True):
+                column.append(one or b"")
+            parts += 1
+        if not parts:
+            return
+        frames = min(parts * shape.cadence.part_frames, shape.cadence.segment_frames)
+        duration_s = float(frames / shape.cadence.rate)
+        segment = Segment(msn, last.run, last.end_ms, False, last.names, duration_s, complete=True, stem=stem)
+        for name, column in zip(last.names, data, strict=True):
+            clear = b"".join(self._keys.decrypt(msn, part) if self._keys else part for part in column)
+            self._files.write_segment(segment_name(stem, name, msn), self._sealed(msn, clear))
+        self._history.add(segment, 0)
+        yield segment
+
+    async def take(self, run: Run, piece: Piece) -> bool:
+        """True when this piece makes the run playable. Errors: OSError, ClockJumped.
+
+        A run's first segment is held until it is whole: only then is the time of its first frame known. The first parts
+        come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the segment decides.
+        """
+        now = now_s()
+        if not run.begun and run.known and self._goes_on():
+            self._begin(run, piece)
+        if run.begun:
+            if run.epoch_s + piece.cut.end_s > now + AHEAD_S:
+                raise ClockJumped("The encoder's clock has jumped.")
+            await self._release(run, piece)
+            return False
+        run.held.append(piece)
+        run.epoch_s = min(run.epoch_s, now - piece.cut.end_s)
+        if not self._whole(run):
+            return False
+        self._begin(run, piece)
+        for held in run.held:
+            await self._release(run, held)
+        run.held.clear()
+        return True
+
+    def end_run(self, run: Run) -> None:
+        """Closes the segment that has begun, however short. Errors: OSError."""
+        if not run.begun or self.timeline is None:
+            return
+        segment = self.timeline.end_run()
+        try:
+            if segment is not None:
+                bodies = self._write_segments(run.id, segment.msn, run.growing)
+                self._note(run, run.growing[0].inits, bodies)
+        finally:
+            self._render()
+
+    def end(self) -> None:
+        """ENDLIST; everyone who waits gets it."""
+        if self.timeline is not None:
+            self.timeline.end()
+            self._render()
+
+    async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
+        """True when that part (or, without one, that whole segment) is listed or nothing will come any more; False when it
+        takes longer than the first who asked for it would wait, or this worker stops."""
+        if self._answered(msn, part) or self._closed:
+            return not self._closed
+        loop = asyncio.get_running_loop()
+        waiting = self._waiters.get((msn, part))
+        if waiting is None:
+            waiting = self._waiters[msn, part] = []
+            loop.call_later(timeout_s, self._release_waiters, (msn, part), waiting, False)
+        waiter: asyncio.Future[bool] = loop.create_future()
+        waiting.append(waiter)
+        return await waiter
+
+    def close(self) -> None:
+        """Answers all who wait: a server can't stop while requests are held."""
+        self._closed = True
+        for key, waiting in list(self._waiters.items()):
+            self._release_waiters(key, waiting, False)
+
+    def _release_waiters(self, key: tuple[int, int | None], waiting: "list[asyncio.Future[bool]]", come: bool) -> None:
+        """All who wait for one position, at once, with one timer: a timer and a shield each cost a fifth of a playlist's CPU."""
+        if self._waiters.get(key) is waiting:
+            del self._waiters[key]
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_result(come)
+
+    def _answered(self, msn: int, part: int | None) -> bool:
+        return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
+
+    def _goes_on(self) -> bool:
+        """Players have the same renditions already, so that a part is enough to go on from."""
+        announced = self._announced is not None and self.shape is not None and self._announced[0].names == self.shape.names
+        return announced and self.timeline is not None and self.timeline.playable
+
+    def _whole(self, run: Run) -> bool:
+        """A run that ends within its first segment is not shown at all."""
+        assert self.shape is not None
+        return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
+
+    def _begin(self, run: Run, piece: Piece) -> None:
+        """The playlists speak of a run's renditions from its first whole segment on."""
+        assert self.shape is not None
+        codecs = tuple(init.codecs for init in piece.inits)
+        for name, init in zip(self.shape.names, piece.inits, strict=True):
+            self._files.write_segment(init_name(run.id, name), init.data)
+        if self._announced != (self.shape, codecs):
+            self._announced = (self.shape, codecs)
+            self._history.begin(self.shape, codecs)
+            self._render_master(codecs)
+        if self.timeline is None:
+            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn, stem=self._stem)
+        run.base, run.begun = self.timeline.next_msn, True
+        self.timeline.begin_run(run.id, run.epoch_s * 1000, self.shape.names)
+
+    async def _release(self, run: Run, piece: Piece) -> None:
+        """Files first, then the playlist that names them, then the players that wait for it."""
+        assert self.timeline is not None
+        assert self.shape is not None
+        cut, msn = piece.cut, run.base + piece.cut.segment
+        if self.shape.cadence.low_latency:
+            for name, one in zip(self.shape.names, cut.bodies, strict=True):
+                self._files.write_part(part_name(self._stem(run.id, msn), name, msn, cut.part), self._sealed(msn, one))
+        bodies: tuple[tuple[bytes, ...], ...] = ()
+        if cut.last:
+            bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
+            run.growing.clear()
+        else:
+            run.growing.append(piece)
+        self.timeline.add(cut.segment, float(cut.frames / self.shape.cadence.rate), cut.independent, cut.last)
+        if cut.last:
+            self._note(run, piece.inits, bodies)
+        self._render()
+
+    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[tuple[bytes, ...], ...]:
+        """Returns the segments in clear, as their parts."""
+        assert self.shape is not None
+        bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
+        stem = self._stem(run, msn)
+        for name, body in zip(self.shape.names, bodies, strict=True):
+            self._files.write_segment(segment_name(stem, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body))
+        return bodies
+
+    def _stem(self, run: str, msn: int) -> str:
+        """What a segment's names begin with. Where they alone let somebody in, who has seen one segment's can't tell the next one's;
+        it is derived, so that the next process finds what this one has written."""
+        if not self._base:
+            return run
+        key = self._secret[:64]
+        return blake2b(f"{self._broadcast}/{run}/{msn}".encode(), digest_size=16, key=key, person=b"weir media name").hexdigest()
+
+    def _sealed(self, msn: int, data: bytes) -> bytes:
+        return self._keys.encrypt(msn, data) if self._keys else data
+
+    def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[tuple[bytes, ...], ...]) -> None:
+        """Files stay as long as a playlist that names them may be in use."""
+        assert self.timeline is not None
+        segment = self.timeline.segments[-1]
+        self._history.add(segment, run.generation)
+        self._keep(Whole(segment, inits, bodies))
+        self.timeline.trim()
+        in_use = self.timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
+        self._history.forget(in_use, segment.msn - PARTS_KEPT_SEGMENTS)
+
+    def _render_master(self, codecs: tuple[str, ...]) -> None:
+        assert self.shape is not None
+        variants = [Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)]
+        self.master = playlists.master(variants, float(self.shape.cadence.rate)).encode()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the renditions that are offered now."""
+        return self._announced[0].names if self._announced else []
+
+    def media(self, name: str, *, delta: bool = False) -> bytes:
+        """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it costs .15 ms."""
+        assert self.timeline is not None
+        text = self._rendered.get((name, delta))
+        if text is None:
+            others = [other for other in self.names if other != name]
+            text = self._rendered[name, delta] = playlists.media(
+                self.timeline, name, others, self._keys, delta=delta, base=self._base
+            ).encode()
+        return text
+
+    def packed(self, text: bytes) -> bytes:
+        """A playlist of now as gzip, made once for all players: 0.7 KB where it has 6."""
+        found = self._packed.get(text)
+        if found is None:
+            found = self._packed[text] = gzip.compress(text, PACKED, mtime=0)
+        return found
+
+    def key(self, name: str) -> bytes | None:
+        """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted with it."""
+        number = self._keys.of_name(name) if self._keys else None
+        if number is None or self._keys is None or self.timeline is None or not self.timeline.segments:
+            return None
+        oldest = self.timeline.segments[0].msn - MOST_BEHIND_WINDOW
+        known = self._keys.number(oldest) <= number <= self._keys.number(self.timeline.segments[-1].msn + 1)
+        return self._keys.key(number) if known else None
+
+    def _lists(self) -> dict[str, bytes]:
+        return {name: self.media(name) for name in self.names}
+
+    def _render(self) -> None:
+        """What was rendered is old; players that wait for what is there now ask for it."""
+        self._rendered.clear()
+        self._packed.clear()
+        if self._held is not None and self.timeline is not None:
+            self._held.moved(None if self.timeline.ended else self.timeline.hint)
+        for key in [key for key in self._waiters if self._answered(*key)]:
+            self._release_waiters(key, self._waiters[key], True)
+
+
+async def _undisturbed(work: Coroutine[None, None, R]) -> R:
+    """A cancelled caller waits for the thread that is writing: two writers of one file would take each other's away."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,79 @@
+"""A small picture of each live stream, made anew from its newest segment. [work]"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from media.ffmpeg import args
+from media.ffmpeg.process import work
+from media.hls.segment_files import Files
+from media.hls.segment_index import Shape
+from media.hls.timeline import Whole
+from weir.foundation.clock import monotonic
+from weir.foundation.services import Tasks
+
+THUMBNAIL = "thumbnail.jpg"
+HEIGHT, SNAPSHOT_HEIGHT = 360, 720
+WITHIN_S = 10.0
+log = structlog.get_logger("media")
+
+
+class Thumbnailer:
+    """One key frame a picture: .09 s of a core each 10 s."""
+
+    def __init__(self, files: Files, every_s: float, made: Callable[[], None]) -> None:
+        self._files, self._every_s, self._made = files, every_s, made
+        self._next = 0.0
+        self._newest: tuple[Shape, Whole] | None = None
+        self._snapshot: tuple[int, bytes] | None = None
+        self._one = asyncio.Lock()
+        self._tasks = Tasks()
+
+    def keep(self, shape: Shape, whole: Whole) -> None:
+        self._newest = shape, whole
+        if self._every_s and monotonic() >= self._next:
+            self._next = monotonic() + self._every_s
+            self._tasks.start(self._make(shape, whole), "thumbnail")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def snapshot(self) -> bytes | None:
+        """A JPEG of the newest segment's first frame, at most 720 high: made once a segment, when somebody asks; None before the
+        first."""
+        async with self._one:
+            if self._newest is None:
+                return None
+            shape, whole = self._newest
+            if self._snapshot is None or self._snapshot[0] != whole.segment.msn:
+                picture = self._files.scratch("snapshot.new.jpg")
+                if not await self._drawn(whole, _index(shape, SNAPSHOT_HEIGHT), self._files.scratch("snapshot.mp4"), picture):
+                    return self._snapshot[1] if self._snapshot else None
+                self._snapshot = whole.segment.msn, await asyncio.to_thread(picture.read_bytes)
+            return self._snapshot[1]
+
+    async def _make(self, shape: Shape, whole: Whole) -> None:
+        picture = self._files.scratch("thumbnail.new.jpg")
+        if await self._drawn(whole, _index(shape, HEIGHT), self._files.scratch("thumbnail.mp4"), picture):
+            picture.rename(self._files.scratch(THUMBNAIL))
+            self._made()
+
+    async def _drawn(self, whole: Whole, index: int, source: Path, picture: Path) -> bool:
+        """The first frame of one rendition's segment."""
+        try:
+            await asyncio.to_thread(source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index])))
+            failed = await work(args.poster(source, 0, picture), WITHIN_S, picture.parent)
+        except OSError as error:
+            failed = str(error)
+        finally:
+            source.unlink(missing_ok=True)
+        if failed:
+            log.warning("thumbnail.failed", reason=failed)
+        return not failed
+
+
+def _index(shape: Shape, height: int) -> int:
+    """The smallest rendition that is large enough."""
+    return max((number for number, one in enumerate(shape.renditions) if one.height >= height), default=0)

@@ -1,0 +1,307 @@
+"""Recordings, from the first segment of a broadcast to something that can be played, over the deaths of any process. [work]
+
+A recording that its process did not end is found by the sweep: while its broadcast goes on the worker that takes the stream
+appends to it, afterwards whoever sweeps finishes it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from media.hls.segment_index import Shape
+from media.hls.timeline import Whole
+from media.recordings.finalizer import NoRoom, Unplayable, finish
+from media.recordings.recording_files import Tape, recordings
+from media.recordings.s3 import Bucket
+from media.recordings.store import COLLECTION, UPLOAD, Catalog
+from media.uploads.staging import Inbox
+from weir.foundation.audit import By
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Stale, Unavailable
+from weir.foundation.events import Event, StorageFull, StreamEvent
+from weir.foundation.http.listing import Searched
+from weir.foundation.ids import new_id
+from weir.foundation.redis.periodic import Job
+from weir.foundation.services import Ground, Tasks
+
+SWEEP_S = 15.0
+AGAIN_S, END_WITHIN_S = 1.0, 15.0
+MOST_ATTEMPTS = 3
+QUEUED_SEGMENTS = 90
+PLAYED = (".m3u8", ".mp4", ".jpg", ".vtt")
+DAY_MS = 86_400_000
+log = structlog.get_logger("media")
+
+
+class Recorder:
+    """Writes one recording behind the packager's back: a slow disk delays the recording, not the viewers."""
+
+    def __init__(self, fact: StreamEvent, title: str, recording: str, tape: Tape, catalog: Catalog, tell: Callable[[Event], None]) -> None:
+        self.recording, self.broadcast = recording, fact.broadcast
+        self._fact, self._title, self._tape, self._catalog, self._tell = fact, title, tape, catalog, tell
+        self._queue: asyncio.Queue[tuple[Shape, Whole] | None] = asyncio.Queue(QUEUED_SEGMENTS)
+        self._full = False
+        self._task: asyncio.Task[None] | None = None
+
+    def keep(self, shape: Shape, whole: Whole) -> None:
+        """Takes a segment; the first begins the recording."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._write(), name=f"record {self.recording}")
+        try:
+            self._queue.put_nowait((shape, whole))
+        except asyncio.QueueFull:
+            log.error("recording.too_slow", recording=self.recording)
+
+    async def end(self) -> None:
+        """Returns when everything taken is on disk."""
+        if self._task is not None:
+            await self._queue.put(None)
+            await asyncio.wait([self._task], timeout=END_WITHIN_S)
+            self._task.cancel()
+
+    async def _write(self) -> None:
+        await self._begin()
+        while (item := await self._queue.get()) is not None:
+            try:
+                kept = await asyncio.to_thread(self._tape.add, *item)
+            except OSError as error:
+                log.error("recording.gap", recording=self.recording, reason=str(error))
+                continue
+            if kept is self._full:
+                self._full = not kept
+                self._tell(self._notice())
+
+    async def _begin(self) -> None:
+        while True:
+            try:
+                await self._catalog.begin(self.recording, self._fact, self._title)
+                return await asyncio.to_thread(self._tape.open)
+            except (Unavailable, OSError) as error:
+                log.warning("recording.waits", recording=self.recording, reason=str(error))
+                await asyncio.sleep(AGAIN_S)
+
+    def _notice(self) -> StorageFull:
+        log.warning("recording.storage_full" if self._full else "recording.storage_recovered", recording=self.recording)
+        about = self._fact.model_dump(include={"app", "stream", "playback", "channel", "broadcast", "generation"})
+        if self._full:
+            return StorageFull(**about, code="storage_full", message="The disk is full: the recording has a gap until there is room.")
+        return StorageFull(**about, code="storage_recovered", message="There is room again: the recording goes on.")
+
+
+class Recordings:
+    """All recordings of this worker, by playback id while they run. Errors of the API's verbs: NotFound, Conflict, Unavailable."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        catalog: Catalog,
+        tell: Callable[[Event], None],
+        held: Callable[[str], Awaitable[bool]],
+        bucket: Bucket | None = None,
+    ) -> None:
+        """`held` says whether any worker has this playback id; it then ends its recording itself."""
+        self._ground, self._catalog, self._tell, self._held = ground, catalog, tell, held
+        self._running: dict[str, Recorder] = {}
+        self._finishing: set[str] = set()
+        self._bucket, self._moving = bucket, False
+        self._tasks = Tasks()
+
+    def jobs(self) -> list[Job]:
+        return [Job("recordings", SWEEP_S, self.sweep)]
+
+    async def take(self, fact: StreamEvent, stream: Doc) -> None:
+        """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants it."""
+        known = await self._catalog.of_broadcast(fact.broadcast)
+        going_on = next((doc for doc in known if doc["state"] == "recording"), None)
+        if going_on is not None:
+            self._record(fact, stream, going_on["id"])
+        elif not known and await self._is_wanted(fact.app, stream) and await self._fits(fact.app):
+            self._record(fact, stream, new_id("rec"))
+
+    async def _fits(self, app_id: str) -> bool:
+        """False when the plan has no room for a recording; its owner was told, and the broadcast goes on without."""
+        try:
+            async with self._ground.quotas.storage_for(app_id):
+                return True
+        except QuotaExceeded as refusal:
+            log.warning("recording.no_quota", app=app_id, reason=refusal.detail)
+            return False
+
+    async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
+        """By the stream, else by its app, else by the installation."""
+        app = await self._ground.directory.app(app_id) or {}
+        chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
+        return self._ground.settings.recording if chosen is None else bool(chosen)
+
+    def keep(self, playback: str, shape: Shape, whole: Whole) -> None:
+        recorder = self._running.get(playback)
+        if recorder is not None:
+            recorder.keep(shape, whole)
+
+    async def let_go(self, playback: str) -> None:
+        """The broadcast goes on elsewhere, or in the next process."""
+        recorder = self._running.pop(playback, None)
+        if recorder is not None:
+            await recorder.end()
+
+    async def over(self, playback: str) -> None:
+        """The broadcast has ended."""
+        recorder = self._running.get(playback)
+        await self.let_go(playback)
+        for doc in await self._catalog.of_broadcast(recorder.broadcast) if recorder else []:
+            if doc["state"] == "recording":
+                await self._stopped(doc)
+
+    async def start(self, stream: Doc, recording: str, by: By) -> Doc:
+        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on is its first.
+
+        Errors: QuotaExceeded, too."""
+        if stream["state"] not in ("live", "interrupted"):
+            raise Conflict("The stream is not live.")
+        if any(doc["state"] == "recording" for doc in await self._catalog.of_broadcast(stream["broadcast"])):
+            raise Conflict("The stream is being recorded already.")
+        noted = self._ground.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
+        async with self._ground.quotas.storage_for(stream["app"]):
+            await self._catalog.begin(recording, _fact(stream), stream["title"], [noted])
+        await self._ground.audit.write(noted, COLLECTION, recording)
+        found = await self._catalog.get(stream["app"], recording)
+        assert found is not None
+        return found
+
+    async def stop(self, app: str, recording: str, by: By) -> None:
+        doc = await self._catalog.get(app, recording)
+        if doc is None:
+            raise NotFound("There is no such recording.")
+        if doc["state"] != "recording":
+            raise Conflict("This recording has ended already.")
+        noted = self._ground.audit.entry(app, by, "recording.stopped", recording)
+        await self._catalog.ask_to_stop(doc, [noted])
+        await self._ground.audit.write(noted, COLLECTION, recording)
+
+    async def remove(self, app: str, recording: str, by: By) -> None:
+        doc = await self._catalog.get(app, recording)
+        if doc is None:
+            raise NotFound("There is no such recording.")
+        if doc["state"] == "recording":
+            raise Conflict("This recording is running; stop it first.")
+        action = "upload.deleted" if doc["state"] == "uploading" else "recording.deleted"
+        async with self._ground.audit.before_it(app, by, action, recording, doc):
+            await self._remove(doc)
+
+    async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
+        """Errors: Stale when somebody was faster."""
+        noted = self._ground.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
+        changed = await self._catalog.change(doc, fields, noted)
+        if changed is None:
+            raise Stale("This has been changed at the same moment; read it again.")
+        await self._ground.audit.write(noted, COLLECTION, doc["id"])
+        return changed
+
+    async def forget(self, app: str) -> None:
+        """All of an app that is deleted, running ones too. Safe to repeat."""
+        while (page := await self._catalog.page(app, Searched(limit=100))).data:
+            for doc in page.data:
+                if doc["state"] == "recording":
+                    await self.let_go(doc["playback"])
+                await self._remove(doc)
+
+    async def asked(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
+        """A start or stop that somebody asked for; every worker hears it, the one that has the stream obeys."""
+        running = self._running.get(fact.playback)
+        if begin and running is None:
+            self._record(fact, stream, recording)
+        elif not begin and running is not None and running.recording == recording:
+            await self.over(fact.playback)
+
+    def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
+        tape = Tape(self._ground.settings, recording)
+        self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._catalog, self._tell)
+
+    async def _stopped(self, doc: Doc) -> None:
+        taped = await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).segments)
+        last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
+        stopped = await self._catalog.stop(doc, min(last, now_ms()))  # the grace for an encoder that does not come back is none of it
+        if stopped is not None:
+            self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
+
+    async def _finish(self, doc: Doc) -> None:
+        if doc["id"] in self._finishing:
+            return
+        self._finishing.add(doc["id"])
+        try:
+            attempt = await self._catalog.tried(doc)
+            await self._catalog.ready(doc, await finish(Tape(self._ground.settings, doc["id"])))
+        except Unplayable as error:
+            await self._catalog.failed(doc, str(error))
+        except NoRoom:
+            log.warning("recording.no_room", recording=doc["id"])  # the sweep tries again
+        except OSError as error:
+            log.warning("recording.not_finished", recording=doc["id"], reason=str(error))
+            if attempt >= MOST_ATTEMPTS:
+                await self._catalog.failed(doc, "The recording could not be made into a file; its parts are kept.")
+        finally:
+            self._finishing.discard(doc["id"])
+
+    async def sweep(self) -> None:
+        """Ends recordings whose broadcast is over, finishes what a dead process left, deletes what is old."""
+        on_air = {doc["broadcast"] for doc in await self._ground.directory.live_streams()}
+        for doc in await self._catalog.in_states("recording", "processing"):
+            if doc.get("source") == UPLOAD:
+                continue
+            if doc["state"] == "processing":
+                await self._finish(doc)
+            elif doc["broadcast"] not in on_air and not await self._held(doc["playback"]):
+                await self._stopped(doc)
+        days = self._ground.settings.recording_days
+        for doc in await self._catalog.started_before(now_ms() - days * DAY_MS) if days else []:
+            await self._remove(doc)
+        if self._bucket is not None and not self._moving:
+            self._moving = True
+            self._tasks.start(self._move(self._bucket), "move recordings")
+
+    async def _remove(self, doc: Doc) -> None:
+        """Objects first: while the document is there, whoever deletes can try again."""
+        if self._bucket is not None:
+            await self._bucket.delete(f"{doc['id']}/")
+        await self._catalog.remove(doc)
+        await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+        if doc.get("source") == UPLOAD:
+            await asyncio.to_thread(Inbox(self._ground.settings, doc["id"]).remove)
+
+    async def _move(self, bucket: Bucket) -> None:
+        """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""
+        try:
+            for doc in await self._catalog.to_be_moved():
+                folder = Tape(self._ground.settings, doc["id"]).folder
+                files = sorted(path for path in folder.glob("*.*") if path.suffix in PLAYED)
+                if not files:
+                    continue  # another machine has them
+                for path in files:
+                    await bucket.put(f"{doc['id']}/{path.name}", path)
+                if not await self._catalog.moved(doc):
+                    await bucket.delete(f"{doc['id']}/")
+                await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+        except (Unavailable, OSError) as error:
+            log.warning("recording.not_moved", reason=str(error))  # the sweep tries again
+        finally:
+            self._moving = False
+
+    async def clear_leftovers(self) -> None:
+        """Files of recordings that were deleted, or moved to the bucket, while their process died."""
+        for recording in recordings(self._ground.settings):
+            doc = await self._ground.directory.recording(recording)
+            if doc is None or doc.get("stored") == "s3":
+                await asyncio.to_thread(Tape(self._ground.settings, recording).remove)
+
+    async def close(self) -> None:
+        for playback in list(self._running):
+            await self.let_go(playback)
+        await self._tasks.stop()
+
+
+def _fact(stream: Doc) -> StreamEvent:
+    about: dict[str, Any] = {name: stream[name] for name in ("app", "playback", "channel", "broadcast", "generation")}
+    return StreamEvent(stream=stream["id"], **about)

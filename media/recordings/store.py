@@ -1,0 +1,211 @@
+"""Recordings, and uploaded videos among them, as documents: `recording | uploading → processing → ready | failed`, each step a
+compare-and-set with its fact in the same write.
+
+Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
+sprite bytes reason attempts stored` (`local | s3`); times in ms, `size` of the MP4, `bytes` of all files, `heights` of the
+renditions. Those with `source: upload` have no broadcast but `length` (bytes), `expires`, `metadata`, `user`, `progress` (percent),
+`code`. [store]
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Between, Doc, DuplicateKey, OneOf, Page, Store
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import (
+    AuditNoted,
+    DirectoryChanged,
+    Event,
+    RecordingFailed,
+    RecordingReady,
+    RecordingStarted,
+    RecordingStopped,
+    StreamEvent,
+    VodFailed,
+    VodProgress,
+    VodReady,
+)
+from weir.foundation.http.listing import Searched
+from weir.foundation.ids import derived_id
+from weir.foundation.redis.bus import Bus, Relay
+
+COLLECTION = "recordings"
+UPLOAD = "upload"
+NOTED = "noted"
+"""Where an app's metadata stand; an upload's `metadata` are those of the tus protocol."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions, highest first;
+    `sprite`: previews exist."""
+
+    duration_s: float
+    size: int
+    width: int
+    height: int
+    heights: tuple[int, ...]
+    sprite: bool
+    bytes: int
+
+
+class Catalog:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
+        self._store, self._all, self._bus, self._relay = store, store.operator(), bus, relay
+
+    async def begin(self, recording: str, fact: StreamEvent, title: str, note: Sequence[Event] = ()) -> None:
+        """`note` are facts to store in the same write. Safe to repeat."""
+        doc: Doc = {
+            "id": recording, "stream": fact.stream, "playback": fact.playback, "channel": fact.channel, "broadcast": fact.broadcast,
+            "generation": fact.generation, "title": title, "state": "recording", "transition": 0, "started": now_ms(), "attempts": 0,
+        }  # fmt: skip
+        if await self._all.get(COLLECTION, recording) is None:
+            await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app}), *note])
+            self._relay.nudge()
+
+    async def expect(self, app: str, video: str, about: Doc, note: Sequence[Event] = ()) -> Doc:
+        """A video that is going to be uploaded. Safe to repeat."""
+        doc: Doc = {
+            "id": video, "source": UPLOAD, "state": "uploading", "transition": 0, "started": now_ms(), "attempts": 0, "progress": None,
+            **{name: value for name, value in about.items() if value is not None},
+        }  # fmt: skip
+        with contextlib.suppress(DuplicateKey):
+            return await self._store.app(app).insert(COLLECTION, doc, emit=note)
+        found = await self.get(app, video)
+        assert found is not None
+        return found
+
+    async def unfinished(self, app: str) -> list[Doc]:
+        """Uploads of an app that are under way."""
+        return (await self._store.app(app).find(COLLECTION, {"state": "uploading"}, limit=1000)).data
+
+    async def begun_by(self, app: str, user: str, since: int) -> list[Doc]:
+        """Uploads that a user has begun since then, whatever became of them; those that were deleted do not count."""
+        where = {"user": user, "started": Between(since, None)}
+        return (await self._store.app(app).find(COLLECTION, where, limit=1000)).data
+
+    async def prolong(self, doc: Doc, expires: int) -> None:
+        await self._all.update(COLLECTION, doc["id"], set={"expires": expires})
+
+    async def arrived(self, doc: Doc) -> Doc | None:
+        """An upload is whole; None when that was known."""
+        return await self._to(doc, "processing", {"ended": now_ms()})
+
+    async def progress(self, doc: Doc, percent: int | None, done_s: float) -> bool:
+        """False when the video is gone."""
+        if await self._all.update(COLLECTION, doc["id"], set={"progress": percent}) is None:
+            return False
+        with contextlib.suppress(Unavailable):  # the next one comes in two seconds
+            await self._bus.publish(VodProgress(**_of_video(doc), percent=percent, done_s=round(done_s, 1)))
+        return True
+
+    async def refused(self, doc: Doc, code: Any, reason: str) -> None:
+        event = VodFailed(id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason)
+        await self._to(doc, "failed", {"code": code, "reason": reason, "progress": None}, [event])
+
+    async def get(self, app: str, recording: str) -> Doc | None:
+        return await self._store.app(app).get(COLLECTION, recording)
+
+    async def page(self, app: str, asked: Searched) -> Page:
+        """Errors: Invalid for a foreign cursor."""
+        where = {**asked.where("stream", "state"), "started": asked.span()}
+        return await self._store.app(app).find(
+            COLLECTION, where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            sieve=asked.sieve("title", noted_in=NOTED),
+        )  # fmt: skip
+
+    async def of_broadcast(self, broadcast: str) -> list[Doc]:
+        """Oldest first."""
+        return (await self._all.find(COLLECTION, {"broadcast": broadcast}, sort="started", limit=200)).data
+
+    async def in_states(self, *states: str) -> list[Doc]:
+        return (await self._all.find(COLLECTION, {"state": OneOf(states)}, limit=1000)).data
+
+    async def started_before(self, before_ms: int) -> list[Doc]:
+        """Finished recordings (no uploads), oldest first, up to 200."""
+        page = await self._all.find(COLLECTION, {"state": OneOf(["ready", "failed"])}, limit=200)
+        return [doc for doc in page.data if doc["started"] < before_ms and doc.get("source") != UPLOAD]
+
+    async def to_be_moved(self) -> list[Doc]:
+        """Finished ones whose files are still in the data folder, up to 200."""
+        return (await self._all.find(COLLECTION, {"state": "ready", "stored": "local"}, limit=200)).data
+
+    async def moved(self, doc: Doc) -> bool:
+        """Its files are in the bucket; False when it was deleted meanwhile."""
+        return await self._to(doc, "ready", {"stored": "s3"}) is not None
+
+    async def change(self, doc: Doc, fields: Doc, note: AuditNoted) -> Doc | None:
+        """None when somebody was faster."""
+        revision = doc.get("revision")
+        done = await self._all.update(
+            COLLECTION, doc["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision},
+            emit=[note, _changed(doc)],
+        )  # fmt: skip
+        self._relay.nudge()
+        return done
+
+    async def stop(self, doc: Doc, ended: int) -> Doc | None:
+        """Its segments are all there, the last one up to `ended`; None when it had been stopped already."""
+        return await self._to(doc, "processing", {"ended": ended})
+
+    async def ask_to_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
+        """Tells the worker that records; it does the rest."""
+        await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note])
+        self._relay.nudge()
+
+    async def ready(self, doc: Doc, made: Finished) -> None:
+        about: dict[str, Any] = {"duration_s": round(made.duration_s, 3), "size": made.size}
+        if doc.get("source") == UPLOAD:
+            event: Event = VodReady(id=derived_id("evt", doc["id"], "ready"), **_of_video(doc), **about)
+        else:
+            event = _told(RecordingReady, doc, **about)
+        shown = {
+            "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
+            "heights": list(made.heights), "sprite": made.sprite, "bytes": made.bytes, "stored": "local",
+        }  # fmt: skip
+        await self._to(doc, "ready", shown, [event])
+
+    async def failed(self, doc: Doc, reason: str) -> None:
+        await self._to(doc, "failed", {"reason": reason}, [_told(RecordingFailed, doc, reason=reason)])
+
+    async def tried(self, doc: Doc) -> int:
+        """Counts an attempt at finishing; the number of attempts so far."""
+        found = await self._all.update(COLLECTION, doc["id"], inc={"attempts": 1})
+        return int(found["attempts"]) if found else 0
+
+    async def forget(self, doc: Doc) -> bool:
+        """Removes an upload that is not whole yet; False when it is, or has gone."""
+        return await self._all.delete(COLLECTION, {"id": doc["id"], "state": "uploading"}) == 1
+
+    async def remove(self, doc: Doc) -> None:
+        await self._all.delete(COLLECTION, {"id": doc["id"]})
+        with contextlib.suppress(Unavailable):  # caches forget by themselves after a few seconds
+            await self._bus.publish(_changed(doc))
+
+    async def _to(self, doc: Doc, state: str, shown: dict[str, Any], tell: Sequence[Event] = ()) -> Doc | None:
+        done = await self._all.update(
+            COLLECTION, doc["id"], set={**shown, "state": state, "transition": doc["transition"] + 1},
+            expect={"transition": doc["transition"]}, emit=[*tell, _changed(doc)],
+        )  # fmt: skip
+        self._relay.nudge()
+        return done
+
+
+def _of_video(doc: Doc) -> dict[str, Any]:
+    return {"app": doc["app"], "vod": doc["id"], "stream": doc.get("stream"), "user": doc.get("user")}
+
+
+def _changed(doc: Doc) -> DirectoryChanged:
+    return DirectoryChanged(app=doc["app"], collection=COLLECTION, key=doc["id"])
+
+
+def _told(kind: type[Any], doc: Doc, **more: Any) -> Event:
+    """The id is derived, so that the same fact told twice is one event."""
+    about = {name: doc[name] for name in ("app", "stream", "playback", "channel", "broadcast", "generation")}
+    event: Event = kind(id=derived_id("evt", doc["id"], kind.__name__), recording=doc["id"], **about, **more)
+    return event

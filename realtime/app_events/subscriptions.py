@@ -1,0 +1,200 @@
+"""An app's events for its own programs: who follows what, from where, and what reaches them. [work]
+
+A feed is one subscriber on this node. Its position is one in the app's log, whatever it filters; resuming works as joining
+a channel does. Delivery is a function that must not wait.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+import structlog
+
+from realtime.log.app_log import AppLog, kind_of
+from realtime.log.follower import Followed, Follower
+from realtime.log.recovery import Resume
+from realtime.protocol.event_schemas import EVENTS
+from realtime.protocol.messages import Entry, Subscribe, envelope
+from weir.foundation.clock import now_ms
+from weir.foundation.errors import Invalid, NotFound, RateLimited, Unavailable
+from weir.foundation.events import EventsWanted
+from weir.foundation.ids import new_id
+from weir.foundation.redis.bus import Bus
+from weir.foundation.tenancy.directory import Directory
+
+MOST_FEEDS = 100
+POSITION_S = 30.0
+WANT_S = 600.0
+NOTICE = "system.notice"
+Send = Callable[[str, bytes], None]
+log = structlog.get_logger("realtime.feeds")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What somebody wants to hear: types (`stream.live`, `stream.*`, none for all), and of which stream, channel or place.
+    Events about a stream also count as such about its channel, and the other way round."""
+
+    types: tuple[str, ...] = ()
+    stream: str | None = None
+    channel: str | None = None
+    place: str | None = None
+
+    def wants(self, kind: str, body: bytes) -> bool:
+        if self.types and not any(kind == one or (one.endswith(".*") and kind.startswith(one[:-1])) or one == "*" for one in self.types):
+            return False
+        if self.stream is None and self.channel is None and self.place is None:
+            return True
+        data = orjson.loads(body)
+        if self.place is not None and data.get("place") != self.place:
+            return False
+        return (self.stream is None and self.channel is None) or self._about(data)
+
+    def _about(self, data: dict[str, Any]) -> bool:
+        by_channel = self.channel is not None and data.get("channel") == self.channel
+        return by_channel or (self.stream is not None and data.get("stream") == self.stream)
+
+
+def check_type(kind: str) -> None:
+    """Errors: Invalid for a filter that lets nothing through, with the nearest that does."""
+    known = [*EVENTS, *{f"{one[: at.start()]}.*" for one in EVENTS for at in re.finditer(r"\.", one)}]
+    if kind == "*" or kind in known or kind.startswith(("custom.", "partner.")):
+        return
+    near = get_close_matches(kind, [one for one in known if "<" not in one], n=1, cutoff=0.5)
+    guess = f" Did you mean {near[0]}?" if near else " docs/events.md lists them."
+    raise Invalid(
+        f"types: no event is of the type {kind}.{guess}", fields=[{"field": "types", "detail": f"no event is of the type {kind}"}]
+    )
+
+
+class Feed:
+    def __init__(self, app: str, send: Send) -> None:
+        self.app, self.send = app, send
+        self.filter = Filter()
+        self.followed: Followed | None = None
+        self.live = False
+        self.over = False
+
+
+class Feeds:
+    """Errors of the verbs: NotFound (a stream, channel or place that is not this app's), RateLimited, Unavailable."""
+
+    def __init__(self, apps: AppLog, follower: Follower, resume: Resume, directory: Directory, bus: Bus) -> None:
+        self._apps, self._follower, self._resume, self._directory, self._bus = apps, follower, resume, directory, bus
+        self._feeds: dict[str, set[Feed]] = {}
+
+    async def subscribe(self, feed: Feed, request: Subscribe) -> dict[str, Any]:
+        """Missed events, a page at a time, and live delivery from exactly there on once the page is the last one. Nothing may
+        be awaited between this and the ack. Asking again replaces the filter."""
+        feed.live = False
+        feed.filter = await self.filter_of(feed.app, request)
+        await self.want(feed.app)
+        followed = await self._enter(feed)
+        missed = await self._resume.missed(followed, request.epoch, request.seq)
+        answer = {"ok": True, "epoch": followed.epoch}
+        if missed is None:
+            feed.live = not feed.over
+            return {**answer, "seq": followed.last, "recovered": False}
+        entries, more = missed
+        feed.live = not (more or feed.over)
+        return {
+            **answer, "seq": entries[-1].seq if entries else request.seq, "recovered": True, "more": more,
+            "events": [orjson.Fragment(entry.body) for entry in entries if feed.filter.wants(kind_of(entry), entry.body)],
+        }  # fmt: skip
+
+    async def want(self, app: str) -> None:
+        if await self._apps.want(app):
+            await self._bus.publish(EventsWanted(app=app))
+
+    def close(self, feed: Feed) -> None:
+        """The subscriber has gone."""
+        feed.over = True
+        self.rest(feed)
+
+    def rest(self, feed: Feed) -> None:
+        """Nothing more is sent until it subscribes again."""
+        feed.live = False
+        self._drop(feed)
+        if feed.followed is not None:
+            self._follower.close(feed.followed)
+            feed.followed = None
+
+    async def filter_of(self, app: str, request: Subscribe) -> Filter:
+        """Errors: NotFound, also for another app's stream or channel; Invalid for a type that no event has."""
+        for kind in request.types:
+            check_type(kind)
+        stream = channel = None
+        if request.stream is not None:
+            stream = await self._directory.stream(request.stream)
+        elif request.channel is not None:
+            channel = request.channel
+            stream = await self._directory.stream_by_channel(channel)
+        if (request.stream or request.channel) and (stream is None or stream["app"] != app):
+            raise NotFound("There is no such stream or channel.")
+        about = {"stream": stream["id"], "channel": stream["channel"]} if stream is not None else {}
+        return Filter(tuple(request.types), place=request.place, **about)
+
+    async def _enter(self, feed: Feed) -> Followed:
+        if feed.followed is not None:
+            await self._follower.settled(feed.followed)
+            return feed.followed
+        feeds = self._feeds.setdefault(feed.app, set())
+        if len(feeds) >= MOST_FEEDS:
+            raise RateLimited(f"An app may have {MOST_FEEDS} subscribers at one server.", retry_after=10)
+        feeds.add(feed)
+        try:
+            followed = await self._follower.open(feed.app)
+        except BaseException:
+            self._drop(feed)
+            raise
+        if feed.over:
+            self._follower.close(followed)
+            raise Unavailable("This connection has ended.")
+        feed.followed = followed
+        return followed
+
+    def _drop(self, feed: Feed) -> None:
+        feeds = self._feeds.get(feed.app, set())
+        feeds.discard(feed)
+        if not feeds:
+            self._feeds.pop(feed.app, None)
+
+    # -- delivery
+
+    def deliver(self, app: str, entry: Entry) -> None:
+        """One entry of the log, or an ephemeral event, to those who want it."""
+        kind = kind_of(entry)
+        for feed in self._live(app):
+            if feed.filter.wants(kind, entry.body):
+                feed.send(kind, entry.body)
+
+    def resync(self, app: str) -> None:
+        """The log they followed is gone: they must subscribe again, and are told so."""
+        body = envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again.")
+        for feed in self._live(app):
+            feed.live = False
+            feed.send(NOTICE, body)
+
+    def _live(self, app: str) -> Iterable[Feed]:
+        return [feed for feed in self._feeds.get(app, ()) if feed.live]
+
+    async def tell_positions(self) -> None:
+        """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that they still want."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(POSITION_S)
+            rounds += 1
+            for app in list(self._feeds):
+                for feed in self._live(app):
+                    if feed.followed is not None and feed.followed.live:
+                        where = {"epoch": feed.followed.epoch, "seq": feed.followed.last}
+                        feed.send(NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code="position", **where))
+                if rounds % int(WANT_S / POSITION_S) == 0:
+                    try:
+                        await self.want(app)
+                    except Unavailable:
+                        log.warning("feeds.want_waits", app=app)

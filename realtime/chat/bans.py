@@ -1,0 +1,127 @@
+"""Who is shut out of all channels of an app, and what a ban of a guest holds on. [work]
+
+Such a ban is an action like a channel's, in the name of the app (realtime.rules.moderation_actions), and its state stands in the app's own key. Whoever
+joins, writes or reacts is looked up there, in the step before; a fact on the bus closes the sockets that are open.
+"""
+
+from typing import Any
+
+from realtime.chat.client import Member
+from realtime.chat.users import Person
+from realtime.log.app_log import AppLog, entry_of
+from realtime.log.archive import Actions
+from realtime.log.channel_log import Log
+from realtime.protocol.messages import BANNED, MODERATION, UNBANNED
+from realtime.rules import moderation_actions
+from weir.foundation.audit import Audit, By
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.documents import Doc
+from weir.foundation.errors import Forbidden
+from weir.foundation.events import AppBan
+from weir.foundation.ids import derived_id
+from weir.foundation.redis.bus import Bus
+
+HOUR_MS = 3_600_000
+
+
+class Bans:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, entries: Log, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int) -> None:
+        """`address_h`: the hours for which a guest's address is shut out too."""
+        self._log, self._actions, self._apps, self._bus, self._audit = entries, actions, apps, bus, audit
+        self._address_ms = address_h * HOUR_MS
+
+    async def check_member(self, member: Member) -> None:
+        """Errors: Forbidden (banned)."""
+        await self.check(member.user.app, member.user.sub, member.barred)
+
+    async def check(self, app: str, uid: str, barred: moderation_actions.Barred = moderation_actions.NO_MORE) -> None:
+        """Errors: Forbidden (banned)."""
+        ends = moderation_actions.holds(
+            await self._log.state(app, moderation_actions.user_field(uid), *barred.fields), now_ms(), barred.since_ms
+        )
+        if ends is not None:
+            raise refusal(await self.reason(app, uid), ends)
+
+    async def reason(self, scope: str, uid: str) -> str:
+        """Why somebody is banned, by the action that stands; empty without one."""
+        latest = await self._actions.latest(scope, f"ban:{uid}")
+        return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
+
+    async def marks(self, scope: str, person: Person, at_ms: int) -> Doc:
+        """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address holds for those who come
+        after the ban, or after an earlier one that holds on it too."""
+        marks: Doc = {"device": person.device} if person.device else {}
+        if person.address and self._address_ms:
+            state = (await self._log.state(scope, moderation_actions.address_field(person.address)))[0]
+            end, _, begins = (state or "").partition(" ")
+            marks |= {"address": person.address, "until": at_ms + self._address_ms, "from": at_ms}
+            if begins and int(end) > at_ms:
+                marks["from"] = int(begins)
+        return marks
+
+    async def own_marks(self, action: Doc, marks: Doc) -> Doc:
+        """Without those that stand by the ban of somebody else: to lift one ban lifts no other."""
+        others, now = dict[str, Doc](), now_ms()
+        for one in sorted(await self._actions.current(action["channel"]), key=lambda one: int(one["turn"])):
+            others[one["facet"]] = one
+        others.pop(action["facet"], None)
+        held = [one["marks"] for one in others.values() if one.get("marks") and moderation_actions.standing(one, now)[0] is not None]
+        kept = {name: value for name, value in marks.items() if not any(other.get(name) == value for other in held)}
+        return kept if "address" in kept else {name: value for name, value in kept.items() if name == "device"}
+
+    async def apply(self, action: Doc) -> None:
+        """Enforces and tells one that holds in the whole app; may be repeated."""
+        app, event_id = action["app"], derived_id("evt", action["id"])
+        await self._log.change(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
+        if action["value"] is not None:
+            marks = action.get("marks") or {}
+            await self._bus.publish(AppBan(
+                app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), since=marks.get("from"),
+                reason=action["reason"], until=action["expires"],
+            ))  # fmt: skip
+        await self._apps.note(app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": moderation_actions.summary(action)}))
+        kind = UNBANNED if action["value"] is None else BANNED
+        told = derived_id("evt", action["id"], kind)
+        await self._apps.note(app, told, entry_of(told, kind, action["at"], _said(action)))
+        by = By(**action["by"]) if action.get("by") else By(action["actor"]["id"])
+        noted = self._audit.entry(app, by, "ban.added" if kind == BANNED else "ban.lifted", action["target"]["id"], None, _noted(action))
+        await self._audit.heard(noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]}))
+
+    async def ended(self, action: Doc) -> None:
+        """The time of a ban in the whole app is over; may be repeated."""
+        kind, data, changes = moderation_actions.ending(action)
+        told = derived_id("evt", action["id"], "ended")
+        latest = await self._actions.latest(action["app"], action["facet"])
+        if latest is None or latest["id"] != action["id"]:
+            return
+        await self._log.change(action["app"], action["facet"], action["turn"] + 0.5, changes)
+        await self._apps.note(action["app"], told, entry_of(told, kind, action["expires"], data))
+
+    async def forget_address(self, action: Doc) -> None:
+        """What stood for the address of somebody banned is kept no longer."""
+        field = moderation_actions.address_field(action["marks"]["address"])
+        state = (await self._log.state(action["channel"], field))[0]
+        if state is not None and int(state.partition(" ")[0]) <= now_ms():
+            await self._log.forget(action["channel"], field)
+        kept = {name: value for name, value in action["marks"].items() if name == "device"}
+        await self._actions.update(action["id"], marks=kept, due=action["expires"])
+
+
+def refusal(reason: str, ends: int) -> Forbidden:
+    """`ends` in ms, 0 for good."""
+    left_s = max(0, ends - now_ms()) / 1000 if ends else None
+    return Forbidden("You are banned from all channels here." + (f" Reason: {reason}" if reason else ""), code="banned", retry_after=left_s)
+
+
+def _said(action: Doc) -> dict[str, Any]:
+    told = {
+        "user": action["target"], "action": action["id"], "reason": action["reason"] or None,
+        "expires": rfc3339(action["expires"]) if action["expires"] else None,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _noted(action: Doc) -> Doc:
+    return {"action": action["id"], "name": action["target"]["name"], "reason": action["reason"], "expires": action["expires"]}

@@ -1,0 +1,124 @@
+"""Who is in which channel on this node, and what reaches whom. [work]
+
+Entries of the sequence go to everyone in the channel, without reasons. What stands beside it is told apart: messages of
+shadow-banned users go to themselves and to moderators, actions to moderators, what happened to somebody, with the reason, to them;
+other ephemeral events to everyone.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import orjson
+
+from realtime.chat.client import Member
+from realtime.fanout import Fanout
+from realtime.protocol.messages import (
+    BANNED,
+    CLEARED,
+    MESSAGE_DELETED,
+    MESSAGE_UPDATED,
+    MODERATION,
+    NEW_MESSAGE,
+    PERSONAL,
+    RESTORED,
+    ROLE_CHANGED,
+    SETTINGS_UPDATED,
+    Entry,
+    author,
+    marked,
+    public,
+)
+from realtime.rules.permissions import RANK
+
+CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED})
+Expel = Callable[[Member, str], None]
+
+
+class Roster:
+    """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests may share what they had."""
+
+    def __init__(self, fanout: Fanout, expel: Expel, banned: Callable[[str, str], None]) -> None:
+        self._fanout, self._expel, self._banned = fanout, expel, banned
+        self._members: dict[str, set[Member]] = {}
+        self._changes: Counter[str] = Counter()
+
+    def add(self, member: Member, channel: str) -> None:
+        """From here on the member's standing follows the channel's entries."""
+        self._members.setdefault(channel, set()).add(member)
+
+    def has(self, member: Member, channel: str) -> bool:
+        return member in self._members.get(channel, ())
+
+    def guests(self) -> list[tuple[Member, str]]:
+        """Each guest here, with a channel that it is in."""
+        return [(member, channel) for channel, members in self._members.items() for member in members if member.guest]
+
+    def go_live(self, member: Member, channel: str) -> None:
+        """From here on entries reach the member, unless it has been sent away meanwhile."""
+        if self.has(member, channel):
+            self._fanout.enter(member.socket, channel)
+
+    def changes(self, channel: str) -> int:
+        """Grows with each change of a standing or a setting here, so that a reader knows whether what it read is still so."""
+        return self._changes[channel]
+
+    def pause(self, member: Member, channel: str) -> None:
+        self._fanout.leave(member.socket, channel)
+
+    def remove(self, member: Member, channel: str) -> None:
+        self._fanout.leave(member.socket, channel)
+        present = self._members.get(channel, set())
+        present.discard(member)
+        member.stored.pop(channel, None)
+        if not present:
+            self._members.pop(channel, None)
+            del self._changes[channel]
+
+    def empty(self, channel: str) -> None:
+        """Nobody is delivered to until they have joined again."""
+        self._fanout.empty(channel)
+        for member in self._members.get(channel, ()):
+            member.stored.pop(channel, None)
+            member.noted.discard(channel)
+
+    def deliver(self, channel: str, entry: Entry) -> None:
+        """Queues one entry for those who may see it, then acts on what it says about them."""
+        if entry.aside and entry.type in (NEW_MESSAGE, MODERATION):
+            self._tell_few(channel, entry)
+            return
+        if entry.type in PERSONAL and self._tell_personally(channel, entry):
+            return
+        shown = public(entry)
+        self._fanout.deliver(channel, entry.type, entry.body if shown is None else shown.body)
+        if entry.type in CHANGING:
+            self._changes[channel] += 1
+        if entry.type == BANNED:
+            told = orjson.loads(entry.body)
+            for member in self._of(channel, told["user"]["id"]):
+                self._expel(member, channel)
+            self._banned(channel, told["action"])
+        elif entry.type == ROLE_CHANGED:
+            told = orjson.loads(entry.body)
+            for member in self._of(channel, told["user"]["id"]):
+                member.stored[channel] = told["role"] if told["source"] == "channel" else None
+
+    def _tell_personally(self, channel: str, entry: Entry) -> bool:
+        """What happened to somebody comes to them with the reason, beside the sequence. True when nobody else is told."""
+        told = orjson.loads(entry.body)
+        if entry.aside or "reason" in told:
+            body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})
+            for member in self._of(channel, told["user"]["id"]):
+                self._fanout.tell(member.socket, entry.type, body)
+        return entry.aside
+
+    def _of(self, channel: str, uid: str) -> list[Member]:
+        return [member for member in self._members.get(channel, ()) if member.user.sub == uid]
+
+    def _tell_few(self, channel: str, entry: Entry) -> None:
+        writer = author(entry) if entry.type == NEW_MESSAGE else None
+        shown = marked(entry.body) if writer is not None else entry.body
+        for member in self._members.get(channel, ()):
+            if RANK[member.role(channel)] >= RANK["moderator"]:
+                self._fanout.tell(member.socket, entry.type, shown)
+            elif member.user.sub == writer:
+                self._fanout.tell(member.socket, entry.type, entry.body)

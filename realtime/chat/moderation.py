@@ -1,0 +1,446 @@
+"""Commands carried out: who may, on whom, with what effect; everything is written down and can be undone. [work]
+
+An action is stored in documents first, then told and enforced in one step of the channel's log, which acts on all nodes
+at once. A process that dies in between leaves an action that is not `applied`; the sweep carries it out. Each step may
+be repeated: turns order what happens to one facet, and entries are known by the action's id.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+
+from realtime.chat.addressees import Addressees
+from realtime.chat.bans import Bans
+from realtime.chat.users import People, Person
+from realtime.log.app_log import AppLog, entry_of
+from realtime.log.archive import Actions, Archive
+from realtime.log.channel_log import Known, Log, Superseded
+from realtime.log.redis_keys import of_app
+from realtime.protocol.messages import MODERATION, NEW_MESSAGE, PAGE_EVENTS, RESTORED, WARNED, Entry, author, envelope, tail
+from realtime.rules import moderation_actions
+from realtime.rules.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, help_text, span
+from realtime.rules.permissions import NO_RATE, RANK, Role, check_hierarchy, check_role
+from weir.foundation.audit import By
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Doc, DuplicateKey
+from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from weir.foundation.ids import derived_id, is_id, new_id
+from weir.foundation.redis.periodic import Job
+
+MOST_PAGES = 25
+MOST_SEARCHED = 5
+MOST_RESTORED, LARGEST_RESTORED = 50, 64 * 1024
+MOST_TRIES = 5
+SWEEP_S = 2.0
+END_S = 1.0
+LEFT_BEHIND_MS = 3_000
+DAY_MS = 86_400_000
+log = structlog.get_logger("realtime.moderation")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account. `staff` may ban in all channels of
+    the app; `by` is how the app's log of changes names them, where that is known."""
+
+    id: str
+    name: str
+    role: Role
+    app: str = ""
+    staff: bool = False
+    by: By | None = None
+
+    def shown(self) -> dict[str, Any]:
+        return {"id": self.id, "name": self.name, "role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is answered: a sentence, and the action where one was taken."""
+
+    reply: str
+    action: Doc | None = None
+
+
+class Moderation:
+    """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
+
+    def __init__(
+        self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
+    ) -> None:  # fmt: skip
+        self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
+        self._bans, self._removed_ms = bans, removed_days * DAY_MS
+        self._addressees = Addressees(entries, people, actions)
+        self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
+            "help": self._help, "mods": self._mods, "user": self._user,
+        }  # fmt: skip
+
+    def jobs(self) -> list[Job]:
+        return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end)]
+
+    async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        """Carries out one command; `/me` is a message and not for here."""
+        check_role(actor.role, command.role)
+        if command.name in self._tellers:
+            return Outcome(await self._tellers[command.name](channel, actor, command))
+        if command.name == "undo":
+            return await self.undo(channel, actor, command.subject)
+        if command.name in ("delete", "pin"):
+            return await self._on_message(app, channel, actor, command)
+        if command.who:
+            return await self._on_user(app, channel, actor, command)
+        action = self._draft(app, channel, actor, command, "")
+        if command.name == "announce":
+            action.update(message=derived_id("msg", action["id"]), card={**actor.shown(), "badges": []})
+        return await self._take(action)
+
+    async def delete(self, app: str, channel: str, actor: Actor, message: str) -> Outcome:
+        """Removes a message: moderators those of others below them, everybody their own."""
+        return await self._on_message(app, channel, actor, Command("delete", message))
+
+    async def undo(self, channel: str, actor: Actor, action_id: str) -> Outcome:
+        """Gives the facet back what it had before an action, the actor's last one by default."""
+        found = await self._undoable(channel, actor, action_id)
+        check_role(actor.role, "moderator")
+        if found["kind"] in FORMS:
+            check_role(actor.role, FORMS[found["kind"]].role)
+        if found["actor"]["id"] != actor.id and RANK[actor.role] < RANK[found["actor"]["role"]]:
+            check_hierarchy(actor.role, found["actor"]["role"])
+        if "said" in found and found["said"] is None:
+            raise Conflict("What this message said has been deleted since.")
+        if found.get("undone"):
+            raise Conflict("This action has been undone already.")
+        latest = await self._actions.latest(found["channel"], found["facet"])
+        if latest is not None and latest["id"] != found["id"]:
+            raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
+        kept: Doc = {name: found[name] for name in ("target", "marks", "message", "place", "said", "card") if name in found}
+        action: Doc = {
+            **kept, "id": new_id("act"), "app": found["app"], "channel": found["channel"], "kind": "undo", "facet": found["facet"],
+            "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.shown(), "reason": "",
+            "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
+        }  # fmt: skip
+        if action["value"] is not None and found["before"].get("cleared_to"):
+            action["cleared_to"] = found["before"]["cleared_to"]
+        if found["kind"] == "announce":
+            place = await self.find(channel, found["message"])
+            action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
+        outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
+        await self._actions.update(found["id"], undone=action["id"])
+        if found.get("also") and (beside := await self._actions.get(channel, found["also"])) is not None and not beside.get("undone"):
+            with contextlib.suppress(Conflict):
+                await self.undo(channel, actor, beside["id"])
+        of = f" of {found['target']['name']}" if found.get("target") else ""
+        return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
+
+    async def _undoable(self, channel: str, actor: Actor, action_id: str) -> Doc:
+        """An action here, the actor's last one by default; or one of the app's, for its staff. Errors: NotFound."""
+        if not action_id:
+            found = await self._actions.last_of(channel, actor.id)
+            last = await self._actions.last_of(actor.app, actor.id) if actor.staff else None
+            if found is None or (last is not None and (last.get("also") == found["id"] or last["id"] > found["id"])):
+                found = last
+        else:
+            found = await self._actions.get(channel, action_id)
+            if found is None and actor.staff:
+                found = await self._actions.get(actor.app, action_id)
+        if found is None:
+            raise NotFound("There is no such action." if action_id else "You have taken no action that could be undone.")
+        return found
+
+    async def reason(self, channel: str, facet: str) -> str:
+        """Why somebody is banned or muted, by the action that stands; empty without one."""
+        latest = await self._actions.latest(channel, facet)
+        return str(latest["reason"]) if latest is not None else ""
+
+    async def recall(self, channel: str) -> Known:
+        """What an emptied Redis must know before the channel, or an app, is used again."""
+        top = 0 if of_app(channel) else await self._archive.top(channel)
+        return Known(top, moderation_actions.fields_of(await self._actions.current(channel), now_ms()))
+
+    async def sweep(self) -> None:
+        """Carries out what a dead process, or one without Redis, has stored only."""
+        for action in await self._actions.unapplied(now_ms() - LEFT_BEHIND_MS):
+            await self._apply(action)
+
+    async def end(self) -> None:
+        """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one, and only once."""
+        for action in await self._actions.ended(now_ms()):
+            await self._end(action)
+
+    async def _end(self, action: Doc) -> None:
+        if moderation_actions.split(action["facet"])[0] == "message":
+            await self._forget_said(action)
+            return
+        marks = action.get("marks") or {}
+        if marks.get("address") and marks["until"] <= now_ms():
+            await self._bans.forget_address(action)
+            return
+        if of_app(action["channel"]):
+            await self._bans.ended(action)
+        else:
+            kind, data, changes = moderation_actions.ending(action)
+            entry_id = derived_id("evt", action["id"], "ended")
+            with contextlib.suppress(Superseded):
+                await self._log.append(
+                    action["channel"], kind=kind, entry_id=entry_id, cid=f"{action['id']}:ended", rate=NO_RATE,
+                    tail=tail(entry_id, kind, action["channel"], data), facet=action["facet"], turn=action["turn"] + 0.5,
+                    changes=changes,
+                )  # fmt: skip
+        await self._actions.update(action["id"], due=marks.get("until"))
+
+    async def _forget_said(self, action: Doc) -> None:
+        """What a message said that was removed some time ago, and not brought back."""
+        latest = await self._actions.latest(action["channel"], action["facet"])
+        if latest is not None and latest["value"] is not None:
+            await self._archive.blank(action["channel"], action["place"]["epoch"], action["place"]["seq"])
+        await self._actions.update(action["id"], said=None, due=None)
+
+    # -- commands by what they are about
+
+    async def _on_user(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        person, command = await self._addressees.find(channel, command)
+        check_hierarchy(actor.role, person.role)
+        if command.name in ("unmod", "unvip") and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]:
+            raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
+        if command.name in ("ban", "unban") and EVERYWHERE in command.extent:
+            return await self._everywhere(app, channel, actor, command, person)
+        return await self._take(await self._on(app, channel, actor, command, person), person)
+
+    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: Person) -> Doc:
+        action = self._draft(app, scope, actor, command, person.id)
+        action["target"] = person.shown()
+        if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
+            action["marks"] = marks
+        return action
+
+    async def _everywhere(self, app: str, channel: str, actor: Actor, command: Command, person: Person) -> Outcome:
+        """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
+        if not actor.staff:
+            raise Forbidden("Only staff of the app may do this everywhere.")
+        action = await self._on(app, app, actor, command, person)
+        with contextlib.suppress(Conflict):
+            here = await self._take(await self._on(app, channel, actor, command, person), person)
+            action["also"] = here.action["id"] if here.action is not None else ""
+        return await self._take(action, person)
+
+    async def everywhere(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they are known there."""
+        uid = command.who
+        known = await self._people.get(channel, uid) if channel else None
+        person = known or Person(uid, uid, "member")
+        return await self._take(await self._on(app, app, actor, command, person), person)
+
+    async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
+        if not is_id("msg", command.subject):
+            raise Invalid("Name the message by its id, msg_….")
+        entry = await self.find(channel, command.subject)
+        writer = author(entry)
+        if command.name == "delete" and writer != actor.id:
+            check_role(actor.role, "moderator")
+            person = await self._people.get(channel, writer)
+            check_hierarchy(actor.role, person.role if person is not None else "member")
+        action = self._draft(app, channel, actor, command, command.subject)
+        action.update(message=command.subject, **_place(entry))
+        return await self._take(action)
+
+    async def find(self, channel: str, message: str) -> Entry:
+        """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
+        entry = await self._archive.message(channel, message) or await self._logged(channel, message)
+        if entry is None or entry.type != NEW_MESSAGE:
+            raise NotFound("There is no such message.")
+        return entry
+
+    async def original(self, channel: str, message: str) -> tuple[Entry, bool]:
+        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound, also some time after it
+        was taken away."""
+        entry = await self._archive.original(channel, message) or await self._logged(channel, message, whole=True)
+        try:
+            await self.find(channel, message)
+        except NotFound:
+            if entry is None or "text" not in (told := orjson.loads(entry.body)):
+                raise
+            if datetime.fromisoformat(told["at"]).timestamp() * 1000 < now_ms() - self._removed_ms:
+                raise
+            return entry, True
+        if entry is None:
+            raise NotFound("There is no such message.")
+        return entry, False
+
+    async def _logged(self, channel: str, message: str, *, whole: bool = False) -> Entry | None:
+        """Among the newest entries of the log; `whole`: also when it was taken away."""
+        below: int | None = None
+        for _ in range(MOST_PAGES):
+            entries = (await self._log.newest(channel, PAGE_EVENTS, below, whole=whole)).entries
+            wanted = b'"id":"%b"' % message.encode()
+            entry = next((one for one in entries if one.type == NEW_MESSAGE and wanted in one.body), None)
+            if entry is not None or not entries:
+                return entry
+            below = entries[0].seq
+        return None
+
+    # -- taking an action
+
+    def _draft(self, app: str, channel: str, actor: Actor, command: Command, target: str) -> Doc:
+        action_id, at = new_id("act"), now_ms()
+        ends = at + command.seconds * 1000 if command.name in ("timeout", "ban") and command.seconds else None
+        return {
+            "id": action_id, "app": app, "channel": channel, "kind": command.name, "facet": moderation_actions.facet_of(command, action_id, target),
+            "value": moderation_actions.value_of(command, target), "expires": ends, "actor": actor.shown(), "reason": command.text, "at": at,
+            "current": True, "applied": False, **({"by": asdict(actor.by)} if actor.by is not None else {}),
+        }  # fmt: skip
+
+    async def _take(self, action: Doc, person: Person | None = None, only_behind: int | None = None) -> Outcome:
+        """Stores the action as the facet's next turn, then carries it out."""
+        for _ in range(MOST_TRIES):
+            latest = await self._actions.latest(action["channel"], action["facet"])
+            if only_behind is not None and latest is not None and latest["turn"] != only_behind:
+                raise Conflict("Another action came in between.")
+            value, ends = moderation_actions.standing(latest, action["at"])
+            if value is None and action["kind"] in moderation_actions.LIFTS:
+                raise Conflict(f"{person.name if person else 'Nothing'} is not {moderation_actions.LIFTS[action['kind']]}.")
+            before: Doc = {"value": value, "expires": ends}
+            if value is not None and latest is not None and latest.get("cleared_to"):
+                before["cleared_to"] = latest["cleared_to"]
+            if action["value"] is None and (marks := (latest or {}).get("marks")):
+                action["marks"] = await self._bans.own_marks(action, marks)
+            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=self._due(action))
+            try:
+                await self._actions.add(action)
+            except DuplicateKey:
+                continue
+            if latest is not None:
+                await self._actions.update(latest["id"], current=False)
+            await self._apply(action)
+            return Outcome("" if action["kind"] == "undo" else _reply(action), action)
+        raise Unavailable("Too many act on this at once; try again.", retry_after=1)
+
+    def _due(self, action: Doc) -> int | None:
+        """When there is something to end or to forget next."""
+        if action.get("said") and moderation_actions.split(action["facet"])[0] == "message":
+            return int(action["at"]) + self._removed_ms
+        marks = action.get("marks") or {}
+        return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
+
+    async def _apply(self, action: Doc) -> None:
+        """Enforces and tells; may be repeated."""
+        channel, facet = action["channel"], action["facet"]
+        if of_app(channel):
+            await self._bans.apply(action)
+            await self._actions.update(action["id"], applied=True)
+            return
+        done: dict[str, Any] = {"applied": True}
+        umbrella = {"channel": channel, "action": moderation_actions.summary(action)}
+        body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
+        if moderation_actions.split(facet)[0] in moderation_actions.ASIDE:
+            await self._log.change(channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body)
+        else:
+            try:
+                done |= await self._tell(action)
+            except Superseded:
+                log.warning("moderation.superseded", action=action["id"])
+            await self._log.tell(channel, MODERATION, body)
+        await self._tell_app(action, derived_id("evt", action["id"]), MODERATION, umbrella)
+        if facet.startswith("warn:") and action["value"] is not None:
+            warned, data = derived_id("evt", action["id"], WARNED), moderation_actions.warning(action)
+            await self._log.tell(channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data))
+            await self._tell_app(action, warned, WARNED, {"channel": channel, **data})
+        if facet.startswith("message:"):
+            await self._archive.mark(channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None)
+        await self._actions.update(action["id"], **done)
+
+    async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
+        """What is not for all members stands in the log of the app, as long as somebody follows it."""
+        if await self._apps.wanted(action["app"]):
+            await self._apps.note(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
+
+    async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
+        """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on these are all."""
+        facet, keeps = action["facet"], action.get("cleared_to") or 0
+        _, user = moderation_actions.split(facet)
+        found: list[Entry] = []
+        size, edge = 0, below
+        for _ in range(MOST_SEARCHED):
+            page = (await self._log.newest(action["channel"], PAGE_EVENTS, edge, lifted=(facet, keeps))).entries
+            for entry in reversed(page):
+                if entry.seq < keeps:
+                    return {"messages": found[::-1], "from_seq": 0}
+                if entry.type == NEW_MESSAGE and user in ("", author(entry)):
+                    size += len(entry.body)
+                    if len(found) == MOST_RESTORED or size > LARGEST_RESTORED:
+                        return {"messages": found[::-1], "from_seq": found[-1].seq}
+                    found.append(entry)
+            if not page or page[0].prev == 0:
+                return {"messages": found[::-1], "from_seq": edge if not page else 0}
+            edge = page[0].seq
+        return {"messages": found[::-1], "from_seq": edge}
+
+    async def _tell(self, action: Doc) -> dict[str, Any]:
+        """The action's entries; the first one changes the channel's state. Returns where a clearing ends."""
+        channel, seqs = action["channel"], []
+        told, below = moderation_actions.told(action), moderation_actions.shows_again(action)
+        if below is not None:
+            back = await self._restored(action, below)
+            messages = [orjson.Fragment(entry.body) for entry in back["messages"]]
+            told.append((RESTORED, {"action": action["id"], "user": action.get("target"), **back, "messages": messages}))
+        for number, (kind, data) in enumerate(told):
+            entry_id = action["message"] if kind == NEW_MESSAGE else derived_id("evt", action["id"], kind)
+            first: dict[str, Any] = {}
+            if number == 0:
+                first = {"facet": action["facet"], "turn": action["turn"], "changes": moderation_actions.changes_of(action)}
+            stored = await self._log.append(
+                channel, kind=kind, entry_id=entry_id, cid=f"{action['id']}:{kind}", rate=NO_RATE, at_ms=action["at"],
+                tail=tail(entry_id, kind, channel, data), **first,
+            )  # fmt: skip
+            seqs.append(stored.seq)
+        clears = moderation_actions.split(action["facet"])[0] in ("clear", "ban") and action["value"] is not None
+        return {"cleared_to": action.get("cleared_to") or seqs[0]} if clears else {}
+
+    # -- commands that only tell
+
+    async def _help(self, _channel: str, actor: Actor, command: Command) -> str:
+        return help_text(command.subject, actor.role)
+
+    async def _mods(self, channel: str, _actor: Actor, _command: Command) -> str:
+        current = await self._actions.current(channel)
+        latest = {one["facet"]: one for one in sorted(current, key=lambda one: int(one["turn"]))}
+        names = [one["target"]["name"] for one in latest.values() if one["value"] == "moderator" and one["facet"].startswith("role:")]
+        return f"Moderators: {', '.join(sorted(names))}." if names else "No moderators were named here by /mod."
+
+    async def _user(self, channel: str, _actor: Actor, command: Command) -> str:
+        person, _ = await self._addressees.find(channel, command)
+        stands = await self._people.standing(channel, person.id)
+        marks = [word for word, yes in (
+            ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
+        ) if yes]  # fmt: skip
+        return f"{person.name} ({person.id}): {', '.join([person.role, *marks])}."
+
+
+def _place(entry: Entry) -> dict[str, Any]:
+    return {"place": {"epoch": entry.epoch, "seq": entry.seq}, "said": entry.body.decode()}
+
+
+def _reply(action: Doc) -> str:
+    target = action["target"]["name"] if action.get("target") else ""
+    kind = action["kind"]
+    if kind == "clear" and target:
+        said = f"The messages of {target} are removed."
+    elif kind == "timeout":
+        said = f"{target} is timed out for {span((action['expires'] - action['at']) // 1000)}."
+    elif kind == "ban" and (action["expires"] or of_app(action["channel"])):
+        where = " in all channels" if of_app(action["channel"]) else ""
+        lasts = f" for {span((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
+        said = f"{target} is banned{where}{lasts}."
+    elif kind == "unban" and of_app(action["channel"]):
+        said = f"{target} is no longer banned in all channels."
+    elif kind == "guestwait":
+        said = f"New guests may write after {span(action['value'])}."
+    elif kind == "slow":
+        said = f"Slow mode is on: one message every {span(action['value'])}."
+    else:
+        said = DONE[kind].format(target)
+    return f"{said} Take it back with /undo {action['id']}."

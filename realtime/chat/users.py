@@ -1,0 +1,188 @@
+"""Who has been in a channel: ids by name, and the roles that count. [store]
+
+Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after 30 days, guests an
+hour after they have left: anybody may make guests without end. A role stored by moderation beats the token's.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import cast
+from zlib import crc32
+
+import orjson
+
+from realtime.log.channel_log import Log
+from realtime.log.redis_keys import keys_of
+from realtime.redis.client import Connection
+from realtime.rules.moderation_actions import NO_MORE, Barred, holds
+from realtime.rules.permissions import RANK, Role
+from weir.foundation.clock import now_ms, now_s, rfc3339
+from weir.foundation.errors import Forbidden
+from weir.foundation.lookalikes import skeleton
+from weir.foundation.texts import folded
+
+KNOWN_S, GUEST_KNOWN_S = 30 * 86_400, 3600
+WARNED_MS = 3_600_000
+MOST_NAMED = 200
+MOST_LATELY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Of a guest also its device and what stands for its address (realtime.log.redis_keys), for bans."""
+
+    id: str
+    name: str
+    role: Role
+    device: str = ""
+    address: str = ""
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave, if any. Ends are
+    ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as JSON {reason, at}."""
+
+    role: Role
+    stored: Role | None
+    banned: int | None
+    muted: int | None
+    shadowed: bool
+    warned: str | None = None
+
+    def check_in(self, reason: str = "") -> None:
+        """Errors: Forbidden (banned)."""
+        if self.banned is not None:
+            left = max(0, self.banned - now_ms()) / 1000 if self.banned else None
+            because = f" Reason: {reason}" if reason else ""
+            raise Forbidden(f"You are banned from this channel.{because}", code="banned", retry_after=left)
+
+
+class People:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, connection: Connection, entries: Log) -> None:
+        self._connection, self._log = connection, entries
+
+    async def note(self, channel: str, person: Person, *, guest: bool = False) -> None:
+        """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
+        link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
+        named = keys.named_guests(person.name) if guest else keys.named(person.name)
+        ours = not guest or RANK[person.role] >= RANK["vip"]
+        lately, now = keys.lately_guests if guest else keys.lately, int(now_s())
+        noted = [person.name, person.role, *([person.device, person.address] if guest else [])]
+        before = await link.ask("SET", keys.person(person.id), orjson.dumps(noted), "EX", known_s, "GET")
+        old = orjson.loads(before)[0] if before is not None else person.name
+        renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
+        like = keys.like(skeleton(person.name))
+        await asyncio.gather(
+            *(link.ask("SREM", key, person.id) for key in renamed),
+            link.ask("SADD", named, person.id),
+            link.ask("EXPIRE", named, known_s),
+            link.ask("ZADD", lately, now, person.id),
+            link.ask("ZREMRANGEBYSCORE", lately, "-inf", now - known_s),
+            link.ask("ZREMRANGEBYRANK", lately, 0, -MOST_LATELY - 1),
+            link.ask("EXPIRE", lately, known_s),
+            *((link.ask("SADD", like, person.id), link.ask("EXPIRE", like, known_s)) if ours else ()),
+        )
+
+    async def allow(self, channel: str, uid: str, wanted: str) -> str:
+        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not for them. Then it is the
+        one that they had, or else one like any guest's."""
+        if not await self._belongs(channel, uid, wanted):
+            return wanted
+        known = await self._noted(channel, [uid])
+        if known and not await self._belongs(channel, uid, known[0].name):
+            return known[0].name
+        return f"Guest {crc32(uid.encode()) % 9000 + 1000}"
+
+    async def _belongs(self, channel: str, uid: str, name: str) -> bool:
+        """Whether this name would be taken for that of staff, or of a member who is here."""
+        link, keys, bones = self._connection.link(), keys_of(channel), skeleton(name)
+        found = [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)] if bones else []
+        others = [one for one in await self._noted(channel, [one for one in found if one != uid]) if skeleton(one.name) == bones]
+        if not others:
+            return False
+        stored = await self._log.state(channel, *(f"r:{one.id}" for one in others))
+        if any(RANK[cast(Role, role or one.role)] >= RANK["vip"] for one, role in zip(others, stored, strict=True)):
+            return True
+        here = await link.ask("HMGET", keys.present, *(one.id for one in others))
+        return any(one is not None for one in here)
+
+    async def note_author(self, channel: str, person: Person) -> None:
+        """Somebody in whose name the app writes. A role that their token gave them stays."""
+        known = await self._noted(channel, [person.id])
+        if known and RANK[known[0].role] > RANK[person.role]:
+            person = replace(person, role=known[0].role)
+        await self.note(channel, person)
+
+    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> Standing:
+        found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
+        role, muted, shadowed, warned, *bans = found
+        stored, now = cast(Role | None, role), now_ms()
+        return Standing(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
+
+    async def get(self, channel: str, uid: str) -> Person | None:
+        """Somebody who has been here, with the role that counts."""
+        raw = await self._connection.link().ask("GET", keys_of(channel).person(uid))
+        stored = (await self.standing(channel, uid)).stored
+        if raw is None:
+            return None if stored is None else Person(uid, uid, stored)
+        known = Person(uid, *orjson.loads(raw))
+        return replace(known, role=stored or known.role)
+
+    async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[Person]]:
+        """Who has each of these names, or has it as an id, members first. Roles are those that count."""
+        wanted = list(dict.fromkeys(spellings))
+        found = await asyncio.gather(*(self._bearers(channel, one) for one in wanted))
+        return dict(zip(wanted, found, strict=True))
+
+    async def lately(self, channel: str) -> list[Person]:
+        """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
+        link, keys = self._connection.link(), keys_of(channel)
+        found = await asyncio.gather(*(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests)))
+        return await self._noted(channel, [raw.decode() for some in found for raw in some])
+
+    async def _bearers(self, channel: str, spelling: str) -> list[Person]:
+        """Also who has this id and is known by nothing but what moderators did to them."""
+        link, keys, wanted = self._connection.link(), keys_of(channel), folded(spelling)
+        sets = (keys.named(spelling), keys.named_guests(spelling))
+        some = await asyncio.gather(*(link.ask("SRANDMEMBER", key, MOST_NAMED) for key in sets))
+        ids = [raw.decode() for raws in some for raw in sorted(raws)]
+        noted = {one.id: one for one in await self._noted(channel, list(dict.fromkeys([spelling, *ids])))}
+        bearing = [one for uid in ids if (one := noted.get(uid)) is not None and folded(one.name) == wanted]
+        states = await self._log.state(channel, *(f"{field}:{spelling}" for field in "rbms"))
+        if spelling in noted:
+            bearing.append(noted[spelling])
+        elif any(state is not None for state in states):
+            bearing.append(Person(spelling, spelling, "member"))
+        people = list({one.id: one for one in bearing}.values())
+        roles = await self._log.state(channel, *(f"r:{one.id}" for one in people)) if people else []
+        return [replace(one, role=cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
+
+    async def _noted(self, channel: str, ids: list[str]) -> list[Person]:
+        """Those of these ids who are known here."""
+        if not ids:
+            return []
+        keys = keys_of(channel)
+        raws = await self._connection.link().ask("MGET", *(keys.person(uid) for uid in ids))
+        return [Person(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
+
+
+def muting(standing: Standing, reason: str = "") -> dict[str, str | None] | None:
+    """What somebody who joins must know: until when they may not write, and why; an end of None means for good."""
+    if standing.muted is None:
+        return None
+    return {"until": rfc3339(standing.muted) if standing.muted else None, **({"reason": reason} if reason else {})}
+
+
+def warning(standing: Standing) -> dict[str, str] | None:
+    """The warning of the last hour, for somebody who was away when it came."""
+    told = orjson.loads(standing.warned) if standing.warned is not None else None
+    if told is None or told["at"] < now_ms() - WARNED_MS:
+        return None
+    return {"reason": told["reason"], "at": rfc3339(told["at"])}

@@ -1,0 +1,258 @@
+"""The realtime room, put together."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from realtime.app_events.api import EventRoutes
+from realtime.app_events.subscriptions import Feeds
+from realtime.chat.api import ChannelRoutes
+from realtime.chat.bans import Bans
+from realtime.chat.history import Reader
+from realtime.chat.moderation import Moderation
+from realtime.chat.presence import Presence
+from realtime.chat.service import Chat
+from realtime.chat.typing_reactions import Signals
+from realtime.chat.users import People
+from realtime.fanout import Fanout
+from realtime.log.app_log import AppLog
+from realtime.log.app_log_forwarder import Carrier, event_of
+from realtime.log.archive import COLLECTIONS, Actions, Archive
+from realtime.log.archiver import Archiver
+from realtime.log.channel_log import Known, Log
+from realtime.log.follower import Follower
+from realtime.log.recovery import Resume
+from realtime.log.redis_keys import of_app
+from realtime.places.api import PlaceRoutes
+from realtime.places.service import Places
+from realtime.protocol import asyncapi
+from realtime.protocol.messages import Entry, envelope
+from realtime.redis.client import address_of, connect
+from realtime.sockets import Sockets
+from realtime.viewers import OCCUPANCY_UPDATE, Count, Leases, Occupancy, updates
+from weir import __version__
+from weir.foundation.clock import now_ms
+from weir.foundation.events import (
+    AppDeleted,
+    Event,
+    PlaceEvent,
+    PlaybackHeartbeat,
+    SpaceRemoved,
+    SpaceStateChanged,
+    StreamEvent,
+    StreamOffline,
+    ViewersCounted,
+    type_of,
+)
+from weir.foundation.ids import derived_id, new_id
+from weir.foundation.services import Ground, Tasks
+from weir.foundation.settings import Settings
+
+GROUP = "realtime"
+CATCH_UP_S = 5.0
+CUT_OFF_S = 9.0
+LOOK_S = 0.25
+
+
+class RealtimeRoom:
+    """weir.foundation.services.Room: sockets, chat, viewer counts."""
+
+    def __init__(self, ground: Ground, leases: Leases = Leases()) -> None:  # noqa: B008 - frozen
+        address = address_of(ground.settings, ground.vault)
+        self._ground = ground
+        self._tasks = Tasks()
+        self._fanout = Fanout()
+        self._connection = connect(address)
+        self._archive = Archive(ground.store)
+        actions = Actions(ground.store)
+        auth = ground.door.auth
+        self._apps = AppLog(self._connection, self._recall)
+        self._carrier = Carrier(self._apps, ground.directory)
+        self._log = Log(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
+        reader = Reader(self._log, self._archive, actions)
+        people = People(self._connection, self._log)
+        self._presence = Presence(self._connection, self._log, people, leases)
+        bans = Bans(self._log, actions, self._apps, ground.bus, ground.audit, ground.settings.guest_address_ban_h)
+        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
+        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
+        self._follower = Follower(address, self._log, self._deliver, self._resync)
+        self._occupancy = Occupancy(self._connection, leases, self._carrier.followed, self._apps)
+        self._chat = Chat(
+            settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
+            fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
+            moderation=self._moderation, presence=self._presence, messages=ground.messages, bans=bans,
+        )  # fmt: skip
+        self._signals = Signals(self._connection, self._log, self._chat.admitted)
+        self._api = ChannelRoutes(
+            directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
+            actions=actions, moderation=self._moderation, viewers=self.viewers,
+        )  # fmt: skip
+        self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
+        self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
+        self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings, ground.audit)
+        self._place_api = PlaceRoutes(ground.store, self._places)
+        self._sockets = Sockets(
+            settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
+            signals=self._signals, fanout=self._fanout, feeds=self._feeds, bans=bans,
+            address_key=ground.vault.key("address"),
+        )  # fmt: skip
+
+    def routes(self) -> list[BaseRoute]:
+        door = self._ground.door
+        return [
+            Mount("/socket.io", app=self._sockets.application()), *self._events.socket(), described(self._ground.settings),
+            *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
+        ]  # fmt: skip
+
+    async def start(self) -> None:
+        """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
+        for name, work in (
+            ("log connection", self._connection.run()),
+            ("guests", self._chat.keep_guests_known()),
+            ("follower", self._follower.run()),
+            ("occupancy beat", self._occupancy.beat()),
+            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver, self._tell_followers)),
+            ("presence beat", self._presence.beat()),
+            ("presence told", self._presence.tell()),
+            ("reactions told", self._signals.tell_reactions()),
+            ("cut off", self._watch_link()),
+            ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
+            ("carrier", self._carrier.run()),
+            ("message counts", self._ground.messages.run()),
+            ("event positions", self._feeds.tell_positions()),
+            ("bus wishes", self._ground.bus.watch(self._carrier.heard)),
+            ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
+            ("bus bans", self._ground.bus.watch(self._sockets.banned)),
+        ):
+            self._tasks.start(work, name)
+        viewers = self._occupancy.jobs(self._ground.directory.live_streams)
+        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
+            self._tasks.start(self._ground.periodic.run(job), job.name)
+
+    async def _watch_link(self) -> None:
+        """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to others."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            silence = loop.time() - max(self._connection.heard(), began)
+            await self._sockets.cut_off(silence > CUT_OFF_S)
+
+    async def _recall(self, channel: str) -> Known:
+        return await self._moderation.recall(channel)
+
+    async def stop(self) -> None:
+        await self._sockets.stop()
+        await self._tasks.stop()
+        await self._ground.messages.close()
+
+    async def viewers(self, channel: str) -> int:
+        """Sessions that watch this channel now. Errors: Unavailable."""
+        return (await self._occupancy.count(channel)).viewers
+
+    async def _heard(self, event: Event) -> None:
+        if isinstance(event, StreamEvent) and event.public:
+            await self._connection.up(CATCH_UP_S)
+            told = await self._chat.tell(event)
+            await self._carrier.tell_stream(event, told.seq)
+            await self._count(event)
+        elif isinstance(event, PlaceEvent):
+            await self._heard_place(event)
+        elif isinstance(event, AppDeleted):
+            for collection in COLLECTIONS:
+                await self._ground.store.operator().delete(collection.name, {"app": event.app})
+        elif event.public and event.app:
+            await self._connection.up(CATCH_UP_S)
+            if event.ephemeral:
+                await self._apps.notify(event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.shown()))
+            else:
+                await self._apps.note(event.app, event.id, event_of(event))
+        elif isinstance(event, PlaybackHeartbeat):
+            await self._occupancy.heard(event)
+
+    async def _heard_place(self, event: PlaceEvent) -> None:
+        await self._places.heard(event)
+        await self._connection.up(CATCH_UP_S)
+        await self._carrier.tell(event, event.source, event.number)
+        if not isinstance(event, SpaceStateChanged | SpaceRemoved):
+            return
+        counts = await self._places.count(event.app, event.place)
+        if counts is not None:
+            shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
+            body = envelope(new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown)
+            await self._apps.notify(event.app, OCCUPANCY_UPDATE, body)
+
+    async def _count(self, event: StreamEvent) -> None:
+        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""
+        if not isinstance(event, StreamOffline):
+            await self._occupancy.begin(event.channel, event.broadcast)
+            return
+        counted = await self._occupancy.end(event.channel, event.broadcast)
+        if counted is not None:
+            counts = ViewersCounted(
+                id=derived_id("evt", event.broadcast, "viewers"), app=event.app, stream=event.stream, broadcast=event.broadcast,
+                peak=counted.peak, total=counted.total,
+            )  # fmt: skip
+            await self._ground.bus.publish(counts)
+
+    async def _tell_followers(self, channel: str, count: Count) -> None:
+        """A changed count, to programs that follow the app; by one node."""
+        app = await self._carrier.follower_of(channel)
+        if app is None or not await self._occupancy.news(channel, count):
+            return
+        stream = await self._ground.directory.stream_by_channel(channel)
+        for kind, body in updates(channel, stream["id"] if stream else "", count):
+            await self._apps.notify(app, kind, body)
+
+    def _deliver(self, log: str, entry: Entry) -> None:
+        if of_app(log):
+            self._feeds.deliver(log, entry)
+        else:
+            self._chat.roster.deliver(log, entry)
+
+    def _resync(self, log: str) -> None:
+        if of_app(log):
+            self._feeds.resync(log)
+        else:
+            self._sockets.resync(log)
+
+    def _channels(self) -> list[str]:
+        """Channels with members here."""
+        return [log for log in self._follower.channels() if not of_app(log)]
+
+
+def described(settings: Settings) -> Route:
+    """The document of the sockets, written once."""
+    address = urlsplit(settings.base_url)
+    written = orjson.dumps(asyncapi.document(__version__, address.netloc, "wss" if address.scheme == "https" else "ws"))
+
+    async def asyncapi_json(_request: Request) -> Response:
+        return Response(written, media_type="application/json")
+
+    return Route("/v1/asyncapi.json", asyncapi_json)
+
+
+class ViewerCounts:
+    """weir.foundation.services.Room: only the counts, for a process that has no realtime room of its own."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._tasks = Tasks()
+        self._connection = connect(address_of(ground.settings, ground.vault))
+        self._occupancy = Occupancy(self._connection)
+
+    def routes(self) -> list[BaseRoute]:
+        return []
+
+    async def start(self) -> None:
+        self._tasks.start(self._connection.run(), "count connection")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def viewers(self, channel: str) -> int:
+        """Sessions that watch this channel now. Errors: Unavailable."""
+        return (await self._occupancy.count(channel)).viewers

@@ -1,0 +1,223 @@
+"""One log for each app: everything public that happens in it, under one sequence. [store]
+
+The same kind of Redis Stream as a channel's log, and followed in the same way. It is no source of truth: channels' entries
+are carried into it from the channels' logs, other facts from documents' outboxes. Each source (a channel, a place, a
+space) has its mark in the log's own state, moved in the step that appends; so what comes from one source comes in its
+order and once, whoever dies and however many carry at a time.
+
+Chat is carried only while somebody follows: from the first question until WANTED_MS after the last.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from realtime.log.channel_log import JUMP, OPEN, Position, Recall, nothing_known
+from realtime.log.redis_keys import keys_of
+from realtime.protocol.messages import PAGE_EVENTS, Entry, parse_entry
+from realtime.redis.client import INCARNATION, Connection, load_script
+from weir.foundation.clock import now_ms, rfc3339
+from weir.foundation.ids import derived_id, new_secret
+
+CARRY, WANT, UNCARRIED, TIDY = (load_script(name) for name in ("carry", "want", "uncarried", "tidy"))
+KEPT = 20_000
+LOOKED_AT = 200
+WANTED_MS = 86_400_000
+ANYWHERE = "*"
+VIEWERS = "viewers"
+MOST_MOVES, MOST_TOLD = 1_000, 50
+MARK = "+"
+Event = tuple[str, bytes]
+"""Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
+
+
+class Early(Exception):
+    """What stands before this in its source has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """`repeated` when an event of this id was there already; then the position and the time are those of the first time. `same`: it said
+    the same."""
+
+    epoch: str
+    seq: int
+    at_ms: int
+    repeated: bool = False
+    same: bool = True
+
+
+class AppLog:
+    """Errors of all verbs: Unavailable."""
+
+    def __init__(self, connection: Connection, recall: Recall = nothing_known) -> None:
+        """`recall` says what an emptied Redis must know of an app."""
+        self._connection, self._recall = connection, recall
+
+    async def want(self, app: str) -> bool:
+        """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
+        while True:
+            reply = await self._connection.link().run(WANT, (keys_of(app).meta,), new_secret(8), WANTED_MS)
+            if reply[0] >= 0:
+                return bool(reply[0])
+            await self._open(app)
+
+    async def wanted(self, app: str) -> bool:
+        return await self._since(app) is not None
+
+    async def carry(self, app: str, channel: str) -> None:
+        """Brings everything of a channel that is not here yet, in its order; nothing while nobody follows."""
+        while (since := await self._since(app)) is not None:
+            mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
+            stands = mark.decode() if mark is not None else ""
+            keys = keys_of(channel)
+            found = await self._connection.link().run(UNCARRIED, (keys.meta, keys.log), stands, since, LOOKED_AT)
+            if not found:
+                return
+            entries = [parse_entry(payload) for payload in found[1:]]
+            await self._put(app, channel, stands, int(found[0]), [carried(entry) for entry in entries])
+
+    async def pass_on(self, app: str, channel: str, seq: int, event_id: str, event: Event) -> bool:
+        """One entry of a channel while nobody follows; False when somebody does, and everything must be carried."""
+        reply = await self._put(app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id))
+        return bool(reply[0] != -2)
+
+    async def keep(self, app: str, entry: Entry, stored_ms: int) -> None:
+        """An event of the app's own that stands in a channel, where the process that took it died before it was here too. What was
+        stored while somebody followed has been carried."""
+        since = await self._since(app)
+        if since is None or stored_ms < since:
+            await self._put(app, "", "", 0, [carried(entry)], once=keys_of(app).once(str(orjson.loads(entry.body)["id"])))
+
+    async def tell(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
+        """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have not come, unless it
+        may be `early`; what they held up comes late, and once too."""
+        once = keys_of(app).once(event_id)
+        before = str(number - 1) if number > 1 else ""
+        reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
+        if reply[0] == 0 and int(reply[1] or 0) < number:
+            raise Early
+        if reply[0] == 0:
+            await self._put(app, source, ANYWHERE, number, [event], once=once)
+
+    async def tell_moves(self, app: str, channel: str, stream: str) -> bool:
+        """Who came to a channel and went, each once and in the order of the channel; True when there may be more."""
+        keys, link, source = keys_of(channel), self._connection.link(), f"{VIEWERS}:{channel}"
+        mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{source}")
+        start = "-" if mark is None else f"({_place(int(mark))}"
+        found = await link.ask("XRANGE", keys.moves, start, "+", "COUNT", MOST_MOVES)
+        if not found:
+            return False
+        last = found[-1][0].decode()
+        events = moves(channel, stream, [(place.decode(), fields[0].decode(), fields[1].decode()) for place, fields in found])
+        reply = await self._put(app, source, "" if mark is None else mark.decode(), _number(last), events)
+        if reply[0] == 0:
+            return False  # another node was first
+        await link.ask("XTRIM", keys.moves, "MINID", _place(_number(last) + 1))
+        if len(found) < MOST_MOVES:
+            await link.run(TIDY, (keys.moves,))
+        return len(found) == MOST_MOVES
+
+    async def note(self, app: str, event_id: str, event: Event) -> None:
+        """A fact of Weir's own that has no source; once within 24 hours."""
+        await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
+
+    async def publish(self, app: str, event_id: str, kind: str, data: dict[str, Any]) -> Published:
+        """An event of the app's own, known by its id and by what it says for 24 hours."""
+        at_ms = now_ms()
+        digest = sha256(orjson.dumps([kind, data], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        event, known = entry_of(event_id, kind, at_ms, data), f"{digest} {at_ms}"
+        reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id), known=known)
+        if reply[0] != 2:
+            return Published(reply[2].decode(), int(reply[1]), at_ms)
+        epoch, seq, *before = reply[1].decode().split(" ")
+        if len(before) < 2:  # Weir's own, or from before these were kept
+            return Published(epoch, int(seq), at_ms, repeated=True, same=not before)
+        return Published(epoch, int(seq), int(before[1]), repeated=True, same=before[0] == digest)
+
+    async def notify(self, app: str, kind: str, body: bytes) -> None:
+        """Sends an ephemeral event: at most once, no seq."""
+        await self._connection.link().ask("SPUBLISH", keys_of(app).shard, b"0 0 - %b %b" % (kind.encode(), body))
+
+    async def oldest(self, app: str) -> tuple[Position, list[Entry]]:
+        """Where the log stands, and its oldest entries."""
+        keys, link = keys_of(app), self._connection.link()
+        position, found = await asyncio.gather(
+            link.ask("HMGET", keys.meta, "epoch", "seq"), link.ask("XRANGE", keys.log, "-", "+", "COUNT", PAGE_EVENTS)
+        )
+        if position[0] is None:
+            return await self._open(app), []
+        return Position(position[0].decode(), int(position[1])), [parse_entry(fields[1]) for _, fields in found]
+
+    async def _since(self, app: str) -> int | None:
+        """Since when somebody follows, ms; None when nobody does."""
+        since, until = await self._connection.link().ask("HMGET", keys_of(app).meta, "since", "until")
+        return int(since) if since is not None and int(until) > now_ms() else None
+
+    async def _put(
+        self, app: str, source: str, stands: str, mark: int, events: Sequence[Event], *, unwanted: bool = False, once: str | None = None,
+        known: str = "",
+    ) -> Any:  # fmt: skip
+        keys, pairs = keys_of(app), [part for event in events for part in event]
+        names = (keys.meta, keys.log, *([once] if once is not None else []))
+        while True:
+            reply = await self._connection.link().run(
+                CARRY, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", known, *pairs
+            )
+            if reply[0] != -1:
+                return reply
+            await self._open(app)
+
+    async def _open(self, app: str) -> Position:
+        known = [part for pair in (await self._recall(app)).fields.items() for part in pair]
+        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION, *known)
+        return Position(epoch.decode(), int(top))
+
+
+def moves(channel: str, stream: str, told: list[tuple[str, str, str]]) -> list[Event]:
+    """Events about viewers that came and went, (place, joined or left, session); many at once are one of each kind, with their number."""
+    if len(told) <= MOST_TOLD:
+        return [_move(channel, stream, how, place, 1, session) for place, how, session in told]
+    counts = Counter(how for _, how, _ in told)
+    return [_move(channel, stream, how, told[-1][0], count) for how, count in counts.items()]
+
+
+def _move(channel: str, stream: str, how: str, place: str, count: int, session: str | None = None) -> Event:
+    kind, known = f"viewer.{how}", {"session": session} if session is not None else {}
+    about = {"channel": channel, "stream": stream, **known, "count": count}
+    return entry_of(derived_id("evt", channel, kind, place), kind, int(place.partition("-")[0]), about)
+
+
+def _number(place: str) -> int:
+    """A place in a stream of Redis as one number below 2**53; fewer than 4,096 fit in a millisecond."""
+    ms, number = place.split("-")
+    return int(ms) * 4096 + min(int(number), 4095)
+
+
+def _place(number: int) -> str:
+    return f"{number // 4096}-{number % 4096}"
+
+
+def carried(entry: Entry) -> Event:
+    """A channel's entry for the app's log: the position there is the app's; its own goes with it as `channel_seq`."""
+    return marked(entry.type), b'"channel_seq":%d,%b' % (entry.seq, entry.body[entry.body.index(b'"at":') :])
+
+
+def entry_of(event_id: str, kind: str, at_ms: int, data: dict[str, Any]) -> Event:
+    """An event that stands in no channel's log."""
+    return marked(kind), orjson.dumps({"at": rfc3339(at_ms), "id": event_id, "type": kind, **data})[1:]
+
+
+def marked(kind: str) -> str:
+    """The type as it stands in the log's head: what deletes or clears names seqs of its channel, so nobody may take it for an
+    entry that speaks of this log's."""
+    return MARK + kind
+
+
+def kind_of(entry: Entry) -> str:
+    return entry.type.removeprefix(MARK)

@@ -1,0 +1,127 @@
+"""Carries what happens in channels into the log of their app, within milliseconds while all goes well. [work]
+
+The node that appended an entry carries it; `carry` before archiving brings what a dead node left (about 3 s). A message in
+an app that nobody follows costs one look into a dict.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from realtime.log.app_log import AppLog, Early, Event, entry_of
+from realtime.protocol.messages import Entry
+from weir.foundation.clock import monotonic
+from weir.foundation.errors import Unavailable
+from weir.foundation.events import Event as Fact
+from weir.foundation.events import EventsWanted, StreamEvent, type_of
+from weir.foundation.tenancy.directory import Directory
+
+KNOWN_S = 5.0
+MOST_QUIET = 50_000
+WAIT_S = 0.05
+CUSTOM = "custom."
+WAITS = 40
+log = structlog.get_logger("realtime.carrier")
+
+
+class Carrier:
+    """Errors of the verbs: Unavailable."""
+
+    def __init__(self, apps: AppLog, directory: Directory) -> None:
+        self._apps, self._directory = apps, directory
+        self._quiet: dict[str, float] = {}
+        self._wanted: dict[str, tuple[float, bool]] = {}
+        self._pending: set[str] = set()
+        self._nudged = asyncio.Event()
+
+    def appended(self, channel: str) -> None:
+        """An entry was stored in a channel's log."""
+        if self._quiet.get(channel, 0.0) < monotonic():
+            self._pending.add(channel)
+            self._nudged.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            await self._nudged.wait()
+            self._nudged.clear()
+            pending, self._pending = self._pending, set()
+            await asyncio.gather(*(self._tried(self._carry(channel), channel) for channel in pending))
+
+    async def _tried(self, work: Coroutine[Any, Any, None], channel: str) -> None:
+        try:
+            await work
+        except Unavailable:
+            log.warning("carrier.waits", channel=channel)  # the archiver brings it
+        except Exception:
+            log.exception("carrier.failed", channel=channel)
+
+    async def _carry(self, channel: str) -> None:
+        app = await self.follower_of(channel)
+        if app is not None:
+            await self._apps.carry(app, channel)
+            return
+        if len(self._quiet) >= MOST_QUIET:
+            self._quiet.clear()
+        self._quiet[channel] = monotonic() + KNOWN_S
+
+    async def carry(self, app: str, channel: str) -> None:
+        """Before entries of a channel may leave its log."""
+        if await self._is_wanted(app):
+            await self._apps.carry(app, channel)
+
+    async def keep(self, app: str, entries: Sequence[tuple[Entry, int]]) -> None:
+        """Before entries (with the ms of their storing) leave their log: an app's own events are in its log whether somebody follows it
+        or not."""
+        for entry, stored_ms in entries:
+            if entry.type.startswith(CUSTOM):
+                await self._apps.keep(app, entry, stored_ms)
+
+    async def followed(self, channel: str) -> tuple[str, str] | None:
+        """The channel's app and stream when somebody follows the app."""
+        stream = await self._directory.stream_by_channel(channel)
+        return (stream["app"], stream["id"]) if stream is not None and await self._is_wanted(stream["app"]) else None
+
+    async def follower_of(self, channel: str) -> str | None:
+        """The channel's app when somebody follows it."""
+        found = await self.followed(channel)
+        return found[0] if found is not None else None
+
+    async def _is_wanted(self, app: str) -> bool:
+        ends, wanted = self._wanted.get(app, (0.0, False))
+        if ends < monotonic():
+            if len(self._wanted) >= MOST_QUIET:
+                self._wanted.clear()
+            wanted = await self._apps.wanted(app)
+            self._wanted[app] = (monotonic() + KNOWN_S, wanted)
+        return wanted
+
+    async def heard(self, fact: Fact) -> None:
+        """Somebody begins to follow an app; give it to Bus.watch."""
+        if isinstance(fact, EventsWanted):
+            self._wanted[fact.app] = (monotonic() + KNOWN_S, True)
+            self._quiet.clear()
+
+    async def tell_stream(self, fact: StreamEvent, seq: int) -> None:
+        """A fact about a stream that stands in its channel under this seq. These few go to the app's log in any case."""
+        if not await self._apps.pass_on(fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)):
+            await self._apps.carry(fact.app, fact.channel)
+
+    async def tell(self, fact: Fact, source: str, number: int) -> None:
+        """A fact of another source, behind the ones before it; one that does not come within 2 s is not waited for."""
+        for _ in range(WAITS):
+            try:
+                await self._apps.tell(fact.app, source, number, fact.id, event_of(fact))
+            except Early:
+                await asyncio.sleep(WAIT_S)
+            else:
+                return
+        log.warning("carrier.gap", source=source, number=number)
+        await self._apps.tell(fact.app, source, number, fact.id, event_of(fact), early=True)
+
+
+def event_of(fact: Fact, **more: Any) -> Event:
+    """A fact as an entry of the app's log."""
+    return entry_of(fact.id, type_of(fact), fact.at, {**fact.shown(), **more})

@@ -1,0 +1,29 @@
+"""The way to Redis that the chat log stands on: one server or the masters of a cluster, each over one ordered link. [hands]
+
+What it is made of:
+
+    link           bytes, order and answers of one connection
+    server         one server: connects, notices silence and demotion, connects again
+    cluster        many: each command to the master of its slot, redirections, fail-over
+    subscriptions  shard channels, each on the server that has its slot
+"""
+
+from collections.abc import Callable
+
+from realtime.redis.cluster import Cluster
+from realtime.redis.connection import INCARNATION, Link, Push, load_script
+from realtime.redis.node import Address, Server, address_of
+
+__all__ = ["INCARNATION", "Address", "Connection", "address_of", "connect", "load_script"]
+
+Connection = Server | Cluster
+
+
+def connect(
+    address: Address, *, on_push: Push | None = None, on_up: Callable[[Link], None] | None = None,
+    on_down: Callable[[Link], None] | None = None, on_map: Callable[[], None] | None = None,
+) -> Connection:  # fmt: skip
+    """To be run in a task; `on_map` is for a cluster."""
+    if address.seeds:
+        return Cluster(address, on_push=on_push, on_up=on_up, on_down=on_down, on_map=on_map)
+    return Server(address, on_push=on_push, on_up=on_up, on_down=on_down)

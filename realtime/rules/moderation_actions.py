@@ -1,0 +1,259 @@
+"""What a moderation action is, changes and tells. [decision]
+
+A channel's moderation state consists of facets (`ban:UID`, `slow`, `pin`, …). Each action gives one facet a value for its
+turn, or None to take it away; turns of a facet are numbered, so the highest turn is what holds, in documents and in Redis,
+in whatever order the two learn of it. An undo is an action too: it gives the facet back the value from before.
+
+An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
+target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
+current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
+
+A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.log.redis_keys), until? and from? (ms: the address is
+forgotten then, and holds for guests who came first after that)}.
+An action whose `channel` is an app's id holds in all channels of the app.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from realtime.log.redis_keys import of_app
+from realtime.protocol.messages import (
+    BANNED,
+    CLEARED,
+    MESSAGE_DELETED,
+    MESSAGE_UPDATED,
+    MUTED,
+    NEW_MESSAGE,
+    SETTINGS_UPDATED,
+    UNBANNED,
+    UNMUTED,
+)
+from realtime.rules.commands import Command
+from weir.foundation.clock import rfc3339
+from weir.foundation.documents import Doc
+
+Change = tuple[str, str, str | int]
+Value = str | int | None
+USER_FACETS = {
+    "ban": "ban", "unban": "ban", "timeout": "mute", "untimeout": "mute", "mute": "mute", "unmute": "mute",
+    "shadowban": "shadow", "unshadowban": "shadow", "mod": "role", "unmod": "role", "vip": "role", "unvip": "role",
+}  # fmt: skip
+MODES = ("slow", "guestwait", "guestsread", "subscribers", "followers", "emoteonly", "lockdown")
+TIMED_MODES = ("slow", "guestwait")
+LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
+ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
+_FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
+_USER_EVENTS = {"ban": (BANNED, UNBANNED), "mute": (MUTED, UNMUTED)}
+ASIDE = ("shadow", "warn")
+"""Kinds of facets that stand in no log: not everybody may know."""
+
+
+def mode_of(name: str) -> str | None:
+    """The channel mode that a command switches."""
+    return next((mode for mode in MODES if name in (mode, mode + "off")), None)
+
+
+def facet_of(command: Command, action_id: str, target: str) -> str:
+    """`target` is the user's id, or the message's, or empty."""
+    name = command.name
+    if name in USER_FACETS:
+        return f"{USER_FACETS[name]}:{target}"
+    if name in ("pin", "unpin"):
+        return "pin"
+    if name == "delete":
+        return f"message:{target}"
+    if name == "clear":
+        return f"clear:{target}" if target else "clear"
+    return mode_of(name) or f"{name}:{action_id}"
+
+
+def value_of(command: Command, target: str) -> Value:
+    name = command.name
+    if name in ROLES:
+        return ROLES[name]
+    if name in LIFTS or name.endswith("off"):
+        return None
+    if name in TIMED_MODES:
+        return command.seconds
+    return target if name == "pin" else 1
+
+
+def standing(action: Doc | None, now_ms: int) -> tuple[Value, int | None]:
+    """What a facet's latest action gives it now: value and end; an ended one gives nothing."""
+    if action is None or (action["expires"] is not None and action["expires"] <= now_ms):
+        return None, None
+    return action["value"], action["expires"]
+
+
+def split(facet: str) -> tuple[str, str]:
+    """Kind of the facet and what it is about: a user, a message, an action, or nothing."""
+    kind, _, about = facet.partition(":")
+    return kind, about
+
+
+def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value] | None:
+    """The field of the channel's state in Redis and its value there; None for facets that have none."""
+    kind, about = split(facet)
+    if kind in ("ban", "mute"):
+        return _FIELDS[kind] + about, None if value is None else expires or 0
+    if kind in ("shadow", "role"):
+        return _FIELDS[kind] + about, value
+    if kind in TIMED_MODES:
+        return kind, None if value is None else int(value) * 1000
+    return (_FIELDS.get(kind, kind), value) if kind in (*MODES, "pin") else None
+
+
+def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
+    """A channel's state for Redis, from the actions that may be current; with several of a facet the highest turn holds."""
+    fields: dict[str, str | int] = {}
+    for facet, action in {one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))}.items():
+        fields["t:" + facet] = action["turn"]
+        value, ends = standing(action, now_ms)
+        given = field_of(facet, value, ends)
+        if given is not None and given[1] is not None:
+            fields[given[0]] = given[1]
+            fields |= marked_fields(action)
+    return fields
+
+
+def user_field(uid: str) -> str:
+    """Of a ban, in the state of a channel or app."""
+    return "b:" + uid
+
+
+def device_field(device: str) -> str:
+    """Of the state of a channel or app: a guest's device that is shut out. No user's id has this form."""
+    return "b:@d:" + device
+
+
+def address_field(address: str) -> str:
+    return "b:@a:" + address
+
+
+def marked_fields(action: Doc) -> dict[str, str | int]:
+    """The fields of a ban beside that of the user: their ends in ms, 0 for good; of an address "end from"."""
+    marks, fields = action.get("marks") or {}, dict[str, str | int]()
+    if marks.get("device"):
+        fields[device_field(marks["device"])] = action["expires"] or 0
+    if marks.get("address"):
+        fields[address_field(marks["address"])] = f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
+    return fields
+
+
+def changes_of(action: Doc) -> list[Change]:
+    """What an action does to the channel's state in Redis, as append.lua takes it."""
+    facet, value = action["facet"], action["value"]
+    kind, _ = split(facet)
+    changes: list[Change] = []
+    given = field_of(facet, value, action["expires"])
+    if given is not None:
+        changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
+    changes += [("unset" if value is None else "set", name, "" if value is None else ends) for name, ends in marked_fields(action).items()]
+    if kind in ("ban", "clear") and not of_app(action["channel"]):
+        changes.append(("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or ""))
+    if kind == "warn":
+        field, warning = "w:" + action["target"]["id"], {"reason": action["reason"], "at": action["at"]}
+        changes.append(("unset", field, "") if value is None else ("set", field, orjson.dumps(warning).decode()))
+    if kind == "message":
+        changes.append(("back" if value is None else "gone", str(action["place"]["seq"]), ""))
+    return changes
+
+
+def summary(action: Doc) -> dict[str, Any]:
+    """An action as the public sees it."""
+    shown = {
+        "id": action["id"], "kind": action["kind"], "actor": action["actor"], "target": action.get("target"),
+        "message": action.get("message"), "reason": action["reason"] or None, "at": rfc3339(action["at"]),
+        "expires": rfc3339(action["expires"]) if action["expires"] else None,
+        "value": action["value"] if split(action["facet"])[0] in (*MODES, "role") else None,
+        "undoes": action.get("undoes"), "undone": action.get("undone"), "everywhere": True if of_app(action["channel"]) else None,
+    }  # fmt: skip
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def told(action: Doc) -> list[tuple[str, dict[str, Any]]]:
+    """The entries that an action puts into the channel's sequence."""
+    return _events(action, {"action": action["id"]})
+
+
+def shows_again(action: Doc) -> int | None:
+    """The seq below which messages were hidden that this action shows again, all or in part; None for any other action."""
+    before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
+    if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):
+        return None
+    return int(before)
+
+
+def warning(action: Doc) -> dict[str, Any]:
+    """What the one who is warned is told."""
+    return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they are known (ms)."""
+
+    fields: tuple[str, ...] = ()
+    since_ms: int = 0
+
+
+NO_MORE = Barred()
+
+
+def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int | None:
+    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing holds any more."""
+    ends: list[int] = []
+    for one in states:
+        end, _, begins = (one or "1").partition(" ")
+        if (int(end) == 0 or int(end) > now_ms) and since_ms >= int(begins or 0):
+            ends.append(int(end))
+    return None if not ends else 0 if 0 in ends else max(ends)
+
+
+def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
+    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type, its data, changes. What the
+    ban has hidden stays hidden."""
+    field, _ = field_of(action["facet"], None, None) or ("", None)
+    return (
+        _USER_EVENTS[split(action["facet"])[0]][1],
+        {"action": action["id"], "user": action["target"], "ended": True},
+        [("unset", field, "")],
+    )
+
+
+def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    kind, value = split(action["facet"])[0], action["value"]
+    if kind == "clear":
+        return [] if value is None or action.get("undoes") else [(CLEARED, {**common, "user": action.get("target")})]
+    if kind in ("ban", "mute", "role"):
+        return _user_events(action, kind, {**common, "user": action.get("target")})
+    if kind in ("message", "pin"):
+        return [_message_event(action, kind, common)]
+    if kind in MODES:
+        setting = (value or 0) if kind in TIMED_MODES else value is not None
+        return [(SETTINGS_UPDATED, {**common, "settings": {kind: setting}})]
+    return [(NEW_MESSAGE, {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True})]
+
+
+def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    value = action["value"]
+    said = {**data, "reason": action["reason"] or None}
+    if kind == "role":
+        return [("user.role.changed", {**said, "role": value or "member", "source": "channel" if value else "token"})]
+    ends = rfc3339(action["expires"]) if action["expires"] else None
+    events = [(_USER_EVENTS[kind][value is None], {**said, "expires": ends})]
+    return [*events, (CLEARED, data)] if kind == "ban" and value and not action.get("undoes") else events
+
+
+def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    about, value = split(action["facet"])[1], action["value"]
+    if kind == "pin":
+        return MESSAGE_UPDATED, {**data, "message": value or action["before"]["value"], "pinned": value is not None}
+    data = {**data, "message": about, "target": action["place"], "deleted": value is not None}
+    own = bool(value) and orjson.loads(action["said"])["user"]["id"] == action["actor"]["id"]
+    if value:
+        return MESSAGE_DELETED, {**data, "by": "author" if own else "moderator"}
+    return MESSAGE_UPDATED, {**data, "restored": orjson.Fragment(action["said"])}

@@ -1,0 +1,168 @@
+"""What plans bound, on a real Redis and a real store: never passed by a burst, told once, counted once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from weir.foundation.clock import month_of, now_ms
+from weir.foundation.errors import Forbidden, QuotaExceeded, Unavailable
+from weir.foundation.events import QuotaUsedUp
+from weir.foundation.ids import new_id
+from weir.foundation.plans import Plan
+from weir.foundation.services import Ground
+from weir.foundation.tenancy.message_quota import COUNTED, Messages, permits_key
+from weir.foundation.tenancy.quotas import Quotas
+
+PLANS = {"small": Plan(messages=2_000, places=3, storage_gb=1, analytics=False), "tiny": Plan(messages=5)}
+STREAM = new_id("str")
+
+
+@pytest.fixture
+async def app(ground: Ground) -> str:
+    doc = {"id": new_id("app"), "account": "a", "name": "x", "guests": "chat", "created": 1, "plan": "small"}
+    return str((await ground.store.operator().insert("apps", doc))["id"])
+
+
+def quotas(ground: Ground) -> Quotas:
+    """One process' own."""
+    return Quotas(ground.store, ground.directory, ground.relay, PLANS)
+
+
+async def told(ground: Ground) -> list[tuple[str, int]]:
+    waiting = [event async for _, _, events in ground.store.pending() for event in events]
+    return [(event.quota, event.limit) for event in waiting if isinstance(event, QuotaUsedUp)]
+
+
+async def write(messages: Messages, app: str, times: int) -> int:
+    """How many of `times` attempts at once were let through."""
+
+    async def once() -> bool:
+        try:
+            async with messages.one(app, STREAM) as receipt:
+                await asyncio.sleep(0)
+                receipt.stored = True
+        except QuotaExceeded:
+            return False
+        return True
+
+    return sum(await asyncio.gather(*(once() for _ in range(times))))
+
+
+async def test_a_burst_of_messages_never_passes_the_month_s(ground: Ground, app: str) -> None:
+    """Three processes at once; what one holds and does not need it gives back when it stops. The owner is told once."""
+    nodes = [Messages(ground.redis, quotas(ground)) for _ in range(3)]
+    given = sum(await asyncio.gather(*(write(node, app, 1_500) for node in nodes)))
+    assert 2_000 - len(nodes) * 2 <= given <= 2_000
+    for node in nodes[1:]:
+        await node.close()
+    nodes[0]._held.clear()  # a process that was killed keeps what it held
+    given += await write(Messages(ground.redis, quotas(ground)), app, 100)
+    assert 2_000 - 2 <= given <= 2_000
+    assert await told(ground) == [("messages", 2_000)]
+
+
+async def test_only_what_was_stored_takes_a_permit(ground: Ground, app: str) -> None:
+    """A refused message and a repeated one give it back; one whose fate is unknown keeps it."""
+    await ground.store.operator().update("apps", app, set={"plan": "tiny"})
+    messages = Messages(ground.redis, quotas(ground))
+    for _ in range(10):
+        async with messages.one(app, STREAM):
+            pass
+        with pytest.raises(Forbidden):
+            async with messages.one(app, STREAM):
+                raise Forbidden("muted")
+    with pytest.raises(Unavailable):
+        async with messages.one(app, STREAM):
+            raise Unavailable("perhaps")
+    assert await write(messages, app, 10) == 4
+
+
+async def test_counts_arrive_once(ground: Ground, app: str) -> None:
+    """A batch whose answer was lost is told again under its number and counts once."""
+    messages = Messages(ground.redis, quotas(ground))
+    await write(messages, app, 7)
+    lost: Any = ground.redis.eval
+
+    async def without_answer(*arguments: Any) -> Any:
+        await lost(*arguments)
+        raise ConnectionError("the answer was lost")
+
+    ground.redis.eval = without_answer  # type: ignore[method-assign]
+    await messages._tell()
+    ground.redis.eval = lost  # type: ignore[method-assign]
+    await write(messages, app, 2)
+    await messages.close()
+    assert [int(one) for one in (await ground.redis.hgetall(COUNTED)).values()] == [9]
+
+
+async def test_a_lost_count_is_restored(ground: Ground, app: str) -> None:
+    """To what the ledger knows, never down from what Redis knows."""
+    await ground.store.operator().update("apps", app, set={"plan": "tiny"})
+    messages, month = Messages(ground.redis, quotas(ground)), month_of(now_ms())
+    await messages.restore(app, month, 3)
+    await messages.restore(app, month, 2)
+    assert await write(messages, app, 10) == 2
+    assert int(await ground.redis.get(permits_key(app, month)) or 0) == 5
+
+
+async def test_without_redis_messages_are_not_bounded(ground: Ground, app: str) -> None:
+    """Their log has a connection of its own, and refuses where that is away too."""
+    await ground.redis.aclose()
+    ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
+    assert await write(Messages(ground.redis, quotas(ground)), app, 20) == 20
+
+
+async def test_things_are_made_one_after_another(ground: Ground, app: str) -> None:
+    """So a burst finds exactly the room that there is; another app's is its own."""
+    handle, process = ground.store.app(app), quotas(ground)
+
+    async def make(wanted: int) -> bool:
+        try:
+            async with process.room_for(app, "places", lambda: handle.count("places"), wanted):
+                places = [{"id": new_id("plc"), "created": 1} for _ in range(wanted)]
+                return await handle.insert_many("places", places) == wanted
+        except QuotaExceeded:
+            return False
+
+    assert await make(4) is False
+    assert sum(await asyncio.gather(*(make(1) for _ in range(10)))) == 3
+    assert await handle.count("places") == 3
+    assert await told(ground) == [("places", 3)]
+
+
+async def test_storage_counts_recordings_and_announced_uploads(ground: Ground, app: str) -> None:
+    """All files of a recording; of an older one its MP4; of an upload what was announced, until it fails."""
+    handle, process = ground.store.app(app), quotas(ground)
+    for state, size in (
+        ("ready", {"bytes": 300_000_000, "size": 1}), ("ready", {"size": 300_000_000}), ("uploading", {"length": 300_000_000}),
+        ("failed", {"length": 300_000_000}), ("recording", {}),
+    ):  # fmt: skip
+        await handle.insert("recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size})
+    assert await ground.directory.stored_bytes(app) == 900_000_000
+    async with process.storage_for(app, 100_000_000):
+        pass
+    with pytest.raises(QuotaExceeded):
+        async with process.storage_for(app, 100_000_001):
+            pass
+    assert await told(ground) == [("storage_gb", 1)]
+
+
+async def test_who_has_been_told_is_not_told_again(ground: Ground, app: str) -> None:
+    """By no process, also long after the first fact was published."""
+    await quotas(ground).tell(app, "streams", 3)
+    async for collection, doc, events in ground.store.pending():
+        await ground.store.settle(collection, doc, [event.id for event in events])
+    await quotas(ground).tell(app, "streams", 3)
+    assert await told(ground) == []
+
+
+async def test_the_operator_switches_a_feature_for_one_app(ground: Ground, app: str) -> None:
+    """Else the plan says; an app without a plan has all."""
+    process = quotas(ground)
+    with pytest.raises(QuotaExceeded):
+        await process.check_feature(app, "analytics")
+    doc = await ground.store.operator().get("apps", app)
+    assert doc is not None
+    assert process.features({**doc, "features": {"analytics": True}}) == {"analytics": True, "branding": True}
+    assert process.features(None) == {"analytics": True, "branding": True}
