@@ -54,7 +54,7 @@ class ControlRoom:
         self._access = HlsAccess(ground, self._secret, seats)
         self._console = Console(ground)
         self._api = [
-            *AccountRoutes(self._accounts, self._apps, self._teams).rows(),
+            *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
             *StreamRoutes(ground, self.streams, Watch(ground, seats), self._ledger, self._broadcasts, viewers).rows(),

@@ -31,6 +31,7 @@ from media.recordings.service import Recordings
 from media.recordings.store import Catalog
 from media.uploads.api import VodRoutes
 from media.uploads.service import Uploads
+from media.uploads.staging import Inbox
 from media.uploads.transcoder import Transcoding
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
@@ -78,7 +79,7 @@ class MediaRoom:
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
-        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, self._bucket)
+        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, lambda video: Inbox(ground.settings, video).remove(), self._bucket)
         self._monitor = Monitor(ground.redis)
         self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
         self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)

@@ -1,15 +1,14 @@
 """Routes for people: the first owner, registration, signing in and out, passwords."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, Field
 
 from control import models
 from control.accounts import service as views
 from control.accounts.service import KNOWN, REFRESH_S, Accounts, SignedIn
-from control.apps.service import Apps
-from control.apps.teams import Teams
-from weir.foundation.audit import by
+from weir.foundation.audit import By, by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.http.routing import Answer, Body, Call, Row
@@ -73,9 +72,21 @@ class Verify(Body):
     token: OneTime
 
 
+class Invitations(Protocol):
+    """What signing up needs of control.apps.teams.Teams; apps are built on accounts, not the other way round."""
+
+    async def find(self, token: str) -> tuple[Doc, bool]: ...
+
+    async def accept(self, account: Doc, token: str, by: By) -> str: ...
+
+    async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None: ...
+
+
 class AccountRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, teams: Teams) -> None:
-        self._accounts, self._apps, self._teams = accounts, apps, teams
+    """`claim_apps` gives the first owner the apps that were made before anybody signed up."""
+
+    def __init__(self, accounts: Accounts, invitations: Invitations, claim_apps: Callable[[], Awaitable[None]]) -> None:
+        self._accounts, self._invitations, self._claim_apps = accounts, invitations, claim_apps
 
     def rows(self) -> list[Row]:
         base, signed_in = "/v1/auth", models.SignedIn
@@ -105,7 +116,7 @@ class AccountRoutes:
         body: Register = call.body
         if body.setup:
             signed_in = await self._accounts.register_first(body.setup, body.email, body.password, body.name, by(call))
-            await self._apps.adopt_orphans()
+            await self._claim_apps()
             return _signed_in(signed_in, 201)
         if body.invitation:
             return await self._invited(call, body)
@@ -123,7 +134,7 @@ class AccountRoutes:
     async def _invited(self, call: Call, body: Register) -> Answer:
         """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox must be proven, somebody with
         the latter joins when that is done."""
-        invitation, mailed = await self._teams.find(body.invitation)
+        invitation, mailed = await self._invitations.find(body.invitation)
         if invitation["email"] != views.plain(body.email):
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
@@ -134,7 +145,7 @@ class AccountRoutes:
             asked = (body.email, body.password, body.name, by(call), invitation["id"])
             account = await self._accounts.register_unproven(*asked)
         if mailed or not self._accounts.must_verify:
-            await self._teams.accept(account, body.invitation, by(call))
+            await self._invitations.accept(account, body.invitation, by(call))
             return _signed_in(await self._accounts.signed_in(account, by(call)), 201)
         return await self._entered(call, account)
 
@@ -173,7 +184,7 @@ class AccountRoutes:
     async def verify(self, call: Call) -> Answer:
         signed_in, invitation = await self._accounts.verify(call.body.token, by(call))
         if invitation is not None:
-            await self._teams.accept_waiting(signed_in.account, invitation, by(call))
+            await self._invitations.accept_waiting(signed_in.account, invitation, by(call))
         return _signed_in(signed_in)
 
 

@@ -21,17 +21,17 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from control.accounts.sign_in_limits import script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
+from weir.foundation.redis.scripts import read_script
 from weir.foundation.settings import Settings
 
 TIMEOUT_S = 15
 MOST_MAILS = 3
 WITHIN_MS = 3_600_000
 LONGEST_QUOTED = 60
-MAIL = script("mail")
+MAIL = read_script("control.accounts", "mail")
 _LINKED = re.compile(r"[:/@\\<>]+|(?<=\w)[.\u3002\uff0e\uff61](?=\w)")
 log = structlog.get_logger("control.mail")
 

@@ -9,7 +9,6 @@ of its own. Addresses without an account are treated alike. Without Redis nobody
 import hmac
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,6 +17,7 @@ from redis.exceptions import RedisError
 from weir.foundation.documents import Doc
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ids import new_secret
+from weir.foundation.redis.scripts import read_script
 from weir.foundation.vault import Vault
 
 FREE = 5
@@ -26,11 +26,7 @@ LONGEST_LOCK_MS = 900_000
 REMEMBERED_MS = 86_400_000
 
 
-def script(name: str) -> str:
-    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text().removeprefix("#!lua\n")
-
-
-ATTEMPT, RIGHT = script("attempt"), script("right")
+ATTEMPT, RIGHT = (read_script("control.accounts", name) for name in ("attempt", "right"))
 
 
 def network_of(address: str) -> str:

@@ -5,18 +5,18 @@ is refused: a bound on viewers is no matter of safety.
 """
 
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from weir.foundation.clock import monotonic
+from weir.foundation.redis.scripts import read_script
 
 SEAT_MS = 12_000
 ASK_AGAIN_S = 3.0
 REMEMBERED = 20_000
-TAKE = (Path(__file__).parent / "lua" / "seat.lua").read_text().removeprefix("#!lua\n")
+TAKE = read_script("control.playback", "seat")
 
 
 class Seats:

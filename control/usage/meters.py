@@ -1,17 +1,17 @@
 """Columns of the ledger that other rooms' work fills: messages, which every process counts into Redis, and stored bytes."""
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, now_ms
 from weir.foundation.ids import new_id
+from weir.foundation.redis.scripts import read_script
 from weir.foundation.services import Ground
 from weir.foundation.tenancy.directory import RECORDINGS, stored_bytes
 from weir.foundation.tenancy.message_quota import COUNTED
 
-TAKEN = (Path(__file__).parent / "lua" / "taken.lua").read_text().removeprefix("#!lua\n")
+DRAIN = read_script("control.usage", "drain_counts")
 PAGE = 1000
 
 
@@ -22,7 +22,7 @@ class Counted:
     async def messages(self) -> None:
         """Periodic: moves the counts from Redis to the ledger. A batch stays in Redis until every row has it."""
         redis: Any = self._ground.redis
-        flat = await redis.eval(TAKEN, 2, COUNTED, f"{COUNTED}:taken", new_id("act"))
+        flat = await redis.eval(DRAIN, 2, COUNTED, f"{COUNTED}:taken", new_id("act"))
         if not flat:
             return
         counts = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}

@@ -16,7 +16,6 @@ from media.recordings.finalizer import NoRoom, Unplayable, finish
 from media.recordings.recording_files import Tape, recordings
 from media.recordings.s3 import Bucket
 from media.recordings.store import COLLECTION, UPLOAD, Catalog
-from media.uploads.staging import Inbox
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
@@ -100,10 +99,13 @@ class Recordings:
         catalog: Catalog,
         tell: Callable[[Event], None],
         held: Callable[[str], Awaitable[bool]],
+        remove_staged: Callable[[str], None],
         bucket: Bucket | None = None,
     ) -> None:
-        """`held` says whether any worker has this playback id; it then ends its recording itself."""
+        """`held` says whether any worker has this playback id; it then ends its recording itself. `remove_staged` deletes the bytes of
+        an upload, by its id; it blocks."""
         self._ground, self._catalog, self._tell, self._held = ground, catalog, tell, held
+        self._remove_staged = remove_staged
         self._running: dict[str, Recorder] = {}
         self._finishing: set[str] = set()
         self._bucket, self._moving = bucket, False
@@ -269,7 +271,7 @@ class Recordings:
         await self._catalog.remove(doc)
         await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
         if doc.get("source") == UPLOAD:
-            await asyncio.to_thread(Inbox(self._ground.settings, doc["id"]).remove)
+            await asyncio.to_thread(self._remove_staged, doc["id"])
 
     async def _move(self, bucket: Bucket) -> None:
         """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""

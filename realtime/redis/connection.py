@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha1
-from pathlib import Path
 from typing import Any, cast
 
 import hiredis
 import structlog
 
 from weir.foundation.errors import Unavailable
+from weir.foundation.redis.scripts import script_bytes
 
 ANSWER_S = 1.5
 MOST_UNANSWERED = 20_000
@@ -39,8 +39,8 @@ class Script:
 
 
 def load_script(name: str) -> Script:
-    """The Lua script `realtime/lua/NAME.lua`."""
-    source = (Path(__file__).parent / "lua" / f"{name}.lua").read_bytes()
+    """The Lua script realtime/log/lua/NAME.lua."""
+    source = script_bytes("realtime.log", name)
     return Script(source, sha1(source, usedforsecurity=False).hexdigest())  # the name that EVALSHA asks for
 
 

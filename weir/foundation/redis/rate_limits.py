@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -23,13 +22,9 @@ from redis.exceptions import RedisError
 
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.errors import RateLimited, Unavailable
+from weir.foundation.redis.scripts import read_script
 
-
-def script(name: str) -> str:
-    return (Path(__file__).parent / "lua" / f"{name}.lua").read_text().removeprefix("#!lua\n")
-
-
-TAKE, OFFEND = script("take"), script("offend")
+GCRA, BLOCK_ADDRESS = (read_script("weir.foundation.redis", name) for name in ("gcra", "block_address"))
 SUBJECTS = 20_000
 FAST_S = 1.0
 TELL_EVERY_S = 1.0
@@ -133,7 +128,7 @@ class Limits:
         standing.asked_at = now
         interval_us = limit.per_s / limit.count * 1e6
         try:
-            reply = await self._redis.eval(TAKE, 1, key, max(1, round(interval_us)), limit.count, standing.step)
+            reply = await self._redis.eval(GCRA, 1, key, max(1, round(interval_us)), limit.count, standing.step)
             granted, left, wait_us, back_us = reply
         except (RedisError, OSError) as error:
             if limit.closed:
@@ -186,7 +181,7 @@ class Limits:
         offences, self._offences = self._offences, Counter()
         for address, count in offences.items():
             keys = [f"weir:{{{address}}}:offences", f"weir:{{{address}}}:blocks"]
-            seconds = int(await self._redis.eval(OFFEND, 2, *keys, count, self._block_after, FIRST_BLOCK_S))
+            seconds = int(await self._redis.eval(BLOCK_ADDRESS, 2, *keys, count, self._block_after, FIRST_BLOCK_S))
             if seconds:
                 log.warning("address.blocked", address=address, seconds=seconds)
                 await self._redis.zadd(BLOCKED, {address: now_s() + seconds})

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from weir.foundation.clock import day_of, monotonic, month_of, now_ms
 from weir.foundation.errors import Refused, Unavailable
 from weir.foundation.ids import new_id
-from weir.foundation.redis.rate_limits import script
+from weir.foundation.redis.scripts import read_script
 from weir.foundation.tenancy.quotas import Quotas
 
 COUNTED = "{weir:usage}:messages"
@@ -32,7 +32,9 @@ MOST_APPS = 20_000
 log = structlog.get_logger("messages")
 
 
-GRANT, AT_LEAST, TALLY = script("grant"), script("at_least"), script("tally")
+GRANT_PERMITS, RESTORE_PERMITS, COUNT_MESSAGES = (
+    read_script("weir.foundation.tenancy", name) for name in ("grant_permits", "restore_permits", "count_messages")
+)
 
 
 @dataclass
@@ -98,7 +100,7 @@ class Messages:
         if monotonic() >= held.none_until:
             try:
                 wanted = max(1, min(MOST_HELD, most // 1000))
-                held.permits += await self._redis.eval(GRANT, 1, permits_key(app, held.month), most, wanted, KEPT_MS)
+                held.permits += await self._redis.eval(GRANT_PERMITS, 1, permits_key(app, held.month), most, wanted, KEPT_MS)
             except (RedisError, OSError):
                 held.permits += 1
             if held.permits:
@@ -108,7 +110,7 @@ class Messages:
 
     async def restore(self, app: str, month: str, used: int) -> None:
         """By the ledger, which knows how many there were also after the loss of Redis."""
-        await self._redis.eval(AT_LEAST, 1, permits_key(app, month), used, KEPT_MS)
+        await self._redis.eval(RESTORE_PERMITS, 1, permits_key(app, month), used, KEPT_MS)
 
     async def run(self) -> None:
         """Runs until cancelled: tells the counts."""
@@ -127,7 +129,7 @@ class Messages:
             return
         try:
             pairs = [part for pair in untold.items() for part in pair]
-            await self._redis.eval(TALLY, 2, COUNTED, f"{COUNTED}:{self._process}", batch, *pairs)
+            await self._redis.eval(COUNT_MESSAGES, 2, COUNTED, f"{COUNTED}:{self._process}", batch, *pairs)
         except (RedisError, OSError) as error:
             log.warning("counts.wait", error=str(error))
             return
@@ -144,7 +146,7 @@ class Messages:
         for app, one in held.items():
             if one.permits:
                 try:
-                    await self._redis.eval(GRANT, 1, permits_key(app, one.month), 0, -one.permits, KEPT_MS)
+                    await self._redis.eval(GRANT_PERMITS, 1, permits_key(app, one.month), 0, -one.permits, KEPT_MS)
                 except (RedisError, OSError):
                     return
 

@@ -1,1 +1,0 @@
-"""Door: the REST API of the control room, one table of routes."""

@@ -1,1 +1,0 @@
-"""REST of the media room. [door]"""

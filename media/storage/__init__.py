@@ -1,1 +1,0 @@
-"""Where finished recordings lie when it is not the data folder. [hands]"""

@@ -1,0 +1,13 @@
+"""Lua scripts. Each package keeps its own in a folder `lua` beside its modules; the head of a script says its KEYS, ARGV and answer."""
+
+from importlib.resources import files
+
+
+def read_script(package: str, name: str) -> str:
+    """The source of PACKAGE/lua/NAME.lua without its `#!lua` line; for `EVAL`. Errors: FileNotFoundError."""
+    return script_bytes(package, name).decode().removeprefix("#!lua\n")
+
+
+def script_bytes(package: str, name: str) -> bytes:
+    """The source as it stands, with its `#!lua` line and flags. Errors: FileNotFoundError."""
+    return files(package).joinpath("lua", f"{name}.lua").read_bytes()
