@@ -79,7 +79,9 @@ class MediaRoom:
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
-        self._recordings = Recordings(ground, self._catalog, self._tell, self._leases.held, lambda video: Inbox(ground.settings, video).remove(), self._bucket)
+        self._recordings = Recordings(
+            ground, self._catalog, self._tell, self._leases.held, lambda video: Inbox(ground.settings, video).remove(), self._bucket
+        )
         self._monitor = Monitor(ground.redis)
         self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
         self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)

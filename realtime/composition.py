@@ -19,14 +19,16 @@ from realtime.chat.service import Chat
 from realtime.chat.typing_reactions import Signals
 from realtime.chat.users import People
 from realtime.fanout import Fanout
+from realtime.log import archive
 from realtime.log.app_log import AppLog
 from realtime.log.app_log_forwarder import Carrier, event_of
-from realtime.log.archive import COLLECTIONS, Actions, Archive
+from realtime.log.archive import Actions, Archive
 from realtime.log.archiver import Archiver
 from realtime.log.channel_log import Known, Log
 from realtime.log.follower import Follower
 from realtime.log.recovery import Resume
 from realtime.log.redis_keys import of_app
+from realtime.places import store as place_store
 from realtime.places.api import PlaceRoutes
 from realtime.places.service import Places
 from realtime.protocol import asyncapi
@@ -53,6 +55,7 @@ from weir.foundation.services import Ground, Tasks
 from weir.foundation.settings import Settings
 
 GROUP = "realtime"
+COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS)
 CATCH_UP_S = 5.0
 CUT_OFF_S = 9.0
 LOOK_S = 0.25

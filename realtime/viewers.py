@@ -26,7 +26,7 @@ from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.periodic import Job
 
-WATCH = load_script("watch")
+VIEWER_LEASES = load_script("viewer_leases")
 BATCH = 200
 TELL_S = 1.0
 TOLD_MS = 86_400_000
@@ -196,7 +196,7 @@ class Occupancy:
     async def _ask(self, channel: str, verb: str, about: str | int, *members: str) -> list[int]:
         keys, followed = keys_of(channel), "1" if await self._follower(channel) is not None else ""
         names = (keys.leases, keys.sessions, keys.peak, keys.broadcast, keys.audience, keys.moves, keys.followed, keys.viewed)
-        reply: list[int] = await self._connection.link().run(WATCH, names, verb, about, followed, *members)
+        reply: list[int] = await self._connection.link().run(VIEWER_LEASES, names, verb, about, followed, *members)
         return reply
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings as hypothesis
 
 from control.collections import COLLECTIONS
-from realtime.log.archive import COLLECTIONS as REALTIME_COLLECTIONS
+from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
 from tests.support.servers import Redis
 from weir.foundation.documents.factory import open_store
 from weir.foundation.ingest_client import Ingest

@@ -21,9 +21,9 @@ from starlette.routing import BaseRoute, Route
 from control.collections import COLLECTIONS as CONTROL_COLLECTIONS
 from control.composition import ControlRoom
 from media.composition import MediaRoom
+from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
 from realtime.composition import RealtimeRoom, ViewerCounts
 from realtime.fanout import RawProtocol
-from realtime.log.archive import COLLECTIONS as REALTIME_COLLECTIONS
 from weir import __version__
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents.factory import open_store

@@ -72,7 +72,7 @@ class Verify(Body):
     token: OneTime
 
 
-class Invitations(Protocol):
+class Memberships(Protocol):
     """What signing up needs of control.apps.teams.Teams; apps are built on accounts, not the other way round."""
 
     async def find(self, token: str) -> tuple[Doc, bool]: ...
@@ -81,12 +81,14 @@ class Invitations(Protocol):
 
     async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None: ...
 
+    async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None: ...
+
 
 class AccountRoutes:
     """`claim_apps` gives the first owner the apps that were made before anybody signed up."""
 
-    def __init__(self, accounts: Accounts, invitations: Invitations, claim_apps: Callable[[], Awaitable[None]]) -> None:
-        self._accounts, self._invitations, self._claim_apps = accounts, invitations, claim_apps
+    def __init__(self, accounts: Accounts, memberships: Memberships, claim_apps: Callable[[], Awaitable[None]]) -> None:
+        self._accounts, self._memberships, self._claim_apps = accounts, memberships, claim_apps
 
     def rows(self) -> list[Row]:
         base, signed_in = "/v1/auth", models.SignedIn
@@ -134,7 +136,7 @@ class AccountRoutes:
     async def _invited(self, call: Call, body: Register) -> Answer:
         """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox must be proven, somebody with
         the latter joins when that is done."""
-        invitation, mailed = await self._invitations.find(body.invitation)
+        invitation, mailed = await self._memberships.find(body.invitation)
         if invitation["email"] != views.plain(body.email):
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
@@ -145,7 +147,7 @@ class AccountRoutes:
             asked = (body.email, body.password, body.name, by(call), invitation["id"])
             account = await self._accounts.register_unproven(*asked)
         if mailed or not self._accounts.must_verify:
-            await self._invitations.accept(account, body.invitation, by(call))
+            await self._memberships.accept(account, body.invitation, by(call))
             return _signed_in(await self._accounts.signed_in(account, by(call)), 201)
         return await self._entered(call, account)
 
@@ -166,7 +168,7 @@ class AccountRoutes:
     async def delete(self, call: Call) -> Answer:
         """Needs the password again. The only owner of an app gives it away or deletes it first (`last_owner`)."""
         account = await person(self._accounts, call)
-        await self._teams.delete_account(account, call.signed_in().session, call.body.password, by(call))
+        await self._memberships.delete_account(account, call.signed_in().session, call.body.password, by(call))
         return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
     async def change_password(self, call: Call) -> Answer:
@@ -184,7 +186,7 @@ class AccountRoutes:
     async def verify(self, call: Call) -> Answer:
         signed_in, invitation = await self._accounts.verify(call.body.token, by(call))
         if invitation is not None:
-            await self._invitations.accept_waiting(signed_in.account, invitation, by(call))
+            await self._memberships.accept_waiting(signed_in.account, invitation, by(call))
         return _signed_in(signed_in)
 
 

@@ -18,7 +18,7 @@ from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ids import new_id
 
-REACT = load_script("react")
+COUNT_REACTION = load_script("count_reaction")
 TYPING_S = 6.0
 AGAIN_S = 3.0
 UPDATE_S = 0.2
@@ -118,7 +118,7 @@ class Signals:
     async def _tell_channel(self, channel: str, counts: Counter[str]) -> bool:
         """False when another update was told just now and these counts wait in Redis."""
         keys, given = keys_of(channel), [part for pair in counts.items() for part in pair]
-        reply = await self._connection.link().run(REACT, (keys.reactions, keys.reacted), int(UPDATE_S * 1000), *given)
+        reply = await self._connection.link().run(COUNT_REACTION, (keys.reactions, keys.reacted), int(UPDATE_S * 1000), *given)
         if not reply:
             return not counts
         told = {kind.decode(): int(count) for kind, count in zip(reply[::2], reply[1::2], strict=True)}

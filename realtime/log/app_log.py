@@ -24,7 +24,9 @@ from realtime.redis.client import INCARNATION, Connection, load_script
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.ids import derived_id, new_secret
 
-CARRY, WANT, UNCARRIED, TIDY = (load_script(name) for name in ("carry", "want", "uncarried", "tidy"))
+APPEND_APP_EVENTS, MARK_FOLLOWED, READ_UNFORWARDED, TIDY = (
+    load_script(name) for name in ("append_app_events", "mark_followed", "read_unforwarded", "tidy")
+)
 KEPT = 20_000
 LOOKED_AT = 200
 WANTED_MS = 86_400_000
@@ -62,7 +64,7 @@ class AppLog:
     async def want(self, app: str) -> bool:
         """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
         while True:
-            reply = await self._connection.link().run(WANT, (keys_of(app).meta,), new_secret(8), WANTED_MS)
+            reply = await self._connection.link().run(MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS)
             if reply[0] >= 0:
                 return bool(reply[0])
             await self._open(app)
@@ -76,7 +78,7 @@ class AppLog:
             mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
             stands = mark.decode() if mark is not None else ""
             keys = keys_of(channel)
-            found = await self._connection.link().run(UNCARRIED, (keys.meta, keys.log), stands, since, LOOKED_AT)
+            found = await self._connection.link().run(READ_UNFORWARDED, (keys.meta, keys.log), stands, since, LOOKED_AT)
             if not found:
                 return
             entries = [parse_entry(payload) for payload in found[1:]]
@@ -167,7 +169,7 @@ class AppLog:
         names = (keys.meta, keys.log, *([once] if once is not None else []))
         while True:
             reply = await self._connection.link().run(
-                CARRY, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", known, *pairs
+                APPEND_APP_EVENTS, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", known, *pairs
             )
             if reply[0] != -1:
                 return reply

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from realtime.log.redis_keys import of_app
-from realtime.places.store import PLACE_COLLECTIONS
 from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS, Entry, tombstone
 from realtime.rules.moderation_actions import standing
 from weir.foundation.clock import now_ms
@@ -42,7 +41,7 @@ SHADOWED = Collection(
     (Index(("channel", "seq")), Index(("channel", "user", "seq")), Index(("at",))),
 )
 """Messages of shadow-banned users, which have no seq: `seq` is that of the entry they stand behind."""
-COLLECTIONS = (MESSAGES, MODERATION, SHADOWED, *PLACE_COLLECTIONS)
+COLLECTIONS = (MESSAGES, MODERATION, SHADOWED)
 DELETED = "deleted"
 
 

@@ -23,7 +23,7 @@ from weir.foundation.redis.queue_metrics import AGE
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
 
-UNARCHIVED, ARCHIVED = load_script("unarchived"), load_script("archived")
+READ_UNARCHIVED, TRIM_ARCHIVED = load_script("read_unarchived"), load_script("trim_archived")
 RANGES = 8
 SWEEP_S = 1.0
 SETTLE_MS = 2_000
@@ -108,7 +108,7 @@ class Archiver:
     async def _move(self, app: str, channel: str, bucket: int) -> bool:
         """One batch; True when there may be more."""
         link, keys = self._connection.link(), keys_of(channel)
-        reply = await link.run(UNARCHIVED, (keys.meta, keys.log), BATCH, self._settle_ms)
+        reply = await link.run(READ_UNARCHIVED, (keys.meta, keys.log), BATCH, self._settle_ms)
         if not reply:
             await link.ask("ZREM", dirty_in(bucket), channel)  # Redis was emptied; an append opens it anew
             return False
@@ -120,7 +120,7 @@ class Archiver:
             await self._apply_deletions(channel, [entry for entry, _ in entries])
         mark = entries[-1][0].seq if entries else ""
         trimmed = await self._connection.link().run(
-            ARCHIVED,
+            TRIM_ARCHIVED,
             (keys.meta, keys.log, keys.dirty, keys.gone, keys.clearings, keys.shadow),
             epoch,
             mark,

@@ -37,7 +37,7 @@ CROWDED = {
 JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
 
-APPEND, OPEN, RESUME, NEWEST, CHANGE = (load_script(name) for name in ("append", "open", "resume", "newest", "change"))
+APPEND, OPEN, RESUME, NEWEST, SET_STATE = (load_script(name) for name in ("append", "open", "resume", "newest", "set_state"))
 
 
 class Superseded(Conflict):
@@ -210,7 +210,7 @@ class Log:
         sequence."""
         keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body) if kind else b""
         flat = [part for change in changes for part in change]
-        while await self._connection.link().run(CHANGE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat) == -1:
+        while await self._connection.link().run(SET_STATE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat) == -1:
             await self.open(channel)
 
     async def tell(self, channel: str, kind: str, body: bytes) -> None:

@@ -47,7 +47,7 @@ RESERVATIONS = Collection(
 HISTORY = Collection(
     "space_history", {"place": "str", "n": "int", "at": "int"}, (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",)))
 )
-PLACE_COLLECTIONS = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
+COLLECTIONS = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
 
 
 def space_id(place: str, n: int) -> str:

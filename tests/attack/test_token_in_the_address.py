@@ -27,7 +27,7 @@ def victim(target: Target) -> Iterator[Doc]:
     """A signed stream of the owner's app, on air, with the token of somebody who paid."""
     stream = target.new_stream(title="Paid", visibility="signed")
     publisher = Publisher(f"{stream['server']}/{stream['key']}")
-    state = lambda: target.stack.ask("GET", f"/v1/streams/{stream['id']}", headers=target.opened())[1]["state"]  # noqa: E731
+    state = lambda: target.stack.ask("GET", f"/v1/streams/{stream['id']}", headers=target.opened())[1]["state"]
     wait_until(lambda: state() == "live", "the signed stream", 60)
     token = target.stack.ask("POST", f"/v1/streams/{stream['id']}/playback-tokens", {}, target.opened())[1]["token"]
     yield {**stream, "token": token}

@@ -43,7 +43,7 @@ class Chat:
         """Quiet, everything acknowledged, and shown to everybody."""
         await asyncio.gather(*(person.hush(40) for person in self.people))
         last = max((one.seq or 0) for person in self.people for one in person.sent)
-        behind = lambda: [person.seen.name for person in self.people if person.seq < last]  # noqa: E731
+        behind = lambda: [person.seen.name for person in self.people if person.seq < last]
         await eventually(lambda: not behind(), f"the last message ({last}) at {behind()[:5]}", 30)
 
     async def verdict(self) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_the_quality_menu_changes_the_picture(ladder_show: Show, browser: Browse
             viewer.page.mouse.move(401, 301)
             viewer.page.click("[data-testid=quality-button]")
         viewer.page.click(f"[data-testid=quality-option][data-height='{height}']")
-        wait_until(lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height, f"{height} lines")  # noqa: B023
+        wait_until(lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height, f"{height} lines")
     viewer.close()
 
 

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from realtime.composition import COLLECTIONS
 from realtime.log.app_log import AppLog
 from realtime.log.app_log_forwarder import Carrier
-from realtime.log.archive import COLLECTIONS, Archive
+from realtime.log.archive import Archive
 from realtime.log.archiver import RANGES, Archiver
 from realtime.redis.client import address_of, connect
 from tests.support.chat_nodes import Directory

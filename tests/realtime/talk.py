@@ -46,7 +46,7 @@ class Talk:
         self._stop.set()
         await self._writing
         acked = [record for record in self.sent if record.seq is not None]
-        counts = lambda: {len(client.of("chat.message.new")) for client in self._clients}  # noqa: E731
+        counts = lambda: {len(client.of("chat.message.new")) for client in self._clients}
         await eventually(lambda: min(counts()) >= len(acked) and len(counts()) == 1, 15)
         everyone = [Seen(str(number)) for number in range(len(self._clients))]
         for seen, client in zip(everyone, self._clients, strict=True):

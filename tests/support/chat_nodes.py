@@ -17,9 +17,8 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
-from realtime.composition import RealtimeRoom
+from realtime.composition import COLLECTIONS, RealtimeRoom
 from realtime.fanout import RawProtocol
-from realtime.log.archive import COLLECTIONS
 from realtime.log.channel_log import Known
 from realtime.protocol.answers import ANSWERS
 from realtime.protocol.event_schemas import form_of

@@ -56,7 +56,7 @@ async def test_permits_come_back_evenly(ground: Ground) -> None:
 async def test_one_who_asks_slowly_takes_no_advance(ground: Ground) -> None:
     """What a process holds for somebody is lost to the others, so only the fast ones get more than one."""
     now = 0.0
-    clock: Callable[[], float] = lambda: now  # noqa: E731
+    clock: Callable[[], float] = lambda: now
     limits = Limits(ground.redis, clock=clock)
     for _ in range(5):
         now += 2

@@ -58,7 +58,7 @@ def two_of_each(folder: Path, name: str, text_codec: str, seconds: int = SECONDS
     return (folder / name).read_bytes()
 
 
-async def shown(stage: Stage, data: bytes, name: str) -> tuple[Path, str]:  # noqa: F811
+async def shown(stage: Stage, data: bytes, name: str) -> tuple[Path, str]:
     """(the video's folder, its master playlist), once it is ready."""
     me = client(stage)
     path, _ = await me.begin(len(data), data, filename=name)
@@ -86,7 +86,7 @@ def pitch(playlist: Path) -> int:
 
 
 @pytest.mark.parametrize(("name", "text_codec"), [("a.mkv", "srt"), ("a.mp4", "mov_text"), ("b.mkv", "ass")])
-async def test_sounds_and_texts_can_be_chosen(stage: Stage, tmp_path: Path, name: str, text_codec: str) -> None:  # noqa: F811
+async def test_sounds_and_texts_can_be_chosen(stage: Stage, tmp_path: Path, name: str, text_codec: str) -> None:
     """With language and name, each what it says; pictures then have no sound of their own, and the MP4 has both."""
     folder, master = await shown(stage, await asyncio.to_thread(two_of_each, tmp_path, name, text_codec), name)
     english, german, french, japanese = choices(master)
@@ -107,7 +107,7 @@ async def test_sounds_and_texts_can_be_chosen(stage: Stage, tmp_path: Path, name
     assert not (folder / "v180_0.mp4").exists(), "kept twice"
 
 
-async def test_a_broken_text_is_left_out(stage: Stage, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_broken_text_is_left_out(stage: Stage, tmp_path: Path) -> None:
     """Its track is nonsense: the film plays, with the other text."""
     data = await asyncio.to_thread(two_of_each, tmp_path, "a.mkv", "ass")
     (folder, master) = await shown(
@@ -118,7 +118,7 @@ async def test_a_broken_text_is_left_out(stage: Stage, tmp_path: Path) -> None: 
     assert kinds(folder / "v180.m3u8") == {"video"}
 
 
-async def test_a_film_with_one_sound_stays_as_it_is(stage: Stage, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_film_with_one_sound_stays_as_it_is(stage: Stage, tmp_path: Path) -> None:
     """Pictures with sound, and nothing to choose."""
     argv = ["ffmpeg", "-nostdin", "-v", "error", *film(SECONDS), "-map", "0", "-map", "1", *CODED, "a.mp4"]
     await asyncio.to_thread(subprocess.run, argv, cwd=tmp_path, check=True)

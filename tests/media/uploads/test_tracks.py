@@ -57,7 +57,7 @@ def run(folder: Path, words: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_what_is_not_shown_does_not_matter(stage: Stage, tmp_path: Path, name: str) -> None:  # noqa: F811
+async def test_what_is_not_shown_does_not_matter(stage: Stage, tmp_path: Path, name: str) -> None:
     """Picture and sound are there, whole, and of the right track."""
     me, data = client(stage), made(tmp_path, name).read_bytes()
     path, _ = await me.begin(len(data), data, title=name)

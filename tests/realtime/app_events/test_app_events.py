@@ -193,7 +193,7 @@ async def test_viewer_counts_reach_programs_once(house: House, stream):
     follower = await program(house, one)
     assert (await follower.call("events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]))["ok"]
     channel = stream["channel"]
-    counts = lambda kind="viewer.count.update", name="count": [event[name] for event in follower.of(kind)]  # noqa: E731
+    counts = lambda kind="viewer.count.update", name="count": [event[name] for event in follower.of(kind)]
     ann, bob = await house.client(one, "app_1", "ann"), await house.client(other, "app_1", "bob")
     await ann.join(channel)
     await eventually(lambda: counts() == [1])

@@ -8,9 +8,10 @@ import sys
 import pytest
 from prometheus_client import REGISTRY
 
+from realtime.composition import COLLECTIONS
 from realtime.log.app_log import AppLog
 from realtime.log.app_log_forwarder import Carrier
-from realtime.log.archive import COLLECTIONS, MESSAGES, SHADOWED, Archive
+from realtime.log.archive import MESSAGES, SHADOWED, Archive
 from realtime.log.archiver import RANGES, Archiver
 from realtime.log.channel_log import JUMP, Known, Log
 from realtime.log.redis_keys import keys_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from realtime.log.archive import COLLECTIONS
+from realtime.composition import COLLECTIONS
 from realtime.places.rules import Draft
 from realtime.places.service import Places
 from tests.realtime.app_events.test_app_events import program
