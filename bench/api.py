@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.fanout_systems import CLIENT_CORE, SERVER_CORE, cpu_s, pinned, process
-from control.local_admin import Console
+from control.local_admin import LocalAdmin
 from tests.support.servers import Redis, answers, wait_until
-from weir.app import open_ground
+from weir.app import open_services
 from weir.foundation.ids import new_id
 from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
@@ -77,8 +77,8 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
     redis = Redis(folder, redis_password(vault))
     redis.start()
     try:
-        async with open_ground(settings) as ground:
-            console = Console(ground)
+        async with open_services(settings) as ground:
+            console = LocalAdmin(ground)
             app = await console.create_app("Bench")
             stream, key = await console.create_stream(app["id"], "Show"), await console.create_key(app["id"], ["*"])
             token = ground.tokens.mint_playback(stream["playback_id"], app["id"], new_id("ses"), 3600)

@@ -11,7 +11,7 @@ import orjson
 import socketio
 import uvicorn
 
-from realtime.fanout import Engine, Fanout, Packet, RawProtocol
+from realtime.fanout import EngineServer, Fanout, Packet, RawProtocol
 from weir.app import tune_gc
 from weir.foundation.clock import now_ms, rfc3339
 
@@ -33,8 +33,8 @@ class Messages:
 
 
 class FastServer(socketio.AsyncServer):  # type: ignore[misc]
-    def _engineio_server_class(self) -> type[Engine]:
-        return Engine
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
 
 
 def stock() -> Any:

@@ -10,30 +10,30 @@ from starlette.routing import BaseRoute, Route
 from control.accounts.api import AccountRoutes
 from control.accounts.service import Accounts
 from control.apps.api import AppRoutes
-from control.apps.api_keys import Keys
+from control.apps.api_keys import ApiKeys
 from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
-from control.local_admin import Console
+from control.local_admin import LocalAdmin
 from control.migrations import migrate
 from control.playback.hls_access import HlsAccess, headers_of
-from control.playback.viewer_limit import Seats
-from control.playback.watch_sessions import Watch
+from control.playback.viewer_limit import ViewerLimit
+from control.playback.watch_sessions import WatchSessions
 from control.streams.api import StreamRoutes
 from control.streams.hooks import RtmpHooks
 from control.streams.service import Streams, Viewers
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
-from control.usage.meters import Counted
-from control.usage.publish_minutes import METER_S, Minutes
-from control.usage.web_log import Usage
+from control.usage.meters import Meters
+from control.usage.publish_minutes import METER_S, PublishMinutes
+from control.usage.web_log import WebLog
 from weir.foundation.errors import NotFound
 from weir.foundation.events import Event
 from weir.foundation.http.routing import bind
 from weir.foundation.redis import queue_metrics
 from weir.foundation.redis.periodic import Job
 from weir.foundation.redis.play_tickets import PlayTickets
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 
 GROUP = "control"
 
@@ -41,23 +41,23 @@ GROUP = "control"
 class ControlRoom:
     """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
 
-    def __init__(self, ground: Ground, viewers: Viewers) -> None:
+    def __init__(self, ground: Services, viewers: Viewers) -> None:
         self._ground, self._viewers = ground, viewers
         self._tasks = Tasks()
         self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._audit, self._broadcasts = ground.audit, Broadcasts(ground)
-        self.streams, self._usage, self._ledger = Streams(ground, self._audit), Usage(ground, self._broadcasts), Ledger(ground.store)
+        self.streams, self._usage, self._ledger = Streams(ground, self._audit), WebLog(ground, self._broadcasts), Ledger(ground.store)
         self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
-        self._keys = Keys(ground, self._apps, self._audit)
+        self._keys = ApiKeys(ground, self._apps, self._audit)
         self._teams = Teams(ground, self._accounts, self._apps, self._audit)
-        seats = Seats(ground.redis)
+        seats = ViewerLimit(ground.redis)
         self._access = HlsAccess(ground, self._secret, seats)
-        self._console = Console(ground)
+        self._console = LocalAdmin(ground)
         self._api = [
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
-            *StreamRoutes(ground, self.streams, Watch(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
+            *StreamRoutes(ground, self.streams, WatchSessions(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -94,7 +94,7 @@ class ControlRoom:
     async def start(self) -> None:
         await migrate(self._ground.store)
         await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
-        periodic, counted = self._ground.periodic, Counted(self._ground, self._ledger)
+        periodic, counted = self._ground.periodic, Meters(self._ground, self._ledger)
         self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.tell(), "control.heartbeats")
         for job in (
@@ -103,7 +103,7 @@ class ControlRoom:
             Job("usage.collect", 5.0, self._usage.collect),
             Job("usage.messages", 5.0, counted.messages),
             Job("usage.storage", 300.0, counted.storage),
-            Job("usage.publish", METER_S, Minutes(self._ground).meter),
+            Job("usage.publish", METER_S, PublishMinutes(self._ground).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.note_use),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),

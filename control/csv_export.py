@@ -10,7 +10,7 @@ from control import models
 from weir.foundation.http.routing import Answer
 
 
-def as_csv(rows: list[dict[str, Any]], shape: type[models.Shape], following: str | None) -> Answer:
+def as_csv(rows: list[dict[str, Any]], shape: type[models.AnswerModel], following: str | None) -> Answer:
     """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
     take for a formula begins with a quote."""
     text = io.StringIO()

@@ -4,23 +4,23 @@ from typing import Any
 
 from control.accounts.service import Accounts
 from control.accounts.service import public_view as account_view
-from control.apps.api_keys import Keys, Options
+from control.apps.api_keys import ApiKeys, KeyOptions
 from control.apps.api_keys import public_view as key_view
 from control.apps.service import Apps
 from control.streams.service import Streams, Viewers
 from control.streams.service import public_view as stream_view
 from weir.foundation.audit import COMMAND_LINE
-from weir.foundation.clock import shown_time
+from weir.foundation.clock import format_time
 from weir.foundation.errors import Unavailable
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
-class Console:
-    def __init__(self, ground: Ground) -> None:
+class LocalAdmin:
+    def __init__(self, ground: Services) -> None:
         self._ground = ground
         audit = ground.audit
         self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground, audit)
-        self.keys = Keys(ground, self.apps, audit)
+        self.keys = ApiKeys(ground, self.apps, audit)
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
         owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
@@ -33,7 +33,7 @@ class Console:
         return self.apps.shown(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
-        key, secret, signing = await self.keys.create(app_id, Options("command line", scopes), COMMAND_LINE)
+        key, secret, signing = await self.keys.create(app_id, KeyOptions("command line", scopes), COMMAND_LINE)
         return {**key_view(key), "api_key": secret, "signing_secret": signing}
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Console:
         on_air = [
             {
                 "id": stream["id"], "app": stream["app"], "title": stream.get("title", ""), "state": stream["state"],
-                "since": shown_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
+                "since": format_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
                 "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
             }
             for stream in await self._ground.directory.live_streams()

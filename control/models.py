@@ -13,11 +13,11 @@ WatchState = Literal["idle", "starting", "live", "interrupted", "recorded"]
 AppState = Literal["active", "archived", "suspended", "deleting"]
 
 
-class Shape(BaseModel):
+class AnswerModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Account(Shape):
+class Account(AnswerModel):
     id: str
     email: str
     name: str
@@ -26,11 +26,11 @@ class Account(Shape):
     created: str
 
 
-class Options(Shape):
+class Options(AnswerModel):
     sign_up: Literal["open", "invitation"]
 
 
-class SignedIn(Shape):
+class SignedIn(AnswerModel):
     """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified first."""
 
     account: Account
@@ -38,20 +38,20 @@ class SignedIn(Shape):
     expires_in: int | None = None
 
 
-class Deletion(Shape):
+class Deletion(AnswerModel):
     asked: str
     done: int
     of: int
 
 
-class Trial(Shape):
+class Trial(AnswerModel):
     """The app has this plan in place of its own until then."""
 
     plan: PlanName
     until: str
 
 
-class App(Shape):
+class App(AnswerModel):
     id: str
     name: str
     description: str
@@ -68,13 +68,13 @@ class App(Shape):
     account: str | None = None
 
 
-class AppToken(Shape):
+class AppToken(AnswerModel):
     app_token: str | None = shown_once()
     role: Role
     expires_in: int
 
 
-class Key(Shape):
+class Key(AnswerModel):
     id: str
     kind: Literal["key", "signing", "public"]
     name: str
@@ -97,7 +97,7 @@ class NewKeyShown(Key):
     signing_secret: str | None = shown_once()
 
 
-class Member(Shape):
+class Member(AnswerModel):
     account: str
     email: str | None = Field(description="null for readers who may not change members, but for their own")
     name: str
@@ -105,7 +105,7 @@ class Member(Shape):
     since: str
 
 
-class ThisApp(Shape):
+class ThisApp(AnswerModel):
     id: str
     name: str
     state: AppState
@@ -113,7 +113,7 @@ class ThisApp(Shape):
     features: dict[Feature, bool]
 
 
-class Credential(Shape):
+class Credential(AnswerModel):
     """Of a member `role` says more; what concerns keys alone is null then."""
 
     id: str
@@ -126,7 +126,7 @@ class Credential(Shape):
     rate: int | None = Field(description="Requests a minute of the key's own.")
 
 
-class Bounds(Shape):
+class Bounds(AnswerModel):
     """Of the app's plan; null is no bound. Minutes and messages are of a calendar month."""
 
     requests_per_minute: int
@@ -142,13 +142,13 @@ class Bounds(Shape):
     devices: int | None
 
 
-class Whoami(Shape):
+class Whoami(AnswerModel):
     app: ThisApp
     credential: Credential
     limits: Bounds
 
 
-class Invitation(Shape):
+class Invitation(AnswerModel):
     id: str
     email: str
     role: Role
@@ -164,11 +164,11 @@ class InvitationShown(Invitation):
     mailed: bool
 
 
-class Joined(Shape):
+class Joined(AnswerModel):
     app: str
 
 
-class AuditEntry(Shape):
+class AuditEntry(AnswerModel):
     id: str
     at: str
     actor: str
@@ -180,7 +180,7 @@ class AuditEntry(Shape):
     after: dict[str, Any] | None
 
 
-class Stream(Shape):
+class Stream(AnswerModel):
     id: str
     title: str
     description: str
@@ -211,17 +211,17 @@ class NewStreamShown(Stream):
     key: str | None = shown_once()
 
 
-class StreamKey(Shape):
+class StreamKey(AnswerModel):
     server: str
     key: str | None = shown_once()
     disconnected: bool | None = None
 
 
-class Disconnected(Shape):
+class Disconnected(AnswerModel):
     disconnected: bool
 
 
-class Broadcast(Shape):
+class Broadcast(AnswerModel):
     id: str
     stream: str
     started: str
@@ -233,23 +233,23 @@ class Broadcast(Shape):
     trouble: str | None = Field(description="Why nothing could be made of a publish.")
 
 
-class Token(Shape):
+class Token(AnswerModel):
     token: str | None = shown_once()
     sid: str | None = None
     expires_in: int
     url: str | None = None
 
 
-class UserTokenShown(Shape):
+class UserTokenShown(AnswerModel):
     token: str | None = shown_once()
     expires_in: int
 
 
-class Revoked(Shape):
+class Revoked(AnswerModel):
     revoked: dict[str, str]
 
 
-class Figures(Shape):
+class Figures(AnswerModel):
     """What was used. `storage_bytes` stands: the last value of a day, and in a total that of the newest day."""
 
     bytes: int = Field(description="sent to viewers")
@@ -262,7 +262,7 @@ class Figures(Shape):
     storage_bytes: int
 
 
-class Day(Shape):
+class Day(AnswerModel):
     day: str
 
 
@@ -280,7 +280,7 @@ class AppUsage(Figures):
     days: list[AnalyticsDay]
 
 
-class Watched(Shape):
+class Watched(AnswerModel):
     id: str
     playback_id: str
     title: str
@@ -292,7 +292,7 @@ class Watched(Shape):
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
 
 
-class WatchedStream(Shape):
+class WatchedStream(AnswerModel):
     """Of a signed stream everything but `playback_id` and `visibility` is null for those who show no token."""
 
     id: str | None
@@ -308,12 +308,12 @@ class WatchedStream(Shape):
     viewers: int | None
 
 
-class Person(Shape):
+class Person(AnswerModel):
     id: str
     name: str
 
 
-class Renewed(Shape):
+class Renewed(AnswerModel):
     """`access_ends`: the token can't be renewed beyond that moment; null when it can."""
 
     playback_token: str

@@ -9,30 +9,30 @@ from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
 from media.ffmpeg.process import cores_here
-from media.hls.segment_files import Files, playbacks
-from media.ingest.source import Intake
-from media.ladder.admission import Wanted, admitted
+from media.hls.segment_files import SegmentFiles, playbacks
+from media.ingest.source import PublishSource
+from media.ladder.admission import LadderDemand, rungs_to_drop
 from media.ladder.api import ProfileRoutes
-from media.ladder.delivery_options import delivery
+from media.ladder.delivery_options import delivery_options
 from media.ladder.rules import Profile
 from media.ladder.service import Profiles
-from media.leases import RENEW_S, Leases
+from media.leases import RENEW_S, StreamLeases
 from media.live.api import HealthRoutes
-from media.live.broadcast import Broadcast
-from media.live.health_store import EVERY_S, Monitor
-from media.live.nchan import Edge
+from media.live.broadcast import LiveBroadcast
+from media.live.health_store import EVERY_S, HealthStore
+from media.live.nchan import NchanPublisher
 from media.live.origin import Origin
 from media.live.packager import Packager
-from media.live.restart_backoff import Brake
+from media.live.restart_backoff import RestartBackoff
 from media.recordings.api import RecordingRoutes
-from media.recordings.bucket_origin import Recorded
+from media.recordings.bucket_origin import BucketOrigin
 from media.recordings.s3 import Bucket
 from media.recordings.service import Recordings
-from media.recordings.store import Catalog
+from media.recordings.store import RecordingStore
 from media.uploads.api import VodRoutes
 from media.uploads.service import Uploads
-from media.uploads.staging import Inbox
-from media.uploads.transcoder import Transcoding
+from media.uploads.staging import UploadStaging
+from media.uploads.transcoder import Transcoder
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
@@ -48,7 +48,7 @@ from weir.foundation.events import (
     StreamOffline,
 )
 from weir.foundation.redis.play_tickets import PlayTickets
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 
 SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
@@ -61,29 +61,29 @@ class MediaRoom:
     """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5 s compares
     what runs here with the stream documents and the ingest."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Services) -> None:
         self._ground = ground
         self._settings = ground.settings
-        self._leases = Leases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
+        self._leases = StreamLeases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
         self._tasks = Tasks()
-        self._broadcasts: dict[str, Broadcast] = {}
+        self._broadcasts: dict[str, LiveBroadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
         self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
-        self._listening: dict[str, tuple[tuple[str, int], Intake]] = {}  # to publishes whose turn has not come
-        self._brakes: defaultdict[str, Brake] = defaultdict(Brake)
+        self._listening: dict[str, tuple[tuple[str, int], PublishSource]] = {}  # to publishes whose turn has not come
+        self._brakes: defaultdict[str, RestartBackoff] = defaultdict(RestartBackoff)
         self._tickets = PlayTickets(ground.redis)
         self._settled = False
         self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
-        self._catalog = Catalog(ground.store, ground.bus, ground.relay)
+        self._catalog = RecordingStore(ground.store, ground.bus, ground.relay)
         self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self._edge = Edge(ground.settings, secret) if ground.settings.edge == "nchan" else None
+        self._edge = NchanPublisher(ground.settings, secret) if ground.settings.edge == "nchan" else None
         self._recordings = Recordings(
-            ground, self._catalog, self._tell, self._leases.held, lambda video: Inbox(ground.settings, video).remove(), self._bucket
+            ground, self._catalog, self._tell, self._leases.held, lambda video: UploadStaging(ground.settings, video).remove(), self._bucket
         )
-        self._monitor = Monitor(ground.redis)
-        self._transcoding = Transcoding(ground, self._catalog, self._profiles, self._leases, self._strained)
+        self._monitor = HealthStore(ground.redis)
+        self._transcoding = Transcoder(ground, self._catalog, self._profiles, self._leases, self._strained)
         self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
         self._api = (
             RecordingRoutes(ground, self._catalog, self._recordings),
@@ -91,12 +91,12 @@ class MediaRoom:
             VodRoutes(ground, self._catalog, self._uploads, self._recordings),
             HealthRoutes(ground, self._monitor, self._snapshot),
         )
-        self._origin = Origin(self._packager, lambda playback, name: Files(self._settings, playback).read(name))
+        self._origin = Origin(self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name))
 
     def routes(self) -> list[BaseRoute]:
         return [
             Mount("/origin", app=self._origin),
-            Mount("/recorded", app=Recorded(self._bucket)),
+            Mount("/recorded", app=BucketOrigin(self._bucket)),
             *(route for routes in self._api for route in routes.routes()),
         ]
 
@@ -137,10 +137,10 @@ class MediaRoom:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
         return broadcast.packager if broadcast else None
 
-    def _admit(self, playback: str, priority: str, wanted: Wanted) -> int | None:
+    def _admit(self, playback: str, priority: str, wanted: LadderDemand) -> int | None:
         running = [one.running for of, one in self._broadcasts.items() if of != playback]
         cores = self._settings.media_cores or cores_here()
-        return admitted(wanted, [one for one in running if one is not None], cores, priority)
+        return rungs_to_drop(wanted, [one for one in running if one is not None], cores, priority)
 
     async def _snapshot(self, playback: str) -> bytes | None:
         broadcast = self._broadcasts.get(playback)
@@ -196,7 +196,7 @@ class MediaRoom:
         if current is not None and (current.fact.broadcast, current.fact.generation) >= told:
             return
         self._listen_no_more(playback, told)
-        intake = Intake(self._settings, self._tickets, event)
+        intake = PublishSource(self._settings, self._tickets, event)
         self._listening[playback] = told, intake
         await intake.open()
 
@@ -239,7 +239,7 @@ class MediaRoom:
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
                 await self._recordings.asked(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
 
-    async def _started(self, fact: StreamEvent, current: Broadcast | None) -> None:
+    async def _started(self, fact: StreamEvent, current: LiveBroadcast | None) -> None:
         """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
         if current is not None:
             told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
@@ -256,15 +256,15 @@ class MediaRoom:
             else:
                 await current.publish(fact)
 
-    async def _take(self, fact: StreamEvent) -> Broadcast | None:
+    async def _take(self, fact: StreamEvent) -> LiveBroadcast | None:
         """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
         if not await self._leases.take(fact.playback):
             return None
         await self._drop(fact.playback)
         stream = await self._ground.directory.stream(fact.stream) or {}
-        wanted, secret = delivery(stream, self._settings), self._ground.vault.key("segments")
+        wanted, secret = delivery_options(stream, self._settings), self._ground.vault.key("segments")
         profile = await self._profile(fact.app, stream)
-        broadcast = Broadcast(
+        broadcast = LiveBroadcast(
             self._settings, fact, wanted, profile, secret, self._tell, self._recordings.keep,
             partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._edge,
             self._brakes[fact.playback],
@@ -274,13 +274,13 @@ class MediaRoom:
         self._broadcasts[fact.playback] = broadcast
         return broadcast
 
-    async def _offline(self, broadcast: Broadcast) -> None:
+    async def _offline(self, broadcast: LiveBroadcast) -> None:
         if not broadcast.finished:
             await broadcast.finish()
             await self._recordings.over(broadcast.fact.playback)
             self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
 
-    async def _remove_later(self, broadcast: Broadcast) -> None:
+    async def _remove_later(self, broadcast: LiveBroadcast) -> None:
         """Players need some minutes for the last segments."""
         await asyncio.sleep(KEEP_ENDED_S)
         playback = broadcast.fact.playback
@@ -338,7 +338,7 @@ class MediaRoom:
         listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.held(playback):
-                Files(self._settings, playback).remove()
+                SegmentFiles(self._settings, playback).remove()
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -378,7 +378,7 @@ class MediaRoom:
             await self._started(fact, current)
 
 
-def _is_over(broadcast: Broadcast, doc: Doc | None) -> bool:
+def _is_over(broadcast: LiveBroadcast, doc: Doc | None) -> bool:
     return doc is None or bool(doc["broadcast"] != broadcast.fact.broadcast)
 
 

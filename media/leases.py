@@ -15,7 +15,7 @@ _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPI
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
-class Leases:
+class StreamLeases:
     """Errors of every verb: redis.exceptions.RedisError, OSError. A `sole` worker is the only one of its installation: what
     its dead predecessor held is its own at once. Measured after kill -9: a picture after 4 s instead of 14 s."""
 

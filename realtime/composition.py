@@ -9,24 +9,24 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from realtime.app_events.api import EventRoutes
-from realtime.app_events.subscriptions import Feeds
+from realtime.app_events.subscriptions import EventSubscriptions
 from realtime.chat.api import ChannelRoutes
 from realtime.chat.bans import Bans
-from realtime.chat.history import Reader
+from realtime.chat.history import HistoryReader
 from realtime.chat.moderation import Moderation
-from realtime.chat.presence import Presence
+from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
-from realtime.chat.typing_reactions import Signals
-from realtime.chat.users import People
+from realtime.chat.typing_reactions import TypingReactions
+from realtime.chat.users import ChannelUsers
 from realtime.fanout import Fanout
 from realtime.log import archive
 from realtime.log.app_log import AppLog
-from realtime.log.app_log_forwarder import Carrier, event_of
+from realtime.log.app_log_forwarder import AppLogForwarder, event_of
 from realtime.log.archive import Actions, Archive
 from realtime.log.archiver import Archiver
-from realtime.log.channel_log import Known, Log
+from realtime.log.channel_log import ArchivedState, ChannelLog
 from realtime.log.follower import Follower
-from realtime.log.recovery import Resume
+from realtime.log.recovery import Recovery
 from realtime.log.redis_keys import of_app
 from realtime.places import store as place_store
 from realtime.places.api import PlaceRoutes
@@ -35,7 +35,7 @@ from realtime.protocol import asyncapi
 from realtime.protocol.messages import Entry, envelope
 from realtime.redis.client import address_of, connect
 from realtime.sockets import Sockets
-from realtime.viewers import OCCUPANCY_UPDATE, Count, Leases, Occupancy, updates
+from realtime.viewers import OCCUPANCY_UPDATE, Count, LeaseTimes, ViewerCounter, updates
 from weir import __version__
 from weir.foundation.clock import now_ms
 from weir.foundation.events import (
@@ -51,7 +51,7 @@ from weir.foundation.events import (
     type_of,
 )
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 
 GROUP = "realtime"
@@ -64,7 +64,7 @@ LOOK_S = 0.25
 class RealtimeRoom:
     """weir.foundation.services.Room: sockets, chat, viewer counts."""
 
-    def __init__(self, ground: Ground, leases: Leases = Leases()) -> None:  # noqa: B008 - frozen
+    def __init__(self, ground: Services, leases: LeaseTimes = LeaseTimes()) -> None:  # noqa: B008 - frozen
         address = address_of(ground.settings, ground.vault)
         self._ground = ground
         self._tasks = Tasks()
@@ -74,27 +74,27 @@ class RealtimeRoom:
         actions = Actions(ground.store)
         auth = ground.door.auth
         self._apps = AppLog(self._connection, self._recall)
-        self._carrier = Carrier(self._apps, ground.directory)
-        self._log = Log(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
-        reader = Reader(self._log, self._archive, actions)
-        people = People(self._connection, self._log)
-        self._presence = Presence(self._connection, self._log, people, leases)
+        self._carrier = AppLogForwarder(self._apps, ground.directory)
+        self._log = ChannelLog(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
+        reader = HistoryReader(self._log, self._archive, actions)
+        people = ChannelUsers(self._connection, self._log)
+        self._presence = PresenceTracker(self._connection, self._log, people, leases)
         bans = Bans(self._log, actions, self._apps, ground.bus, ground.audit, ground.settings.guest_address_ban_h)
         self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
         self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
-        self._occupancy = Occupancy(self._connection, leases, self._carrier.followed, self._apps)
+        self._occupancy = ViewerCounter(self._connection, leases, self._carrier.followed, self._apps)
         self._chat = Chat(
             settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
             moderation=self._moderation, presence=self._presence, messages=ground.messages, bans=bans,
         )  # fmt: skip
-        self._signals = Signals(self._connection, self._log, self._chat.admitted)
+        self._signals = TypingReactions(self._connection, self._log, self._chat.admitted)
         self._api = ChannelRoutes(
             directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
             actions=actions, moderation=self._moderation, viewers=self.viewers,
         )  # fmt: skip
-        self._feeds = Feeds(self._apps, self._follower, Resume(self._log, self._follower), ground.directory, ground.bus)
+        self._feeds = EventSubscriptions(self._apps, self._follower, Recovery(self._log, self._follower), ground.directory, ground.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
         self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings, ground.audit)
         self._place_api = PlaceRoutes(ground.store, self._places)
@@ -145,7 +145,7 @@ class RealtimeRoom:
             silence = loop.time() - max(self._connection.heard(), began)
             await self._sockets.cut_off(silence > CUT_OFF_S)
 
-    async def _recall(self, channel: str) -> Known:
+    async def _recall(self, channel: str) -> ArchivedState:
         return await self._moderation.recall(channel)
 
     async def stop(self) -> None:
@@ -239,13 +239,13 @@ def described(settings: Settings) -> Route:
     return Route("/v1/asyncapi.json", asyncapi_json)
 
 
-class ViewerCounts:
+class ViewerCountRoom:
     """weir.foundation.services.Room: only the counts, for a process that has no realtime room of its own."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Services) -> None:
         self._tasks = Tasks()
         self._connection = connect(address_of(ground.settings, ground.vault))
-        self._occupancy = Occupancy(self._connection)
+        self._occupancy = ViewerCounter(self._connection)
 
     def routes(self) -> list[BaseRoute]:
         return []

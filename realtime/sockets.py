@@ -14,14 +14,14 @@ from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
-from realtime.app_events.subscriptions import Feed, Feeds
+from realtime.app_events.subscriptions import EventSubscription, EventSubscriptions
 from realtime.chat.bans import Bans
 from realtime.chat.bans import refusal as refusal_of_ban
-from realtime.chat.client import Member
+from realtime.chat.client import Client
 from realtime.chat.service import Chat
-from realtime.chat.typing_reactions import Signals
-from realtime.fanout import NAMESPACE, Engine, Fanout, Packet
-from realtime.fanout.packet_guard import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, Frames
+from realtime.chat.typing_reactions import TypingReactions
+from realtime.fanout import NAMESPACE, EngineServer, Fanout, Packet
+from realtime.fanout.packet_guard import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, PacketGuard
 from realtime.log.redis_keys import origin
 from realtime.protocol.messages import (
     Ask,
@@ -43,7 +43,7 @@ from realtime.protocol.messages import (
     refusal,
 )
 from realtime.rules.moderation_actions import address_field, device_field, holds, user_field
-from realtime.rules.permissions import Pace
+from realtime.rules.permissions import RateWindow
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import AppBan, Event, Revoked
@@ -63,7 +63,7 @@ LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
 NOTICE = "system.notice"
 SUBSCRIBE, UNSUBSCRIBE = "events.subscribe", "events.unsubscribe"
-Verb = Callable[[Member, Any], Awaitable[dict[str, Any]]]
+Verb = Callable[[Client, Any], Awaitable[dict[str, Any]]]
 log = structlog.get_logger("realtime.sockets")
 
 
@@ -79,7 +79,7 @@ class Auth(BaseModel):
 class Program:
     """One of an app's own programs, by the header that its credential would be in."""
 
-    feed: Feed
+    feed: EventSubscription
     credential: str
     address: str
 
@@ -106,11 +106,11 @@ class Pages:
             raise Forbidden(f"Pages of {origin} may not connect for this app; add it to the app's origins.")
 
 
-class Server(socketio.AsyncServer):  # type: ignore[misc]
+class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     """python-socketio with a deadline for signing in and an end for connections that send nonsense."""
 
-    def _engineio_server_class(self) -> type[Engine]:
-        return Engine
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
@@ -166,15 +166,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
 
 class Sockets:
     def __init__(
-        self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: Signals,
-        fanout: Fanout, feeds: Feeds, bans: Bans, address_key: bytes,
+        self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: TypingReactions,
+        fanout: Fanout, feeds: EventSubscriptions, bans: Bans, address_key: bytes,
     ) -> None:  # fmt: skip
         """`address_key` is the installation's, for what stands for clients' addresses."""
         self._pages = Pages(settings, directory)
         self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
         self._auth, self._feeds, self._bans, self._address_key = auth, feeds, bans, address_key
         self._requests_per_s = settings.socket_requests_per_s
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, Client] = {}
         CONNECTED.set_function(lambda: len(self._members))
         self._programs: dict[str, Program] = {}
         self._tasks = Tasks()
@@ -195,7 +195,7 @@ class Sockets:
             SUBSCRIBE: (Subscribe, self._subscribe),
             UNSUBSCRIBE: (Unsubscribe, self._unsubscribe),
         }
-        self._server = Server(
+        self._server = SocketServer(
             client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
             cors_allowed_origins=is_page, transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
             max_http_buffer_size=LONGEST_FRAME, ping_interval=25, ping_timeout=20, http_compression=False,
@@ -207,7 +207,7 @@ class Sockets:
     def application(self) -> ASGIApp:
         """Serves `/socket.io`."""
         served = socketio.ASGIApp(self._server, socketio_path="socket.io")
-        return Frames(served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s)
+        return PacketGuard(served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s)
 
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
@@ -302,7 +302,7 @@ class Sockets:
         left_s = user.exp + LEEWAY_S - now_s()
         if left_s <= 0:
             raise Unauthenticated("This token has expired.")
-        member = Member(socket, user, playback, Pace(self._requests_per_s))
+        member = Client(socket, user, playback, RateWindow(self._requests_per_s))
         member.origin, member.stream = origin(address, self._address_key), await self._watched(member)
         self._members[socket] = member
         try:
@@ -318,11 +318,11 @@ class Sockets:
         tenant = await self._auth.tenant(credential, address)
         await self._pages.check(environ, tenant.app)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
-        member = self._members[socket] = Member(socket, claims, None, Pace(self._requests_per_s))
-        self._programs[socket] = Program(Feed(tenant.app, partial(self._fanout.tell, socket)), credential, address)
+        member = self._members[socket] = Client(socket, claims, None, RateWindow(self._requests_per_s))
+        self._programs[socket] = Program(EventSubscription(tenant.app, partial(self._fanout.tell, socket)), credential, address)
         self._tasks.start(self._watch_program(member), "watch program")
 
-    async def _watch_program(self, member: Member) -> None:
+    async def _watch_program(self, member: Client) -> None:
         """Until it has gone, or its key or token ends or is withdrawn."""
         while (program := self._programs.get(member.socket)) is not None:
             try:
@@ -334,21 +334,21 @@ class Sockets:
                 log.warning("socket.credential_unchecked")
             await asyncio.sleep(CREDENTIAL_S)
 
-    async def _subscribe(self, member: Member, request: Subscribe) -> dict[str, Any]:
+    async def _subscribe(self, member: Client, request: Subscribe) -> dict[str, Any]:
         program = self._programs.get(member.socket)
         if program is None:
             raise Forbidden("Events are for an app's own programs: connect with an API key or an app token that has events:read.")
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
 
-    async def _unsubscribe(self, member: Member, _request: Unsubscribe) -> dict[str, Any]:
+    async def _unsubscribe(self, member: Client, _request: Unsubscribe) -> dict[str, Any]:
         """Without a subscription it is fine too."""
         program = self._programs.get(member.socket)
         if program is not None:
             self._feeds.rest(program.feed)
         return {"ok": True}
 
-    async def _watched(self, member: Member) -> str | None:
+    async def _watched(self, member: Client) -> str | None:
         """The id of the stream that a member's playback token, or a guest's token, is for."""
         stream = None
         if member.playback is not None:
@@ -357,7 +357,7 @@ class Sockets:
             stream = await self._directory.stream_by_channel(member.only)
         return str(stream["id"]) if stream is not None and stream["app"] == member.user.app else None
 
-    async def _check_revoked(self, member: Member) -> None:
+    async def _check_revoked(self, member: Client) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
         user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
         gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid, stream=member.stream if member.guest else None)
@@ -370,10 +370,10 @@ class Sockets:
         if member.gone:
             raise Unauthenticated("These rights have been withdrawn.")
 
-    def _expire(self, member: Member) -> None:
+    def _expire(self, member: Client) -> None:
         self._tasks.start(self._close(member, "This token has expired."), "close expired")
 
-    async def _close(self, member: Member, reason: str, code: str = "unauthenticated", **more: Any) -> None:
+    async def _close(self, member: Client, reason: str, code: str = "unauthenticated", **more: Any) -> None:
         """For good: a Socket.IO client does not come back by itself after this."""
         self._notice(member, code, reason, **more)
         eio_sid = self._server.manager.eio_sid_from_sid(member.socket, NAMESPACE)
@@ -382,7 +382,7 @@ class Sockets:
         if eio_sid is not None:
             await self._server.hang_up(eio_sid, POLICY, reason)
 
-    def _notice(self, member: Member, code: str, message: str, **more: Any) -> None:
+    def _notice(self, member: Client, code: str, message: str, **more: Any) -> None:
         self._fanout.tell(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
 
     async def _disconnect(self, socket: str, reason: str) -> None:
@@ -423,7 +423,7 @@ class Sockets:
         finally:
             member.waiting -= 1
 
-    async def _answer(self, member: Member, event: str, data: tuple[object, ...]) -> dict[str, Any]:
+    async def _answer(self, member: Client, event: str, data: tuple[object, ...]) -> dict[str, Any]:
         try:
             if event not in self._verbs:
                 raise NotFound(f"There is no request {event[:64]!r}.")

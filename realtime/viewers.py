@@ -18,7 +18,7 @@ from prometheus_client import Gauge
 from realtime.log.app_log import AppLog
 from realtime.log.redis_keys import BUCKETS, keys_of, lease, viewed_in
 from realtime.protocol.messages import envelope
-from realtime.redis.client import Connection, load_script
+from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
@@ -38,7 +38,7 @@ log = structlog.get_logger("realtime.occupancy")
 
 
 @dataclass(frozen=True)
-class Leases:
+class LeaseTimes:
     """How long a source counts without renewal, and how often sockets renew, seconds."""
 
     socket_s: float = 45.0
@@ -72,10 +72,12 @@ async def nobody(_channel: str) -> tuple[str, str] | None:
     return None
 
 
-class Occupancy:
+class ViewerCounter:
     """Errors of the verbs: Unavailable."""
 
-    def __init__(self, connection: Connection, leases: Leases = Leases(), follower: Follower = nobody, apps: AppLog | None = None) -> None:
+    def __init__(
+        self, connection: RedisConnection, leases: LeaseTimes = LeaseTimes(), follower: Follower = nobody, apps: AppLog | None = None
+    ) -> None:
         self._connection, self._leases, self._follower = connection, leases, follower
         self._apps = apps or AppLog(connection)
         self._moved: set[str] = set()

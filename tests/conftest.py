@@ -14,11 +14,11 @@ from control.collections import COLLECTIONS
 from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
 from tests.support.servers import Redis
 from weir.foundation.documents.factory import open_store
-from weir.foundation.ingest_client import Ingest
+from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.client import connect_redis, redis_password
 from weir.foundation.redis.periodic import Periodic
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy import directory as shared
 from weir.foundation.tenancy.tokens import Tokens
@@ -44,7 +44,7 @@ def documents_url() -> str:
 
 
 @pytest.fixture
-async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Ground]:
+async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Services]:
     """A process's ground on a real Redis and a real document store."""
     settings = Settings(
         data_dir=short_folder / "var",
@@ -60,9 +60,9 @@ async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Ground
     store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
     directory, bus = shared.Directory(store, vault), Bus(redis)
-    ingest = Ingest(settings)
+    ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
-    yield Ground(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
+    yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     await ingest.close()
     await redis.aclose()
     await store.close()

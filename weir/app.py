@@ -22,7 +22,7 @@ from control.collections import COLLECTIONS as CONTROL_COLLECTIONS
 from control.composition import ControlRoom
 from media.composition import MediaRoom
 from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
-from realtime.composition import RealtimeRoom, ViewerCounts
+from realtime.composition import RealtimeRoom, ViewerCountRoom
 from realtime.fanout import RawProtocol
 from weir import __version__
 from weir.foundation.clock import now_ms, rfc3339
@@ -32,12 +32,12 @@ from weir.foundation.http import openapi
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.http.response_headers import Envelope
 from weir.foundation.http.router import Front, mounted, tabled
-from weir.foundation.http.routing import Bound
-from weir.foundation.ingest_client import Ingest
+from weir.foundation.http.routing import BoundRoute
+from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.client import connect_redis, disconnect
 from weir.foundation.redis.periodic import Periodic
-from weir.foundation.services import Ground, Room, Tasks
+from weir.foundation.services import Room, Services, Tasks
 from weir.foundation.settings import Settings
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.tenancy import directory as shared
@@ -52,17 +52,17 @@ log = structlog.get_logger("app")
 
 
 @asynccontextmanager
-async def open_ground(settings: Settings) -> AsyncIterator[Ground]:
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """What a process opens once. Errors: errors.Unavailable when the document store can't be opened."""
     vault = open_vault(settings)
     store = await open_store(settings, COLLECTIONS)
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
     directory = shared.Directory(store, vault)
-    ingest = Ingest(settings)
+    ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
     try:
-        yield Ground(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
+        yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     finally:
         await ingest.close()
         await disconnect(redis)
@@ -80,10 +80,10 @@ def check_store(settings: Settings) -> None:
         asyncio.run(check())
 
 
-def build_rooms(ground: Ground, names: Sequence[RoomName]) -> list[Room]:
+def build_rooms(ground: Services, names: Sequence[RoomName]) -> list[Room]:
     """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs elsewhere."""
     rooms: list[Room] = []
-    counts = RealtimeRoom(ground) if "realtime" in names else ViewerCounts(ground)
+    counts = RealtimeRoom(ground) if "realtime" in names else ViewerCountRoom(ground)
     if "realtime" in names or "control" in names:
         rooms.append(counts)
     if "control" in names:
@@ -104,12 +104,12 @@ def tune_gc() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-class Application:
+class Process:
     """Serves the named rooms: their routes, their background work, health and metrics."""
 
     def __init__(self, settings: Settings, names: Sequence[RoomName]) -> None:
         self._settings, self._names = settings, names
-        self._ground: Ground | None = None
+        self._ground: Services | None = None
         starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
         self._envelope = Envelope(starlette, settings.allowed_origins)
@@ -118,7 +118,7 @@ class Application:
     @asynccontextmanager
     async def _lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
         tasks = Tasks()
-        async with open_ground(self._settings) as ground:
+        async with open_services(self._settings) as ground:
             self._ground = ground
             rooms = build_rooms(ground, self._names)
             self._envelope.directory = ground.directory
@@ -176,7 +176,7 @@ class Application:
 
 def described(routes: Sequence[BaseRoute], settings: Settings) -> Route:
     """The document of the API that these routes offer, written once."""
-    rows = [route.row for route in routes if isinstance(route, Bound)]
+    rows = [route.row for route in routes if isinstance(route, BoundRoute)]
     written = orjson.dumps(openapi.document(rows, __version__, settings.base_url))
 
     async def openapi_json(_request: Request) -> Response:
@@ -201,7 +201,7 @@ def serve(settings: Settings, names: Sequence[RoomName], listen: str) -> None:
     host, _, port = listen.rpartition(":")
     where = {"uds": path} if path else {"host": host or "127.0.0.1", "port": int(port)}
     config = uvicorn.Config(
-        Application(settings, names).asgi, **where, log_config=None, access_log=False, lifespan="on", loop="uvloop", http="httptools",
+        Process(settings, names).asgi, **where, log_config=None, access_log=False, lifespan="on", loop="uvloop", http="httptools",
         ws=RawProtocol, ws_max_size=65_536, ws_per_message_deflate=False, ws_ping_interval=None, proxy_headers=True,
         forwarded_allow_ips="*" if path else settings.web_servers, timeout_graceful_shutdown=5, server_header=False, backlog=4096,
     )  # fmt: skip

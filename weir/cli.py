@@ -268,13 +268,13 @@ def create_stream(app_id: str, title: str = "", config: Config = None, data_dir:
 
 def _on_ground(config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
     """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
-    from control.local_admin import Console as ControlConsole
-    from weir.app import open_ground
+    from control.local_admin import LocalAdmin as ControlConsole
+    from weir.app import open_services
 
     settings = _settings(config, data_dir)
 
     async def main() -> dict[str, Any]:
-        async with open_ground(settings) as ground:
+        async with open_services(settings) as ground:
             return await verb(ControlConsole(ground))
 
     try:

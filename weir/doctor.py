@@ -39,7 +39,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Program:
+class InstalledProgram:
     name: str
     package: str
     oldest: tuple[int, ...]
@@ -48,11 +48,11 @@ class Program:
 
 
 PROGRAMS = (
-    Program("redis-server", "redis-server", (7, 0), "--version"),  # sharded publish
-    Program("nginx", "nginx", (1, 18), "-v"),
-    Program("ffmpeg", "ffmpeg", (5, 0), "-version"),
-    Program("ffprobe", "ffmpeg", (5, 0), "-version"),
-    Program("setpriv", "util-linux", (2, 33), "--version"),
+    InstalledProgram("redis-server", "redis-server", (7, 0), "--version"),  # sharded publish
+    InstalledProgram("nginx", "nginx", (1, 18), "-v"),
+    InstalledProgram("ffmpeg", "ffmpeg", (5, 0), "-version"),
+    InstalledProgram("ffprobe", "ffmpeg", (5, 0), "-version"),
+    InstalledProgram("setpriv", "util-linux", (2, 33), "--version"),
 )
 
 

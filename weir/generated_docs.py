@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from realtime.protocol.event_schemas import EVENTS, Form, data_of
+from realtime.protocol.event_schemas import EVENTS, EventSchema, data_of
 from realtime.rules.commands import FORMS
 from weir.foundation.settings import PREFIX, Settings
 
@@ -139,7 +139,7 @@ may have been given and lost. A jump is no hole; what was missed comes by resumi
 """
 
 
-def _data(form: Form) -> str:
+def _data(form: EventSchema) -> str:
     return " ".join(f"`{name}{'' if always else '?'}`" for name, always in data_of(form))
 
 

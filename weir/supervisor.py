@@ -40,7 +40,7 @@ class StackError(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class ChildSpec:
     """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its probe; a line of its
     output with `fatal` in it means that it must start anew."""
 
@@ -70,10 +70,10 @@ class LogFile:
                 file.write(self.last + "\n")
 
 
-class Child:
+class SupervisedProcess:
     """A running part: started, watched, started again, stopped."""
 
-    def __init__(self, part: Part, settings: Settings) -> None:
+    def __init__(self, part: ChildSpec, settings: Settings) -> None:
         self.part = part
         self._settings = settings
         self._log = LogFile(settings.data / "logs", part.name)
@@ -186,13 +186,13 @@ def _how(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-class Stack:
+class Supervisor:
     """`start()` returns when every part answers; `stop()` when no process is left."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.vault: Vault | None = None
-        self._children: list[Child] = []
+        self._children: list[SupervisedProcess] = []
         self._lock: int | None = None
         self._rotation: asyncio.Task[None] | None = None
 
@@ -207,7 +207,7 @@ class Stack:
         try:
             for part in parts(self.settings, self.vault):
                 told(part.name)
-                child = Child(part, self.settings)
+                child = SupervisedProcess(part, self.settings)
                 self._children.append(child)
                 await child.start()
             self._rotation = asyncio.create_task(self._look_after_web())
@@ -278,7 +278,7 @@ def _lock(data: Path) -> int:
     return descriptor
 
 
-def parts(settings: Settings, vault: Vault) -> list[Part]:
+def parts(settings: Settings, vault: Vault) -> list[ChildSpec]:
     """The children in the order of their start."""
 
     def nginx(name: str, write: Callable[[Settings, Vault], Path]) -> Callable[[], list[str]]:
@@ -288,14 +288,14 @@ def parts(settings: Settings, vault: Vault) -> list[Part]:
         settings.app_socket.unlink(missing_ok=True)
         return [sys.executable, "-m", "weir", "run", "all", "--listen", f"unix:{settings.app_socket}"]
 
-    redis = Part(
+    redis = ChildSpec(
         "redis", lambda: ["redis-server", str(server_configs.write_redis(settings, vault))],
         lambda: answers_redis(settings.redis_socket, redis_password(vault)),
     )  # fmt: skip
-    app = Part("app", application, lambda: answers_http(settings.app_socket, "/readyz"), death_signal="KILL", stop_within_s=15)
-    ingest = Part(
+    app = ChildSpec("app", application, lambda: answers_http(settings.app_socket, "/readyz"), death_signal="KILL", stop_within_s=15)
+    ingest = ChildSpec(
         "ingest", nginx("ingest", server_configs.write_ingest), lambda: answers_http(settings.ingest_socket, "/stat"),
         fatal="exited on signal",  # its only worker: all publishes have ended, and its master would count them for ever
     )  # fmt: skip
-    web = Part("web", nginx("web", server_configs.write_web), lambda: answers_tcp(settings.http_host, settings.http_port))
+    web = ChildSpec("web", nginx("web", server_configs.write_web), lambda: answers_tcp(settings.http_host, settings.http_port))
     return [redis, app, ingest, web]

@@ -9,28 +9,28 @@ from rich.status import Status
 from weir import doctor
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
-from weir.foundation.ingest_client import Application
+from weir.foundation.ingest_client import ApplicationClient
 from weir.foundation.settings import Settings
 from weir.foundation.telemetry import configure_logs
 from weir.foundation.vault import open_vault
 from weir.server_configs import internal_secret
-from weir.supervisor import Stack
+from weir.supervisor import Supervisor
 
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
 
-async def start(settings: Settings) -> tuple[Stack, float]:
+async def start(settings: Settings) -> tuple[Supervisor, float]:
     """The running stack and the seconds that it took. Errors: stack.StackError."""
     configure_logs(settings)
-    stack, began = Stack(settings), monotonic()
+    stack, began = Supervisor(settings), monotonic()
     with Status("starting …", console=err) as shown:
         await stack.start(lambda step: shown.update(f"starting {step} …"))
     return stack, monotonic() - began
 
 
-def application(settings: Settings) -> Application:
-    return Application(settings, internal_secret(open_vault(settings), settings))
+def application(settings: Settings) -> ApplicationClient:
+    return ApplicationClient(settings, internal_secret(open_vault(settings), settings))
 
 
 async def up(settings: Settings, stop: asyncio.Event) -> int:

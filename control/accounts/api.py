@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from control import models
 from control.accounts import service as views
-from control.accounts.service import KNOWN, REFRESH_S, Accounts, SignedIn
+from control.accounts.service import KNOWN, REFRESH_S, Accounts, SignInResult
 from weir.foundation.audit import By, by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
@@ -137,7 +137,7 @@ class AccountRoutes:
         """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox must be proven, somebody with
         the latter joins when that is done."""
         invitation, mailed = await self._memberships.find(body.invitation)
-        if invitation["email"] != views.plain(body.email):
+        if invitation["email"] != views.normalize_email(body.email):
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
             account = await self._accounts.create(body.email, body.password, body.name, by(call), verified=True)
@@ -195,7 +195,7 @@ async def person(accounts: Accounts, call: Call) -> Doc:
     return await accounts.get(call.signed_in().id)
 
 
-def _signed_in(signed_in: SignedIn, status: int = 200) -> Answer:
+def _signed_in(signed_in: SignInResult, status: int = 200) -> Answer:
     data = {"account": views.public_view(signed_in.account), "access_token": signed_in.access_token, "expires_in": views.ACCESS_S}
     known = ((DEVICE_COOKIE, signed_in.device, DEVICE_S),) if signed_in.device is not None else ()
     return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S), *known))

@@ -42,7 +42,7 @@ def quoted(name: str) -> str:
     return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
 
 
-class Bound:
+class MailLimit:
     """How many mails of a kind an address is sent. `address` is hashed: Redis holds no list of people."""
 
     def __init__(self, redis: Redis) -> None:
@@ -56,7 +56,7 @@ class Bound:
             raise Unavailable("No mail can be sent at the moment; try again soon.") from error
 
 
-class Sender(Protocol):
+class MailSender(Protocol):
     """`delivers` to people's mailboxes. Errors: Unavailable when the mail was not taken."""
 
     delivers: bool
@@ -64,7 +64,7 @@ class Sender(Protocol):
     async def send(self, to: str, subject: str, text: str) -> None: ...
 
 
-class Folder:
+class FolderSender:
     delivers = False
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +79,7 @@ class Folder:
         log.info("mail.written", subject=subject, file=path.name)
 
 
-class Smtp:
+class SmtpSender:
     """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`.
 
     A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it comes: a relay on this
@@ -127,5 +127,5 @@ class Smtp:
         return context
 
 
-def open_sender(settings: Settings) -> Sender:
-    return Smtp(settings.smtp_url, settings.mail_from) if settings.smtp_url else Folder(settings.data / "mail")
+def open_sender(settings: Settings) -> MailSender:
+    return SmtpSender(settings.smtp_url, settings.mail_from) if settings.smtp_url else FolderSender(settings.data / "mail")

@@ -16,15 +16,15 @@ import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from control.accounts.mail import Bound, Sender, open_sender
-from control.accounts.sign_in_limits import Attempt, Attempts, Devices, network_of
+from control.accounts.mail import MailLimit, MailSender, open_sender
+from control.accounts.sign_in_limits import KnownDevices, SignInAttempt, SignInAttempts, network_of
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Doc, DuplicateKey
 from weir.foundation.errors import Conflict, Forbidden, Invalid, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import DirectoryChanged, Revoked
 from weir.foundation.ids import derived_id, new_id, new_secret
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 
 ACCESS_S = 15 * 60
 REFRESH_S = 7 * 86400
@@ -53,7 +53,7 @@ LETTERS = {
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class SignInResult:
     """`device` is the cookie by which this browser is known from now on; None leaves the one it has."""
 
     account: Doc
@@ -67,16 +67,16 @@ def public_view(account: Doc) -> dict[str, Any]:
     return {**known, "verified": account.get("verified", True), "created": rfc3339(account["created"])}
 
 
-def plain(email: str) -> str:
+def normalize_email(email: str) -> str:
     return email.strip().lower()
 
 
 class Accounts:
-    def __init__(self, ground: Ground, audit: Audit, sender: Sender | None = None) -> None:
+    def __init__(self, ground: Services, audit: Audit, sender: MailSender | None = None) -> None:
         self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
-        self._mail, self._bound = sender or open_sender(ground.settings), Bound(ground.redis)
-        self._attempts, self._devices = Attempts(ground.redis), Devices(ground.vault)
+        self._mail, self._bound = sender or open_sender(ground.settings), MailLimit(ground.redis)
+        self._attempts, self._devices = SignInAttempts(ground.redis), KnownDevices(ground.vault)
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's Argon2id minimum
         self._hashing = asyncio.Semaphore(PARALLEL_HASHES)  # a burst of log-ins must not take the memory of the machine
         self._letters = Tasks()
@@ -105,7 +105,7 @@ class Accounts:
     async def _owned(self) -> bool:
         return await self._all.find_one("accounts", {"operator": True}) is not None
 
-    async def register_first(self, setup_token: str, email: str, password: str, name: str, by: By) -> SignedIn:
+    async def register_first(self, setup_token: str, email: str, password: str, name: str, by: By) -> SignInResult:
         """The platform's operator and owner. The token is taken first, so it is good once; when nothing comes of it, it is given back.
         Dies the process in between, the next set-up link is printed by `weir up` or `weir status`.
 
@@ -147,14 +147,14 @@ class Accounts:
         if account is None and not self.must_verify:
             raise Conflict(KNOWN)
         if account is None:
-            self._post(partial(self._tell_owner, plain(email)))
+            self._post(partial(self._tell_owner, normalize_email(email)))
         like_a_new_one = {"id": new_id("acc"), "operator": False, "verified": False, "created": now_ms()}
-        return account or {**like_a_new_one, "email": plain(email), "name": name}
+        return account or {**like_a_new_one, "email": normalize_email(email), "name": name}
 
     async def create(self, email: str, password: str, name: str, by: By, *, operator: bool = False, verified: bool) -> Doc | None:
         """None for an address that has an account, and for a second operator."""
         doc: Doc = {
-            "id": OWNER if operator else new_id("acc"), "email": plain(email), "name": name, "operator": operator, "verified": verified,
+            "id": OWNER if operator else new_id("acc"), "email": normalize_email(email), "name": name, "operator": operator, "verified": verified,
             "password": await self._hash(password), "created": now_ms(), "era": 0,
         }  # fmt: skip
         noted = self._audit.entry(PLATFORM, By(by.actor or doc["id"], by.address, by.request), "account.created", doc["id"], None, doc)
@@ -172,11 +172,11 @@ class Accounts:
 
     # -- signing in and out
 
-    async def login(self, email: str, password: str, by: By, device: str = "") -> SignedIn:
+    async def login(self, email: str, password: str, by: By, device: str = "") -> SignInResult:
         """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same words and time for an
         unknown address, a wrong password and an address that is still to be verified; RateLimited after too many of these;
         Unavailable without Redis."""
-        account = await self._all.find_one("accounts", {"email": plain(email)})
+        account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         known = self._devices.known(device, account)
         attempt = self._attempt(email, f"device:{known}" if known else network_of(by.address), known is not None)
         await self._attempts.begin(attempt)
@@ -189,11 +189,11 @@ class Accounts:
         await self._audit.count(PLATFORM, By("", by.address), "sign_in.failed", account["id"] if account is not None else "")
         raise Unauthenticated(WRONG_OR_UNVERIFIED if self.must_verify else WRONG)
 
-    def _attempt(self, email: str, source: str, known: bool) -> Attempt:
-        return Attempt(self._hashed(email), source, known)
+    def _attempt(self, email: str, source: str, known: bool) -> SignInAttempt:
+        return SignInAttempt(self._hashed(email), source, known)
 
     def _hashed(self, email: str) -> str:
-        return self._ground.vault.lookup_hash(plain(email))
+        return self._ground.vault.lookup_hash(normalize_email(email))
 
     def _may_enter(self, account: Doc) -> bool:
         return not self.must_verify or bool(account.get("verified", True))
@@ -208,7 +208,7 @@ class Accounts:
         except VerifyMismatchError:
             return False
 
-    async def signed_in(self, account: Doc, by: By, device: str | None = None) -> SignedIn:
+    async def signed_in(self, account: Doc, by: By, device: str | None = None) -> SignInResult:
         """A new family of tokens, in a browser that is known from now on."""
         family, secret = new_id("ses"), new_secret()
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
@@ -217,12 +217,12 @@ class Accounts:
             "era": account.get("era", 0), "created": now_ms(), "expires": now_ms() + REFRESH_S * 1000,
         }, emit=[noted])  # fmt: skip
         await self._audit.write(noted, "sign_ins", family)
-        return SignedIn(account, self._access(account["id"], family), f"{family}.0.{secret}", self._devices.cookie(account, device))
+        return SignInResult(account, self._access(account["id"], family), f"{family}.0.{secret}", self._devices.cookie(account, device))
 
     def _access(self, account_id: str, family: str) -> str:
         return self._ground.tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
 
-    async def refresh(self, refresh_token: str) -> SignedIn:
+    async def refresh(self, refresh_token: str) -> SignInResult:
         """A new pair for an unspent refresh token. Errors: Unauthenticated; a spent one ends its family."""
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
@@ -237,7 +237,7 @@ class Accounts:
         }  # fmt: skip
         if await self._all.update("sign_ins", session["id"], set=rotated, expect={"expires": session["expires"]}) is None:
             raise Unauthenticated("Sign in again.")
-        return SignedIn(account, self._access(account["id"], session["id"]), f"{session['id']}.{turn}.{fresh}")
+        return SignInResult(account, self._access(account["id"], session["id"]), f"{session['id']}.{turn}.{fresh}")
 
     async def _shown(self, refresh_token: str) -> tuple[Doc | None, Literal["present", "spent", "strange"]]:
         """The living family that a refresh token names, and whether the token is its present one, or the one before. The family's id
@@ -313,7 +313,7 @@ class Accounts:
 
     # -- passwords and addresses
 
-    async def change_password(self, account: Doc, session: str, present: str, fresh: str, by: By) -> SignedIn:
+    async def change_password(self, account: Doc, session: str, present: str, fresh: str, by: By) -> SignInResult:
         """Ends all other sign-ins. Errors: as check_password."""
         await self.check_password(account, session, present, "present")
         return await self._set_password(account, fresh, by, {})
@@ -334,7 +334,7 @@ class Accounts:
             await self._all.delete("accounts", {"id": account["id"]})
         await self._changed("accounts", account["id"])
 
-    async def _set_password(self, account: Doc, fresh: str, by: By, proven: dict[str, bool]) -> SignedIn:
+    async def _set_password(self, account: Doc, fresh: str, by: By, proven: dict[str, bool]) -> SignInResult:
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"])
         changed = await self._new_era(account["id"], {"password": await self._hash(fresh), **proven}, emit=[noted])
         if changed is None:
@@ -346,7 +346,7 @@ class Accounts:
     async def forgot(self, email: str) -> None:
         """Mails a link that sets a new password; says nothing about whether there is such an account, also not by how long it
         takes or by a mail server that does not answer."""
-        account = await self._all.find_one("accounts", {"email": plain(email)})
+        account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         if account is not None:
             self._post(partial(self.send_link, account, "reset"))
 
@@ -387,13 +387,13 @@ class Accounts:
         subject, sentence = LETTERS[kind]
         await self._mail.send(to, subject, f"{sentence}\n\n{self._ground.settings.base_url}/studio{fragment}")
 
-    async def reset(self, token: str, fresh: str, by: By) -> SignedIn:
+    async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
         """The link proves the mailbox. Errors: Forbidden for a spent, old or wrong link."""
         account, _ = await self._opened(token, "reset")
         await self._attempts.right(self._attempt(account["email"], network_of(by.address), known=False))
         return await self._set_password(account, fresh, by, {"verified": True})
 
-    async def verify(self, token: str, by: By) -> tuple[SignedIn, str | None]:
+    async def verify(self, token: str, by: By) -> tuple[SignInResult, str | None]:
         """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
         account, link = await self._opened(token, "verify")
         return await self.signed_in(await self.proven(account, by), by), link.get("invitation")
@@ -420,7 +420,7 @@ class Accounts:
         return account, link
 
     async def by_email(self, email: str) -> Doc | None:
-        return await self._all.find_one("accounts", {"email": plain(email)})
+        return await self._all.find_one("accounts", {"email": normalize_email(email)})
 
     async def forget_expired(self) -> None:
         """Periodic: refresh families, links and withdrawals whose time is over."""

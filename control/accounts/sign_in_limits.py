@@ -41,7 +41,7 @@ def network_of(address: str) -> str:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SignInAttempt:
     """`account` is the hashed address; `source` a network, a known device or a sign-in."""
 
     account: str
@@ -54,11 +54,11 @@ class Attempt:
         return f"{tried}:failures:{self.source}", f"{tried}:lock:{self.source}", f"{tried}:hour"
 
 
-class Attempts:
+class SignInAttempts:
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
 
-    async def begin(self, attempt: Attempt) -> None:
+    async def begin(self, attempt: SignInAttempt) -> None:
         """Counts a try as failed until `right` takes it back. Errors: RateLimited while it must wait; Unavailable."""
         unknown = "0" if attempt.known else "1"
         try:
@@ -68,7 +68,7 @@ class Attempts:
         if left_ms > 0:
             raise RateLimited("Too many wrong passwords; wait a while.", retry_after=left_ms / 1000)
 
-    async def right(self, attempt: Attempt) -> None:
+    async def right(self, attempt: SignInAttempt) -> None:
         """The password was right. Errors: Unavailable."""
         try:
             await self._redis.eval(RIGHT, 3, *attempt.keys, "0" if attempt.known else "1")
@@ -76,7 +76,7 @@ class Attempts:
             raise Unavailable("Nobody can sign in at the moment; try again soon.") from error
 
 
-class Devices:
+class KnownDevices:
     """The cookie of a browser in which an account was signed in before. It opens nothing; it is bound to the account and to its era,
     so a new password ends it."""
 

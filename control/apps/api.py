@@ -12,7 +12,7 @@ from control.accounts.service import Accounts
 from control.apps import api_keys as key_views
 from control.apps import service as app_views
 from control.apps import teams as team_views
-from control.apps.api_keys import Keys, Options
+from control.apps.api_keys import ApiKeys, KeyOptions
 from control.apps.service import MEMBER_TOKEN_S, Apps
 from control.apps.teams import Teams
 from control.csv_export import as_csv
@@ -114,7 +114,7 @@ class UsageQuery(Query):
 
 
 class AppRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, keys: Keys, teams: Teams, audit: Audit, ledger: Ledger) -> None:
+    def __init__(self, accounts: Accounts, apps: Apps, keys: ApiKeys, teams: Teams, audit: Audit, ledger: Ledger) -> None:
         self._ledger = ledger
         self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
 
@@ -228,19 +228,19 @@ class AppRoutes:
     async def create_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
         body: NewKey = call.body
-        options = Options(body.name, body.scopes, _moment(body.expires), body.networks, body.rate)
+        options = KeyOptions(body.name, body.scopes, _moment(body.expires), body.networks, body.rate)
         return _new_key(*await self._keys.create(app["id"], options, by(call)))
 
     async def create_signing_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
         body: NewSigningKey = call.body
-        options = Options(body.name, body.scopes, _moment(body.expires))
+        options = KeyOptions(body.name, body.scopes, _moment(body.expires))
         return _new_key(*await self._keys.create_signing(app["id"], options, by(call)))
 
     async def upload_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
         body: PublicKey = call.body
-        options = Options(body.name, body.scopes, _moment(body.expires))
+        options = KeyOptions(body.name, body.scopes, _moment(body.expires))
         return Answer(key_views.public_view(await self._keys.upload(app["id"], options, body.public_key, by(call))), 201)
 
     async def rotate_key(self, call: Call) -> Answer:

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from control.apps.service import Apps
 from weir.foundation.audit import Audit, By
-from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Doc, Page
 from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.redis.rate_limits import USED_KEYS
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.permissions import EVERY, SCOPES, SIGNING, signs
 from weir.foundation.tenancy.tokens import KEY_PREFIX
 
@@ -31,7 +31,7 @@ log = structlog.get_logger("control.keys")
 
 
 @dataclass(frozen=True)
-class Options:
+class KeyOptions:
     """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its own; `expires` ms."""
 
     name: str = ""
@@ -43,7 +43,7 @@ class Options:
 
 def public_view(key: Doc) -> dict[str, Any]:
     scopes = key.get("scopes", list(SIGNING_SCOPES))  # a public key from before it could have fewer
-    times = {name: shown_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
+    times = {name: format_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
     return {
         "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": scopes, "algorithm": key["algorithm"],
         "networks": key.get("networks", []), "rate": key.get("rate"), "replaced_by": key.get("replaced_by"), **times,
@@ -51,12 +51,12 @@ def public_view(key: Doc) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Keys:
-    def __init__(self, ground: Ground, apps: Apps, audit: Audit) -> None:
+class ApiKeys:
+    def __init__(self, ground: Services, apps: Apps, audit: Audit) -> None:
         self._ground, self._apps, self._audit = ground, apps, audit
         self._all = ground.store.operator()
 
-    async def create(self, app_id: str, options: Options, by: By) -> tuple[Doc, str, str | None]:
+    async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
         """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
         scopes = _checked_scopes(options.scopes, SCOPES)
         await self._apps.any(app_id)
@@ -73,7 +73,7 @@ class Keys:
     def _sealed(self, key_id: str, signing: str | None) -> Doc:
         return {"signing": self._ground.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
 
-    async def create_signing(self, app_id: str, options: Options, by: By) -> tuple[Doc, None, str]:
+    async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
         """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
         await self._apps.any(app_id)
         await self._room_for_one(app_id)
@@ -81,7 +81,7 @@ class Keys:
         fresh = {**self._signer(key_id, "signing", options), **self._sealed(key_id, signing)}
         return await self._add(app_id, fresh, by, "key.created"), None, signing
 
-    def _signer(self, key_id: str, kind: str, options: Options) -> Doc:
+    def _signer(self, key_id: str, kind: str, options: KeyOptions) -> Doc:
         scopes = _checked_scopes(options.scopes, SIGNING_SCOPES)
         return {"id": key_id, "kind": kind, "name": options.name, "scopes": scopes, "expires": options.expires, "created": now_ms()}
 
@@ -105,7 +105,7 @@ class Keys:
         if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
-    async def upload(self, app_id: str, options: Options, pem: str, by: By) -> Doc:
+    async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
         """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid, Conflict."""
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
@@ -129,7 +129,7 @@ class Keys:
         if old["kind"] == "public" or old.get("revoked") or old.get("replaced_by"):
             raise Conflict("Only an API key or a signing key that is neither revoked nor replaced can be rotated.")
         end = now_ms() + overlap_s * 1000
-        options = Options(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
+        options = KeyOptions(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
         fresh = await (self.create_signing if old["kind"] == "signing" else self.create)(app_id, options, by)
         until = min(end, old["expires"]) if old.get("expires") else end
         await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})

@@ -12,7 +12,7 @@ from weir.foundation.documents import Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import revocation_id
 from weir.foundation.tenancy.permissions import LEAST, Role, may
 
@@ -33,7 +33,7 @@ def etag(doc: Doc) -> str:
 
 
 class Apps:
-    def __init__(self, ground: Ground, audit: Audit) -> None:
+    def __init__(self, ground: Services, audit: Audit) -> None:
         self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
 

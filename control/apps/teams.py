@@ -3,8 +3,8 @@
 import contextlib
 from typing import Any
 
-from control.accounts.mail import Bound, Sender, open_sender, quoted
-from control.accounts.service import Accounts, plain
+from control.accounts.mail import MailLimit, MailSender, open_sender, quoted
+from control.accounts.service import Accounts, normalize_email
 from control.apps.service import Apps
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
@@ -12,7 +12,7 @@ from weir.foundation.documents import Between, Doc, DuplicateKey, Page
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import new_id, new_secret
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import REMEMBERED_MS, revocation_id
 from weir.foundation.tenancy.permissions import Role, may_change_member, may_give
 
@@ -27,9 +27,9 @@ def invitation_view(invitation: Doc) -> dict[str, Any]:
 
 
 class Teams:
-    def __init__(self, ground: Ground, accounts: Accounts, apps: Apps, audit: Audit, sender: Sender | None = None) -> None:
+    def __init__(self, ground: Services, accounts: Accounts, apps: Apps, audit: Audit, sender: MailSender | None = None) -> None:
         self._ground, self._accounts, self._apps, self._audit = ground, accounts, apps, audit
-        self._mail, self._bound = sender or open_sender(ground.settings), Bound(ground.redis)
+        self._mail, self._bound = sender or open_sender(ground.settings), MailLimit(ground.redis)
         self._all = ground.store.operator()
 
     async def members(
@@ -129,7 +129,7 @@ class Teams:
         """
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
-        handle, address = self._ground.store.app(app["id"]), plain(email)
+        handle, address = self._ground.store.app(app["id"]), normalize_email(email)
         account = await self._accounts.by_email(address)
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")

@@ -15,15 +15,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from control.playback.viewer_limit import Seats
+from control.playback.viewer_limit import ViewerLimit
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.documents import Doc
 from weir.foundation.errors import RateLimited, Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import Kind, is_id
 from weir.foundation.redis.rate_limits import subject_of
-from weir.foundation.redis.stream_owner import Owners
-from weir.foundation.services import Ground
+from weir.foundation.redis.stream_owner import StreamOwners
+from weir.foundation.services import Services
 from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims
 
 PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
@@ -47,7 +47,7 @@ def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
     return found
 
 
-class Remembered:
+class RecentTokens:
     """Tokens of the last minute, by address; the oldest go where there are too many."""
 
     def __init__(self) -> None:
@@ -72,12 +72,12 @@ def _mark(token: str, address: str) -> bytes:
 
 
 class HlsAccess:
-    def __init__(self, ground: Ground, secret: str, seats: Seats) -> None:
+    def __init__(self, ground: Services, secret: str, seats: ViewerLimit) -> None:
         self._ground, self._secret, self._seats = ground, secret.encode(), seats
-        self._owners = Owners(ground.redis)
+        self._owners = StreamOwners(ground.redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
-        self._good, self._bad = Remembered(), Remembered()
+        self._good, self._bad = RecentTokens(), RecentTokens()
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/internal/hls_access", self.decide)]

@@ -19,7 +19,7 @@ REMEMBERED = 20_000
 TAKE = read_script("control.playback", "seat")
 
 
-class Seats:
+class ViewerLimit:
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
         self._seated: OrderedDict[tuple[str, str], float] = OrderedDict()

@@ -7,16 +7,16 @@ from a token of the app's: what is made from that names its key or member, and e
 import secrets
 from typing import Any, Literal
 
-from control.playback.viewer_limit import Seats
+from control.playback.viewer_limit import ViewerLimit
 from weir.foundation.audit import By
-from weir.foundation.clock import now_ms, now_s, rfc3339, shown_time
+from weir.foundation.clock import format_time, now_ms, now_s, rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
 from weir.foundation.events import Revoked
 from weir.foundation.ids import is_id, new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import REMEMBERED_MS, revocation_id
-from weir.foundation.tenancy.guest_devices import Devices, new_device
+from weir.foundation.tenancy.guest_devices import GuestDevices, new_device
 from weir.foundation.tenancy.tokens import PlaybackClaims, UserClaims
 
 RECORDED = "recorded"
@@ -26,10 +26,10 @@ CLOSED = "This stream needs a token of its owner."
 def stream_view(stream: Doc) -> dict[str, Any]:
     """What any viewer may know of a stream, or of a finished recording of one."""
     shown = {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
-             "visibility": stream["visibility"], "live_since": shown_time(stream.get("live_since"))}  # fmt: skip
+             "visibility": stream["visibility"], "live_since": format_time(stream.get("live_since"))}  # fmt: skip
     if stream["state"] == RECORDED:
         return {**shown, "previews": stream["previews"], "ended": None, "sound_alone": False}
-    return {**shown, "ended": shown_time(stream.get("ended")), "sound_alone": stream.get("sound_alone", False)}
+    return {**shown, "ended": format_time(stream.get("ended")), "sound_alone": stream.get("sound_alone", False)}
 
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
@@ -42,9 +42,9 @@ def _alone(video: Doc) -> Doc:
     return {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"}
 
 
-class Watch:
-    def __init__(self, ground: Ground, seats: Seats) -> None:
-        self._ground, self._seats, self._devices = ground, seats, Devices(ground.vault)
+class WatchSessions:
+    def __init__(self, ground: Services, seats: ViewerLimit) -> None:
+        self._ground, self._seats, self._devices = ground, seats, GuestDevices(ground.vault)
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, Field
 from control import models
 from control.csv_export import as_csv
 from control.playback import watch_sessions as watch_views
-from control.playback.watch_sessions import Watch
+from control.playback.watch_sessions import WatchSessions
 from control.streams import service as views
 from control.streams.service import Streams, Viewers
 from control.usage import broadcasts as broadcast_views
@@ -22,7 +22,7 @@ from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Query, Row
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.rate_limits import HEAVY, SESSION
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID
 from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
 
@@ -127,7 +127,9 @@ class Renewal(Body):
 
 
 class StreamRoutes:
-    def __init__(self, ground: Ground, streams: Streams, watch: Watch, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers) -> None:
+    def __init__(
+        self, ground: Services, streams: Streams, watch: WatchSessions, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers
+    ) -> None:
         self._ground, self._streams, self._watch, self._ledger, self._viewers = ground, streams, watch, ledger, viewers
         self._broadcasts = broadcasts
 

@@ -26,7 +26,7 @@ log = structlog.get_logger("control.hooks")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Hook:
     call: str
     name: str
     publisher: Publisher
@@ -100,7 +100,7 @@ class RtmpHooks:
         pulled = asked.call == "update_play"
         return Response(status_code=204) if pulled or await self._streams.may_go_on(asked.name, asked.publisher) else REFUSED
 
-    async def _asked(self, request: Request) -> Asked | None:
+    async def _asked(self, request: Request) -> Hook | None:
         """The content of a genuine and well-formed hook, else None."""
         secret, boot = request.query_params.get("secret", ""), request.query_params.get("boot", "")
         if not hmac.compare_digest(secret.encode(), self._secret) or not self._from_inside(request):
@@ -115,7 +115,7 @@ class RtmpHooks:
         if not (0 < len(name) <= 256 and client.isdecimal() and len(client) <= 20 and 0 < len(boot) <= 64):
             log.warning("hook.malformed", name_length=len(name))
             return None
-        return Asked(fields.get("call", ""), name, Publisher(boot, client), fields.get("ticket", ""))
+        return Hook(fields.get("call", ""), name, Publisher(boot, client), fields.get("ticket", ""))
 
     def _from_inside(self, request: Request) -> bool:
         """A unix socket has no peer address; over TCP only the ingest's network counts."""

@@ -26,16 +26,16 @@ _KEY = re.compile(r"([0-9a-hjkmnp-tv-z]{26})_([0-9a-hjkmnp-tv-z]{26})_([0-9A-Za-
 
 
 @dataclass(frozen=True)
-class StreamKey:
+class ParsedStreamKey:
     app: str
     stream: str
     secret: str
 
 
-def parse_stream_key(text: str) -> StreamKey | None:
+def parse_stream_key(text: str) -> ParsedStreamKey | None:
     """`<app>_<stream>_<secret>`, ids without prefix; blanks that were copied with it do not count. None for anything else."""
     found = _KEY.fullmatch(text.strip())
-    return StreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
+    return ParsedStreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Publisher:
 
 
 @dataclass(frozen=True)
-class Change:
+class Transition:
     """What to write, under the condition that the document still has `expect`, and what to tell with it."""
 
     set: dict[str, Any]
@@ -60,7 +60,7 @@ def publisher_of(stream: Doc) -> Publisher | None:
     return Publisher(ingest["boot"], ingest["client"]) if ingest else None
 
 
-def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any) -> Change:
+def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any) -> Transition:
     after = {**stream, **set_, "transition": stream["transition"] + 1}
     told = [
         kind(
@@ -69,10 +69,10 @@ def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[St
         )
         for kind in kinds
     ]  # fmt: skip
-    return Change({**set_, "transition": after["transition"]}, told, {"transition": stream["transition"]})
+    return Transition({**set_, "transition": after["transition"]}, told, {"transition": stream["transition"]})
 
 
-def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Change:
+def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Transition:
     """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is replaced."""
     taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}, "trouble": None}
     if stream["state"] == "idle":
@@ -85,14 +85,14 @@ def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Chan
     return _change(stream, now, again, (events.PublishStarted,))
 
 
-def gone(stream: Doc, now: int) -> Change:
+def publisher_left(stream: Doc, now: int) -> Transition:
     """The present encoder has left: the grace begins."""
     left = {"ingest": None, "state": "interrupted", "interrupted": now}
     tell = (events.StreamStalled, events.PublishDone) if stream["state"] == "live" else (events.PublishDone,)
     return _change(stream, now, left, tell)
 
 
-def playable(stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False) -> Change | None:
+def playable(stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False) -> Transition | None:
     """Media can show this generation, which may be sound `alone`; None when that is old news."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get("ingest") is None:
         return None
@@ -103,14 +103,14 @@ def playable(stream: Doc, broadcast: str, generation: int, now: int, alone: bool
     return None
 
 
-def grace_over(stream: Doc, grace_ms: int, now: int) -> Change | None:
+def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
     """The broadcast ends when nobody has come back; None while there is time or somebody is there."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
     return _change(stream, now, {"state": "idle", "live_since": None, "ended": now}, (events.StreamOffline,), gone=stream["interrupted"])
 
 
-def complete(stream: Doc, now: int) -> Change | None:
+def complete(stream: Doc, now: int) -> Transition | None:
     """The broadcast ends because its owner says so; None when there is none."""
     if stream["state"] == "idle":
         return None
@@ -119,7 +119,7 @@ def complete(stream: Doc, now: int) -> Change | None:
     return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 
 
-def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Change | None:
+def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
     """Media gave up on this generation; None when that is old news."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
         return None

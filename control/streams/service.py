@@ -11,16 +11,16 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from control.streams import rules
-from control.streams.rules import Change, Publisher
-from control.usage.publish_minutes import Minutes
+from control.streams.rules import Publisher, Transition
+from control.usage.publish_minutes import PublishMinutes
 from weir.foundation.audit import Audit, By
-from weir.foundation.clock import monotonic, now_ms, rfc3339, shown_time
+from weir.foundation.clock import format_time, monotonic, now_ms, rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.ingest_client import SHARED_S
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import ON_AIR
 
 STILL_AFTER_S = 2.0
@@ -49,7 +49,7 @@ def public_view(stream: Doc) -> dict[str, Any]:
         "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
         **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
         "trouble": stream.get("trouble"), "sound_alone": stream.get("sound_alone", False),
-        "live_since": shown_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
+        "live_since": format_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
     }  # fmt: skip
 
 
@@ -58,8 +58,8 @@ def etag(stream: Doc) -> str:
 
 
 class Streams:
-    def __init__(self, ground: Ground, audit: Audit) -> None:
-        self._ground, self._audit, self._minutes = ground, audit, Minutes(ground)
+    def __init__(self, ground: Services, audit: Audit) -> None:
+        self._ground, self._audit, self._minutes = ground, audit, PublishMinutes(ground)
         self._all = ground.store.operator()
         self._ingest_seen = now_ms()
 
@@ -236,7 +236,7 @@ class Streams:
         key = rules.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and rules.publisher_of(stream) == publisher:
-            if await self._apply(stream, rules.gone(stream, now_ms())):
+            if await self._apply(stream, rules.publisher_left(stream, now_ms())):
                 await self._minutes.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
@@ -307,9 +307,9 @@ class Streams:
             ingest = stream.get("ingest")
             if ingest and stream["playback"] not in present and now_ms() - ingest["since"] > SETTLED_AFTER_MS:
                 log.warning("publish.vanished", stream=stream["id"])
-                await self._apply(stream, rules.gone(stream, now_ms()))
+                await self._apply(stream, rules.publisher_left(stream, now_ms()))
 
-    async def _apply(self, stream: Doc, change: Change) -> Doc | None:
+    async def _apply(self, stream: Doc, change: Transition) -> Doc | None:
         """Writes the change and its facts in one step; None when somebody was faster."""
         done = await self._all.update("streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell)
         if done is not None:

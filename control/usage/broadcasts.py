@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Page, Sieve
 from weir.foundation.events import (
     Event,
@@ -15,7 +15,7 @@ from weir.foundation.events import (
     ViewersCounted,
 )
 from weir.foundation.http.listing import Spanned
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 OVER = Sieve("ended", lambda broadcast: broadcast.get("ended") is not None)
 
@@ -25,7 +25,7 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
     ended = broadcast.get("ended")
     until = ended or (broadcast["away"] if broadcast.get("away", 0) > broadcast.get("back", 0) else now_ms())
     return {
-        "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": shown_time(ended),
+        "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": format_time(ended),
         "live_s": max(0, until - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
         "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"),
         "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
@@ -33,7 +33,7 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
 
 
 class Broadcasts:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Services) -> None:
         self._store = ground.store
 
     async def heard(self, event: Event) -> None:

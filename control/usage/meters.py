@@ -7,7 +7,7 @@ from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, now_ms
 from weir.foundation.ids import new_id
 from weir.foundation.redis.scripts import read_script
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import RECORDINGS, stored_bytes
 from weir.foundation.tenancy.message_quota import COUNTED
 
@@ -15,8 +15,8 @@ DRAIN = read_script("control.usage", "drain_counts")
 PAGE = 1000
 
 
-class Counted:
-    def __init__(self, ground: Ground, ledger: Ledger) -> None:
+class Meters:
+    def __init__(self, ground: Services, ledger: Ledger) -> None:
         self._ground, self._ledger = ground, ledger
 
     async def messages(self) -> None:

@@ -8,13 +8,13 @@ that dies between the two gives away one step; none is counted twice.
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, month_of, now_ms
 from weir.foundation.documents import Doc
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 METER_S = 10.0
 
 
-class Minutes:
-    def __init__(self, ground: Ground) -> None:
+class PublishMinutes:
+    def __init__(self, ground: Services) -> None:
         self._ground, self._ledger = ground, Ledger(ground.store)
         self._all = ground.store.operator()
 

@@ -16,7 +16,7 @@ from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, now_s
 from weir.foundation.ids import is_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
@@ -25,22 +25,22 @@ log = structlog.get_logger("control.usage")
 
 
 @dataclass
-class Sent:
+class Traffic:
     """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs with traffic."""
 
     bytes: int = 0
     requests: int = 0
     buckets: set[tuple[str, int]] = field(default_factory=set)
 
-    def add(self, other: "Sent") -> None:
+    def add(self, other: "Traffic") -> None:
         self.bytes += other.bytes
         self.requests += other.requests
         self.buckets |= other.buckets
 
 
-def parse(lines: list[bytes]) -> dict[tuple[str, str], Sent]:
+def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
     """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines are skipped."""
-    sums: dict[tuple[str, str], Sent] = defaultdict(Sent)
+    sums: dict[tuple[str, str], Traffic] = defaultdict(Traffic)
     for line in lines:
         parts = line.decode("ascii", "replace").rstrip("\n").split("\t")
         if len(parts) != 5 or not parts[3].isdecimal() or not parts[2]:
@@ -73,8 +73,8 @@ def _seconds(line: bytes) -> float | None:
         return None
 
 
-class Usage:
-    def __init__(self, ground: Ground, broadcasts: Broadcasts) -> None:
+class WebLog:
+    def __init__(self, ground: Services, broadcasts: Broadcasts) -> None:
         self._ground, self._broadcasts, self._ledger = ground, broadcasts, Ledger(ground.store)
         self._all = ground.store.operator()
         self._folder = ground.settings.data / "usage"
@@ -115,7 +115,7 @@ class Usage:
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
         """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
-        days: dict[tuple[str, str, str], Sent] = defaultdict(Sent)
+        days: dict[tuple[str, str, str], Traffic] = defaultdict(Traffic)
         recorded: dict[tuple[str, str, str], int] = defaultdict(int)
         watched_s: dict[tuple[str, str], int] = defaultdict(int)
         for (playback, day), sent in parse(chunk.splitlines()).items():
@@ -144,7 +144,7 @@ class Usage:
         recording = await self._ground.directory.recording(playback)
         return (recording["app"], recording.get("stream") or recording["app"], None) if recording is not None else None
 
-    async def _viewers(self, stream: str, day: str, sent: Sent) -> int:
+    async def _viewers(self, stream: str, day: str, sent: Traffic) -> int:
         """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""
         redis: Any = self._ground.redis
         key = f"weir:viewers:{stream}:{day}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import ffmpeg
 
-from media.ffmpeg.probe import AUDIO, FORMATS, MOST_PIXELS, MOST_STREAMS, OTHER_SOUNDS, STILLS, SUBTITLES, VIDEO, Film
+from media.ffmpeg.probe import AUDIO, FORMATS, MOST_PIXELS, MOST_STREAMS, OTHER_SOUNDS, STILLS, SUBTITLES, VIDEO, MediaFile
 from media.ladder.rules import AUDIO_BIT_RATE, Cadence, Rendition, Source
 
 _QUIET = ("ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-y", "-protocol_whitelist", "file")
@@ -67,8 +67,8 @@ def _marks(source: Source) -> dict[str, Any]:
     return {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"} if source.high else {}
 
 
-def transcode_film(
-    file: Path, film: Film, renditions: Sequence[Rendition], cadence: Cadence, *, from_s: float, preset: str,
+def transcode_file(
+    file: Path, film: MediaFile, renditions: Sequence[Rendition], cadence: Cadence, *, from_s: float, preset: str,
     output: int, progress: int,
 ) -> list[str]:  # fmt: skip
     """argv of one FFmpeg: an uploaded file in, from `from_s` on, a fragmented MP4 as above into `output`, as fast as it goes.
@@ -108,7 +108,7 @@ def transcode_film(
     return _argv([ffmpeg.output(*tracks, *sound, f"pipe:{output}", **options, **_muxing(cadence))], progress)
 
 
-def inspect(file: Path) -> list[str]:
+def probe_file(file: Path) -> list[str]:
     """argv of an ffprobe that tells an uploaded file's streams and format as JSON. It opens a decoder for each track it knows one for."""
     opened = {"v": (*VIDEO, *STILLS), "a": (*AUDIO, *OTHER_SOUNDS), "s": SUBTITLES}
     lists = {f"codec_whitelist:{kind}": ",".join(names) for kind, names in opened.items()}

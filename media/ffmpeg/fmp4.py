@@ -28,7 +28,7 @@ class BoxError(ValueError):
     """The bytes are not the fragmented MP4 that we asked for; the message names the box."""
 
 
-class Sample(NamedTuple):
+class MediaSample(NamedTuple):
     """`duration` and `shift` (presentation − decoding) in ticks of the track; flags as in 14496-12 §8.8.3.1."""
 
     duration: int
@@ -54,7 +54,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Init:
+class InitSegment:
     """ftyp + moov, the bytes of an initialisation segment."""
 
     data: bytes
@@ -68,24 +68,24 @@ class Init:
     def pictures(self) -> tuple[Track, ...]:
         return tuple(track for track in self.tracks if track.kind == "video")
 
-    def only(self, picture: Track | None) -> "Init":
+    def only(self, picture: Track | None) -> "InitSegment":
         """The initialisation segment of one picture, or of none, with the sound. Tracks get the same ids in all of them."""
         ids = {track.id: SOUND for track in self.tracks if track.kind != "video"} | ({picture.id: PICTURE} if picture else {})
         (size,) = unpack_from(">I", self.data)
         kept = b"".join(_of_tracks(kind, child, ids) for kind, child in _children(self.data[size:]))
         tracks = tuple(replace(track, id=ids[track.id]) for track in self.tracks if track.id in ids)
-        return Init(self.data[:size] + _box(b"moov", kept), tracks)
+        return InitSegment(self.data[:size] + _box(b"moov", kept), tracks)
 
 
-class Run(NamedTuple):
+class SampleRun(NamedTuple):
     """Consecutive samples of one track; `time` is the first one's decode time in ticks."""
 
     track: int
     time: int
-    samples: tuple[Sample, ...]
+    samples: tuple[MediaSample, ...]
 
 
-class Paced(NamedTuple):
+class TimedRun(NamedTuple):
     """A run as it is written: each sample lasts `duration` ticks, whatever it says itself. `words` are what trun tells of the samples
     (their sizes at least), `bits` its flags, which say what those are; where no others are told `flags` hold. `data` is `size` bytes."""
 
@@ -99,7 +99,7 @@ class Paced(NamedTuple):
     size: int
 
 
-def paced(track: int, time: int, duration: int, samples: Sequence[Sample]) -> Paced:
+def timed_run(track: int, time: int, duration: int, samples: Sequence[MediaSample]) -> TimedRun:
     """Of one sample at least. A first one that is a key frame before others is the usual case; B-frames need a row for each."""
     _, flags, shifts, data = zip(*samples, strict=True)
     sizes, bits = tuple(map(len, data)), 0x201
@@ -110,10 +110,10 @@ def paced(track: int, time: int, duration: int, samples: Sequence[Sample]) -> Pa
         bits, words = 0x601, tuple(chain.from_iterable(zip(sizes, flags, strict=True)))
     elif flags[0] != flags[-1]:
         bits, words = 0x205, (flags[0], *sizes)
-    return Paced(track, time, duration, flags[-1], bits, words, data, sum(sizes))
+    return TimedRun(track, time, duration, flags[-1], bits, words, data, sum(sizes))
 
 
-class Parser:
+class Fmp4Parser:
     """Bytes in any slicing in; one Init, then the runs that have come out. Samples are views of what was fed, not copies."""
 
     def __init__(self) -> None:
@@ -123,14 +123,14 @@ class Parser:
         self._moof: bytes | None = None
         self._tracks: dict[int, Track] = {}
 
-    def feed(self, data: bytes) -> Iterator[Init | list[Run]]:
+    def feed(self, data: bytes) -> Iterator[InitSegment | list[SampleRun]]:
         """Errors: BoxError; the parser is of no use afterwards."""
         self._held.append(data)
         self._come += len(data)
         if self._come < self._wanted:
             return
         data = b"".join(self._held)  # no copy where nothing was left over, which is nearly always
-        at, view, runs = 0, memoryview(data), list[Run]()
+        at, view, runs = 0, memoryview(data), list[SampleRun]()
         while True:
             if (run := _lone(data, at, view, self._tracks)) is not None:
                 runs.append(run)
@@ -144,7 +144,7 @@ class Parser:
             except (Truncated, IndexError, StopIteration) as error:
                 raise BoxError(f"{_name(data[at : at + 8])}: cut short") from error
             at += size
-            if isinstance(found, Init):
+            if isinstance(found, InitSegment):
                 yield found
             else:
                 runs += found
@@ -164,7 +164,7 @@ class Parser:
             raise BoxError(f"{kind.decode()}: {size} bytes")
         return size
 
-    def _take(self, kind: bytes, box: memoryview) -> Init | Sequence[Run]:
+    def _take(self, kind: bytes, box: memoryview) -> InitSegment | Sequence[SampleRun]:
         if kind == b"mdat":
             if self._moof is None:
                 raise BoxError("mdat: no moof before it")
@@ -176,7 +176,7 @@ class Parser:
             self._ftyp = bytes(box)
         elif kind == b"moov":
             moov = bytes(box)
-            init = Init(self._ftyp + moov, tuple(_tracks(moov)))
+            init = InitSegment(self._ftyp + moov, tuple(_tracks(moov)))
             if not init.pictures:
                 raise BoxError("moov: a video track is needed")
             self._tracks = {track.id: track for track in init.tracks}
@@ -277,7 +277,7 @@ def _aac(esds: bytes) -> str:
     raise BoxError("esds: no audio configuration")
 
 
-def _lone(data: bytes, at: int, view: memoryview, tracks: dict[int, Track]) -> Run | None:
+def _lone(data: bytes, at: int, view: memoryview, tracks: dict[int, Track]) -> SampleRun | None:
     """moof and mdat at once, where they look as 99 of 100 do: 1.4 µs instead of 9. None when anything is different or missing."""
     begins = at + _LONE.size
     if len(data) < begins:
@@ -286,10 +286,10 @@ def _lone(data: bytes, at: int, view: memoryview, tracks: dict[int, Track]) -> R
     heads = (moof, traf, tfdt, trun, mdat)
     if heads != _LONE_HEADS or mdat_size != size + 8 or len(data) - begins < size or not 0 < size < LARGEST_BOX or track not in tracks:
         return None
-    return Run(track, time, (Sample(duration, flags, 0, view[begins : begins + size]),))
+    return SampleRun(track, time, (MediaSample(duration, flags, 0, view[begins : begins + size]),))
 
 
-def _runs(moof: bytes, mdat: memoryview, tracks: dict[int, Track]) -> Iterator[Run]:
+def _runs(moof: bytes, mdat: memoryview, tracks: dict[int, Track]) -> Iterator[SampleRun]:
     at = 8
     while at < len(moof):
         size, kind = _HEAD.unpack_from(moof, at)
@@ -300,7 +300,7 @@ def _runs(moof: bytes, mdat: memoryview, tracks: dict[int, Track]) -> Iterator[R
         at += size
 
 
-def _run(traf: bytes, mdat: memoryview, moof_size: int, tracks: dict[int, Track]) -> Run:
+def _run(traf: bytes, mdat: memoryview, moof_size: int, tracks: dict[int, Track]) -> SampleRun:
     tfhd, tfdt = _child(traf, b"tfhd"), _child(traf, b"tfdt")
     bits, track_id = unpack_from(">2I", tfhd, 8)
     if track_id not in tracks or bits & 1:
@@ -312,10 +312,10 @@ def _run(traf: bytes, mdat: memoryview, moof_size: int, tracks: dict[int, Track]
             at += 4
     (time,) = unpack_from(">Q" if tfdt[8] else ">I", tfdt, 12)
     samples = [sample for kind, trun in _children(traf) if kind == b"trun" for sample in _samples(trun, defaults, mdat, moof_size)]
-    return Run(track_id, time, tuple(samples))
+    return SampleRun(track_id, time, tuple(samples))
 
 
-def _samples(trun: bytes, defaults: Sequence[int], mdat: memoryview, moof_size: int) -> Iterator[Sample]:
+def _samples(trun: bytes, defaults: Sequence[int], mdat: memoryview, moof_size: int) -> Iterator[MediaSample]:
     bits, count = unpack_from(">2I", trun, 8)
     bits &= 0xFFFFFF
     if not bits & 1 or count * 4 * (bits & 0xF00).bit_count() > len(trun):
@@ -338,11 +338,11 @@ def _samples(trun: bytes, defaults: Sequence[int], mdat: memoryview, moof_size: 
             flags = first_flags
         if offset < 8 or offset + size > len(mdat):
             raise BoxError("trun: a sample lies outside its mdat")
-        yield Sample(duration, flags, shift, mdat[offset : offset + size])
+        yield MediaSample(duration, flags, shift, mdat[offset : offset + size])
         offset += size
 
 
-def fragment(sequence: int, runs: Sequence[Paced]) -> bytes:
+def fragment(sequence: int, runs: Sequence[TimedRun]) -> bytes:
     """One moof + mdat; at most one run a track (CMAF, 23000-19 §7.3.2.3)."""
     size = 24 + sum(72 + 4 * len(run.words) for run in runs)
     boxes, data, offset = [pack(">I4sI4sII", size, b"moof", 16, b"mfhd", 0, sequence)], list[bytes | memoryview](), size + 8
@@ -353,7 +353,7 @@ def fragment(sequence: int, runs: Sequence[Paced]) -> bytes:
     return b"".join([*boxes, pack(">I4s", offset - size, b"mdat"), *data])
 
 
-def _traf(run: Paced, offset: int) -> bytes:
+def _traf(run: TimedRun, offset: int) -> bytes:
     trun_size, count = 20 + 4 * len(run.words), len(run.data)
     return pack(
         f">I4sI4s4II4sIQI4sIIi{len(run.words)}I", 52 + trun_size, b"traf", 24, b"tfhd", 0x020028, run.track, run.duration, run.flags,

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from media.ffmpeg.fmp4 import Init, Parser
-from media.ffmpeg.process import PIPE_BYTES, Output
-from media.ffmpeg.segmenter import Cut, Cutter
+from media.ffmpeg.fmp4 import Fmp4Parser, InitSegment
+from media.ffmpeg.process import PIPE_BYTES, OutputPipe
+from media.ffmpeg.segmenter import CutPart, Segmenter
 from media.ladder.rules import AUDIO_BIT_RATE, Cadence, Rendition
 from weir.foundation.clock import monotonic
 
@@ -17,32 +17,34 @@ REST, LOOK_S, LONGEST_REST_S = 0.985, 0.010, 0.33
 
 
 @dataclass(frozen=True)
-class Piece:
+class EncodedPart:
     """A part of every rendition. `inits` are the run's initialisation segments, in the ladder's order."""
 
-    cut: Cut
-    inits: tuple[Init, ...]
+    cut: CutPart
+    inits: tuple[InitSegment, ...]
 
 
-async def pieces(output: Output, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool) -> AsyncGenerator[Piece, None]:
+async def read_parts(
+    output: OutputPipe, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool
+) -> AsyncGenerator[EncodedPart, None]:
     """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes, and a rest would hold
     it up. Errors: BoxError, OSError."""
-    parser, cutter = Parser(), None
-    inits: tuple[Init, ...] = ()
+    parser, cutter = Fmp4Parser(), None
+    inits: tuple[InitSegment, ...] = ()
     longest_s = _longest_rest_s(renditions) if live and output.room >= PIPE_BYTES else 0.0
     look_s, due = LOOK_S if longest_s else 0.0, 0.0
     while data := await output.read(look_s):
         for item in parser.feed(data):
-            if isinstance(item, Init):
-                cutter, inits = Cutter(item, renditions, cadence), _inits(item, renditions)
+            if isinstance(item, InitSegment):
+                cutter, inits = Segmenter(item, renditions, cadence), _inits(item, renditions)
             elif cutter is not None:
                 for cut in cutter.add(item):
                     due = monotonic() + REST * cadence.part_s
-                    yield Piece(cut, inits)
+                    yield EncodedPart(cut, inits)
         if longest_s:
             await asyncio.sleep(min(max(due - monotonic(), look_s), longest_s))
     for cut in cutter.rest() if cutter else ():
-        yield Piece(cut, inits)
+        yield EncodedPart(cut, inits)
 
 
 def _longest_rest_s(renditions: Sequence[Rendition]) -> float:
@@ -51,6 +53,6 @@ def _longest_rest_s(renditions: Sequence[Rendition]) -> float:
     return min(LONGEST_REST_S, PIPE_BYTES / 2 * 8 / bits_a_second)
 
 
-def _inits(init: Init, renditions: Sequence[Rendition]) -> tuple[Init, ...]:
+def _inits(init: InitSegment, renditions: Sequence[Rendition]) -> tuple[InitSegment, ...]:
     pictures = iter(init.pictures)
     return tuple(init.only(next(pictures) if rendition.height else None) for rendition in renditions)

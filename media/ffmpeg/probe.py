@@ -40,7 +40,7 @@ BLACK, BESIDE_SOUND = (640, 360), 30
 Code = Literal["unreadable", "no_video", "too_large", "too_long", "damaged", "transcoder_failed"]
 
 
-class Refusal(Exception):
+class UnusableFile(Exception):
     """Why an uploaded file can't be shown: a stable code and a sentence."""
 
     def __init__(self, code: Code, reason: str) -> None:
@@ -49,7 +49,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Track:
+class FileTrack:
     """One to choose, by its number in the file. `language` is a BCP 47 tag or empty, `name` is unlike those of its kind."""
 
     number: int
@@ -60,7 +60,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Film:
+class MediaFile:
     """`duration_s` is None where the container does not say. `stretch` is how much wider than high a pixel is. `picture` and `sound`
     are the numbers of the tracks that are shown; no picture is a black one. `sounds` are all of them where there are several, `texts` its
     subtitles. The last frame stands for `stands_s`: a still picture with
@@ -72,11 +72,11 @@ class Film:
     picture: int | None = 0
     sound: int | None = None
     stands_s: float = 0.0
-    sounds: tuple[Track, ...] = ()
-    texts: tuple[Track, ...] = ()
+    sounds: tuple[FileTrack, ...] = ()
+    texts: tuple[FileTrack, ...] = ()
 
 
-def inspected(said: bytes) -> Film:
+def parse_probe(said: bytes) -> MediaFile:
     """`said` is ffprobe's JSON, empty when it failed. Errors: Refusal."""
     try:
         told: dict[str, Any] = json.loads(said) if said else {}
@@ -84,19 +84,19 @@ def inspected(said: bytes) -> Film:
         told = {}
     streams: list[dict[str, Any]] = told.get("streams", [])
     if not streams:
-        raise Refusal("unreadable", "This is not a video file that can be read.")
+        raise UnusableFile("unreadable", "This is not a video file that can be read.")
     picture, sound = _shown(streams), _heard(streams)
     whole_s = _number(told.get("format", {}).get("duration"))
     if picture is None and sound is not None:
         return _heard_alone(streams, sound, whole_s)
     width, height = (int(picture.get(side) or 0) for side in ("width", "height")) if picture else (0, 0)
     if picture is None or min(width, height) < LEAST_SIDE:
-        raise Refusal("no_video", "There is no picture in this file.")
+        raise UnusableFile("no_video", "There is no picture in this file.")
     if width * height > MOST_PIXELS:
-        raise Refusal("too_large", f"The picture has {width}×{height} pixels; 8192×4320 is the most.")
+        raise UnusableFile("too_large", f"The picture has {width}×{height} pixels; 8192×4320 is the most.")
     duration_s = whole_s or _length(picture) or None
     if duration_s is not None and duration_s > LONGEST_S:
-        raise Refusal("too_long", f"The video is longer than {LONGEST_S / 3600:.0f} hours.")
+        raise UnusableFile("too_long", f"The video is longer than {LONGEST_S / 3600:.0f} hours.")
     stretch = _ratio(picture.get("sample_aspect_ratio", "1:1").replace(":", "/")) or 1.0
     stretch = stretch if 0.1 < stretch < 10 else 1.0
     width = max(2, round(width * stretch))
@@ -110,13 +110,13 @@ def inspected(said: bytes) -> Film:
     )  # fmt: skip
     sounds = _tracks(streams, "audio", SOUNDS, number)[:MOST_SOUNDS]
     texts = _tracks(streams, "subtitle", frozenset(TEXTS), None)[:MOST_TEXTS]
-    return Film(
+    return MediaFile(
         source, duration_s, stretch, streams.index(picture), number, stands_s, sounds if len(sounds) > 1 and stands_s == 0 else (), texts
     )
 
 
-def _tracks(streams: list[dict[str, Any]], kind: str, codecs: frozenset[str], shown: int | None) -> tuple[Track, ...]:
-    found: list[Track] = []
+def _tracks(streams: list[dict[str, Any]], kind: str, codecs: frozenset[str], shown: int | None) -> tuple[FileTrack, ...]:
+    found: list[FileTrack] = []
     for number, stream in enumerate(streams):
         if stream.get("codec_type") != kind or stream.get("codec_name") not in codecs:
             continue
@@ -125,7 +125,7 @@ def _tracks(streams: list[dict[str, Any]], kind: str, codecs: frozenset[str], sh
         name = _plain(tags.get("title", "")) or name_of(language) or language or f"Track {len(found) + 1}"
         while any(one.name == name for one in found):
             name = f"{name[:LONGEST_NAME]} ({len(found) + 1})"
-        found.append(Track(number, language, name, number == shown, forced))
+        found.append(FileTrack(number, language, name, number == shown, forced))
     return tuple(found)
 
 
@@ -134,16 +134,16 @@ def _plain(name: str) -> str:
     return "".join(one for one in name if one.isprintable() and one != '"').strip()[:LONGEST_NAME]
 
 
-def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: float) -> Film:
+def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: float) -> MediaFile:
     """Music and podcasts: beside a cover, or beside a black picture."""
     if whole_s > LONGEST_S:
-        raise Refusal("too_long", f"The sound is longer than {LONGEST_S / 3600:.0f} hours.")
+        raise UnusableFile("too_long", f"The sound is longer than {LONGEST_S / 3600:.0f} hours.")
     cover = next((one for one in streams if _cover(one) and one.get("codec_name") in STILLS), None)
     width, height = (int(cover.get(side) or 0) for side in ("width", "height")) if cover else (0, 0)
     if cover is None or whole_s == 0 or min(width, height) < LEAST_SIDE or width * height > MOST_PIXELS:
-        return Film(Source(*BLACK, BESIDE_SOUND, True, alone=True), whole_s or None, 1.0, None, streams.index(sound))
+        return MediaFile(Source(*BLACK, BESIDE_SOUND, True, alone=True), whole_s or None, 1.0, None, streams.index(sound))
     source = Source(width, height, BESIDE_SOUND, True, alone=True)
-    return Film(source, whole_s, 1.0, streams.index(cover), streams.index(sound), whole_s)
+    return MediaFile(source, whole_s, 1.0, streams.index(cover), streams.index(sound), whole_s)
 
 
 def _rate(picture: dict[str, Any]) -> float:
@@ -173,7 +173,9 @@ def _heard(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
     sounds = [one for one in streams if one.get("codec_type") == "audio"]
     found = next((one for one in sounds if one.get("codec_name") in SOUNDS), None)
     if sounds and found is None:
-        raise Refusal("unreadable", f"The sound of this file is in a form that is not read ({sounds[0].get('codec_name', 'unknown')}).")
+        raise UnusableFile(
+            "unreadable", f"The sound of this file is in a form that is not read ({sounds[0].get('codec_name', 'unknown')})."
+        )
     return found
 
 

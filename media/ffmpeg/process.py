@@ -29,7 +29,7 @@ MOST_WAITING = 64 << 20  # bytes for a program that takes none: ten seconds and 
 STDERR_LINES, STDERR_CHARS = 20, 300
 
 
-class Output:
+class OutputPipe:
     """What FFmpeg writes into one pipe, whose `room` is in bytes. It stays there until somebody asks for it."""
 
     def __init__(self, descriptor: int) -> None:
@@ -73,18 +73,18 @@ class Output:
             self._descriptor = None
 
 
-class Pipes(NamedTuple):
+class ChildPipes(NamedTuple):
     """Descriptors that an FFmpeg writes to: what it makes, and its progress."""
 
     output: int
     progress: int
 
 
-class Child:
+class FfmpegProcess:
     """One FFmpeg. `output` gives what it makes. As of the last `look`: `progress_at` when its output was last seen to have grown
     (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Output, progress: Output) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: OutputPipe, progress: OutputPipe) -> None:
         self.output, self._progress = output, progress
         self.progress_at = monotonic()
         self.done_s = 0.0
@@ -199,10 +199,10 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = (), *, fed: bool = False) -> Child:
+async def spawn(argv: Callable[[ChildPipes], list[str]], under: Sequence[str] = (), *, fed: bool = False) -> FfmpegProcess:
     """Starts the program that `argv` names, with the words `under` before it; `fed` by its standard input. Errors: OSError."""
-    pipes = [os.pipe() for _ in Pipes._fields]
-    written = Pipes(*(write for _, write in pipes))
+    pipes = [os.pipe() for _ in ChildPipes._fields]
+    written = ChildPipes(*(write for _, write in pipes))
     theirs, ours = os.pipe() if fed else (DEVNULL, -1)
     try:
         for write in written:
@@ -223,7 +223,7 @@ async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = (), *
             os.close(write)
         if fed:
             os.close(theirs)
-    child = Child(process, *(Output(read) for read, _ in pipes))
+    child = FfmpegProcess(process, *(OutputPipe(read) for read, _ in pipes))
     if fed:
         with contextlib.suppress(OSError):
             fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -231,18 +231,18 @@ async def spawn(argv: Callable[[Pipes], list[str]], under: Sequence[str] = (), *
     return child
 
 
-def strange(file: Path) -> list[str]:
+def sandbox_for_file(file: Path) -> list[str]:
     """Words before a program that reads what a stranger has sent, and writes into what it has inherited."""
     return confined(read=(str(file),), memory=MOST_MEMORY, files=MOST_FILES, silent=True, nice=LAST)
 
 
-def fed() -> list[str]:
+def sandbox_for_pipe() -> list[str]:
     """Words before a program that is given its input and writes into what it has inherited: no file, no socket, and no more memory than
     any ladder needs."""
     return confined(silent=True, memory=LIVE_MEMORY + cores_here() * LIVE_MEMORY_A_CORE)
 
 
-async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None) -> bytes:
+async def capture_output(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None) -> bytes:
     """Standard output of a short program that is `given` its standard input; empty when it fails, takes longer or says more than
     64 KB."""
     process = await asyncio.create_subprocess_exec(
@@ -266,7 +266,7 @@ async def ask(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), 
         await process.communicate()  # a pipe that is not read to its end stays open
 
 
-async def work(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
+async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
     """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not. `given` is a
     file that a stranger has sent, which it may read."""
     bounds = confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST) if given else None
@@ -289,12 +289,12 @@ async def work(argv: Sequence[str], timeout_s: float, folder: Path, given: Path 
             await asyncio.to_thread(process.wait)
 
 
-def _begun(argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], Output]:
+def _begun(argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], OutputPipe]:
     """The program and its standard error. Each stream needs one each ten seconds, for its thumbnail; uvloop forks, which costs a
     process of our size 2.5 ms, a vfork costs .6."""
     read, write = os.pipe()
     try:
-        return subprocess.Popen(tethered(argv), stdin=DEVNULL, stdout=DEVNULL, stderr=write, start_new_session=True), Output(read)
+        return subprocess.Popen(tethered(argv), stdin=DEVNULL, stdout=DEVNULL, stderr=write, start_new_session=True), OutputPipe(read)
     except BaseException:
         os.close(read)
         raise

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from media.ffmpeg.fmp4 import PICTURE, SOUND, BoxError, Init, Paced, Run, Sample, Track, fragment, paced
+from media.ffmpeg.fmp4 import PICTURE, SOUND, BoxError, InitSegment, MediaSample, SampleRun, TimedRun, Track, fragment, timed_run
 from media.ladder.rules import Cadence, Rendition, sound_of
 
 AAC_FRAME = 1024
@@ -17,7 +17,7 @@ MOST_DRIFT_S = 0.1
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutPart:
     """A finished part of every rendition: `segment` and `part` count from 0 within the run, `frames` are the cadence's, `end_s` is
     media time from the run's start; `last` closes its segment. `bodies` are the renditions', in the ladder's order."""
 
@@ -39,14 +39,14 @@ class _Picture:
         self._drift_ticks = track.timescale * MOST_DRIFT_S if rendition.copied else math.inf
         self._began: int | None = None
         self._before = 0
-        self.waiting: list[Sample] = []
+        self.waiting: list[MediaSample] = []
 
     @property
     def come(self) -> int:
         """Frames of the cadence that are waiting."""
         return len(self.waiting) * self.every
 
-    def add(self, run: Run) -> int:
+    def add(self, run: SampleRun) -> int:
         """How many frames of the cadence are waiting then."""
         number = self._before + len(self.waiting)
         self._check(run.time, number)
@@ -63,18 +63,18 @@ class _Picture:
         if abs(time - self._began - number * self.ticks) > self._drift_ticks:
             raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
 
-    def take(self, count: int) -> Paced:
-        run = paced(PICTURE, self._before * self.ticks, self.ticks, self.waiting[:count])
+    def take(self, count: int) -> TimedRun:
+        run = timed_run(PICTURE, self._before * self.ticks, self.ticks, self.waiting[:count])
         del self.waiting[:count]
         self._before += count
         return run
 
 
-class Cutter:
+class Segmenter:
     """Takes the fragments of one run in order. Frames of a copied rendition are counted as well, and their times checked.
     Errors: BoxError when the encoder does not keep to the cadence."""
 
-    def __init__(self, init: Init, renditions: Sequence[Rendition], cadence: Cadence) -> None:
+    def __init__(self, init: InitSegment, renditions: Sequence[Rendition], cadence: Cadence) -> None:
         pictured = [rendition for rendition in renditions if rendition.height]
         if len(init.pictures) != len(pictured):
             raise BoxError(f"moov: {len(init.pictures)} video tracks instead of {len(pictured)}")
@@ -83,10 +83,10 @@ class Cutter:
         self._pictures = {track.id: _Picture(track, rendition, cadence) for track, rendition in pairs}
         self._wanted = cadence.part_frames
         self._step = math.lcm(*(picture.every for picture in self._pictures.values()))
-        self._sound: list[Sample] = []
+        self._sound: list[MediaSample] = []
         self._segment = self._part = self._sequence = self._before = self._sound_before = 0
 
-    def add(self, runs: Sequence[Run]) -> Iterator[Cut]:
+    def add(self, runs: Sequence[SampleRun]) -> Iterator[CutPart]:
         """A part ends when each rendition has its frames; the sound that has come by then belongs to it."""
         for run in runs:
             picture = self._pictures.get(run.track)
@@ -96,7 +96,7 @@ class Cutter:
                 while self._come() >= self._wanted:
                     yield self._cut(self._wanted)
 
-    def rest(self) -> Iterator[Cut]:
+    def rest(self) -> Iterator[CutPart]:
         """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
         frames = self._come() // self._step * self._step
         if frames:
@@ -106,9 +106,9 @@ class Cutter:
         """Frames of the cadence that every rendition has."""
         return min(picture.come for picture in self._pictures.values())
 
-    def _cut(self, frames: int) -> Cut:
+    def _cut(self, frames: int) -> CutPart:
         self._sequence += 1
-        sound = [paced(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
+        sound = [timed_run(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
         independent = all(picture.waiting[0].key for picture in self._pictures.values())
         pictures = [picture.take(frames // picture.every) for picture in self._pictures.values()]
         self._before += frames
@@ -118,7 +118,7 @@ class Cutter:
         bodies = (*(fragment(self._sequence, [picture, *sound]) for picture in pictures), *alone)
         last = self._before == (self._segment + 1) * self._cadence.segment_frames
         end_s = float(self._before / self._cadence.rate)
-        cut = Cut(self._segment, self._part, frames, independent, last, end_s, bodies)
+        cut = CutPart(self._segment, self._part, frames, independent, last, end_s, bodies)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
         self._wanted = min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
         return cut

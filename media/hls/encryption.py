@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 KEY_FILE = re.compile(r"k_([0-9a-z]{1,26})_(\d{1,12})\.key")
 
 
-class Keys:
+class SegmentKeys:
     """The keys of one broadcast; each is good for `rotation` segments, so of (broadcast, number) there is one."""
 
     def __init__(self, secret: bytes, broadcast: str, rotation: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from media.hls.encryption import Keys
+from media.hls.encryption import SegmentKeys
 from media.hls.timeline import LISTED_PARTS_SEGMENTS, Segment, Timeline
 from media.ladder.rules import AUDIO_BIT_RATE, Rendition
 from weir.foundation.clock import rfc3339
@@ -82,7 +82,7 @@ def text(file: str, duration_s: float) -> str:
 
 
 def media(
-    timeline: Timeline, rendition: str, others: Sequence[str], keys: Keys | None = None, *, delta: bool = False, base: str = ""
+    timeline: Timeline, rendition: str, others: Sequence[str], keys: SegmentKeys | None = None, *, delta: bool = False, base: str = ""
 ) -> str:
     """The media playlist of one rendition; `others` get a rendition report. `delta` leaves out what the player knows already
     (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` stands before the names of segments and parts."""
@@ -127,7 +127,7 @@ def _head(timeline: Timeline) -> Iterator[str]:
     yield "#EXT-X-INDEPENDENT-SEGMENTS"
 
 
-def _body(timeline: Timeline, rendition: str, keys: Keys | None, skipped: int, base: str) -> Iterator[str]:
+def _body(timeline: Timeline, rendition: str, keys: SegmentKeys | None, skipped: int, base: str) -> Iterator[str]:
     """A key that is in force would hold for the initialisation segment of the next run too; that one is clear."""
     if skipped:
         yield f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"
@@ -202,7 +202,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedSegment:
     """A segment of a finished recording; `init` belongs to the encoder run that it is of."""
 
     duration_s: float
@@ -212,7 +212,7 @@ class Recorded:
     continues: bool
 
 
-def recorded(segments: Sequence[Recorded]) -> str:
+def recorded_playlist(segments: Sequence[RecordedSegment]) -> str:
     """The media playlist of one rendition of a finished recording, as byte ranges of few files."""
     longest = max(segment.duration_s for segment in segments)
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(1, math.floor(longest + 0.5))}",

@@ -21,7 +21,7 @@ NEWEST_BYTES = 4096
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Files:
+class SegmentFiles:
     """Errors of every verb that writes: OSError, e.g. a full disk."""
 
     def __init__(self, settings: Settings, playback: str) -> None:

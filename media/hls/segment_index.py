@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from media.hls.playlists import part_name, segment_name
-from media.hls.segment_files import Files
+from media.hls.segment_files import SegmentFiles
 from media.hls.timeline import Segment
 from media.ladder.rules import Cadence, Rendition
 
 
 @dataclass(frozen=True)
-class Shape:
+class BroadcastShape:
     """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and so do the
     renditions unless somebody changes its profile or the machine can't carry them: a source that returns with other pixels is
     scaled and padded into them."""
@@ -37,22 +37,22 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Past:
+class IndexedSegments:
     """`segments` are the newest ones without a hole; `discontinuities` counts those before the first of them."""
 
-    shape: Shape
+    shape: BroadcastShape
     codecs: tuple[str, ...]
     segments: list[Segment]
     discontinuities: int
 
 
-class History:
-    def __init__(self, files: Files, broadcast: str) -> None:
+class SegmentIndex:
+    def __init__(self, files: SegmentFiles, broadcast: str) -> None:
         self._files, self._broadcast = files, broadcast
         self._with_segment: deque[Segment] = deque()
         self._with_parts: deque[Segment] = deque()
 
-    def begin(self, shape: Shape, codecs: Sequence[str]) -> None:
+    def begin(self, shape: BroadcastShape, codecs: Sequence[str]) -> None:
         self._files.append({
             "broadcast": self._broadcast, "codecs": list(codecs), "renditions": [asdict(one) for one in shape.renditions],
             "rate": [shape.cadence.rate.numerator, shape.cadence.rate.denominator],
@@ -80,7 +80,7 @@ class History:
             old = self._with_segment.popleft()
             self._files.drop(segment_name(old.stem, name, old.msn) for name in old.names)
 
-    def read(self, window: int) -> Past | None:
+    def read(self, window: int) -> IndexedSegments | None:
         """What a former process has left of this broadcast, at most `window` segments; None when it is another's."""
         entries = list(self._files.index())
         if not entries or entries[0].get("broadcast") != self._broadcast:
@@ -96,7 +96,7 @@ class History:
                 break
             kept.insert(0, segment)
         before = [row for row in rows if not kept or row["msn"] <= kept[0].msn]
-        return Past(shape, tuple(head["codecs"]), kept, sum(row["discontinuity"] for row in before))
+        return IndexedSegments(shape, tuple(head["codecs"]), kept, sum(row["discontinuity"] for row in before))
 
 
 def renditions_of(rows: Iterable[dict[str, Any]]) -> tuple[Rendition, ...]:
@@ -104,8 +104,8 @@ def renditions_of(rows: Iterable[dict[str, Any]]) -> tuple[Rendition, ...]:
     return tuple(Rendition(**{**row, "size": tuple(row["size"])}) for row in rows)
 
 
-def _shape(head: dict[str, Any]) -> Shape:
-    return Shape(
+def _shape(head: dict[str, Any]) -> BroadcastShape:
+    return BroadcastShape(
         renditions_of(head["renditions"]),
         Cadence(Fraction(*head["rate"]), head["part_frames"], head["segment_frames"]),
         head.get("rotation", 0),

@@ -8,7 +8,7 @@ FINE_S, COARSE_S, LONG_S = 5, 10, 1800
 
 
 @dataclass(frozen=True)
-class Sheets:
+class Storyboard:
     """One picture each `every_s` seconds, 100 a sheet, each `width` × `height` pixels."""
 
     every_s: int
@@ -25,15 +25,15 @@ def sheet_name(number: int) -> str:
     return f"sprite_{number}.jpg"
 
 
-def sheets(duration_s: float, picture: tuple[int, int]) -> Sheets:
+def plan_storyboard(duration_s: float, picture: tuple[int, int]) -> Storyboard:
     """Each 5 s, each 10 s for what is longer than half an hour; 160 pixels wide, portrait pictures 160 high."""
     every_s = FINE_S if duration_s <= LONG_S else COARSE_S
     width, height = picture
     scale = WIDTH / max(width, height)
-    return Sheets(every_s, _even(width * scale), _even(height * scale), max(1, -(-int(duration_s) // every_s)))
+    return Storyboard(every_s, _even(width * scale), _even(height * scale), max(1, -(-int(duration_s) // every_s)))
 
 
-def webvtt(sheets: Sheets, duration_s: float) -> str:
+def webvtt(sheets: Storyboard, duration_s: float) -> str:
     """`sprite_0.jpg#xywh=…` for each span (media fragments, https://www.w3.org/TR/media-frags/#naming-space)."""
     lines = ["WEBVTT", ""]
     for number in range(sheets.pictures):

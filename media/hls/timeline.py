@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from media.ffmpeg.fmp4 import Init
+from media.ffmpeg.fmp4 import InitSegment
 from media.ladder.rules import Cadence
 
 LISTED_PARTS_SEGMENTS = 3
@@ -47,12 +47,12 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Whole:
+class SegmentData:
     """A finished segment with its content in clear, for whoever keeps it: by rendition in the ladder's order, each as its parts (to
     join them costs as much as to write them)."""
 
     segment: Segment
-    inits: tuple[Init, ...]
+    inits: tuple[InitSegment, ...]
     bodies: tuple[tuple[bytes, ...], ...]
 
 

@@ -8,21 +8,21 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from media.ingest import rtmp
-from media.ingest.rtmp import Demuxer, Message, RtmpError, chunks, decoded, encoded
+from media.ingest.rtmp import Demuxer, RtmpError, RtmpMessage, chunks, decode_amf, encode_amf
 
 CONNECT_S, BUFFER_MS = 3.0, 1000
 CONTROL, INVOKE, STREAM = 2, 3, 8
 ENDED = frozenset(("NetStream.Play.UnpublishNotify", "NetStream.Play.Stop", "NetStream.Play.Complete"))
 
 
-class Refused(Exception):
+class PullRefused(Exception):
     """The ingest does not give this stream; the message says why."""
 
 
-class Pull(asyncio.Protocol):
+class RtmpPull(asyncio.Protocol):
     """One stream that is being played. `heard` gets its messages, `ended` is called once, when no more will come."""
 
-    def __init__(self, application: str, name: str, address: str, heard: Callable[[Message], None], ended: Callable[[], None]) -> None:
+    def __init__(self, application: str, name: str, address: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]) -> None:
         self._application, self._name, self._address = application, name, address
         self._heard, self._ended = heard, ended
         self._transport: asyncio.Transport | None = None
@@ -45,7 +45,7 @@ class Pull(asyncio.Protocol):
                     self._take(message)
             if self._window and self._received - self._acknowledged >= self._window // 2:
                 self._acknowledged = self._received
-                self._send(CONTROL, Message(rtmp.ACKNOWLEDGEMENT, 0, 0, pack(">I", self._received & 0xFFFFFFFF)))
+                self._send(CONTROL, RtmpMessage(rtmp.ACKNOWLEDGEMENT, 0, 0, pack(">I", self._received & 0xFFFFFFFF)))
         except RtmpError as error:
             self._over(str(error))
 
@@ -65,23 +65,23 @@ class Pull(asyncio.Protocol):
         return rest
 
     def _invoke(self, stream: int, *values: object) -> None:
-        self._send(STREAM if stream else INVOKE, Message(rtmp.COMMAND, stream, 0, encoded(*values)))
+        self._send(STREAM if stream else INVOKE, RtmpMessage(rtmp.COMMAND, stream, 0, encode_amf(*values)))
 
-    def _send(self, channel: int, message: Message) -> None:
+    def _send(self, channel: int, message: RtmpMessage) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(chunks(message, channel))
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: RtmpMessage) -> None:
         if message.kind in (rtmp.AUDIO, rtmp.VIDEO, rtmp.DATA):
             self._heard(message)
         elif message.kind == rtmp.COMMAND:
-            self._commanded(decoded(message.body))
+            self._commanded(decode_amf(message.body))
         elif message.kind == rtmp.WINDOW and len(message.body) >= 4:
             (self._window,) = unpack_from(">I", message.body)
         elif message.kind == rtmp.USER_CONTROL and len(message.body) >= 6:
             event, value = unpack_from(">HI", message.body)
             if event == rtmp.PING:
-                self._send(CONTROL, Message(rtmp.USER_CONTROL, 0, 0, pack(">HI", rtmp.PONG, value)))
+                self._send(CONTROL, RtmpMessage(rtmp.USER_CONTROL, 0, 0, pack(">HI", rtmp.PONG, value)))
             elif event == rtmp.STREAM_EOF:
                 self._over("")
 
@@ -92,7 +92,7 @@ class Pull(asyncio.Protocol):
             self._invoke(0, "createStream", 2, None)
         elif name == "_result" and rest[0] == 2.0 and isinstance(about, float):
             self._invoke(int(about), "play", 3, None, self._name, -1)
-            self._send(CONTROL, Message(rtmp.USER_CONTROL, 0, 0, pack(">HII", rtmp.BUFFER_LENGTH, int(about), BUFFER_MS)))
+            self._send(CONTROL, RtmpMessage(rtmp.USER_CONTROL, 0, 0, pack(">HII", rtmp.BUFFER_LENGTH, int(about), BUFFER_MS)))
         elif name == "_error":
             self._over("the ingest refuses to let it be played")
         elif name == "onStatus" and isinstance(about, dict):
@@ -105,13 +105,13 @@ class Pull(asyncio.Protocol):
 
     def _over(self, reason: str) -> None:
         if not self.playing.done():
-            self.playing.set_exception(Refused(reason or "nobody publishes"))
+            self.playing.set_exception(PullRefused(reason or "nobody publishes"))
         if self._transport is not None:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.playing.done():
-            self.playing.set_exception(Refused("the ingest has closed the connection"))
+            self.playing.set_exception(PullRefused("the ingest has closed the connection"))
         self._ended()
 
     def close(self) -> None:
@@ -119,14 +119,14 @@ class Pull(asyncio.Protocol):
             self._transport.close()
 
 
-async def play(url: str, name: str, heard: Callable[[Message], None], ended: Callable[[], None]) -> Pull:
+async def play(url: str, name: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]) -> RtmpPull:
     """Plays `name` of an application `rtmp://HOST[:PORT]/APPLICATION`. Errors: Refused, OSError; `ended` may have been called then."""
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
     application = address.path.strip("/")
     async with asyncio.timeout(CONNECT_S):
         _, pull = await loop.create_connection(
-            lambda: Pull(application, name, url, heard, ended), address.hostname or "127.0.0.1", address.port or 1935
+            lambda: RtmpPull(application, name, url, heard, ended), address.hostname or "127.0.0.1", address.port or 1935
         )
         try:
             await pull.playing

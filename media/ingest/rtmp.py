@@ -23,7 +23,7 @@ class RtmpError(ValueError):
     """The bytes are not RTMP; the message says what is wrong."""
 
 
-class Message(NamedTuple):
+class RtmpMessage(NamedTuple):
     """`time` in ms modulo 2³². `stream` is the message stream, 0 for the connection's own."""
 
     kind: int
@@ -52,7 +52,7 @@ class Demuxer:
         self._chunk_size = 128
         self._channels: dict[int, _Channel] = {}
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> Iterator[RtmpMessage]:
         if self._held:
             data = self._held + data
         if len(data) < self._wanted:
@@ -66,7 +66,7 @@ class Demuxer:
                 yield message
         self._held, self._wanted = data[at:], -step
 
-    _finished: Message | None = None
+    _finished: RtmpMessage | None = None
 
     def _chunk(self, data: bytes, at: int) -> int:
         """Takes the chunk that begins there: its length, or minus how many bytes have to be there to go on. `_finished` is the
@@ -127,12 +127,12 @@ class Demuxer:
         channel.delta, channel.extended = time if form else 0, extended
         channel.growing, channel.left = True, channel.length
 
-    def _whole(self, channel: _Channel) -> Message:
+    def _whole(self, channel: _Channel) -> RtmpMessage:
         body = channel.body[0] if len(channel.body) == 1 else b"".join(channel.body)
         channel.body, channel.growing = [], False
-        return Message(channel.kind, channel.stream, channel.time, body)
+        return RtmpMessage(channel.kind, channel.stream, channel.time, body)
 
-    def _obey(self, message: Message) -> None:
+    def _obey(self, message: RtmpMessage) -> None:
         if message.kind == SET_CHUNK_SIZE and len(message.body) >= 4:
             self._chunk_size = unpack_from(">I", message.body)[0] & 0x7FFFFFFF
             if not SMALLEST_CHUNK <= self._chunk_size <= LARGEST_CHUNK:
@@ -143,7 +143,7 @@ class Demuxer:
                 channel.body, channel.growing = [], False
 
 
-def chunks(message: Message, channel: int, chunk_size: int = 128) -> bytes:
+def chunks(message: RtmpMessage, channel: int, chunk_size: int = 128) -> bytes:
     """A message as it goes out, with a full header; `channel` 2 to 65599."""
     time, body = message.time, message.body
     extended = pack(">I", time) if time >= EXTENDED else b""
@@ -165,7 +165,7 @@ def _basic(form: int, channel: int) -> bytes:
 # -- AMF0
 
 
-def encoded(*values: Any) -> bytes:
+def encode_amf(*values: Any) -> bytes:
     """Numbers, texts, flags, None and objects of these, one behind the other."""
     return b"".join(map(_encoded, values))
 
@@ -188,7 +188,7 @@ def _named(text: str) -> bytes:
     return pack(">H", len(raw)) + raw
 
 
-def decoded(body: bytes) -> list[Any]:
+def decode_amf(body: bytes) -> list[Any]:
     """All values of a command or of data; dates are numbers (ms). Errors: RtmpError."""
     reader, found = _Reader(body), []
     try:

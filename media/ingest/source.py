@@ -12,12 +12,12 @@ import structlog
 
 from media.ffmpeg import args
 from media.ffmpeg.probe import MOST_PIXELS
-from media.ffmpeg.process import ask, fed
+from media.ffmpeg.process import capture_output, sandbox_for_pipe
 from media.ingest import flv, h264
-from media.ingest.puller import Pull, Refused, play
-from media.ingest.rtmp import VIDEO, Message
-from media.ingest.source_feed import STILL_SIZE, Feed, Format, Still
-from media.ingest.stream_health import Vitals
+from media.ingest.puller import PullRefused, RtmpPull, play
+from media.ingest.rtmp import VIDEO, RtmpMessage
+from media.ingest.source_feed import STILL_SIZE, Format, SourceFeed, StillPicture
+from media.ingest.stream_health import StreamHealth
 from media.ladder.rules import Source
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
@@ -32,15 +32,15 @@ PROBE_S, STILL_S = 6.0, 10.0
 log = structlog.get_logger("media")
 
 
-class Unusable(Exception):
+class UnusableSource(Exception):
     """What the encoder sends can't be shown; the message says why."""
 
 
-class Flooded(Unusable):
+class FloodedSource(UnusableSource):
     """It costs others so much that its publisher is to be sent away."""
 
 
-class Pace:
+class MessageBudget:
     """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood still."""
 
     def __init__(self) -> None:
@@ -53,21 +53,21 @@ class Pace:
         return self._left >= 0
 
 
-class Intake:
+class PublishSource:
     """One publish. Its `vitals` hear of every frame."""
 
     def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
         self._url, self._tickets, self._playback = settings.pull_url, tickets, fact.playback
         self._publish = publish_name(fact.broadcast, fact.generation)
-        self.vitals = vitals = Vitals()
-        self.feed = Feed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self.vitals = vitals = StreamHealth()
+        self.feed = SourceFeed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
         self._opening = asyncio.Lock()
         self._closed = False
-        self._pull: Pull | None = None
+        self._pull: RtmpPull | None = None
         self._come = False  # anything, over the present connection
-        self._pace, self._flooded = Pace(), False
+        self._pace, self._flooded = MessageBudget(), False
         self._probed: tuple[Format | None, Source] | None = None
-        self._still: Still | None = None
+        self._still: StillPicture | None = None
 
     @property
     def coming(self) -> bool:
@@ -82,14 +82,14 @@ class Intake:
         until = monotonic() + appears_within_s
         while not self._closed or self._flooded:
             if self._flooded:
-                raise Flooded("The encoder sends far more messages a second than pictures and sound need. Restart it.")
+                raise FloodedSource("The encoder sends far more messages a second than pictures and sound need. Restart it.")
             if not await self.open():
                 if monotonic() >= until:
                     return None
                 await asyncio.sleep(AGAIN_S)
                 continue
             if self.feed.trouble is not None:
-                raise Unusable(self.feed.trouble)
+                raise UnusableSource(self.feed.trouble)
             source = self.feed.source(monotonic())
             if source is not None:
                 return _bearable(await self._measured(source))
@@ -111,12 +111,12 @@ class Intake:
             self.feed.forget()
             self._come = False
             self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
-        except (Refused, Unavailable, OSError):
+        except (PullRefused, Unavailable, OSError):
             return
         if self._closed:
             self.close()
 
-    def _heard(self, message: Message) -> None:
+    def _heard(self, message: RtmpMessage) -> None:
         """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
         now = monotonic()
         if not self._pace.kept(now):
@@ -139,25 +139,27 @@ class Intake:
             return source
         form = self.feed.form
         if self._probed is None or self._probed[0] != form:
-            said = await ask(args.probe(), PROBE_S, fed(), self.feed.opening)
+            said = await capture_output(args.probe(), PROBE_S, sandbox_for_pipe(), self.feed.opening)
             streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
             video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
             if video is None:
-                raise Unusable("The encoder's picture can't be decoded here. Choose H.264 in its settings.")
+                raise UnusableSource("The encoder's picture can't be decoded here. Choose H.264 in its settings.")
             self._probed = form, _source(video, source)
         return replace(self._probed[1], frame_rate=source.frame_rate, audio=source.audio)
 
-    async def still(self) -> Still:
+    async def still(self) -> StillPicture:
         """The picture of those who send none. Errors: Unusable."""
         if self._still is None:
-            pictures = [flv.picture(body) for kind, _, body in flv.tags(await ask(args.still(STILL_SIZE), STILL_S)) if kind == VIDEO]
+            pictures = [
+                flv.picture(body) for kind, _, body in flv.tags(await capture_output(args.still(STILL_SIZE), STILL_S)) if kind == VIDEO
+            ]
             found = {one.part: one.data for one in pictures if one is not None and one.data}
             if "header" not in found or "frame" not in found:
-                raise Unusable("There is no picture to show beside the sound.")
-            self._still = Still(found["header"], found["frame"])
+                raise UnusableSource("There is no picture to show beside the sound.")
+            self._still = StillPicture(found["header"], found["frame"])
         return self._still
 
-    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: Still | None) -> bool:
+    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None) -> bool:
         return self.feed.begin(write, end, still)
 
     def close(self) -> None:
@@ -170,7 +172,7 @@ class Intake:
 def _bearable(source: Source) -> Source:
     """Errors: Unusable."""
     if source.width * source.height > MOST_PIXELS:
-        raise Unusable(f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one.")
+        raise UnusableSource(f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one.")
     return source
 
 

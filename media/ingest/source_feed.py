@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from media.ingest import flv, fmp4_writer, h264
 from media.ingest.flv import Picture, Voice
 from media.ingest.frame_rate import PLENTY, frame_rate
-from media.ingest.rtmp import AUDIO, DATA, VIDEO, Message, RtmpError, decoded
+from media.ingest.rtmp import AUDIO, DATA, VIDEO, RtmpError, RtmpMessage, decode_amf
 from media.ladder.rules import Source
 
 MOST_BACK_MS, MOST_AHEAD_MS = 2_000, 10_000
@@ -49,14 +49,14 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Still:
+class StillPicture:
     """A picture for those who send none: a key frame of H.264 and its configuration, STILL_SIZE large."""
 
     config: bytes
     data: bytes
 
 
-class Run:
+class FeedRun:
     """One FFmpeg's input. `write` gets bytes, `end` is called once, when no more will come."""
 
     def __init__(self, form: Format, voice: Voice, zero: int, write: Callable[[bytes], None], end: Callable[[], None]) -> None:
@@ -81,13 +81,13 @@ class Run:
             self.write(fmp4_writer.frame(fmp4_writer.SOUND, time, 21, SILENT_FRAME))
             self.sounds += 1
 
-    def still(self, until: int, still: Still) -> None:
+    def still(self, until: int, still: StillPicture) -> None:
         while (time := self.stills * 1000 // STILL_RATE) <= until - self.zero:
             self.write(fmp4_writer.frame(fmp4_writer.PICTURE, time, 1000 // STILL_RATE, still.data))
             self.stills += 1
 
 
-class Feed:
+class SourceFeed:
     """Give it every message in order, with the moment it came (s, never going back). `trouble` says why nothing can be made of it."""
 
     def __init__(self, observe: Callable[[Frame, float], None] = lambda _frame, _now: None) -> None:
@@ -107,9 +107,9 @@ class Feed:
         self._times: list[int] = []
         self._pictured_at: float | None = None
         self._sounded_at: float | None = None
-        self._run: Run | None = None
+        self._run: FeedRun | None = None
         self._renew = False
-        self._still: Still | None = None
+        self._still: StillPicture | None = None
 
     # -- what is known
 
@@ -170,7 +170,7 @@ class Feed:
         if self.form is None or not self._gop:
             return b""
         parts = [fmp4_writer.header(self.form.codec, self.form.config, self._coded_size(), SILENCE)]
-        run = Run(self.form, SILENCE, self._gop[0].time, parts.append, lambda: None)
+        run = FeedRun(self.form, SILENCE, self._gop[0].time, parts.append, lambda: None)
         for frame in self._gop:
             self._give(run, frame)
         return b"".join(parts)
@@ -187,7 +187,7 @@ class Feed:
 
     # -- runs
 
-    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: Still | None = None) -> bool:
+    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None) -> bool:
         """A new run, from the newest key frame on; False when there is none to begin with."""
         self.stop()
         if not self._gop or (self.form is None and still is None):
@@ -195,7 +195,7 @@ class Feed:
         self._still = still if self.form is None else None
         form = self.form or Format(flv.AVC, still.config if still else b"")
         form = replace(form, voice=self._voice)
-        self._run = Run(form, self._voice or SILENCE, self._gop[0].time, write, end)
+        self._run = FeedRun(form, self._voice or SILENCE, self._gop[0].time, write, end)
         self._renew = False
         write(fmp4_writer.header(form.codec, form.config, self._coded_size(), self._run.voice))
         for frame in self._gop:
@@ -220,7 +220,7 @@ class Feed:
 
     # -- what comes
 
-    def take(self, message: Message, now: float) -> None:
+    def take(self, message: RtmpMessage, now: float) -> None:
         if message.kind == VIDEO:
             self._take_picture(message, now)
         elif message.kind == AUDIO:
@@ -228,11 +228,11 @@ class Feed:
         elif message.kind == DATA:
             self._take_data(message)
 
-    def _take_data(self, message: Message) -> None:
+    def _take_data(self, message: RtmpMessage) -> None:
         if len(message.body) > LARGEST_METADATA:  # four megabytes of it take half a second
             return
         try:
-            values = decoded(message.body)
+            values = decode_amf(message.body)
         except RtmpError:
             return
         if values[:1] == ["@setDataFrame"]:
@@ -240,7 +240,7 @@ class Feed:
         if len(values) > 1 and values[0] == "onMetaData" and isinstance(values[1], dict):
             self.metadata = values[1]
 
-    def _take_picture(self, message: Message, now: float) -> None:
+    def _take_picture(self, message: RtmpMessage, now: float) -> None:
         picture = flv.picture(message.body)
         if picture is None or picture.part == "other" or not picture.data:
             return
@@ -291,7 +291,7 @@ class Feed:
             self._times.append(time)
         self._add(Frame(fmp4_writer.PICTURE, time, picture.data, picture.key, picture.shift), now)
 
-    def _take_sound(self, message: Message, now: float) -> None:
+    def _take_sound(self, message: RtmpMessage, now: float) -> None:
         sound = flv.sound(message.body)
         if sound is None or sound.part == "other" or not sound.data:
             return
@@ -343,7 +343,7 @@ class Feed:
             self.fed_at = now
             self._give(self._run, frame)
 
-    def _give(self, run: Run, frame: Frame) -> None:
+    def _give(self, run: FeedRun, frame: Frame) -> None:
         if frame.track == fmp4_writer.PICTURE:
             run.frame(frame)
             if run.silent:

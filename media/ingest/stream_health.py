@@ -14,7 +14,7 @@ VIDEO, AUDIO = 1, 2  # media.ingest.fmp4_writer.PICTURE and SOUND
 
 
 @dataclass(frozen=True)
-class Sample:
+class HealthSample:
     """`bitrate` in bits a second, `keyframe_s` between the last two key frames, `dropped_frames` and `duplicated_frames` of this
     FFmpeg so far, `av_drift_ms` how far the sound is ahead of the picture, `speed` 1 when transcoding keeps up, `behind_s` what it
     has not made of what has come. None where nothing is known (yet)."""
@@ -43,7 +43,7 @@ class _Packet(NamedTuple):
     key: bool
 
 
-class Vitals:
+class StreamHealth:
     """Of one publish. Times in seconds of a clock that never goes back."""
 
     def __init__(self) -> None:
@@ -70,13 +70,13 @@ class Vitals:
 
     def sample(
         self, now: float, at: int, *, sent_s: float, dropped: int, duplicated: int, heights: tuple[int, ...], left_out: int
-    ) -> Sample:
+    ) -> HealthSample:
         """`sent_s` is the encoder's media time as the ingest knows it, 0 when it does not; of the ladder's `heights` the first ones
         may be `left_out`."""
         self._forget(now)
         done_s = self._progress[-1][1] if self._progress else 0.0
         keyframe_s = (self._keys[1] - self._keys[0]) / 1000 if len(self._keys) == self._keys.maxlen else None
-        return Sample(
+        return HealthSample(
             at, self._bitrate(), self._frame_rate(), keyframe_s, self._drift_ms(), dropped, duplicated, self._speed(),
             round(max(0.0, sent_s - done_s), 2) if sent_s and done_s else None,
             heights[left_out:], heights[:left_out],

@@ -20,7 +20,7 @@ SLOWEST = 5.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LadderDemand:
     """A ladder: `rate` frames a second, `preset` where a rung has none of its own."""
 
     source: Source
@@ -40,14 +40,14 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningLadder:
     """A ladder that is on air, or away for its grace. `strained`: it does not keep up."""
 
     cores: float
     strained: bool = False
 
 
-def admitted(wanted: Wanted, running: Sequence[Running], cores: float, priority: str) -> int | None:
+def rungs_to_drop(wanted: LadderDemand, running: Sequence[RunningLadder], cores: float, priority: str) -> int | None:
     """How many of its highest rungs a new ladder has to leave out; None when not even the lowest fits. A stream that has the
     machine for itself always gets its lowest."""
     rungs = sum(1 for one in wanted.renditions if one.height)

@@ -12,7 +12,7 @@ from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, Stale
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row, bind
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.texts import Line
 
 TAG = "profiles"
@@ -63,7 +63,7 @@ def etag_of(profile: Doc) -> str:
 
 
 class ProfileRoutes:
-    def __init__(self, ground: Ground, profiles: Profiles) -> None:
+    def __init__(self, ground: Services, profiles: Profiles) -> None:
         self._ground, self._profiles = ground, profiles
 
     def routes(self) -> list[BaseRoute]:

@@ -11,7 +11,7 @@ LOW_PART_S = 0.2
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryOptions:
     """`part_s` None means whole segments only; `window` counts segments; a key lasts `rotation` segments, 0 means clear."""
 
     part_s: float | None
@@ -20,10 +20,10 @@ class Delivery:
     rotation: int
 
 
-def delivery(stream: Mapping[str, Any], settings: Settings) -> Delivery:
+def delivery_options(stream: Mapping[str, Any], settings: Settings) -> DeliveryOptions:
     """What the stream's document asks for (`latency`, `dvr_s`, `encrypted`), else what the installation has as default."""
     parts = {"low": min(LOW_PART_S, settings.part_s), "normal": settings.part_s, "standard": None}
     back_s = min(stream.get("dvr_s") or 0, settings.longest_dvr_s)
     window = max(settings.window_segments, round(back_s / settings.segment_s))
     rotation = settings.key_rotation_segments if stream.get("encrypted") else 0
-    return Delivery(parts[stream.get("latency") or "normal"], settings.segment_s, window, rotation)
+    return DeliveryOptions(parts[stream.get("latency") or "normal"], settings.segment_s, window, rotation)

@@ -24,7 +24,7 @@ def distance_s(sent_s: float, sent_at: float, done_s: float, done_at: float) -> 
     return sent_s - (done_s + sent_at - done_at)
 
 
-class Strain:
+class OverloadDetector:
     """Times in seconds. Keeps its memory over the runs of a publish."""
 
     def __init__(self) -> None:

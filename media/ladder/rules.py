@@ -118,7 +118,7 @@ def ladder(source: Source, profile: Profile, rhythm: Cadence) -> tuple[Rendition
     return tuple(found)
 
 
-def rhythm_of(source: Source, profile: Profile, part_s: float | None, segment_s: float) -> Cadence:
+def choose_cadence(source: Source, profile: Profile, part_s: float | None, segment_s: float) -> Cadence:
     """The cadence of the fastest rendition, such that slower ones have whole frames in each part too."""
     rungs = _fitting(source, profile)
     rate = float(exact_rate(source.frame_rate))

@@ -7,12 +7,12 @@ from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute
 
-from media.live.health_store import Monitor
-from weir.foundation.clock import rfc3339, shown_time
+from media.live.health_store import HealthStore
+from weir.foundation.clock import format_time, rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import NotFound, Unavailable
 from weir.foundation.http.routing import Answer, Call, Row, bind
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 TAG = "streams"
 INGEST = ("bitrate", "width", "height", "frame_rate", "video_codec", "audio_codec", "sample_rate")
@@ -65,7 +65,7 @@ class Health(BaseModel):
 class HealthRoutes:
     """`snapshot` gives a JPEG of a playback id's stream, None when this worker has none."""
 
-    def __init__(self, ground: Ground, monitor: Monitor, snapshot: Snapshot) -> None:
+    def __init__(self, ground: Services, monitor: HealthStore, snapshot: Snapshot) -> None:
         self._ground, self._monitor, self._snapshot = ground, monitor, snapshot
 
     def routes(self) -> list[BaseRoute]:
@@ -91,7 +91,7 @@ class HealthRoutes:
         told |= {name: newest[name] for name in ("bitrate", "frame_rate") if newest.get(name)}
         history = [{**{name: one[name] for name in Moment.model_fields}, "at": rfc3339(one["at"])} for one in samples]
         return Answer({
-            "state": stream["state"], "publishing": seen is not None, "since": shown_time(ingest["since"]) if ingest else None, **told,
+            "state": stream["state"], "publishing": seen is not None, "since": format_time(ingest["since"]) if ingest else None, **told,
             "generation": stream.get("generation") if stream["state"] != "idle" else None,
             **{name: newest.get(name) for name in MEASURED}, "renditions": newest.get("renditions", []),
             "left_out": newest.get("left_out", []), "trouble": trouble, "history": history,

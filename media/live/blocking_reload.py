@@ -8,18 +8,18 @@ knows what to answer: nobody waits for a part that has been or that will never c
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from media.hls.segment_files import Files
-from media.live.nchan import Edge
+from media.hls.segment_files import SegmentFiles
+from media.live.nchan import NchanPublisher
 
 # 2 s with parts of .333 s: a player that is late because the core is busy must not make the application busy as well.
 BEHIND = 6
 Lists = Callable[[], Mapping[str, bytes]]
 
 
-class Held:
+class HeldReloads:
     """`lists` renders the playlists of all renditions as they are now."""
 
-    def __init__(self, edge: Edge, files: Files, playback: str, lists: Lists) -> None:
+    def __init__(self, edge: NchanPublisher, files: SegmentFiles, playback: str, lists: Lists) -> None:
         self._edge, self._files, self._playback, self._lists = edge, files, playback, lists
         self._awaited: str | None = None
         self._behind: deque[str] = deque()

@@ -16,21 +16,21 @@ from prometheus_client import Counter
 
 from media.ffmpeg import args
 from media.ffmpeg.fmp4 import BoxError
-from media.ffmpeg.part_reader import pieces
-from media.ffmpeg.process import Child, fed, load_per_core, spawn
-from media.hls.segment_files import Files
-from media.hls.segment_index import Shape
-from media.hls.timeline import Whole
-from media.ingest.source import Flooded, Intake, Unusable
-from media.ingest.stream_health import Sample
-from media.ladder.admission import Running, Wanted
-from media.ladder.delivery_options import Delivery
-from media.ladder.overload import Strain, distance_s
-from media.ladder.rules import SOUND_ALONE, Cadence, Profile, Source, ladder, rhythm_of
-from media.live.blocking_reload import Held
-from media.live.nchan import Edge
-from media.live.packager import ClockJumped, Packager, Run
-from media.live.restart_backoff import Brake
+from media.ffmpeg.part_reader import read_parts
+from media.ffmpeg.process import FfmpegProcess, load_per_core, sandbox_for_pipe, spawn
+from media.hls.segment_files import SegmentFiles
+from media.hls.segment_index import BroadcastShape
+from media.hls.timeline import SegmentData
+from media.ingest.source import FloodedSource, PublishSource, UnusableSource
+from media.ingest.stream_health import HealthSample
+from media.ladder.admission import LadderDemand, RunningLadder
+from media.ladder.delivery_options import DeliveryOptions
+from media.ladder.overload import OverloadDetector, distance_s
+from media.ladder.rules import SOUND_ALONE, Cadence, Profile, Source, choose_cadence, ladder
+from media.live.blocking_reload import HeldReloads
+from media.live.nchan import NchanPublisher
+from media.live.packager import ClockJumped, EncoderRun, Packager
+from media.live.restart_backoff import RestartBackoff
 from media.live.thumbnails import THUMBNAIL, Thumbnailer
 from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
@@ -48,37 +48,37 @@ STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a r
 log = structlog.get_logger("media")
 
 
-class Broadcast:
+class LiveBroadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
     def __init__(
-        self, settings: Settings, fact: StreamEvent, wanted: Delivery, profile: Profile, secret: bytes,
-        tell: Callable[[Event], None], keep: Callable[[str, Shape, Whole], None], admit: Callable[[Wanted], int | None],
-        tickets: PlayTickets, edge: Edge | None = None, brake: Brake | None = None,
+        self, settings: Settings, fact: StreamEvent, wanted: DeliveryOptions, profile: Profile, secret: bytes,
+        tell: Callable[[Event], None], keep: Callable[[str, BroadcastShape, SegmentData], None], admit: Callable[[LadderDemand], int | None],
+        tickets: PlayTickets, edge: NchanPublisher | None = None, brake: RestartBackoff | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
-        self.files = Files(settings, fact.playback)
-        held = functools.partial(Held, edge, self.files, fact.playback) if edge else None
+        self.files = SegmentFiles(settings, fact.playback)
+        held = functools.partial(HeldReloads, edge, self.files, fact.playback) if edge else None
         self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held, settings.media_base(fact.playback))
         self._wanted, self._keep, self._admit = wanted, keep, admit
-        self._load: Wanted | None = None
+        self._load: LadderDemand | None = None
         self.trouble: str | None = None
         self._tickets = tickets
-        self._intake = Intake(settings, tickets, fact)
+        self._intake = PublishSource(settings, tickets, fact)
         self._epoch: tuple[int, int, float] | None = None
         self._begins: tuple[int, int] | None = None
         self._input_ended = self._alone = False
         self._wanted_profile = self._profile = profile
-        self._full: Shape | None = None
+        self._full: BroadcastShape | None = None
         self._planned_by: Profile | None = None
-        self._dropped, self._never_had, self._strain = 0, 0, Strain()
-        self._child: Child | None = None
+        self._dropped, self._never_had, self._strain = 0, 0, OverloadDetector()
+        self._child: FfmpegProcess | None = None
         self._made: tuple[float, float] | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
         self._settings, self._tell = settings, tell
-        self._brake = brake or Brake()
+        self._brake = brake or RestartBackoff()
         self._gone = self._given_up = False
         self._told: set[int] = set()
         self._shown = False
@@ -94,13 +94,13 @@ class Broadcast:
         return self.producing and (self._dropped > self._never_had or self._strain.noted)
 
     @property
-    def running(self) -> Running | None:
+    def running(self) -> RunningLadder | None:
         """What it takes of the machine; None when it takes nothing."""
         if self._load is None or self.finished:
             return None
-        return Running(self._load.cores(self._dropped), self.strained)
+        return RunningLadder(self._load.cores(self._dropped), self.strained)
 
-    def vitals(self) -> Sample | None:
+    def vitals(self) -> HealthSample | None:
         """How it is doing now; None while nothing is transcoded."""
         child = self._child
         if child is None or self._full is None:
@@ -119,12 +119,12 @@ class Broadcast:
         """Nothing runs and nothing speaks against starting the present publish's FFmpeg."""
         return not (self.producing or self._gone or self._given_up or self.finished)
 
-    async def publish(self, fact: StreamEvent, intake: Intake | None = None) -> None:
+    async def publish(self, fact: StreamEvent, intake: PublishSource | None = None) -> None:
         """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never spans two
         publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that publish's, where it listens already."""
         await self.close()
         self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
-        self._intake, self._epoch = intake or Intake(self._settings, self._tickets, fact), None
+        self._intake, self._epoch = intake or PublishSource(self._settings, self._tickets, fact), None
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
@@ -161,7 +161,7 @@ class Broadcast:
             await asyncio.sleep(self._brake.publish_pause_s(monotonic()))
             while (source := await self._intake.source(patience)) is not None:
                 if not self._brake.start(monotonic(), why):
-                    raise Unusable("The transcoder failed too often.")
+                    raise UnusableSource("The transcoder failed too often.")
                 STARTS.labels(why).inc()
                 self._planned = False
                 reason = await self._run(source)
@@ -175,19 +175,19 @@ class Broadcast:
                 elif why == "input":
                     await asyncio.sleep(self._brake.changed_pause_s(monotonic()))
                 patience = STILL_THERE_S
-        except Unusable as error:
+        except UnusableSource as error:
             self._given_up, self._load, self.trouble = True, None, str(error)
             self._intake.close()  # what goes on coming is read for nothing
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
-            self._tell(MediaFailed(**self._about("failed"), reason=str(error), flooded=isinstance(error, Flooded)))
+            self._tell(MediaFailed(**self._about("failed"), reason=str(error), flooded=isinstance(error, FloodedSource)))
 
-    def _next_shape(self, source: Source) -> Shape:
+    def _next_shape(self, source: Source) -> BroadcastShape:
         """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the machine can't carry."""
         known, profile = self.packager.shape, SOUND_ALONE if source.alone else self._profile
         if self._full is None or known is None:
-            rhythm = known.cadence if known else rhythm_of(source, profile, self._wanted.part_s, self._wanted.segment_s)
+            rhythm = known.cadence if known else choose_cadence(source, profile, self._wanted.part_s, self._wanted.segment_s)
             rotation = known.rotation if known else self._wanted.rotation
-            self._full = Shape(ladder(source, profile, rhythm), rhythm, rotation)
+            self._full = BroadcastShape(ladder(source, profile, rhythm), rhythm, rotation)
             self._let_in(source, rhythm, known is not None, self._planned_by not in (None, profile))
             self._planned_by = profile
         return replace(self._full, renditions=self._full.renditions[self._dropped :])
@@ -196,13 +196,13 @@ class Broadcast:
         """A new ladder gets what the others leave; one that goes on after a restart keeps what it has, and a broadcast that is on
         air is never refused. Errors: Unusable."""
         assert self._full is not None
-        wanted = Wanted(source, self._full.renditions, float(rhythm.rate), self._settings.x264_preset)
+        wanted = LadderDemand(source, self._full.renditions, float(rhythm.rate), self._settings.x264_preset)
         left_out = self._dropped if on_air and not changed else self._admit(wanted)
         if left_out is None and on_air:
             left_out = len(self._full.pictured) - 1
         if left_out is None:
             self._full = None
-            raise Unusable("This machine carries no further stream now. Publish again when another one has ended.")
+            raise UnusableSource("This machine carries no further stream now. Publish again when another one has ended.")
         for rung in self._full.pictured[self._dropped : left_out]:
             log.warning("ladder.reduced", playback=self.fact.playback, height=rung.height, reason="admission")
             self._tell(QualityDropped(**{**self._about("quality"), "id": new_id("evt")}, height=rung.height, reason="admission"))
@@ -215,13 +215,13 @@ class Broadcast:
         self._alone = source.alone
         shape = self.packager.shape = self._next_shape(source)
         pictured = shape.pictured
-        run, still = Run(new_secret(22), self.fact.generation), await self._intake.still() if source.alone else None
+        run, still = EncoderRun(new_secret(22), self.fact.generation), await self._intake.still() if source.alone else None
         try:
             child = await spawn(
                 lambda pipes: args.transcode(
                     source, pictured, shape.cadence, preset=self._settings.x264_preset, output=pipes.output, progress=pipes.progress
                 ),
-                fed(),
+                sandbox_for_pipe(),
                 fed=True,
             )
         except OSError as error:
@@ -235,7 +235,7 @@ class Broadcast:
             self._no_more(child)
         watch = asyncio.create_task(self._watch(child))
         try:
-            async with contextlib.aclosing(pieces(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
+            async with contextlib.aclosing(read_parts(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
                 async for piece in arriving:
                     self._made = piece.cut.end_s, monotonic()
                     child.look()
@@ -245,7 +245,7 @@ class Broadcast:
                         self._epoch = (*self._begins, run.epoch_s)
             await asyncio.wait_for(child.wait(), DRAIN_S)
             if child.starved and self._made is None:
-                raise Unusable(STARVED)
+                raise UnusableSource(STARVED)
             return child.last_words
         except (BoxError, ClockJumped, OSError) as error:  # the brake ends the trying
             if any(rendition.copied for rendition in shape.renditions):
@@ -261,12 +261,12 @@ class Broadcast:
             with contextlib.suppress(OSError):
                 self.packager.end_run(run)
 
-    def _no_more(self, child: Child) -> None:
+    def _no_more(self, child: FfmpegProcess) -> None:
         """The feed has ended this run's input."""
         self._input_ended = True
         child.give_no_more()
 
-    def _goes_on(self, run: Run) -> None:
+    def _goes_on(self, run: EncoderRun) -> None:
         """Where a run begins on the encoder's clock says when its first frame was, by the run before."""
         zero = self._intake.feed.zero
         if zero is not None and self._epoch is not None and self._epoch[0] == zero[0]:
@@ -277,7 +277,7 @@ class Broadcast:
         """What the encoder sends does not keep a copy's conditions: from here on every rendition is made anew."""
         self._profile, self._full = replace(self._profile, copy_top=False), None
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, child: FfmpegProcess) -> None:
         """Stops an FFmpeg that stands still while it is given frames; an encoder that falls silent is the ingest's business. One that
         falls behind gets fewer rungs."""
         fed_s: float | None = None
@@ -298,7 +298,7 @@ class Broadcast:
                 return
             fed_s = feed.fed_s
 
-    def _relieve(self, child: Child, made_s: float, made_at: float) -> None:
+    def _relieve(self, child: FfmpegProcess, made_s: float, made_at: float) -> None:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
@@ -330,13 +330,13 @@ class Broadcast:
             if self._child is not None:
                 self._renew(self._child)
 
-    def _renew(self, child: Child) -> None:
+    def _renew(self, child: FfmpegProcess) -> None:
         """At the next key frame, so that nothing is missing; soon at any rate."""
         self._planned = True
         self._intake.feed.renew()
         asyncio.get_running_loop().call_later(RENEWED_WITHIN_S, lambda: child.terminate() if child is self._child else None)
 
-    def _kept(self, whole: Whole) -> None:
+    def _kept(self, whole: SegmentData) -> None:
         assert self.packager.shape is not None
         self._keep(self.fact.playback, self.packager.shape, whole)
         self._thumbnails.keep(self.packager.shape, whole)
@@ -347,7 +347,7 @@ class Broadcast:
             self._shown = True
             self._tell(ThumbnailReady(**self._about("thumbnail"), file=THUMBNAIL))
 
-    def _playable(self, shape: Shape) -> None:
+    def _playable(self, shape: BroadcastShape) -> None:
         if self.fact.generation not in self._told:
             self._told.add(self.fact.generation)
             width, height = shape.renditions[0].size

@@ -11,7 +11,7 @@ import orjson
 from prometheus_client import Gauge
 from redis.asyncio import Redis
 
-from media.ingest.stream_health import Sample
+from media.ingest.stream_health import HealthSample
 
 EVERY_S, KEPT, LIVES_MS = 2.0, 60, 20_000
 # One call: as a pipeline of three commands a stream it was a twentieth of a stream's packager.
@@ -34,14 +34,14 @@ _MEASURED = {
 }
 
 
-class Monitor:
+class HealthStore:
     """Errors of its verbs: redis.exceptions.RedisError, OSError."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
         self._shown: set[str] = set()
 
-    async def note(self, samples: Mapping[tuple[str, str], Sample]) -> None:
+    async def note(self, samples: Mapping[tuple[str, str], HealthSample]) -> None:
         """Of all streams of this worker at once, by (stream id, playback id)."""
         for stream in self._shown - {stream for stream, _ in samples}:
             for gauge in _MEASURED.values():

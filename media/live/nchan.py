@@ -23,7 +23,7 @@ PACKED = 4  # of 9: 40 µs for 6 KB
 log = structlog.get_logger("media")
 
 
-class Edge:
+class NchanPublisher:
     """`run` until cancelled; `post` never blocks. What a web server has not accepted is posted again when it answers: it may
     have been slow, not away, and then players wait there for just that. Only what no longer fits is dropped, the oldest first."""
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeVar
 
-from media.ffmpeg.fmp4 import Init
-from media.ffmpeg.part_reader import Piece
+from media.ffmpeg.fmp4 import InitSegment
+from media.ffmpeg.part_reader import EncodedPart
 from media.hls import playlists
-from media.hls.encryption import Keys
+from media.hls.encryption import SegmentKeys
 from media.hls.playlists import Variant, init_name, part_name, segment_name
-from media.hls.segment_files import Files
-from media.hls.segment_index import History, Shape
-from media.hls.timeline import Segment, Timeline, Whole
-from media.ladder.delivery_options import Delivery
-from media.live.blocking_reload import Held, Lists
+from media.hls.segment_files import SegmentFiles
+from media.hls.segment_index import BroadcastShape, SegmentIndex
+from media.hls.timeline import Segment, SegmentData, Timeline
+from media.ladder.delivery_options import DeliveryOptions
+from media.live.blocking_reload import HeldReloads, Lists
 from weir.foundation.clock import now_s
 
 AHEAD_S = 5.0
@@ -31,7 +31,7 @@ class ClockJumped(Exception):
 
 
 @dataclass
-class Run:
+class EncoderRun:
     """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met again.
     `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived; `known` from the start where the run
     goes on from another one."""
@@ -42,42 +42,42 @@ class Run:
     base: int = 0
     begun: bool = False
     known: bool = False
-    held: list[Piece] = field(default_factory=list)
-    growing: list[Piece] = field(default_factory=list)
+    held: list[EncodedPart] = field(default_factory=list)
+    growing: list[EncodedPart] = field(default_factory=list)
 
 
 class Packager:
     """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
 
     def __init__(
-        self, files: Files, broadcast: str, delivery: Delivery, secret: bytes, keep: Callable[[Whole], None] = lambda _: None,
-        held: Callable[[Lists], Held] | None = None, base: str = "",
+        self, files: SegmentFiles, broadcast: str, delivery: DeliveryOptions, secret: bytes, keep: Callable[[SegmentData], None] = lambda _: None,
+        held: Callable[[Lists], HeldReloads] | None = None, base: str = "",
     ) -> None:  # fmt: skip
         """`base` is where segments and parts are found by whoever knows their names: each segment then has one that can't be guessed."""
         self._base = base
         self.master = b""
         self.timeline: Timeline | None = None
-        self._shape: Shape | None = None
-        self._keys: Keys | None = None
+        self._shape: BroadcastShape | None = None
+        self._keys: SegmentKeys | None = None
         self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
         self._held = held(self._lists) if held else None
         self._rendered: dict[tuple[str, bool], bytes] = {}
         self._packed: dict[bytes, bytes] = {}
-        self._history = History(files, broadcast)
-        self._announced: tuple[Shape, tuple[str, ...]] | None = None
+        self._history = SegmentIndex(files, broadcast)
+        self._announced: tuple[BroadcastShape, tuple[str, ...]] | None = None
         self._closed = False
         self._waiters: dict[tuple[int, int | None], list[asyncio.Future[bool]]] = {}
         # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
         self._first_msn = int(now_s() / delivery.segment_s)
 
     @property
-    def shape(self) -> Shape | None:
+    def shape(self) -> BroadcastShape | None:
         return self._shape
 
     @shape.setter
-    def shape(self, shape: Shape) -> None:
+    def shape(self, shape: BroadcastShape) -> None:
         self._shape = shape
-        self._keys = Keys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
+        self._keys = SegmentKeys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
 
     def open(self) -> None:
         """Goes on where a former process stopped if its files are of the same broadcast; clears them if not. Errors: OSError."""
@@ -97,7 +97,7 @@ class Packager:
                 self._held.taken_over()
             self._render()
 
-    def _salvaged(self, shape: Shape, last: Segment) -> Iterator[Segment]:
+    def _salvaged(self, shape: BroadcastShape, last: Segment) -> Iterator[Segment]:
         """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
         msn, parts = last.msn + 1, 0
         stem = self._stem(last.run, msn)
@@ -117,7 +117,7 @@ class Packager:
         self._history.add(segment, 0)
         yield segment
 
-    async def take(self, run: Run, piece: Piece) -> bool:
+    async def take(self, run: EncoderRun, piece: EncodedPart) -> bool:
         """True when this piece makes the run playable. Errors: OSError, ClockJumped.
 
         A run's first segment is held until it is whole: only then is the time of its first frame known. The first parts
@@ -141,7 +141,7 @@ class Packager:
         run.held.clear()
         return True
 
-    def end_run(self, run: Run) -> None:
+    def end_run(self, run: EncoderRun) -> None:
         """Closes the segment that has begun, however short. Errors: OSError."""
         if not run.begun or self.timeline is None:
             return
@@ -195,12 +195,12 @@ class Packager:
         announced = self._announced is not None and self.shape is not None and self._announced[0].names == self.shape.names
         return announced and self.timeline is not None and self.timeline.playable
 
-    def _whole(self, run: Run) -> bool:
+    def _whole(self, run: EncoderRun) -> bool:
         """A run that ends within its first segment is not shown at all."""
         assert self.shape is not None
         return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
 
-    def _begin(self, run: Run, piece: Piece) -> None:
+    def _begin(self, run: EncoderRun, piece: EncodedPart) -> None:
         """The playlists speak of a run's renditions from its first whole segment on."""
         assert self.shape is not None
         codecs = tuple(init.codecs for init in piece.inits)
@@ -215,7 +215,7 @@ class Packager:
         run.base, run.begun = self.timeline.next_msn, True
         self.timeline.begin_run(run.id, run.epoch_s * 1000, self.shape.names)
 
-    async def _release(self, run: Run, piece: Piece) -> None:
+    async def _release(self, run: EncoderRun, piece: EncodedPart) -> None:
         """Files first, then the playlist that names them, then the players that wait for it."""
         assert self.timeline is not None
         assert self.shape is not None
@@ -234,7 +234,7 @@ class Packager:
             self._note(run, piece.inits, bodies)
         self._render()
 
-    def _write_segments(self, run: str, msn: int, parts: list[Piece]) -> tuple[tuple[bytes, ...], ...]:
+    def _write_segments(self, run: str, msn: int, parts: list[EncodedPart]) -> tuple[tuple[bytes, ...], ...]:
         """Returns the segments in clear, as their parts."""
         assert self.shape is not None
         bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
@@ -254,12 +254,12 @@ class Packager:
     def _sealed(self, msn: int, data: bytes) -> bytes:
         return self._keys.encrypt(msn, data) if self._keys else data
 
-    def _note(self, run: Run, inits: tuple[Init, ...], bodies: tuple[tuple[bytes, ...], ...]) -> None:
+    def _note(self, run: EncoderRun, inits: tuple[InitSegment, ...], bodies: tuple[tuple[bytes, ...], ...]) -> None:
         """Files stay as long as a playlist that names them may be in use."""
         assert self.timeline is not None
         segment = self.timeline.segments[-1]
         self._history.add(segment, run.generation)
-        self._keep(Whole(segment, inits, bodies))
+        self._keep(SegmentData(segment, inits, bodies))
         self.timeline.trim()
         in_use = self.timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
         self._history.forget(in_use, segment.msn - PARTS_KEPT_SEGMENTS)

@@ -9,7 +9,7 @@ FREE_CHANGES, CHANGES_S = 6, 30.0
 FREE_PUBLISHES, PUBLISHES_S, NEXT_PUBLISH_S = 4, 20.0, 5.0
 
 
-class Brake:
+class RestartBackoff:
     """For one stream, over all of its publishes: each kind of start is counted apart.
 
     * An FFmpeg that has failed is started again 11 times in 10 minutes at most; pauses of .2, .4, … 8 s between, short again after 20 s

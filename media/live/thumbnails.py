@@ -7,10 +7,10 @@ from pathlib import Path
 import structlog
 
 from media.ffmpeg import args
-from media.ffmpeg.process import work
-from media.hls.segment_files import Files
-from media.hls.segment_index import Shape
-from media.hls.timeline import Whole
+from media.ffmpeg.process import run_to_end
+from media.hls.segment_files import SegmentFiles
+from media.hls.segment_index import BroadcastShape
+from media.hls.timeline import SegmentData
 from weir.foundation.clock import monotonic
 from weir.foundation.services import Tasks
 
@@ -23,15 +23,15 @@ log = structlog.get_logger("media")
 class Thumbnailer:
     """One key frame a picture: .09 s of a core each 10 s."""
 
-    def __init__(self, files: Files, every_s: float, made: Callable[[], None]) -> None:
+    def __init__(self, files: SegmentFiles, every_s: float, made: Callable[[], None]) -> None:
         self._files, self._every_s, self._made = files, every_s, made
         self._next = 0.0
-        self._newest: tuple[Shape, Whole] | None = None
+        self._newest: tuple[BroadcastShape, SegmentData] | None = None
         self._snapshot: tuple[int, bytes] | None = None
         self._one = asyncio.Lock()
         self._tasks = Tasks()
 
-    def keep(self, shape: Shape, whole: Whole) -> None:
+    def keep(self, shape: BroadcastShape, whole: SegmentData) -> None:
         self._newest = shape, whole
         if self._every_s and monotonic() >= self._next:
             self._next = monotonic() + self._every_s
@@ -54,17 +54,17 @@ class Thumbnailer:
                 self._snapshot = whole.segment.msn, await asyncio.to_thread(picture.read_bytes)
             return self._snapshot[1]
 
-    async def _make(self, shape: Shape, whole: Whole) -> None:
+    async def _make(self, shape: BroadcastShape, whole: SegmentData) -> None:
         picture = self._files.scratch("thumbnail.new.jpg")
         if await self._drawn(whole, _index(shape, HEIGHT), self._files.scratch("thumbnail.mp4"), picture):
             picture.rename(self._files.scratch(THUMBNAIL))
             self._made()
 
-    async def _drawn(self, whole: Whole, index: int, source: Path, picture: Path) -> bool:
+    async def _drawn(self, whole: SegmentData, index: int, source: Path, picture: Path) -> bool:
         """The first frame of one rendition's segment."""
         try:
             await asyncio.to_thread(source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index])))
-            failed = await work(args.poster(source, 0, picture), WITHIN_S, picture.parent)
+            failed = await run_to_end(args.poster(source, 0, picture), WITHIN_S, picture.parent)
         except OSError as error:
             failed = str(error)
         finally:
@@ -74,6 +74,6 @@ class Thumbnailer:
         return not failed
 
 
-def _index(shape: Shape, height: int) -> int:
+def _index(shape: BroadcastShape, height: int) -> int:
     """The smallest rendition that is large enough."""
     return max((number for number, one in enumerate(shape.renditions) if one.height >= height), default=0)

@@ -7,15 +7,15 @@ from starlette.routing import BaseRoute
 
 from media.recordings.finalizer import MP4, POSTER, PREVIEWS
 from media.recordings.service import Recordings
-from media.recordings.store import NOTED, Catalog
+from media.recordings.store import NOTED, RecordingStore
 from weir.foundation.audit import by
-from weir.foundation.clock import rfc3339, shown_time
+from weir.foundation.clock import format_time, rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
 from weir.foundation.http.listing import Searched
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Row, bind
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.texts import Line, Metadata, Text
 
 TAG = "recordings"
@@ -94,7 +94,7 @@ def shown(recording: Doc) -> dict[str, Any]:
         "description": recording.get("description", ""), "visibility": recording.get("visibility"),
         "metadata": recording.get(NOTED) or {}, "state": recording["state"],
         "progress": recording.get("progress"), "code": recording.get("code"),
-        "started": rfc3339(recording["started"]), "ended": shown_time(recording.get("ended")),
+        "started": rfc3339(recording["started"]), "ended": format_time(recording.get("ended")),
         "duration_s": recording.get("duration_s"), "size": recording.get("size"), "width": recording.get("width"),
         "height": recording.get("height"), "renditions": recording.get("heights", []), "reason": recording.get("reason"),
     }  # fmt: skip
@@ -106,7 +106,7 @@ def etag_of(recording: Doc) -> str:
 
 
 class RecordingRoutes:
-    def __init__(self, ground: Ground, catalog: Catalog, recordings: Recordings) -> None:
+    def __init__(self, ground: Services, catalog: RecordingStore, recordings: Recordings) -> None:
         self._ground, self._catalog, self._recordings = ground, catalog, recordings
 
     def routes(self) -> list[BaseRoute]:

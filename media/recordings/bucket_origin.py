@@ -19,7 +19,7 @@ KINDS = {"m3u8": "application/vnd.apple.mpegurl", "mp4": "video/mp4", "jpg": "im
 PASSED = ("content-length", "content-range", "accept-ranges", "etag")
 
 
-class Recorded:
+class BucketOrigin:
     """Without a bucket everything is missing."""
 
     def __init__(self, bucket: Bucket | None) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import structlog
 
 from media.ffmpeg import args
-from media.ffmpeg.process import work
+from media.ffmpeg.process import run_to_end
 from media.hls import playlists, storyboard
-from media.hls.playlists import Extent, Recorded, Variant
+from media.hls.playlists import Extent, RecordedSegment, Variant
 from media.ladder.rules import Rendition
-from media.recordings.recording_files import Run, Tape, Taped, run_file
-from media.recordings.store import Finished
+from media.recordings.recording_files import RecordedRun, RecordingFiles, StoredSegment, run_file
+from media.recordings.store import FinishedRecording
 
 MP4 = "recording.mp4"
 POSTER = "poster.jpg"
@@ -37,7 +37,7 @@ class NoRoom(Exception):
     """The disk has no place for the MP4 now."""
 
 
-async def finish(tape: Tape) -> Finished:
+async def finish(tape: RecordingFiles) -> FinishedRecording:
     """Makes the recording playable. Safe to repeat. Errors: Unplayable, NoRoom, OSError."""
     await asyncio.to_thread(tape.trim)
     runs, segments = await asyncio.to_thread(lambda: ({run.number: run for run in tape.runs()}, tape.segments()))
@@ -46,7 +46,7 @@ async def finish(tape: Tape) -> Finished:
     duration_s = round(sum(segment.duration_s for segment in segments), 3)
     fullest = fullest_of(list(runs.values()))
     for rendition in fullest.renditions:
-        write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded(list(_listed(rendition, runs, segments))))
+        write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded_playlist(list(_listed(rendition, runs, segments))))
     write(tape.folder / "master.m3u8", playlists.master(variants(fullest), fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
     used = sorted({segment.run for segment in segments})
@@ -56,40 +56,42 @@ async def finish(tape: Tape) -> Finished:
     await _join(tape, parts, parts[len(silent) :] if silent else [], silent_s)
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
-    return Finished(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape))
+    return FinishedRecording(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape))
 
 
-def taken(tape: Tape) -> int:
+def taken(tape: RecordingFiles) -> int:
     """Bytes of all its files."""
     return sum(path.stat().st_size for path in tape.folder.iterdir())
 
 
-def fullest_of(runs: Sequence[Run]) -> Run:
+def fullest_of(runs: Sequence[RecordedRun]) -> RecordedRun:
     """The first of those with most renditions."""
     return max(runs, key=lambda run: (len(run.renditions), -run.number))
 
 
-def variants(run: Run) -> list[Variant]:
+def variants(run: RecordedRun) -> list[Variant]:
     return [Variant(rendition, codecs) for rendition, codecs in zip(run.renditions, run.codecs, strict=True)]
 
 
-def _listed(rendition: Rendition, runs: dict[int, Run], segments: Sequence[Taped]) -> Iterator[Recorded]:
+def _listed(rendition: Rendition, runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> Iterator[RecordedSegment]:
     """Where a run has not got this rendition, because the ladder was another one then, the nearest stands for it."""
-    before: Taped | None = None
+    before: StoredSegment | None = None
     for segment in segments:
         run = runs[segment.run]
         name = _nearest(run, rendition)
         file = run_file(name, segment.run)
         continues = before is not None and (before.run, before.msn) == (segment.run, segment.msn - 1)
-        yield Recorded(segment.duration_s, segment.start_ms, Extent(file, 0, run.inits[name]), Extent(file, *segment.at[name]), continues)
+        yield RecordedSegment(
+            segment.duration_s, segment.start_ms, Extent(file, 0, run.inits[name]), Extent(file, *segment.at[name]), continues
+        )
         before = segment
 
 
-def _nearest(run: Run, rendition: Rendition) -> str:
+def _nearest(run: RecordedRun, rendition: Rendition) -> str:
     return min(run.renditions, key=lambda one: (abs(one.height - rendition.height), -one.height)).name
 
 
-def _common(runs: dict[int, Run], segments: Sequence[Taped]) -> Rendition | None:
+def _common(runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> Rendition | None:
     """The highest rendition with a picture that all runs have in the same size; none when somebody has replaced the whole ladder."""
     used = [runs[number].renditions for number in {segment.run for segment in segments}]
     shared = [
@@ -98,7 +100,7 @@ def _common(runs: dict[int, Run], segments: Sequence[Taped]) -> Rendition | None
     return max(shared, key=lambda one: one.height, default=None)
 
 
-async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at_s: float) -> None:
+async def _join(tape: RecordingFiles, parts: Sequence[str], sound: Sequence[str], sound_at_s: float) -> None:
     """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in it, since every key
     frame brings its parameters."""
     wanted = sum((tape.folder / part).stat().st_size for part in parts)
@@ -108,7 +110,7 @@ async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at
     for path, named in zip(lists, (parts, sound), strict=True):
         write(path, "".join(f"file '{part}'\n" for part in named))
     fresh = tape.folder / "recording.new.mp4"
-    failed = await work(args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder)
+    failed = await run_to_end(args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder)
     if failed:
         fresh.unlink(missing_ok=True)
         raise OSError(failed)
@@ -120,11 +122,11 @@ async def _join(tape: Tape, parts: Sequence[str], sound: Sequence[str], sound_at
 async def _pictures(folder: Path, duration_s: float, picture: tuple[int, int]) -> bool:
     """Poster and previews; a recording without them is still one."""
     source = folder / MP4
-    failed = await work(args.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S, folder)
-    sheets = storyboard.sheets(duration_s, picture)
+    failed = await run_to_end(args.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S, folder)
+    sheets = storyboard.plan_storyboard(duration_s, picture)
     tiles = (storyboard.COLUMNS, storyboard.ROWS)
     within_s = PICTURE_WITHIN_S + duration_s / 20
-    failed = failed or await work(
+    failed = failed or await run_to_end(
         args.previews(source, sheets.every_s, (sheets.width, sheets.height), tiles, folder / "sprite_%d.jpg"), within_s, folder
     )
     if failed or not all((folder / name).exists() for name in sheets.names):

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from media.hls.segment_files import DISK_FULL, INDEX, append_line, private, read_lines
-from media.hls.segment_index import Shape, renditions_of
-from media.hls.timeline import Whole
+from media.hls.segment_index import BroadcastShape, renditions_of
+from media.hls.timeline import SegmentData
 from media.ladder.rules import Rendition
 from weir.foundation.settings import Settings
 
@@ -27,7 +27,7 @@ def run_file(rendition: str, run: int) -> str:
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """One life of an encoder; `inits` are lengths by rendition name."""
 
     number: int
@@ -42,7 +42,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Taped:
+class StoredSegment:
     """A recorded segment; `at` is (offset, length) by rendition name."""
 
     run: int
@@ -52,7 +52,7 @@ class Taped:
     at: dict[str, Extent]
 
 
-class Tape:
+class RecordingFiles:
     """Errors of the verbs that write: OSError. All verbs block; call them from a thread."""
 
     def __init__(self, settings: Settings, recording: str) -> None:
@@ -64,7 +64,7 @@ class Tape:
         private(self.folder)
         self._number = max((run.number for run in self.runs()), default=-1)
 
-    def add(self, shape: Shape, whole: Whole) -> bool:
+    def add(self, shape: BroadcastShape, whole: SegmentData) -> bool:
         """True when the segment is on disk; False when the disk is full, and then nothing of it stays."""
         if whole.segment.run != self._run and not self._begin(shape, whole):
             return False
@@ -81,7 +81,7 @@ class Tape:
             self._ends[name] = offset + length
         return True
 
-    def _begin(self, shape: Shape, whole: Whole) -> bool:
+    def _begin(self, shape: BroadcastShape, whole: SegmentData) -> bool:
         """A run of its own: codec parameters may differ, and the end of a file that a crash has torn is left as it is."""
         number = self._number + 1
         inits = {name: init.data for name, init in zip(shape.names, whole.inits, strict=True)}
@@ -122,14 +122,14 @@ class Tape:
             os.truncate(self.folder / run_file(name, self._number), end)
         return False
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RecordedRun]:
         return [
-            Run(row["run"], row["rate"], tuple(row["codecs"]), renditions_of(row["renditions"]), row["inits"])
+            RecordedRun(row["run"], row["rate"], tuple(row["codecs"]), renditions_of(row["renditions"]), row["inits"])
             for row in self._rows()
             if "inits" in row
         ]
 
-    def segments(self) -> list[Taped]:
+    def segments(self) -> list[StoredSegment]:
         """In order, those alone whose bytes are all there."""
         sizes = {path.name: path.stat().st_size for path in self.folder.glob("*_*.mp4")}
         return [one for one in map(_taped, (row for row in self._rows() if "at" in row)) if _held(one, sizes)]
@@ -149,12 +149,12 @@ class Tape:
         return read_lines(self.folder / INDEX)
 
 
-def _taped(row: dict[str, Any]) -> Taped:
+def _taped(row: dict[str, Any]) -> StoredSegment:
     at = {name: (offset, length) for name, (offset, length) in row["at"].items()}
-    return Taped(row["run"], row["msn"], row["start_ms"], row["duration_s"], at)
+    return StoredSegment(row["run"], row["msn"], row["start_ms"], row["duration_s"], at)
 
 
-def _held(one: Taped, sizes: dict[str, int]) -> bool:
+def _held(one: StoredSegment, sizes: dict[str, int]) -> bool:
     return all(sizes.get(run_file(name, one.run), 0) >= offset + length for name, (offset, length) in one.at.items())
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import structlog
 
-from media.hls.segment_index import Shape
-from media.hls.timeline import Whole
+from media.hls.segment_index import BroadcastShape
+from media.hls.timeline import SegmentData
 from media.recordings.finalizer import NoRoom, Unplayable, finish
-from media.recordings.recording_files import Tape, recordings
+from media.recordings.recording_files import RecordingFiles, recordings
 from media.recordings.s3 import Bucket
-from media.recordings.store import COLLECTION, UPLOAD, Catalog
+from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
@@ -24,7 +24,7 @@ from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.http.listing import Searched
 from weir.foundation.ids import new_id
 from weir.foundation.redis.periodic import Job
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 
 SWEEP_S = 15.0
 AGAIN_S, END_WITHIN_S = 1.0, 15.0
@@ -38,14 +38,16 @@ log = structlog.get_logger("media")
 class Recorder:
     """Writes one recording behind the packager's back: a slow disk delays the recording, not the viewers."""
 
-    def __init__(self, fact: StreamEvent, title: str, recording: str, tape: Tape, catalog: Catalog, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, fact: StreamEvent, title: str, recording: str, tape: RecordingFiles, catalog: RecordingStore, tell: Callable[[Event], None]
+    ) -> None:
         self.recording, self.broadcast = recording, fact.broadcast
         self._fact, self._title, self._tape, self._catalog, self._tell = fact, title, tape, catalog, tell
-        self._queue: asyncio.Queue[tuple[Shape, Whole] | None] = asyncio.Queue(QUEUED_SEGMENTS)
+        self._queue: asyncio.Queue[tuple[BroadcastShape, SegmentData] | None] = asyncio.Queue(QUEUED_SEGMENTS)
         self._full = False
         self._task: asyncio.Task[None] | None = None
 
-    def keep(self, shape: Shape, whole: Whole) -> None:
+    def keep(self, shape: BroadcastShape, whole: SegmentData) -> None:
         """Takes a segment; the first begins the recording."""
         if self._task is None:
             self._task = asyncio.create_task(self._write(), name=f"record {self.recording}")
@@ -95,8 +97,8 @@ class Recordings:
 
     def __init__(
         self,
-        ground: Ground,
-        catalog: Catalog,
+        ground: Services,
+        catalog: RecordingStore,
         tell: Callable[[Event], None],
         held: Callable[[str], Awaitable[bool]],
         remove_staged: Callable[[str], None],
@@ -138,7 +140,7 @@ class Recordings:
         chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
         return self._ground.settings.recording if chosen is None else bool(chosen)
 
-    def keep(self, playback: str, shape: Shape, whole: Whole) -> None:
+    def keep(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
         recorder = self._running.get(playback)
         if recorder is not None:
             recorder.keep(shape, whole)
@@ -219,11 +221,11 @@ class Recordings:
             await self.over(fact.playback)
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
-        tape = Tape(self._ground.settings, recording)
+        tape = RecordingFiles(self._ground.settings, recording)
         self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._catalog, self._tell)
 
     async def _stopped(self, doc: Doc) -> None:
-        taped = await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).segments)
+        taped = await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).segments)
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
         stopped = await self._catalog.stop(doc, min(last, now_ms()))  # the grace for an encoder that does not come back is none of it
         if stopped is not None:
@@ -235,7 +237,7 @@ class Recordings:
         self._finishing.add(doc["id"])
         try:
             attempt = await self._catalog.tried(doc)
-            await self._catalog.ready(doc, await finish(Tape(self._ground.settings, doc["id"])))
+            await self._catalog.ready(doc, await finish(RecordingFiles(self._ground.settings, doc["id"])))
         except Unplayable as error:
             await self._catalog.failed(doc, str(error))
         except NoRoom:
@@ -269,7 +271,7 @@ class Recordings:
         if self._bucket is not None:
             await self._bucket.delete(f"{doc['id']}/")
         await self._catalog.remove(doc)
-        await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+        await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).remove)
         if doc.get("source") == UPLOAD:
             await asyncio.to_thread(self._remove_staged, doc["id"])
 
@@ -277,7 +279,7 @@ class Recordings:
         """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""
         try:
             for doc in await self._catalog.to_be_moved():
-                folder = Tape(self._ground.settings, doc["id"]).folder
+                folder = RecordingFiles(self._ground.settings, doc["id"]).folder
                 files = sorted(path for path in folder.glob("*.*") if path.suffix in PLAYED)
                 if not files:
                     continue  # another machine has them
@@ -285,7 +287,7 @@ class Recordings:
                     await bucket.put(f"{doc['id']}/{path.name}", path)
                 if not await self._catalog.moved(doc):
                     await bucket.delete(f"{doc['id']}/")
-                await asyncio.to_thread(Tape(self._ground.settings, doc["id"]).remove)
+                await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).remove)
         except (Unavailable, OSError) as error:
             log.warning("recording.not_moved", reason=str(error))  # the sweep tries again
         finally:
@@ -296,7 +298,7 @@ class Recordings:
         for recording in recordings(self._ground.settings):
             doc = await self._ground.directory.recording(recording)
             if doc is None or doc.get("stored") == "s3":
-                await asyncio.to_thread(Tape(self._ground.settings, recording).remove)
+                await asyncio.to_thread(RecordingFiles(self._ground.settings, recording).remove)
 
     async def close(self) -> None:
         for playback in list(self._running):

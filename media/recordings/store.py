@@ -39,7 +39,7 @@ NOTED = "noted"
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedRecording:
     """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions, highest first;
     `sprite`: previews exist."""
 
@@ -52,7 +52,7 @@ class Finished:
     bytes: int
 
 
-class Catalog:
+class RecordingStore:
     """Errors of all verbs: Unavailable."""
 
     def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
@@ -158,7 +158,7 @@ class Catalog:
         await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note])
         self._relay.nudge()
 
-    async def ready(self, doc: Doc, made: Finished) -> None:
+    async def ready(self, doc: Doc, made: FinishedRecording) -> None:
         about: dict[str, Any] = {"duration_s": round(made.duration_s, 3), "size": made.size}
         if doc.get("source") == UPLOAD:
             event: Event = VodReady(id=derived_id("evt", doc["id"], "ready"), **_of_video(doc), **about)

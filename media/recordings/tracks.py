@@ -9,19 +9,19 @@ from pathlib import Path
 import structlog
 
 from media.ffmpeg import args
-from media.ffmpeg.probe import Film, Track
-from media.ffmpeg.process import work
+from media.ffmpeg.probe import FileTrack, MediaFile
+from media.ffmpeg.process import run_to_end
 from media.hls import playlists
 from media.hls.playlists import Choice
 from media.recordings.finalizer import fullest_of, variants, write
-from media.recordings.recording_files import Run, Tape, run_file
+from media.recordings.recording_files import RecordedRun, RecordingFiles, run_file
 
 TEXT_WITHIN_S, SOUND_WITHIN_S = 120.0, 3600.0
 LARGEST_TEXT, LEAST_TEXT = 8 << 20, 10  # bytes; a head without a cue is "WEBVTT"
 log = structlog.get_logger("media")
 
 
-async def add(tape: Tape, film: Film, file: Path, duration_s: float, segment_s: float) -> None:
+async def add(tape: RecordingFiles, film: MediaFile, file: Path, duration_s: float, segment_s: float) -> None:
     """To a video that is finished, in its files and its master playlist. Safe to repeat. Errors: OSError."""
     runs = tape.runs()
     texts = [made for number, one in enumerate(film.texts) if (made := await _text(tape, one, number, file, duration_s))]
@@ -36,10 +36,10 @@ async def add(tape: Tape, film: Film, file: Path, duration_s: float, segment_s: 
                 (tape.folder / run_file(rendition.name, one.number)).unlink(missing_ok=True)
 
 
-async def _text(tape: Tape, track: Track, number: int, file: Path, duration_s: float) -> Choice | None:
+async def _text(tape: RecordingFiles, track: FileTrack, number: int, file: Path, duration_s: float) -> Choice | None:
     """A track that can't be read, or has no words, is left out."""
     name, into = f"text_{number}", tape.folder / f"text_{number}.vtt"
-    failed = await work(args.text_of(file, track.number, into), TEXT_WITHIN_S, tape.folder, file)
+    failed = await run_to_end(args.text_of(file, track.number, into), TEXT_WITHIN_S, tape.folder, file)
     if failed or not into.exists() or not LEAST_TEXT < into.stat().st_size <= LARGEST_TEXT:
         log.warning("choice.left_out", video=tape.folder.name, track=track.number, reason=failed or "no words, or too many")
         into.unlink(missing_ok=True)
@@ -48,16 +48,16 @@ async def _text(tape: Tape, track: Track, number: int, file: Path, duration_s: f
     return Choice(track.name, track.language, f"{name}.m3u8", forced=track.forced)
 
 
-async def _sound(tape: Tape, track: Track, number: int, file: Path, segment_s: float) -> Choice | None:
+async def _sound(tape: RecordingFiles, track: FileTrack, number: int, file: Path, segment_s: float) -> Choice | None:
     name = f"sound_{number}"
-    failed = await work(args.sound_of(file, track.number, segment_s, tape.folder, name), SOUND_WITHIN_S, tape.folder, file)
+    failed = await run_to_end(args.sound_of(file, track.number, segment_s, tape.folder, name), SOUND_WITHIN_S, tape.folder, file)
     if failed:
         log.warning("choice.left_out", video=tape.folder.name, track=track.number, reason=failed)
         return None
     return Choice(track.name, track.language, f"{name}.m3u8", track.shown)
 
 
-async def _split(tape: Tape, runs: list[Run], segment_s: float) -> bool:
+async def _split(tape: RecordingFiles, runs: list[RecordedRun], segment_s: float) -> bool:
     """Every rendition's picture alone, under the same playlist names."""
     parts = tape.folder / "parts.txt"
     names = [rendition.name for rendition in fullest_of(runs).renditions]
@@ -67,7 +67,7 @@ async def _split(tape: Tape, runs: list[Run], segment_s: float) -> bool:
                 parts,
                 "".join(f"file '{run_file(name, run.number)}'\n" for run in runs if (tape.folder / run_file(name, run.number)).exists()),
             )
-            failed = await work(args.picture_of(parts, segment_s, tape.folder, f"{name}_alone"), SOUND_WITHIN_S, tape.folder)
+            failed = await run_to_end(args.picture_of(parts, segment_s, tape.folder, f"{name}_alone"), SOUND_WITHIN_S, tape.folder)
             if failed:
                 log.warning("choice.not_split", video=tape.folder.name, rendition=name, reason=failed)
                 return False

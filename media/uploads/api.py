@@ -8,9 +8,9 @@ from starlette.routing import BaseRoute
 
 from media.recordings.api import Recording, shown
 from media.recordings.service import Recordings
-from media.recordings.store import Catalog
+from media.recordings.store import RecordingStore
 from media.uploads import tus
-from media.uploads.service import MOST_OF_A_TOKEN, Leave, Uploads, Wanted, of_upload
+from media.uploads.service import MOST_OF_A_TOKEN, UploadGrant, UploadRequest, Uploads, of_upload
 from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
@@ -29,9 +29,9 @@ from weir.foundation.errors import (
     WrongType,
 )
 from weir.foundation.http.routing import Answer, Body, Call, Row, bind
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.auth import UPLOADS
-from weir.foundation.texts import line
+from weir.foundation.texts import one_line
 
 TAG = "uploads"
 LONGEST_TITLE = 200
@@ -69,7 +69,7 @@ class Upload(Recording):
 
 
 class VodRoutes:
-    def __init__(self, ground: Ground, catalog: Catalog, uploads: Uploads, recordings: Recordings) -> None:
+    def __init__(self, ground: Services, catalog: RecordingStore, uploads: Uploads, recordings: Recordings) -> None:
         self._ground, self._catalog, self._uploads, self._recordings = ground, catalog, uploads, recordings
 
     def routes(self) -> list[BaseRoute]:
@@ -109,8 +109,8 @@ class VodRoutes:
         stream = about.get("stream") or (claims.stream if claims else None)
         if claims is not None and claims.stream is not None and stream != claims.stream:
             raise NotFound("There is no such stream.")
-        leave = Leave(claims.sub, claims.iat * 1000, claims.most, claims.uploads, claims.total) if claims else None
-        wanted = Wanted(length, _title(about), given, stream, leave)
+        leave = UploadGrant(claims.sub, claims.iat * 1000, claims.most, claims.uploads, claims.total) if claims else None
+        wanted = UploadRequest(length, _title(about), given, stream, leave)
         doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted, by(call))
         offset = await self._uploads.offset(doc)
         if body:
@@ -188,7 +188,7 @@ def _title(about: Mapping[str, str]) -> str:
     """Errors: Invalid."""
     given = (about.get("title") or about.get("filename") or about.get("name") or "").strip()[:LONGEST_TITLE]
     try:
-        return line(given)
+        return one_line(given)
     except ValueError as error:
         raise Invalid(f"Upload-Metadata: title: {error}.") from None
 

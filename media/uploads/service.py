@@ -8,15 +8,15 @@ from weakref import WeakValueDictionary
 import structlog
 from starlette.requests import ClientDisconnect
 
-from media.recordings.store import COLLECTION, UPLOAD, Catalog
-from media.uploads.staging import MB, Inbox, Writer, has_room, inboxes
+from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
+from media.uploads.staging import MB, StagingWriter, UploadStaging, has_room, staged_uploads
 from media.uploads.tus import Checksum
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Damaged, NotFound, QuotaExceeded, StorageFull, TooLarge
 from weir.foundation.redis.periodic import Job
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 SWEEP_S = 60.0
 HOUR_MS, NOTED_MS = 3_600_000, 600_000
@@ -29,18 +29,18 @@ log = structlog.get_logger("media")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class UploadRequest:
     """An upload that is asked for: `length` bytes, to a stream or to none. `leave` is that of the app's user who sends it."""
 
     length: int
     title: str
     metadata: str
     stream: str | None = None
-    leave: "Leave | None" = None
+    leave: "UploadGrant | None" = None
 
 
 @dataclass(frozen=True)
-class Leave:
+class UploadGrant:
     """What an upload token, issued at `issued` ms, lets a `user` (the customer's own id) do: `uploads` files of `most` bytes each and
     `total` in all."""
 
@@ -54,7 +54,7 @@ class Leave:
 class Uploads:
     """`arrived` is called when one is whole. Errors of all verbs: Unavailable, OSError."""
 
-    def __init__(self, ground: Ground, catalog: Catalog, arrived: Callable[[], None]) -> None:
+    def __init__(self, ground: Services, catalog: RecordingStore, arrived: Callable[[], None]) -> None:
         self._ground, self._settings, self._catalog, self._arrived = ground, ground.settings, catalog, arrived
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -66,7 +66,7 @@ class Uploads:
         """Bytes that one upload may have."""
         return self._settings.max_upload_mb * MB
 
-    async def create(self, app: str, video: str, wanted: Wanted, by: By) -> Doc:
+    async def create(self, app: str, video: str, wanted: UploadRequest, by: By) -> Doc:
         """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for a stream of somebody else's."""
         most = min(self.most, wanted.leave.most or self.most) if wanted.leave else self.most
         if wanted.length > most:
@@ -87,12 +87,12 @@ class Uploads:
                 await self._check_leave(app, video, wanted.length, wanted.leave)
             await self._check_under_way(app, video, wanted.length, user)
             async with self._ground.quotas.storage_for(app, wanted.length):
-                await asyncio.to_thread(Inbox(self._settings, video).open)
+                await asyncio.to_thread(UploadStaging(self._settings, video).open)
                 doc = await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()}, [noted])
         await self._ground.audit.write(noted, COLLECTION, video)
         return doc
 
-    async def _check_leave(self, app: str, video: str, length: int, leave: Leave) -> None:
+    async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
         """What was begun with the token, and with any other of its user's since. Errors: QuotaExceeded."""
         begun = [doc for doc in await self._catalog.begun_by(app, leave.user, leave.issued) if doc["id"] != video]
         uploads, total = leave.uploads or MOST_OF_A_TOKEN, leave.total or self.most
@@ -125,7 +125,7 @@ class Uploads:
 
     async def _forget_idle(self, docs: list[Doc]) -> bool:
         """Ends the one that has been idle longest, if it has been for an hour."""
-        inboxes_of = {doc["id"]: Inbox(self._settings, doc["id"]) for doc in docs}
+        inboxes_of = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
         now = now_ms()
         idle = await asyncio.to_thread(lambda: {name: inbox.idle_s(now) for name, inbox in inboxes_of.items()})
         longest = max(docs, key=lambda doc: idle[doc["id"]], default=None)
@@ -141,7 +141,7 @@ class Uploads:
         """How many bytes of it are safe. Errors: NotFound when it is gone."""
         if doc["state"] != "uploading":
             return int(doc["length"])
-        inbox = Inbox(self._settings, doc["id"])
+        inbox = UploadStaging(self._settings, doc["id"])
         if not await asyncio.to_thread(lambda: inbox.here):
             raise NotFound("There is no such upload.")
         return await asyncio.to_thread(inbox.offset)
@@ -153,7 +153,7 @@ class Uploads:
         if doc["state"] != "uploading" or at != safe:
             raise Conflict(f"The upload goes on at byte {safe}.")
         try:
-            with Inbox(self._settings, doc["id"]).writing() as writer:
+            with UploadStaging(self._settings, doc["id"]).writing() as writer:
                 if writer.offset != at:
                     raise Conflict(f"The upload goes on at byte {writer.offset}.")
                 await self._take(writer, body, doc["length"], checksum)
@@ -166,7 +166,7 @@ class Uploads:
             await self._catalog.prolong(doc, self._expiry())
         return safe
 
-    async def _take(self, writer: Writer, body: AsyncIterator[bytes], length: int, checksum: Checksum | None) -> None:
+    async def _take(self, writer: StagingWriter, body: AsyncIterator[bytes], length: int, checksum: Checksum | None) -> None:
         held: list[bytes] = []
         size, broken = 0, False
         try:
@@ -191,7 +191,7 @@ class Uploads:
     async def sweep(self) -> None:
         """Forgets uploads that nobody goes on with; takes up those whose process died behind their last byte."""
         for doc in await self._catalog.in_states("uploading"):
-            inbox = Inbox(self._settings, doc["id"])
+            inbox = UploadStaging(self._settings, doc["id"])
             if await asyncio.to_thread(inbox.offset) == doc["length"]:
                 await self._whole(doc)
             elif doc["expires"] < now_ms():
@@ -200,16 +200,16 @@ class Uploads:
 
     async def clear_leftovers(self) -> None:
         """Bytes of uploads that were deleted, or made ready, while their process died."""
-        for video in inboxes(self._settings):
+        for video in staged_uploads(self._settings):
             doc = await self._ground.directory.recording(video)
             if doc is None or doc["state"] in ("ready", "failed"):
-                await asyncio.to_thread(Inbox(self._settings, video).remove)
+                await asyncio.to_thread(UploadStaging(self._settings, video).remove)
 
     def _expiry(self) -> int:
         return now_ms() + round(self._settings.upload_expires_h * HOUR_MS)
 
 
-def _write(writer: Writer, data: bytes, checksum: Checksum | None, *, last: bool = False) -> None:
+def _write(writer: StagingWriter, data: bytes, checksum: Checksum | None, *, last: bool = False) -> None:
     writer.write(data)
     if checksum is not None:
         checksum.add(data)

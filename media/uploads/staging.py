@@ -20,7 +20,7 @@ OFFSETS = "offsets.jsonl"
 MB = 1_000_000
 
 
-class Inbox:
+class UploadStaging:
     """All verbs block; call them from a thread."""
 
     def __init__(self, settings: Settings, video: str) -> None:
@@ -51,14 +51,14 @@ class Inbox:
             return math.inf
 
     @contextmanager
-    def writing(self) -> Iterator["Writer"]:
+    def writing(self) -> Iterator["StagingWriter"]:
         """Errors: Busy while another request writes; FileNotFoundError when the upload is gone."""
         descriptor = os.open(self.file, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             at = self.offset()
             os.ftruncate(descriptor, at)
-            yield Writer(descriptor, self.folder / OFFSETS, at)
+            yield StagingWriter(descriptor, self.folder / OFFSETS, at)
         except BlockingIOError:
             raise Busy("Another request is writing this upload.", retry_after=1) from None
         finally:
@@ -68,7 +68,7 @@ class Inbox:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Writer:
+class StagingWriter:
     """`offset` is what is safe. Errors: StorageFull, OSError."""
 
     def __init__(self, descriptor: int, offsets: Path, offset: int) -> None:
@@ -118,7 +118,7 @@ def has_room(settings: Settings, wanted: int) -> bool:
     return shutil.disk_usage(folder if folder.exists() else folder.parent).free - wanted >= settings.upload_reserve_mb * MB
 
 
-def inboxes(settings: Settings) -> set[str]:
+def staged_uploads(settings: Settings) -> set[str]:
     """Ids of uploads that have a folder here."""
     root: Path = settings.data / "uploads"
     return {entry.name for entry in root.iterdir()} if root.is_dir() else set()

@@ -15,25 +15,25 @@ from redis.exceptions import RedisError
 
 from media.ffmpeg import args
 from media.ffmpeg.fmp4 import BoxError
-from media.ffmpeg.part_reader import Piece, pieces
-from media.ffmpeg.probe import LONGEST_S, Film, Refusal, inspected
-from media.ffmpeg.process import Child, ask, spawn, strange
-from media.hls.segment_index import Shape
-from media.hls.timeline import Segment, Whole
-from media.ladder.rules import SOUND_ALONE, ladder, rhythm_of
+from media.ffmpeg.part_reader import EncodedPart, read_parts
+from media.ffmpeg.probe import LONGEST_S, MediaFile, UnusableFile, parse_probe
+from media.ffmpeg.process import FfmpegProcess, capture_output, sandbox_for_file, spawn
+from media.hls.segment_index import BroadcastShape
+from media.hls.timeline import Segment, SegmentData
+from media.ladder.rules import SOUND_ALONE, choose_cadence, ladder
 from media.ladder.service import Profiles
-from media.leases import RENEW_S, Leases
+from media.leases import RENEW_S, StreamLeases
 from media.recordings import tracks
 from media.recordings.finalizer import NoRoom, Unplayable, finish, taken
-from media.recordings.recording_files import Tape
-from media.recordings.store import Catalog
+from media.recordings.recording_files import RecordingFiles
+from media.recordings.store import RecordingStore
 from media.uploads.service import of_upload
-from media.uploads.staging import Inbox, has_room
+from media.uploads.staging import UploadStaging, has_room
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 
 LOOK_S, INSPECTED_WITHIN_S = 5.0, 30.0
 WATCH_S, STALLED_S, CALM_S = 0.5, 120.0, 10.0
@@ -45,26 +45,28 @@ MOST_LONGER, LEAST_REST_S = 1.1, 0.5
 log = structlog.get_logger("media")
 
 
-class Gone(Exception):
+class UploadDeleted(Exception):
     """The video was deleted meanwhile."""
 
 
-class TurnOver(Exception):
+class YieldTurn(Exception):
     """Others wait; the video goes on later."""
 
 
 @dataclass(frozen=True)
-class Job:
+class TranscodeJob:
     doc: Doc
-    film: Film
-    shape: Shape
-    tape: Tape
+    film: MediaFile
+    shape: BroadcastShape
+    tape: RecordingFiles
 
 
-class Transcoding:
+class Transcoder:
     """`strained` says whether a live stream here needs the machine; FFmpeg then stands still."""
 
-    def __init__(self, ground: Ground, catalog: Catalog, profiles: Profiles, leases: Leases, strained: Callable[[], bool]) -> None:
+    def __init__(
+        self, ground: Services, catalog: RecordingStore, profiles: Profiles, leases: StreamLeases, strained: Callable[[], bool]
+    ) -> None:
         self._ground, self._settings, self._catalog, self._profiles = ground, ground.settings, catalog, profiles
         self._leases, self._strained = leases, strained
         self._wake = asyncio.Event()
@@ -83,7 +85,7 @@ class Transcoding:
         while True:
             try:
                 for doc in await self._catalog.in_states("processing") if has_room(self._settings, 0) else []:
-                    if of_upload(doc) and await asyncio.to_thread(lambda inbox: inbox.here, Inbox(self._settings, doc["id"])):
+                    if of_upload(doc) and await asyncio.to_thread(lambda inbox: inbox.here, UploadStaging(self._settings, doc["id"])):
                         await self._leased(doc)
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("transcoding.waits", reason=str(error))
@@ -110,27 +112,27 @@ class Transcoding:
                 await self._leases.renew(video)
 
     async def _make(self, doc: Doc) -> None:
-        tape, inbox = Tape(self._settings, doc["id"]), Inbox(self._settings, doc["id"])
+        tape, inbox = RecordingFiles(self._settings, doc["id"]), UploadStaging(self._settings, doc["id"])
         try:
-            film = inspected(await ask(args.inspect(inbox.file), INSPECTED_WITHIN_S, strange(inbox.file)))
-            await self._transcode(Job(doc, film, await self._shape(doc, film, tape), tape))
+            film = parse_probe(await capture_output(args.probe_file(inbox.file), INSPECTED_WITHIN_S, sandbox_for_file(inbox.file)))
+            await self._transcode(TranscodeJob(doc, film, await self._shape(doc, film, tape), tape))
             finished = await finish(tape)
             if film.sounds or film.texts:
                 await tracks.add(tape, film, inbox.file, finished.duration_s, self._settings.segment_s)
                 finished = replace(finished, bytes=await asyncio.to_thread(taken, tape))
             await self._catalog.ready(doc, finished)
-        except Refusal as refusal:
+        except UnusableFile as refusal:
             await self._refuse(doc, refusal)
         except Unplayable:
-            await self._refuse(doc, Refusal("damaged", "Nothing in this file can be shown."))
+            await self._refuse(doc, UnusableFile("damaged", "Nothing in this file can be shown."))
         except NoRoom:
             log.warning("transcoding.no_room", video=doc["id"])
             return
-        except TurnOver:
+        except YieldTurn:
             log.info("transcoding.turn_over", video=doc["id"])
             self.wake()
             return
-        except Gone:
+        except UploadDeleted:
             await asyncio.to_thread(tape.remove)
         except (BoxError, OSError) as error:
             await self._failed(doc, error)
@@ -141,25 +143,25 @@ class Transcoding:
         """Tried again by the next look, from where the tape ends."""
         log.warning("transcoding.failed", video=doc["id"], reason=str(error))
         if await self._catalog.tried(doc) >= MOST_ATTEMPTS:
-            await self._refuse(doc, Refusal("transcoder_failed", "The video could not be transcoded."))
-            await asyncio.to_thread(Inbox(self._settings, doc["id"]).remove)
+            await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
+            await asyncio.to_thread(UploadStaging(self._settings, doc["id"]).remove)
 
-    async def _refuse(self, doc: Doc, refusal: Refusal) -> None:
+    async def _refuse(self, doc: Doc, refusal: UnusableFile) -> None:
         log.info("transcoding.refused", video=doc["id"], code=refusal.code)
         await self._catalog.refused(doc, refusal.code, refusal.reason)
-        await asyncio.to_thread(Tape(self._settings, doc["id"]).remove)
+        await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
 
-    async def _shape(self, doc: Doc, film: Film, tape: Tape) -> Shape:
+    async def _shape(self, doc: Doc, film: MediaFile, tape: RecordingFiles) -> BroadcastShape:
         """That of the tape where one has begun: a profile that was changed meanwhile counts for the next video."""
         app = await self._ground.directory.app(doc["app"])
         stream = await self._ground.directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
         profile = SOUND_ALONE if film.source.alone else replace(wanted, copy_top=False, audio_only=False)
-        rhythm = rhythm_of(film.source, profile, None, self._settings.segment_s)
+        rhythm = choose_cadence(film.source, profile, None, self._settings.segment_s)
         begun = await asyncio.to_thread(tape.runs)
-        return Shape(begun[0].renditions if begun else ladder(film.source, profile, rhythm), rhythm)
+        return BroadcastShape(begun[0].renditions if begun else ladder(film.source, profile, rhythm), rhythm)
 
-    async def _transcode(self, job: Job) -> None:
+    async def _transcode(self, job: TranscodeJob) -> None:
         """Errors: Refusal, NoRoom, Gone, TurnOver, BoxError, OSError."""
         await asyncio.to_thread(job.tape.open)
         before = await asyncio.to_thread(job.tape.segments)
@@ -167,18 +169,18 @@ class Transcoding:
         if before and job.film.duration_s is not None and from_s > job.film.duration_s - LEAST_REST_S:
             return
         child = await spawn(
-            lambda pipes: args.transcode_film(
-                Inbox(self._settings, job.doc["id"]).file, job.film, job.shape.pictured, job.shape.cadence,
+            lambda pipes: args.transcode_file(
+                UploadStaging(self._settings, job.doc["id"]).file, job.film, job.shape.pictured, job.shape.cadence,
                 from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
             ),
-            strange(Inbox(self._settings, job.doc["id"]).file),
+            sandbox_for_file(UploadStaging(self._settings, job.doc["id"]).file),
         )  # fmt: skip
         watch = asyncio.create_task(self._watch(child))
         try:
             kept = await self._keep(job, child, before[-1].msn + 1 if before else 0, from_s)
             code = await asyncio.wait_for(child.wait(), ENDS_WITHIN_S)
             if code > 0 and not before and not kept:
-                raise Refusal("damaged", "The picture in this file can't be decoded.")
+                raise UnusableFile("damaged", "The picture in this file can't be decoded.")
             if code:
                 raise OSError(child.last_words)
         except TimeoutError as error:
@@ -188,24 +190,24 @@ class Transcoding:
             child.kill()
             await child.stop()
 
-    async def _keep(self, job: Job, child: Child, first: int, from_s: float) -> int:
+    async def _keep(self, job: TranscodeJob, child: FfmpegProcess, first: int, from_s: float) -> int:
         """Tapes what comes; how many segments that were."""
         run, kept, position_s = new_secret(22), 0, from_s
         told_at = turn_began = monotonic()
         longest_s = LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
-        async with contextlib.aclosing(pieces(child.output, job.shape.renditions, job.shape.cadence, live=False)) as arriving:
+        async with contextlib.aclosing(read_parts(child.output, job.shape.renditions, job.shape.cadence, live=False)) as arriving:
             async for piece in arriving:
                 whole = _whole(job, piece, run, first, position_s)
                 if not await asyncio.to_thread(job.tape.add, job.shape, whole):
                     raise NoRoom
                 kept, position_s = kept + 1, position_s + whole.segment.duration_s
                 if position_s > longest_s:
-                    raise Refusal("too_long", "The video is longer than it says, or than may be.")
+                    raise UnusableFile("too_long", "The video is longer than it says, or than may be.")
                 if monotonic() - told_at > TOLD_EVERY_S:
                     told_at = monotonic()
                     await self._tell(job, position_s)
                     if told_at - turn_began > TURN_S and await self._awaited(job.doc):
-                        raise TurnOver
+                        raise YieldTurn
         return kept
 
     async def _awaited(self, doc: Doc) -> bool:
@@ -216,16 +218,16 @@ class Transcoding:
                     return True
         return False
 
-    async def _tell(self, job: Job, position_s: float) -> None:
+    async def _tell(self, job: TranscodeJob, position_s: float) -> None:
         if not has_room(self._settings, 0):
             raise NoRoom
         whole_s = job.film.duration_s
         percent = None if whole_s is None else min(99, int(position_s / whole_s * 100))
         with contextlib.suppress(Unavailable):
             if not await self._catalog.progress(job.doc, percent, position_s):
-                raise Gone
+                raise UploadDeleted
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, child: FfmpegProcess) -> None:
         """Holds FFmpeg while a live stream needs the machine, and ends one that stands still by itself."""
         held_until = 0.0
         while True:
@@ -239,7 +241,7 @@ class Transcoding:
                 return
 
 
-def _whole(job: Job, piece: Piece, run: str, first: int, position_s: float) -> Whole:
+def _whole(job: TranscodeJob, piece: EncodedPart, run: str, first: int, position_s: float) -> SegmentData:
     msn, start_ms = first + piece.cut.segment, job.doc["started"] + round(position_s * 1000)
     segment = Segment(msn, run, start_ms, False, tuple(job.shape.names), float(piece.cut.frames / job.shape.cadence.rate), complete=True)
-    return Whole(segment, piece.inits, tuple((body,) for body in piece.cut.bodies))
+    return SegmentData(segment, piece.inits, tuple((body,) for body in piece.cut.bodies))

@@ -13,14 +13,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from realtime.app_events.subscriptions import NOTICE, Feed, Feeds
+from realtime.app_events.subscriptions import NOTICE, EventSubscription, EventSubscriptions
 from realtime.fanout.packet_guard import POLICY, PerSecond
 from realtime.fanout.protocol import RAW
 from realtime.log.app_log import AppLog, entry_of, kind_of
 from realtime.log.archive import Archive
-from realtime.log.channel_log import Appended, Log, Lost
+from realtime.log.channel_log import Appended, ChannelLog, PositionLost
 from realtime.protocol.messages import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor, tail
-from realtime.rules.permissions import Pace, Rate
+from realtime.rules.permissions import Rate, RateWindow
 from weir.foundation.clock import monotonic, now_ms, rfc3339
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Refused, TooLarge, Unauthenticated, Unavailable
 from weir.foundation.http.problems import invalid, problem
@@ -100,9 +100,9 @@ class Published(BaseModel):
 
 
 class EventRoutes:
-    def __init__(self, auth: Authenticator, apps: AppLog, feeds: Feeds, entries: Log, archive: Archive) -> None:
+    def __init__(self, auth: Authenticator, apps: AppLog, feeds: EventSubscriptions, entries: ChannelLog, archive: Archive) -> None:
         self._auth, self._apps, self._feeds, self._log, self._archive = auth, apps, feeds, entries, archive
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, RateWindow] = {}
 
     def routes(self, door: Door) -> list[BaseRoute]:
         rows = [
@@ -150,7 +150,7 @@ class EventRoutes:
             return entries, position.epoch, position.top
         epoch, seq = parse_cursor(at, "cursor")
         answer = await self._log.after(app, epoch, seq)
-        if isinstance(answer, Lost):
+        if isinstance(answer, PositionLost):
             raise Invalid("cursor: what follows it is no longer kept; begin without a cursor.")
         return answer.entries, answer.position.epoch, answer.position.top
 
@@ -180,7 +180,7 @@ class EventRoutes:
         if body.ephemeral:
             if len(self._paces) >= MOST_PACES:
                 self._paces.clear()
-            if not self._paces.setdefault(channel, Pace(CHANNEL_BURST)).allows(monotonic()):
+            if not self._paces.setdefault(channel, RateWindow(CHANNEL_BURST)).allows(monotonic()):
                 raise RateLimited("Too many events for this channel; slow down.", retry_after=1)
             await self._log.tell(channel, body.type, envelope(event_id, body.type, at, **told))
             await self._apps.notify(app, body.type, envelope(event_id, body.type, at, **told))
@@ -213,8 +213,8 @@ class EventRoutes:
             tenant = await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
             tenant.need("events:read")
             request = _from_query(socket)
-            line = Line(socket)
-            feed = Feed(tenant.app, line.put)
+            line = EventSocket(socket)
+            feed = EventSubscription(tenant.app, line.put)
             try:
                 await self._serve(line, feed, request)
             finally:
@@ -225,7 +225,7 @@ class EventRoutes:
             log.exception("events.failed")
             await _refuse(socket, Unavailable("Something went wrong here; try again.", retry_after=1))
 
-    async def _serve(self, line: "Line", feed: Feed, request: Subscribe) -> None:
+    async def _serve(self, line: "EventSocket", feed: EventSubscription, request: Subscribe) -> None:
         answer = await self._feeds.subscribe(feed, request)
         line.put_answer(answer)
         await line.socket.accept()
@@ -239,7 +239,7 @@ class EventRoutes:
             await asyncio.gather(pages, *ends, return_exceptions=True)
         await line.close()
 
-    async def _pages(self, line: "Line", feed: Feed, request: Subscribe, answer: dict[str, Any]) -> None:
+    async def _pages(self, line: "EventSocket", feed: EventSubscription, request: Subscribe, answer: dict[str, Any]) -> None:
         """The pages after the first, each once the one before is written."""
         while answer.get("more"):
             await line.emptied()
@@ -266,7 +266,7 @@ async def _upgrade_required(_request: Request) -> Response:
     return answer
 
 
-class Line:
+class EventSocket:
     """What waits to be written to one WebSocket. Who does not read is sent away, and resumes."""
 
     def __init__(self, socket: WebSocket) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from realtime.log.app_log import AppLog, kind_of
 from realtime.log.follower import Followed, Follower
-from realtime.log.recovery import Resume
+from realtime.log.recovery import Recovery
 from realtime.protocol.event_schemas import EVENTS
 from realtime.protocol.messages import Entry, Subscribe, envelope
 from weir.foundation.clock import now_ms
@@ -35,7 +35,7 @@ log = structlog.get_logger("realtime.feeds")
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SubscriptionFilter:
     """What somebody wants to hear: types (`stream.live`, `stream.*`, none for all), and of which stream, channel or place.
     Events about a stream also count as such about its channel, and the other way round."""
 
@@ -71,23 +71,23 @@ def check_type(kind: str) -> None:
     )
 
 
-class Feed:
+class EventSubscription:
     def __init__(self, app: str, send: Send) -> None:
         self.app, self.send = app, send
-        self.filter = Filter()
+        self.filter = SubscriptionFilter()
         self.followed: Followed | None = None
         self.live = False
         self.over = False
 
 
-class Feeds:
+class EventSubscriptions:
     """Errors of the verbs: NotFound (a stream, channel or place that is not this app's), RateLimited, Unavailable."""
 
-    def __init__(self, apps: AppLog, follower: Follower, resume: Resume, directory: Directory, bus: Bus) -> None:
+    def __init__(self, apps: AppLog, follower: Follower, resume: Recovery, directory: Directory, bus: Bus) -> None:
         self._apps, self._follower, self._resume, self._directory, self._bus = apps, follower, resume, directory, bus
-        self._feeds: dict[str, set[Feed]] = {}
+        self._feeds: dict[str, set[EventSubscription]] = {}
 
-    async def subscribe(self, feed: Feed, request: Subscribe) -> dict[str, Any]:
+    async def subscribe(self, feed: EventSubscription, request: Subscribe) -> dict[str, Any]:
         """Missed events, a page at a time, and live delivery from exactly there on once the page is the last one. Nothing may
         be awaited between this and the ack. Asking again replaces the filter."""
         feed.live = False
@@ -110,12 +110,12 @@ class Feeds:
         if await self._apps.want(app):
             await self._bus.publish(EventsWanted(app=app))
 
-    def close(self, feed: Feed) -> None:
+    def close(self, feed: EventSubscription) -> None:
         """The subscriber has gone."""
         feed.over = True
         self.rest(feed)
 
-    def rest(self, feed: Feed) -> None:
+    def rest(self, feed: EventSubscription) -> None:
         """Nothing more is sent until it subscribes again."""
         feed.live = False
         self._drop(feed)
@@ -123,7 +123,7 @@ class Feeds:
             self._follower.close(feed.followed)
             feed.followed = None
 
-    async def filter_of(self, app: str, request: Subscribe) -> Filter:
+    async def filter_of(self, app: str, request: Subscribe) -> SubscriptionFilter:
         """Errors: NotFound, also for another app's stream or channel; Invalid for a type that no event has."""
         for kind in request.types:
             check_type(kind)
@@ -136,9 +136,9 @@ class Feeds:
         if (request.stream or request.channel) and (stream is None or stream["app"] != app):
             raise NotFound("There is no such stream or channel.")
         about = {"stream": stream["id"], "channel": stream["channel"]} if stream is not None else {}
-        return Filter(tuple(request.types), place=request.place, **about)
+        return SubscriptionFilter(tuple(request.types), place=request.place, **about)
 
-    async def _enter(self, feed: Feed) -> Followed:
+    async def _enter(self, feed: EventSubscription) -> Followed:
         if feed.followed is not None:
             await self._follower.settled(feed.followed)
             return feed.followed
@@ -157,7 +157,7 @@ class Feeds:
         feed.followed = followed
         return followed
 
-    def _drop(self, feed: Feed) -> None:
+    def _drop(self, feed: EventSubscription) -> None:
         feeds = self._feeds.get(feed.app, set())
         feeds.discard(feed)
         if not feeds:
@@ -179,7 +179,7 @@ class Feeds:
             feed.live = False
             feed.send(NOTICE, body)
 
-    def _live(self, app: str) -> Iterable[Feed]:
+    def _live(self, app: str) -> Iterable[EventSubscription]:
         return [feed for feed in self._feeds.get(app, ()) if feed.live]
 
     async def tell_positions(self) -> None:

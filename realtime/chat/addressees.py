@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import orjson
 
-from realtime.chat.users import People, Person, Standing
+from realtime.chat.users import ChannelUser, ChannelUsers, UserStanding
 from realtime.log.archive import Actions
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS
-from realtime.rules.commands import Command, Reading, readings, usage
+from realtime.rules.commands import Command, Interpretation, interpretations, usage
 from realtime.rules.moderation_actions import LIFTS, USER_FACETS, split, standing
 from realtime.rules.permissions import Role
 from weir.foundation.clock import now_ms
@@ -32,12 +32,12 @@ class Addressees:
     """Errors of the verbs: NotFound and Invalid with `choices` (`{id, name, role, text?}`: the same command about that person);
     Unavailable."""
 
-    def __init__(self, entries: Log, people: People, actions: Actions) -> None:
+    def __init__(self, entries: ChannelLog, people: ChannelUsers, actions: Actions) -> None:
         self._log, self._people, self._actions = entries, people, actions
 
-    async def find(self, channel: str, command: Command) -> tuple[Person, Command]:
+    async def find(self, channel: str, command: Command) -> tuple[ChannelUser, Command]:
         """The one person who is meant, and the command about them."""
-        possible = readings(command)
+        possible = interpretations(command)
         if possible[0].by_id:
             return await self._by_id(channel, possible[0].names[0]), _sensible(command, possible[0])
         lifted = await self._lifted(channel, command, possible[0])
@@ -53,21 +53,21 @@ class Addressees:
                 return found[0], _sensible(command, reading)
         raise _nobody(command, possible, [*authors.values(), *await self._people.lately(channel)])
 
-    async def _by_id(self, channel: str, uid: str) -> Person:
+    async def _by_id(self, channel: str, uid: str) -> ChannelUser:
         authors = await self._authors(channel)
-        said = next((one for (known, _), one in authors.items() if known == uid), Person(uid, uid, "member"))
+        said = next((one for (known, _), one in authors.items() if known == uid), ChannelUser(uid, uid, "member"))
         return await self._people.get(channel, uid) or said
 
-    async def _authors(self, channel: str) -> dict[tuple[str, str], Person]:
+    async def _authors(self, channel: str) -> dict[tuple[str, str], ChannelUser]:
         """Whose messages are among the newest entries, by id and the name that stands there: those too who are forgotten by now."""
-        found: dict[tuple[str, str], Person] = {}
+        found: dict[tuple[str, str], ChannelUser] = {}
         for entry in (await self._log.newest(channel, PAGE_EVENTS)).entries:
             if entry.type == NEW_MESSAGE:
                 user = orjson.loads(entry.body)["user"]
-                found[user["id"], folded(user["name"])] = Person(user["id"], user["name"], user["role"])
+                found[user["id"], folded(user["name"])] = ChannelUser(user["id"], user["name"], user["role"])
         return found
 
-    async def _lifted(self, channel: str, command: Command, reading: Reading) -> Person | None:
+    async def _lifted(self, channel: str, command: Command, reading: Interpretation) -> ChannelUser | None:
         """The one person of this name on whom stands what the command takes back: another one who has taken their name since is not
         meant. None where there is none. Errors: Invalid for several."""
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
@@ -81,9 +81,9 @@ class Addressees:
             raise _several(command, reading, found)
         return found[0] if found else None
 
-    async def _targets(self, channel: str, kind: str, command: Command, names: set[str]) -> list[Person]:
+    async def _targets(self, channel: str, kind: str, command: Command, names: set[str]) -> list[ChannelUser]:
         """Those of these names to whom moderators did it, by the moderation log: guests are forgotten before their bans end."""
-        now, found = now_ms(), dict[str, Person]()
+        now, found = now_ms(), dict[str, ChannelUser]()
         for action in sorted(await self._actions.current(channel), key=lambda one: int(one["turn"])):
             target = action.get("target")
             if target is None or split(action["facet"])[0] != kind or folded(target["name"]) not in names:
@@ -91,17 +91,17 @@ class Addressees:
             value, _ = standing(action, now)
             found.pop(target["id"], None)
             if value is not None and RAISES.get(command.name, value) == value:
-                found[target["id"]] = Person(target["id"], target["name"], cast(Role, value) if kind == "role" else "member")
+                found[target["id"]] = ChannelUser(target["id"], target["name"], cast(Role, value) if kind == "role" else "member")
         return list(found.values())
 
 
-def _stands(kind: str, command: Command, stands: Standing) -> bool:
+def _stands(kind: str, command: Command, stands: UserStanding) -> bool:
     if kind == "role":
         return stands.role == RAISES[command.name]
     return {"ban": stands.banned is not None, "mute": stands.muted is not None, "shadow": stands.shadowed}[kind]
 
 
-def _of(reading: Reading, called: dict[str, list[Person]], authors: dict[tuple[str, str], Person]) -> list[Person]:
+def _of(reading: Interpretation, called: dict[str, list[ChannelUser]], authors: dict[tuple[str, str], ChannelUser]) -> list[ChannelUser]:
     """Everybody whom this reading may mean."""
     names = {folded(name) for name in reading.names}
     people = {one.id: one for name in reading.names for one in called[name]}
@@ -111,14 +111,14 @@ def _of(reading: Reading, called: dict[str, list[Person]], authors: dict[tuple[s
     return list(people.values())
 
 
-def _sensible(command: Command, reading: Reading) -> Command:
+def _sensible(command: Command, reading: Interpretation) -> Command:
     """Errors: Invalid with the usage line."""
     if reading.command is None:
         raise Invalid(f"Usage: {usage(command.name)}")
     return reading.command
 
 
-def _several(command: Command, reading: Reading, people: list[Person]) -> Invalid:
+def _several(command: Command, reading: Interpretation, people: list[ChannelUser]) -> Invalid:
     offered = people[:MOST_OFFERED]
     shown = ", ".join(f"{_word(one)} ({one.name}, {one.role})" for one in offered)
     more = " and others" if len(people) > len(offered) else ""
@@ -126,7 +126,7 @@ def _several(command: Command, reading: Reading, people: list[Person]) -> Invali
     return Invalid(text, choices=[_choice(command, reading, one) for one in offered])
 
 
-def _nobody(command: Command, possible: list[Reading], known: Iterable[Person]) -> NotFound:
+def _nobody(command: Command, possible: list[Interpretation], known: Iterable[ChannelUser]) -> NotFound:
     """Of what may be a name the one that is nearest to somebody's, and the first word where none is near."""
     people = {one.id: one for one in known}.values()
     tried = [(_nearest(_shown(reading), people), reading) for reading in possible[-MOST_TRIED:][::-1]]
@@ -141,9 +141,9 @@ def _nobody(command: Command, possible: list[Reading], known: Iterable[Person]) 
     )
 
 
-def _nearest(word: str, people: Iterable[Person]) -> list[tuple[float, Person]]:
+def _nearest(word: str, people: Iterable[ChannelUser]) -> list[tuple[float, ChannelUser]]:
     """Whose names are like this word, the nearest first."""
-    wanted, likely = folded(word), list[tuple[float, Person]]()
+    wanted, likely = folded(word), list[tuple[float, ChannelUser]]()
     matcher = SequenceMatcher(b=wanted, autojunk=False)
     for one in people:
         name = folded(one.name)
@@ -154,14 +154,14 @@ def _nearest(word: str, people: Iterable[Person]) -> list[tuple[float, Person]]:
     return sorted(likely, key=lambda pair: -pair[0])[:MOST_GUESSED]
 
 
-def _shown(reading: Reading) -> str:
+def _shown(reading: Interpretation) -> str:
     return min(reading.names, key=len)
 
 
-def _word(person: Person) -> str:
+def _word(person: ChannelUser) -> str:
     return f'@id:"{person.id}"' if " " in person.id else f"@id:{person.id}"
 
 
-def _choice(command: Command, reading: Reading, person: Person) -> dict[str, Any]:
+def _choice(command: Command, reading: Interpretation, person: ChannelUser) -> dict[str, Any]:
     choice = {"id": person.id, "name": person.name, "role": person.role}
     return choice if reading.command is None else {**choice, "text": f"/{command.name} {_word(person)} {reading.rest}".rstrip()}

@@ -12,14 +12,14 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.routing import BaseRoute
 
-from realtime.chat.history import Reader, Sought
+from realtime.chat.history import HistoryReader, Sought
 from realtime.chat.moderation import Actor, Moderation, Outcome
-from realtime.chat.presence import Presence
+from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
-from realtime.chat.users import People, Standing
-from realtime.chat.users import Person as Known
+from realtime.chat.users import ChannelUser as Known
+from realtime.chat.users import ChannelUsers, UserStanding
 from realtime.log.archive import Actions
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import of_app
 from realtime.protocol.event_schemas import Action, Message, Person
 from realtime.protocol.messages import LONGEST_CID, MessageId, checked_text
@@ -34,7 +34,7 @@ from realtime.rules.commands import (
     about,
     parse,
 )
-from realtime.rules.moderation_actions import MODES, TIMED_MODES, USER_FACETS, split, standing, summary
+from realtime.rules.moderation_actions import MODES, TIMED_MODES, USER_FACETS, public_action, split, standing
 from realtime.rules.permissions import NO_RATE, Role
 from weir.foundation.audit import By, by
 from weir.foundation.clock import now_ms, rfc3339
@@ -117,7 +117,7 @@ class NewTimeout(NewRestriction):
     expires_s: int = Field(TIMEOUT_S, ge=1, le=LONGEST_TIMEOUT_S)
 
 
-class Settings(Body):
+class ChannelSettings(Body):
     """Only what is given changes. `slow` and `guestwait` (from when a guest came first until it may write) in seconds, 0 = off."""
 
     slow: int | None = Field(None, ge=0, le=6 * 3600)
@@ -211,7 +211,7 @@ class Present(Listed[Inhabitant]):
 
 class ChannelRoutes:
     def __init__(
-        self, *, directory: Directory, entries: Log, chat: Chat, reader: Reader, people: People, presence: Presence, actions: Actions,
+        self, *, directory: Directory, entries: ChannelLog, chat: Chat, reader: HistoryReader, people: ChannelUsers, presence: PresenceTracker, actions: Actions,
         moderation: Moderation, viewers: Viewers,
     ) -> None:  # fmt: skip
         self._directory, self._log, self._chat, self._reader, self._people = directory, entries, chat, reader, people
@@ -236,7 +236,7 @@ class ChannelRoutes:
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
             Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, etag=True,
                 **read),
-            Row("PATCH", base + "/settings", "tenant", self.change, Settings, summary="Switch the channel's modes", answer=Modes,
+            Row("PATCH", base + "/settings", "tenant", self.change, ChannelSettings, summary="Switch the channel's modes", answer=Modes,
                 etag=True, errors=refused, **moderate),
             Row("GET", base + "/members", "tenant", self.members, summary="List who has a role, a ban or a mute here",
                 answer=Listed[Standings], **moderate),
@@ -343,7 +343,7 @@ class ChannelRoutes:
         hold fewer than `limit` and still have one before it."""
         tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
-        sees = Standing(role, None, None, None, False)
+        sees = UserStanding(role, None, None, None, False)
         asked: MessageFilter = call.query
         data, following = await self._reader.page(stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor")
         return Answer({"data": data, "next_cursor": following})
@@ -427,7 +427,7 @@ class ChannelRoutes:
         """The audit log, newest first."""
         _, stream = await self._access(call)
         page = await self._actions.page(stream["channel"], call.query.limit, call.query.cursor)
-        return Answer({"data": [summary(action) for action in page.data], "next_cursor": page.next})
+        return Answer({"data": [public_action(action) for action in page.data], "next_cursor": page.next})
 
     async def undo(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)
@@ -458,5 +458,5 @@ def _restriction(action: Doc) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> Answer:
-    action = {"action": summary(outcome.action)} if outcome.action is not None else {}
+    action = {"action": public_action(outcome.action)} if outcome.action is not None else {}
     return Answer({**action, "reply": outcome.reply}, 201 if action else 200)

@@ -6,11 +6,11 @@ joins, writes or reacts is looked up there, in the step before; a fact on the bu
 
 from typing import Any
 
-from realtime.chat.client import Member
-from realtime.chat.users import Person
+from realtime.chat.client import Client
+from realtime.chat.users import ChannelUser
 from realtime.log.app_log import AppLog, entry_of
 from realtime.log.archive import Actions
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.protocol.messages import BANNED, MODERATION, UNBANNED
 from realtime.rules import moderation_actions
 from weir.foundation.audit import Audit, By
@@ -27,12 +27,12 @@ HOUR_MS = 3_600_000
 class Bans:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, entries: Log, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int) -> None:
+    def __init__(self, entries: ChannelLog, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int) -> None:
         """`address_h`: the hours for which a guest's address is shut out too."""
         self._log, self._actions, self._apps, self._bus, self._audit = entries, actions, apps, bus, audit
         self._address_ms = address_h * HOUR_MS
 
-    async def check_member(self, member: Member) -> None:
+    async def check_member(self, member: Client) -> None:
         """Errors: Forbidden (banned)."""
         await self.check(member.user.app, member.user.sub, member.barred)
 
@@ -49,7 +49,7 @@ class Bans:
         latest = await self._actions.latest(scope, f"ban:{uid}")
         return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
 
-    async def marks(self, scope: str, person: Person, at_ms: int) -> Doc:
+    async def marks(self, scope: str, person: ChannelUser, at_ms: int) -> Doc:
         """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address holds for those who come
         after the ban, or after an earlier one that holds on it too."""
         marks: Doc = {"device": person.device} if person.device else {}
@@ -81,7 +81,9 @@ class Bans:
                 app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), since=marks.get("from"),
                 reason=action["reason"], until=action["expires"],
             ))  # fmt: skip
-        await self._apps.note(app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": moderation_actions.summary(action)}))
+        await self._apps.note(
+            app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": moderation_actions.public_action(action)})
+        )
         kind = UNBANNED if action["value"] is None else BANNED
         told = derived_id("evt", action["id"], kind)
         await self._apps.note(app, told, entry_of(told, kind, action["at"], _said(action)))

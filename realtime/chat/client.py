@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime.rules.moderation_actions import NO_MORE, Barred, address_field, device_field, user_field
-from realtime.rules.permissions import Pace, Role
+from realtime.rules.permissions import RateWindow, Role
 from weir.foundation.ids import made_ms
 from weir.foundation.tenancy.tokens import PlaybackClaims, UserClaims
 
@@ -14,7 +14,7 @@ OURS = "weir"
 
 
 @dataclass(eq=False)
-class Member:
+class Client:
     """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for its address
     (realtime.log.redis_keys). `guest`: the watch page let it in without a token of the app's; `only` is the one channel that there is for it,
     None where it has no such bound. `joined` holds the channels it has joined and under which viewing session it is counted there;
@@ -25,14 +25,14 @@ class Member:
     socket: str
     user: UserClaims
     playback: PlaybackClaims | None
-    requests: Pace
+    requests: RateWindow
     stream: str | None = None
     origin: str = ""
     joined: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Role | None] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)
     given_name: str = ""
-    commands: Pace = field(default_factory=lambda: Pace(COMMANDS_PER_S))
+    commands: RateWindow = field(default_factory=lambda: RateWindow(COMMANDS_PER_S))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     gone: bool = False

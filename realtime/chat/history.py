@@ -6,9 +6,9 @@ from operator import itemgetter
 
 import orjson
 
-from realtime.chat.users import Standing
+from realtime.chat.users import UserStanding
 from realtime.log.archive import Actions, Archive, shown
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.log.follower import Followed
 from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS, Entry, Redactions, author, cursor, marked, newest_page, parse_cursor
 from realtime.rules.permissions import RANK
@@ -48,7 +48,7 @@ EVERYTHING = Sought()
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class HistoryPosition:
     """The entry below which reading goes on."""
 
     epoch: str
@@ -56,21 +56,21 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class HistoryPage:
     """Messages oldest first; `below` continues the reading, None at the channel's beginning."""
 
     messages: list[Entry]
-    below: Edge | None
+    below: HistoryPosition | None
 
 
-class Reader:
+class HistoryReader:
     """Errors of the verbs: Unavailable."""
 
-    def __init__(self, entries: Log, archive: Archive, actions: Actions) -> None:
+    def __init__(self, entries: ChannelLog, archive: Archive, actions: Actions) -> None:
         self._log, self._archive, self._actions = entries, archive, actions
 
     async def page(
-        self, channel: str, limit: int, before: str | None, uid: str, standing: Standing, sought: Sought = EVERYTHING,
+        self, channel: str, limit: int, before: str | None, uid: str, standing: UserStanding, sought: Sought = EVERYTHING,
         field: str = "cursor",
     ) -> tuple[list[orjson.Fragment], str | None]:  # fmt: skip
         """A page of messages as this user may see them, oldest first, and the cursor of the page before it. What is sought is looked
@@ -110,7 +110,7 @@ class Reader:
             if newer is not None and followed.epoch == epoch:
                 return newest_page((older.messages + messages + _messages(newer))[-wanted:])
 
-    async def beside(self, channel: str, uid: str, standing: Standing, low: int = 0, high: int = ALL) -> list[tuple[int, bytes]]:
+    async def beside(self, channel: str, uid: str, standing: UserStanding, low: int = 0, high: int = ALL) -> list[tuple[int, bytes]]:
         """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their sender as any other."""
         moderates = RANK[standing.role] >= RANK["moderator"]
         if not moderates and not standing.shadowed:
@@ -120,19 +120,19 @@ class Reader:
         bodies = {entry.body: entry.seq for entry in [*archived, *kept]}  # one that was archived in between is in both
         return [(seq, marked(body) if moderates else body) for body, seq in bodies.items()][-PAGE_EVENTS:]
 
-    async def _below(self, channel: str, wanted: int, below: int | None, sought: Sought = EVERYTHING) -> Read:
+    async def _below(self, channel: str, wanted: int, below: int | None, sought: Sought = EVERYTHING) -> HistoryPage:
         found: list[Entry] = []
-        edge: Edge | None = None
+        edge: HistoryPosition | None = None
         for _ in range(MOST_READS):
             entries = await self._entries_below(channel, below)
             found = [one for one in _messages(entries) if sought is EVERYTHING or sought.wants(one.body)] + found
             kept = newest_page(found[-wanted:])
             if len(found) > len(kept):
-                return Read(kept, Edge(kept[0].epoch, kept[0].seq))
+                return HistoryPage(kept, HistoryPosition(kept[0].epoch, kept[0].seq))
             if not entries or entries[0].prev == 0 or _too_old(entries[-1], sought):
-                return Read(found, None)
-            below, edge = entries[0].seq, Edge(entries[0].epoch, entries[0].seq)
-        return Read(found, edge)
+                return HistoryPage(found, None)
+            below, edge = entries[0].seq, HistoryPosition(entries[0].epoch, entries[0].seq)
+        return HistoryPage(found, edge)
 
     async def _entries_below(self, channel: str, below: int | None) -> list[Entry]:
         """The log first, then the archive: a trim in between moves entries only from the one to the other."""
@@ -156,7 +156,7 @@ def _too_old(entry: Entry, sought: Sought) -> bool:
     return sought.since is not None and orjson.loads(entry.body)["at"] < rfc3339(sought.since - CLOCKS_MS)
 
 
-def _cursor(edge: Edge, sought: Sought) -> str:
+def _cursor(edge: HistoryPosition, sought: Sought) -> str:
     return cursor(edge.epoch, edge.seq) + (f".{sought.mark}" if sought.mark else "")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import orjson
 
-from realtime.chat.client import Member
+from realtime.chat.client import Client
 from realtime.fanout import Fanout
 from realtime.protocol.messages import (
     BANNED,
@@ -31,29 +31,29 @@ from realtime.protocol.messages import (
 from realtime.rules.permissions import RANK
 
 CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED})
-Expel = Callable[[Member, str], None]
+Expel = Callable[[Client, str], None]
 
 
-class Roster:
+class LocalMembers:
     """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests may share what they had."""
 
     def __init__(self, fanout: Fanout, expel: Expel, banned: Callable[[str, str], None]) -> None:
         self._fanout, self._expel, self._banned = fanout, expel, banned
-        self._members: dict[str, set[Member]] = {}
+        self._members: dict[str, set[Client]] = {}
         self._changes: Counter[str] = Counter()
 
-    def add(self, member: Member, channel: str) -> None:
+    def add(self, member: Client, channel: str) -> None:
         """From here on the member's standing follows the channel's entries."""
         self._members.setdefault(channel, set()).add(member)
 
-    def has(self, member: Member, channel: str) -> bool:
+    def has(self, member: Client, channel: str) -> bool:
         return member in self._members.get(channel, ())
 
-    def guests(self) -> list[tuple[Member, str]]:
+    def guests(self) -> list[tuple[Client, str]]:
         """Each guest here, with a channel that it is in."""
         return [(member, channel) for channel, members in self._members.items() for member in members if member.guest]
 
-    def go_live(self, member: Member, channel: str) -> None:
+    def go_live(self, member: Client, channel: str) -> None:
         """From here on entries reach the member, unless it has been sent away meanwhile."""
         if self.has(member, channel):
             self._fanout.enter(member.socket, channel)
@@ -62,10 +62,10 @@ class Roster:
         """Grows with each change of a standing or a setting here, so that a reader knows whether what it read is still so."""
         return self._changes[channel]
 
-    def pause(self, member: Member, channel: str) -> None:
+    def pause(self, member: Client, channel: str) -> None:
         self._fanout.leave(member.socket, channel)
 
-    def remove(self, member: Member, channel: str) -> None:
+    def remove(self, member: Client, channel: str) -> None:
         self._fanout.leave(member.socket, channel)
         present = self._members.get(channel, set())
         present.discard(member)
@@ -111,7 +111,7 @@ class Roster:
                 self._fanout.tell(member.socket, entry.type, body)
         return entry.aside
 
-    def _of(self, channel: str, uid: str) -> list[Member]:
+    def _of(self, channel: str, uid: str) -> list[Client]:
         return [member for member in self._members.get(channel, ()) if member.user.sub == uid]
 
     def _tell_few(self, channel: str, entry: Entry) -> None:

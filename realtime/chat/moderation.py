@@ -16,14 +16,14 @@ import structlog
 
 from realtime.chat.addressees import Addressees
 from realtime.chat.bans import Bans
-from realtime.chat.users import People, Person
+from realtime.chat.users import ChannelUser, ChannelUsers
 from realtime.log.app_log import AppLog, entry_of
 from realtime.log.archive import Actions, Archive
-from realtime.log.channel_log import Known, Log, Superseded
+from realtime.log.channel_log import ArchivedState, ChannelLog, Superseded
 from realtime.log.redis_keys import of_app
 from realtime.protocol.messages import MODERATION, NEW_MESSAGE, PAGE_EVENTS, RESTORED, WARNED, Entry, author, envelope, tail
 from realtime.rules import moderation_actions
-from realtime.rules.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, help_text, span
+from realtime.rules.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, format_duration, help_text
 from realtime.rules.permissions import NO_RATE, RANK, Role, check_hierarchy, check_role
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
@@ -71,7 +71,7 @@ class Moderation:
     """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
 
     def __init__(
-        self, entries: Log, people: People, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
+        self, entries: ChannelLog, people: ChannelUsers, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
     ) -> None:  # fmt: skip
         self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
         self._bans, self._removed_ms = bans, removed_days * DAY_MS
@@ -157,10 +157,10 @@ class Moderation:
         latest = await self._actions.latest(channel, facet)
         return str(latest["reason"]) if latest is not None else ""
 
-    async def recall(self, channel: str) -> Known:
+    async def recall(self, channel: str) -> ArchivedState:
         """What an emptied Redis must know before the channel, or an app, is used again."""
         top = 0 if of_app(channel) else await self._archive.top(channel)
-        return Known(top, moderation_actions.fields_of(await self._actions.current(channel), now_ms()))
+        return ArchivedState(top, moderation_actions.fields_of(await self._actions.current(channel), now_ms()))
 
     async def sweep(self) -> None:
         """Carries out what a dead process, or one without Redis, has stored only."""
@@ -211,14 +211,14 @@ class Moderation:
             return await self._everywhere(app, channel, actor, command, person)
         return await self._take(await self._on(app, channel, actor, command, person), person)
 
-    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: Person) -> Doc:
+    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: ChannelUser) -> Doc:
         action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.shown()
         if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
             action["marks"] = marks
         return action
 
-    async def _everywhere(self, app: str, channel: str, actor: Actor, command: Command, person: Person) -> Outcome:
+    async def _everywhere(self, app: str, channel: str, actor: Actor, command: Command, person: ChannelUser) -> Outcome:
         """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
         if not actor.staff:
             raise Forbidden("Only staff of the app may do this everywhere.")
@@ -232,7 +232,7 @@ class Moderation:
         """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they are known there."""
         uid = command.who
         known = await self._people.get(channel, uid) if channel else None
-        person = known or Person(uid, uid, "member")
+        person = known or ChannelUser(uid, uid, "member")
         return await self._take(await self._on(app, app, actor, command, person), person)
 
     async def _on_message(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
@@ -294,7 +294,7 @@ class Moderation:
             "current": True, "applied": False, **({"by": asdict(actor.by)} if actor.by is not None else {}),
         }  # fmt: skip
 
-    async def _take(self, action: Doc, person: Person | None = None, only_behind: int | None = None) -> Outcome:
+    async def _take(self, action: Doc, person: ChannelUser | None = None, only_behind: int | None = None) -> Outcome:
         """Stores the action as the facet's next turn, then carries it out."""
         for _ in range(MOST_TRIES):
             latest = await self._actions.latest(action["channel"], action["facet"])
@@ -334,7 +334,7 @@ class Moderation:
             await self._actions.update(action["id"], applied=True)
             return
         done: dict[str, Any] = {"applied": True}
-        umbrella = {"channel": channel, "action": moderation_actions.summary(action)}
+        umbrella = {"channel": channel, "action": moderation_actions.public_action(action)}
         body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
         if moderation_actions.split(facet)[0] in moderation_actions.ASIDE:
             await self._log.change(channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body)
@@ -382,7 +382,7 @@ class Moderation:
     async def _tell(self, action: Doc) -> dict[str, Any]:
         """The action's entries; the first one changes the channel's state. Returns where a clearing ends."""
         channel, seqs = action["channel"], []
-        told, below = moderation_actions.told(action), moderation_actions.shows_again(action)
+        told, below = moderation_actions.log_entries(action), moderation_actions.restored_below(action)
         if below is not None:
             back = await self._restored(action, below)
             messages = [orjson.Fragment(entry.body) for entry in back["messages"]]
@@ -430,17 +430,17 @@ def _reply(action: Doc) -> str:
     if kind == "clear" and target:
         said = f"The messages of {target} are removed."
     elif kind == "timeout":
-        said = f"{target} is timed out for {span((action['expires'] - action['at']) // 1000)}."
+        said = f"{target} is timed out for {format_duration((action['expires'] - action['at']) // 1000)}."
     elif kind == "ban" and (action["expires"] or of_app(action["channel"])):
         where = " in all channels" if of_app(action["channel"]) else ""
-        lasts = f" for {span((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
+        lasts = f" for {format_duration((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
         said = f"{target} is banned{where}{lasts}."
     elif kind == "unban" and of_app(action["channel"]):
         said = f"{target} is no longer banned in all channels."
     elif kind == "guestwait":
-        said = f"New guests may write after {span(action['value'])}."
+        said = f"New guests may write after {format_duration(action['value'])}."
     elif kind == "slow":
-        said = f"Slow mode is on: one message every {span(action['value'])}."
+        said = f"Slow mode is on: one message every {format_duration(action['value'])}."
     else:
         said = DONE[kind].format(target)
     return f"{said} Take it back with /undo {action['id']}."

@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from realtime.chat.users import People
-from realtime.log.channel_log import Log
+from realtime.chat.users import ChannelUsers
+from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import envelope
-from realtime.redis.client import Connection, load_script
-from realtime.viewers import Leases
+from realtime.redis.client import RedisConnection, load_script
+from realtime.viewers import LeaseTimes
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Invalid, Unavailable
 from weir.foundation.ids import new_id
@@ -31,10 +31,10 @@ ONLINE, OFFLINE = "user.online", "user.offline"
 log = structlog.get_logger("realtime.presence")
 
 
-class Presence:
+class PresenceTracker:
     """Errors of the verbs: Unavailable."""
 
-    def __init__(self, connection: Connection, entries: Log, people: People, leases: Leases) -> None:
+    def __init__(self, connection: RedisConnection, entries: ChannelLog, people: ChannelUsers, leases: LeaseTimes) -> None:
         self._connection, self._log, self._people, self._leases = connection, entries, people, leases
         self._held: defaultdict[str, set[str]] = defaultdict(set)
         self._moves: defaultdict[str, dict[str, bool]] = defaultdict(dict)

@@ -7,16 +7,16 @@ import orjson
 import structlog
 
 from realtime.chat.bans import Bans
-from realtime.chat.client import Member
-from realtime.chat.history import Reader, merged
-from realtime.chat.local_members import Roster
+from realtime.chat.client import Client
+from realtime.chat.history import HistoryReader, merged
+from realtime.chat.local_members import LocalMembers
 from realtime.chat.moderation import Actor, Moderation
-from realtime.chat.presence import Presence
-from realtime.chat.users import GUEST_KNOWN_S, People, Person, Standing, muting, warning
+from realtime.chat.presence import PresenceTracker
+from realtime.chat.users import GUEST_KNOWN_S, ChannelUser, ChannelUsers, UserStanding, muting, warning
 from realtime.fanout import Fanout
-from realtime.log.channel_log import Appended, Log
+from realtime.log.channel_log import Appended, ChannelLog
 from realtime.log.follower import Followed, Follower
-from realtime.log.recovery import Resume
+from realtime.log.recovery import Recovery
 from realtime.protocol.messages import (
     BANNED,
     NEW_MESSAGE,
@@ -35,9 +35,9 @@ from realtime.protocol.messages import (
     tail,
 )
 from realtime.rules.commands import allowed, parse
-from realtime.rules.moderation_actions import NO_MORE, Barred, holds, summary
+from realtime.rules.moderation_actions import NO_MORE, Barred, holds, public_action
 from realtime.rules.permissions import NO_RATE, RANK, Rate, check_role, may_send
-from realtime.viewers import Occupancy
+from realtime.viewers import ViewerCounter
 from weir.foundation.audit import By
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.documents import Doc
@@ -47,7 +47,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
-from weir.foundation.tenancy.message_quota import Messages
+from weir.foundation.tenancy.message_quota import MessageQuota
 from weir.foundation.tenancy.tokens import LEEWAY_S
 
 MOST_CHANNELS = 50
@@ -61,20 +61,20 @@ class Chat:
     lets one request of a member through at a time."""
 
     def __init__(
-        self, *, settings: Settings, directory: Directory, entries: Log, follower: Follower, fanout: Fanout, occupancy: Occupancy,
-        reader: Reader, people: People, moderation: Moderation, presence: Presence, messages: Messages, bans: Bans,
+        self, *, settings: Settings, directory: Directory, entries: ChannelLog, follower: Follower, fanout: Fanout, occupancy: ViewerCounter,
+        reader: HistoryReader, people: ChannelUsers, moderation: Moderation, presence: PresenceTracker, messages: MessageQuota, bans: Bans,
     ) -> None:  # fmt: skip
         self._settings, self._directory, self._messages, self._bans = settings, directory, messages, bans
         self._log, self._follower, self._occupancy, self._fanout = entries, follower, occupancy, fanout
         self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
-        self._resume = Resume(entries, follower)
-        self.roster = Roster(fanout, self._expel, self._expel_marked)
+        self._resume = Recovery(entries, follower)
+        self.roster = LocalMembers(fanout, self._expel, self._expel_marked)
         self._tasks = Tasks()
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
-    async def join(self, member: Member, request: Join) -> dict[str, Any]:
+    async def join(self, member: Client, request: Join) -> dict[str, Any]:
         """Snapshot or missed events, and live delivery from exactly there on once the page is the last one."""
         stream = await self._stream(member, request.channel)
         followed = await self._enter(member, stream)
@@ -87,7 +87,7 @@ class Chat:
             self._go_live(member, followed)
         return answer
 
-    async def _joined(self, member: Member, request: Join, followed: Followed) -> tuple[dict[str, Any], bool]:
+    async def _joined(self, member: Client, request: Join, followed: Followed) -> tuple[dict[str, Any], bool]:
         """The answer, and whether it reaches up to the present."""
         channel = request.channel
         standing = await self._admit(member, channel)
@@ -137,22 +137,22 @@ class Chat:
             followed.pinned = message, body
         return body
 
-    async def _muting(self, channel: str, member: Member, standing: Standing) -> dict[str, str | None] | None:
+    async def _muting(self, channel: str, member: Client, standing: UserStanding) -> dict[str, str | None] | None:
         if standing.muted is None:
             return None
         return muting(standing, await self._moderation.reason(channel, f"mute:{member.user.sub}"))
 
-    async def leave(self, member: Member, request: Leave) -> dict[str, Any]:
+    async def leave(self, member: Client, request: Leave) -> dict[str, Any]:
         """Leaving a channel that was not joined is fine."""
         await self._release(member, request.channel)
         return {"ok": True}
 
-    async def leave_all(self, member: Member) -> None:
+    async def leave_all(self, member: Client) -> None:
         """What a client that has gone leaves behind."""
         for channel in list(member.joined):
             await self._release(member, channel)
 
-    async def send(self, member: Member, request: Send) -> dict[str, Any]:
+    async def send(self, member: Client, request: Send) -> dict[str, Any]:
         """Acknowledged when the message is in the durable log; a text that begins with a slash is a command."""
         stream = await self._stream(member, request.channel)
         if request.text.startswith("/"):
@@ -160,29 +160,29 @@ class Chat:
         data = {"text": request.text, "reply_to": request.reply_to, "picture_time": request.picture_time}
         return await self._say(member, stream, request.cid, data)
 
-    async def command(self, member: Member, request: Order) -> dict[str, Any]:
+    async def command(self, member: Client, request: Order) -> dict[str, Any]:
         """A command by its own request, with its slash or without."""
         stream = await self._stream(member, request.channel)
         return await self._command(member, stream, request.text, new_id("msg"))
 
-    async def commands(self, member: Member, request: Commands) -> dict[str, Any]:
+    async def commands(self, member: Client, request: Commands) -> dict[str, Any]:
         """What this member may command here."""
         return {"ok": True, "commands": allowed((await self.admitted(member, request.channel)).role)}
 
-    async def delete(self, member: Member, request: Delete) -> dict[str, Any]:
+    async def delete(self, member: Client, request: Delete) -> dict[str, Any]:
         stream = await self._stream(member, request.channel)
         actor = await self._actor(member, request.channel)
         await self._moderation.delete(stream["app"], request.channel, actor, request.id)
         return {"ok": True}
 
-    async def original(self, member: Member, request: Original) -> dict[str, Any]:
+    async def original(self, member: Client, request: Original) -> dict[str, Any]:
         """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when it is kept no longer."""
         standing = await self.admitted(member, request.channel)
         check_role(standing.role, "moderator")
         entry, removed = await self._moderation.original(request.channel, request.id)
         return {"ok": True, "message": orjson.Fragment(entry.body), "removed": removed}
 
-    async def _command(self, member: Member, stream: Doc, text: str, cid: str) -> dict[str, Any]:
+    async def _command(self, member: Client, stream: Doc, text: str, cid: str) -> dict[str, Any]:
         command = parse(text)
         if command.name == "me":
             return {**await self._say(member, stream, cid, {"text": command.text, "me": True}), "reply": ""}
@@ -190,17 +190,17 @@ class Chat:
         if not member.commands.allows(monotonic()):
             raise RateLimited("Too many commands; slow down.", retry_after=1)
         outcome = await self._moderation.run(stream["app"], channel, await self._actor(member, channel), command)
-        action = {"action": summary(outcome.action)} if outcome.action is not None else {}
+        action = {"action": public_action(outcome.action)} if outcome.action is not None else {}
         return {"ok": True, **action, "reply": outcome.reply}
 
-    async def _actor(self, member: Member, channel: str) -> Actor:
+    async def _actor(self, member: Client, channel: str) -> Actor:
         """Errors: Forbidden when banned."""
         standing = await self._standing(member, channel)
         standing.check_in()
         user = member.user
         return Actor(user.sub, member.name, standing.role, user.app, user.staff, By(user.by or user.sub))
 
-    async def _say(self, member: Member, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
+    async def _say(self, member: Client, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
         role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
@@ -231,20 +231,20 @@ class Chat:
             return before
         return appended
 
-    async def present(self, member: Member, request: PresenceList) -> dict[str, Any]:
+    async def present(self, member: Client, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""
         await self.admitted(member, request.channel)
         page = await self._presence.page(request.channel, request.cursor)
         return {"ok": True, **page, "next_cursor": page["next"]}
 
-    async def admitted(self, member: Member, channel: str) -> Standing:
+    async def admitted(self, member: Client, channel: str) -> UserStanding:
         """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
         await self._stream(member, channel)
         standing = await self._standing(member, channel)
         standing.check_in()
         return standing
 
-    async def history(self, member: Member, request: History) -> dict[str, Any]:
+    async def history(self, member: Client, request: History) -> dict[str, Any]:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
         standing = await self.admitted(member, channel)
@@ -261,7 +261,7 @@ class Chat:
 
     # -- who is where
 
-    async def _stream(self, member: Member, channel: str) -> Doc:
+    async def _stream(self, member: Client, channel: str) -> Doc:
         """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
         if stream is None or stream["app"] != member.user.app or member.only not in (None, channel):
@@ -270,7 +270,7 @@ class Chat:
             await self._check_signed(member, stream)
         return stream
 
-    async def _check_signed(self, member: Member, stream: Doc) -> None:
+    async def _check_signed(self, member: Client, stream: Doc) -> None:
         """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in by a playback token.
         Asked until the member has joined, since a player's token is renewed beside the socket. Errors: Forbidden."""
         channel, user, playback, withdrawn = stream["channel"], member.user, member.playback, self._directory.withdrawn
@@ -285,7 +285,7 @@ class Chat:
         if (await self._people.standing(channel, user.sub)).stored is None:
             raise Forbidden("This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`.")
 
-    async def _standing(self, member: Member, channel: str) -> Standing:
+    async def _standing(self, member: Client, channel: str) -> UserStanding:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
         before = self.roster.changes(channel)
         standing, _ = await asyncio.gather(
@@ -298,12 +298,12 @@ class Chat:
             member.stored[channel] = standing.stored
         return standing
 
-    async def _note(self, member: Member, channel: str) -> None:
+    async def _note(self, member: Client, channel: str) -> None:
         if member.guest and channel not in member.noted:
             allowed = await self._people.allow(channel, member.user.sub, member.user.name)
             member.given_name = allowed if allowed != member.user.name else ""
         device, address = (member.user.device or "", member.origin) if member.guest else ("", "")
-        person = Person(member.user.sub, member.name, member.token_role(channel), device, address)
+        person = ChannelUser(member.user.sub, member.name, member.token_role(channel), device, address)
         await self._people.note(channel, person, guest=member.guest)
 
     async def keep_guests_known(self) -> None:
@@ -316,7 +316,7 @@ class Chat:
             except Unavailable:
                 log.warning("chat.guests_wait")
 
-    async def _admit(self, member: Member, channel: str) -> Standing:
+    async def _admit(self, member: Client, channel: str) -> UserStanding:
         """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""
         try:
             standing = await self._standing(member, channel)
@@ -346,16 +346,16 @@ class Chat:
                 self._fanout.tell(member.socket, BANNED, told)
                 self._expel(member, channel)
 
-    def _expel(self, member: Member, channel: str) -> None:
+    def _expel(self, member: Client, channel: str) -> None:
         """A ban arrived: nothing more is delivered from here on."""
         self.roster.remove(member, channel)
         self._tasks.start(self._leave_banned(member, channel), "leave banned")
 
-    async def _leave_banned(self, member: Member, channel: str) -> None:
+    async def _leave_banned(self, member: Client, channel: str) -> None:
         async with member.turn:
             await self._release(member, channel)
 
-    async def _enter(self, member: Member, stream: Doc) -> Followed:
+    async def _enter(self, member: Client, stream: Doc) -> Followed:
         """The channel's copy, complete; live delivery to this member rests until the final page."""
         channel: str = stream["channel"]
         self.roster.pause(member, channel)
@@ -370,12 +370,12 @@ class Chat:
         self.roster.add(member, channel)
         return followed
 
-    def _go_live(self, member: Member, followed: Followed) -> None:
+    def _go_live(self, member: Client, followed: Followed) -> None:
         """From here on the member gets what follows `followed.last`; nothing may be awaited between this and the ack."""
         if not member.gone:
             self.roster.go_live(member, followed.channel)
 
-    async def _release(self, member: Member, channel: str) -> None:
+    async def _release(self, member: Client, channel: str) -> None:
         session = member.joined.pop(channel, None)
         if session is None:
             return

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
-from realtime.chat.client import Member
-from realtime.chat.users import Standing
-from realtime.log.channel_log import Log
+from realtime.chat.client import Client
+from realtime.chat.users import UserStanding
+from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import React, Request, envelope
-from realtime.redis.client import Connection, load_script
-from realtime.rules.permissions import Pace, check_may_signal
+from realtime.redis.client import RedisConnection, load_script
+from realtime.rules.permissions import RateWindow, check_may_signal
 from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ids import new_id
@@ -26,22 +26,22 @@ REACTIONS_PER_S = 10
 MOST_TYPING = 10
 MOST_KINDS = 50
 TYPING, STOPPED, REACTED = "typing.started", "typing.stopped", "reaction.sent"
-Admitted = Callable[[Member, str], Awaitable[Standing]]
+Admitted = Callable[[Client, str], Awaitable[UserStanding]]
 log = structlog.get_logger("realtime.signals")
 
 
-class Signals:
+class TypingReactions:
     """`admitted` says how a member stands in a channel, or refuses. Errors of the verbs: as of chat.send."""
 
-    def __init__(self, connection: Connection, entries: Log, admitted: Admitted) -> None:
+    def __init__(self, connection: RedisConnection, entries: ChannelLog, admitted: Admitted) -> None:
         self._connection, self._log, self._admitted = connection, entries, admitted
         self._typing: dict[tuple[str, str], tuple[float, asyncio.TimerHandle]] = {}
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, RateWindow] = {}
         self._second, self._told = 0, Counter[str]()
         self._telling: set[asyncio.Future[None]] = set()
 
-    async def typing(self, member: Member, request: Request) -> dict[str, Any]:
+    async def typing(self, member: Client, request: Request) -> dict[str, Any]:
         """Told at most every 3 s; ends by itself 6 s after the last."""
         channel, now = request.channel, monotonic()
         standing = await self._admitted(member, channel)
@@ -58,7 +58,7 @@ class Signals:
         self._typing[key] = (told, asyncio.get_running_loop().call_later(TYPING_S, self._over, member, channel))
         return {"ok": True}
 
-    async def stopped(self, member: Member, request: Request) -> dict[str, Any]:
+    async def stopped(self, member: Client, request: Request) -> dict[str, Any]:
         """Stopping without having started is fine."""
         held = self._typing.pop((request.channel, member.user.sub), None)
         if held is not None:
@@ -66,13 +66,13 @@ class Signals:
             await self._tell(member, request.channel, STOPPED)
         return {"ok": True}
 
-    def _over(self, member: Member, channel: str) -> None:
+    def _over(self, member: Client, channel: str) -> None:
         self._typing.pop((channel, member.user.sub), None)
         telling = asyncio.ensure_future(self._tell(member, channel, STOPPED))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 
-    async def _tell(self, member: Member, channel: str, kind: str, **data: Any) -> None:
+    async def _tell(self, member: Client, channel: str, kind: str, **data: Any) -> None:
         """At most MOST_TYPING a second and channel by this node: nobody can read more, and each goes to all members."""
         second = int(monotonic())
         if second != self._second:
@@ -86,11 +86,11 @@ class Signals:
         except Unavailable:
             log.warning("signals.untold", channel=channel)
 
-    async def react(self, member: Member, request: React) -> dict[str, Any]:
+    async def react(self, member: Client, request: React) -> dict[str, Any]:
         """Counted, and told with others'. Errors: RateLimited above 10 a second."""
         standing = await self._admitted(member, request.channel)
         check_may_signal(standing.muted, now_ms())
-        pace = self._paces.setdefault(member.socket, Pace(REACTIONS_PER_S))
+        pace = self._paces.setdefault(member.socket, RateWindow(REACTIONS_PER_S))
         if not pace.allows(monotonic()):
             raise RateLimited("Too many reactions; slow down.", retry_after=1)
         counts = self._counts[request.channel]
@@ -98,7 +98,7 @@ class Signals:
             counts[request.kind] += 1
         return {"ok": True}
 
-    def gone(self, member: Member) -> None:
+    def gone(self, member: Client) -> None:
         """Forgets a client that has left."""
         self._paces.pop(member.socket, None)
 

@@ -12,9 +12,9 @@ from zlib import crc32
 
 import orjson
 
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of
-from realtime.redis.client import Connection
+from realtime.redis.client import RedisConnection
 from realtime.rules.moderation_actions import NO_MORE, Barred, holds
 from realtime.rules.permissions import RANK, Role
 from weir.foundation.clock import now_ms, now_s, rfc3339
@@ -29,7 +29,7 @@ MOST_LATELY = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ChannelUser:
     """Of a guest also its device and what stands for its address (realtime.log.redis_keys), for bans."""
 
     id: str
@@ -43,7 +43,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class UserStanding:
     """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave, if any. Ends are
     ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as JSON {reason, at}."""
 
@@ -62,13 +62,13 @@ class Standing:
             raise Forbidden(f"You are banned from this channel.{because}", code="banned", retry_after=left)
 
 
-class People:
+class ChannelUsers:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, connection: Connection, entries: Log) -> None:
+    def __init__(self, connection: RedisConnection, entries: ChannelLog) -> None:
         self._connection, self._log = connection, entries
 
-    async def note(self, channel: str, person: Person, *, guest: bool = False) -> None:
+    async def note(self, channel: str, person: ChannelUser, *, guest: bool = False) -> None:
         """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
@@ -113,41 +113,41 @@ class People:
         here = await link.ask("HMGET", keys.present, *(one.id for one in others))
         return any(one is not None for one in here)
 
-    async def note_author(self, channel: str, person: Person) -> None:
+    async def note_author(self, channel: str, person: ChannelUser) -> None:
         """Somebody in whose name the app writes. A role that their token gave them stays."""
         known = await self._noted(channel, [person.id])
         if known and RANK[known[0].role] > RANK[person.role]:
             person = replace(person, role=known[0].role)
         await self.note(channel, person)
 
-    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> Standing:
+    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> UserStanding:
         found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
         role, muted, shadowed, warned, *bans = found
         stored, now = cast(Role | None, role), now_ms()
-        return Standing(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
+        return UserStanding(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
 
-    async def get(self, channel: str, uid: str) -> Person | None:
+    async def get(self, channel: str, uid: str) -> ChannelUser | None:
         """Somebody who has been here, with the role that counts."""
         raw = await self._connection.link().ask("GET", keys_of(channel).person(uid))
         stored = (await self.standing(channel, uid)).stored
         if raw is None:
-            return None if stored is None else Person(uid, uid, stored)
-        known = Person(uid, *orjson.loads(raw))
+            return None if stored is None else ChannelUser(uid, uid, stored)
+        known = ChannelUser(uid, *orjson.loads(raw))
         return replace(known, role=stored or known.role)
 
-    async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[Person]]:
+    async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[ChannelUser]]:
         """Who has each of these names, or has it as an id, members first. Roles are those that count."""
         wanted = list(dict.fromkeys(spellings))
         found = await asyncio.gather(*(self._bearers(channel, one) for one in wanted))
         return dict(zip(wanted, found, strict=True))
 
-    async def lately(self, channel: str) -> list[Person]:
+    async def lately(self, channel: str) -> list[ChannelUser]:
         """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
         link, keys = self._connection.link(), keys_of(channel)
         found = await asyncio.gather(*(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests)))
         return await self._noted(channel, [raw.decode() for some in found for raw in some])
 
-    async def _bearers(self, channel: str, spelling: str) -> list[Person]:
+    async def _bearers(self, channel: str, spelling: str) -> list[ChannelUser]:
         """Also who has this id and is known by nothing but what moderators did to them."""
         link, keys, wanted = self._connection.link(), keys_of(channel), folded(spelling)
         sets = (keys.named(spelling), keys.named_guests(spelling))
@@ -159,28 +159,28 @@ class People:
         if spelling in noted:
             bearing.append(noted[spelling])
         elif any(state is not None for state in states):
-            bearing.append(Person(spelling, spelling, "member"))
+            bearing.append(ChannelUser(spelling, spelling, "member"))
         people = list({one.id: one for one in bearing}.values())
         roles = await self._log.state(channel, *(f"r:{one.id}" for one in people)) if people else []
         return [replace(one, role=cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
 
-    async def _noted(self, channel: str, ids: list[str]) -> list[Person]:
+    async def _noted(self, channel: str, ids: list[str]) -> list[ChannelUser]:
         """Those of these ids who are known here."""
         if not ids:
             return []
         keys = keys_of(channel)
         raws = await self._connection.link().ask("MGET", *(keys.person(uid) for uid in ids))
-        return [Person(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
+        return [ChannelUser(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
 
 
-def muting(standing: Standing, reason: str = "") -> dict[str, str | None] | None:
+def muting(standing: UserStanding, reason: str = "") -> dict[str, str | None] | None:
     """What somebody who joins must know: until when they may not write, and why; an end of None means for good."""
     if standing.muted is None:
         return None
     return {"until": rfc3339(standing.muted) if standing.muted else None, **({"reason": reason} if reason else {})}
 
 
-def warning(standing: Standing) -> dict[str, str] | None:
+def warning(standing: UserStanding) -> dict[str, str] | None:
     """The warning of the last hour, for somebody who was away when it came."""
     told = orjson.loads(standing.warned) if standing.warned is not None else None
     if told is None or told["at"] < now_ms() - WARNED_MS:

@@ -13,9 +13,9 @@
 The figures behind it are in docs/performance.md.
 """
 
-from realtime.fanout.engine import Engine
+from realtime.fanout.engine import EngineServer
 from realtime.fanout.manager import NAMESPACE, Fanout
 from realtime.fanout.packets import Packet
 from realtime.fanout.protocol import RawProtocol
 
-__all__ = ["NAMESPACE", "Engine", "Fanout", "Packet", "RawProtocol"]
+__all__ = ["NAMESPACE", "EngineServer", "Fanout", "Packet", "RawProtocol"]

@@ -9,16 +9,16 @@ cheaper instead of slower: at 400 messages a second to 1,000 members a delivery 
 import asyncio
 from time import thread_time
 
-from realtime.fanout.room import Room
+from realtime.fanout.room import ChannelRoom
 
 SHORTEST_S = 0.001
 
 
-class Pace:
+class Coalescer:
     def __init__(self) -> None:
-        self._written: list[tuple[Room, float]] = []
+        self._written: list[tuple[ChannelRoom, float]] = []
 
-    def deliver(self, room: Room, frame: bytes) -> None:
+    def deliver(self, room: ChannelRoom, frame: bytes) -> None:
         """Writes the frame now or holds it until the room has rested."""
         if room.resting:
             room.hold(frame)
@@ -27,7 +27,7 @@ class Pace:
         room.write(frame)
         self._rest(room, thread_time() - began)
 
-    def _rest(self, room: Room, took_s: float) -> None:
+    def _rest(self, room: ChannelRoom, took_s: float) -> None:
         """Until the loop's next turn at least: what one read from Redis brings for a room leaves in two writes."""
         room.resting = True
         if not self._written:
@@ -43,7 +43,7 @@ class Pace:
             else:
                 loop.call_later(took_s, self._rested, room)
 
-    def _rested(self, room: Room) -> None:
+    def _rested(self, room: ChannelRoom) -> None:
         room.resting = False
         if room.pending:
             began = thread_time()

@@ -9,7 +9,7 @@ import engineio
 import orjson
 
 from realtime.fanout import stock_socket
-from realtime.fanout.fast_socket import CLOSE, MESSAGE, PONG, LeanSocket
+from realtime.fanout.fast_socket import CLOSE, MESSAGE, PONG, FastSocket
 from realtime.fanout.library_check import fits
 from realtime.fanout.protocol import RAW, RawProtocol
 from realtime.fanout.ws_frames import binary_frame, text_frame
@@ -18,7 +18,7 @@ BEAT_S = 1.0
 NORMAL = 1000
 
 
-class Engine(engineio.AsyncServer):  # type: ignore[misc]
+class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """The fast path is off, with a warning, where the libraries are not those that it was written for."""
 
     start_service_task: bool
@@ -48,7 +48,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     def _get_socket(self, sid: str) -> Any:
         socket = super()._get_socket(sid)
-        if not isinstance(socket, LeanSocket):
+        if not isinstance(socket, FastSocket):
             socket.handle_post_request = partial(stock_socket.take, socket)
         return socket
 
@@ -57,7 +57,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         sid = self.generate_id()
         await environ["asgi.send"]({"type": "websocket.accept"})
         due = asyncio.get_running_loop().time() + self.ping_interval
-        socket = self.sockets[sid] = LeanSocket(sid, protocol, due, self._told_closed)
+        socket = self.sockets[sid] = FastSocket(sid, protocol, due, self._told_closed)
         reason = self.reason.TRANSPORT_ERROR
         try:
             socket.tell(text_frame(b"0" + orjson.dumps(self._greeting(sid))))
@@ -77,7 +77,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             "maxPayload": self.max_http_buffer_size,
         }  # fmt: skip
 
-    async def _read(self, socket: LeanSocket, receive: Any) -> str:
+    async def _read(self, socket: FastSocket, receive: Any) -> str:
         """Takes the client's packets until it goes; returns why."""
         clock = asyncio.get_running_loop().time
         while (message := await receive())["type"] == "websocket.receive":
@@ -99,7 +99,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def send(self, sid: str, data: str | bytes) -> None:
         socket = self.sockets.get(sid)
-        if isinstance(socket, LeanSocket):
+        if isinstance(socket, FastSocket):
             socket.tell(binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode()))
         else:
             await super().send(sid, data)
@@ -116,7 +116,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def _beat(self, now: float) -> None:
         for socket in list(self.sockets.values()):
-            if isinstance(socket, LeanSocket):
+            if isinstance(socket, FastSocket):
                 if not socket.beat(now, self.ping_timeout):
                     socket.reason = self.reason.PING_TIMEOUT
                     socket.abort()

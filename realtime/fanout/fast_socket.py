@@ -27,23 +27,23 @@ class Membership(Protocol):
 
     pending: list[bytes]
 
-    def catch_up(self, member: "LeanSocket") -> None:
+    def catch_up(self, member: "FastSocket") -> None:
         """Writes what waits for this member."""
 
-    def remove(self, member: "LeanSocket") -> None:
+    def remove(self, member: "FastSocket") -> None:
         """Forgets the member."""
 
-    def share(self, member: "LeanSocket") -> None:
+    def share(self, member: "FastSocket") -> None:
         """The member joins a second room."""
 
-    def unshare(self, member: "LeanSocket") -> None:
+    def unshare(self, member: "FastSocket") -> None:
         """The member is in this room only again; its outbox is empty."""
 
-    def turn(self, member: "LeanSocket") -> None:
+    def turn(self, member: "FastSocket") -> None:
         """The member's `descriptor` is another one now."""
 
 
-class LeanSocket:
+class FastSocket:
     """`descriptor` is all that the fan-out needs of a member: the kernel's, as long as frames may be written to it directly, else
     BUSY. It stays this connection's own until `ended`: both event loops tell of the end before they close it.
     """

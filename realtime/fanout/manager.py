@@ -13,10 +13,10 @@ from typing import Any
 import socketio
 
 from realtime.fanout import stock_socket
-from realtime.fanout.coalescing import Pace
-from realtime.fanout.fast_socket import LeanSocket
+from realtime.fanout.coalescing import Coalescer
+from realtime.fanout.fast_socket import FastSocket
 from realtime.fanout.packets import event
-from realtime.fanout.room import Room
+from realtime.fanout.room import ChannelRoom
 from realtime.fanout.ws_frames import text_frame
 
 NAMESPACE = "/"
@@ -27,8 +27,8 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._channels: dict[str, Room] = {}
-        self._pace = Pace()
+        self._channels: dict[str, ChannelRoom] = {}
+        self._pace = Coalescer()
         self._endings: set[asyncio.Future[None]] = set()
 
     # -- delivery
@@ -47,7 +47,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
     def tell(self, socket: str, kind: str, body: bytes) -> None:
         """Sends one envelope to one client, behind everything delivered to it before."""
         connection = self._connection(socket)
-        if isinstance(connection, LeanSocket):
+        if isinstance(connection, FastSocket):
             connection.tell(text_frame(event(kind, body)))
         elif connection is not None and self._reads(connection):
             stock_socket.put(connection, event(kind, body)[1:])
@@ -56,12 +56,12 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here. Lean sockets bound
         what waits by themselves."""
         connection = self.server.eio.sockets.get(eio_sid)
-        return connection is None or isinstance(connection, LeanSocket) or self._reads(connection)
+        return connection is None or isinstance(connection, FastSocket) or self._reads(connection)
 
     def keeps_up(self, socket: str) -> bool:
         """False, and the connection ends, when a client has left too much unread; ask before answering it at length."""
         connection = self._connection(socket)
-        if isinstance(connection, LeanSocket):
+        if isinstance(connection, FastSocket):
             return connection.keeps_up()
         return connection is not None and self._reads(connection)
 
@@ -74,8 +74,8 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             return
         room = self._channels.get(channel)
         if room is None:
-            room = self._channels[channel] = Room(channel, self._channels)
-        if isinstance(connection, LeanSocket):
+            room = self._channels[channel] = ChannelRoom(channel, self._channels)
+        if isinstance(connection, FastSocket):
             room.add(connection)
         else:
             room.queued[socket] = connection
@@ -85,7 +85,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         if room is None:
             return
         connection = self._connection(socket)
-        if isinstance(connection, LeanSocket):
+        if isinstance(connection, FastSocket):
             room.remove(connection)
         elif room.queued.pop(socket, None) is not None:
             room.settle()
@@ -105,7 +105,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
 
     # -- the stock path
 
-    def _queue(self, room: Room, message: bytes) -> None:
+    def _queue(self, room: ChannelRoom, message: bytes) -> None:
         for connection in room.queued.values():
             if self._reads(connection):
                 stock_socket.put(connection, message)
@@ -139,7 +139,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
         connection = self._connection(sid)
-        if isinstance(connection, LeanSocket):
+        if isinstance(connection, FastSocket):
             for membership in connection.rooms:
                 membership.remove(connection)
         else:

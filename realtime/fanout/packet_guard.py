@@ -36,7 +36,7 @@ def fault(message: Message) -> tuple[int, str] | None:
 
 
 class PerSecond:
-    """At most `most` within a second; seconds are passed in. Two numbers, where realtime.rules.permissions.Pace has a list."""
+    """At most `most` within a second; seconds are passed in. Two numbers, where realtime.rules.permissions.RateWindow has a list."""
 
     __slots__ = ("_count", "_most", "_since")
 
@@ -50,7 +50,7 @@ class PerSecond:
         return self._count <= self._most
 
 
-class Line:
+class GuardedSocket:
     """One WebSocket between client and application, which brings at most `most` packets a second. Packets of an upgrade belong to
     its beginning: the application answers each, however little of that is read."""
 
@@ -98,7 +98,7 @@ class Line:
             self._transport.abort()
 
 
-class Frames:
+class PacketGuard:
     """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503, after which a
     Socket.IO client tries again by itself, as it does not after being refused in the protocol. `most`: packets a second of one."""
 
@@ -113,5 +113,5 @@ class Frames:
         elif scope["type"] != "websocket":
             await self._app(scope, receive, send)
         else:
-            line = Line(receive, send, self._most)
+            line = GuardedSocket(receive, send, self._most)
             await self._app({**scope, "weir.line": line}, line.receive, line.send)

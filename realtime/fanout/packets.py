@@ -7,7 +7,7 @@ import orjson
 import socketio.packet
 
 
-class Json:
+class PacketJson:
     """The JSON of packets: raw envelopes stand in an ack as `orjson.Fragment`."""
 
     @staticmethod
@@ -35,7 +35,7 @@ RESERVED = frozenset({"connect", "disconnect", "*"})
 class Packet(socketio.packet.Packet):  # type: ignore[misc]
     """A Socket.IO packet that refuses what no client of ours sends: binary parts, events without a name, reserved names."""
 
-    json = Json
+    json = PacketJson
 
     def decode(self, encoded_packet: str) -> int:
         """Errors: ValueError."""

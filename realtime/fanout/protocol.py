@@ -28,7 +28,7 @@ MOST_FRAGMENTS, FRAGMENTED_S = 128, 10.0  # of one message
 MOST_UNTAKEN = 4096  # messages that wait for the application: only a burst of tiny ones gets there
 
 
-class Writer(Protocol):
+class FrameWriter(Protocol):
     """Who writes frames to the transport, and what it must hear about it."""
 
     def clogged(self) -> None:
@@ -44,7 +44,7 @@ class Writer(Protocol):
 class RawProtocol(WebSocketsSansIOProtocol):
     """Give it to uvicorn as `ws=`. `writer` is None while frames go the ASGI way."""
 
-    writer: Writer | None = None
+    writer: FrameWriter | None = None
     discards = False
     _control: PerSecond | None = None
     _owed: bytes = b""
@@ -57,7 +57,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
         if scope is not None and not is_ssl(self.transport) and not self.conn.extensions:
             cast(dict[str, object], scope["extensions"])[RAW] = self
 
-    def take(self, writer: Writer) -> asyncio.Transport:
+    def take(self, writer: FrameWriter) -> asyncio.Transport:
         """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the tick's end, `clogged`
         comes before the write returns that left something over, and `drained` means that the client has taken everything."""
         self.transport.set_write_buffer_limits(high=0)

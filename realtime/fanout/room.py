@@ -10,27 +10,27 @@ import os
 from itertools import repeat
 from typing import Any
 
-from realtime.fanout.fast_socket import LeanSocket
+from realtime.fanout.fast_socket import FastSocket
 
 
-class Room:
+class ChannelRoom:
     """A Membership. `lone` members, with their descriptors, are in this room only, `shared` ones also in others; `queued` ones
     (by Socket.IO session) are on the stock path, which keeps its own order. An empty room takes itself out of `home`."""
 
     __slots__ = ("_channel", "_home", "early", "lone", "pending", "queued", "resting", "shared")
 
-    def __init__(self, channel: str, home: dict[str, "Room"]) -> None:
+    def __init__(self, channel: str, home: dict[str, "ChannelRoom"]) -> None:
         self._channel, self._home = channel, home
-        self.lone: dict[LeanSocket, int] = {}
-        self.shared: dict[LeanSocket, None] = {}
+        self.lone: dict[FastSocket, int] = {}
+        self.shared: dict[FastSocket, None] = {}
         self.queued: dict[str, Any] = {}
         self.pending: list[bytes] = []
-        self.early: dict[LeanSocket, int] = {}
+        self.early: dict[FastSocket, int] = {}
         self.resting = False
 
     # -- members
 
-    def add(self, member: LeanSocket) -> None:
+    def add(self, member: FastSocket) -> None:
         """What is delivered from now on, and nothing that waits already."""
         if member.over or self in member.rooms:
             return
@@ -42,12 +42,12 @@ class Room:
             others[0].share(member)
         self.shared[member] = None
 
-    def _add_lone(self, member: LeanSocket) -> None:
+    def _add_lone(self, member: FastSocket) -> None:
         self.lone[member] = member.descriptor
         if self.pending:
             self.early[member] = len(self.pending)
 
-    def remove(self, member: LeanSocket) -> None:
+    def remove(self, member: FastSocket) -> None:
         """What waits for the member is written first."""
         if self not in member.rooms:
             return
@@ -61,19 +61,19 @@ class Room:
             member.rooms[0].unshare(member)
         self.settle()
 
-    def share(self, member: LeanSocket) -> None:
+    def share(self, member: FastSocket) -> None:
         self._remove_lone(member)
         self.shared[member] = None
 
-    def unshare(self, member: LeanSocket) -> None:
+    def unshare(self, member: FastSocket) -> None:
         del self.shared[member]
         self._add_lone(member)
 
-    def turn(self, member: LeanSocket) -> None:
+    def turn(self, member: FastSocket) -> None:
         if member in self.lone:
             self.lone[member] = member.descriptor
 
-    def _remove_lone(self, member: LeanSocket) -> None:
+    def _remove_lone(self, member: FastSocket) -> None:
         self.catch_up(member)
         del self.lone[member]
         self.early.pop(member, None)
@@ -91,7 +91,7 @@ class Room:
         for member in self.shared:
             member.outbox.append(frame)
 
-    def catch_up(self, member: LeanSocket) -> None:
+    def catch_up(self, member: FastSocket) -> None:
         if member not in self.lone:
             return
         start = self.early.get(member, 0)

@@ -20,7 +20,7 @@ import orjson
 from realtime.log.channel_log import JUMP, OPEN, Position, Recall, nothing_known
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import PAGE_EVENTS, Entry, parse_entry
-from realtime.redis.client import INCARNATION, Connection, load_script
+from realtime.redis.client import INCARNATION, RedisConnection, load_script
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.ids import derived_id, new_secret
 
@@ -38,12 +38,12 @@ Event = tuple[str, bytes]
 """Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
 
 
-class Early(Exception):
+class OutOfOrder(Exception):
     """What stands before this in its source has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedEvent:
     """`repeated` when an event of this id was there already; then the position and the time are those of the first time. `same`: it said
     the same."""
 
@@ -57,7 +57,7 @@ class Published:
 class AppLog:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, connection: Connection, recall: Recall = nothing_known) -> None:
+    def __init__(self, connection: RedisConnection, recall: Recall = nothing_known) -> None:
         """`recall` says what an emptied Redis must know of an app."""
         self._connection, self._recall = connection, recall
 
@@ -103,7 +103,7 @@ class AppLog:
         before = str(number - 1) if number > 1 else ""
         reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
         if reply[0] == 0 and int(reply[1] or 0) < number:
-            raise Early
+            raise OutOfOrder
         if reply[0] == 0:
             await self._put(app, source, ANYWHERE, number, [event], once=once)
 
@@ -129,18 +129,18 @@ class AppLog:
         """A fact of Weir's own that has no source; once within 24 hours."""
         await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
 
-    async def publish(self, app: str, event_id: str, kind: str, data: dict[str, Any]) -> Published:
+    async def publish(self, app: str, event_id: str, kind: str, data: dict[str, Any]) -> PublishedEvent:
         """An event of the app's own, known by its id and by what it says for 24 hours."""
         at_ms = now_ms()
         digest = sha256(orjson.dumps([kind, data], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
         event, known = entry_of(event_id, kind, at_ms, data), f"{digest} {at_ms}"
         reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id), known=known)
         if reply[0] != 2:
-            return Published(reply[2].decode(), int(reply[1]), at_ms)
+            return PublishedEvent(reply[2].decode(), int(reply[1]), at_ms)
         epoch, seq, *before = reply[1].decode().split(" ")
         if len(before) < 2:  # Weir's own, or from before these were kept
-            return Published(epoch, int(seq), at_ms, repeated=True, same=not before)
-        return Published(epoch, int(seq), int(before[1]), repeated=True, same=before[0] == digest)
+            return PublishedEvent(epoch, int(seq), at_ms, repeated=True, same=not before)
+        return PublishedEvent(epoch, int(seq), int(before[1]), repeated=True, same=before[0] == digest)
 
     async def notify(self, app: str, kind: str, body: bytes) -> None:
         """Sends an ephemeral event: at most once, no seq."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from realtime.log.app_log import AppLog, Early, Event, entry_of
+from realtime.log.app_log import AppLog, Event, OutOfOrder, entry_of
 from realtime.protocol.messages import Entry
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
@@ -26,7 +26,7 @@ WAITS = 40
 log = structlog.get_logger("realtime.carrier")
 
 
-class Carrier:
+class AppLogForwarder:
     """Errors of the verbs: Unavailable."""
 
     def __init__(self, apps: AppLog, directory: Directory) -> None:
@@ -114,7 +114,7 @@ class Carrier:
         for _ in range(WAITS):
             try:
                 await self._apps.tell(fact.app, source, number, fact.id, event_of(fact))
-            except Early:
+            except OutOfOrder:
                 await asyncio.sleep(WAIT_S)
             else:
                 return

@@ -11,11 +11,11 @@ from functools import partial
 
 import structlog
 
-from realtime.log.app_log_forwarder import Carrier
+from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Archive
 from realtime.log.redis_keys import BUCKETS, dirty_in, keys_of
 from realtime.protocol.messages import MESSAGE_DELETED, MESSAGE_UPDATED, Entry, deletion, parse_entry
-from realtime.redis.client import Connection, load_script
+from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
 from weir.foundation.redis.periodic import Job
@@ -44,7 +44,7 @@ def _let_go(number: int) -> None:
 
 class Archiver:
     def __init__(
-        self, connection: Connection, archive: Archive, directory: Directory, settings: Settings, carrier: Carrier, *,
+        self, connection: RedisConnection, archive: Archive, directory: Directory, settings: Settings, carrier: AppLogForwarder, *,
         settle_ms: int = SETTLE_MS, keep_entries: int = KEEP_ENTRIES, keep_ms: int = KEEP_MS,
     ) -> None:  # fmt: skip
         self._carrier = carrier

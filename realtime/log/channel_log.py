@@ -15,8 +15,8 @@ from prometheus_client import Counter
 
 from realtime.log.redis_keys import digest, keys_of
 from realtime.protocol.messages import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry, shown_again
-from realtime.redis.client import INCARNATION, Connection, load_script
-from realtime.rules.commands import span
+from realtime.redis.client import INCARNATION, RedisConnection, load_script
+from realtime.rules.commands import format_duration
 from realtime.rules.moderation_actions import NO_MORE, Barred
 from realtime.rules.permissions import Rate
 from weir.foundation.clock import now_ms
@@ -45,18 +45,18 @@ class Superseded(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ArchivedState:
     """What is known of a channel outside Redis: its highest seq, and fields of its state there by name."""
 
     floor: int = 0
     fields: dict[str, str | int] = field(default_factory=dict)
 
 
-Recall = Callable[[str], Awaitable[Known]]
+Recall = Callable[[str], Awaitable[ArchivedState]]
 
 
-async def nothing_known(_name: str) -> Known:
-    return Known()
+async def nothing_known(_name: str) -> ArchivedState:
+    return ArchivedState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """Entries in order; everything up to `position.top` when the last one reaches it."""
 
     position: Position
@@ -84,7 +84,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class PositionLost:
     """What follows a position can't be told: `reason` is epoch, ahead or gone."""
 
     position: Position
@@ -95,10 +95,10 @@ def _nobody(_channel: str) -> None:
     """Nobody listens."""
 
 
-class Log:
+class ChannelLog:
     """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
 
-    def __init__(self, connection: Connection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody) -> None:
+    def __init__(self, connection: RedisConnection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody) -> None:
         """`appended` hears of each entry that this node has stored, with its channel."""
         self._connection, self._cap, self._recall, self._appended = connection, cap, recall, appended
 
@@ -153,22 +153,22 @@ class Log:
         found = await self._connection.link().ask("XRANGE", keys_of(channel).log, f"{seq}-0", f"{seq}-0")
         return parse_entry(found[0][1][1]) if found else None
 
-    async def after(self, channel: str, epoch: str, seq: int) -> Page | Lost:
+    async def after(self, channel: str, epoch: str, seq: int) -> LogPage | PositionLost:
         """Up to 200 entries or 256 KB behind a position."""
         keys = keys_of(channel)
         reply = await self._connection.link().run(
             RESUME, (keys.meta, keys.log, keys.gone, keys.clearings), epoch, seq, PAGE_EVENTS, PAGE_BYTES
         )
         if reply[0] == -1:
-            return Lost(await self.open(channel), "epoch")
+            return PositionLost(await self.open(channel), "epoch")
         position = Position(reply[1].decode(), int(reply[2]))
         if reply[0] == 0:
-            return Lost(position, reply[3].decode())
-        return Page(position, await self._readable(channel, reply[3], reply[4], reply[5]))
+            return PositionLost(position, reply[3].decode())
+        return LogPage(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
     async def newest(
         self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None, *, whole: bool = False
-    ) -> Page:
+    ) -> LogPage:
         """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if this facet hid only what
         is below this seq; `whole`: also what was taken away."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
@@ -180,7 +180,7 @@ class Log:
                     entries = [parse_entry(payload) for payload in payloads]
                 else:
                     entries = await self._readable(channel, payloads, reply[4], reply[5], lifted)
-                return Page(Position(reply[1].decode(), int(reply[2])), entries)
+                return LogPage(Position(reply[1].decode(), int(reply[2])), entries)
             await self.open(channel)
 
     async def _readable(
@@ -279,7 +279,9 @@ def _refuse(reply: list[Any]) -> NoReturn:
         raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
     if code == -12:
         left_s = int(reply[1]) / 1000
-        raise RateLimited(f"New guests may write here after a while: in {span(math.ceil(left_s))}.", code="guest_wait", retry_after=left_s)
+        raise RateLimited(
+            f"New guests may write here after a while: in {format_duration(math.ceil(left_s))}.", code="guest_wait", retry_after=left_s
+        )
     if code in CROWDED:
         raise RateLimited(CROWDED[code], retry_after=int(reply[1]) / 1000)
     raise Unavailable("This channel's log is full.", code="storage_full")

@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import structlog
 
-from realtime.log.channel_log import Log, Lost, Page
+from realtime.log.channel_log import ChannelLog, LogPage, PositionLost
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import Entry, parse_entry, redactions, restores
-from realtime.redis.client import Address
-from realtime.redis.pubsub import Subscriptions
+from realtime.redis.client import RedisAddress
+from realtime.redis.pubsub import PubSub
 from weir.foundation.errors import Unavailable
 
 POSITION_S = 5.0
@@ -50,7 +50,7 @@ class Followed:
         self.current = asyncio.Event()
         self.filling: asyncio.Task[None] | None = None
 
-    def begin(self, newest: Page) -> None:
+    def begin(self, newest: LogPage) -> None:
         self.epoch, self.last = newest.position.epoch, newest.position.top
         self.recent.clear()
         self.recent.extend(newest.entries)
@@ -87,11 +87,11 @@ class Follower:
     """`deliver` gets each entry once, in order, on the event loop's own stack; `resync` means that a channel's members must
     join again, because the log they followed is gone."""
 
-    def __init__(self, address: Address, entries: Log, deliver: Deliver, resync: Resync) -> None:
+    def __init__(self, address: RedisAddress, entries: ChannelLog, deliver: Deliver, resync: Resync) -> None:
         self._log, self._deliver, self._resync = entries, deliver, resync
         self._channels: dict[str, Followed] = {}
         self._by_shard: dict[str, Followed] = {}
-        self._subscriptions = Subscriptions(address, on_message=self._published, on_confirmed=self._confirmed, on_lost=self._lost)
+        self._subscriptions = PubSub(address, on_message=self._published, on_confirmed=self._confirmed, on_lost=self._lost)
         self._fills: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -223,7 +223,7 @@ class Follower:
             followed.begin(await self._log.newest(followed.channel, NEWEST_KEPT))
         else:
             answer = await self._log.after(followed.channel, followed.epoch, followed.last)
-            if isinstance(answer, Lost):
+            if isinstance(answer, PositionLost):
                 await self._begin_again(followed, answer)
             else:
                 for entry in answer.entries:
@@ -233,7 +233,7 @@ class Follower:
         waiting, followed.waiting = followed.waiting, []
         return all(self._apply(followed, entry) for entry in waiting)
 
-    async def _begin_again(self, followed: Followed, lost: Lost) -> None:
+    async def _begin_again(self, followed: Followed, lost: PositionLost) -> None:
         log.warning("follow.reset", channel=followed.channel, reason=lost.reason, seq=followed.last, top=lost.position.top)
         followed.begin(await self._log.newest(followed.channel, NEWEST_KEPT))
         self._resync(followed.channel)

@@ -1,14 +1,14 @@
 """What a returning client has missed of a log. [work]"""
 
-from realtime.log.channel_log import Log, Lost
+from realtime.log.channel_log import ChannelLog, PositionLost
 from realtime.log.follower import Followed, Follower
 from realtime.protocol.messages import Entry, page
 
 
-class Resume:
+class Recovery:
     """Errors: Unavailable."""
 
-    def __init__(self, entries: Log, follower: Follower) -> None:
+    def __init__(self, entries: ChannelLog, follower: Follower) -> None:
         self._log, self._follower = entries, follower
 
     async def missed(self, followed: Followed, epoch: str | None, seq: int | None) -> tuple[list[Entry], bool] | None:
@@ -20,7 +20,7 @@ class Resume:
         held = followed.since(seq) if epoch == followed.epoch else None
         if held is None:
             answer = await self._log.after(followed.channel, epoch, seq)
-            if isinstance(answer, Lost) or epoch != followed.epoch:
+            if isinstance(answer, PositionLost) or epoch != followed.epoch:
                 return None
             read = [entry for entry in answer.entries if entry.seq <= followed.last]
             later = followed.since(read[-1].seq if read else seq)

@@ -36,7 +36,7 @@ from realtime.places.rules import STATES
 from realtime.places.service import Places, check_times, own_reservation, peak_of
 from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES
 from weir.foundation.audit import by
-from weir.foundation.clock import now_ms, rfc3339, shown_time
+from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Doc, Handle, OneOf, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound
 from weir.foundation.http.listing import sieve
@@ -329,7 +329,7 @@ def _ms(time: datetime) -> int:
 def _place(doc: Doc) -> dict[str, Any]:
     return {
         "id": doc["id"], "name": doc["name"], "site": doc.get("site"), "no_show_minutes": doc.get("no_show_minutes"), "full": doc["full"],
-        "metadata": doc.get("metadata", {}), "created": shown_time(doc["created"]),
+        "metadata": doc.get("metadata", {}), "created": format_time(doc["created"]),
     }  # fmt: skip
 
 

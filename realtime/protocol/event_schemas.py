@@ -226,7 +226,7 @@ class Custom(Told):
 
 
 @dataclass(frozen=True)
-class Form:
+class EventSchema:
     """`ephemeral`: at most once, no seq."""
 
     model: type[Told]
@@ -238,49 +238,51 @@ def _first_line(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split("\n\n")[0].split())
 
 
-def _of_fact(fact: type[Event]) -> Form:
+def _of_fact(fact: type[Event]) -> EventSchema:
     hidden = {"id", "at", "app", "type", "generation", "source", "channel"}
     fields: dict[str, Any] = {name: (one.annotation, one) for name, one in fact.model_fields.items() if name not in hidden}
     name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
     model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
     about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
-    return Form(model, about[:1].upper() + about[1:], fact.ephemeral)
+    return EventSchema(model, about[:1].upper() + about[1:], fact.ephemeral)
 
 
-EVENTS: dict[str, Form] = {
+EVENTS: dict[str, EventSchema] = {
     **{type_of(fact): _of_fact(fact) for fact in events.catalogue() if fact.public},
-    "chat.message.new": Form(Message, "A message."),
-    "chat.message.updated": Form(MessageUpdated, "A message was pinned or unpinned, or is shown again."),
-    "chat.message.deleted": Form(MessageDeleted, "A message is gone; later readers find this in its place."),
-    "chat.cleared": Form(Cleared, "All messages before it, or one user's, are hidden."),
-    "chat.restored": Form(Restored, "Messages that a ban or clearing had hidden are shown again."),
-    "chat.moderation": Form(Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."),
-    "chat.settings.updated": Form(SettingsUpdated, "A mode of the channel was switched."),
-    "user.banned": Form(UserEvent, "Somebody is shut out."),
-    "user.unbanned": Form(UserEvent, "A ban was lifted."),
-    "user.muted": Form(UserEvent, "Somebody may not write, until `expires` or for good."),
-    "user.unmuted": Form(UserEvent, "Somebody may write again; `ended` when time was over."),
-    "user.warned": Form(UserEvent, "A warning, with its reason: to the one who is warned, without a seq, and in the app's log."),
-    "user.role.changed": Form(RoleChanged, "Somebody's role here has changed."),
-    "user.online": Form(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
-    "user.offline": Form(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
-    "typing.started": Form(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
-    "typing.stopped": Form(Typing, "Somebody types no longer.", ephemeral=True),
-    "reaction.sent": Form(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
-    "viewer.count.update": Form(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
-    "viewer.joined": Form(ViewerMoved, "A viewer came to a channel; in the app's log."),
-    "viewer.left": Form(ViewerMoved, "A viewer went from a channel; in the app's log."),
-    "occupancy.update": Form(Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True),
-    "system.notice": Form(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
-    "custom.<name>": Form(Custom, "Published by the app itself, for its programs or for a channel."),
+    "chat.message.new": EventSchema(Message, "A message."),
+    "chat.message.updated": EventSchema(MessageUpdated, "A message was pinned or unpinned, or is shown again."),
+    "chat.message.deleted": EventSchema(MessageDeleted, "A message is gone; later readers find this in its place."),
+    "chat.cleared": EventSchema(Cleared, "All messages before it, or one user's, are hidden."),
+    "chat.restored": EventSchema(Restored, "Messages that a ban or clearing had hidden are shown again."),
+    "chat.moderation": EventSchema(Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."),
+    "chat.settings.updated": EventSchema(SettingsUpdated, "A mode of the channel was switched."),
+    "user.banned": EventSchema(UserEvent, "Somebody is shut out."),
+    "user.unbanned": EventSchema(UserEvent, "A ban was lifted."),
+    "user.muted": EventSchema(UserEvent, "Somebody may not write, until `expires` or for good."),
+    "user.unmuted": EventSchema(UserEvent, "Somebody may write again; `ended` when time was over."),
+    "user.warned": EventSchema(UserEvent, "A warning, with its reason: to the one who is warned, without a seq, and in the app's log."),
+    "user.role.changed": EventSchema(RoleChanged, "Somebody's role here has changed."),
+    "user.online": EventSchema(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
+    "user.offline": EventSchema(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
+    "typing.started": EventSchema(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
+    "typing.stopped": EventSchema(Typing, "Somebody types no longer.", ephemeral=True),
+    "reaction.sent": EventSchema(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
+    "viewer.count.update": EventSchema(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
+    "viewer.joined": EventSchema(ViewerMoved, "A viewer came to a channel; in the app's log."),
+    "viewer.left": EventSchema(ViewerMoved, "A viewer went from a channel; in the app's log."),
+    "occupancy.update": EventSchema(
+        Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True
+    ),
+    "system.notice": EventSchema(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
+    "custom.<name>": EventSchema(Custom, "Published by the app itself, for its programs or for a channel."),
 }
 
 
-def form_of(kind: str) -> Form | None:
+def form_of(kind: str) -> EventSchema | None:
     """The form of an event's type; `custom.` has any name behind it."""
     return EVENTS.get("custom.<name>" if kind.startswith("custom.") else kind)
 
 
-def data_of(form: Form) -> list[tuple[str, bool]]:
+def data_of(form: EventSchema) -> list[tuple[str, bool]]:
     """Names of an event's own fields, and whether each is always there."""
     return [(name, one.is_required()) for name, one in form.model.model_fields.items() if name not in Told.model_fields]

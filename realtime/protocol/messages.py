@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from weir.foundation.clock import rfc3339
 from weir.foundation.errors import Invalid, Refused, TooLarge
 from weir.foundation.ids import is_id
-from weir.foundation.texts import said
+from weir.foundation.texts import message_text
 
 LONGEST_TEXT = 4096
 LONGEST_CID = 36
@@ -164,7 +164,7 @@ def checked_text(text: str) -> str:
     try:
         if len(text.encode()) > LONGEST_TEXT:
             raise TooLarge(f"text: a message may have {LONGEST_TEXT} bytes.")
-        return said(text)
+        return message_text(text)
     except UnicodeEncodeError:
         raise Invalid("text: half a character (a lone surrogate) is not taken.") from None
     except ValueError as error:

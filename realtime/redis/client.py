@@ -10,20 +10,20 @@ What it is made of:
 
 from collections.abc import Callable
 
-from realtime.redis.cluster import Cluster
-from realtime.redis.connection import INCARNATION, Link, Push, load_script
-from realtime.redis.node import Address, Server, address_of
+from realtime.redis.cluster import ClusterNodes
+from realtime.redis.connection import INCARNATION, Push, RedisLink, load_script
+from realtime.redis.node import RedisAddress, RedisNode, address_of
 
-__all__ = ["INCARNATION", "Address", "Connection", "address_of", "connect", "load_script"]
+__all__ = ["INCARNATION", "RedisAddress", "RedisConnection", "address_of", "connect", "load_script"]
 
-Connection = Server | Cluster
+RedisConnection = RedisNode | ClusterNodes
 
 
 def connect(
-    address: Address, *, on_push: Push | None = None, on_up: Callable[[Link], None] | None = None,
-    on_down: Callable[[Link], None] | None = None, on_map: Callable[[], None] | None = None,
-) -> Connection:  # fmt: skip
+    address: RedisAddress, *, on_push: Push | None = None, on_up: Callable[[RedisLink], None] | None = None,
+    on_down: Callable[[RedisLink], None] | None = None, on_map: Callable[[], None] | None = None,
+) -> RedisConnection:  # fmt: skip
     """To be run in a task; `on_map` is for a cluster."""
     if address.seeds:
-        return Cluster(address, on_push=on_push, on_up=on_up, on_down=on_down, on_map=on_map)
-    return Server(address, on_push=on_push, on_up=on_up, on_down=on_down)
+        return ClusterNodes(address, on_push=on_push, on_up=on_up, on_down=on_down, on_map=on_map)
+    return RedisNode(address, on_push=on_push, on_up=on_up, on_down=on_down)

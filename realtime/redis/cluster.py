@@ -14,39 +14,39 @@ from typing import Any
 import hiredis
 import structlog
 
-from realtime.redis.connection import ANSWER_S, Argument, Link, Push, Script, lost
-from realtime.redis.node import Address, Server, dial
+from realtime.redis.connection import ANSWER_S, Argument, Push, RedisLink, Script, lost
+from realtime.redis.node import RedisAddress, RedisNode, dial
 from realtime.redis.slots import Place, masters, redirection, slot_of
 from weir.foundation.errors import Unavailable
 
 LOOK_AGAIN_S = 5.0
 DOUBT_S = 0.25
 TRY_AGAIN_S = 0.02
-Send = Callable[[Link, bool], Awaitable[Any]]
+Send = Callable[[RedisLink, bool], Awaitable[Any]]
 log = structlog.get_logger("realtime.redis")
 
 
-class Cluster:
+class ClusterNodes:
     """`on_map` is called after each look at the map; the rest is as for Server, for each master."""
 
     def __init__(
-        self, address: Address, *, on_push: Push | None = None, on_up: Callable[[Link], None] | None = None,
-        on_down: Callable[[Link], None] | None = None, on_map: Callable[[], None] | None = None,
+        self, address: RedisAddress, *, on_push: Push | None = None, on_up: Callable[[RedisLink], None] | None = None,
+        on_down: Callable[[RedisLink], None] | None = None, on_map: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._address = address
         self._on_push, self._on_up, self._on_down, self._on_map = on_push, on_up, on_down, on_map
-        self._servers: dict[Place, Server] = {}
+        self._servers: dict[Place, RedisNode] = {}
         self._running: dict[Place, asyncio.Task[None]] = {}
         self._owners: dict[int, Place] = {}
         self._doubted = asyncio.Event()
         self._is_mapped = asyncio.Event()
-        self._routes = Routes(self)
+        self._routes = ClusterLink(self)
 
-    def link(self) -> "Routes":
+    def link(self) -> "ClusterLink":
         """Where commands go in."""
         return self._routes
 
-    def master(self, key: str) -> Server:
+    def master(self, key: str) -> RedisNode:
         """The master of a key; without one, any that is up. Errors: Unavailable."""
         if key and slot_of(key) in self._owners:
             return self._servers[self._owners[slot_of(key)]]
@@ -56,7 +56,7 @@ class Cluster:
         self.doubt()
         raise lost()
 
-    def owner(self, key: str) -> Link | None:
+    def owner(self, key: str) -> RedisLink | None:
         """The link to a key's master, while it is up."""
         place = self._owners.get(slot_of(key))
         return None if place is None else self._servers[place].held()
@@ -65,16 +65,16 @@ class Cluster:
         """As Server.heard, of the master that spoke last."""
         return max((server.heard() for server in self._servers.values()), default=0.0)
 
-    def moved(self, key: str, place: Place) -> Server:
+    def moved(self, key: str, place: Place) -> RedisNode:
         """A master said that this slot is elsewhere."""
         self._owners[slot_of(key)] = place
         self.doubt()
         return self.member(place)
 
-    def member(self, place: Place) -> Server:
+    def member(self, place: Place) -> RedisNode:
         """The server there; known from here on."""
         if place not in self._servers:
-            server = Server(self._address.member(place), on_push=self._on_push, on_up=self._on_up, on_down=self._went)
+            server = RedisNode(self._address.member(place), on_push=self._on_push, on_up=self._on_up, on_down=self._went)
             self._servers[place] = server
             self._running[place] = asyncio.create_task(server.run(), name=f"redis {place[0]}:{place[1]}")
         return self._servers[place]
@@ -140,16 +140,16 @@ class Cluster:
         if self._on_map is not None:
             self._on_map()
 
-    def _went(self, link: Link) -> None:
+    def _went(self, link: RedisLink) -> None:
         self.doubt()
         if self._on_down is not None:
             self._on_down(link)
 
 
-class Routes:
+class ClusterLink:
     """Has a Link's verbs, and carries each to the master of its first key."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ClusterNodes) -> None:
         self._cluster = cluster
 
     async def run(self, script: Script, keys: tuple[str, ...], *arguments: Argument) -> Any:
@@ -174,7 +174,7 @@ class Routes:
                 server, asking = await self._elsewhere(key, link, server, error)
             await server.up(until - loop.time())
 
-    async def _elsewhere(self, key: str, link: Link, server: Server, error: hiredis.ReplyError) -> tuple[Server, bool]:
+    async def _elsewhere(self, key: str, link: RedisLink, server: RedisNode, error: hiredis.ReplyError) -> tuple[RedisNode, bool]:
         """Where to send it again, and whether as a guest of a slot on its way. Errors: Unavailable when nowhere."""
         text = str(error)
         if text.startswith("TRYAGAIN"):  # the slot's keys are on two masters just now

@@ -28,7 +28,7 @@ INCARNATION = b"<incarnation>"
 """Stands in a command for the incarnation of whichever Redis process the command is sent to; known by identity."""
 
 Argument = str | bytes | int
-Push = Callable[["Link", list[bytes]], None]
+Push = Callable[["RedisLink", list[bytes]], None]
 log = structlog.get_logger("realtime.redis")
 
 
@@ -58,7 +58,7 @@ def lost() -> Unavailable:
     return Unavailable("The message log did not answer; send again with the same cid.", retry_after=1)
 
 
-class Link(asyncio.Protocol):
+class RedisLink(asyncio.Protocol):
     """One TCP or unix connection. `incarnation` names the Redis process and its history; empty until it is read. `on_push`
     gets what comes unasked: messages of subscriptions, and the end of those whose slot has moved away. `heard` is when
     anything came last, in the loop's seconds."""

@@ -13,7 +13,7 @@ import hiredis
 import structlog
 from redis.asyncio.connection import parse_url
 
-from realtime.redis.connection import ANSWER_S, Link, Push, ignore, lost
+from realtime.redis.connection import ANSWER_S, Push, RedisLink, ignore, lost
 from realtime.redis.slots import Place
 from weir.foundation.errors import Unavailable
 from weir.foundation.redis.client import cluster_seeds, redis_password
@@ -26,7 +26,7 @@ log = structlog.get_logger("realtime.redis")
 
 
 @dataclass(frozen=True)
-class Address:
+class RedisAddress:
     """Where Redis is; `path` of a unix socket wins over host and port. `seeds` are members of a cluster: any of them says
     which masters there are."""
 
@@ -43,31 +43,31 @@ class Address:
     def place(self) -> Place:
         return self.host, self.port
 
-    def member(self, place: Place) -> "Address":
+    def member(self, place: Place) -> "RedisAddress":
         """One server of the cluster, under the same credentials."""
         return replace(self, host=place[0], port=place[1], seeds=())
 
 
-def address_of(settings: Settings, vault: Vault) -> Address:
+def address_of(settings: Settings, vault: Vault) -> RedisAddress:
     if not settings.redis_url:
-        return Address(path=str(settings.redis_socket), password=redis_password(vault))
+        return RedisAddress(path=str(settings.redis_socket), password=redis_password(vault))
     url, seeds = cluster_seeds(settings.redis_url)
     parts: dict[str, Any] = dict(parse_url(url))
-    return Address(
+    return RedisAddress(
         path=parts.get("path") or "", host=parts.get("host") or "127.0.0.1", port=parts.get("port") or 6379,
         username=parts.get("username") or "", password=parts.get("password") or "", database=parts.get("db") or 0,
         tls=url.startswith("rediss:"), seeds=seeds,
     )  # fmt: skip
 
 
-async def dial(address: Address, on_push: Push | None = None) -> Link:
+async def dial(address: RedisAddress, on_push: Push | None = None) -> RedisLink:
     """A new link, signed in. Errors: OSError, Unavailable, hiredis.ReplyError."""
     loop = asyncio.get_running_loop()
     tls = ssl.create_default_context() if address.tls else None
     if address.path:
-        _, link = await loop.create_unix_connection(lambda: Link(on_push), address.path)
+        _, link = await loop.create_unix_connection(lambda: RedisLink(on_push), address.path)
     else:
-        _, link = await loop.create_connection(lambda: Link(on_push), address.host, address.port, ssl=tls)
+        _, link = await loop.create_connection(lambda: RedisLink(on_push), address.host, address.port, ssl=tls)
     try:
         if address.password:
             await link.command("AUTH", *([address.username] if address.username else []), address.password)
@@ -79,24 +79,24 @@ async def dial(address: Address, on_push: Push | None = None) -> Link:
     return link
 
 
-class Server:
+class RedisNode:
     """Keeps one Link up until stopped. `on_push` gets what subscriptions bring; `on_up` and `on_down` tell of each link."""
 
     def __init__(
-        self, address: Address, *, on_push: Push | None = None,
-        on_up: Callable[[Link], None] | None = None, on_down: Callable[[Link], None] | None = None,
+        self, address: RedisAddress, *, on_push: Push | None = None,
+        on_up: Callable[[RedisLink], None] | None = None, on_down: Callable[[RedisLink], None] | None = None,
     ) -> None:  # fmt: skip
         self.address = address
         self._on_push, self._on_up, self._on_down = on_push, on_up, on_down
-        self._link: Link | None = None
+        self._link: RedisLink | None = None
         self._is_up = asyncio.Event()
         self._heard = 0.0
 
-    def held(self) -> Link | None:
+    def held(self) -> RedisLink | None:
         """The link that is up now."""
         return None if self._link is None or self._link.closed.done() else self._link
 
-    def link(self) -> Link:
+    def link(self) -> RedisLink:
         """The link that is up now. Errors: Unavailable."""
         if self._link is None or self._link.closed.done():
             raise lost()
@@ -106,7 +106,7 @@ class Server:
         """When the server last said anything, in the loop's seconds; 0 = never."""
         return self._heard if self._link is None else self._link.heard
 
-    def owner(self, _key: str) -> Link | None:
+    def owner(self, _key: str) -> RedisLink | None:
         """As Cluster.owner: here every key lives."""
         return self.held()
 
@@ -136,7 +136,7 @@ class Server:
             pause = 0.05
             await self._serve(link)
 
-    async def _serve(self, link: Link) -> None:
+    async def _serve(self, link: RedisLink) -> None:
         self._link = link
         self._is_up.set()
         try:
@@ -150,7 +150,7 @@ class Server:
             if self._on_down is not None:
                 self._on_down(link)
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> RedisLink:
         link = await dial(self.address, self._on_push)
         try:
             await self._identify(link)
@@ -159,7 +159,7 @@ class Server:
             raise
         return link
 
-    async def _identify(self, link: Link) -> None:
+    async def _identify(self, link: RedisLink) -> None:
         server, replication = await asyncio.gather(link.command("INFO", "server"), link.command("INFO", "replication"))
         run_id, loading = _info(server, "run_id"), _info(await link.command("INFO", "persistence"), "loading")
         if _info(replication, "role") != "master" or loading == "1":
@@ -167,7 +167,7 @@ class Server:
         link.incarnation = _incarnation(run_id, _info(replication, "master_replid"))
         self._run_id = run_id
 
-    async def _tend(self, link: Link) -> None:
+    async def _tend(self, link: RedisLink) -> None:
         """Returns when the link is lost or no longer to be trusted."""
         looks = 0
         while not link.closed.done():
@@ -179,7 +179,7 @@ class Server:
             if looks % 4 == 0 and not link.closed.done():
                 self._ask(link)
 
-    def _ask(self, link: Link) -> None:
+    def _ask(self, link: RedisLink) -> None:
         """Something must be asked to notice silence; where commands go, whether this is still the same Redis history."""
         with contextlib.suppress(Unavailable):
             if self._on_push is not None:
@@ -187,7 +187,7 @@ class Server:
             else:
                 link.command("INFO", "replication").add_done_callback(lambda reply: self._check(link, reply))
 
-    def _check(self, link: Link, reply: "asyncio.Future[Any]") -> None:
+    def _check(self, link: RedisLink, reply: "asyncio.Future[Any]") -> None:
         if reply.cancelled() or reply.exception() is not None:
             return
         told = reply.result()

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from realtime.redis.client import Address, connect
-from realtime.redis.connection import LEFT, MESSAGE, Link
+from realtime.redis.client import RedisAddress, connect
+from realtime.redis.connection import LEFT, MESSAGE, RedisLink
 
 Told = Callable[[str], None]
 
@@ -16,16 +16,16 @@ class Subscription:
     __slots__ = ("asked", "confirmed", "link")
 
     def __init__(self) -> None:
-        self.link: Link | None = None
+        self.link: RedisLink | None = None
         self.asked: asyncio.Future[Any] | None = None
         self.confirmed = False
 
 
-class Subscriptions:
+class PubSub:
     """`on_confirmed` says that from now on every publication comes, `on_lost` that some may be missed until it is confirmed
     again."""
 
-    def __init__(self, address: Address, *, on_message: Callable[[str, bytes], None], on_confirmed: Told, on_lost: Told) -> None:
+    def __init__(self, address: RedisAddress, *, on_message: Callable[[str, bytes], None], on_confirmed: Told, on_lost: Told) -> None:
         self._on_message, self._on_confirmed, self._on_lost = on_message, on_confirmed, on_lost
         self._held: dict[str, Subscription] = {}
         self._connection = connect(address, on_push=self._pushed, on_up=self._up, on_down=self._down, on_map=self._settle)
@@ -74,15 +74,15 @@ class Subscriptions:
                 self._lose(shard, subscription)
                 self._ask(shard, subscription)
 
-    def _up(self, _link: Link) -> None:
+    def _up(self, _link: RedisLink) -> None:
         self._settle()
 
-    def _down(self, link: Link) -> None:
+    def _down(self, link: RedisLink) -> None:
         for shard, subscription in self._held.items():
             if subscription.link is link:
                 self._lose(shard, subscription)
 
-    def _pushed(self, link: Link, push: list[bytes]) -> None:
+    def _pushed(self, link: RedisLink, push: list[bytes]) -> None:
         shard = push[1].decode()
         subscription = self._held.get(shard)
         if subscription is None:

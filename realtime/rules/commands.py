@@ -30,7 +30,7 @@ _BY_ID = re.compile(r'@id:(?:"([^"]+)"|(\S+))\s*')
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class CommandForm:
     """How a command is written, the least role that may use it, and what it does in a few words."""
 
     usage: str
@@ -39,49 +39,49 @@ class Form:
     about: str
 
 
-FORMS: dict[str, Form] = {
-    "ban": Form(
+FORMS: dict[str, CommandForm] = {
+    "ban": CommandForm(
         "USER [everywhere] [idonly] [7d] [reason]",
         ("user", "extent?", "duration?", "text?"),
         "moderator",
         "shuts somebody out and hides what they wrote; of a guest their device and address too, unless `idonly`",
     ),
-    "unban": Form("USER [everywhere]", ("user", "extent?"), "moderator", "lets somebody in again"),
-    "timeout": Form("USER [10m] [reason]", ("user", "duration?", "text?"), "moderator", "takes the right to write for a while"),
-    "untimeout": Form("USER", ("user",), "moderator", "ends a timeout"),
-    "mute": Form("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
-    "unmute": Form("USER", ("user",), "moderator", "ends a mute"),
-    "warn": Form("USER reason", ("user", "text"), "moderator", "warns somebody"),
-    "delete": Form("MSG", ("message",), "moderator", "removes a message"),
-    "clear": Form("[USER]", ("user?",), "moderator", "removes all messages, or somebody's"),
-    "slow": Form("[30s]", ("duration?",), "moderator", "sets the time between two messages of one user"),
-    "slowoff": Form("", (), "moderator", "ends slow mode"),
-    "subscribers": Form("", (), "moderator", "lets only subscribers write"),
-    "subscribersoff": Form("", (), "moderator", "ends subscribers only"),
-    "followers": Form("", (), "moderator", "lets only followers write"),
-    "followersoff": Form("", (), "moderator", "ends followers only"),
-    "emoteonly": Form("", (), "moderator", "lets messages consist of emotes only"),
-    "emoteonlyoff": Form("", (), "moderator", "ends emotes only"),
-    "guestwait": Form("[10m]", ("duration?",), "moderator", "lets new guests write only after a while"),
-    "guestwaitoff": Form("", (), "moderator", "lets new guests write at once"),
-    "guestsread": Form("", (), "moderator", "lets guests read, not write"),
-    "guestsreadoff": Form("", (), "moderator", "lets guests write again"),
-    "lockdown": Form("", (), "moderator", "lets only moderators and VIPs write"),
-    "lockdownoff": Form("", (), "moderator", "ends a lockdown"),
-    "shadowban": Form("USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"),
-    "unshadowban": Form("USER", ("user",), "moderator", "ends a shadow ban"),
-    "mod": Form("USER", ("user",), "owner", "makes somebody a moderator"),
-    "unmod": Form("USER", ("user",), "owner", "takes a moderator's role"),
-    "mods": Form("", (), "guest", "lists the moderators"),
-    "vip": Form("USER", ("user",), "moderator", "makes somebody a VIP"),
-    "unvip": Form("USER", ("user",), "moderator", "takes a VIP's role"),
-    "pin": Form("MSG", ("message",), "moderator", "pins a message"),
-    "unpin": Form("", (), "moderator", "takes the pin away"),
-    "announce": Form("text", ("text",), "moderator", "writes a message that stands out"),
-    "user": Form("USER", ("user",), "moderator", "tells about somebody"),
-    "me": Form("text", ("text",), "guest", "says what you do"),
-    "undo": Form("[ACTION]", ("action?",), "moderator", "takes back an action, or your last one"),
-    "help": Form("[command]", ("command?",), "guest", "tells about the commands"),
+    "unban": CommandForm("USER [everywhere]", ("user", "extent?"), "moderator", "lets somebody in again"),
+    "timeout": CommandForm("USER [10m] [reason]", ("user", "duration?", "text?"), "moderator", "takes the right to write for a while"),
+    "untimeout": CommandForm("USER", ("user",), "moderator", "ends a timeout"),
+    "mute": CommandForm("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
+    "unmute": CommandForm("USER", ("user",), "moderator", "ends a mute"),
+    "warn": CommandForm("USER reason", ("user", "text"), "moderator", "warns somebody"),
+    "delete": CommandForm("MSG", ("message",), "moderator", "removes a message"),
+    "clear": CommandForm("[USER]", ("user?",), "moderator", "removes all messages, or somebody's"),
+    "slow": CommandForm("[30s]", ("duration?",), "moderator", "sets the time between two messages of one user"),
+    "slowoff": CommandForm("", (), "moderator", "ends slow mode"),
+    "subscribers": CommandForm("", (), "moderator", "lets only subscribers write"),
+    "subscribersoff": CommandForm("", (), "moderator", "ends subscribers only"),
+    "followers": CommandForm("", (), "moderator", "lets only followers write"),
+    "followersoff": CommandForm("", (), "moderator", "ends followers only"),
+    "emoteonly": CommandForm("", (), "moderator", "lets messages consist of emotes only"),
+    "emoteonlyoff": CommandForm("", (), "moderator", "ends emotes only"),
+    "guestwait": CommandForm("[10m]", ("duration?",), "moderator", "lets new guests write only after a while"),
+    "guestwaitoff": CommandForm("", (), "moderator", "lets new guests write at once"),
+    "guestsread": CommandForm("", (), "moderator", "lets guests read, not write"),
+    "guestsreadoff": CommandForm("", (), "moderator", "lets guests write again"),
+    "lockdown": CommandForm("", (), "moderator", "lets only moderators and VIPs write"),
+    "lockdownoff": CommandForm("", (), "moderator", "ends a lockdown"),
+    "shadowban": CommandForm("USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"),
+    "unshadowban": CommandForm("USER", ("user",), "moderator", "ends a shadow ban"),
+    "mod": CommandForm("USER", ("user",), "owner", "makes somebody a moderator"),
+    "unmod": CommandForm("USER", ("user",), "owner", "takes a moderator's role"),
+    "mods": CommandForm("", (), "guest", "lists the moderators"),
+    "vip": CommandForm("USER", ("user",), "moderator", "makes somebody a VIP"),
+    "unvip": CommandForm("USER", ("user",), "moderator", "takes a VIP's role"),
+    "pin": CommandForm("MSG", ("message",), "moderator", "pins a message"),
+    "unpin": CommandForm("", (), "moderator", "takes the pin away"),
+    "announce": CommandForm("text", ("text",), "moderator", "writes a message that stands out"),
+    "user": CommandForm("USER", ("user",), "moderator", "tells about somebody"),
+    "me": CommandForm("text", ("text",), "guest", "says what you do"),
+    "undo": CommandForm("[ACTION]", ("action?",), "moderator", "takes back an action, or your last one"),
+    "help": CommandForm("[command]", ("command?",), "guest", "tells about the commands"),
 }
 
 DONE: dict[str, str] = {
@@ -128,7 +128,7 @@ def usage(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Interpretation:
     """One way to understand a command about somebody: `names` are the spellings that may be meant, or ids where `by_id`. `command` is
     None where what follows the name makes no sense."""
 
@@ -165,20 +165,20 @@ def parse(text: str) -> Command:
     if not rest and parts[0] == "user?":
         return Command(name)
     command = Command(name, who=rest)
-    if not any(reading.command for reading in readings(command)):
+    if not any(reading.command for reading in interpretations(command)):
         raise _wrong(name)
     return command
 
 
-def readings(command: Command) -> list[Reading]:
+def interpretations(command: Command) -> list[Interpretation]:
     """How a command about somebody may be understood, the longest name first."""
     name, rest = command.name, command.who
     if command.exact:
-        return [Reading((rest,), True, replace(command, who="", exact=False), "")]
+        return [Interpretation((rest,), True, replace(command, who="", exact=False), "")]
     by_id, quoted = _BY_ID.match(rest), _QUOTED.match(rest)
     if by_id is not None:
         return [_reading(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
-    found: list[Reading] = []
+    found: list[Interpretation] = []
     if quoted is not None and quoted[2].strip():
         literal = rest[: quoted.end()].strip()  # somebody's name may have quotes in it
         names = dict.fromkeys((quoted[1] + quoted[2], quoted[2], literal))
@@ -191,11 +191,11 @@ def readings(command: Command) -> list[Reading]:
     return [one for one in found if one.names]
 
 
-def _reading(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = False) -> Reading:
+def _reading(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = False) -> Interpretation:
     try:
-        return Reading(names, by_id, _finish(name, FORMS[name].parts[1:], rest), rest)
+        return Interpretation(names, by_id, _finish(name, FORMS[name].parts[1:], rest), rest)
     except Invalid:
-        return Reading(names, by_id, None, rest)
+        return Interpretation(names, by_id, None, rest)
 
 
 def _finish(name: str, parts: tuple[Part, ...], rest: str) -> Command:
@@ -265,7 +265,7 @@ def _duration(name: str, rest: str) -> tuple[int | None, str]:
     return seconds, behind
 
 
-def span(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """A time in its largest whole unit: "10 minutes"."""
     words = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
     unit = next(one for one in words if seconds % _UNITS[one] == 0)

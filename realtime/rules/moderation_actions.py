@@ -162,7 +162,7 @@ def changes_of(action: Doc) -> list[Change]:
     return changes
 
 
-def summary(action: Doc) -> dict[str, Any]:
+def public_action(action: Doc) -> dict[str, Any]:
     """An action as the public sees it."""
     shown = {
         "id": action["id"], "kind": action["kind"], "actor": action["actor"], "target": action.get("target"),
@@ -174,12 +174,12 @@ def summary(action: Doc) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def told(action: Doc) -> list[tuple[str, dict[str, Any]]]:
+def log_entries(action: Doc) -> list[tuple[str, dict[str, Any]]]:
     """The entries that an action puts into the channel's sequence."""
     return _events(action, {"action": action["id"]})
 
 
-def shows_again(action: Doc) -> int | None:
+def restored_below(action: Doc) -> int | None:
     """The seq below which messages were hidden that this action shows again, all or in part; None for any other action."""
     before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
     if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):

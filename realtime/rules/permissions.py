@@ -89,7 +89,7 @@ def check_may_signal(muted: int | None, now_ms: int) -> None:
         raise Forbidden("You may not take part here for now.", code="muted", retry_after=(muted - now_ms) / 1000 if muted else None)
 
 
-class Pace:
+class RateWindow:
     """At most `per_s` in any second; seconds are passed in."""
 
     def __init__(self, per_s: int) -> None:

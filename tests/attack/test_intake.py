@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from media.ingest.rtmp import AUDIO, VIDEO, Message, chunks
+from media.ingest.rtmp import AUDIO, VIDEO, RtmpMessage, chunks
 from tests.attack.conftest import Target
 from tests.support.rtmp_encoder import Encoder, film, messages
 from tests.support.servers import wait_until
@@ -15,7 +15,7 @@ from tests.support.servers import wait_until
 SENT = messages(film(seconds=2))
 FLOOD_S = 30.0
 MOST_STARTS = 12
-TINY = chunks(Message(VIDEO, 1, 300, b"\x27\1\0\0\0x"), 6) * 2000
+TINY = chunks(RtmpMessage(VIDEO, 1, 300, b"\x27\1\0\0\0x"), 6) * 2000
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_sound_that_changes_with_each_frame_starts_few_transcoders(target: Targe
     at = SENT[-1].time
     for number in range(300):
         at += 33
-        encoder.send(Message(AUDIO, 1, at, b"\xaf\0" + (b"\x12\x08" if number % 2 else b"\x12\x10")))
-        encoder.send(Message(AUDIO, 1, at, b"\xaf\1abc"))
+        encoder.send(RtmpMessage(AUDIO, 1, at, b"\xaf\0" + (b"\x12\x08" if number % 2 else b"\x12\x10")))
+        encoder.send(RtmpMessage(AUDIO, 1, at, b"\xaf\1abc"))
         encoder.send(key._replace(time=at))
         time.sleep(0.03)
     assert before < starts(target) <= before + MOST_STARTS

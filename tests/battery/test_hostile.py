@@ -15,7 +15,7 @@ from tests.battery.stage import Stage, eventually
 from tests.support.tcp_proxy import Line, Refused, enter
 from weir.app import ALL, build_rooms
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 ATTACKERS = 16
 NO_CODE = 1006
@@ -103,7 +103,7 @@ QUERIES = {"/v1/places/{place}/availability": "?starts=2027-01-01T00:00:00Z&ends
 EARLIER = {("PATCH", "/v1/vod/{vod}")}
 
 
-def routes(ground: Ground) -> list[tuple[str, str]]:
+def routes(ground: Services) -> list[tuple[str, str]]:
     """(method, path) of every route that names something by id, of all rooms."""
     found = [route for room in build_rooms(ground, ALL) for route in room.routes() if not isinstance(route, Mount)]
     return sorted(
@@ -139,7 +139,7 @@ async def neighbour(stage: Stage) -> dict[str, str]:
     }  # fmt: skip
 
 
-async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Ground, figures: Figures) -> None:
+async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Services, figures: Figures) -> None:
     """Every socket request and every REST route answers an id of another app as one that nobody has, byte for byte, and what the
     other app has is untouched."""
     theirs = await neighbour(stage)

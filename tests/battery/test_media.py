@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 
 from media.recordings.finalizer import MP4, finish
-from media.recordings.recording_files import Tape
+from media.recordings.recording_files import RecordingFiles
 from media.recordings.service import PLAYED
 from tests.battery.conftest import Figures, Scale
 from tests.battery.show import OnAir, clock, hit, zombies
@@ -142,14 +142,18 @@ async def test_a_recorder_that_is_killed(on_air: Make, scale: Scale, figures: Fi
     recording = air.recordings("recording")[0]["id"]
     folder = air.stack.folder / "var/recordings" / recording
     for kill in range(scale.recorder_kills):
-        known = len(Tape(Settings(data_dir=air.stack.folder / "var"), recording).segments())
-        wait_until(lambda known=known: len(Tape(Settings(data_dir=air.stack.folder / "var"), recording).segments()) > known + 1, "more", 40)
+        known = len(RecordingFiles(Settings(data_dir=air.stack.folder / "var"), recording).segments())
+        wait_until(
+            lambda known=known: len(RecordingFiles(Settings(data_dir=air.stack.folder / "var"), recording).segments()) > known + 1,
+            "more",
+            40,
+        )
         time.sleep(chance.random() * 2)
         shown_ms = shown_until(air.show.text(air.show.renditions()[0]))
         hit(air.application())
         copy = tmp_path / f"data{kill}" / "recordings" / recording
         shutil.copytree(folder, copy)
-        tape = Tape(Settings(data_dir=tmp_path / f"data{kill}"), recording)
+        tape = RecordingFiles(Settings(data_dir=tmp_path / f"data{kill}"), recording)
         last = tape.segments()[-1]
         lost_s.append(round((shown_ms - last.start_ms) / 1000 - last.duration_s, 2))
         made = await finish(tape)

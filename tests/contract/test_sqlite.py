@@ -11,8 +11,8 @@ import pytest
 from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite, sqlite_queue, sqlite_writer
 from weir.foundation.documents.schema import Order, filtered, specify
 from weir.foundation.documents.sqlite import open_sqlite
-from weir.foundation.documents.sqlite_tables import Table
-from weir.foundation.documents.sqlite_writer import Writer
+from weir.foundation.documents.sqlite_tables import SqliteTable
+from weir.foundation.documents.sqlite_writer import SqliteWriter
 
 THINGS = Collection("things", {"name": "str", "rank": "int"}, (Index(("name",), unique=True), Index(("app", "rank"))))
 
@@ -87,11 +87,11 @@ async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: p
 async def test_a_full_disk_is_named_and_passes(path: Path, tmp_path: Path) -> None:
     """A full disk refuses with `storage_full` and loses nothing that was answered; with room again, writes work."""
     await (await open_sqlite(path, [THINGS])).close()
-    table = Table(specify([THINGS])["things"])
+    table = SqliteTable(specify([THINGS])["things"])
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA max_page_count=30")
-    writer = Writer(connection, 256)
+    writer = SqliteWriter(connection, 256)
 
     async def insert(n: int) -> None:
         row = table.row({"id": str(n), "app": "app_1", "fill": "-" * 3000})
@@ -118,7 +118,7 @@ async def test_one_failure_in_a_group_is_its_callers_alone(path: Path) -> None:
     """A bug or a duplicate inside a group commit undoes its own operation wholly and no other."""
     await (await open_sqlite(path, [THINGS])).close()
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    writer = Writer(connection, 256)
+    writer = SqliteWriter(connection, 256)
 
     def half_done(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO things (id, doc) VALUES ('half', x'')")
@@ -148,7 +148,7 @@ async def test_an_apps_queries_walk_along_an_index(path: Path, where, sort, afte
     await (await open_sqlite(path, [THINGS])).close()
     spec = specify([THINGS])["things"]
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        for text, values in Table(spec).pages(filtered(spec, "app_1", where), Order(sort, descending), after):
+        for text, values in SqliteTable(spec).pages(filtered(spec, "app_1", where), Order(sort, descending), after):
             plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + text, [*values, 50])]
             assert [step.split()[0] for step in plan] == ["SEARCH"], (text, plan)
 

@@ -7,19 +7,19 @@ import pytest
 
 from tests.contract.conftest import secantus_url
 from tests.support.control_room import World, opened
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 __all__ = ["secantus_url"]
 
 
 @pytest.fixture
-async def world(ground: Ground) -> AsyncIterator[World]:
+async def world(ground: Services) -> AsyncIterator[World]:
     async with opened(ground) as world:
         yield world
 
 
 @pytest.fixture
-def setting(ground: Ground) -> Callable[..., None]:
+def setting(ground: Services) -> Callable[..., None]:
     """Changes settings of the running ground."""
 
     def change(**values: Any) -> None:

@@ -17,7 +17,7 @@ from tests.support.control_room import PASSWORD, Headers, World
 from weir.foundation.audit import PLATFORM, Audit
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Unavailable
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def next_process(world: World) -> None:
         await world.ground.store.settle(collection, doc_id, [event.id for event in events])
 
 
-async def entries(ground: Ground, app: str, action: str) -> list[Doc]:
+async def entries(ground: Services, app: str, action: str) -> list[Doc]:
     return (await ground.store.app(app).find("audit", {"action": action})).data
 
 
@@ -101,7 +101,7 @@ asyncio.run(main())
 """
 
 
-async def test_an_entry_outlives_kill_9(world: World, ground: Ground) -> None:
+async def test_an_entry_outlives_kill_9(world: World, ground: Services) -> None:
     """A process of its own, killed right behind the write of its change."""
     settings = ground.settings
     given = {"DATA_DIR": str(settings.data), "RUN_DIR": str(settings.run), "MONGODB_URL": settings.mongodb_url}

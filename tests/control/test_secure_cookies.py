@@ -3,13 +3,13 @@
 import pytest
 
 from tests.support.control_room import PASSWORD, opened
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
 @pytest.mark.parametrize(
     ("public_url", "scheme", "secure"), [("https://weir.test", "http", True), ("", "https", True), ("", "http", False)]
 )
-async def test_a_cookie_is_secure_where_browsers_come_by_tls(ground: Ground, public_url: str, scheme: str, secure: bool) -> None:
+async def test_a_cookie_is_secure_where_browsers_come_by_tls(ground: Services, public_url: str, scheme: str, secure: bool) -> None:
     """Because the installation's address says so, or the web server's word about this request."""
     object.__setattr__(ground, "settings", ground.settings.model_copy(update={"public_url": public_url}))
     async with opened(ground) as world:

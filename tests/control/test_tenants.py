@@ -9,9 +9,9 @@ import pytest
 
 from control.streams.api import StreamFields
 from tests.support.control_room import Headers, World, bearer, opened
-from weir.foundation.http.routing import Bound, Row
+from weir.foundation.http.routing import BoundRoute, Row
 from weir.foundation.ids import Kind, new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 KINDS: dict[str, Kind] = {
     "app": "app", "stream": "str", "key": "key", "account": "acc", "invitation": "act", "playback": "ply", "channel": "chn",
@@ -46,7 +46,7 @@ class Tenant:
 
 
 @pytest.fixture
-async def tenants(ground: Ground) -> AsyncIterator[tuple[World, Tenant, Tenant]]:
+async def tenants(ground: Services) -> AsyncIterator[tuple[World, Tenant, Tenant]]:
     counts = dict.fromkeys(("sign-in", "public", "account", "member", "heavy"), 10**7)
     object.__setattr__(ground, "settings", ground.settings.model_copy(update={"sign_up": "open", "limits": counts}))
     async with opened(ground) as world:
@@ -56,7 +56,7 @@ async def tenants(ground: Ground) -> AsyncIterator[tuple[World, Tenant, Tenant]]
 
 
 def rows(world: World) -> list[Row]:
-    return [route.row for route in world.room.routes() if isinstance(route, Bound)]
+    return [route.row for route in world.room.routes() if isinstance(route, BoundRoute)]
 
 
 def body_of(row: Row, ids: dict[str, str]) -> Any:

@@ -6,18 +6,18 @@ from tests.support.control_room import World
 from weir.foundation.errors import Unavailable
 from weir.foundation.redis.client import connect_redis
 from weir.foundation.redis.play_tickets import LIFE_S, PlayTickets, _key, publish_name
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 FORM = "call=play&addr=127.0.0.1&clientid=7&app=live&name={}&start=0&duration=0&reset=1"
 
 
-async def plays(world: World, ground: Ground, name: str, arguments: str, secret: str | None = None) -> int:
+async def plays(world: World, ground: Services, name: str, arguments: str, secret: str | None = None) -> int:
     path = f"/internal/rtmp/play?boot=b&secret={secret or ground.vault.text_key('internal')}"
     async with world.client("127.0.0.1") as ingest:
         return (await ingest.post(path, content=FORM.format(name) + arguments)).status_code
 
 
-async def test_a_ticket_is_spent_by_its_first_use(world: World, ground: Ground) -> None:
+async def test_a_ticket_is_spent_by_its_first_use(world: World, ground: Services) -> None:
     """Right or wrong; what stands in Redis is not the ticket itself."""
     tickets = PlayTickets(ground.redis)
     ticket = await tickets.issue("ply_1")
@@ -29,7 +29,7 @@ async def test_a_ticket_is_spent_by_its_first_use(world: World, ground: Ground) 
     assert [await plays(world, ground, name, f"&ticket={other}") for name in ("ply_1", "ply_2")] == [403, 403]
 
 
-async def test_without_one_nobody_plays(world: World, ground: Ground) -> None:
+async def test_without_one_nobody_plays(world: World, ground: Services) -> None:
     """Nor with the secret missing, nor while Redis is away."""
     ticket = await PlayTickets(ground.redis).issue("ply_1")
     for arguments in ("", "&ticket=", "&ticket=x", f"&ticket=x&ticket={ticket}", f"&Ticket={ticket}"):
@@ -42,7 +42,7 @@ async def test_without_one_nobody_plays(world: World, ground: Ground) -> None:
         await PlayTickets(ground.redis).issue("ply_1")
 
 
-async def test_a_publish_waits_for_its_own_puller(world: World, ground: Ground) -> None:
+async def test_a_publish_waits_for_its_own_puller(world: World, ground: Services) -> None:
     """The puller of the publish before, which comes late, is not taken for it."""
     tickets = PlayTickets(ground.redis)
     late = await tickets.issue("ply_1", publish_name("brd_1", 1))

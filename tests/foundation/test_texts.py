@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.foundation.texts import _LINE, _TEXT, MOST_LINES, MOST_MARKS, cleaned_name, folded, line, name, said, text
+from weir.foundation.texts import _LINE, _TEXT, MOST_LINES, MOST_MARKS, cleaned_name, folded, message_text, one_line, person_name, text
 
 FINE = ["", "Ann", "Grüße, 世界", "שלום", "👩‍🚀 🏴󠁧󠁢󠁥󠁮󠁧󠁿", "a\u200db", "é", "e\u0301", "…", "\u200eabc"]
 BAD = ["\x00", "a\x07", "\x1b[31m", "a\x7fb", "\x9b", "\u202e", "a\u2066b", "\u200b", "\u3164\u3164", "\u0301", "\ufeff"]
@@ -14,13 +14,13 @@ BAD = ["\x00", "a\x07", "\x1b[31m", "a\x7fb", "\x9b", "\u202e", "a\u2066b", "\u2
 
 @pytest.mark.parametrize("value", FINE)
 def test_what_people_write_is_taken(value: str) -> None:
-    assert line(value) == text(value) == value
+    assert one_line(value) == text(value) == value
 
 
 @pytest.mark.parametrize("value", BAD)
 def test_a_name_that_nobody_could_read_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"characters|seen"):
-        line(value)
+        one_line(value)
 
 
 def test_a_description_has_lines() -> None:
@@ -28,7 +28,7 @@ def test_a_description_has_lines() -> None:
     assert text("one\r\n\ttwo") == "one\r\n\ttwo"
     for value in ("one\ntwo", "\u2028"):
         with pytest.raises(ValueError, match="control"):
-            line(value)
+            one_line(value)
     with pytest.raises(ValueError, match="control"):
         text("a\x0b")
 
@@ -36,7 +36,7 @@ def test_a_description_has_lines() -> None:
 @given(st.text())
 def test_the_documented_pattern_says_the_same(value: str) -> None:
     """But for names of nothing that can be seen, which no pattern says in short."""
-    for check, pattern in ((line, _LINE), (text, _TEXT)):
+    for check, pattern in ((one_line, _LINE), (text, _TEXT)):
         fits = re.fullmatch(pattern.encode().decode("unicode_escape"), value, re.DOTALL) is not None
         try:
             check(value)
@@ -59,7 +59,7 @@ def test_the_documented_pattern_says_the_same(value: str) -> None:
     ],
 )
 def test_a_persons_name_is_composed_and_trimmed(given_name: str, taken: str) -> None:
-    assert name(given_name) == cleaned_name(given_name) == taken
+    assert person_name(given_name) == cleaned_name(given_name) == taken
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_persons_name_is_composed_and_trimmed(given_name: str, taken: str) -> 
         ("An\u00adn", "Ann"),
         ("\u200d", ""),
         ("\u3164", ""),
-        ("a" + "\u0301" * 60, name("a" + "\u0301" * 3)),
+        ("a" + "\u0301" * 60, person_name("a" + "\u0301" * 3)),
         ("a" + "\U0001e8d0" * 60, "a" + "\U0001e8d0" * 3),
         ("line\nend", "line end"),
         ("\x1b]0;x\x07", "]0;x"),
@@ -81,7 +81,7 @@ def test_a_persons_name_is_composed_and_trimmed(given_name: str, taken: str) -> 
 def test_a_name_that_hides_something_is_refused_or_cleaned(bad: str, kept: str) -> None:
     """Refused of an app, cleaned of a guest."""
     with pytest.raises(ValueError, match=r"characters|seen|marks"):
-        name(bad)
+        person_name(bad)
     assert cleaned_name(bad) == kept
 
 
@@ -89,7 +89,7 @@ def test_a_name_that_hides_something_is_refused_or_cleaned(bad: str, kept: str) 
 def test_whatever_is_cleaned_is_a_name(value: str) -> None:
     """And stays as it is."""
     kept = cleaned_name(value)
-    assert name(kept) == cleaned_name(kept) == kept
+    assert person_name(kept) == cleaned_name(kept) == kept
 
 
 def test_names_that_read_the_same_are_folded_together() -> None:
@@ -111,26 +111,26 @@ def test_names_that_read_the_same_are_folded_together() -> None:
 )
 def test_what_is_said_covers_nothing(typed: str, shown: str) -> None:
     """Line ends stay; what would end, turn or cover what others read goes."""
-    assert said(typed) == shown
+    assert message_text(typed) == shown
 
 
 @pytest.mark.parametrize("nothing", ["", "  ", "\n\n", "\u200b", "\u2060\u3164", "\x00\x1b", "\u0301", "\u202e"])
 def test_nothing_that_can_be_seen_is_not_said(nothing: str) -> None:
     with pytest.raises(ValueError, match="some text"):
-        said(nothing)
+        message_text(nothing)
 
 
 def test_lines_are_bounded() -> None:
-    assert said("x\n" * (MOST_LINES - 1))
+    assert message_text("x\n" * (MOST_LINES - 1))
     for end in ("\n", "\r\n", "\u2028"):
         with pytest.raises(ValueError, match="lines"):
-            said(f"x{end}" * MOST_LINES)
+            message_text(f"x{end}" * MOST_LINES)
 
 
 @given(st.text())
 def test_what_was_cleaned_is_clean(value: str) -> None:
     try:
-        once = said(value)
+        once = message_text(value)
     except ValueError:
         return
-    assert said(once) == once
+    assert message_text(once) == once

@@ -27,10 +27,10 @@ from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.http.router import tabled
 from weir.foundation.ids import new_id
-from weir.foundation.ingest_client import Ingest
+from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.periodic import Periodic
-from weir.foundation.services import Ground, Tasks
+from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import COLLECTIONS
 from weir.foundation.tenancy.quotas import USED_UP
@@ -131,7 +131,7 @@ class Stage:
     room: MediaRoom
     base: str
     http: aiohttp.ClientSession
-    ground: Ground
+    ground: Services
     heard: list[Event] = field(default_factory=list)
     publishers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -221,10 +221,10 @@ class World:
         settings = Settings(**given)
         redis = Redis(unix_socket_path=str(self.folder / "redis.sock"))
         store = await open_store(settings, [*COLLECTIONS, USED_UP, REPEATS])
-        bus, directory, ingest = Bus(redis), FakeDirectory(store), Ingest(settings)
+        bus, directory, ingest = Bus(redis), FakeDirectory(store), IngestClient(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         vault = Vault("x" * 32)
-        ground = Ground(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
+        ground = Services(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
         room = MediaRoom(ground)
         asgi = Starlette(routes=tabled(room.routes()), exception_handlers=HANDLERS)
         server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_level="error", lifespan="off"))

@@ -7,13 +7,13 @@ import pytest
 from redis.asyncio import Redis
 
 from media import leases
-from media.leases import Leases
+from media.leases import StreamLeases
 
 
 async def test_a_stream_has_one_holder(servers: tuple[Path, int]) -> None:
     """The second worker is refused until the first lets go; only the holder can let go."""
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
-    one, other = Leases(redis, "one:80"), Leases(redis, "")
+    one, other = StreamLeases(redis, "one:80"), StreamLeases(redis, "")
     assert await one.take("ply_lease")
     assert await one.take("ply_lease")
     assert not await other.take("ply_lease")
@@ -30,7 +30,7 @@ async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: py
     """A lease that is not renewed runs out, and the old holder can't renew it afterwards."""
     monkeypatch.setattr(leases, "LEASE_MS", 30)
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
-    dead, alive = Leases(redis, ""), Leases(redis, "")
+    dead, alive = StreamLeases(redis, ""), StreamLeases(redis, "")
     assert await dead.take("ply_dead")
     for _ in range(200):
         if not await alive.held("ply_dead"):
@@ -46,7 +46,7 @@ async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: py
 async def test_a_sole_worker_goes_on_at_once(servers: tuple[Path, int]) -> None:
     """The embedded stack has one media room: a restarted one need not wait for its predecessor's lease to run out."""
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
-    killed, next_life, stranger = Leases(redis, "", sole=True), Leases(redis, "", sole=True), Leases(redis, "")
+    killed, next_life, stranger = StreamLeases(redis, "", sole=True), StreamLeases(redis, "", sole=True), StreamLeases(redis, "")
     assert await killed.take("ply_sole")
     assert not await stranger.take("ply_sole")
     assert await next_life.take("ply_sole")

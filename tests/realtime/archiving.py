@@ -7,7 +7,7 @@ from typing import Any
 
 from realtime.composition import COLLECTIONS
 from realtime.log.app_log import AppLog
-from realtime.log.app_log_forwarder import Carrier
+from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Archive
 from realtime.log.archiver import RANGES, Archiver
 from realtime.redis.client import address_of, connect
@@ -25,7 +25,14 @@ async def main(data: str, run: str, secret: str, channel: str) -> None:
     directory: Any = Directory(streams={channel: {"app": "app_1"}})
     store = await open_store(settings, COLLECTIONS)
     archiver = Archiver(
-        connection, Archive(store), directory, settings, Carrier(AppLog(connection), directory), settle_ms=0, keep_entries=5, keep_ms=0
+        connection,
+        Archive(store),
+        directory,
+        settings,
+        AppLogForwarder(AppLog(connection), directory),
+        settle_ms=0,
+        keep_entries=5,
+        keep_ms=0,
     )
     print("archiving", flush=True)
     while not running.done():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.redis.client import Connection, address_of, connect
+from realtime.redis.client import RedisConnection, address_of, connect
 from tests.support.chat_nodes import House, RedisServer
 from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
@@ -57,7 +57,7 @@ async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> 
 
 
 @pytest.fixture
-async def connection(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[Connection]:
+async def connection(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[RedisConnection]:
     """The ordered connection of one node, up."""
     made = connect(address_of(settings, vault))
     running = asyncio.create_task(made.run())

@@ -12,7 +12,7 @@ import socketio
 import uvicorn
 
 from realtime.fanout import Fanout, RawProtocol
-from realtime.sockets import Server
+from realtime.sockets import SocketServer
 from tests.support.chat_nodes import eventually
 
 PING_S, PONG_S = 0.3, 0.2
@@ -23,7 +23,7 @@ class Echo:
     """`http` is a session for its address."""
 
     def __init__(self, **options: Any) -> None:
-        self.io = Server(
+        self.io = SocketServer(
             client_manager=Fanout(), async_mode="asgi", cors_allowed_origins="*", ping_interval=PING_S, ping_timeout=PONG_S,
             max_http_buffer_size=MAX_PAYLOAD, **options,
         )  # fmt: skip

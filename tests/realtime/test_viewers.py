@@ -10,13 +10,13 @@ from prometheus_client import REGISTRY
 
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.event_schemas import form_of
-from realtime.viewers import Count, Leases, Occupancy
+from realtime.viewers import Count, LeaseTimes, ViewerCounter
 from tests.support.chat_nodes import House, eventually
 from weir.foundation.clock import now_ms
 from weir.foundation.events import PlaybackHeartbeat, StreamLive, StreamOffline, StreamStarting
 from weir.foundation.ids import new_id
 
-SHORT = Leases(socket_s=2.0, beat_s=0.5, playback_s=1.0)
+SHORT = LeaseTimes(socket_s=2.0, beat_s=0.5, playback_s=1.0)
 
 
 def heartbeat(channel, *sessions, at=None):
@@ -25,7 +25,7 @@ def heartbeat(channel, *sessions, at=None):
 
 async def test_a_session_counts_once(connection):
     """A player and two sockets of one session are one viewer, until the last of them has gone."""
-    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
     await occupancy.heard(heartbeat(channel, "s1", "s2"))
     assert await occupancy.enter(channel, "s1", "a") == Count(2, 2)
     assert await occupancy.enter(channel, "s1", "b") == Count(2, 2)
@@ -43,7 +43,7 @@ async def test_a_session_counts_once(connection):
 
 async def test_nothing_stays_behind(connection):
     """At zero the leases, the sessions and the peak are gone from Redis."""
-    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
     await occupancy.enter(channel, "s", "a")
     await occupancy.leave(channel, "s", "a")
     keys = keys_of(channel)
@@ -52,7 +52,7 @@ async def test_nothing_stays_behind(connection):
 
 async def test_a_late_heartbeat_counts_nobody(connection):
     """A fact older than its lease says nothing about now; a name that is no channel is left out."""
-    occupancy, channel = Occupancy(connection, SHORT), new_id("chn")
+    occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
     await occupancy.heard(heartbeat(channel, "s", at=now_ms() - 5000))
     await occupancy.heard(PlaybackHeartbeat(app="", sessions=[("nonsense", "s")]))
     assert await occupancy.count(channel) == Count(0, 0)
@@ -60,7 +60,7 @@ async def test_a_late_heartbeat_counts_nobody(connection):
 
 async def test_many_viewers_are_counted_exactly(connection):
     """Batches are a matter of transport: 1,000 sessions are 1,000 viewers."""
-    occupancy, channel = Occupancy(connection), new_id("chn")
+    occupancy, channel = ViewerCounter(connection), new_id("chn")
     await occupancy.heard(heartbeat(channel, *(f"s{n}" for n in range(1000))))
     assert await occupancy.count(channel) == Count(1000, 1000)
 
@@ -69,7 +69,7 @@ async def test_many_viewers_are_counted_exactly(connection):
 @given(steps=st.lists(st.tuples(st.booleans(), st.sampled_from("abc"), st.sampled_from("xyz")), max_size=30))
 async def test_the_count_is_that_of_a_set(connection, steps):
     """Whatever enters and leaves in whatever order, the count is the number of sessions with a source, never negative."""
-    occupancy, channel, model, peak = Occupancy(connection), new_id("chn"), set(), 0
+    occupancy, channel, model, peak = ViewerCounter(connection), new_id("chn"), set(), 0
     for enters, session, source in steps:
         verb = occupancy.enter if enters else occupancy.leave
         count = await verb(channel, session, source)
@@ -160,7 +160,7 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
 
 async def test_everybody_is_counted_as_a_metric(connection):
     """Over all streams on air, each session once a stream; nobody in a process that does not hold the job."""
-    occupancy, channels = Occupancy(connection), [new_id("chn") for _ in range(3)]
+    occupancy, channels = ViewerCounter(connection), [new_id("chn") for _ in range(3)]
     for number, channel in enumerate(channels):
         await occupancy.heard(heartbeat(channel, *(f"s{one}" for one in range(number + 1))))
 

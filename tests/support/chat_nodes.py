@@ -19,10 +19,10 @@ from starlette.applications import Starlette
 
 from realtime.composition import COLLECTIONS, RealtimeRoom
 from realtime.fanout import RawProtocol
-from realtime.log.channel_log import Known
+from realtime.log.channel_log import ArchivedState
 from realtime.protocol.answers import ANSWERS
 from realtime.protocol.event_schemas import form_of
-from realtime.viewers import Leases
+from realtime.viewers import LeaseTimes
 from weir.foundation.documents.factory import open_store
 from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.http.problems import HANDLERS
@@ -30,7 +30,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.client import connect_redis, disconnect
 from weir.foundation.redis.periodic import Periodic
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import AUDIT
 from weir.foundation.tenancy.quotas import USED_UP
@@ -47,9 +47,9 @@ async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
     raise AssertionError("this never came true")
 
 
-async def nothing_known(channel: str) -> Known:
+async def nothing_known(channel: str) -> ArchivedState:
     """Stands for what documents know of a channel that was never used."""
-    return Known()
+    return ArchivedState()
 
 
 class RedisServer:
@@ -146,7 +146,7 @@ class Directory:
 class Node:
     """One realtime process' worth of room behind uvicorn, in this event loop."""
 
-    def __init__(self, ground: Ground, leases: Leases) -> None:
+    def __init__(self, ground: Services, leases: LeaseTimes) -> None:
         self.ground = ground
         self.room = RealtimeRoom(ground, leases)
         # asyncio switches Nagle's delay off only where the protocol number says TCP, and accepted sockets inherit it
@@ -198,12 +198,12 @@ class House:
     def tokens(self) -> Tokens:
         return Tokens(self.vault)
 
-    async def node(self, leases: Leases = Leases()) -> Node:
+    async def node(self, leases: LeaseTimes = LeaseTimes()) -> Node:
         redis = connect_redis(self.settings, self.vault)
         store = await open_store(self.settings, [*COLLECTIONS, AUDIT, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
-        ground = Ground(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
+        ground = Services(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
         node = Node(ground, leases)
         await node.start()
         self.nodes.append(node)

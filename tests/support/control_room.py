@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from control.accounts.mail import Sender
+from control.accounts.mail import MailSender
 from control.composition import ControlRoom
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.http.response_headers import Envelope
 from weir.foundation.http.router import Front, tabled
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 PASSWORD = "correct horse battery"
 Headers = dict[str, str]
@@ -43,13 +43,13 @@ class Letters:
 
 
 class World:
-    def __init__(self, ground: Ground, viewers: Any = None) -> None:
+    def __init__(self, ground: Services, viewers: Any = None) -> None:
         async def nobody(_channel: str) -> int:
             return 0
 
         self.ground, self.letters = ground, Letters()
         self.room = ControlRoom(ground, viewers or nobody)
-        sender: Sender = self.letters
+        sender: MailSender = self.letters
         self.room._accounts._mail = self.room._teams._mail = sender
         table, *others = tabled(self.room.routes())
         starlette = Starlette(routes=others, exception_handlers=HANDLERS)
@@ -100,7 +100,7 @@ def bearer(token: str) -> Headers:
 
 
 @asynccontextmanager
-async def opened(ground: Ground, **options: Any) -> AsyncIterator[World]:
+async def opened(ground: Services, **options: Any) -> AsyncIterator[World]:
     world = World(ground, **options)
     async with world.http:
         yield world

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from media.ingest import flv, rtmp
-from media.ingest.rtmp import AUDIO, COMMAND, DATA, SET_CHUNK_SIZE, VIDEO, Demuxer, Message, chunks, decoded, encoded
+from media.ingest.rtmp import AUDIO, COMMAND, DATA, SET_CHUNK_SIZE, VIDEO, Demuxer, RtmpMessage, chunks, decode_amf, encode_amf
 
 
 def film(
@@ -24,8 +24,8 @@ def film(
     return subprocess.run([*argv, "-f", "flv", "pipe:1"], capture_output=True, check=True, timeout=120).stdout
 
 
-def messages(file: bytes) -> list[Message]:
-    return [Message(kind, 1, at, body) for kind, at, body in flv.tags(file)]
+def messages(file: bytes) -> list[RtmpMessage]:
+    return [RtmpMessage(kind, 1, at, body) for kind, at, body in flv.tags(file)]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Encoder:
         theirs = self._exactly(1 + 2 * rtmp.HANDSHAKE)
         self.line.sendall(theirs[1 : 1 + rtmp.HANDSHAKE])
         self._demuxer = Demuxer()
-        self._send(Message(SET_CHUNK_SIZE, 0, 0, pack(">I", self.chunk_size)), 2)
+        self._send(RtmpMessage(SET_CHUNK_SIZE, 0, 0, pack(">I", self.chunk_size)), 2)
         self._command(0, "connect", 1, {"app": application, "type": "nonprivate", "tcUrl": f"rtmp://{address.netloc}/{application}"})
         self._until(lambda values: values[:2] == ["_result", 1.0])
         self._command(0, "createStream", 2, None)
@@ -63,7 +63,7 @@ class Encoder:
         return data
 
     def _command(self, stream: int, *values: Any) -> None:
-        self._send(Message(COMMAND, stream, 0, encoded(*values)), 8 if stream else 3)
+        self._send(RtmpMessage(COMMAND, stream, 0, encode_amf(*values)), 8 if stream else 3)
 
     def _until(self, wanted: Any) -> None:
         while True:
@@ -71,19 +71,19 @@ class Encoder:
             if not data:
                 raise ConnectionError("the ingest has closed the connection")
             for message in self._demuxer.feed(data):
-                if message.kind == COMMAND and wanted(decoded(message.body)):
+                if message.kind == COMMAND and wanted(decode_amf(message.body)):
                     return
 
-    def _send(self, message: Message, channel: int) -> None:
+    def _send(self, message: RtmpMessage, channel: int) -> None:
         self.line.sendall(chunks(message, channel, self.chunk_size))
 
-    def send(self, message: Message) -> None:
+    def send(self, message: RtmpMessage) -> None:
         self._send(message._replace(stream=1, time=message.time & 0xFFFFFFFF), self.channels[message.kind])
 
     def metadata(self, **about: Any) -> None:
-        self.send(Message(DATA, 1, 0, encoded("@setDataFrame", "onMetaData", about)))
+        self.send(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", about)))
 
-    def play(self, what: list[Message], *, shift: int = 0, until: float | None = None) -> None:
+    def play(self, what: list[RtmpMessage], *, shift: int = 0, until: float | None = None) -> None:
         """At the pace of the messages' own times, which are sent shifted by `shift` ms; to the time `until` (s), else all."""
         began, first = time.monotonic(), what[0].time if what else 0
         for message in what:
@@ -96,7 +96,7 @@ class Encoder:
         self.line.close()
 
 
-def is_header(message: Message) -> bool:
+def is_header(message: RtmpMessage) -> bool:
     if message.kind == VIDEO:
         picture = flv.picture(message.body)
         return picture is not None and picture.part == "header"

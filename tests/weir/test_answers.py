@@ -11,8 +11,8 @@ import pytest
 from media.composition import MediaRoom
 from realtime.composition import RealtimeRoom
 from tests.support.running_stack import ROOT, RunningStack
-from weir.foundation.http.routing import Bound
-from weir.foundation.services import Ground
+from weir.foundation.http.routing import BoundRoute
+from weir.foundation.services import Services
 
 PASSWORD = "correct horse battery"
 
@@ -89,13 +89,13 @@ def test_options_says_what_is_offered(stack: RunningStack) -> None:
     assert (status, told["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
 
-async def test_the_web_server_sends_each_address_to_its_room(ground: Ground) -> None:
+async def test_the_web_server_sends_each_address_to_its_room(ground: Services) -> None:
     """Where rooms run apart, an address that the web server does not know of would ask the control room in vain."""
     template = (ROOT / "nginx-rtmp/web.conf.template").read_text()
     blocks = re.findall(r"^    location ~ (\S+) \{\n(?:      .*\n)*?      proxy_pass http://@TO@(\w+);", template, re.M)
     assert {room for _, room in blocks} == {"control", "realtime", "media"}
     for name, room in (("realtime", RealtimeRoom(ground)), ("media", MediaRoom(ground))):
         for route in room.routes():
-            if isinstance(route, Bound):
+            if isinstance(route, BoundRoute):
                 path = re.sub(r"{\w+}", "x", route.row.path)
                 assert next(room for pattern, room in blocks if re.match(pattern.strip('"'), path)) == name, route.row.path

@@ -15,7 +15,7 @@ from tests.support.running_stack import RunningStack, alive, children_of
 from tests.support.servers import self_signed, wait_until
 from weir import doctor
 from weir.foundation.settings import Settings
-from weir.supervisor import Child, Part, Stack
+from weir.supervisor import ChildSpec, SupervisedProcess, Supervisor
 
 PARTS = {"redis": "redis-server", "app": "-m weir run", "ingest": "ingest.conf", "web": "web.conf"}
 
@@ -154,7 +154,7 @@ def test_a_certificate_that_is_not_its_key_is_named(tmp_path: Path) -> None:
 async def test_a_renewed_certificate_is_read_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """nginx is told to read its files again, once a renewal."""
     certificate, key = self_signed(tmp_path)
-    stack = Stack(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))  # type: ignore[call-arg]
+    stack = Supervisor(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))  # type: ignore[call-arg]
     told: list[signal.Signals] = []
     monkeypatch.setattr("weir.supervisor.ROTATE_CHECK_S", 0.01)
     monkeypatch.setattr(stack, "_signal_web", told.append)
@@ -198,7 +198,7 @@ async def test_a_secret_is_taken_out_of_a_flood_of_lines(tmp_path: Path) -> None
         log = tmp_path / "logs" / "talker.log"
         return log.exists() and "end" in log.read_text()
 
-    child = Child(Part("talker", lambda: [sys.executable, "-c", flood], answers), settings)
+    child = SupervisedProcess(ChildSpec("talker", lambda: [sys.executable, "-c", flood], answers), settings)
     await child.start()
     await child.stop()
     told = (tmp_path / "logs" / "talker.log").read_text()

@@ -22,7 +22,7 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-def shown_time(ms: int | None) -> str | None:
+def format_time(ms: int | None) -> str | None:
     """A stored time as the public API shows it; None stays None."""
     return None if ms is None else rfc3339(ms)
 

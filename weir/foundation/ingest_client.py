@@ -15,7 +15,7 @@ SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, wha
 
 
 @dataclass(frozen=True)
-class Published:
+class ActivePublish:
     """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known.
     `sent_ms` is the encoder's own media time, `at` when the ingest told it (monotonic, s)."""
 
@@ -33,7 +33,7 @@ class Published:
     at: float = 0.0
 
 
-class Ingest:
+class IngestClient:
     """Errors of every verb: Unavailable when nginx does not answer within 2 s."""
 
     def __init__(self, settings: Settings) -> None:
@@ -42,9 +42,9 @@ class Ingest:
         self._base = "http://ingest" if path else target.rstrip("/")
         self._path = path
         self._session: aiohttp.ClientSession | None = None
-        self._heard: tuple[float, dict[str, Published]] | None = None
+        self._heard: tuple[float, dict[str, ActivePublish]] | None = None
 
-    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
+    async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
         """Every stream that has a publisher now, by public name; an answer that was had a moment ago may do."""
         if self._heard is not None and monotonic() - self._heard[0] < not_older_s:
             return self._heard[1]
@@ -74,11 +74,11 @@ class Ingest:
             await self._session.close()
 
 
-def _published(stream: ElementTree.Element, at: float) -> Published | None:
+def _published(stream: ElementTree.Element, at: float) -> ActivePublish | None:
     client = next((one for one in stream.iterfind("client") if one.find("publishing") is not None), None)
     if client is None:
         return None
-    return Published(
+    return ActivePublish(
         name=stream.findtext("name") or "", client_id=int(client.findtext("id") or 0),
         bytes_in=int(stream.findtext("bytes_in") or 0), bitrate=int(stream.findtext("bw_in") or 0),
         width=int(stream.findtext("meta/video/width") or 0), height=int(stream.findtext("meta/video/height") or 0),
@@ -88,7 +88,7 @@ def _published(stream: ElementTree.Element, at: float) -> Published | None:
     )  # fmt: skip
 
 
-class Application:
+class ApplicationClient:
     """Our own application over its socket, as the supervisor asks it. Errors: Unavailable."""
 
     def __init__(self, settings: Settings, secret: str) -> None:

@@ -12,16 +12,16 @@ from starlette.routing import BaseRoute
 
 from weir.foundation.audit import Audit
 from weir.foundation.documents import Store
-from weir.foundation.http.idempotency import Repeats
+from weir.foundation.http.idempotency import IdempotencyKeys
 from weir.foundation.http.routing import Door
-from weir.foundation.ingest_client import Ingest
+from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.periodic import Periodic
 from weir.foundation.redis.rate_limits import Limits
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.auth import Authenticator
 from weir.foundation.tenancy.directory import Directory
-from weir.foundation.tenancy.message_quota import Messages
+from weir.foundation.tenancy.message_quota import MessageQuota
 from weir.foundation.tenancy.quotas import Quotas
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault
@@ -56,7 +56,7 @@ class Tasks:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Services:
     settings: Settings
     vault: Vault
     tokens: Tokens
@@ -65,7 +65,7 @@ class Ground:
     bus: Bus
     relay: Relay
     directory: Directory
-    ingest: Ingest
+    ingest: IngestClient
     periodic: Periodic
 
     @cached_property
@@ -77,8 +77,8 @@ class Ground:
         return Quotas(self.store, self.directory, self.relay, self.settings.plan_table)
 
     @cached_property
-    def messages(self) -> Messages:
-        return Messages(self.redis, self.quotas)
+    def messages(self) -> MessageQuota:
+        return MessageQuota(self.redis, self.quotas)
 
     @cached_property
     def door(self) -> Door:
@@ -86,7 +86,7 @@ class Ground:
         limits = Limits(self.redis, self.settings.block_after)
         settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
         origins, secure = frozenset((settings.base_url, *settings.allowed_origins)), settings.base_url.startswith("https:")
-        return Door(auth, Repeats(self.store), limits, settings.plan_table, settings.limits, origins, secure)
+        return Door(auth, IdempotencyKeys(self.store), limits, settings.plan_table, settings.limits, origins, secure)
 
 
 class Room(Protocol):

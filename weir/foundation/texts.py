@@ -46,7 +46,7 @@ def _check(text: str, allowed: frozenset[str]) -> None:
             raise ValueError("control characters are not taken")
 
 
-def line(text: str) -> str:
+def one_line(text: str) -> str:
     """Errors: ValueError."""
     _check(text, frozenset())
     if text and all(one in _BLANK or unicodedata.category(one) in _UNSEEN for one in text):
@@ -60,11 +60,11 @@ def text(text: str) -> str:
     return text
 
 
-def name(text: str) -> str:
+def person_name(text: str) -> str:
     """A person's name, composed (NFC), without blanks around it and with single ones inside. Errors: ValueError."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    line(text)
+    one_line(text)
     if any(unicodedata.category(one) == "Cf" and one not in _JOINERS for one in text):
         raise ValueError("characters that can't be seen are not taken")
     if _bounded(text) != text:
@@ -77,12 +77,12 @@ def cleaned_name(text: str) -> str:
     kept = "".join(one for one in text if one.isprintable() or one in _JOINERS or one.isspace())
     kept = _bounded("".join(" " if one.isspace() else one for one in kept))
     try:
-        return name(kept)
+        return person_name(kept)
     except ValueError:
         return ""
 
 
-def said(text: str) -> str:
+def message_text(text: str) -> str:
     """What somebody says, without what could cover, turn or end what others read. Line ends stay. Errors: ValueError for nothing that
     can be seen, and for more than MOST_LINES lines."""
     if not _PLAIN.fullmatch(text):
@@ -114,10 +114,10 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(kept.casefold().split()))
 
 
-Line = Annotated[str, AfterValidator(line), Field(json_schema_extra={"pattern": _LINE})]
+Line = Annotated[str, AfterValidator(one_line), Field(json_schema_extra={"pattern": _LINE})]
 """A title: one line."""
 
-PersonName = Annotated[str, AfterValidator(name), Field(json_schema_extra={"pattern": _LINE})]
+PersonName = Annotated[str, AfterValidator(person_name), Field(json_schema_extra={"pattern": _LINE})]
 """What a person is called."""
 
 Text = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern": _TEXT})]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from control.accounts.mail import Smtp
+from control.accounts.mail import SmtpSender
 from tests.support.control_room import World
 from weir.foundation.errors import Unavailable
 
@@ -111,8 +111,8 @@ def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     return context, public
 
 
-def smtp(server: Server, who: str = "", timeout_s: float = 10) -> Smtp:
-    return Smtp(f"smtp://{who}127.0.0.1:{server.port}", "Weir <weir@weir.example>", timeout_s)
+def smtp(server: Server, who: str = "", timeout_s: float = 10) -> SmtpSender:
+    return SmtpSender(f"smtp://{who}127.0.0.1:{server.port}", "Weir <weir@weir.example>", timeout_s)
 
 
 async def test_a_mail_arrives_as_it_was_written() -> None:

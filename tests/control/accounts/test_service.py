@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from control.accounts.mail import MOST_MAILS, open_sender
-from control.accounts.sign_in_limits import FREE, MANY, Attempt, Attempts, network_of
+from control.accounts.sign_in_limits import FREE, MANY, SignInAttempt, SignInAttempts, network_of
 from tests.support.control_room import PASSWORD, World, bearer
 from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.errors import Refused
 from weir.foundation.redis.client import connect_redis
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 Setting = Callable[..., None]
 
@@ -84,7 +84,7 @@ async def test_an_account_that_is_tried_from_everywhere_leaves_one_try(world: Wo
     await world.owner()
     for number in range(MANY + 1):
         account = world.ground.vault.lookup_hash("owner@weir.example")
-        await Attempts(world.ground.redis).begin(Attempt(account, f"10.0.{number}.0/24", known=False))
+        await SignInAttempts(world.ground.redis).begin(SignInAttempt(account, f"10.0.{number}.0/24", known=False))
     async with world.client("203.0.113.1") as guessing:
         body = {"email": "owner@weir.example", "password": "wrong password"}
         assert [(await guessing.post("/v1/auth/login", json=body)).status_code for _ in range(2)] == [401, 429]
@@ -103,7 +103,7 @@ def test_a_network_is_what_sits_behind_one_line(address: str, network: str) -> N
     assert network_of(address) == network
 
 
-async def test_without_redis_nobody_signs_in(world: World, ground: Ground) -> None:
+async def test_without_redis_nobody_signs_in(world: World, ground: Services) -> None:
     """Authentication fails closed."""
     await world.owner()
     nowhere = ground.settings.model_copy(update={"redis_url": "unix:///nowhere.sock"})
@@ -281,7 +281,7 @@ async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it
     assert (await world.ask("GET", "/v1/auth/me", bearer(late.access_token))).status_code == 401
 
 
-async def test_mails_become_files_without_a_mail_server(world: World, ground: Ground) -> None:
+async def test_mails_become_files_without_a_mail_server(world: World, ground: Services) -> None:
     """Private ones in the data folder."""
     await open_sender(ground.settings).send("a@b.example", "Hello", "text")
     (file,) = (ground.settings.data / "mail").iterdir()

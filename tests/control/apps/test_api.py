@@ -12,7 +12,7 @@ from control.composition import ControlRoom
 from weir.foundation.clock import now_ms
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.directory import revocation_id
 
 PASSWORD = "correct horse battery"
@@ -23,14 +23,14 @@ async def nobody(_channel: str) -> int:
 
 
 @pytest.fixture
-async def http(ground: Ground) -> AsyncIterator[httpx.AsyncClient]:
+async def http(ground: Services) -> AsyncIterator[httpx.AsyncClient]:
     app = Starlette(routes=ControlRoom(ground, nobody).routes(), exception_handlers=HANDLERS)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://weir.test") as client:
         yield client
 
 
 @pytest.fixture
-def secret(ground: Ground) -> str:
+def secret(ground: Services) -> str:
     return ground.vault.text_key("internal")
 
 
@@ -104,7 +104,7 @@ async def test_a_stream_by_api_with_a_key(http: httpx.AsyncClient, secret: str) 
     await http.delete(f"/v1/apps/{app['id']}/keys/{made['id']}", headers=account)
 
 
-async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """Byte for byte the same answer."""
     account = await signed_up(http, secret)
     foreign = await ground.store.operator().insert(
@@ -134,7 +134,7 @@ async def test_bad_requests_get_a_problem_with_a_code(http: httpx.AsyncClient, p
     assert (reply.status_code, reply.json()["code"], reply.headers["content-type"]) == (status, code, "application/problem+json")
 
 
-async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """Any browser gets its tokens; a person who comes back keeps id and name, with a new session."""
     playback = (await card(http, secret))["playback_id"]
     first = (await http.post(f"/v1/watch/{playback}/session", json={"name": "Ann"})).json()
@@ -146,7 +146,7 @@ async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, 
     assert missing.status_code == 404
 
 
-async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """A user token of the app gives its own name and roles; a forged, foreign or withdrawn one a guest's, with another id."""
     shown = await card(http, secret)
     app, channel, address = shown["app"], shown["channel"], f"/v1/watch/{shown['playback_id']}/session"
@@ -169,7 +169,7 @@ async def ask(http: httpx.AsyncClient, secret: str, token: str, playback: str, a
     return await http.get("/internal/hls_access", headers=headers)
 
 
-async def test_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """Right token yes; forged, expired, foreign, missing, unasked-for no."""
     shown = await card(http, secret)
     playback, app = shown["playback_id"], shown["app"]
@@ -187,7 +187,7 @@ async def test_the_playback_door(http: httpx.AsyncClient, secret: str, ground: G
     assert (await ask(http, "wrong", good, playback)).status_code == 403
 
 
-async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """By session; another session goes on."""
     token = await app_token(http, secret)
     shown = await card(http, secret)
@@ -199,7 +199,7 @@ async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secre
     assert (await ask(http, secret, other, shown["playback_id"])).status_code == 204
 
 
-async def test_a_shared_session_is_refused(http: httpx.AsyncClient, secret: str, ground: Ground) -> None:
+async def test_a_shared_session_is_refused(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
     """A fifth address within a minute on one session."""
     shown = await card(http, secret)
     token = ground.tokens.mint_playback(shown["playback_id"], shown["app"], "s9", 600)

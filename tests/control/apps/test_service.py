@@ -16,7 +16,7 @@ from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Unauthenticated
 from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.permissions import LEAST, ROLES, SCOPES, may, may_change_member, scopes_of
 
 Setting = Callable[..., None]
@@ -145,7 +145,7 @@ async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app:
     assert (await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"networks": ["everywhere"]})).status_code == 422
 
 
-async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, ground: Ground) -> None:
+async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, ground: Services) -> None:
     """Within half a minute, by way of Redis: every process takes keys, only control writes them."""
     made = await world.key(owner, app)
     await world.ask("GET", "/v1/streams", bearer(made["api_key"]))
@@ -467,7 +467,7 @@ async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) ->
     await world.done("POST", path, owner, bodies[0])
 
 
-async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, ground: Ground) -> None:
+async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, ground: Services) -> None:
     """Closed at once, told to all rooms, then gone; another app's data stays."""
     other = str((await world.app(owner, "Other"))["id"])
     keys = [bearer((await world.key(owner, one))["api_key"]) for one in (app, other)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.control_room import World, bearer
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 from weir.foundation.tenancy.tokens import Tokens
 
 STRANGER = "203.0.113.5"
@@ -14,7 +14,7 @@ STRANGER = "203.0.113.5"
 class Desk:
     """One stream, and the web server that asks about tokens for it. `checked` counts signature checks."""
 
-    def __init__(self, world: World, ground: Ground, stream: dict[str, Any], app: str) -> None:
+    def __init__(self, world: World, ground: Services, stream: dict[str, Any], app: str) -> None:
         self._world, self._ground, self.playback, self._app = world, ground, stream["playback_id"], app
         self.secret = ground.vault.text_key("internal")
         self.checked = 0
@@ -38,7 +38,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Desk:
+async def desk(world: World, ground: Services, monkeypatch: pytest.MonkeyPatch) -> Desk:
     owner = await world.owner()
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
@@ -82,7 +82,7 @@ async def test_a_question_has_no_body(desk: Desk) -> None:
     assert (await desk._world.ask("GET", "/internal/overview", {"X-Internal-Secret": desk.secret})).status_code == 200
 
 
-async def test_who_guesses_is_soon_not_asked_about(desk: Desk, ground: Ground) -> None:
+async def test_who_guesses_is_soon_not_asked_about(desk: Desk, ground: Services) -> None:
     """Past the bound, no signature is checked for that address, whatever it shows; it is told to wait. Who played from there a
     moment ago plays on; who comes anew from elsewhere plays."""
     playing, bound = desk.token("viewer"), ground.settings.block_after
@@ -102,7 +102,7 @@ async def test_who_guesses_is_soon_not_asked_about(desk: Desk, ground: Ground) -
     assert await desk.asks(playing) == 204
 
 
-async def test_one_expired_token_is_no_guessing(desk: Desk, ground: Ground) -> None:
+async def test_one_expired_token_is_no_guessing(desk: Desk, ground: Services) -> None:
     """A player that goes on asking with it, like a whole household of them, counts once a token."""
     old = ground.tokens.mint_playback(desk.playback, desk._app, "a", -60)
     for _ in range(ground.settings.block_after + 10):
@@ -110,7 +110,7 @@ async def test_one_expired_token_is_no_guessing(desk: Desk, ground: Ground) -> N
     assert await desk.asks(desk.token()) == 204
 
 
-async def test_a_household_of_ipv6_is_one_address(desk: Desk, ground: Ground) -> None:
+async def test_a_household_of_ipv6_is_one_address(desk: Desk, ground: Services) -> None:
     """A /64 of them is what one person has, so guesses from all over it add up, and the neighbours' do not."""
     for number in range(ground.settings.block_after):
         await desk.asks(f"a.b.{number:040d}", f"2001:db8:0:1::{number:x}")

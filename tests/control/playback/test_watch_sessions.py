@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from control.playback.hls_access import HlsAccess
-from control.playback.viewer_limit import Seats
+from control.playback.viewer_limit import ViewerLimit
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.clock import now_s
 from weir.foundation.events import DirectoryChanged
@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, world: World, owner: Headers, app: str, key: dict[str, Any], stream: dict[str, Any]) -> None:
         self.world, self.owner, self.app, self.key, self.stream = world, owner, app, key, stream
         self.playback = stream["playback_id"]
-        self._access = HlsAccess(world.ground, "secret", Seats(world.ground.redis))
+        self._access = HlsAccess(world.ground, "secret", ViewerLimit(world.ground.redis))
 
     def signed(self, audience: str = "weir:playback", life_s: float = 60, **claims: Any) -> str:
         now = int(now_s())
@@ -152,7 +152,7 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
     assert (known["id"], known["title"], known["viewers"]) == (stage.stream["id"], "Show", 0)
     foreign = await stage.world.done("GET", f"/v1/watch/{stage.playback}", bearer(stage.signed(sub=new_id("ply"))))
     assert foreign == shown
-    assert await Seats(stage.world.ground.redis).take(stage.stream["channel"], "somebody", 1)
+    assert await ViewerLimit(stage.world.ground.redis).take(stage.stream["channel"], "somebody", 1)
     reply = await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {})
     assert reply.json()["code"] == "forbidden"
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from control.playback.viewer_limit import Seats
+from control.playback.viewer_limit import ViewerLimit
 from control.streams.rules import Publisher
 from control.usage.broadcasts import Broadcasts
-from control.usage.publish_minutes import Minutes
+from control.usage.publish_minutes import PublishMinutes
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, StreamStarting, ViewersCounted
 from weir.foundation.ids import new_id
-from weir.foundation.ingest_client import Published
-from weir.foundation.services import Ground
+from weir.foundation.ingest_client import ActivePublish
+from weir.foundation.services import Services
 
 HOOK = "app=live&clientid=7&call=publish&name="
 
@@ -38,13 +38,13 @@ async def stream(world: World, key: Headers) -> dict[str, Any]:
 class FakeIngest:
     """Tells one publisher, and what was dropped."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Services) -> None:
         self.dropped: list[str] = []
         self.playback = ""
         object.__setattr__(ground, "ingest", self)
 
-    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
-        return {self.playback: Published(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
+    async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
+        return {self.playback: ActivePublish(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
 
     async def drop_publisher(self, name: str) -> bool:
         self.dropped.append(name)
@@ -99,7 +99,7 @@ async def test_a_title_is_one_line_that_can_be_read(world: World, key: Headers, 
     assert (await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"description": "a\x00"})).status_code == 422
 
 
-async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
     """The document says nothing about them, so a changed installation changes them."""
     doc = await ground.store.operator().get("streams", stream["id"])
     assert doc is not None
@@ -117,7 +117,7 @@ async def test_one_idempotency_key_makes_one_stream(world: World, key: Headers) 
     assert len((await world.done("GET", "/v1/streams", key))["data"]) == 1
 
 
-async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
     """The old key is dead for new publishes either way."""
     ingest = FakeIngest(ground)
     assert await publish(world, stream["key"]) == 302
@@ -137,7 +137,7 @@ async def test_a_stream_on_air_is_not_deleted(world: World, key: Headers, stream
     assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 409
 
 
-async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], ground: Ground) -> None:
+async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], ground: Services) -> None:
     """With viewers where they can be read; nobody without the internal secret sees anything."""
     FakeIngest(ground)
     assert await publish(world, stream["key"]) == 302
@@ -163,7 +163,7 @@ async def test_a_deleted_stream_is_gone(world: World, key: Headers, stream: dict
     assert await publish(world, stream["key"]) == 403
 
 
-async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
     """Whatever order the facts come in, and however often."""
     app = (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
     about = {"app": app, "stream": stream["id"], "playback": "p", "channel": "c", "broadcast": "brd_1", "generation": 1}
@@ -179,16 +179,16 @@ async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dic
     assert (shown["started"], shown["ended"]) == ("1970-01-01T00:00:01.000Z", "1970-01-01T00:01:10.000Z")
 
 
-async def test_seats_are_given_to_so_many(ground: Ground) -> None:
+async def test_seats_are_given_to_so_many(ground: Services) -> None:
     """Who has one keeps it, over processes; a further viewer finds none."""
-    one, two = Seats(ground.redis), Seats(ground.redis)
+    one, two = ViewerLimit(ground.redis), ViewerLimit(ground.redis)
     assert [await one.take("chn", sid, 2) for sid in ("a", "b", "c", "a")] == [True, True, False, True]
     assert [await two.take("chn", sid, 2) for sid in ("b", "c")] == [True, False]
     assert await two.full("chn", 2) is True
     assert await two.take("other", "c", 1) is True
 
 
-async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
     """At the playback door, and when a session is asked for; a closed app lets in nobody."""
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
     playback, app = stream["playback_id"], (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
@@ -207,7 +207,7 @@ async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, str
     assert await publish(world, stream["key"]) == 403
 
 
-async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: Ground) -> None:
+async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: Services) -> None:
     """Free has three, also when ten are asked for at once; one that is deleted makes room."""
     app = (await world.app(owner))["id"]
     await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
@@ -220,7 +220,7 @@ async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: G
     await world.done("POST", "/v1/streams", key, {})
 
 
-async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, ground: Ground) -> None:
+async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, ground: Services) -> None:
     """A month's are used up: the running publisher is cut, a new one refused, the owner told once."""
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
@@ -229,7 +229,7 @@ async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Head
     assert await publish(world, stream["key"]) == 302
     doc = await ground.store.operator().get("streams", stream["id"])
     assert doc is not None
-    minutes = Minutes(ground)
+    minutes = PublishMinutes(ground)
     for _ in range(2):  # the same moment twice counts once
         await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
@@ -277,7 +277,7 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
         assert (await world.ask("GET", f"/v1/streams?{wrong}", key)).status_code == 422, wrong
 
 
-async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], ground: Ground) -> None:
+async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
     app = (await ground.store.operator().find("streams")).data[0]["app"]
     for number, ended in enumerate((2_000, None)):
         doc = {"id": f"brd_{number}", "stream": stream["id"], "started": 1_000 + number, "ended": ended}

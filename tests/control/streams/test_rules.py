@@ -19,7 +19,7 @@ def stream() -> Doc:
     }  # fmt: skip
 
 
-def apply(doc: Doc, change: rules.Change | None) -> tuple[Doc, list[str]]:
+def apply(doc: Doc, change: rules.Transition | None) -> tuple[Doc, list[str]]:
     assert change is not None
     assert change.expect == {"transition": doc["transition"]}
     return {**doc, **change.set}, [event.type for event in change.tell]  # type: ignore[attr-defined]
@@ -32,7 +32,7 @@ def test_a_broadcast_from_start_to_end() -> None:
     assert told == ["stream.starting", "stream.publish.started"]
     doc, told = apply(doc, rules.playable(doc, "brd_1", 1, 2000))
     assert (doc["state"], told) == ("live", ["stream.live"])
-    doc, told = apply(doc, rules.gone(doc, 3000))
+    doc, told = apply(doc, rules.publisher_left(doc, 3000))
     assert (doc["state"], told) == ("interrupted", ["stream.stalled", "stream.publish.done"])
     assert rules.grace_over(doc, 5000, 7999) is None
     doc, told = apply(doc, rules.grace_over(doc, 5000, 8000))
@@ -44,7 +44,7 @@ def test_coming_back_within_the_grace_is_the_same_broadcast() -> None:
     doc, _ = apply(stream(), rules.publish(stream(), ONE, "brd_1", 1000))
     doc = stream() | doc
     doc, _ = apply(doc, rules.playable(doc, "brd_1", 1, 2000))
-    doc, _ = apply(doc, rules.gone(doc, 3000))
+    doc, _ = apply(doc, rules.publisher_left(doc, 3000))
     doc, told = apply(doc, rules.publish(doc, TWO, "brd_2", 4000))
     assert (doc["broadcast"], doc["generation"], told) == ("brd_1", 2, ["stream.publish.started"])
     assert rules.grace_over(doc, 500, 99_000) is None
@@ -70,7 +70,7 @@ def test_every_broadcast_has_one_start_one_end_and_at_most_one_live(steps: list[
         now += 1000
         change = {
             "publish": lambda n=number, d=doc, t=now: rules.publish(d, Publisher("b", str(n)), f"brd_{n}", t),
-            "gone": lambda d=doc, t=now: rules.gone(d, t) if d.get("ingest") else None,
+            "gone": lambda d=doc, t=now: rules.publisher_left(d, t) if d.get("ingest") else None,
             "playable": lambda d=doc, t=now: rules.playable(d, d.get("broadcast", ""), d.get("generation", 0), t),
             "old": lambda d=doc, t=now: rules.playable(d, d.get("broadcast", ""), d.get("generation", 1) - 1, t),
             "grace": lambda d=doc, t=now: rules.grace_over(d, 1000, t),
@@ -92,7 +92,7 @@ def test_a_stream_key_splits_into_its_parts() -> None:
     """App, stream and secret."""
     app, stream_id = new_id("app"), new_id("str")
     key = rules.parse_stream_key(f"{body(app)}_{body(stream_id)}_{'a' * 32}")
-    assert key == rules.StreamKey(app, stream_id, "a" * 32)
+    assert key == rules.ParsedStreamKey(app, stream_id, "a" * 32)
     assert rules.parse_stream_key(f" {body(app)}_{body(stream_id)}_{'a' * 32}\t ") == key  # as it was copied
 
 
@@ -116,7 +116,7 @@ def test_an_owner_ends_a_broadcast() -> None:
     doc, _ = apply(stream(), rules.publish(stream(), ONE, "brd_1", 1000))
     doc = stream() | doc
     live, _ = apply(doc, rules.playable(doc, "brd_1", 1, 2000))
-    away, _ = apply(live, rules.gone(live, 3000))
+    away, _ = apply(live, rules.publisher_left(live, 3000))
     for one in (doc, live, away):
         ended, told = apply(one, rules.complete(one, 4000))
         assert (ended["state"], ended["ingest"], told) == ("idle", None, ["stream.offline"])

@@ -23,8 +23,8 @@ from weir.foundation.events import (
 )
 from weir.foundation.http.listing import Spanned
 from weir.foundation.ids import new_id
-from weir.foundation.ingest_client import Published
-from weir.foundation.services import Ground
+from weir.foundation.ingest_client import ActivePublish
+from weir.foundation.services import Services
 
 ONE, TWO = Publisher("boot1", "1"), Publisher("boot1", "2")
 
@@ -38,11 +38,11 @@ class FakeIngest:
         self.dropped: list[str] = []
         self.name = ""
 
-    async def published(self, not_older_s: float = 0.0) -> dict[str, Published]:
+    async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
         if self.bytes is None:
             return {}
         self.bytes += self.step
-        return {self.name: Published(self.name, 1, self.bytes, 0, 0, 0, 0, "", "", 0)}
+        return {self.name: ActivePublish(self.name, 1, self.bytes, 0, 0, 0, 0, "", "", 0)}
 
     async def drop_publisher(self, name: str) -> bool:
         self.dropped.append(name)
@@ -50,21 +50,21 @@ class FakeIngest:
 
 
 @pytest.fixture
-def ingest(ground: Ground) -> FakeIngest:
+def ingest(ground: Services) -> FakeIngest:
     fake = FakeIngest()
     object.__setattr__(ground, "ingest", fake)
     return fake
 
 
 @pytest.fixture
-async def made(ground: Ground, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
+async def made(ground: Services, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
     streams = Streams(ground, ground.audit)
     doc, key = await streams.create(new_id("app"), {"title": "Show"}, COMMAND_LINE)
     ingest.name = doc["playback"]
     return streams, doc, key
 
 
-async def told(ground: Ground) -> list[Event]:
+async def told(ground: Services) -> list[Event]:
     found: list[Event] = []
     async for collection, doc_id, events in ground.store.pending():
         found += events
@@ -75,7 +75,7 @@ async def told(ground: Ground) -> list[Event]:
 Made = tuple[Streams, Doc, str]
 
 
-async def test_the_right_key_opens_under_the_public_name(made: Made, ground: Ground) -> None:
+async def test_the_right_key_opens_under_the_public_name(made: Made, ground: Services) -> None:
     """The answer names the playback id, and the fact is in the outbox of the same write."""
     streams, doc, key = made
     assert (await streams.publish(key, ONE))["playback"] == doc["playback"]
@@ -140,7 +140,7 @@ async def test_two_publishers_at_once_give_one_winner(made: Made, ingest: FakeIn
     assert all(isinstance(one, dict | Conflict) for one in results)
 
 
-async def test_facts_from_media_move_the_state_once(made: Made, ground: Ground) -> None:
+async def test_facts_from_media_move_the_state_once(made: Made, ground: Services) -> None:
     """A repeated fact does nothing; an old generation's does nothing."""
     streams, doc, key = made
     await streams.publish(key, ONE)
@@ -157,7 +157,7 @@ async def test_facts_from_media_move_the_state_once(made: Made, ground: Ground) 
 
 
 async def test_a_vanished_publisher_is_noticed_without_a_hook(
-    made: Made, ground: Ground, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
+    made: Made, ground: Services, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """nginx was killed: its list says nobody publishes; the grace begins, and ends the broadcast."""
     streams, doc, key = made
@@ -192,7 +192,7 @@ async def test_a_foreign_stream_is_a_missing_one(made: Made) -> None:
     assert answers[0] == answers[1]
 
 
-async def test_the_store_holds_no_key_in_clear(made: Made, ground: Ground) -> None:
+async def test_the_store_holds_no_key_in_clear(made: Made, ground: Services) -> None:
     """Neither secret nor whole key stands in the database file."""
     _, _, key = made
     secret = key.split("_")[2].encode()
@@ -200,7 +200,7 @@ async def test_the_store_holds_no_key_in_clear(made: Made, ground: Ground) -> No
         assert secret not in file.read_bytes()
 
 
-async def test_a_broadcast_lasts_until_its_encoder_left(ground: Ground) -> None:
+async def test_a_broadcast_lasts_until_its_encoder_left(ground: Services) -> None:
     """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
     broadcasts, about = Broadcasts(ground), {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"}
     now = now_ms()

@@ -10,14 +10,14 @@ import pytest
 
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
-from control.usage.meters import Counted
-from control.usage.web_log import Usage
+from control.usage.meters import Meters
+from control.usage.web_log import WebLog
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.clock import day_of, month_of, now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
-from weir.foundation.tenancy.message_quota import COUNTED, Messages, permits_key
+from weir.foundation.services import Services
+from weir.foundation.tenancy.message_quota import COUNTED, MessageQuota, permits_key
 
 NOW = 1_700_000_000
 DAY = "2023-11-14"
@@ -38,32 +38,32 @@ async def stream(world: World, owner: Headers, app: str) -> dict[str, Any]:
     return dict(await world.done("POST", "/v1/streams", await world.token(owner, app), {"title": "Show"}))
 
 
-async def recording(ground: Ground, app: str, stream: str | None, **more: Any) -> Doc:
+async def recording(ground: Services, app: str, stream: str | None, **more: Any) -> Doc:
     about = {"stream": stream} if stream else {}
     return await ground.store.app(app).insert(
         "recordings", {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
     )
 
 
-async def served(ground: Ground, *lines: tuple[str, str, int]) -> None:
+async def served(ground: Services, *lines: tuple[str, str, int]) -> None:
     """(playback id, session, bytes), each at a moment of its own."""
     folder = ground.settings.data / "usage"
     folder.mkdir(exist_ok=True)
     text = "".join(f"{NOW + at}.000\t{playback}\t{session}\t{size}\t200\n" for at, (playback, session, size) in enumerate(lines))
     with Path(folder / "web.log").open("a") as file:
         file.write(text)
-    await Usage(ground, Broadcasts(ground)).collect()
+    await WebLog(ground, Broadcasts(ground)).collect()
 
 
-async def wrote(ground: Ground, app: str, stream: str, times: int) -> None:
-    messages = Messages(ground.redis, ground.quotas)
+async def wrote(ground: Services, app: str, stream: str, times: int) -> None:
+    messages = MessageQuota(ground.redis, ground.quotas)
     for _ in range(times):
         async with messages.one(app, stream) as receipt:
             receipt.stored = True
     await messages.close()
 
 
-async def test_bytes_of_recordings_are_a_column_of_their_own(ground: Ground, app: str, stream: dict[str, Any]) -> None:
+async def test_bytes_of_recordings_are_a_column_of_their_own(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """Among the bytes of their stream, also when the stream is gone; without a stream under the app itself."""
     kept, orphan, alone = [await recording(ground, app, one) for one in (stream["id"], new_id("str"), None)]
     await served(ground, (stream["playback_id"], "a", 10), (kept["id"], "b", 200), (orphan["id"], "b", 3_000), (alone["id"], "b", 40_000))
@@ -73,7 +73,7 @@ async def test_bytes_of_recordings_are_a_column_of_their_own(ground: Ground, app
     assert (whole["bytes"], whole["recording_bytes"]) == (43_210, 43_200)
 
 
-async def test_viewers_are_different_sessions(ground: Ground, app: str, stream: dict[str, Any]) -> None:
+async def test_viewers_are_different_sessions(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """However often each asks, over several batches of the log."""
     for _ in range(3):
         await served(ground, *((stream["playback_id"], f"s{number}", 1) for number in range(40)))
@@ -81,7 +81,9 @@ async def test_viewers_are_different_sessions(ground: Ground, app: str, stream: 
     assert (figures["viewers"], figures["requests"], figures["days"][0]["day"]) == (40, 120, DAY)
 
 
-async def test_messages_move_to_the_ledger_once(ground: Ground, app: str, stream: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_move_to_the_ledger_once(
+    ground: Services, app: str, stream: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever dies between; what is counted meanwhile comes with the next batch; a deleted app's are dropped."""
     other = (await ground.store.app(app).insert("streams", {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn")}))[
         "id"
@@ -90,7 +92,7 @@ async def test_messages_move_to_the_ledger_once(ground: Ground, app: str, stream
     await wrote(ground, app, other, 4)
     await wrote(ground, new_id("app"), new_id("str"), 9)
     ledger = Ledger(ground.store)
-    counted, added = Counted(ground, ledger), 0
+    counted, added = Meters(ground, ledger), 0
     honest = ledger.add
 
     async def dies_after_one(*arguments: Any, **options: Any) -> None:
@@ -106,27 +108,27 @@ async def test_messages_move_to_the_ledger_once(ground: Ground, app: str, stream
     monkeypatch.undo()
     await wrote(ground, app, stream["id"], 100)
     for _ in range(3):
-        await Counted(ground, Ledger(ground.store)).messages()
+        await Meters(ground, Ledger(ground.store)).messages()
     assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103
     assert (await ledger.of_app(app, None, None))["messages"] == 107
     assert not await ground.redis.exists(COUNTED, f"{COUNTED}:taken")
 
 
-async def test_the_month_s_messages_outlive_redis(ground: Ground, app: str, stream: dict[str, Any]) -> None:
+async def test_the_month_s_messages_outlive_redis(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """A bounded app's permits are set to what the ledger knows."""
     await ground.store.operator().update("apps", app, set={"plan": "free"})
     ground.directory._cache.clear()
     await wrote(ground, app, stream["id"], 5)
-    await Counted(ground, Ledger(ground.store)).messages()
+    await Meters(ground, Ledger(ground.store)).messages()
     await ground.redis.flushall()
     await wrote(ground, app, stream["id"], 1)
-    await Counted(ground, Ledger(ground.store)).messages()
+    await Meters(ground, Ledger(ground.store)).messages()
     assert int(await ground.redis.get(permits_key(app, month_of(now_ms()))) or 0) == 6
 
 
-async def test_what_is_stored_stands(ground: Ground, app: str, stream: dict[str, Any]) -> None:
+async def test_what_is_stored_stands(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """The last value of a day; it goes down with what is deleted, and is not added up over days."""
-    counted, ledger = Counted(ground, Ledger(ground.store)), Ledger(ground.store)
+    counted, ledger = Meters(ground, Ledger(ground.store)), Ledger(ground.store)
     await ledger.stored("2023-01-01", {(app, stream["id"]): 7_000})
     first, _ = await recording(ground, app, stream["id"], bytes=500), await recording(ground, app, None, length=30, state="uploading")
     await counted.storage()
@@ -138,7 +140,7 @@ async def test_what_is_stored_stands(ground: Ground, app: str, stream: dict[str,
     assert (whole["storage_bytes"], [day["storage_bytes"] for day in whole["days"]]) == (30, [7_000, 30])
 
 
-async def test_two_hands_of_one_row_lose_nothing(ground: Ground, app: str, stream: dict[str, Any]) -> None:
+async def test_two_hands_of_one_row_lose_nothing(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """Each batch counts once, also where two jobs have it at the same moment."""
     ledger = Ledger(ground.store)
     batches = [("web", "1"), ("web", "1"), ("chat", "1"), ("chat", "1")]
@@ -146,12 +148,12 @@ async def test_two_hands_of_one_row_lose_nothing(ground: Ground, app: str, strea
     assert (await ledger.of_app(app, None, None))["messages"] == 2
 
 
-async def test_both_tables_show_every_column(world: World, ground: Ground, owner: Headers, app: str, stream: dict[str, Any]) -> None:
+async def test_both_tables_show_every_column(world: World, ground: Services, owner: Headers, app: str, stream: dict[str, Any]) -> None:
     """JSON and CSV, by app and by stream, say the same."""
     await served(ground, (stream["playback_id"], "a", 10), ((await recording(ground, app, stream["id"], bytes=9))["id"], "a", 5))
     await wrote(ground, app, stream["id"], 2)
-    await Counted(ground, Ledger(ground.store)).messages()
-    await Counted(ground, Ledger(ground.store)).storage()
+    await Meters(ground, Ledger(ground.store)).messages()
+    await Meters(ground, Ledger(ground.store)).storage()
     key = bearer((await world.key(owner, app))["api_key"])
     for path, who in ((f"/v1/apps/{app}/usage", owner), (f"/v1/streams/{stream['id']}/analytics", key)):
         shown = await world.done("GET", path, who)

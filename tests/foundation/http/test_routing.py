@@ -18,7 +18,7 @@ from weir.foundation.http.response_headers import APP, Envelope
 from weir.foundation.http.router import Front, tabled
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row, bind, shown_once
 from weir.foundation.ids import new_id
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 MINE, OTHERS = new_id("app"), new_id("app")
 
@@ -86,7 +86,7 @@ def things() -> Things:
 
 
 @pytest.fixture
-async def http(ground: Ground, things: Things) -> AsyncIterator[httpx.AsyncClient]:
+async def http(ground: Services, things: Things) -> AsyncIterator[httpx.AsyncClient]:
     apps = ground.store.operator()
     await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
     door = replace(ground.door, origins=frozenset(["https://studio.test"]))
@@ -145,7 +145,7 @@ async def test_a_refused_request_frees_its_key(http: httpx.AsyncClient, things: 
     assert (await post(http, "k")).status_code == 201
 
 
-async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(ground: Ground) -> None:
+async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(ground: Services) -> None:
     """So what it may have made is not made a second time."""
     repeats = ground.door.repeats
     assert repeats is not None
@@ -270,7 +270,7 @@ def test_the_document_says_what_the_rows_say(things: Things) -> None:
     assert document["components"]["schemas"]["Thing"]["properties"]["secret"]["x-shown-once"] is True
 
 
-def test_two_rows_can_not_stand_for_one_request(ground: Ground, things: Things) -> None:
+def test_two_rows_can_not_stand_for_one_request(ground: Services, things: Things) -> None:
     """A doubled row is a bug that shows at start."""
     bound = [bind(row, ground.door) for row in things.rows()]
     with pytest.raises(ValueError, match="twice"):

@@ -7,10 +7,10 @@ import pytest
 
 from weir.foundation.redis import periodic
 from weir.foundation.redis.periodic import SURE_S, Job, Periodic
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
-async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground: Ground) -> None:
+async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground: Services) -> None:
     """Two processes offer themselves; while the first renews its lease the second never runs, and it takes over when that ends."""
     done: list[str] = []
 
@@ -37,7 +37,7 @@ async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(ground
         await asyncio.gather(holding, waiting, return_exceptions=True)
 
 
-async def test_a_holder_asks_now_and_then(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_holder_asks_now_and_then(ground: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is sure for half of the shortest lease; afterwards what Redis says counts."""
     now = 100.0
     monkeypatch.setattr(periodic, "monotonic", lambda: now)

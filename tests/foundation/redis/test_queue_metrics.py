@@ -11,7 +11,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.redis import queue_metrics
 from weir.foundation.redis.bus import STREAM
 from weir.foundation.redis.periodic import Job, Periodic
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
 def age(queue: str) -> float | None:
@@ -22,7 +22,7 @@ def fact(seconds_ago: float) -> AppDeleted:
     return AppDeleted(app=new_id("app"), at=now_ms() - int(seconds_ago * 1000))
 
 
-async def test_the_oldest_of_each_queue_is_told(ground: Ground) -> None:
+async def test_the_oldest_of_each_queue_is_told(ground: Services) -> None:
     """An outbox that nobody publishes; a fact that a group has not read, or has read and not done."""
     job = queue_metrics.job(ground.bus, ground.relay)
     await job.run()
@@ -57,7 +57,7 @@ async def test_the_oldest_of_each_queue_is_told(ground: Ground) -> None:
     await asyncio.gather(*working, return_exceptions=True)
 
 
-async def test_a_process_that_does_not_hold_a_job_lets_its_figures_go(ground: Ground) -> None:
+async def test_a_process_that_does_not_hold_a_job_lets_its_figures_go(ground: Services) -> None:
     """So the sum over processes is right after the job has moved."""
     done, gone = asyncio.Event(), asyncio.Event()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.plans import PLANS, Plan, plan_of, plan_table
 from weir.foundation.redis.rate_limits import Limit, Limits, subject_of
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 SLOW = Limit("slow", 60, 86_400)
 
@@ -27,7 +27,7 @@ async def spend(limits: Limits, limit: Limit, subject: str, most: int = 1000) ->
     return most
 
 
-async def test_a_burst_gets_exactly_its_permits(ground: Ground) -> None:
+async def test_a_burst_gets_exactly_its_permits(ground: Services) -> None:
     """Then it is refused with the time to wait; another subject has its own."""
     limits = Limits(ground.redis)
     assert await spend(limits, SLOW, "a") == 60
@@ -37,14 +37,14 @@ async def test_a_burst_gets_exactly_its_permits(ground: Ground) -> None:
     assert await spend(limits, SLOW, "b") == 60
 
 
-async def test_processes_share_a_limit(ground: Ground) -> None:
+async def test_processes_share_a_limit(ground: Services) -> None:
     """Three of them together give out what one would."""
     nodes = [Limits(ground.redis) for _ in range(3)]
     given = await asyncio.gather(*(spend(node, Limit("big", 1000, 86_400), "a") for node in nodes))
     assert sum(given) == 1000
 
 
-async def test_permits_come_back_evenly(ground: Ground) -> None:
+async def test_permits_come_back_evenly(ground: Services) -> None:
     """One each interval, not all at the end of a window."""
     limits = Limits(ground.redis)
     quick = Limit("quick", 5, 1)
@@ -53,7 +53,7 @@ async def test_permits_come_back_evenly(ground: Ground) -> None:
     await limits.take(quick, "a")
 
 
-async def test_one_who_asks_slowly_takes_no_advance(ground: Ground) -> None:
+async def test_one_who_asks_slowly_takes_no_advance(ground: Services) -> None:
     """What a process holds for somebody is lost to the others, so only the fast ones get more than one."""
     now = 0.0
     clock: Callable[[], float] = lambda: now
@@ -66,7 +66,7 @@ async def test_one_who_asks_slowly_takes_no_advance(ground: Ground) -> None:
     assert standing.step > 1
 
 
-async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Ground) -> None:
+async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Services) -> None:
     """Sign-in fails closed; a request that needs no Redis is answered."""
     await ground.redis.aclose()
     ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
@@ -76,7 +76,7 @@ async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Ground
         await limits.take(Limit("shut", 60, 60, closed=True), "a")
 
 
-async def test_who_offends_again_and_again_is_blocked(ground: Ground) -> None:
+async def test_who_offends_again_and_again_is_blocked(ground: Services) -> None:
     """On every process, for a while that doubles; others are not."""
     one, two = Limits(ground.redis, 10), Limits(ground.redis, 10)
     for blocked_s in (60, 120):
@@ -144,7 +144,7 @@ def test_addresses_of_one_network_are_one_subject(address: IPv6Address, within: 
     ]
 
 
-async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(ground: Ground) -> None:
+async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(ground: Services) -> None:
     """Not only when the count has gone to Redis and back."""
     limits = Limits(ground.redis, 10)
     for number in range(10):

@@ -10,8 +10,8 @@ from weir.foundation.errors import Forbidden, QuotaExceeded, Unavailable
 from weir.foundation.events import QuotaUsedUp
 from weir.foundation.ids import new_id
 from weir.foundation.plans import Plan
-from weir.foundation.services import Ground
-from weir.foundation.tenancy.message_quota import COUNTED, Messages, permits_key
+from weir.foundation.services import Services
+from weir.foundation.tenancy.message_quota import COUNTED, MessageQuota, permits_key
 from weir.foundation.tenancy.quotas import Quotas
 
 PLANS = {"small": Plan(messages=2_000, places=3, storage_gb=1, analytics=False), "tiny": Plan(messages=5)}
@@ -19,22 +19,22 @@ STREAM = new_id("str")
 
 
 @pytest.fixture
-async def app(ground: Ground) -> str:
+async def app(ground: Services) -> str:
     doc = {"id": new_id("app"), "account": "a", "name": "x", "guests": "chat", "created": 1, "plan": "small"}
     return str((await ground.store.operator().insert("apps", doc))["id"])
 
 
-def quotas(ground: Ground) -> Quotas:
+def quotas(ground: Services) -> Quotas:
     """One process' own."""
     return Quotas(ground.store, ground.directory, ground.relay, PLANS)
 
 
-async def told(ground: Ground) -> list[tuple[str, int]]:
+async def told(ground: Services) -> list[tuple[str, int]]:
     waiting = [event async for _, _, events in ground.store.pending() for event in events]
     return [(event.quota, event.limit) for event in waiting if isinstance(event, QuotaUsedUp)]
 
 
-async def write(messages: Messages, app: str, times: int) -> int:
+async def write(messages: MessageQuota, app: str, times: int) -> int:
     """How many of `times` attempts at once were let through."""
 
     async def once() -> bool:
@@ -49,23 +49,23 @@ async def write(messages: Messages, app: str, times: int) -> int:
     return sum(await asyncio.gather(*(once() for _ in range(times))))
 
 
-async def test_a_burst_of_messages_never_passes_the_month_s(ground: Ground, app: str) -> None:
+async def test_a_burst_of_messages_never_passes_the_month_s(ground: Services, app: str) -> None:
     """Three processes at once; what one holds and does not need it gives back when it stops. The owner is told once."""
-    nodes = [Messages(ground.redis, quotas(ground)) for _ in range(3)]
+    nodes = [MessageQuota(ground.redis, quotas(ground)) for _ in range(3)]
     given = sum(await asyncio.gather(*(write(node, app, 1_500) for node in nodes)))
     assert 2_000 - len(nodes) * 2 <= given <= 2_000
     for node in nodes[1:]:
         await node.close()
     nodes[0]._held.clear()  # a process that was killed keeps what it held
-    given += await write(Messages(ground.redis, quotas(ground)), app, 100)
+    given += await write(MessageQuota(ground.redis, quotas(ground)), app, 100)
     assert 2_000 - 2 <= given <= 2_000
     assert await told(ground) == [("messages", 2_000)]
 
 
-async def test_only_what_was_stored_takes_a_permit(ground: Ground, app: str) -> None:
+async def test_only_what_was_stored_takes_a_permit(ground: Services, app: str) -> None:
     """A refused message and a repeated one give it back; one whose fate is unknown keeps it."""
     await ground.store.operator().update("apps", app, set={"plan": "tiny"})
-    messages = Messages(ground.redis, quotas(ground))
+    messages = MessageQuota(ground.redis, quotas(ground))
     for _ in range(10):
         async with messages.one(app, STREAM):
             pass
@@ -78,9 +78,9 @@ async def test_only_what_was_stored_takes_a_permit(ground: Ground, app: str) -> 
     assert await write(messages, app, 10) == 4
 
 
-async def test_counts_arrive_once(ground: Ground, app: str) -> None:
+async def test_counts_arrive_once(ground: Services, app: str) -> None:
     """A batch whose answer was lost is told again under its number and counts once."""
-    messages = Messages(ground.redis, quotas(ground))
+    messages = MessageQuota(ground.redis, quotas(ground))
     await write(messages, app, 7)
     lost: Any = ground.redis.eval
 
@@ -96,24 +96,24 @@ async def test_counts_arrive_once(ground: Ground, app: str) -> None:
     assert [int(one) for one in (await ground.redis.hgetall(COUNTED)).values()] == [9]
 
 
-async def test_a_lost_count_is_restored(ground: Ground, app: str) -> None:
+async def test_a_lost_count_is_restored(ground: Services, app: str) -> None:
     """To what the ledger knows, never down from what Redis knows."""
     await ground.store.operator().update("apps", app, set={"plan": "tiny"})
-    messages, month = Messages(ground.redis, quotas(ground)), month_of(now_ms())
+    messages, month = MessageQuota(ground.redis, quotas(ground)), month_of(now_ms())
     await messages.restore(app, month, 3)
     await messages.restore(app, month, 2)
     assert await write(messages, app, 10) == 2
     assert int(await ground.redis.get(permits_key(app, month)) or 0) == 5
 
 
-async def test_without_redis_messages_are_not_bounded(ground: Ground, app: str) -> None:
+async def test_without_redis_messages_are_not_bounded(ground: Services, app: str) -> None:
     """Their log has a connection of its own, and refuses where that is away too."""
     await ground.redis.aclose()
     ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
-    assert await write(Messages(ground.redis, quotas(ground)), app, 20) == 20
+    assert await write(MessageQuota(ground.redis, quotas(ground)), app, 20) == 20
 
 
-async def test_things_are_made_one_after_another(ground: Ground, app: str) -> None:
+async def test_things_are_made_one_after_another(ground: Services, app: str) -> None:
     """So a burst finds exactly the room that there is; another app's is its own."""
     handle, process = ground.store.app(app), quotas(ground)
 
@@ -131,7 +131,7 @@ async def test_things_are_made_one_after_another(ground: Ground, app: str) -> No
     assert await told(ground) == [("places", 3)]
 
 
-async def test_storage_counts_recordings_and_announced_uploads(ground: Ground, app: str) -> None:
+async def test_storage_counts_recordings_and_announced_uploads(ground: Services, app: str) -> None:
     """All files of a recording; of an older one its MP4; of an upload what was announced, until it fails."""
     handle, process = ground.store.app(app), quotas(ground)
     for state, size in (
@@ -148,7 +148,7 @@ async def test_storage_counts_recordings_and_announced_uploads(ground: Ground, a
     assert await told(ground) == [("storage_gb", 1)]
 
 
-async def test_who_has_been_told_is_not_told_again(ground: Ground, app: str) -> None:
+async def test_who_has_been_told_is_not_told_again(ground: Services, app: str) -> None:
     """By no process, also long after the first fact was published."""
     await quotas(ground).tell(app, "streams", 3)
     async for collection, doc, events in ground.store.pending():
@@ -157,7 +157,7 @@ async def test_who_has_been_told_is_not_told_again(ground: Ground, app: str) -> 
     assert await told(ground) == []
 
 
-async def test_the_operator_switches_a_feature_for_one_app(ground: Ground, app: str) -> None:
+async def test_the_operator_switches_a_feature_for_one_app(ground: Services, app: str) -> None:
     """Else the plan says; an app without a plan has all."""
     process = quotas(ground)
     with pytest.raises(QuotaExceeded):

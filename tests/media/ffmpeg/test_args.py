@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from media.ffmpeg.args import inspect, probe, transcode, transcode_film
-from media.ffmpeg.probe import Film
+from media.ffmpeg.args import probe, probe_file, transcode, transcode_file
+from media.ffmpeg.probe import MediaFile
 from media.ladder.rules import Rendition, Source, cadence
 
 ENCODER = (
@@ -79,8 +79,8 @@ def test_live_input_names_nothing() -> None:
 
 def test_uploaded_files_name_no_others() -> None:
     """Whoever reads one, reads that file with few containers and codecs; lists of files are not among them."""
-    film = Film(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45, picture=1, sound=3)
-    argv = transcode_film(
+    film = MediaFile(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45, picture=1, sound=3)
+    argv = transcode_file(
         Path("/d/video"),
         film,
         [Rendition(360, (640, 360), 800_000)],
@@ -90,13 +90,13 @@ def test_uploaded_files_name_no_others() -> None:
         output=7,
         progress=9,
     )
-    for line in (argv, inspect(Path("/d/video"))):
+    for line in (argv, probe_file(Path("/d/video"))):
         assert line[line.index("-protocol_whitelist") + 1] == "file"
         formats = line[line.index("-format_whitelist") + 1].split(",")
         assert "mov" in formats
         assert not {"hls", "concat", "dash", "image2", "lavfi"} & set(formats)
     assert {"h264", "aac"} <= set(argv[argv.index("-codec_whitelist") + 1].split(","))
-    looked = inspect(Path("/d/video"))
+    looked = probe_file(Path("/d/video"))
     for kind, codec in (("v", "h264"), ("v", "png"), ("a", "aac"), ("s", "mov_text")):
         assert codec in looked[looked.index(f"-codec_whitelist:{kind}") + 1].split(",")
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"][1:] == ["0:3"]

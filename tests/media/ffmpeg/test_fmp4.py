@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.ffmpeg import fmp4
-from media.ffmpeg.fmp4 import NON_SYNC, BoxError, Init, Parser, Run, Sample, fragment, paced
+from media.ffmpeg.fmp4 import NON_SYNC, BoxError, Fmp4Parser, InitSegment, MediaSample, SampleRun, fragment, timed_run
 
 FLAGS = "+empty_moov+default_base_moof"
 
@@ -31,28 +31,28 @@ BY_KEYFRAME = encoded(FLAGS + "+frag_keyframe", extra=("-bf", "2"))
 SILENT = encoded(FLAGS + "+frag_keyframe", audio=False)
 
 
-def parsed(stream: bytes, cuts: tuple[int, ...] = ()) -> list[Init | Run]:
-    parser, found = Parser(), list[Init | Run]()
+def parsed(stream: bytes, cuts: tuple[int, ...] = ()) -> list[InitSegment | SampleRun]:
+    parser, found = Fmp4Parser(), list[InitSegment | SampleRun]()
     edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
     for start, end in pairwise(edges):
         for item in parser.feed(stream[start:end]):
-            found += [item] if isinstance(item, Init) else item
+            found += [item] if isinstance(item, InitSegment) else item
     return found
 
 
-def runs_of(stream: bytes) -> list[Run]:
-    return cast(list[Run], parsed(stream)[1:])
+def runs_of(stream: bytes) -> list[SampleRun]:
+    return cast(list[SampleRun], parsed(stream)[1:])
 
 
 def test_the_initialisation_segment_names_its_codecs() -> None:
     """CODECS of the master playlist come from avcC and esds, never from what was asked for (research trap: no audio)."""
     init = parsed(EVERY_FRAME)[0]
-    assert isinstance(init, Init)
+    assert isinstance(init, InitSegment)
     assert init.codecs.startswith("avc1.42c0")
     assert init.codecs.endswith(",mp4a.40.2")
     assert init.pictures[0].size == (160, 90)
     silent = parsed(SILENT)[0]
-    assert isinstance(silent, Init)
+    assert isinstance(silent, InitSegment)
     assert "mp4a" not in silent.codecs
 
 
@@ -102,7 +102,7 @@ def test_junk_is_named(junk: bytes) -> None:
 
 
 SAMPLES = st.builds(
-    Sample, duration=st.integers(0, 1 << 20), flags=st.sampled_from([0x02000000, 0x01000000 | NON_SYNC]),
+    MediaSample, duration=st.integers(0, 1 << 20), flags=st.sampled_from([0x02000000, 0x01000000 | NON_SYNC]),
     shift=st.sampled_from([0, 0, 512, -512]), data=st.binary(max_size=40),
 )  # fmt: skip
 RUNS = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 20), st.lists(SAMPLES, min_size=1, max_size=8))
@@ -110,31 +110,33 @@ RUNS = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1 << 20), st.lists(SAMP
 
 @given(st.lists(st.lists(RUNS, min_size=1, max_size=2), min_size=1, max_size=5), st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_what_is_written_is_read_again(parts: list[list[tuple[int, int, list[Sample]]]], shifted: bool) -> None:
+def test_what_is_written_is_read_again(parts: list[list[tuple[int, int, list[MediaSample]]]], shifted: bool) -> None:
     """Writer and parser agree on every sample, time, flag and byte; all samples of a run last as long as it says."""
     init = EVERY_FRAME[: EVERY_FRAME.index(b"moof") - 4]
     stream, wanted = [init], []
     for number, runs in enumerate(parts, 1):
         told = [(track, time, duration, [one if shifted else one._replace(shift=0) for one in samples])
                 for track, (time, duration, samples) in enumerate(runs, 1)]  # fmt: skip
-        stream.append(fragment(number, [paced(*one) for one in told]))
-        wanted += [Run(track, time, tuple(one._replace(duration=duration) for one in samples)) for track, time, duration, samples in told]
+        stream.append(fragment(number, [timed_run(*one) for one in told]))
+        wanted += [
+            SampleRun(track, time, tuple(one._replace(duration=duration) for one in samples)) for track, time, duration, samples in told
+        ]
     assert runs_of(b"".join(stream)) == wanted
 
 
 def test_a_part_says_no_more_of_a_frame_than_its_size() -> None:
     """Four bytes each and the first one's flags, where the first is a key frame and the others are alike."""
-    samples = [Sample(0, 0x02000000, 0, b"key"), *[Sample(0, 0x01000000 | NON_SYNC, 0, b"frame")] * 9]
-    assert len(fragment(1, [paced(1, 0, 1000, samples)])) == 24 + 72 + 4 + 4 * 10 + 8 + len(b"key") + 9 * len(b"frame")
+    samples = [MediaSample(0, 0x02000000, 0, b"key"), *[MediaSample(0, 0x01000000 | NON_SYNC, 0, b"frame")] * 9]
+    assert len(fragment(1, [timed_run(1, 0, 1000, samples)])) == 24 + 72 + 4 + 4 * 10 + 8 + len(b"key") + 9 * len(b"frame")
 
 
 def test_joined_parts_play(tmp_path: Path) -> None:
     """One box of many samples decodes to the same pictures as many boxes of one."""
     found = parsed(EVERY_FRAME)
     init, runs = found[0], runs_of(EVERY_FRAME)
-    assert isinstance(init, Init)
+    assert isinstance(init, InitSegment)
     rates = (init.tracks[0].timescale // 10, 1024)
-    merged = [paced(track, 0, duration, [sample for run in runs if run.track == track for sample in run.samples])
+    merged = [timed_run(track, 0, duration, [sample for run in runs if run.track == track for sample in run.samples])
               for track, duration in enumerate(rates, 1)]  # fmt: skip
     (tmp_path / "one.mp4").write_bytes(init.data + fragment(1, merged))
     (tmp_path / "many.mp4").write_bytes(EVERY_FRAME)
@@ -163,13 +165,13 @@ def test_the_short_way_reads_what_the_long_one_does(duration: int, flags: int, t
     moof = pack(">I4sI4sIII4s", 100, b"moof", 16, b"mfhd", 0, 1, 76, b"traf") + tfhd + pack(">I4sIQ", 20, b"tfdt", 0x01000000, time) + trun
     whole = moof + pack(">I4s", 8 + len(data), b"mdat") + data
     tracks = {1: fmp4.Track(1, "video", 30000, "avc1", (2, 2), (0, 0, 0))}
-    assert fmp4._lone(whole, 0, memoryview(whole), tracks) == Run(1, time, (Sample(duration, flags, 0, data),))
+    assert fmp4._lone(whole, 0, memoryview(whole), tracks) == SampleRun(1, time, (MediaSample(duration, flags, 0, data),))
     assert all(fmp4._lone(whole[:end], 0, memoryview(whole)[:end], tracks) is None for end in (107, len(whole) - 1))
     damaged = bytearray(whole)
     damaged[broken % len(whole)] ^= 1
     found = fmp4._lone(bytes(damaged), 0, memoryview(bytes(damaged)), tracks)
     if found is not None:
-        parser = Parser()
+        parser = Fmp4Parser()
         parser._tracks = tracks
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(fmp4, "_lone", lambda *_: None)
@@ -182,7 +184,7 @@ def test_each_picture_gets_an_initialisation_of_its_own() -> None:
             "-filter_complex", "[0:v]split[a][b];[b]scale=80:46[c]", "-map", "[a]", "-map", "[c]", "-map", "1:a", "-t", "1",
             "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4", "-movflags", FLAGS + "+frag_keyframe", "-"]  # fmt: skip
     whole = parsed(subprocess.run(argv, capture_output=True, check=True, timeout=30).stdout)[0]
-    assert isinstance(whole, Init)
+    assert isinstance(whole, InitSegment)
     assert [picture.size for picture in whole.pictures] == [(160, 90), (80, 46)]
     for picture, kinds in ((whole.pictures[0], ["video", "audio"]), (whole.pictures[1], ["video", "audio"]), (None, ["audio"])):
         one = whole.only(picture)

@@ -7,9 +7,9 @@ from struct import pack
 
 import pytest
 
-from media.ffmpeg.fmp4 import BoxError, Parser, Sample, fragment, paced
-from media.ffmpeg.part_reader import LONGEST_REST_S, LOOK_S, REST, Piece, _longest_rest_s, pieces
-from media.ffmpeg.process import PIPE_BYTES, Output
+from media.ffmpeg.fmp4 import BoxError, Fmp4Parser, MediaSample, fragment, timed_run
+from media.ffmpeg.part_reader import LONGEST_REST_S, LOOK_S, REST, EncodedPart, _longest_rest_s, read_parts
+from media.ffmpeg.process import PIPE_BYTES, OutputPipe
 from media.ladder.rules import Rendition, cadence
 
 RHYTHM = cadence(30, 1 / 3, 2)
@@ -34,32 +34,32 @@ def init(tracks: int = 2) -> bytes:
 
 def frames(first: int, count: int, tracks: int = 2) -> bytes:
     return b"".join(
-        fragment(number, [paced(track, 0, 1000, [Sample(0, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number)])
+        fragment(number, [timed_run(track, 0, 1000, [MediaSample(0, 0 if number % 60 == 0 else 0x10000, 0, b"%d" % number)])
                           for track in range(1, tracks + 1)])
         for number in range(first, first + count)
     )  # fmt: skip
 
 
-def piped(data: bytes) -> Output:
+def piped(data: bytes) -> OutputPipe:
     """A pipe as wide as FFmpeg's that holds `data` and has ended."""
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     os.write(write, data)
     os.close(write)
-    return Output(read)
+    return OutputPipe(read)
 
 
-async def collected(data: bytes, *, live: bool = True) -> list[Piece]:
+async def collected(data: bytes, *, live: bool = True) -> list[EncodedPart]:
     output = piped(data)
     try:
-        return [piece async for piece in pieces(output, LADDER, RHYTHM, live=live)]
+        return [piece async for piece in read_parts(output, LADDER, RHYTHM, live=live)]
     finally:
         output.close()
 
 
 def test_the_invented_initialisation_is_a_real_one() -> None:
     """What the other tests feed is what the parser takes."""
-    (found,) = Parser().feed(init())
+    (found,) = Fmp4Parser().feed(init())
     assert found.codecs == "avc1.64001e,avc1.64001e"  # type: ignore[union-attr]
 
 
@@ -114,7 +114,7 @@ async def test_a_film_does_not_rest(slept: list[float]) -> None:
 async def test_a_long_part_is_read_meanwhile(slept: list[float]) -> None:
     """Where a segment is one part of two seconds, the pipe would fill before it is whole."""
     output = piped(init() + frames(0, 60))
-    assert [piece.cut.frames async for piece in pieces(output, LADDER, cadence(30, None, 2), live=True)] == [60]
+    assert [piece.cut.frames async for piece in read_parts(output, LADDER, cadence(30, None, 2), live=True)] == [60]
     assert slept == [LONGEST_REST_S]
     output.close()
 

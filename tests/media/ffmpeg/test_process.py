@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from media.ffmpeg import process
-from media.ffmpeg.process import Output, ask, spawn, work
+from media.ffmpeg.process import OutputPipe, capture_output, run_to_end, spawn
 from weir.foundation.clock import monotonic
 
 STUBBORN = """
@@ -27,7 +27,7 @@ def gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-async def said(output: Output) -> bytes:
+async def said(output: OutputPipe) -> bytes:
     """All that comes, to the end."""
     found = b""
     while data := await output.read():
@@ -158,17 +158,17 @@ async def test_a_missing_program_leaves_no_descriptor(monkeypatch: pytest.Monkey
 
 async def test_a_short_question_has_a_time_limit() -> None:
     """ffprobe may wait for ever; the question may not."""
-    assert await ask([sys.executable, "-c", "print('yes')"], 10) == b"yes\n"
-    assert await ask([sys.executable, "-c", "import time; time.sleep(60)"], 0.2) == b""
-    assert await ask([sys.executable, "-c", "print('no'); raise SystemExit(1)"], 10) == b""
+    assert await capture_output([sys.executable, "-c", "print('yes')"], 10) == b"yes\n"
+    assert await capture_output([sys.executable, "-c", "import time; time.sleep(60)"], 0.2) == b""
+    assert await capture_output([sys.executable, "-c", "print('no'); raise SystemExit(1)"], 10) == b""
 
 
 async def test_work_tells_why_it_was_not_done(tmp_path: Path) -> None:
     """Empty for success alone: the program's last line, its code when it said nothing, or that it is not there."""
-    assert await work(["true"], 10, tmp_path) == ""
-    assert await work(["sh", "-c", "echo why; echo 'no room' >&2; exit 1"], 10, tmp_path) == "no room"
-    assert await work(["false"], 10, tmp_path) == "exit code 1"
-    assert "no-such-program" in await work(["no-such-program"], 10, tmp_path)
+    assert await run_to_end(["true"], 10, tmp_path) == ""
+    assert await run_to_end(["sh", "-c", "echo why; echo 'no room' >&2; exit 1"], 10, tmp_path) == "no room"
+    assert await run_to_end(["false"], 10, tmp_path) == "exit code 1"
+    assert "no-such-program" in await run_to_end(["no-such-program"], 10, tmp_path)
 
 
 def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
@@ -181,9 +181,9 @@ def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
         await ended.stop()
         stopped = await spawn(lambda pipes: ["sleep", "60"])
         await stopped.stop()
-        assert await ask(endless, 10) == b""
-        assert await ask([*endless[:2], "print('no' * 300_000)"], 10) == b""
-        assert "longer than" in await work(["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path)
+        assert await capture_output(endless, 10) == b""
+        assert await capture_output([*endless[:2], "print('no' * 300_000)"], 10) == b""
+        assert "longer than" in await run_to_end(["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path)
 
     async def grown() -> int:
         await lives()  # what a loop opens once is open now

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.ffmpeg.fmp4 import NON_SYNC, BoxError, Init, Parser, Run, Sample, Track
-from media.ffmpeg.segmenter import Cut, Cutter
+from media.ffmpeg.fmp4 import NON_SYNC, BoxError, Fmp4Parser, InitSegment, MediaSample, SampleRun, Track
+from media.ffmpeg.segmenter import CutPart, Segmenter
 from media.ladder.rules import Cadence, Rendition, cadence
 
 VIDEO = Track(1, "video", 30000, "avc1.64001f", (320, 180), (0, 0, 0))
@@ -16,25 +16,25 @@ COPIED = Rendition(180, (320, 180), 1, copied=True)
 SOUND = Rendition(0, (0, 0), 1)
 
 
-def frame(number: int, gop: int, track: int = 1) -> Run:
+def frame(number: int, gop: int, track: int = 1) -> SampleRun:
     """What FFmpeg tells of a frame; its time and duration are as wrong as FFmpeg's can be."""
-    return Run(track, 640 + number * 1000, (Sample(0, 0 if number % gop == 0 else NON_SYNC, 0, bytes([number % 251])),))
+    return SampleRun(track, 640 + number * 1000, (MediaSample(0, 0 if number % gop == 0 else NON_SYNC, 0, bytes([number % 251])),))
 
 
-def packet() -> Run:
-    return Run(3, 0, (Sample(1024, 0, 0, b"a"),))
+def packet() -> SampleRun:
+    return SampleRun(3, 0, (MediaSample(1024, 0, 0, b"a"),))
 
 
-def cuts(frames: int, rhythm: Cadence, sound_at: list[int] | None = None) -> list[Cut]:
-    cutter, found = Cutter(Init(b"", (VIDEO, AUDIO)), [FULL], rhythm), []
+def cuts(frames: int, rhythm: Cadence, sound_at: list[int] | None = None) -> list[CutPart]:
+    cutter, found = Segmenter(InitSegment(b"", (VIDEO, AUDIO)), [FULL], rhythm), []
     for number in range(frames):
         found += list(cutter.add([packet()] * (sound_at or []).count(number)))
         found += list(cutter.add([frame(number, rhythm.segment_frames)]))
     return found + list(cutter.rest())
 
 
-def read(body: bytes) -> list[Run]:
-    parser = Parser()
+def read(body: bytes) -> list[SampleRun]:
+    parser = Fmp4Parser()
     parser._tracks = {1: VIDEO, 2: AUDIO}
     return [run for item in parser.feed(body) for run in item]  # type: ignore[union-attr]
 
@@ -64,7 +64,7 @@ def test_sound_never_moves_a_cut(sound_at: list[int]) -> None:
 def test_how_frames_are_grouped_decides_nothing(groups: list[int], random: object) -> None:
     """One frame of each rendition a fragment, or many, or one rendition's first: the parts are the same."""
     rhythm, found, number = cadence(30, 1 / 3, 2), [], 0
-    cutter = Cutter(Init(b"", (VIDEO, SMALL)), [FULL, Rendition(90, (160, 90), 1)], rhythm)
+    cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL)), [FULL, Rendition(90, (160, 90), 1)], rhythm)
     for count in groups:
         both = [[frame(one, 60, track) for one in range(number, number + count)] for track in (1, 2)]
         random.shuffle(both)  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ def test_frames_are_timed_by_counting() -> None:
 
 def test_a_halved_rendition_has_the_same_parts() -> None:
     """Five frames of the slower one are the part that has ten in the other; what only one of them has at the end is left out."""
-    cutter = Cutter(Init(b"", (VIDEO, SMALL)), [FULL, HALF], cadence(30, 1 / 3, 2))
+    cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL)), [FULL, HALF], cadence(30, 1 / 3, 2))
     found = list(cutter.add([frame(number, 60) for number in range(35)]))
     assert found == []
     found = list(cutter.add([frame(number, 30, 2) for number in range(17)]))
@@ -100,7 +100,7 @@ def test_a_halved_rendition_has_the_same_parts() -> None:
 
 def test_sound_is_in_every_rendition_and_alone() -> None:
     """The same packets, numbered the same, whether with a picture or without; those that come behind a part's last frame are the next's."""
-    cutter = Cutter(Init(b"", (VIDEO, SMALL, AUDIO)), [FULL, HALF, SOUND], cadence(30, 1 / 3, 2))
+    cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL, AUDIO)), [FULL, HALF, SOUND], cadence(30, 1 / 3, 2))
     fragments = [[frame(number, 60), *([frame(number // 2, 30, 2)] if number % 2 == 0 else []), packet()] for number in range(20)]
     found = [cut for runs in fragments for cut in cutter.add(runs)]
     times = [[run.time for body in cut.bodies for run in read(body) if run.track == 2] for cut in found]
@@ -110,14 +110,14 @@ def test_sound_is_in_every_rendition_and_alone() -> None:
 
 def test_a_segment_without_a_keyframe_is_an_error() -> None:
     """An encoder that has lost the beat is started anew instead of serving segments that don't decode."""
-    cutter = Cutter(Init(b"", (VIDEO,)), [FULL], cadence(30, 1 / 3, 2))
+    cutter = Segmenter(InitSegment(b"", (VIDEO,)), [FULL], cadence(30, 1 / 3, 2))
     with pytest.raises(BoxError, match="keyframe"):
         list(cutter.add([frame(1, 60)]))
 
 
 def test_a_copy_that_leaves_frames_out_is_an_error() -> None:
     """Counted frames would draw picture and sound apart."""
-    cutter = Cutter(Init(b"", (VIDEO,)), [COPIED], cadence(30, 1 / 3, 2))
+    cutter = Segmenter(InitSegment(b"", (VIDEO,)), [COPIED], cadence(30, 1 / 3, 2))
     with pytest.raises(BoxError, match="steady"):
         list(cutter.add([frame(0, 60), *(frame(number, 60) for number in range(5, 9))]))
 
@@ -125,10 +125,10 @@ def test_a_copy_that_leaves_frames_out_is_an_error() -> None:
 def test_a_foreign_timescale_is_an_error() -> None:
     """Frame durations must be whole ticks, or they would drift."""
     with pytest.raises(BoxError, match="timescale"):
-        Cutter(Init(b"", (Track(1, "video", 12345, "", (0, 0), (0, 0, 0)),)), [FULL], cadence(30, 1 / 3, 2))
+        Segmenter(InitSegment(b"", (Track(1, "video", 12345, "", (0, 0), (0, 0, 0)),)), [FULL], cadence(30, 1 / 3, 2))
 
 
 def test_a_rendition_too_few_is_an_error() -> None:
     """What the ladder promises, FFmpeg has to make."""
     with pytest.raises(BoxError, match="1 video tracks instead of 2"):
-        Cutter(Init(b"", (VIDEO,)), [FULL, HALF], cadence(30, 1 / 3, 2))
+        Segmenter(InitSegment(b"", (VIDEO,)), [FULL, HALF], cadence(30, 1 / 3, 2))

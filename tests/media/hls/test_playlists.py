@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from media.hls import playlists
-from media.hls.encryption import Keys
+from media.hls.encryption import SegmentKeys
 from media.hls.playlists import Variant
 from media.hls.timeline import Timeline
 from media.ladder.rules import Cadence, Rendition, cadence
@@ -18,7 +18,7 @@ PART_S = RHYTHM.part_s
 HISTORIES = st.lists(st.tuples(st.integers(-3000, 60_000), st.integers(1, 40), st.booleans()), min_size=1, max_size=6)
 
 
-def run(timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: Keys | None = None) -> list[str]:
+def run(timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: SegmentKeys | None = None) -> list[str]:
     """What v360.m3u8 said after each part of one run."""
     timeline.begin_run(f"run{number}", epoch_ms, ["v360"])
     texts, rhythm = [], timeline.cadence
@@ -37,7 +37,7 @@ def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], win
     """Whatever dies whenever, in every mode: MSN never goes back, dates are frozen inside a discontinuity, parts fit PART-TARGET,
     initialisation segments stay clear, no segment changes its key."""
     timeline, epoch, texts = Timeline(rhythm, window, 1000), 1_700_000_000_000.0, []
-    keys = Keys(b"s", "brd_1", rotation) if rotation else None
+    keys = SegmentKeys(b"s", "brd_1", rotation) if rotation else None
     for number, (late_ms, parts, announce_end) in enumerate(history):
         epoch += late_ms
         texts += run(timeline, number, epoch, parts, keys)
@@ -63,7 +63,7 @@ def test_a_delta_update_and_the_old_list_make_the_whole(
 ) -> None:
     """A player that asks for deltas only knows the same segments, keys and discontinuities as one that asks for everything."""
     timeline, epoch = Timeline(RHYTHM, window, 1000), 1_700_000_000_000.0
-    keys = Keys(b"s", "brd_1", rotation) if rotation else None
+    keys = SegmentKeys(b"s", "brd_1", rotation) if rotation else None
     player: hls_conformance.Listed | None = None
     for number, (late_ms, parts, _) in enumerate(history * 3):
         epoch += late_ms

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from media.hls.segment_files import INDEX, Files, playbacks
-from media.hls.segment_index import History, Shape
+from media.hls.segment_files import INDEX, SegmentFiles, playbacks
+from media.hls.segment_index import BroadcastShape, SegmentIndex
 from media.hls.timeline import Segment
 from media.ladder.rules import Rendition, cadence
 from weir.foundation.settings import Settings
 
-SHAPE = Shape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(29.97, 1 / 3, 2))
+SHAPE = BroadcastShape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(29.97, 1 / 3, 2))
 CODECS = ("avc1.64001e,mp4a.40.2", "avc1.640015,mp4a.40.2")
 
 
-def files(tmp_path: Path, playback: str = "ply_1") -> Files:
-    made = Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), playback)
+def files(tmp_path: Path, playback: str = "ply_1") -> SegmentFiles:
+    made = SegmentFiles(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), playback)
     made.open()
     return made
 
@@ -25,9 +25,9 @@ def segment(msn: int, discontinuity: bool = False) -> Segment:
     return Segment(msn, f"r{msn // 10}", 1000 * msn, discontinuity, tuple(SHAPE.names), 2.0, complete=True)
 
 
-def filled(tmp_path: Path, numbers: range) -> History:
+def filled(tmp_path: Path, numbers: range) -> SegmentIndex:
     store = files(tmp_path)
-    history = History(store, "brd_1")
+    history = SegmentIndex(store, "brd_1")
     history.begin(SHAPE, CODECS)
     for msn in numbers:
         for name in SHAPE.names:
@@ -63,7 +63,7 @@ def test_parts_lie_in_memory_and_segments_on_disk(tmp_path: Path) -> None:
 def test_the_index_brings_back_the_window(tmp_path: Path) -> None:
     """Shape, codecs, newest segments and the number of discontinuities that went before them."""
     filled(tmp_path, range(5, 25))
-    past = History(files(tmp_path), "brd_1").read(window=6)
+    past = SegmentIndex(files(tmp_path), "brd_1").read(window=6)
     assert past is not None
     assert (past.shape, past.codecs) == (SHAPE, CODECS)
     assert [one.msn for one in past.segments] == [19, 20, 21, 22, 23, 24]
@@ -74,7 +74,7 @@ def test_the_index_brings_back_the_window(tmp_path: Path) -> None:
 def test_another_broadcast_begins_anew(tmp_path: Path) -> None:
     """Files of an older broadcast of the same playback id are not its past."""
     filled(tmp_path, range(3))
-    assert History(files(tmp_path), "brd_2").read(6) is None
+    assert SegmentIndex(files(tmp_path), "brd_2").read(6) is None
 
 
 def test_a_torn_line_and_a_lost_file_are_passed_over(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_torn_line_and_a_lost_file_are_passed_over(tmp_path: Path) -> None:
     with open(tmp_path / "d/hls/ply_1" / INDEX, "ab") as index:
         index.write(b'{"msn":9,"run":"r')
     os.unlink(tmp_path / "d/hls/ply_1/s_r0_v240_4.m4s")
-    past = History(files(tmp_path), "brd_1").read(12)
+    past = SegmentIndex(files(tmp_path), "brd_1").read(12)
     assert past is not None
     assert [one.msn for one in past.segments] == [5, 6, 7, 8]
 
@@ -91,7 +91,7 @@ def test_a_torn_line_and_a_lost_file_are_passed_over(tmp_path: Path) -> None:
 def test_old_files_are_deleted(tmp_path: Path) -> None:
     """Behind the bounds nothing is left, by another process's history too."""
     filled(tmp_path, range(10, 20))
-    history = History(files(tmp_path), "brd_1")
+    history = SegmentIndex(files(tmp_path), "brd_1")
     history.read(6)
     history.forget(segments_below=17, parts_below=17)
     left = {path.name for path in (tmp_path / "d/hls/ply_1").glob("s_*")}

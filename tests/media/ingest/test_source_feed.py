@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from media.ingest.fmp4_writer import PICTURE, SOUND
-from media.ingest.rtmp import AUDIO, DATA, VIDEO, Message, encoded
-from media.ingest.source_feed import LARGEST_METADATA, MOST_CHANGES, MOST_IN_GOP, SILENCE, Feed, Still
+from media.ingest.rtmp import AUDIO, DATA, VIDEO, RtmpMessage, encode_amf
+from media.ingest.source_feed import LARGEST_METADATA, MOST_CHANGES, MOST_IN_GOP, SILENCE, SourceFeed, StillPicture
 from tests.support.rtmp_encoder import film, is_header, messages
 
 SENT = messages(film(seconds=4, gop=30))
@@ -41,13 +41,13 @@ class Given:
         return [time for one, time, _ in self.frames if one == track]
 
 
-def fed(feed: Feed, what: list[Message], began: float = 0.0) -> None:
+def fed(feed: SourceFeed, what: list[RtmpMessage], began: float = 0.0) -> None:
     """As it would come."""
     for message in what:
         feed.take(message, began + message.time / 1000)
 
 
-def running(feed: Feed) -> Given:
+def running(feed: SourceFeed) -> Given:
     given = Given()
     assert feed.begin(given.write, given.end)
     return given
@@ -55,7 +55,7 @@ def running(feed: Feed) -> Given:
 
 def test_a_run_begins_at_the_newest_key_frame() -> None:
     """With everything since, at time 0; what comes follows, and the sound is with it."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, [one for one in SENT if one.time < 1500])
     given = running(feed)
     assert given.times(PICTURE)[0] == 0
@@ -70,7 +70,7 @@ def test_a_run_begins_at_the_newest_key_frame() -> None:
 
 def test_what_is_known_of_the_source() -> None:
     """From its first key frame on."""
-    feed = Feed()
+    feed = SourceFeed()
     assert feed.source(0) is None
     fed(feed, SENT[:8])
     source = feed.source(0.1)
@@ -80,15 +80,15 @@ def test_what_is_known_of_the_source() -> None:
 
 def test_silence_stands_for_sound() -> None:
     """As long as the picture is; sound of the same kind goes on in the same run, another kind begins the next at a key frame."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, [one for one in SILENT if one.time < 1500])
     given = running(feed)
     assert feed.source(9.0).audio is False  # type: ignore[union-attr]
     assert len(given.times(SOUND)) == pytest.approx(0.5 * 48000 / 1024, abs=2)
-    feed.take(Message(AUDIO, 1, 1500, b"\xaf\0" + SILENCE.config), 1.5)
-    feed.take(Message(AUDIO, 1, 1520, b"\xaf\1abc"), 1.5)
+    feed.take(RtmpMessage(AUDIO, 1, 1500, b"\xaf\0" + SILENCE.config), 1.5)
+    feed.take(RtmpMessage(AUDIO, 1, 1520, b"\xaf\1abc"), 1.5)
     assert given.times(SOUND)[-1] == 520
-    feed.take(Message(AUDIO, 1, 1540, b"\xaf\0\x12\x08"), 1.5)
+    feed.take(RtmpMessage(AUDIO, 1, 1540, b"\xaf\0\x12\x08"), 1.5)
     fed(feed, [one for one in SILENT if one.time >= 1500])
     assert given.ended == 1
     assert running(feed).times(PICTURE)[0] == 0
@@ -97,7 +97,7 @@ def test_silence_stands_for_sound() -> None:
 @pytest.mark.parametrize("shift", [2**32 - 2000, 2**31 - 2000, 2**24 - 2000])
 def test_times_that_wrap(shift: int) -> None:
     """One run, whose time goes on."""
-    feed, sent = Feed(), [one._replace(time=(one.time + shift) & 0xFFFFFFFF) for one in SENT]
+    feed, sent = SourceFeed(), [one._replace(time=(one.time + shift) & 0xFFFFFFFF) for one in SENT]
     for number, one in enumerate(sent[:20]):
         feed.take(one, number / 50)
     given = running(feed)
@@ -109,7 +109,7 @@ def test_times_that_wrap(shift: int) -> None:
 
 def test_a_clock_that_is_set_ends_the_run() -> None:
     """The next one begins at the next key frame, in another era, with picture and sound together."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, [one for one in SENT if one.time < 3500])
     given, (era, _) = running(feed), feed.zero or (0, 0)
     fed(feed, SENT[2:], began=3.5)
@@ -123,7 +123,7 @@ def test_a_clock_that_is_set_ends_the_run() -> None:
 
 def test_a_clock_that_steps_back_again_and_again_is_set() -> None:
     """Each step is small enough for an encoder that reorders; together they end the run."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, SENT)
     first, last = running(feed), SENT[-1].time
     key = next(one for one in SENT if one.kind == VIDEO and not is_header(one))
@@ -134,10 +134,10 @@ def test_a_clock_that_steps_back_again_and_again_is_set() -> None:
 
 def test_sound_alone_whose_clock_steps_back_plays_on() -> None:
     """Its times stay within two seconds of the furthest."""
-    feed, sounds = Feed(), [one for one in SENT if one.kind == AUDIO]
+    feed, sounds = SourceFeed(), [one for one in SENT if one.kind == AUDIO]
     fed(feed, sounds)
     given, last = Given(), sounds[-1].time
-    assert feed.begin(given.write, given.end, Still(b"", b""))
+    assert feed.begin(given.write, given.end, StillPicture(b"", b""))
     for step in range(1, 9):
         feed.take(sounds[-1]._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
     times = given.times(SOUND)
@@ -146,7 +146,7 @@ def test_sound_alone_whose_clock_steps_back_plays_on() -> None:
 
 def test_a_renewed_run_misses_nothing() -> None:
     """It ends in front of a key frame, at which the next one begins."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, [one for one in SENT if one.time < 1500])
     first = running(feed)
     feed.renew()
@@ -161,16 +161,16 @@ def test_sound_alone() -> None:
     """After a second it is taken as such, with a still picture as long as the sound; one that announces a picture is waited for."""
     sound = [one for one in SENT if one.kind == AUDIO]
     for said, patience in ((None, 1.0), ({"videocodecid": 7.0}, 4.0)):
-        feed = Feed()
+        feed = SourceFeed()
         if said is not None:
-            feed.take(Message(DATA, 1, 0, encoded("onMetaData", said)), 0)
+            feed.take(RtmpMessage(DATA, 1, 0, encode_amf("onMetaData", said)), 0)
         fed(feed, [one for one in sound if one.time < 1500])
         assert feed.source(patience - 0.1) is None
         source = feed.source(patience + 0.1)
         assert source is not None
         assert source.alone
     given = Given()
-    assert feed.begin(given.write, given.end, Still(b"config", b"picture"))
+    assert feed.begin(given.write, given.end, StillPicture(b"config", b"picture"))
     fed(feed, [one for one in sound if one.time >= 1500])
     assert len(given.times(PICTURE)) == pytest.approx(len(given.times(SOUND)) * 1024 / 48000 * 30, abs=2)
     fed(feed, [one for one in SENT if one.kind == VIDEO], began=4)
@@ -180,10 +180,10 @@ def test_sound_alone() -> None:
 
 def test_nothing_begins_without_a_key_frame() -> None:
     """Neither before the first one has come, nor from one that has been shown."""
-    feed, given = Feed(), Given()
+    feed, given = SourceFeed(), Given()
     fed(feed, [one for one in SENT if one.time >= 100][:40])
     assert not feed.begin(given.write, given.end)
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, SENT)
     feed.forget()
     assert not feed.begin(given.write, given.end)
@@ -193,7 +193,7 @@ def test_nothing_begins_without_a_key_frame() -> None:
 def test_an_endless_group_is_not_kept(monkeypatch: Any) -> None:
     """An encoder that never sends another key frame: what is shown goes on, and memory does not grow."""
     monkeypatch.setattr("media.ingest.source_feed.LONGEST_GOP_MS", 1000)
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, messages(film(seconds=2, gop=300))[:20])
     given = running(feed)
     fed(feed, messages(film(seconds=4, gop=300))[20:])
@@ -203,27 +203,27 @@ def test_an_endless_group_is_not_kept(monkeypatch: Any) -> None:
 
 def test_frames_of_no_time_fill_no_memory() -> None:
     """A group of pictures has so many frames, whatever their times and sizes; the run goes on."""
-    feed = Feed()
+    feed = SourceFeed()
     fed(feed, [one for one in SILENT if one.time < 500])
     given = running(feed)
     for _ in range(MOST_IN_GOP + 100):
-        feed.take(Message(VIDEO, 1, 500, b"\x27\1\0\0\0x"), 0.5)
+        feed.take(RtmpMessage(VIDEO, 1, 500, b"\x27\1\0\0\0x"), 0.5)
     assert feed.opening == b""
     assert given.ended == 0
 
 
 def test_endless_metadata_is_not_read() -> None:
     """Four megabytes of nothing would keep every stream of the process waiting for half a second."""
-    feed, endless = Feed(), {f"{number}": "x" * 1000 for number in range(LARGEST_METADATA // 1000 + 1)}
-    feed.take(Message(DATA, 1, 0, encoded("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
+    feed, endless = SourceFeed(), {f"{number}": "x" * 1000 for number in range(LARGEST_METADATA // 1000 + 1)}
+    feed.take(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
     assert feed.metadata == {}
-    feed.take(Message(DATA, 1, 0, encoded("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
+    feed.take(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
     assert feed.metadata == {"framerate": 25.0}
 
 
 def test_a_picture_that_is_described_anew_again_and_again() -> None:
     """Twenty times in ten seconds an encoder may; in an hour, as often as it likes."""
-    feed, (header,) = Feed(), [one for one in SILENT if is_header(one)]
+    feed, (header,) = SourceFeed(), [one for one in SILENT if is_header(one)]
     for number in range(MOST_CHANGES + 1):
         feed.take(header._replace(body=header.body + bytes(number)), number)
     assert feed.trouble is None

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.ingest.stream_health import AUDIO, VIDEO, Sample, Vitals
+from media.ingest.stream_health import AUDIO, VIDEO, HealthSample, StreamHealth
 
 
-def told(vitals: Vitals, now: float, **given: int) -> Sample:
+def told(vitals: StreamHealth, now: float, **given: int) -> HealthSample:
     return vitals.sample(now, 0, **{"sent_s": 0, "dropped": 0, "duplicated": 0, "heights": (720, 360), "left_out": 0, **given})  # type: ignore[arg-type]
 
 
 def test_a_steady_encoder() -> None:
     """25 frames a second of 5,000 bytes, a key frame each 2 s, sound 40 ms ahead: as it is, whenever it comes."""
-    vitals = Vitals()
+    vitals = StreamHealth()
     for n in range(125):
         vitals.frame(VIDEO, n * 40, 5000, n % 50 == 0, n * 0.04)
         vitals.frame(AUDIO, n * 40 + 40, 200, True, n * 0.04)
@@ -27,7 +27,7 @@ def test_a_steady_encoder() -> None:
 
 def test_a_transcoder_that_falls_behind() -> None:
     """Its speed over the last seconds, and what it has not made; rungs that are left out are named."""
-    vitals = Vitals()
+    vitals = StreamHealth()
     for second in range(10):
         vitals.done(second * 0.8, second)
     sample = told(vitals, 9, sent_s=9, left_out=1)
@@ -37,7 +37,7 @@ def test_a_transcoder_that_falls_behind() -> None:
 
 def test_what_is_old_is_forgotten() -> None:
     """An encoder that has fallen silent sends nothing."""
-    vitals = Vitals()
+    vitals = StreamHealth()
     vitals.frame(VIDEO, 0, 5000, True, 0)
     vitals.frame(VIDEO, 40, 5000, False, 0)
     assert told(vitals, 0).bitrate > 0
@@ -50,7 +50,7 @@ FRAME = st.tuples(st.sampled_from((VIDEO, AUDIO)), st.integers(0, 1 << 40), st.i
 @given(st.lists(FRAME, max_size=20), st.lists(st.floats(0, 100), max_size=5))
 def test_whatever_comes_is_survived(frames: list[tuple[int, int, int, bool]], done: list[float]) -> None:
     """Times that jump, frames without bytes, progress that goes back."""
-    vitals = Vitals()
+    vitals = StreamHealth()
     for number, frame in enumerate(frames):
         vitals.frame(*frame, number)
     for number, seconds in enumerate(done):

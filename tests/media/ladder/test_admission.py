@@ -5,16 +5,16 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from media.ladder.admission import SHARES, Running, Wanted, admitted
-from media.ladder.rules import Profile, Rung, Source, ladder, rhythm_of
+from media.ladder.admission import SHARES, LadderDemand, RunningLadder, rungs_to_drop
+from media.ladder.rules import Profile, Rung, Source, choose_cadence, ladder
 from tests.media.conftest import until
 from weir.foundation.events import PublishStarted, StreamOffline
 
 
-def wanted(height: int = 1080, rungs: tuple[int, ...] = (1080, 720, 480, 360), preset: str = "superfast") -> Wanted:
+def wanted(height: int = 1080, rungs: tuple[int, ...] = (1080, 720, 480, 360), preset: str = "superfast") -> LadderDemand:
     source, profile = Source(height * 16 // 9, height, 30, True), Profile(tuple(Rung(one) for one in rungs))
-    rhythm = rhythm_of(source, profile, None, 2)
-    return Wanted(source, ladder(source, profile, rhythm), float(rhythm.rate), preset)
+    rhythm = choose_cadence(source, profile, None, 2)
+    return LadderDemand(source, ladder(source, profile, rhythm), float(rhythm.rate), preset)
 
 
 def test_the_estimate_is_near_to_what_was_measured() -> None:
@@ -28,18 +28,18 @@ ladders = st.builds(
     wanted, st.sampled_from([360, 720, 1080]), st.sets(st.sampled_from([1080, 720, 480, 360, 240]), min_size=1).map(tuple),
     st.sampled_from(["ultrafast", "superfast", "slower"]),
 )  # fmt: skip
-others = st.lists(st.builds(Running, st.floats(0.01, 4), st.booleans()), max_size=4)
+others = st.lists(st.builds(RunningLadder, st.floats(0.01, 4), st.booleans()), max_size=4)
 machines, priorities = st.floats(0.1, 16), st.sampled_from(list(SHARES))
 
 
-def outs(left_out: int | None, of: Wanted) -> int:
+def outs(left_out: int | None, of: LadderDemand) -> int:
     return len(of.renditions) if left_out is None else left_out
 
 
 @given(ladders, others, machines, priorities)
-def test_nobody_on_air_is_pushed_beyond_the_machine(new: Wanted, running: list[Running], cores: float, priority: str) -> None:
+def test_nobody_on_air_is_pushed_beyond_the_machine(new: LadderDemand, running: list[RunningLadder], cores: float, priority: str) -> None:
     """What is let in fits beside the others by estimate; alone the lowest rung is always let in, however small the machine."""
-    left_out = admitted(new, running, cores, priority)
+    left_out = rungs_to_drop(new, running, cores, priority)
     if not running:
         assert left_out is not None
         assert new.cores(left_out) <= cores or left_out == len(new.renditions) - 1
@@ -49,13 +49,13 @@ def test_nobody_on_air_is_pushed_beyond_the_machine(new: Wanted, running: list[R
 
 
 @given(ladders, others, machines, priorities, st.floats(0.1, 4))
-def test_more_room_never_hurts(new: Wanted, running: list[Running], cores: float, priority: str, more: float) -> None:
+def test_more_room_never_hurts(new: LadderDemand, running: list[RunningLadder], cores: float, priority: str, more: float) -> None:
     """Of the machine, by priority, or by one stream less (as long as some are left)."""
-    now = outs(admitted(new, running, cores, priority), new)
-    assert outs(admitted(new, running, cores + more, priority), new) <= now
-    assert outs(admitted(new, running, cores, "high"), new) <= now
+    now = outs(rungs_to_drop(new, running, cores, priority), new)
+    assert outs(rungs_to_drop(new, running, cores + more, priority), new) <= now
+    assert outs(rungs_to_drop(new, running, cores, "high"), new) <= now
     assume(len(running) > 1)
-    assert outs(admitted(new, running[1:], cores, priority), new) <= now
+    assert outs(rungs_to_drop(new, running[1:], cores, priority), new) <= now
 
 
 async def test_a_full_machine(world: Any) -> None:

@@ -2,13 +2,13 @@
 
 from random import Random
 
-from media.ladder.overload import CALM_S, LONGEST_CALM_S, Strain, distance_s
+from media.ladder.overload import CALM_S, LONGEST_CALM_S, OverloadDetector, distance_s
 
 
 class Line:
     """An FFmpeg under observation: each second it does `speed` seconds of the `sent` ones."""
 
-    def __init__(self, strain: Strain) -> None:
+    def __init__(self, strain: OverloadDetector) -> None:
         self.strain, self.now, self.sent, self.done, self.dropped = strain, 1000.0, 0.0, 0.0, 0
         strain.began(self.now)
 
@@ -26,10 +26,10 @@ class Line:
 
 def test_one_that_keeps_up_keeps_its_ladder() -> None:
     """Full speed, a short hiccup, and distances told in coarse steps change nothing."""
-    line = Line(Strain())
+    line = Line(OverloadDetector())
     assert line.run(60) == []
     assert line.run(3, speed=0.8) + line.run(60) == []
-    strain = Strain()
+    strain = OverloadDetector()
     strain.began(0)
     for second in range(120):
         behind_s = second + 0.6 * (second % 2) - (second // 2 * 2 * 0.25 + second * 0.75)
@@ -39,7 +39,7 @@ def test_one_that_keeps_up_keeps_its_ladder() -> None:
 def test_old_answers_are_no_strain() -> None:
     """The ingest's answer may be as old as a second, FFmpeg's word half of one, and each look finds other ages: of an FFmpeg that keeps
     up nothing is even noted, so no other stream is refused for it."""
-    strain, ages = Strain(), Random(1)
+    strain, ages = OverloadDetector(), Random(1)
     strain.began(0)
     for second in range(2, 600, 2):
         sent_at, done_at = second - ages.random() * 0.9, second - ages.random() * 0.5
@@ -49,14 +49,14 @@ def test_old_answers_are_no_strain() -> None:
 
 def test_a_slow_encoder_is_not_our_strain() -> None:
     """What does not come in cannot be done."""
-    line = Line(Strain())
+    line = Line(OverloadDetector())
     assert line.run(120, sent=0.5) == []
     assert line.run(60, sent=0.0) == []
 
 
 def test_lagging_drops_one_rung_at_a_time_and_never_the_last() -> None:
     """Each drop is given time to help; the lowest rung stays."""
-    line = Line(Strain())
+    line = Line(OverloadDetector())
     told = line.run(120, speed=0.8)
     assert [verdict for _, verdict in told] == ["drop", "drop"]
     assert told[0][0] - 1000 <= 12
@@ -65,7 +65,7 @@ def test_lagging_drops_one_rung_at_a_time_and_never_the_last() -> None:
 
 def test_a_rung_comes_back_when_it_is_calm_and_later_after_a_relapse() -> None:
     """After a minute at rest on an idle machine; after a relapse the rest doubles, so that it does not go to and fro."""
-    line = Line(Strain())
+    line = Line(OverloadDetector())
     line.run(12, speed=0.8)
     assert line.dropped == 1
     assert line.run(CALM_S * 3, load=0.9) == []

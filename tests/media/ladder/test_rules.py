@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.ladder.rules import Profile, Rendition, Rung, Source, cadence, exact_rate, ladder, rhythm_of
+from media.ladder.rules import Profile, Rendition, Rung, Source, cadence, choose_cadence, exact_rate, ladder
 
 RUNGS = Profile(tuple(Rung(height) for height in (1080, 720, 480, 360)))
 
 
 def made(source: Source, profile: Profile = RUNGS) -> tuple[Rendition, ...]:
-    return ladder(source, profile, rhythm_of(source, profile, 1 / 3, 2))
+    return ladder(source, profile, choose_cadence(source, profile, 1 / 3, 2))
 
 
 def shapes(width: int, height: int) -> list[tuple[int, tuple[int, int]]]:
@@ -54,11 +54,11 @@ def test_a_rung_may_cap_its_frames() -> None:
     assert [(one.height, one.every, one.preset) for one in made(source, profile)] == [(720, 1, None), (480, 2, None), (360, 2, "veryfast")]
     assert made(source, profile)[2].bit_rate == 500_000
     assert made(Source(1280, 720, 30, True), profile)[1].every == 1
-    rhythm = rhythm_of(Source(1280, 720, 50, True), profile, 1 / 3, 2)
+    rhythm = choose_cadence(Source(1280, 720, 50, True), profile, 1 / 3, 2)
     assert (rhythm.rate, rhythm.part_frames, rhythm.segment_frames) == (50, 18, 100)
     assert (rhythm.divided(2).rate, rhythm.divided(2).part_frames) == (25, 9)
     capped = Profile((Rung(720, frame_rate=30),))
-    assert rhythm_of(source, capped, 1 / 3, 2).rate == 30
+    assert choose_cadence(source, capped, 1 / 3, 2).rate == 30
     assert made(source, capped)[0].every == 1
 
 

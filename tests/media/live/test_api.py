@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from media.ingest.stream_health import Sample
+from media.ingest.stream_health import HealthSample
 from media.live import health_store
-from media.live.health_store import Monitor
+from media.live.health_store import HealthStore
 from tests.media.conftest import Stage, until
 from tests.media.uploads.test_service import client
 from weir.foundation.events import PublishDone
-from weir.foundation.services import Ground
+from weir.foundation.services import Services
 
 
 async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
@@ -51,12 +51,12 @@ async def test_a_live_stream_is_measured(world: Any, monkeypatch: pytest.MonkeyP
     assert (await somebody.ask("GET", f"{path}/health"))[2]["publishing"] is False
 
 
-async def test_every_stream_has_its_own_samples(ground: Ground) -> None:
+async def test_every_stream_has_its_own_samples(ground: Services) -> None:
     """Noted all at once; each keeps its newest ones for a while, and vanishes by itself."""
-    noting = Monitor(ground.redis)
+    noting = HealthStore(ground.redis)
 
-    def sample(at: int, bitrate: int) -> Sample:
-        return Sample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
+    def sample(at: int, bitrate: int) -> HealthSample:
+        return HealthSample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
 
     for at in range(health_store.KEPT + 3):
         await noting.note({("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)})
@@ -80,7 +80,7 @@ async def test_a_snapshot_is_drawn_once_a_segment(world: Any, monkeypatch: pytes
         drawn.append(given)
         return str(await work(*given))
 
-    monkeypatch.setattr("media.live.thumbnails.work", counted)
+    monkeypatch.setattr("media.live.thumbnails.run_to_end", counted)
     answers = await asyncio.gather(*(somebody.ask("GET", f"{path}/snapshot.jpg") for _ in range(20)))
     assert {status for status, _, _ in answers} == {200}
     assert len(drawn) <= 2

@@ -6,30 +6,30 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.hls.segment_files import Files
-from media.live.blocking_reload import BEHIND, Held
-from media.live.nchan import Edge
+from media.hls.segment_files import SegmentFiles
+from media.live.blocking_reload import BEHIND, HeldReloads
+from media.live.nchan import NchanPublisher
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
 Posts = list[tuple[str, list[str]]]
 
 
-class Posted(Edge):
+class Posted(NchanPublisher):
     """Notes each post with the positions that could be held at that moment."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: SegmentFiles) -> None:
         self.files, self.posts = files, list[Any]()
 
     def post(self, playback: str, position: str, lists: Any) -> None:
         self.posts.append((position, self.files.awaited()))
 
 
-def desk(folder: Path) -> tuple[Files, Posted, Held]:
-    files = Files(Settings(data_dir=folder / "d", live_dir=folder / "l"), new_id("ply"))
+def desk(folder: Path) -> tuple[SegmentFiles, Posted, HeldReloads]:
+    files = SegmentFiles(Settings(data_dir=folder / "d", live_dir=folder / "l"), new_id("ply"))
     files.open()
     edge = Posted(files)
-    return files, edge, Held(edge, files, "ply", lambda: {"v360": b"list"})
+    return files, edge, HeldReloads(edge, files, "ply", lambda: {"v360": b"list"})
 
 
 def test_the_next_position_may_be_held_before_anybody_hears_of_it(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_what_a_dead_process_left_is_answered_and_taken_away(tmp_path: Path) -> 
     files, edge, _ = desk(tmp_path)
     files.await_next("7.4")
     files.await_next("7.5")
-    again = Held(edge, files, "ply", dict)
+    again = HeldReloads(edge, files, "ply", dict)
     again.taken_over()
     assert [position for position, _ in edge.posts] == ["7.4", "7.5"]
     assert files.awaited() == []

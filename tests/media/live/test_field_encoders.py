@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from media.ingest.rtmp import AUDIO, DATA, VIDEO, Message
+from media.ingest.rtmp import AUDIO, DATA, VIDEO, RtmpMessage
 from tests.media.conftest import until
 from tests.media.live.test_live import Viewer
 from tests.support.rtmp_encoder import Encoder, film, is_header, messages
@@ -29,7 +29,7 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
     return fact, encoder
 
 
-async def shown(stage: Any, sent: list[Message], **options: Any) -> tuple[StreamEvent, str, Encoder, "asyncio.Task[None]"]:
+async def shown(stage: Any, sent: list[RtmpMessage], **options: Any) -> tuple[StreamEvent, str, Encoder, "asyncio.Task[None]"]:
     """(fact, master playlist, the encoder, which goes on sending) once there is a picture."""
     fact, encoder = await begun(stage, **options)
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent))
@@ -115,7 +115,7 @@ async def test_a_clock_that_is_set_back(stage: Any) -> None:
     viewer.close()
 
 
-def flashing(rate: int, channels: str, seconds: float) -> list[Message]:
+def flashing(rate: int, channels: str, seconds: float) -> list[RtmpMessage]:
     return messages(film(picture=FLASH, sound=CLICK.format(rate=rate, channels=channels), seconds=seconds))
 
 
@@ -264,24 +264,24 @@ def boxed(
     return config, frames
 
 
-def as_number(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[Message]:
+def as_number(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[RtmpMessage]:
     """By the codec id 12, as encoders in China have it."""
-    head = [Message(VIDEO, 1, 0, b"\x1c\0\0\0\0" + config)]
-    return head + [Message(VIDEO, 1, at, bytes((0x1C if key else 0x2C, 1, 0, 0, 0)) + data) for at, key, data in frames]
+    head = [RtmpMessage(VIDEO, 1, 0, b"\x1c\0\0\0\0" + config)]
+    return head + [RtmpMessage(VIDEO, 1, at, bytes((0x1C if key else 0x2C, 1, 0, 0, 0)) + data) for at, key, data in frames]
 
 
-def as_letters(name: bytes) -> Callable[[list[tuple[int, bool, bytes]], bytes], list[Message]]:
+def as_letters(name: bytes) -> Callable[[list[tuple[int, bool, bytes]], bytes], list[RtmpMessage]]:
     """By four letters, as Enhanced RTMP has it."""
 
-    def made(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[Message]:
-        head = [Message(VIDEO, 1, 0, b"\x90" + name + config)]
-        return head + [Message(VIDEO, 1, at, bytes((0x93 if key else 0xA3,)) + name + data) for at, key, data in frames]
+    def made(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[RtmpMessage]:
+        head = [RtmpMessage(VIDEO, 1, 0, b"\x90" + name + config)]
+        return head + [RtmpMessage(VIDEO, 1, at, bytes((0x93 if key else 0xA3,)) + name + data) for at, key, data in frames]
 
     return made
 
 
 @pytest.mark.parametrize(("codec", "form"), [("libx265", as_number), ("libx265", as_letters(b"hvc1")), ("libaom-av1", as_letters(b"av01"))])
-async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[..., list[Message]]) -> None:
+async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[..., list[RtmpMessage]]) -> None:
     """HEVC in both of the forms that encoders know, AV1 by its letters."""
     config, frames = await asyncio.to_thread(boxed, codec)
     _, master, _, sending = await shown(stage, form(frames, config))
@@ -326,7 +326,7 @@ async def test_an_interlaced_picture_is_whole(stage: Any) -> None:
 async def test_a_codec_that_cannot_be_shown_is_named(stage: Any) -> None:
     """At once, with what to choose instead."""
     fact, encoder = await begun(stage)
-    await asyncio.to_thread(encoder.play, [Message(VIDEO, 1, number * 33, b"\x14" + bytes(200)) for number in range(10)])
+    await asyncio.to_thread(encoder.play, [RtmpMessage(VIDEO, 1, number * 33, b"\x14" + bytes(200)) for number in range(10)])
     failed = await stage.told("media.failed", fact)
     assert "VP6" in failed.reason
     assert "H.264" in failed.reason
@@ -358,6 +358,6 @@ NONSENSE = {
 
 async def test_nonsense_among_the_frames(stage: Any) -> None:
     """In video and sound messages: it harms nobody, and the stream is shown when it makes sense."""
-    nonsense = [Message(kind, 1, 0, body) for kind, bodies in NONSENSE.items() for body in bodies]
+    nonsense = [RtmpMessage(kind, 1, 0, body) for kind, bodies in NONSENSE.items() for body in bodies]
     _, _, _, sending = await shown(stage, [*nonsense, *messages(film(seconds=6))])
     await sending

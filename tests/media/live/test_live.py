@@ -164,7 +164,7 @@ async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: A
     """A changed profile, and a machine that can't carry it: the broadcast and its other renditions go on after a discontinuity;
     a rendition that comes later has gaps before."""
     verdicts: list[str] = []
-    monkeypatch.setattr("media.ladder.overload.Strain.judge", lambda *_: verdicts.pop() if verdicts else None)
+    monkeypatch.setattr("media.ladder.overload.OverloadDetector.judge", lambda *_: verdicts.pop() if verdicts else None)
     chosen = await with_profile(stage)
     fact, _ = await stage.on_air(chosen)
     doc = await own_profile(stage, fact, chosen)

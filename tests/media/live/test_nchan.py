@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from media.live import nchan as module
-from media.live.nchan import Edge
+from media.live.nchan import NchanPublisher
 from weir.foundation.settings import Settings
 
 
@@ -59,8 +59,8 @@ async def web(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 @pytest.fixture
-async def edge(web: Web) -> AsyncIterator[Edge]:
-    made = Edge(Settings(edge_urls=[f"unix:{web.path}"]), "secret")
+async def edge(web: Web) -> AsyncIterator[NchanPublisher]:
+    made = NchanPublisher(Settings(edge_urls=[f"unix:{web.path}"]), "secret")
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()
@@ -75,7 +75,7 @@ async def until(web: Web, count: int) -> None:
     raise AssertionError(f"{len(web.posts)} posts")
 
 
-async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge: Edge) -> None:
+async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge: NchanPublisher) -> None:
     """With the installation's secret, in order, all over one connection."""
     edge.post("ply_1", "7.0", {"v360": b"one", "v240": b"two"})
     edge.post("ply_1", "7.1", {"v360": b"three"})
@@ -88,7 +88,7 @@ async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge
     assert [(f"{path}gzip", body) for path, _, body in web.posts][:2] == web.packed[:2]
 
 
-async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: Edge) -> None:
+async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: NchanPublisher) -> None:
     """And what it did not take meanwhile, and what it had taken a moment before: one that restarts has forgotten that, and
     players wait there for both."""
     edge.post("ply_1", "7.0", {"v360": b"one"})
@@ -102,7 +102,7 @@ async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: E
     assert [path.rsplit("/", 1)[1] for path, _, _ in web.posts[1:]] == [f"7.{part}" for part in range(100)]
 
 
-async def test_what_waits_is_bounded(web: Web, edge: Edge) -> None:
+async def test_what_waits_is_bounded(web: Web, edge: NchanPublisher) -> None:
     """While a web server stays away, the newest posts are kept."""
     await web.stop()
     for part in range(2 * module.MOST_WAITING):
@@ -115,7 +115,7 @@ async def test_what_waits_is_bounded(web: Web, edge: Edge) -> None:
     assert posted == [f"7.{part}" for part in range(module.MOST_WAITING, 2 * module.MOST_WAITING)]
 
 
-async def test_a_refusal_is_no_end(web: Web, edge: Edge) -> None:
+async def test_a_refusal_is_no_end(web: Web, edge: NchanPublisher) -> None:
     """A wrong secret on one side is said in the log; what was refused is posted again."""
     web.refusing = True
     edge.post("ply_1", "7.0", {"v360": b"one"})

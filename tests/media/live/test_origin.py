@@ -5,35 +5,37 @@ import json
 from pathlib import Path
 from typing import Any
 
-from media.ffmpeg.fmp4 import Init, Track
-from media.ffmpeg.part_reader import Piece
-from media.ffmpeg.segmenter import Cut
-from media.hls.segment_files import Files
-from media.hls.segment_index import Shape
-from media.ladder.delivery_options import Delivery
+from media.ffmpeg.fmp4 import InitSegment, Track
+from media.ffmpeg.part_reader import EncodedPart
+from media.ffmpeg.segmenter import CutPart
+from media.hls.segment_files import SegmentFiles
+from media.hls.segment_index import BroadcastShape
+from media.ladder.delivery_options import DeliveryOptions
 from media.ladder.rules import Rendition, cadence
 from media.live.origin import Origin
-from media.live.packager import Packager, Run
+from media.live.packager import EncoderRun, Packager
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
 PLAYBACK = new_id("ply")
-INIT = Init(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),))
+INIT = InitSegment(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),))
 
 
-def piece(number: int) -> Piece:
-    return Piece(Cut(number // 6, number % 6, 10, number % 6 == 0, number % 6 == 5, (number + 1) / 3, (b"part%d" % number,)), (INIT,))
+def piece(number: int) -> EncodedPart:
+    return EncodedPart(
+        CutPart(number // 6, number % 6, 10, number % 6 == 0, number % 6 == 5, (number + 1) / 3, (b"part%d" % number,)), (INIT,)
+    )
 
 
 class Desk:
     """An origin over one packager."""
 
     def __init__(self, tmp_path: Path) -> None:
-        files = Files(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), PLAYBACK)
-        self.packager = Packager(files, "brd_1", Delivery(1 / 3, 2.0, 12, 0), b"s" * 32)
+        files = SegmentFiles(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), PLAYBACK)
+        self.packager = Packager(files, "brd_1", DeliveryOptions(1 / 3, 2.0, 12, 0), b"s" * 32)
         self.packager.open()
-        self.packager.shape = Shape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))
-        self.run, self.fed = Run("run", 1, epoch_s=0.0), 0
+        self.packager.shape = BroadcastShape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))
+        self.run, self.fed = EncoderRun("run", 1, epoch_s=0.0), 0
         self.origin = Origin({PLAYBACK: self.packager}.get, lambda _, name: files.read(name))
 
     async def feed(self, parts: int) -> None:

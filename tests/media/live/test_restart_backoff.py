@@ -1,11 +1,11 @@
 """How often a stream's FFmpeg is started."""
 
-from media.live.restart_backoff import Brake
+from media.live.restart_backoff import RestartBackoff
 
 
 def test_pauses_grow_and_the_thirteenth_start_is_refused() -> None:
     """A publish and 11 restarts in 10 minutes are let through, with growing pauses; another publish makes no restarts."""
-    brake, now, pauses = Brake(), 0.0, []
+    brake, now, pauses = RestartBackoff(), 0.0, []
     assert brake.start(now, "publish")
     while True:
         pauses.append(brake.pause_s(now + 0.1))
@@ -23,7 +23,7 @@ def test_pauses_grow_and_the_thirteenth_start_is_refused() -> None:
 
 def test_steady_work_makes_the_pause_short_again() -> None:
     """A crash after 20 s of good work is answered at once."""
-    brake = Brake()
+    brake = RestartBackoff()
     for at in (0.0, 1.0, 2.0):
         brake.start(at, "restart")
         brake.pause_s(at + 0.5)
@@ -33,7 +33,7 @@ def test_steady_work_makes_the_pause_short_again() -> None:
 
 def test_changes_of_the_input_are_braked_apart() -> None:
     """Six at once, then as many as six in 30 s; none of them counts as a failure."""
-    brake, now, pauses = Brake(), 100.0, []
+    brake, now, pauses = RestartBackoff(), 100.0, []
     for _ in range(9):
         pauses.append(brake.changed_pause_s(now))
         now += pauses[-1]
@@ -44,7 +44,7 @@ def test_changes_of_the_input_are_braked_apart() -> None:
 
 def test_publishes_are_braked_apart() -> None:
     """An encoder that comes back now and then is on air at once; one that flaps each 5 s."""
-    brake, now, pauses = Brake(), 100.0, []
+    brake, now, pauses = RestartBackoff(), 100.0, []
     for _ in range(7):
         pauses.append(brake.publish_pause_s(now))
         now += pauses[-1]

@@ -9,25 +9,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from media.ffmpeg.fmp4 import Init, Track
+from media.ffmpeg.fmp4 import InitSegment, Track
 from media.hls.segment_files import INDEX
-from media.hls.segment_index import Shape
-from media.hls.timeline import Segment, Whole
+from media.hls.segment_index import BroadcastShape
+from media.hls.timeline import Segment, SegmentData
 from media.ladder.rules import Rendition, cadence
-from media.recordings.recording_files import Tape, recordings
+from media.recordings.recording_files import RecordingFiles, recordings
 from weir.foundation.settings import Settings
 
-SHAPE = Shape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(30, 1 / 3, 2))
-INITS = tuple(Init(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),)) for number in range(2))
+SHAPE = BroadcastShape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(30, 1 / 3, 2))
+INITS = tuple(InitSegment(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),)) for number in range(2))
 
 
-def whole(msn: int, run: str = "a") -> Whole:
+def whole(msn: int, run: str = "a") -> SegmentData:
     segment = Segment(msn, run, msn * 2000, False, ("v360", "v240"), 2.0, complete=True)
-    return Whole(segment, INITS, (_parted(b"%d-high;" % msn * 9), _parted(b"%d-low;" % msn * 5)))
+    return SegmentData(segment, INITS, (_parted(b"%d-high;" % msn * 9), _parted(b"%d-low;" % msn * 5)))
 
 
-def tape(folder: Path) -> Tape:
-    made = Tape(Settings(data_dir=folder), "rec_1")
+def tape(folder: Path) -> RecordingFiles:
+    made = RecordingFiles(Settings(data_dir=folder), "rec_1")
     made.open()
     return made
 
@@ -36,7 +36,7 @@ def _parted(body: bytes) -> tuple[bytes, ...]:
     return body[:4], body[4:9], body[9:]
 
 
-def content(made: Tape) -> list[tuple[int, bytes]]:
+def content(made: RecordingFiles) -> list[tuple[int, bytes]]:
     """(media sequence number, what the index says is the highest rendition's segment)."""
     found = []
     for one in made.segments():

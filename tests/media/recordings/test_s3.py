@@ -14,7 +14,7 @@ import pytest
 from media.recordings import s3 as storage
 from media.recordings.s3 import Bucket
 from media.recordings.sigv4 import Signer
-from media.recordings.store import Finished
+from media.recordings.store import FinishedRecording
 from tests.media.conftest import until
 from tests.support.s3_bucket import FakeBucket
 from weir.foundation.audit import COMMAND_LINE
@@ -152,7 +152,7 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
         (folder / name).write_bytes(name.encode())
     await stage.room._catalog.begin(recording, fact, "Show")
     doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording), now_ms())
-    await stage.room._catalog.ready(doc, Finished(2.0, 10, 320, 180, (180,), False, 30))
+    await stage.room._catalog.ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
     return await stage.room._catalog.get(fact.app, recording), folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import m3u8
 import pytest
 
-from media.recordings.recording_files import Tape
+from media.recordings.recording_files import RecordingFiles
 from tests.media.conftest import until
 from tests.media.live.test_live import own_profile, played, with_profile
 from weir.foundation.audit import COMMAND_LINE
@@ -43,7 +43,7 @@ async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
 
 
 def taped(stage: Any, recording: str) -> int:
-    return len(Tape(stage.settings, recording).segments())
+    return len(RecordingFiles(stage.settings, recording).segments())
 
 
 async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
@@ -58,7 +58,7 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     folder = stage.settings.data / "recordings" / doc["id"]
     assert doc["title"] == "Show"
     assert seconds_of(folder / "recording.mp4") == pytest.approx(doc["duration_s"], abs=0.2)
-    last = Tape(stage.settings, doc["id"]).segments()[-1]
+    last = RecordingFiles(stage.settings, doc["id"]).segments()[-1]
     assert doc["ended"] == last.start_ms + round(last.duration_s * 1000)  # not when the grace was over
     assert b"moov" in (folder / "recording.mp4").read_bytes()[:64]
     assert doc["size"] == (folder / "recording.mp4").stat().st_size
@@ -85,12 +85,12 @@ async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: A
     other = await world.stage()
     other.directory.docs[:] = stage.directory.docs
     await other.room.start()
-    await until(lambda: len(Tape(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4)
+    await until(lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4)
     publisher.terminate()
     await other.tell(PublishDone, fact)
     other.publish(fact)
     await other.tell(PublishStarted, fact, generation=2)
-    await until(lambda: len(Tape(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6)
+    await until(lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6)
     await other.tell(StreamOffline, fact, generation=2)
     doc = await recording_of(other, fact, "ready")
     folder = other.settings.data / "recordings" / doc["id"]
@@ -105,7 +105,9 @@ async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
     doc, profile = await recording_of(stage, fact, "recording"), await own_profile(stage, fact, chosen)
     await until(lambda: taped(stage, doc["id"]) >= 2)
     await stage.room._profiles.change(profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True}, COMMAND_LINE)
-    await until(lambda: {one.run for one in Tape(stage.settings, doc["id"]).segments()} == {0, 1} and taped(stage, doc["id"]) >= 5)
+    await until(
+        lambda: {one.run for one in RecordingFiles(stage.settings, doc["id"]).segments()} == {0, 1} and taped(stage, doc["id"]) >= 5
+    )
     publisher.terminate()
     await stage.tell(PublishDone, fact)
     await stage.tell(StreamOffline, fact)
@@ -127,12 +129,12 @@ async def test_sound_that_comes_with_the_next_publish(stage: Any) -> None:
     await stage.tell(PublishDone, fact)
     publisher = stage.publish(fact)
     await stage.tell(PublishStarted, fact, generation=2)
-    await until(lambda: sum(one.run for one in Tape(stage.settings, doc["id"]).segments()) >= 2)
+    await until(lambda: sum(one.run for one in RecordingFiles(stage.settings, doc["id"]).segments()) >= 2)
     publisher.terminate()
     await stage.tell(PublishDone, fact, generation=2)
     await stage.tell(StreamOffline, fact, generation=2)
     doc = await recording_of(stage, fact, "ready")
-    frames = await asyncio.to_thread(played, str(Tape(stage.settings, doc["id"]).folder / "recording.mp4"), 60)
+    frames = await asyncio.to_thread(played, str(RecordingFiles(stage.settings, doc["id"]).folder / "recording.mp4"), 60)
     assert frames["video"] == pytest.approx(doc["duration_s"] * 30, abs=1)
     assert frames["audio"] == pytest.approx(doc["duration_s"] * 48000 / 1024, abs=8)
 
@@ -198,7 +200,7 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
     for fact in (kept, gone):
         recording = new_id("rec")
         await stage.room._catalog.begin(recording, fact, "Show")
-        Tape(stage.settings, recording).open()
+        RecordingFiles(stage.settings, recording).open()
         fields = {"name": "p", "rungs": [], "audio_only": False, "copy_top": False}
         await stage.room._profiles.create(fact.app, new_id("prf"), fields, COMMAND_LINE)
     await stage.bus.publish(AppDeleted(app=gone.app))

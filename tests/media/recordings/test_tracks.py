@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from media.ffmpeg.languages import name_of, tag_of
-from media.ffmpeg.probe import inspected
+from media.ffmpeg.probe import parse_probe
 from tests.media.conftest import Stage
 from tests.media.uploads.test_service import client, stage  # noqa: F401 - a fixture
 
@@ -138,7 +138,7 @@ def test_names_are_plain_and_unlike_each_other() -> None:
         {"codec_type": "audio", "codec_name": "aac", "tags": {"language": language, "title": title}}
         for language, title in (("deu", ""), ("ger", ""), ("und", ""), ("eng", 'a"\r\nb' + "x" * 900), ("../x", "\u202e"))
     ]
-    names = [(one.language, one.name) for one in inspected(told(*sounds)).sounds]
+    names = [(one.language, one.name) for one in parse_probe(told(*sounds)).sounds]
     assert names == [("de", "German"), ("de", "German (2)"), ("", "Track 3"), ("en", ("ab" + "x" * 900)[:60]), ("", "Track 5")]
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from media.ffmpeg.process import strange
-from media.recordings.recording_files import Tape
+from media.ffmpeg.process import sandbox_for_file
+from media.recordings.recording_files import RecordingFiles
 from media.uploads import service as uploads
 from media.uploads import transcoder
-from media.uploads.staging import Inbox
-from media.uploads.transcoder import Transcoding
+from media.uploads.staging import UploadStaging
+from media.uploads.transcoder import Transcoder
 from tests.media.conftest import Stage, until
 from tests.media.live.test_live import played
 from tests.media.recordings.test_service import seconds_of
@@ -125,7 +125,7 @@ async def test_an_upload_becomes_a_video(stage: Stage, film: Path) -> None:
     assert (folder / "poster.jpg").exists()
     assert "sprite_0.jpg" in (folder / "previews.vtt").read_text()
     await until(lambda: any(e.type == "vod.ready" and e.vod == video["id"] for e in stage.heard))  # type: ignore[attr-defined]
-    await until(lambda: not Inbox(stage.settings, video["id"]).here)
+    await until(lambda: not UploadStaging(stage.settings, video["id"]).here)
     status, _, listed = await me.ask("GET", "/v1/recordings")
     assert [one["id"] for one in listed["data"]] == [video["id"]]
     status, _, access = await me.ask("POST", f"/v1/recordings/{video['id']}/playback-tokens", json={})
@@ -169,7 +169,7 @@ async def test_refusals(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     ):  # fmt: skip
         assert answer[0] == status, answer
     assert await me.offset(path) == 3
-    with Inbox(stage.settings, path.rsplit("/", 1)[1]).writing():
+    with UploadStaging(stage.settings, path.rsplit("/", 1)[1]).writing():
         status, told, body = await me.send(path, 3, b"d")
         assert (status, body["code"], told["Retry-After"]) == (423, "conflict", "1")
     monkeypatch.setattr(uploads, "has_room", lambda *_: False)
@@ -252,7 +252,7 @@ async def test_what_is_no_video_is_refused(stage: Stage, name: str, content: byt
     video = await me.until(path, "failed")
     assert video["code"] == code
     await until(lambda: any(getattr(e, "code", "") == code and e.vod == video["id"] for e in stage.heard))  # type: ignore[attr-defined]
-    await until(lambda: not Inbox(stage.settings, video["id"]).here)
+    await until(lambda: not UploadStaging(stage.settings, video["id"]).here)
     assert not (stage.settings.data / "recordings" / video["id"]).exists()
 
 
@@ -278,20 +278,20 @@ async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Pat
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data[:-1])
     video = path.rsplit("/", 1)[1]
-    with Inbox(stage.settings, video).writing() as writer:  # what a process does before it is killed
+    with UploadStaging(stage.settings, video).writing() as writer:  # what a process does before it is killed
         writer.write(data[-1:])
         writer.keep()
     await stage.room._uploads.sweep()
     assert (await me.video(path))["state"] == "processing"
     dying = asyncio.create_task(_first_segments(stage, monkeypatch, 2))
     await dying
-    kept = Tape(stage.settings, video).segments()
+    kept = RecordingFiles(stage.settings, video).segments()
     assert len(kept) == 2
     other = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     await other.room.start()
     ready = await client(other, me.app).until(path, "ready")
     assert ready["duration_s"] == pytest.approx(7.5, abs=0.1)
-    segments = Tape(other.settings, video).segments()
+    segments = RecordingFiles(other.settings, video).segments()
     assert segments[:2] == kept
     assert [one.msn for one in segments] == [0, 1, 2, 3]
     frames = await asyncio.to_thread(played, str(other.settings.data / "recordings" / video / "recording.mp4"), 60)
@@ -301,16 +301,16 @@ async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Pat
 async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
     room = stage.room
-    work = Transcoding(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
-    add, taped = Tape.add, []
+    work = Transcoder(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    add, taped = RecordingFiles.add, []
 
-    def counting(self: Tape, *given: Any) -> bool:
+    def counting(self: RecordingFiles, *given: Any) -> bool:
         if len(taped) == many:
             raise OSError("killed")
         taped.append(given)
         return add(self, *given)
 
-    monkeypatch.setattr(Tape, "add", counting)
+    monkeypatch.setattr(RecordingFiles, "add", counting)
     doc = (await room._catalog.in_states("processing"))[0]
     await work._make(doc)
     monkeypatch.undo()
@@ -323,8 +323,8 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
     monkeypatch.setattr(stage.room._transcoding, "_strained", lambda: strained)
     monkeypatch.setattr(transcoder, "CALM_S", 0.1)
     paused: list[bool] = []
-    pause = transcoder.Child.pause
-    monkeypatch.setattr(transcoder.Child, "pause", lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1])
+    pause = transcoder.FfmpegProcess.pause
+    monkeypatch.setattr(transcoder.FfmpegProcess, "pause", lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1])
     monkeypatch.setattr(transcoder, "WATCH_S", 0.05)
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data)
@@ -343,8 +343,8 @@ async def test_uploads_that_nobody_goes_on_with_are_forgotten(stage: Stage, monk
     monkeypatch.setattr(uploads, "now_ms", lambda: 1 << 45)
     await stage.room._uploads.sweep()
     assert (await me.ask("HEAD", path, TUS))[0] == 404
-    assert not Inbox(stage.settings, path.rsplit("/", 1)[1]).folder.exists()
-    left = Inbox(stage.settings, new_id("vod"))
+    assert not UploadStaging(stage.settings, path.rsplit("/", 1)[1]).folder.exists()
+    left = UploadStaging(stage.settings, new_id("vod"))
     left.open()
     await stage.room._uploads.clear_leftovers()
     assert not left.here
@@ -355,7 +355,7 @@ async def test_a_deleted_apps_uploads_go(stage: Stage) -> None:
     me = client(stage)
     path, _ = await me.begin(5, b"abc")
     await stage.bus.publish(AppDeleted(app=me.app))
-    await until(lambda: not Inbox(stage.settings, path.rsplit("/", 1)[1]).folder.exists())
+    await until(lambda: not UploadStaging(stage.settings, path.rsplit("/", 1)[1]).folder.exists())
 
 
 async def token_of(me: Client, stage: Stage, user: str, **wanted: Any) -> Client:
@@ -373,7 +373,7 @@ async def begun(me: Client, length: int = 5) -> str:
 
 
 def let_idle(stage: Stage, path: str) -> None:
-    file = Inbox(stage.settings, path.rsplit("/", 1)[1]).file
+    file = UploadStaging(stage.settings, path.rsplit("/", 1)[1]).file
     os.utime(file, (time.time() - 3700,) * 2)
 
 
@@ -467,7 +467,17 @@ def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> 
             ["-f", "concat", "-safe", "0", "-i", str(concat)],
             ["-i", address],
         ):
-            argv = [*strange(film if given[1] == str(film) else concat), "ffmpeg", "-nostdin", "-v", "error", *given, "-f", "null", "-"]
+            argv = [
+                *sandbox_for_file(film if given[1] == str(film) else concat),
+                "ffmpeg",
+                "-nostdin",
+                "-v",
+                "error",
+                *given,
+                "-f",
+                "null",
+                "-",
+            ]
             outcomes.append(subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False))
         door.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -481,7 +491,7 @@ async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monk
     """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     room, me, data = stage.room, client(stage), film.read_bytes()
-    work = Transcoding(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    work = Transcoder(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
     monkeypatch.setattr(transcoder, "TURN_S", -1.0)
     monkeypatch.setattr(transcoder, "TOLD_EVERY_S", 0.0)
     alone, _ = await me.begin(len(data), data)

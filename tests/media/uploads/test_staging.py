@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from media.uploads.staging import Inbox, has_room, inboxes
+from media.uploads.staging import UploadStaging, has_room, staged_uploads
 from weir.foundation.errors import Busy, StorageFull
 from weir.foundation.settings import Settings
 
@@ -38,13 +38,13 @@ def settings_in(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Inbox:
-    made = Inbox(settings_in(tmp_path), "vod_1")
+def inbox(tmp_path: Path) -> UploadStaging:
+    made = UploadStaging(settings_in(tmp_path), "vod_1")
     made.open()
     return made
 
 
-def test_nothing_acknowledged_is_lost_by_kill_9(inbox: Inbox, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_by_kill_9(inbox: UploadStaging, tmp_path: Path) -> None:
     """Ten writers one after the other, each killed at a random point: every one goes on at or behind what the one before has
     called safe, and every byte before it is as it was sent."""
     chance, safe = random.Random(7), 0
@@ -64,7 +64,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(inbox: Inbox, tmp_path: Path) ->
     assert body == b"".join(number.to_bytes(8, "big") * 512 for number in range(len(body) // 4096))
 
 
-def test_one_writes_at_a_time(inbox: Inbox) -> None:
+def test_one_writes_at_a_time(inbox: UploadStaging) -> None:
     """A second one is told so; when the first has ended it may."""
     with inbox.writing(), pytest.raises(Busy), inbox.writing():
         pass
@@ -74,7 +74,7 @@ def test_one_writes_at_a_time(inbox: Inbox) -> None:
     assert inbox.offset() == 3
 
 
-def test_what_is_not_safe_is_forgotten(inbox: Inbox) -> None:
+def test_what_is_not_safe_is_forgotten(inbox: UploadStaging) -> None:
     """Taken back by hand, and cut off before the next write."""
     with inbox.writing() as writer:
         writer.write(b"abc")
@@ -88,7 +88,7 @@ def test_what_is_not_safe_is_forgotten(inbox: Inbox) -> None:
         assert inbox.file.read_bytes() == b"abc"
 
 
-def test_a_full_disk_keeps_what_was_safe(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_what_was_safe(inbox: UploadStaging, monkeypatch: pytest.MonkeyPatch) -> None:
     """The upload goes on from there when there is room."""
     with inbox.writing() as writer:
         writer.write(b"abc")
@@ -109,18 +109,18 @@ def test_a_full_disk_keeps_what_was_safe(inbox: Inbox, monkeypatch: pytest.Monke
     assert (inbox.offset(), inbox.file.read_bytes()) == (3, b"abc")
 
 
-def test_room_and_leftovers(inbox: Inbox, tmp_path: Path) -> None:
+def test_room_and_leftovers(inbox: UploadStaging, tmp_path: Path) -> None:
     """Some of the disk is left to others; folders are known by their ids and go whole."""
     settings = settings_in(tmp_path)
     assert has_room(settings, 1) is (os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize > 500_000_001)
     assert not has_room(settings, 1 << 60)
-    assert inboxes(settings) == {"vod_1"}
+    assert staged_uploads(settings) == {"vod_1"}
     inbox.remove()
-    assert inboxes(settings) == set()
+    assert staged_uploads(settings) == set()
     assert not inbox.here
 
 
-def test_a_long_journal_is_not_read_through(inbox: Inbox) -> None:
+def test_a_long_journal_is_not_read_through(inbox: UploadStaging) -> None:
     """Who sends a file byte by byte writes a line for each, and asks for the offset as often."""
     (inbox.folder / "offsets.jsonl").write_text("".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300')
 
@@ -134,7 +134,7 @@ def test_a_long_journal_is_not_read_through(inbox: Inbox) -> None:
         assert writer.offset == 299_999
 
 
-def test_nothing_is_written_for_an_upload_that_was_deleted(inbox: Inbox) -> None:
+def test_nothing_is_written_for_an_upload_that_was_deleted(inbox: UploadStaging) -> None:
     """Nobody would see the file, and its bytes would count for nothing but the disk."""
     with inbox.writing() as writer:
         writer.write(b"abc")

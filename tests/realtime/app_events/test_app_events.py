@@ -10,13 +10,13 @@ import pytest
 import socketio
 
 from realtime.app_events.api import CHANNEL_RATE, OWN
-from realtime.app_events.subscriptions import Filter
-from realtime.log.app_log import AppLog, Early, entry_of, kind_of
-from realtime.log.app_log_forwarder import Carrier
+from realtime.app_events.subscriptions import SubscriptionFilter
+from realtime.log.app_log import AppLog, OutOfOrder, entry_of, kind_of
+from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archiver import RANGES, Archiver
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import tail
-from realtime.viewers import Leases
+from realtime.viewers import LeaseTimes
 from tests.realtime.chat.test_api import Api, api_key, app_token
 from tests.support.chat_nodes import Client, House, eventually
 from weir.foundation.events import PlaybackHeartbeat, StreamLive, StreamOffline
@@ -109,7 +109,7 @@ async def test_filters(house: House, stream):
 )  # fmt: skip
 def test_types_match_whole_words(types, kind, wanted):
     """A wildcard stands for what follows a dot."""
-    assert Filter(types).wants(kind, b"{}") is wanted
+    assert SubscriptionFilter(types).wants(kind, b"{}") is wanted
 
 
 async def test_resume_goes_on_exactly(house: House, stream):
@@ -188,7 +188,7 @@ async def test_rights(house: House, stream):
 
 async def test_viewer_counts_reach_programs_once(house: House, stream):
     """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a seq."""
-    leases = Leases(socket_s=2.0, beat_s=0.5, playback_s=3.0)
+    leases = LeaseTimes(socket_s=2.0, beat_s=0.5, playback_s=3.0)
     one, other = await house.node(leases), await house.node(leases)
     follower = await program(house, one)
     assert (await follower.call("events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]))["ok"]
@@ -353,7 +353,7 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     stop.set()
     await asyncio.gather(*work)
     for channel in channels:
-        await Carrier(apps, house.directory).carry("app_1", channel)
+        await AppLogForwarder(apps, house.directory).carry("app_1", channel)
     found = await connection.link().ask("XRANGE", keys_of("app_1").log, "-", "+")
     events = [orjson.loads(fields[1].split(b" ", 4)[4]) for _, fields in found]
     assert [event["seq"] for event in events] == list(range(1, 401))
@@ -369,7 +369,7 @@ async def test_facts_of_a_source_wait_for_those_before(connection):
         await apps.tell("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
 
     await tell(1)
-    with pytest.raises(Early):
+    with pytest.raises(OutOfOrder):
         await tell(3)
     for number in (2, 3, 1, 3):
         await tell(number)

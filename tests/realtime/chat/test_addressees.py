@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from realtime.chat.moderation import Actor, Moderation
-from realtime.chat.users import Person
+from realtime.chat.users import ChannelUser
 from realtime.rules.commands import FORMS, parse
 from tests.support.chat_nodes import Client, House, Node
 from weir.foundation.errors import Invalid, NotFound, Refused
@@ -189,7 +189,7 @@ async def test_no_command_acts_on_somebody_else(house: House):
 
     async def hold(names: list[str], typed: str, name: str) -> None:
         channel = house.directory.new_stream(APP)["channel"]
-        people = [Person(f"u{number}", one, "member") for number, one in enumerate(names)]
+        people = [ChannelUser(f"u{number}", one, "member") for number, one in enumerate(names)]
         for person in people:
             await room._chat._people.note(channel, person)
         try:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from realtime.chat.client import Member
-from realtime.rules.permissions import Pace
+from realtime.chat.client import Client
+from realtime.rules.permissions import RateWindow
 from weir.foundation.tenancy.tokens import PlaybackClaims, UserClaims
 
 
-def member(**user) -> Member:
+def member(**user) -> Client:
     claims = UserClaims(iss="weir", sub="ann", iat=100, exp=200, app="app_1", **user)
     playback = PlaybackClaims(iss="weir", sub="ply_1", iat=150, exp=200, app="app_1", sid="player")
-    return Member("socket", claims, playback, Pace(10), "str_1")
+    return Client("socket", claims, playback, RateWindow(10), "str_1")
 
 
 def test_the_player_names_the_viewing_session_of_its_own_stream_only():

@@ -8,9 +8,9 @@ import pytest
 
 from realtime.chat import service as chat
 from realtime.chat.users import GUEST_KNOWN_S
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of, origin
-from realtime.redis.client import Connection
+from realtime.redis.client import RedisConnection
 from realtime.rules.permissions import Crowd, Rate
 from tests.realtime.log.test_channel_log import put, refused
 from tests.support.chat_nodes import Client, House, Node, eventually, nothing_known
@@ -42,7 +42,7 @@ async def guest(house: House, node: Node, channel: str, name: str = "Guest") -> 
     return client
 
 
-async def keys(connection: Connection, pattern: str = "*") -> dict[str, int]:
+async def keys(connection: RedisConnection, pattern: str = "*") -> dict[str, int]:
     """Name -> ms until it expires, -1 for never."""
     found = [raw.decode() for raw in await connection.link().ask("KEYS", pattern)]
     ends = await asyncio.gather(*(connection.link().ask("PTTL", name) for name in found))
@@ -85,9 +85,9 @@ async def test_a_moderator_among_guests_is_not_held_up(house: House, channel: st
     assert await writes()
 
 
-async def test_guests_of_all_addresses_have_a_bound_too(connection: Connection):
+async def test_guests_of_all_addresses_have_a_bound_too(connection: RedisConnection):
     """In one channel, whatever the address; a repeat of a stored message is still answered."""
-    entries, channel = Log(connection, 10_000, nothing_known), new_id("chn")
+    entries, channel = ChannelLog(connection, 10_000, nothing_known), new_id("chn")
 
     def rate(address: int) -> Rate:
         return Rate(1, 1000, False, crowd=Crowd(f"a{address}", (10_000_000, 10_000_000), (10_000_000, 30_000_000)))
@@ -100,9 +100,9 @@ async def test_guests_of_all_addresses_have_a_bound_too(connection: Connection):
     assert (await put(entries, channel, "m", uid="member", rate=Rate(1, 1000, False))).seq == 5
 
 
-async def test_a_refused_message_takes_nothing_from_the_others(connection: Connection):
+async def test_a_refused_message_takes_nothing_from_the_others(connection: RedisConnection):
     """One address that goes on and on does not use up what the channel's other guests have."""
-    entries, channel = Log(connection, 10_000, nothing_known), new_id("chn")
+    entries, channel = ChannelLog(connection, 10_000, nothing_known), new_id("chn")
 
     def rate(name: str) -> Rate:
         return Rate(1, 1000, False, crowd=Crowd(name, (10_000_000, 0), (10_000_000, 10_000_000)))
@@ -113,7 +113,7 @@ async def test_a_refused_message_takes_nothing_from_the_others(connection: Conne
     assert (await put(entries, channel, "d", uid="v", rate=rate("honest"))).seq == 2
 
 
-async def test_a_guest_leaves_nothing_for_longer_than_an_hour(house: House, channel: str, connection: Connection):
+async def test_a_guest_leaves_nothing_for_longer_than_an_hour(house: House, channel: str, connection: RedisConnection):
     """Not its name, not its id, not a trace of its address; members are known as before."""
     node = await house.node()
     before = await keys(connection)
@@ -142,7 +142,7 @@ async def test_no_address_is_stored(house: House, channel: str, redis_server: An
     assert b"127.0.0.1" not in written
 
 
-async def test_a_guest_who_stays_stays_known(house: House, channel: str, connection: Connection, monkeypatch: pytest.MonkeyPatch):
+async def test_a_guest_who_stays_stays_known(house: House, channel: str, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch):
     """Moderators find it by its name for as long as it is there."""
     monkeypatch.setattr(chat, "GUEST_KNOWN_S", 0.2)
     node = await house.node()

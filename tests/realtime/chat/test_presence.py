@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from realtime.chat import typing_reactions
-from realtime.rules.permissions import Pace
-from realtime.viewers import Leases
+from realtime.rules.permissions import RateWindow
+from realtime.viewers import LeaseTimes
 from tests.support.chat_nodes import House, eventually
 
 
@@ -46,7 +46,7 @@ async def test_a_user_is_present_once_with_many_tabs(house: House, channel: str)
 
 async def test_a_dead_nodes_users_go_with_their_leases(house: House, channel: str):
     """Without renewal a user is gone, and the living node tells it."""
-    leases = Leases(socket_s=1.5, beat_s=0.3)
+    leases = LeaseTimes(socket_s=1.5, beat_s=0.3)
     one, two = await house.node(leases), await house.node(leases)
     viewer, ann = await house.client(one, "app_1", "viewer"), await house.client(two, "app_1", "ann")
     await viewer.join(channel)
@@ -135,7 +135,7 @@ async def test_the_banned_and_the_muted_give_no_signals(house: House, channel: s
 
 def test_a_pace_allows_so_many_in_any_second():
     """The eleventh within a second is refused, and allowed when the first is a second old."""
-    pace = Pace(10)
+    pace = RateWindow(10)
     assert all(pace.allows(0.05 * n) for n in range(10))
     assert not pace.allows(0.99)
     assert pace.allows(1.0)

@@ -27,17 +27,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from realtime.fanout import Engine, Fanout, Packet, RawProtocol, coalescing, engine, fast_socket, library_check
-from realtime.fanout.fast_socket import LeanSocket
-from realtime.fanout.packet_guard import Frames
-from realtime.fanout.room import Room
+from realtime.fanout import EngineServer, Fanout, Packet, RawProtocol, coalescing, engine, fast_socket, library_check
+from realtime.fanout.fast_socket import FastSocket
+from realtime.fanout.packet_guard import PacketGuard
+from realtime.fanout.room import ChannelRoom
 from realtime.fanout.ws_frames import text_frame
 from tests.support.chat_nodes import Client, House, eventually
 
 
 class Server(socketio.AsyncServer):
     def _engineio_server_class(self):
-        return Engine
+        return EngineServer
 
 
 class Hall:
@@ -54,7 +54,7 @@ class Hall:
         self._port.bind(("127.0.0.1", 0))
         self.at = f"127.0.0.1:{self._port.getsockname()[1]}"
         self.address = self._port.getsockname()
-        app = Frames(socketio.ASGIApp(self.io), lambda: False, 100_000)
+        app = PacketGuard(socketio.ASGIApp(self.io), lambda: False, 100_000)
         given = {"ws_per_message_deflate": False, **options}
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", lifespan="off", ws=RawProtocol, ws_ping_interval=None, **given)
@@ -125,7 +125,7 @@ async def test_each_connection_sees_one_order(monkeypatch, seed, shortest):
     chance = random.Random(seed)
     async with Hall() as hall, contextlib.AsyncExitStack() as stack:
         lines = [await stack.enter_async_context(guest(hall)) for _ in range(8)]
-        assert all(isinstance(hall.connection(line.sid), LeanSocket) for line in lines)
+        assert all(isinstance(hall.connection(line.sid), FastSocket) for line in lines)
         inside: dict[str, set] = {"a": set(), "b": set(), "c": set()}
         due = {line.sid: [] for line in lines}
         for n in range(1500):
@@ -169,13 +169,13 @@ async def test_what_comes_while_a_room_rests_leaves_in_one_write():
         assert member.keeps_up()
 
 
-class SpyRoom(Room):
+class SpyRoom(ChannelRoom):
     """A room whose methods can be replaced."""
 
 
 @pytest.fixture(autouse=True)
 def spy(monkeypatch):
-    monkeypatch.setattr("realtime.fanout.manager.Room", SpyRoom)
+    monkeypatch.setattr("realtime.fanout.manager.ChannelRoom", SpyRoom)
 
 
 def deaf() -> socket.socket:
@@ -263,8 +263,8 @@ async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, fo
     options = {"ws_per_message_deflate": True} if kind == "deflate" else {"ssl_certfile": certificate(folder)}
     client = {"compression": "deflate"} if kind == "deflate" else {"scheme": "wss", "ssl": trust}
     async with Hall(**options) as hall, guest(hall, **client) as line, guest(hall, **{**client, "compression": None}) as plain:
-        assert not isinstance(hall.connection(line.sid), LeanSocket)
-        assert isinstance(hall.connection(plain.sid), LeanSocket) == (kind == "deflate")
+        assert not isinstance(hall.connection(line.sid), FastSocket)
+        assert isinstance(hall.connection(plain.sid), FastSocket) == (kind == "deflate")
         for one in (line, plain):
             hall.fanout.enter(one.sid, "a")
         for n in range(100):
@@ -300,7 +300,7 @@ async def test_polling_and_upgrading_clients_miss_nothing(house: House):
             await eventually(lambda one=client, count=len(due): len(one.of("chat.message.new")) >= count)
         assert [message["seq"] for message in client.of("chat.message.new")] == due, (way, client.io.connected)
     kinds = [type(node.room._fanout._connection(client.io.get_sid("/"))) for client in clients]
-    assert [kind is LeanSocket for kind in kinds] == [False, False, True]
+    assert [kind is FastSocket for kind in kinds] == [False, False, True]
 
 
 async def send_on(sender: Client, channel: str) -> None:
@@ -351,7 +351,7 @@ async def test_a_changed_library_switches_the_fast_path_off(monkeypatch):
     monkeypatch.setattr(library_check, "STANDS_ON", ((function, "00000000"), (len, "0")))
     with capture_logs() as logs:
         async with Hall() as hall, guest(hall) as line:
-            assert not isinstance(hall.connection(line.sid), LeanSocket)
+            assert not isinstance(hall.connection(line.sid), FastSocket)
             hall.fanout.enter(line.sid, "a")
             for n in range(20):
                 hall.fanout.deliver("a", "said", body(n))
@@ -392,7 +392,7 @@ class Pair:
 
 def test_members_whose_write_fails_do_not_disturb_the_others():
     """Between members that are gone, full or busy, those that read get the frame once; each of the others is asked by itself."""
-    room, frame = Room("a", {}), b"y" * 700
+    room, frame = ChannelRoom("a", {}), b"y" * 700
     kinds = ["gone", "good", "full", "busy", "good", "gone", "gone", "good", "full"]
     members = [Pair(kind) for kind in kinds]
     for member in members:
@@ -406,7 +406,7 @@ def test_members_whose_write_fails_do_not_disturb_the_others():
 
 def test_what_the_kernel_does_not_take_of_a_frame_is_handed_back():
     """Nothing is lost and nothing twice where a write ends in the middle of a frame."""
-    room, frame = Room("a", {}), bytes(range(250)) * 40_000
+    room, frame = ChannelRoom("a", {}), bytes(range(250)) * 40_000
     members = [Pair("good"), Pair("good")]
     for member in members:
         room.add(member)
@@ -482,8 +482,8 @@ class Nobody:
 
 def effort(size: int) -> tuple[int, int]:
     """Calls made and bytes taken by ten joins and leaves in a room of `size`, half of whose members are in another one too."""
-    home: dict[str, Room] = {}
-    room, other = Room("a", home), Room("b", home)
+    home: dict[str, ChannelRoom] = {}
+    room, other = ChannelRoom("a", home), ChannelRoom("b", home)
     for n in range(size):
         member = Nobody()
         room.add(member)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.fanout.packet_guard import LONGEST_FRAME, Line, fault
+from realtime.fanout.packet_guard import LONGEST_FRAME, GuardedSocket, fault
 
 
 @pytest.mark.parametrize("text", ["2probe", "3", "5", "40", '40{"token":"x"}', '42["chat.send",{}]', "41", "4" + "2" * (LONGEST_FRAME - 1)])
@@ -32,7 +32,7 @@ async def test_a_line_that_was_hung_up_is_over():
     async def receive():
         return {"type": "websocket.receive", "text": '42["still",{}]'}
 
-    line = Line(receive, send, 1000)
+    line = GuardedSocket(receive, send, 1000)
     await line.hang_up(1008, "Enough.")
     await line.send({"type": "websocket.send", "text": "x"})
     await line.hang_up(1012, "Again.")
@@ -46,4 +46,4 @@ async def test_a_client_that_has_gone_can_be_hung_up():
     async def send(message):
         raise OSError("gone")
 
-    await Line(send, send, 1000).hang_up(1008, "Enough.")
+    await GuardedSocket(send, send, 1000).hang_up(1008, "Enough.")

@@ -10,10 +10,10 @@ from prometheus_client import REGISTRY
 
 from realtime.composition import COLLECTIONS
 from realtime.log.app_log import AppLog
-from realtime.log.app_log_forwarder import Carrier
+from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import MESSAGES, SHADOWED, Archive
 from realtime.log.archiver import RANGES, Archiver
-from realtime.log.channel_log import JUMP, Known, Log
+from realtime.log.channel_log import JUMP, ArchivedState, ChannelLog
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import tail
 from realtime.rules.permissions import NO_RATE
@@ -35,10 +35,10 @@ async def store(settings):
 
 @pytest.fixture
 def entries(connection, store):
-    async def known(channel: str) -> Known:
-        return Known(await Archive(store).top(channel))
+    async def known(channel: str) -> ArchivedState:
+        return ArchivedState(await Archive(store).top(channel))
 
-    return Log(connection, 100_000, known)
+    return ChannelLog(connection, 100_000, known)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def channel(directory):
 
 
 def archiver_of(connection, store, directory, settings, **keep):
-    carrier, quick = Carrier(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
+    carrier, quick = AppLogForwarder(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
     return Archiver(connection, Archive(store), directory, settings, carrier, **{**quick, **keep})
 
 
@@ -160,7 +160,7 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
     """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once, in order."""
     chance, stop = random.Random(7), asyncio.Event()
 
-    carrier = Carrier(AppLog(connection), directory)
+    carrier = AppLogForwarder(AppLog(connection), directory)
 
     async def archive() -> None:
         while not stop.is_set():
@@ -212,11 +212,11 @@ async def test_a_mark_of_another_log_is_refused(entries, connection, store, dire
 async def test_an_unreachable_archive_opens_nothing(connection, channel):
     """While documents can't be read an emptied Redis answers unavailable instead of beginning at 1."""
 
-    async def unknown(_: str) -> Known:
+    async def unknown(_: str) -> ArchivedState:
         raise Unavailable("The document store does not answer.")
 
     with pytest.raises(Unavailable):
-        await put(Log(connection, 100, unknown), channel, "c1")
+        await put(ChannelLog(connection, 100, unknown), channel, "c1")
     assert await length(connection, channel) == 0
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from realtime.log.channel_log import JUMP, Known, Log, Lost, Page
+from realtime.log.channel_log import JUMP, ArchivedState, ChannelLog, LogPage, PositionLost
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import PAGE_EVENTS, tail
 from realtime.rules.permissions import NO_RATE, Rate
@@ -17,7 +17,7 @@ from weir.foundation.ids import new_id
 
 @pytest.fixture
 def entries(connection):
-    return Log(connection, 10_000, nothing_known)
+    return ChannelLog(connection, 10_000, nothing_known)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_a_burst_is_taken_and_no_more(entries, channel):
 
 async def test_a_full_log_refuses(connection, channel):
     """At its cap a log takes nothing more, and says so by a code of its own."""
-    entries = Log(connection, 3, nothing_known)
+    entries = ChannelLog(connection, 3, nothing_known)
     for n in range(3):
         await put(entries, channel, f"c{n}")
     assert (await refused(entries, channel, "c3")).code == "storage_full"
@@ -140,10 +140,10 @@ async def test_scripts_are_loaded_again(entries, connection, channel):
 async def test_a_channel_opens_above_what_the_archive_knows(connection, channel):
     """With a floor of 4113 the first seq is above everything that was ever seen."""
 
-    async def known(_: str) -> Known:
-        return Known(4113, {"slow": 30_000})
+    async def known(_: str) -> ArchivedState:
+        return ArchivedState(4113, {"slow": 30_000})
 
-    entries = Log(connection, 100, known)
+    entries = ChannelLog(connection, 100, known)
     assert (await put(entries, channel, "c1")).seq == 4114 + JUMP
     assert await entries.open(channel) == (await entries.newest(channel, 1)).position
     assert (await entries.rules(channel))["slow"] == 30
@@ -153,11 +153,11 @@ async def test_what_cannot_be_continued_is_named(entries, connection, channel):
     """Another epoch, a seq from the future and a seq that the log does not hold are told apart; the top is empty."""
     stored = [await put(entries, channel, f"c{n}") for n in range(5)]
     epoch = stored[0].epoch
-    assert await entries.after(channel, epoch, 5) == Page(stored_position := (await entries.open(channel)), [])
-    assert await entries.after(channel, "old", 2) == Lost(stored_position, "epoch")
-    assert await entries.after(channel, epoch, 6) == Lost(stored_position, "ahead")
+    assert await entries.after(channel, epoch, 5) == LogPage(stored_position := (await entries.open(channel)), [])
+    assert await entries.after(channel, "old", 2) == PositionLost(stored_position, "epoch")
+    assert await entries.after(channel, epoch, 6) == PositionLost(stored_position, "ahead")
     await connection.link().ask("XTRIM", keys_of(channel).log, "MINID", "4-0")
-    assert await entries.after(channel, epoch, 2) == Lost(stored_position, "gone")
+    assert await entries.after(channel, epoch, 2) == PositionLost(stored_position, "gone")
     assert [entry.seq for entry in (await entries.after(channel, epoch, 3)).entries] == [4, 5]
 
 

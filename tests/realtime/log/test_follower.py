@@ -6,7 +6,7 @@ import random
 import pytest
 
 from realtime.log import follower
-from realtime.log.channel_log import Log
+from realtime.log.channel_log import ChannelLog
 from realtime.log.follower import Follower
 from realtime.log.redis_keys import keys_of
 from realtime.protocol.messages import tail
@@ -23,7 +23,7 @@ class Watcher:
 
     def __init__(self, address, name: str) -> None:
         self.connection = connect(address)
-        self.log = Log(self.connection, 1_000_000, nothing_known)
+        self.log = ChannelLog(self.connection, 1_000_000, nothing_known)
         self.seen: dict[str, Seen] = {}
         self.resyncs: list[str] = []
         self.name = name

@@ -14,7 +14,7 @@ from realtime.sockets import Sockets
 from tests.realtime.chat.test_api import api_key
 from tests.support.chat_nodes import Client, House
 from weir.foundation.http import openapi
-from weir.foundation.http.routing import Bound
+from weir.foundation.http.routing import BoundRoute
 
 
 def refs(node: Any) -> list[str]:
@@ -114,7 +114,7 @@ async def test_each_request_is_checked_by_what_is_documented(house: House):
 
 async def test_the_routes_of_this_room_are_described(house: House):
     """Each row has a summary, a scope, a tag and, unless it answers nothing, a model of its answer."""
-    rows = [route.row for route in (await house.node()).room.routes() if isinstance(route, Bound)]
+    rows = [route.row for route in (await house.node()).room.routes() if isinstance(route, BoundRoute)]
     assert len(rows) > 30
     for row in rows:
         assert row.summary and row.scope and row.tag, row.path

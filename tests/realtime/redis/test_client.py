@@ -6,15 +6,15 @@ import time
 
 import pytest
 
-from realtime.redis.connection import Link, encode
-from realtime.redis.node import Address, address_of
+from realtime.redis.connection import RedisLink, encode
+from realtime.redis.node import RedisAddress, address_of
 from tests.support.chat_nodes import eventually
 from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
 
 
-async def outcome(link: Link) -> object:
+async def outcome(link: RedisLink) -> object:
     try:
         return await link.ask("INCR", "n")
     except Unavailable as error:
@@ -73,5 +73,5 @@ def test_the_address_follows_the_settings():
     assert embedded.path.endswith("redis.sock")
     assert embedded.password
     given = address_of(Settings(redis_url="redis://user:pw@db.example:6380/2", _env_file=None), vault)
-    assert given == Address("", "db.example", 6380, "user", "pw", 2, False)
+    assert given == RedisAddress("", "db.example", 6380, "user", "pw", 2, False)
     assert address_of(Settings(redis_url="rediss://db.example", _env_file=None), vault).tls

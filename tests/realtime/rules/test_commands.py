@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.rules.commands import FORMS, Command, Reading, help_text, parse, readings, span, usage
+from realtime.rules.commands import FORMS, Command, Interpretation, format_duration, help_text, interpretations, parse, usage
 from weir.foundation.errors import Invalid
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=20)
@@ -17,7 +17,7 @@ NAMING = [name for name, form in FORMS.items() if form.parts[:1] in (("user",), 
 
 def read_as(text: str, name: str) -> Command | None:
     """What a command says about the person of this name."""
-    found = [reading.command for reading in readings(parse(text)) if name in reading.names]
+    found = [reading.command for reading in interpretations(parse(text)) if name in reading.names]
     assert len(found) == 1
     return found[0]
 
@@ -57,7 +57,7 @@ def test_commands_about_people_are_understood(text, name, command):
 @pytest.mark.parametrize("text", ["/ban @id:usr_1 spam", '/ban @id:"usr_1" spam'])
 def test_an_id_is_only_an_id(text):
     """Whatever else somebody may be called."""
-    assert readings(parse(text)) == [Reading(("usr_1",), True, Command("ban", text="spam"), "spam")]
+    assert interpretations(parse(text)) == [Interpretation(("usr_1",), True, Command("ban", text="spam"), "spam")]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_every_reading_is_of_what_was_typed(name, rest):
         command = parse(f"/{name} {rest}")
     except Invalid:
         return
-    for reading in readings(command) if command.who else []:
+    for reading in interpretations(command) if command.who else []:
         assert all(one.strip("@").strip() and one in command.who for one in reading.names)
 
 
@@ -153,6 +153,6 @@ def test_whatever_is_typed_is_understood_or_refused(text):
 
 def test_times_are_said_in_whole_units():
     """The largest one that fits."""
-    assert [span(seconds) for seconds in (1, 45, 60, 90, 600, 3600, 7200, 86_400, 604_800)] == [
+    assert [format_duration(seconds) for seconds in (1, 45, 60, 90, 600, 3600, 7200, 86_400, 604_800)] == [
         "1 second", "45 seconds", "1 minute", "90 seconds", "10 minutes", "1 hour", "2 hours", "1 day", "7 days",
     ]  # fmt: skip

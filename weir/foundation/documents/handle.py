@@ -35,7 +35,7 @@ LOOKED_AT_ONCE = 200
 BY_ID = Order("id", False)
 
 
-class Engine(Protocol):
+class StoreEngine(Protocol):
     """What a store of documents can do with checked requests. Documents carry their outbox inwards, never outwards."""
 
     async def insert(self, spec: Spec, doc: Doc) -> None: ...
@@ -66,7 +66,7 @@ class Engine(Protocol):
 class DocumentStore:
     """The Store over an engine."""
 
-    def __init__(self, engine: Engine, specs: Mapping[str, Spec]) -> None:
+    def __init__(self, engine: StoreEngine, specs: Mapping[str, Spec]) -> None:
         self._engine, self._specs = engine, specs
 
     def app(self, app_id: str) -> "DocumentHandle":
@@ -115,7 +115,7 @@ def _known(specs: Mapping[str, Spec], collection: str) -> Spec:
 class DocumentHandle:
     """The Handle of one app, or of the operator (`app` None)."""
 
-    def __init__(self, engine: Engine, specs: Mapping[str, Spec], app: str | None) -> None:
+    def __init__(self, engine: StoreEngine, specs: Mapping[str, Spec], app: str | None) -> None:
         self._engine, self._specs, self._app = engine, specs, app
 
     def _filter(self, collection: str, where: Mapping[str, Any] | None) -> tuple[Spec, Where]:

@@ -18,8 +18,8 @@ from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handle import DocumentStore
 from weir.foundation.documents.schema import OUTBOX, Change, Order, Spec, Where, apply, specify
 from weir.foundation.documents.sqlite_readers import Readers
-from weir.foundation.documents.sqlite_tables import Table
-from weir.foundation.documents.sqlite_writer import GROUP, LOCK_S, Writer, begin, is_busy, unavailable
+from weir.foundation.documents.sqlite_tables import SqliteTable
+from weir.foundation.documents.sqlite_writer import GROUP, LOCK_S, SqliteWriter, begin, is_busy, unavailable
 
 READERS = 2  # decoding holds the interpreter, so more would not read faster
 LOG_BYTES = 64 * 1024 * 1024  # to which the write-ahead log shrinks after a burst
@@ -31,7 +31,7 @@ async def open_sqlite(path: Path, collections: Sequence[Collection], group: int 
     Errors: StoreUnavailable; ValueError for declarations that can't be kept.
     """
     specs = specify(collections)
-    tables = {name: Table(spec) for name, spec in specs.items()}
+    tables = {name: SqliteTable(spec) for name, spec in specs.items()}
     try:
         writing = await asyncio.to_thread(_prepare, path, list(tables.values()))
         readers = [_connect(path, read_only=True) for _ in range(READERS)]
@@ -39,10 +39,10 @@ async def open_sqlite(path: Path, collections: Sequence[Collection], group: int 
         direct.execute("PRAGMA busy_timeout=0")
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error) from error
-    return DocumentStore(SqliteEngine(tables, Writer(writing, group), Readers(readers), direct), specs)
+    return DocumentStore(SqliteEngine(tables, SqliteWriter(writing, group), Readers(readers), direct), specs)
 
 
-def _prepare(path: Path, tables: list[Table]) -> sqlite3.Connection:
+def _prepare(path: Path, tables: list[SqliteTable]) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its log and shared memory take over this mode
     connection = _connect(path, read_only=False)
@@ -93,7 +93,7 @@ class SqliteEngine:
     and back costs five times that. A read that would have to wait goes to the threads.
     """
 
-    def __init__(self, tables: dict[str, Table], writer: Writer, readers: Readers, direct: sqlite3.Connection) -> None:
+    def __init__(self, tables: dict[str, SqliteTable], writer: SqliteWriter, readers: Readers, direct: sqlite3.Connection) -> None:
         self._tables, self._writer, self._readers, self._direct = tables, writer, readers, direct
         self._closed = False
 

@@ -19,7 +19,7 @@ def column(path: str) -> str:
     return "id" if path == "id" else f'"f.{path}"'
 
 
-class Table:
+class SqliteTable:
     """The SQL of one collection. Columns: id, doc, outbox_at (milliseconds of the oldest unpublished event), `f.<field>`."""
 
     def __init__(self, spec: Spec) -> None:

@@ -62,7 +62,7 @@ def begin(connection: sqlite3.Connection) -> None:
         time.sleep(random.uniform(0.0005, 0.002))
 
 
-class Writer:
+class SqliteWriter:
     """Owns `connection`. `group` is the most operations in one commit.
 
     `ask` runs work inside a group and answers after the commit. Errors: what the work raises (only its own changes are

@@ -24,7 +24,7 @@ LONGEST_KEY = 255
 
 
 @dataclass(frozen=True)
-class Attempt:
+class IdempotentCall:
     """One request under a key. `answer` is the first one's (`data` without secrets, `status`, `etag`, `headers`) when it has been
     answered."""
 
@@ -33,11 +33,11 @@ class Attempt:
     answer: Doc | None = None
 
 
-class Repeats:
+class IdempotencyKeys:
     def __init__(self, store: Store) -> None:
         self._all = store.operator()
 
-    async def begin(self, key: str, method: str, path: str, raw: bytes) -> Attempt:
+    async def begin(self, key: str, method: str, path: str, raw: bytes) -> IdempotentCall:
         """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that came with another request; Conflict
         while the first request still runs."""
         if not key.rpartition(":")[2] or len(key) > LONGEST_KEY + 64:
@@ -47,37 +47,37 @@ class Repeats:
         doc = {"id": attempt_id, "request": said, "seed": seed, "started": now, "expires": now + KEPT_MS}
         try:
             await self._all.insert("repeats", doc)
-            return Attempt(attempt_id, seed)
+            return IdempotentCall(attempt_id, seed)
         except DuplicateKey:
             return await self._again(attempt_id, said, doc)
 
-    async def _again(self, attempt_id: str, said: str, fresh: Doc) -> Attempt:
+    async def _again(self, attempt_id: str, said: str, fresh: Doc) -> IdempotentCall:
         earlier = await self._all.get("repeats", attempt_id)
         if earlier is None or earlier["expires"] <= fresh["started"]:
             await self._all.delete("repeats", {"id": attempt_id})
             await self._all.insert("repeats", fresh)
-            return Attempt(attempt_id, fresh["seed"])
+            return IdempotentCall(attempt_id, fresh["seed"])
         if earlier["request"] != said:
             raise Invalid("This Idempotency-Key has been used with another request: take a new key.", code="idempotency_mismatch")
         if "answer" in earlier:
-            return Attempt(attempt_id, earlier["seed"], orjson.loads(earlier["answer"]))
+            return IdempotentCall(attempt_id, earlier["seed"], orjson.loads(earlier["answer"]))
         if earlier["started"] < fresh["started"] - TAKE_OVER_MS:
             expected = {"started": earlier["started"]}
             if await self._all.update("repeats", attempt_id, set={"started": fresh["started"]}, expect=expected):
-                return Attempt(attempt_id, earlier["seed"])
+                return IdempotentCall(attempt_id, earlier["seed"])
         raise Conflict(
             "The first request with this Idempotency-Key is still running; ask again in a moment.", code="idempotency_in_progress",
             retry_after=1,
         )  # fmt: skip
 
     async def keep(
-        self, attempt: Attempt, data: Any, status: int, etag: str | None = None, headers: Mapping[str, str] | None = None
+        self, attempt: IdempotentCall, data: Any, status: int, etag: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Before the answer leaves, so that a repeat of an answered request always finds it."""
         answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
         await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
 
-    async def refused(self, attempt: Attempt, nothing_done: bool) -> None:
+    async def refused(self, attempt: IdempotentCall, nothing_done: bool) -> None:
         """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with the same seed."""
         if nothing_done:
             await self._all.delete("repeats", {"id": attempt.id})

@@ -18,7 +18,7 @@ from prometheus_client.core import REGISTRY, CounterMetricFamily
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weir.foundation.errors import Unavailable
-from weir.foundation.redis.rate_limits import Standing
+from weir.foundation.redis.rate_limits import LimitState
 from weir.foundation.telemetry import REQUEST_ID
 from weir.foundation.tenancy.directory import Directory
 
@@ -47,7 +47,7 @@ STANDING = "weir.standing"
 """Scope key: the Standing (weir.foundation.redis.rate_limits) with the tightest limit that the request counted for."""
 
 
-def _standing(standing: Standing) -> list[tuple[bytes, bytes]]:
+def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
     """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all is back."""
     limit, left, seconds = standing.limit, max(0, standing.remaining), ceil(standing.back_in())
     name = limit.name.encode()

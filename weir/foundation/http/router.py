@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from weir.foundation.errors import Refused
 from weir.foundation.http.problems import NEAREST, bug, problem, refused
 from weir.foundation.http.response_headers import ROW, Envelope
-from weir.foundation.http.routing import Bound
+from weir.foundation.http.routing import BoundRoute
 
 LONGEST_MEANT = 200
 
@@ -25,22 +25,22 @@ class _Node:
     fixed: dict[str, "_Node"] = field(default_factory=dict)
     any: "_Node | None" = None
     name: str = ""
-    bound: dict[str, Bound] = field(default_factory=dict)
+    bound: dict[str, BoundRoute] = field(default_factory=dict)
 
 
-class Table(BaseRoute):
+class Router(BaseRoute):
     """Answers 405 with Allow for a known path and another method. HEAD is GET, whose body the server leaves out.
 
     Errors: ValueError for two rows with the same method and path, or two names for one parameter.
     """
 
-    def __init__(self, routes: Sequence[Bound]) -> None:
+    def __init__(self, routes: Sequence[BoundRoute]) -> None:
         self._root = _Node()
         self._paths = sorted({route.path for route in routes})
         for route in routes:
             self._add(route)
 
-    def _add(self, route: Bound) -> None:
+    def _add(self, route: BoundRoute) -> None:
         node = self._root
         for segment in route.path.split("/")[1:]:
             if segment.startswith("{"):
@@ -72,7 +72,7 @@ class Table(BaseRoute):
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """For a scope that `matches` has found."""
-        bound: dict[str, Bound] = scope["weir.bound"]
+        bound: dict[str, BoundRoute] = scope["weir.bound"]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method == "POST" and method not in bound:
             method = scope["method"] = _overridden(scope, bound)
@@ -113,7 +113,7 @@ class Front:
     around `send`, which together were a quarter of a request's CPU. So do mounted applications, by the first segment of the
     path; they answer their errors themselves. `table` and `mounts` come when the rooms are built."""
 
-    def __init__(self, rest: ASGIApp, envelope: Envelope, table: Table | None = None) -> None:
+    def __init__(self, rest: ASGIApp, envelope: Envelope, table: Router | None = None) -> None:
         self._rest, self._envelope, self.table = rest, envelope, table
         self.mounts: dict[str, ASGIApp] = {}
 
@@ -143,7 +143,7 @@ class Front:
         await send({"type": "http.response.body", "body": response.body})
 
 
-def _overridden(scope: Scope, bound: dict[str, Bound]) -> str:
+def _overridden(scope: Scope, bound: dict[str, BoundRoute]) -> str:
     """X-HTTP-Method-Override, which the tus protocol asks for, because some networks let no PATCH and DELETE through."""
     wanted = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-http-method-override"), "POST")
     return wanted if wanted in bound and bound[wanted].row.streamed is not None else "POST"
@@ -162,7 +162,7 @@ def mounted(routes: Sequence[BaseRoute]) -> dict[str, ASGIApp]:
     return {route.path[1:]: under(route) for route in routes if isinstance(route, Mount) and route.path.count("/") == 1}
 
 
-def tabled(routes: Sequence[BaseRoute]) -> tuple[Table, *tuple[BaseRoute, ...]]:
+def tabled(routes: Sequence[BaseRoute]) -> tuple[Router, *tuple[BaseRoute, ...]]:
     """The rows among the routes as one table, and the others."""
-    rows = [route for route in routes if isinstance(route, Bound)]
-    return Table(rows), *(route for route in routes if not isinstance(route, Bound))
+    rows = [route for route in routes if isinstance(route, BoundRoute)]
+    return Router(rows), *(route for route in routes if not isinstance(route, BoundRoute))

@@ -19,13 +19,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from weir.foundation.errors import Forbidden, Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated, WrongType
-from weir.foundation.http.idempotency import Attempt, Repeats
+from weir.foundation.http.idempotency import IdempotencyKeys, IdempotentCall
 from weir.foundation.http.problems import invalid
 from weir.foundation.http.response_headers import APP, STANDING
 from weir.foundation.ids import Kind, new_id
 from weir.foundation.plans import Plan
 from weir.foundation.redis.rate_limits import ACCOUNT, MEMBER, PUBLIC, Exhausted, Limit, Limits, subject_of
-from weir.foundation.tenancy.auth import Account, Authenticator, Tenant
+from weir.foundation.tenancy.auth import Authenticator, SignedInAccount, Tenant
 
 MAX_BODY_BYTES = 65_536
 SHOWN_ONCE = "x-shown-once"
@@ -99,15 +99,15 @@ class Call:
 
     request: Request
     body: Any
-    account: Account | None = None
+    account: SignedInAccount | None = None
     tenant: Tenant | None = None
     query: Any = None
-    attempt: Attempt | None = None
+    attempt: IdempotentCall | None = None
 
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
 
-    def signed_in(self) -> Account:
+    def signed_in(self) -> SignedInAccount:
         assert self.account is not None, "the route table says who may ask"
         return self.account
 
@@ -191,7 +191,7 @@ class Door:
     people in beside our own; `secure`: browsers come by TLS, whoever ends it."""
 
     auth: Authenticator
-    repeats: Repeats
+    repeats: IdempotencyKeys
     limits: Limits
     plans: Mapping[str, Plan]
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -203,7 +203,7 @@ class Door:
         """By plan; made once, because hashing a plan for each request took 2 µs."""
         return {name: _rates(plan) for name, plan in self.plans.items()}
 
-    async def admit(self, request: Request, row: Row, account: Account | None, tenant: Tenant | None) -> None:
+    async def admit(self, request: Request, row: Row, account: SignedInAccount | None, tenant: Tenant | None) -> None:
         """Errors: RateLimited. Public routes count by address, the studio's by person, API keys' by key and app."""
         if account is not None:
             await self._take(request, ACCOUNT, account.id)
@@ -232,7 +232,7 @@ class Door:
             request.scope[STANDING] = standing
 
 
-class Bound(Route):
+class BoundRoute(Route):
     """A row as a route; `row` is what the document of the API is written from. Refusals go to the application's handlers."""
 
     def __init__(self, row: Row, door: Door) -> None:
@@ -303,8 +303,8 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def bind(row: Row, door: Door) -> Bound:
-    return Bound(row, door)
+def bind(row: Row, door: Door) -> BoundRoute:
+    return BoundRoute(row, door)
 
 
 def _actor(call: Call) -> str | None:

@@ -43,7 +43,7 @@ def connect_redis(settings: Settings, vault: Vault) -> "Redis":
     if seeds:
         given: dict[str, Any] = dict(parse_url(url))
         nodes = [ClusterNode(host, port) for host, port in seeds]
-        cluster = Cluster(
+        cluster = SharedCluster(
             startup_nodes=nodes, username=given.get("username"), password=given.get("password"), ssl=url.startswith("rediss:"),
             socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1), reinitialize_steps=0,
             require_full_coverage=False,
@@ -61,14 +61,14 @@ def connect_redis(settings: Settings, vault: Vault) -> "Redis":
 
 async def disconnect(redis: "Redis") -> None:
     """Closes all connections."""
-    if isinstance(redis, Cluster):
+    if isinstance(redis, SharedCluster):
         for held in ("nodes_cache", "startup_nodes"):
             await redis.nodes_manager.aclose(held)
     else:
         await redis.aclose()
 
 
-class Cluster(RedisCluster):
+class SharedCluster(RedisCluster):
     """redis-py's client of a cluster, made for many tasks at once: its errors are Redis errors (some of its own are not, and
     callers would not see them as what they are, a store that is away), and what one task meets does not break the others'
     commands. A slot that moved is noted alone (`reinitialize_steps=0`); slots that nobody serves hold up only themselves."""
@@ -83,11 +83,11 @@ class Cluster(RedisCluster):
         except FAILURES as error:
             raise RedisConnectionError(str(error)) from error
 
-    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> "Pipeline":
-        return Pipeline(self, transaction)  # type: ignore[abstract]  # the base's constructor sets its attribute
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> "SharedPipeline":
+        return SharedPipeline(self, transaction)  # type: ignore[abstract]  # the base's constructor sets its attribute
 
 
-class Pipeline(ClusterPipeline):
+class SharedPipeline(ClusterPipeline):
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         try:
             return list(await super().execute(raise_on_error, allow_redirections))

@@ -69,14 +69,14 @@ INVITATIONS = Limit("invitations", 30, 3600)
 class Exhausted(RateLimited):
     """Of a limit; `standing` says which, and when it is whole again."""
 
-    def __init__(self, standing: "Standing", wait_s: float) -> None:
+    def __init__(self, standing: "LimitState", wait_s: float) -> None:
         limit = standing.limit
         super().__init__(f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).", retry_after=wait_s)
         self.standing = standing
 
 
 @dataclass
-class Standing:
+class LimitState:
     """What a subject has of a limit: permits held by this process, those left in Redis, and times on the monotonic clock."""
 
     limit: Limit
@@ -102,16 +102,16 @@ class Limits:
     def __init__(self, redis: Redis, block_after: int = 0, clock: Callable[[], float] = monotonic) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
         self._block_after, self._clock = block_after, clock
-        self._standings: OrderedDict[tuple[str, str], Standing] = OrderedDict()
+        self._standings: OrderedDict[tuple[str, str], LimitState] = OrderedDict()
         self._blocked: dict[str, float] = {}
         self._offences: Counter[str] = Counter()
 
-    async def take(self, limit: Limit, subject: str) -> Standing:
+    async def take(self, limit: Limit, subject: str) -> LimitState:
         """One permit."""
         key = (limit.name, subject)
         standing = self._standings.get(key)
         if standing is None or (standing.limit is not limit and standing.limit != limit):
-            standing = self._standings[key] = Standing(limit)
+            standing = self._standings[key] = LimitState(limit)
             if len(self._standings) > SUBJECTS:
                 self._standings.popitem(last=False)
         if standing.held == 0:
@@ -119,7 +119,7 @@ class Limits:
         standing.held -= 1
         return standing
 
-    async def _refill(self, standing: Standing, key: str) -> None:
+    async def _refill(self, standing: LimitState, key: str) -> None:
         now, limit = self._clock(), standing.limit
         if now < standing.refused_until:
             raise Exhausted(standing, standing.refused_until - now)

@@ -19,7 +19,7 @@ def lease_key(playback: str) -> str:
     return f"weir:media:{playback}"
 
 
-class Owners:
+class StreamOwners:
     """Asks Redis once a second about one stream, however many viewers it has."""
 
     def __init__(self, redis: Redis) -> None:

@@ -25,7 +25,7 @@ UPLOADS = "vod:write"
 
 
 @dataclass(frozen=True)
-class Account:
+class SignedInAccount:
     """Somebody signed in to the studio; `session` is the refresh family."""
 
     id: str
@@ -74,11 +74,11 @@ class Authenticator:
         self._right: dict[str, tuple[Doc, bytes]] = {}
         self._fresh = os.urandom(32)
 
-    async def account(self, header: str | None) -> Account:
+    async def account(self, header: str | None) -> SignedInAccount:
         """Errors: Unauthenticated, also for a sign-in that has ended."""
         claims = await self._tokens.account(bearer(header))
         await self._check_sign_in(claims.sub, claims.ses)
-        return Account(claims.sub, claims.ses)
+        return SignedInAccount(claims.sub, claims.ses)
 
     async def _check_sign_in(self, account: str, family: str) -> None:
         if not await self._directory.signed_in(account, family):

@@ -13,7 +13,7 @@ LONGEST_DEVICE = 64
 DEVICE = r"^dev_[0-9a-hjkmnp-tv-z]{26}$"
 
 
-class Devices:
+class GuestDevices:
     def __init__(self, vault: Vault) -> None:
         self._key = vault.key("device")
 

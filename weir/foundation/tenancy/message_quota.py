@@ -38,7 +38,7 @@ GRANT_PERMITS, RESTORE_PERMITS, COUNT_MESSAGES = (
 
 
 @dataclass
-class Held:
+class HeldPermits:
     """Permits of one app that this process has not spent; `none_until` on the monotonic clock."""
 
     month: str
@@ -54,11 +54,11 @@ class Receipt:
     stored: bool = False
 
 
-class Messages:
+class MessageQuota:
     def __init__(self, redis: Redis, quotas: Quotas) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
         self._quotas, self._process = quotas, new_id("ses")
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, HeldPermits] = {}
         self._stored: Counter[str] = Counter()
         self._untold: tuple[int, dict[str, int]] = (0, {})
 
@@ -77,7 +77,7 @@ class Messages:
         elif held is not None:
             held.permits += 1
 
-    async def _take(self, app: str) -> Held | None:
+    async def _take(self, app: str) -> HeldPermits | None:
         most = (await self._quotas.plan(app)).messages
         if most is None:
             return None
@@ -85,7 +85,7 @@ class Messages:
         if held is None or held.month != month:
             if len(self._held) >= MOST_APPS:
                 await self._give_back()
-            held = self._held[app] = Held(month)
+            held = self._held[app] = HeldPermits(month)
         if held.permits == 0:
             async with held.asking:  # a burst that all asks would take many times what it needs
                 if held.permits == 0:
@@ -95,7 +95,7 @@ class Messages:
             held.permits -= 1
         return held
 
-    async def _refill(self, app: str, held: Held, most: int) -> None:
+    async def _refill(self, app: str, held: HeldPermits, most: int) -> None:
         """Errors: QuotaExceeded."""
         if monotonic() >= held.none_until:
             try:
