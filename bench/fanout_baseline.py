@@ -90,7 +90,7 @@ def fanout() -> Any:
     async def each(sid: str, message: dict[str, Any]) -> dict[str, Any]:
         made = messages.next(message)
         for one in members:
-            manager.tell(one, NEW, orjson.dumps(made))
+            manager.send_to(one, NEW, orjson.dumps(made))
         return OK
 
     return server

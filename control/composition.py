@@ -87,25 +87,25 @@ class ControlRoom:
             raise NotFound("There is nothing here.")
 
     async def _heard(self, event: Event) -> None:
-        await self.streams.heard(event)
-        await self._broadcasts.heard(event)
-        await self._audit.heard(event)
+        await self.streams.on_event(event)
+        await self._broadcasts.on_event(event)
+        await self._audit.on_event(event)
 
     async def start(self) -> None:
         await migrate(self._ground.store)
         await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
         periodic, counted = self._ground.periodic, Meters(self._ground, self._ledger)
         self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
-        self._tasks.start(self._access.tell(), "control.heartbeats")
+        self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
         for job in (
-            Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.let_go),
+            Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.release),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
             Job("usage.collect", 5.0, self._usage.collect),
-            Job("usage.messages", 5.0, counted.messages),
-            Job("usage.storage", 300.0, counted.storage),
+            Job("usage.messages", 5.0, counted.drain_messages),
+            Job("usage.storage", 300.0, counted.measure_storage),
             Job("usage.publish", METER_S, PublishMinutes(self._ground).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
-            Job("keys.used", 30.0, self._keys.note_use),
+            Job("keys.used", 30.0, self._keys.store_last_used),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
             Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),

@@ -30,7 +30,7 @@ class LocalAdmin:
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account when there is one."""
         owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
-        return self.apps.shown(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
+        return self.apps.to_public(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
         key, secret, signing = await self.keys.create(app_id, KeyOptions("command line", scopes), COMMAND_LINE)

@@ -80,7 +80,12 @@ class MediaRoom:
         secret = ground.settings.hook_secret or ground.vault.text_key("internal")
         self._edge = NchanPublisher(ground.settings, secret) if ground.settings.edge == "nchan" else None
         self._recordings = Recordings(
-            ground, self._catalog, self._tell, self._leases.held, lambda video: UploadStaging(ground.settings, video).remove(), self._bucket
+            ground,
+            self._catalog,
+            self._tell,
+            self._leases.is_held,
+            lambda video: UploadStaging(ground.settings, video).remove(),
+            self._bucket,
         )
         self._monitor = HealthStore(ground.redis)
         self._transcoding = Transcoder(ground, self._catalog, self._profiles, self._leases, self._strained)
@@ -151,8 +156,8 @@ class MediaRoom:
             await asyncio.sleep(EVERY_S)
             measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
             try:
-                await self._monitor.note({key: sample for key, sample in measured.items() if sample is not None})
-                await self._monitor.trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
+                await self._monitor.write_samples({key: sample for key, sample in measured.items() if sample is not None})
+                await self._monitor.write_trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
             except (RedisError, OSError) as error:
                 log.warning("health.lost", error=str(error))
 
@@ -190,7 +195,7 @@ class MediaRoom:
         """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish before may need longer for its
         end, so the new one is pulled first and waits with what it has heard."""
         told, playback = (event.broadcast, event.generation), event.playback
-        if not await self._leases.take(playback) or self._newest.get(playback) != told:
+        if not await self._leases.acquire(playback) or self._newest.get(playback) != told:
             return
         current = self._broadcasts.get(playback)
         if current is not None and (current.fact.broadcast, current.fact.generation) >= told:
@@ -237,7 +242,7 @@ class MediaRoom:
         async with self._locks[event.playback]:
             current = self._broadcasts.get(event.playback)
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
-                await self._recordings.asked(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
+                await self._recordings.on_request(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
 
     async def _started(self, fact: StreamEvent, current: LiveBroadcast | None) -> None:
         """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
@@ -258,26 +263,26 @@ class MediaRoom:
 
     async def _take(self, fact: StreamEvent) -> LiveBroadcast | None:
         """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
-        if not await self._leases.take(fact.playback):
+        if not await self._leases.acquire(fact.playback):
             return None
         await self._drop(fact.playback)
         stream = await self._ground.directory.stream(fact.stream) or {}
         wanted, secret = delivery_options(stream, self._settings), self._ground.vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = LiveBroadcast(
-            self._settings, fact, wanted, profile, secret, self._tell, self._recordings.keep,
+            self._settings, fact, wanted, profile, secret, self._tell, self._recordings.add_segment,
             partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._edge,
             self._brakes[fact.playback],
         )  # fmt: skip
         broadcast.packager.open()
-        await self._recordings.take(fact, stream)
+        await self._recordings.resume_or_start(fact, stream)
         self._broadcasts[fact.playback] = broadcast
         return broadcast
 
     async def _offline(self, broadcast: LiveBroadcast) -> None:
         if not broadcast.finished:
             await broadcast.finish()
-            await self._recordings.over(broadcast.fact.playback)
+            await self._recordings.broadcast_ended(broadcast.fact.playback)
             self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
 
     async def _remove_later(self, broadcast: LiveBroadcast) -> None:
@@ -306,7 +311,7 @@ class MediaRoom:
             await asyncio.sleep(RENEW_S)
             for playback in list(self._broadcasts):
                 try:
-                    kept = await self._leases.take(playback)
+                    kept = await self._leases.acquire(playback)
                 except (RedisError, OSError) as error:
                     log.warning("lease.unknown", error=str(error))  # nobody else can take it either
                     break
@@ -320,7 +325,7 @@ class MediaRoom:
         if broadcast is not None:
             await broadcast.close()
             broadcast.packager.close()
-            await self._recordings.let_go(playback)
+            await self._recordings.release(playback)
 
     async def _let_go(self, playback: str) -> None:
         await self._drop(playback)
@@ -337,7 +342,7 @@ class MediaRoom:
         await self._uploads.clear_leftovers()
         listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
-            if not await self._leases.held(playback):
+            if not await self._leases.is_held(playback):
                 SegmentFiles(self._settings, playback).remove()
 
     async def _sweep_forever(self) -> None:

@@ -23,7 +23,7 @@ class StreamLeases:
         self._redis: Any = redis
         self._holder = f"{'sole' if sole else new_id('ses')} {origin_name}"
 
-    async def take(self, playback: str) -> bool:
+    async def acquire(self, playback: str) -> bool:
         """True when this worker has the stream now."""
         return bool(await self._redis.set(lease_key(playback), self._holder, nx=True, px=LEASE_MS)) or await self.renew(playback)
 
@@ -33,6 +33,6 @@ class StreamLeases:
     async def release(self, playback: str) -> None:
         await self._redis.eval(_RELEASE, 1, lease_key(playback), self._holder)
 
-    async def held(self, playback: str) -> bool:
+    async def is_held(self, playback: str) -> bool:
         """True when any worker has it."""
         return bool(await self._redis.exists(lease_key(playback)))

@@ -75,7 +75,7 @@ class RealtimeRoom:
         auth = ground.door.auth
         self._apps = AppLog(self._connection, self._recall)
         self._carrier = AppLogForwarder(self._apps, ground.directory)
-        self._log = ChannelLog(self._connection, ground.settings.log_cap, self._recall, self._carrier.appended)
+        self._log = ChannelLog(self._connection, ground.settings.log_cap, self._recall, self._carrier.on_append)
         reader = HistoryReader(self._log, self._archive, actions)
         people = ChannelUsers(self._connection, self._log)
         self._presence = PresenceTracker(self._connection, self._log, people, leases)
@@ -89,7 +89,7 @@ class RealtimeRoom:
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
             moderation=self._moderation, presence=self._presence, messages=ground.messages, bans=bans,
         )  # fmt: skip
-        self._signals = TypingReactions(self._connection, self._log, self._chat.admitted)
+        self._signals = TypingReactions(self._connection, self._log, self._chat.standing_of)
         self._api = ChannelRoutes(
             directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
             actions=actions, moderation=self._moderation, viewers=self.viewers,
@@ -115,19 +115,19 @@ class RealtimeRoom:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
         for name, work in (
             ("log connection", self._connection.run()),
-            ("guests", self._chat.keep_guests_known()),
+            ("guests", self._chat.run_guest_renewal()),
             ("follower", self._follower.run()),
-            ("occupancy beat", self._occupancy.beat()),
-            ("occupancy told", self._occupancy.tell(self._channels, self._fanout.deliver, self._tell_followers)),
-            ("presence beat", self._presence.beat()),
-            ("presence told", self._presence.tell()),
-            ("reactions told", self._signals.tell_reactions()),
+            ("occupancy beat", self._occupancy.run_lease_renewal()),
+            ("occupancy told", self._occupancy.run_updates(self._channels, self._fanout.deliver, self._tell_followers)),
+            ("presence beat", self._presence.run_lease_renewal()),
+            ("presence told", self._presence.run_announcements()),
+            ("reactions told", self._signals.run_reaction_updates()),
             ("cut off", self._watch_link()),
             ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
             ("carrier", self._carrier.run()),
             ("message counts", self._ground.messages.run()),
-            ("event positions", self._feeds.tell_positions()),
-            ("bus wishes", self._ground.bus.watch(self._carrier.heard)),
+            ("event positions", self._feeds.run_position_updates()),
+            ("bus wishes", self._ground.bus.watch(self._carrier.on_follow)),
             ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
             ("bus bans", self._ground.bus.watch(self._sockets.banned)),
         ):
@@ -160,8 +160,8 @@ class RealtimeRoom:
     async def _heard(self, event: Event) -> None:
         if isinstance(event, StreamEvent) and event.public:
             await self._connection.up(CATCH_UP_S)
-            told = await self._chat.tell(event)
-            await self._carrier.tell_stream(event, told.seq)
+            told = await self._chat.append_stream_event(event)
+            await self._carrier.append_stream_event(event, told.seq)
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._heard_place(event)
@@ -171,30 +171,32 @@ class RealtimeRoom:
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
             if event.ephemeral:
-                await self._apps.notify(event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.shown()))
+                await self._apps.publish_ephemeral(
+                    event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.to_public())
+                )
             else:
-                await self._apps.note(event.app, event.id, event_of(event))
+                await self._apps.append_once(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
-            await self._occupancy.heard(event)
+            await self._occupancy.on_heartbeat(event)
 
     async def _heard_place(self, event: PlaceEvent) -> None:
-        await self._places.heard(event)
+        await self._places.on_event(event)
         await self._connection.up(CATCH_UP_S)
-        await self._carrier.tell(event, event.source, event.number)
+        await self._carrier.append_event(event, event.source, event.number)
         if not isinstance(event, SpaceStateChanged | SpaceRemoved):
             return
         counts = await self._places.count(event.app, event.place)
         if counts is not None:
             shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
             body = envelope(new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown)
-            await self._apps.notify(event.app, OCCUPANCY_UPDATE, body)
+            await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
         """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""
         if not isinstance(event, StreamOffline):
-            await self._occupancy.begin(event.channel, event.broadcast)
+            await self._occupancy.begin_broadcast(event.channel, event.broadcast)
             return
-        counted = await self._occupancy.end(event.channel, event.broadcast)
+        counted = await self._occupancy.end_broadcast(event.channel, event.broadcast)
         if counted is not None:
             counts = ViewersCounted(
                 id=derived_id("evt", event.broadcast, "viewers"), app=event.app, stream=event.stream, broadcast=event.broadcast,
@@ -209,7 +211,7 @@ class RealtimeRoom:
             return
         stream = await self._ground.directory.stream_by_channel(channel)
         for kind, body in updates(channel, stream["id"] if stream else "", count):
-            await self._apps.notify(app, kind, body)
+            await self._apps.publish_ephemeral(app, kind, body)
 
     def _deliver(self, log: str, entry: Entry) -> None:
         if of_app(log):

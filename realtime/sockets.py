@@ -151,7 +151,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await self.hang_up(eio_sid, POLICY, "This is not a packet of this protocol.")
 
     async def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
-        if self.manager.takes_more(eio_sid):
+        if self.manager.can_queue(eio_sid):
             await super()._send_packet(eio_sid, pkt)
 
     async def hang_up(self, eio_sid: str, code: int, reason: str) -> None:
@@ -319,7 +319,7 @@ class Sockets:
         await self._pages.check(environ, tenant.app)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
         member = self._members[socket] = Client(socket, claims, None, RateWindow(self._requests_per_s))
-        self._programs[socket] = Program(EventSubscription(tenant.app, partial(self._fanout.tell, socket)), credential, address)
+        self._programs[socket] = Program(EventSubscription(tenant.app, partial(self._fanout.send_to, socket)), credential, address)
         self._tasks.start(self._watch_program(member), "watch program")
 
     async def _watch_program(self, member: Client) -> None:
@@ -345,7 +345,7 @@ class Sockets:
         """Without a subscription it is fine too."""
         program = self._programs.get(member.socket)
         if program is not None:
-            self._feeds.rest(program.feed)
+            self._feeds.pause(program.feed)
         return {"ok": True}
 
     async def _watched(self, member: Client) -> str | None:
@@ -383,7 +383,7 @@ class Sockets:
             await self._server.hang_up(eio_sid, POLICY, reason)
 
     def _notice(self, member: Client, code: str, message: str, **more: Any) -> None:
-        self._fanout.tell(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
+        self._fanout.send_to(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
 
     async def _disconnect(self, socket: str, reason: str) -> None:
         member = self._members.get(socket)
@@ -399,7 +399,7 @@ class Sockets:
             async with member.turn:
                 await self._chat.leave_all(member)
         finally:
-            self._signals.gone(member)
+            self._signals.forget_client(member)
             del self._members[socket]
 
     # -- requests

@@ -109,16 +109,16 @@ class ViewerCounter:
 
         return [Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0)), Job("viewers.told", SWEEP_S, self.sweep)]
 
-    async def begin(self, channel: str, broadcast: str) -> None:
+    async def begin_broadcast(self, channel: str, broadcast: str) -> None:
         """Counts for a broadcast from here on; may be repeated."""
         await self._ask(channel, "begin", broadcast)
 
-    async def end(self, channel: str, broadcast: str) -> Audience | None:
+    async def end_broadcast(self, channel: str, broadcast: str) -> Audience | None:
         """Ends the counting and says what was counted, also when asked again; None when this broadcast was not counted."""
         *_, peak, total = await self._ask(channel, "end", broadcast)
         return None if peak < 0 else Audience(peak, total)
 
-    async def heard(self, event: PlaybackHeartbeat) -> None:
+    async def on_heartbeat(self, event: PlaybackHeartbeat) -> None:
         """Players that were served just now. A late fact is dropped: its viewers may have gone since."""
         if now_ms() - event.at > self._leases.playback_s * 1000:
             return
@@ -130,7 +130,7 @@ class ViewerCounter:
             await self._run(channel, "beat", self._leases.playback_s, watching[channel][start : start + BATCH])
             self._busy.add(channel)
 
-    async def beat(self) -> None:
+    async def run_lease_renewal(self) -> None:
         """Runs until cancelled: renews the leases of this node's sockets."""
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
@@ -148,7 +148,7 @@ class ViewerCounter:
         if still:
             await self._run(channel, "beat", self._leases.socket_s, still)
 
-    async def tell(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify) -> None:
+    async def run_updates(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify) -> None:
         """Runs until cancelled: tells local members what has changed, and those who follow the channel's app."""
         while True:
             await asyncio.sleep(TELL_S)

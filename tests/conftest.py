@@ -39,13 +39,13 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def documents_url() -> str:
-    """Where the documents of `ground` are: SQLite, unless a folder's conftest says otherwise."""
+    """Where the documents of `services` are: SQLite, unless a folder's conftest says otherwise."""
     return ""
 
 
 @pytest.fixture
 async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Services]:
-    """A process's ground on a real Redis and a real document store."""
+    """A process's services on a real Redis and a real document store."""
     settings = Settings(
         data_dir=short_folder / "var",
         run_dir=short_folder,
@@ -61,7 +61,7 @@ async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Servic
     redis = connect_redis(settings, vault)
     directory, bus = shared.Directory(store, vault), Bus(redis)
     ingest = IngestClient(settings)
-    tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
+    tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
     yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     await ingest.close()
     await redis.aclose()

@@ -60,7 +60,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     bus = Bus(redis)
     directory = shared.Directory(store, vault)
     ingest = IngestClient(settings)
-    tokens = Tokens(vault, directory.signing_key, stands=directory.stands)
+    tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
     try:
         yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
     finally:
@@ -126,9 +126,9 @@ class Process:
             table, *others = tabled(routes)
             self.asgi.table, self.asgi.mounts = table, mounted(routes)
             asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
-            tasks.start(ground.bus.watch(ground.directory.heard), "directory")
+            tasks.start(ground.bus.watch(ground.directory.on_event), "directory")
             tasks.start(ground.relay.run(), "relay")
-            tasks.start(ground.door.limits.watch(ground.door.auth.used), "limits")
+            tasks.start(ground.door.limits.run_exchange(ground.door.auth.used), "limits")
             started: list[Room] = []
             try:
                 for room in rooms:

@@ -177,12 +177,12 @@ class Accounts:
         unknown address, a wrong password and an address that is still to be verified; RateLimited after too many of these;
         Unavailable without Redis."""
         account = await self._all.find_one("accounts", {"email": normalize_email(email)})
-        known = self._devices.known(device, account)
+        known = self._devices.device_of(device, account)
         attempt = self._attempt(email, f"device:{known}" if known else network_of(by.address), known is not None)
         await self._attempts.begin(attempt)
         right = await self._right(account, password)
         if account is not None and right and self._may_enter(account):
-            await self._attempts.right(attempt)
+            await self._attempts.succeeded(attempt)
             return await self.signed_in(account, by, known)
         if account is not None and right:
             self._post(partial(self.send_link, account, "verify"))
@@ -229,7 +229,7 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         account = await self._all.get("accounts", session["account"])
         if account is None or which == "spent" or session.get("era", 0) != account.get("era", 0):
-            await self.end({"id": session["id"]})
+            await self.end_sign_ins({"id": session["id"]})
             raise Unauthenticated("Sign in again.")
         fresh, turn = new_secret(), session["turn"] + 1
         rotated = {
@@ -267,7 +267,7 @@ class Accounts:
             await self._audit.write(noted, "accounts", whose)
         else:
             async with self._audit.before_it(PLATFORM, who, "sign_in.ended", session["id"]):
-                await self.end({"id": session["id"]})
+                await self.end_sign_ins({"id": session["id"]})
 
     async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
         """One write ends all sign-ins of the account, and withdraws what its app tokens have made in any app."""
@@ -276,10 +276,10 @@ class Accounts:
         if changed is not None:
             await self._changed("accounts", account_id)
             await self._tell(Revoked(app="", kind="member", subject=account_id, before=moment))
-            await self.end({"account": account_id}, keep=changed["era"])
+            await self.end_sign_ins({"account": account_id}, keep=changed["era"])
         return changed
 
-    async def end(self, where: dict[str, str], keep: int | None = None) -> None:
+    async def end_sign_ins(self, where: dict[str, str], keep: int | None = None) -> None:
         """Refresh families, but for those of an era; the tokens that they gave are no longer taken."""
         cursor = None
         while True:
@@ -295,7 +295,7 @@ class Accounts:
     async def _changed(self, collection: str, key: str) -> None:
         """Every process drops its copy, this one at once."""
         fact = DirectoryChanged(app="", collection=collection, key=key)
-        await self._ground.directory.heard(fact)
+        await self._ground.directory.on_event(fact)
         await self._tell(fact)
 
     async def _tell(self, fact: DirectoryChanged | Revoked) -> None:
@@ -324,7 +324,7 @@ class Accounts:
         await self._attempts.begin(attempt)
         if not await self._right(account, password):
             raise Invalid(f"{field}: this is not your present password.", fields=[{"field": field, "detail": "wrong"}])
-        await self._attempts.right(attempt)
+        await self._attempts.succeeded(attempt)
 
     async def delete(self, account: Doc, by: By) -> None:
         """With all sign-ins, and what was made in them. May be repeated."""
@@ -390,15 +390,15 @@ class Accounts:
     async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
         """The link proves the mailbox. Errors: Forbidden for a spent, old or wrong link."""
         account, _ = await self._opened(token, "reset")
-        await self._attempts.right(self._attempt(account["email"], network_of(by.address), known=False))
+        await self._attempts.succeeded(self._attempt(account["email"], network_of(by.address), known=False))
         return await self._set_password(account, fresh, by, {"verified": True})
 
     async def verify(self, token: str, by: By) -> tuple[SignInResult, str | None]:
         """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
         account, link = await self._opened(token, "verify")
-        return await self.signed_in(await self.proven(account, by), by), link.get("invitation")
+        return await self.signed_in(await self.mark_verified(account, by), by), link.get("invitation")
 
-    async def proven(self, account: Doc, by: By) -> Doc:
+    async def mark_verified(self, account: Doc, by: By) -> Doc:
         """Somebody has opened a link that was mailed to the account's address."""
         if account.get("verified", True):
             return account

@@ -68,7 +68,7 @@ class SignInAttempts:
         if left_ms > 0:
             raise RateLimited("Too many wrong passwords; wait a while.", retry_after=left_ms / 1000)
 
-    async def right(self, attempt: SignInAttempt) -> None:
+    async def succeeded(self, attempt: SignInAttempt) -> None:
         """The password was right. Errors: Unavailable."""
         try:
             await self._redis.eval(RIGHT, 3, *attempt.keys, "0" if attempt.known else "1")
@@ -88,7 +88,7 @@ class KnownDevices:
         device = device or new_secret(22)
         return f"{device}.{self._mark(device, account)}"
 
-    def known(self, cookie: str, account: Doc | None) -> str | None:
+    def device_of(self, cookie: str, account: Doc | None) -> str | None:
         """The device, when this cookie was given to it for this account."""
         device, _, mark = cookie.partition(".")
         right = hmac.compare_digest(mark.encode(), self._mark(device, account or {"id": ""}).encode())

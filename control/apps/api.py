@@ -176,11 +176,11 @@ class AppRoutes:
     # -- apps
 
     def _app(self, app: Doc, role: str, status: int = 200) -> Answer:
-        return Answer({**self._apps.shown(app), "role": role}, status, etag=app_views.etag(app))
+        return Answer({**self._apps.to_public(app), "role": role}, status, etag=app_views.etag(app))
 
     async def list_apps(self, call: Call) -> Answer:
         found, following = await self._apps.of_member(call.signed_in().id, call.query.limit, call.query.cursor)
-        return Answer({"data": [{**self._apps.shown(app), "role": role} for app, role in found], "next_cursor": following})
+        return Answer({"data": [{**self._apps.to_public(app), "role": role} for app, role in found], "next_cursor": following})
 
     async def create_app(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body
@@ -311,11 +311,11 @@ class AppRoutes:
     async def whoami(self, call: Call) -> Answer:
         """For every API key and app token, whatever its scopes."""
         tenant = call.acting()
-        app = await self._apps.any(tenant.app)
+        app = await self._apps.get_any(tenant.app)
         key = key_views.public_view(await self._keys.get(tenant.app, tenant.actor)) if tenant.kind == "key" else {}
         known = {name: key.get(name) for name in ("name", "expires", "networks", "rate")}
         credential = {"id": tenant.actor, "kind": tenant.kind, "role": tenant.role, "scopes": list(tenant.scopes), **known}
-        shown = self._apps.shown(app)
+        shown = self._apps.to_public(app)
         about = {name: shown[name] for name in ("id", "name", "state", "plan", "features")}
         return Answer({"app": about, "credential": credential, "limits": self._apps.bounds(app)})
 

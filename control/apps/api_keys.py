@@ -59,7 +59,7 @@ class ApiKeys:
     async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
         """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
         scopes = _checked_scopes(options.scopes, SCOPES)
-        await self._apps.any(app_id)
+        await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, secret = new_id("key"), new_secret()
         signing = new_secret() if signs(scopes) else None
@@ -75,7 +75,7 @@ class ApiKeys:
 
     async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
         """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
-        await self._apps.any(app_id)
+        await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, signing = new_id("key"), new_secret()
         fresh = {**self._signer(key_id, "signing", options), **self._sealed(key_id, signing)}
@@ -145,7 +145,7 @@ class ApiKeys:
             log.warning("revocation.not_told", key=key_id)  # open sockets go on until their tokens end; asking again tells it
         return after
 
-    async def note_use(self) -> None:
+    async def store_last_used(self) -> None:
         """Periodic: when keys were last used, as all processes have told it."""
         redis: Any = self._ground.redis
         for raw, at in (await redis.hgetall(USED_KEYS)).items():

@@ -63,11 +63,11 @@ class OperatorRoutes:
 
     async def list_apps(self, call: Call) -> Answer:
         await self._operator(call)
-        page = await self._apps.every(call.query.state, call.query.limit, call.query.cursor)
+        page = await self._apps.list_all(call.query.state, call.query.limit, call.query.cursor)
         return Answer({"data": [self._shown(app) for app in page.data], "next_cursor": page.next})
 
     def _shown(self, app: Doc) -> dict[str, Any]:
-        return {**self._apps.shown(app), "account": app["account"]}
+        return {**self._apps.to_public(app), "account": app["account"]}
 
     async def audit(self, call: Call) -> Answer:
         await self._operator(call)
@@ -75,12 +75,12 @@ class OperatorRoutes:
 
     async def get(self, call: Call) -> Answer:
         await self._operator(call)
-        app = await self._apps.any(call.path("app"))
+        app = await self._apps.get_any(call.path("app"))
         return Answer(self._shown(app), etag=app_views.etag(app))
 
     async def change(self, call: Call) -> Answer:
         await self._operator(call)
-        app, body = await self._apps.any(call.path("app")), call.body
+        app, body = await self._apps.get_any(call.path("app")), call.body
         call.expects(app_views.etag(app))
         if app.get("state") == "deleting":
             raise Conflict("This app is being deleted.")

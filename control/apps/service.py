@@ -37,7 +37,7 @@ class Apps:
         self._ground, self._audit = ground, audit
         self._all = ground.store.operator()
 
-    def shown(self, app: Doc) -> dict[str, Any]:
+    def to_public(self, app: Doc) -> dict[str, Any]:
         """As its members see it; `features` are those that it has."""
         return {
             "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
@@ -98,11 +98,11 @@ class Apps:
     # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The list never names
     # somebody who is no owner: it is left before the membership, and entered after.
 
-    async def owns(self, app_id: str, account: str) -> None:
+    async def add_owner(self, app_id: str, account: str) -> None:
         """This member is an owner from now on. Errors: NotFound, Unavailable."""
         await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
 
-    async def owns_no_more(self, app_id: str, account: str) -> None:
+    async def remove_owner(self, app_id: str, account: str) -> None:
         """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound, Unavailable."""
 
         def without(owners: list[str]) -> list[str]:
@@ -207,19 +207,19 @@ class Apps:
                 except Unavailable:
                     log.warning("publisher.not_dropped", playback=stream["playback"])  # its next update hook ends it
 
-    async def every(self, state: str | None, limit: int, cursor: str | None) -> Page:
+    async def list_all(self, state: str | None, limit: int, cursor: str | None) -> Page:
         """All apps of the installation, newest first."""
         where = {"state": state} if state else {}
         return await self._all.find("apps", where, sort="created", descending=True, limit=limit, cursor=cursor)
 
-    async def any(self, app_id: str) -> Doc:
+    async def get_any(self, app_id: str) -> Doc:
         """For the operator. Errors: NotFound."""
         return await self._one(app_id)
 
     async def changed(self, collection: str, key: str, app_id: str) -> None:
         """Tells every process to drop its copy, this one at once."""
         fact = DirectoryChanged(app=app_id, collection=collection, key=key)
-        await self._ground.directory.heard(fact)
+        await self._ground.directory.on_event(fact)
         try:
             await self._ground.bus.publish(fact)
         except Unavailable:

@@ -67,7 +67,7 @@ class Teams:
         if after is None:
             raise NotFound(MISSING)
         if role == "owner":
-            await self._apps.owns(app_id, account)
+            await self._apps.add_owner(app_id, account)
         await self._audit.write(noted, "members", member["id"])
         await self._void(app_id, account)
         return await self._shown(after)
@@ -84,7 +84,7 @@ class Teams:
         if not leaving and not may_change_member(actor, member["role"], to):
             raise Forbidden("Your role may not change this member in this way.")
         if member["role"] == "owner" and to != "owner":
-            await self._apps.owns_no_more(app_id, member["account"])
+            await self._apps.remove_owner(app_id, member["account"])
 
     async def _void(self, app_id: str, account: str) -> None:
         """App tokens that were given to the old role, and what these made."""
@@ -92,7 +92,7 @@ class Teams:
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
         await self._ground.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
-        await self._ground.directory.heard(fact)
+        await self._ground.directory.on_event(fact)
         try:
             await self._ground.bus.publish(fact)
         except Unavailable:
@@ -197,7 +197,7 @@ class Teams:
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
-            await self._accounts.proven(account, by)
+            await self._accounts.mark_verified(account, by)
         elif self._accounts.must_verify and not account.get("verified", True):
             raise Forbidden("Verify your e-mail address first: open the invitation's link in the mail.")
         return await self._join(account, invitation, by)
@@ -221,7 +221,7 @@ class Teams:
         except DuplicateKey:
             raise Conflict("You are a member already.") from None
         if member["role"] == "owner":
-            await self._apps.owns(app_id, account["id"])
+            await self._apps.add_owner(app_id, account["id"])
         await self._audit.write(noted, "members", member["id"])
         return app_id
 

@@ -53,7 +53,7 @@ class RecentTokens:
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
-    def note(self, token: str, address: str) -> bool:
+    def add(self, token: str, address: str) -> bool:
         """True where it was not there before."""
         mark, now = _mark(token, address), monotonic()
         fresh = self._until.get(mark, 0.0) <= now
@@ -99,7 +99,7 @@ class HlsAccess:
         claims = await self.allowed(token, playback, address)
         if claims is None:
             return Response(status_code=403, headers={"X-Accel-Expires": "2"})
-        self._good.note(token, address)
+        self._good.add(token, address)
         origin = await self._owners.origin(playback) if self._ground.settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
         return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
@@ -111,7 +111,7 @@ class HlsAccess:
         try:
             claims = await self._ground.tokens.playback(token)
         except Unauthenticated:
-            if self._bad.note(token, address):  # a player that asks again and again with one that has expired is no guesser
+            if self._bad.add(token, address):  # a player that asks again and again with one that has expired is no guesser
                 self._ground.door.limits.offended(address)
             return None
         shown = await self._shown(playback)
@@ -133,12 +133,12 @@ class HlsAccess:
         if app is None or app.get("state", "active") != "active":
             return False
         most = shown.get("max_viewers")
-        if most is not None and not await self._seats.take(shown["channel"], sid, most):
+        if most is not None and not await self._seats.claim(shown["channel"], sid, most):
             return False
         viewers = self._ground.quotas.plan_of(app).concurrent_viewers
-        if viewers is None or await self._seats.take(app["id"], sid, viewers):
+        if viewers is None or await self._seats.claim(app["id"], sid, viewers):
             return True
-        await self._ground.quotas.tell(app["id"], "concurrent_viewers", viewers)
+        await self._ground.quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
         return False
 
     async def _shown(self, playback: str) -> Doc | None:
@@ -179,7 +179,7 @@ class HlsAccess:
                 self._addresses.popitem(last=False)
         return few
 
-    async def tell(self) -> None:
+    async def run_heartbeats(self) -> None:
         """Runs until cancelled: the viewers seen in the last second, as one fact an app."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)

@@ -24,7 +24,7 @@ class ViewerLimit:
         self._redis: Any = redis  # its reply types are unions that fit no single command
         self._seated: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    async def take(self, place: str, session: str, most: int) -> bool:
+    async def claim(self, place: str, session: str, most: int) -> bool:
         """False when `place` (a channel or an app) has `most` other sessions now."""
         known = self._seated.get((place, session))
         if known is not None and known > monotonic():
@@ -39,7 +39,7 @@ class ViewerLimit:
             self._seated.popitem(last=False)
         return True
 
-    async def full(self, place: str, most: int) -> bool:
+    async def is_full(self, place: str, most: int) -> bool:
         """True when a further session would find no seat."""
         try:
             seconds, micros = await self._redis.time()

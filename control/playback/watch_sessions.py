@@ -98,7 +98,7 @@ class WatchSessions:
         """
         stream = await self.stream(playback)
         given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
-        if stream.get("max_viewers") is not None and await self._seats.full(stream["channel"], stream["max_viewers"]):
+        if stream.get("max_viewers") is not None and await self._seats.is_full(stream["channel"], stream["max_viewers"]):
             raise QuotaExceeded("This stream is full.")
         app = await self._ground.directory.app(stream["app"])
         guests = app["guests"] if app else "none"
@@ -191,5 +191,5 @@ class WatchSessions:
         await self._ground.store.app(app).update("revocations", revocation, set=withdrawal, upsert=True, emit=[noted])
         await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
-        await self._ground.directory.heard(fact)
+        await self._ground.directory.on_event(fact)
         await self._ground.bus.publish(fact)

@@ -75,7 +75,7 @@ class RtmpHooks:
         asked = await self._asked(request)
         if asked is None:
             return REFUSED
-        await self._streams.gone(asked.name, asked.publisher)
+        await self._streams.publisher_left(asked.name, asked.publisher)
         return Response(status_code=204)
 
     async def play(self, request: Request) -> Response:
@@ -98,7 +98,7 @@ class RtmpHooks:
         if asked is None:
             return REFUSED
         pulled = asked.call == "update_play"
-        return Response(status_code=204) if pulled or await self._streams.may_go_on(asked.name, asked.publisher) else REFUSED
+        return Response(status_code=204) if pulled or await self._streams.may_continue(asked.name, asked.publisher) else REFUSED
 
     async def _asked(self, request: Request) -> Hook | None:
         """The content of a genuine and well-formed hook, else None."""

@@ -149,7 +149,7 @@ class Streams:
 
     async def _changed(self, doc: Doc) -> None:
         fact = DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"])
-        await self._ground.directory.heard(fact)
+        await self._ground.directory.on_event(fact)
         try:
             await self._ground.bus.publish(fact)
         except Unavailable:
@@ -230,7 +230,7 @@ class Streams:
         except Unavailable:
             log.warning("publisher.not_dropped", playback=playback)
 
-    async def gone(self, name: str, publisher: Publisher) -> None:
+    async def publisher_left(self, name: str, publisher: Publisher) -> None:
         """The encoder has left. A report about anybody but the present publisher changes nothing (a refused second
         publisher is reported under the same name)."""
         key = rules.parse_stream_key(name)
@@ -242,7 +242,7 @@ class Streams:
                 return
             stream = await self._all.get("streams", stream["id"])
 
-    async def may_go_on(self, name: str, publisher: Publisher) -> bool:
+    async def may_continue(self, name: str, publisher: Publisher) -> bool:
         """False for a publisher that has been replaced, or whose stream has been deleted or its app closed."""
         key = rules.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
@@ -257,7 +257,7 @@ class Streams:
 
     # -- facts and time
 
-    async def heard(self, event: Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Facts from media."""
         if not isinstance(event, Playable | MediaFailed):
             return
@@ -289,7 +289,7 @@ class Streams:
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Another process ends them, and counts."""
         for state in ON_AIR:
             STREAMS.labels(state).set(0)

@@ -36,7 +36,7 @@ class Broadcasts:
     def __init__(self, ground: Services) -> None:
         self._store = ground.store
 
-    async def heard(self, event: Event) -> None:
+    async def on_event(self, event: Event) -> None:
         if isinstance(event, StreamStarting):
             await self._set(event.app, event.broadcast, stream=event.stream, started=event.at)
         elif isinstance(event, StreamLive):
@@ -62,7 +62,7 @@ class Broadcasts:
             sieve=OVER if state == "ended" else None,
         )  # fmt: skip
 
-    async def watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
+    async def add_watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
         """Adds watched time from one batch of the web log, once."""
         held = await self._store.app(app).get("broadcasts", broadcast)
         if held is not None and held.get("batch") != batch:

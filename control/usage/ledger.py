@@ -49,12 +49,12 @@ class Ledger:
         except DuplicateKey:
             return await handle.get(USAGE.name, row_id) or {}
 
-    async def published(self, app: str, stream: str, day: str, seconds: int) -> None:
+    async def add_published(self, app: str, stream: str, day: str, seconds: int) -> None:
         """Whoever moved the meter's mark adds what it moved by."""
         about = {"stream": stream, "day": day}
         await self._store.app(app).update(USAGE.name, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True)
 
-    async def stored(self, day: str, sums: Mapping[tuple[str, str], int]) -> None:
+    async def set_stored(self, day: str, sums: Mapping[tuple[str, str], int]) -> None:
         """Bytes stored now by (app, stream); what is not among them is nothing."""
         waiting, cursor = dict(sums), None
         while True:

@@ -19,7 +19,7 @@ class Meters:
     def __init__(self, ground: Services, ledger: Ledger) -> None:
         self._ground, self._ledger = ground, ledger
 
-    async def messages(self) -> None:
+    async def drain_messages(self) -> None:
         """Periodic: moves the counts from Redis to the ledger. A batch stays in Redis until every row has it."""
         redis: Any = self._ground.redis
         flat = await redis.eval(DRAIN, 2, COUNTED, f"{COUNTED}:taken", new_id("act"))
@@ -38,7 +38,7 @@ class Meters:
                 await self._ground.messages.restore(app, month, used)
         await redis.delete(f"{COUNTED}:taken")
 
-    async def storage(self) -> None:
+    async def measure_storage(self) -> None:
         """Periodic: what every stream's recordings take now."""
         sums: dict[tuple[str, str], int] = defaultdict(int)
         cursor: str | None = None
@@ -49,4 +49,4 @@ class Meters:
             if page.next is None:
                 break
             cursor = page.next
-        await self._ledger.stored(day_of(now_ms()), {key: size for key, size in sums.items() if size})
+        await self._ledger.set_stored(day_of(now_ms()), {key: size for key, size in sums.items() if size})

@@ -44,4 +44,4 @@ class PublishMinutes:
             return
         moved = await self._all.update("streams", stream["id"], set={"metered": since + seconds * 1000}, expect={"metered": mark})
         if moved is not None:
-            await self._ledger.published(stream["app"], stream["id"], day_of(now), seconds)
+            await self._ledger.add_published(stream["app"], stream["id"], day_of(now), seconds)

@@ -133,7 +133,7 @@ class WebLog:
             more["recording_bytes"] = recorded[(app, stream, day)]
             await self._ledger.add(app, stream, day, "web", batch, more, {"viewers": await self._viewers(stream, day, sent)})
         for (app, broadcast), seconds in watched_s.items():
-            await self._broadcasts.watched(app, broadcast, seconds, batch)
+            await self._broadcasts.add_watched(app, broadcast, seconds, batch)
 
     async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
         """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone, and no broadcast.

@@ -43,7 +43,7 @@ async def read_parts(
                     yield EncodedPart(cut, inits)
         if longest_s:
             await asyncio.sleep(min(max(due - monotonic(), look_s), longest_s))
-    for cut in cutter.rest() if cutter else ():
+    for cut in cutter.flush() if cutter else ():
         yield EncodedPart(cut, inits)
 
 

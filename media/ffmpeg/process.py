@@ -37,7 +37,7 @@ class OutputPipe:
         self._descriptor: int | None = descriptor
         self.room: int = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
 
-    def take(self) -> bytes | None:
+    def read_nowait(self) -> bytes | None:
         """What has come; None when nothing has, empty at the end."""
         if self._descriptor is None:
             return b""
@@ -50,7 +50,7 @@ class OutputPipe:
         """What has come, empty at the end. Where nothing has, it looks again each `look_s`; without, and after a while, the loop tells
         it, which takes thirteen calls of the kernel where a look takes one."""
         looks = MOST_LOOKS if look_s else 0
-        while (data := self.take()) is None:
+        while (data := self.read_nowait()) is None:
             if looks:
                 looks -= 1
                 await asyncio.sleep(look_s)
@@ -97,10 +97,10 @@ class FfmpegProcess:
         assert process.stderr is not None
         self._listener = asyncio.create_task(self._listen(process.stderr))
 
-    def look(self) -> None:
+    def read_progress(self) -> None:
         """Reads what it has told of its progress: it waits in its pipe, since to be woken for it took 6 % of a stream's packager.
         `out_time_us` stands still while nothing is encoded, though reports may keep coming."""
-        while data := self._progress.take():
+        while data := self._progress.read_nowait():
             *lines, self._torn = (self._torn + data).split(b"\n")
             for line in lines:
                 name, _, value = line.partition(b"=")
@@ -117,7 +117,7 @@ class FfmpegProcess:
         if done_s > self.done_s:
             self.done_s, self.progress_at = done_s, monotonic()
 
-    def give(self, data: bytes) -> None:
+    def write_input(self, data: bytes) -> None:
         """Bytes for its standard input. One that takes none any more is killed: what waits would only grow."""
         if self.input is None or self.input.is_closing():
             return
@@ -125,7 +125,7 @@ class FfmpegProcess:
         if self.input.get_write_buffer_size() > MOST_WAITING:
             self.kill()
 
-    def give_no_more(self) -> None:
+    def close_input(self) -> None:
         """The end of its input: it makes what it has and ends by itself."""
         if self.input is not None:
             self.input.close()
@@ -135,7 +135,7 @@ class FfmpegProcess:
         return self._process.pid
 
     @property
-    def last_words(self) -> str:
+    def last_error(self) -> str:
         """The last line of standard error; it never holds a key, because FFmpeg knows public names only."""
         return self._said[-1] if self._said else f"exit code {self._process.returncode}"
 
@@ -158,7 +158,7 @@ class FfmpegProcess:
         await self._process.wait()
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)
-        self.give_no_more()
+        self.close_input()
         for output in (self.output, self._progress):
             output.close()
 

@@ -42,7 +42,7 @@ class _Picture:
         self.waiting: list[MediaSample] = []
 
     @property
-    def come(self) -> int:
+    def available(self) -> int:
         """Frames of the cadence that are waiting."""
         return len(self.waiting) * self.every
 
@@ -55,7 +55,7 @@ class _Picture:
                 raise BoxError("moof: a segment begins without a keyframe")
             self.waiting.append(sample)
             number += 1
-        return self.come
+        return self.available
 
     def _check(self, time: int, number: int) -> None:
         """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
@@ -63,7 +63,7 @@ class _Picture:
         if abs(time - self._began - number * self.ticks) > self._drift_ticks:
             raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
 
-    def take(self, count: int) -> TimedRun:
+    def pop(self, count: int) -> TimedRun:
         run = timed_run(PICTURE, self._before * self.ticks, self.ticks, self.waiting[:count])
         del self.waiting[:count]
         self._before += count
@@ -96,7 +96,7 @@ class Segmenter:
                 while self._come() >= self._wanted:
                     yield self._cut(self._wanted)
 
-    def rest(self) -> Iterator[CutPart]:
+    def flush(self) -> Iterator[CutPart]:
         """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
         frames = self._come() // self._step * self._step
         if frames:
@@ -104,13 +104,13 @@ class Segmenter:
 
     def _come(self) -> int:
         """Frames of the cadence that every rendition has."""
-        return min(picture.come for picture in self._pictures.values())
+        return min(picture.available for picture in self._pictures.values())
 
     def _cut(self, frames: int) -> CutPart:
         self._sequence += 1
         sound = [timed_run(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
         independent = all(picture.waiting[0].key for picture in self._pictures.values())
-        pictures = [picture.take(frames // picture.every) for picture in self._pictures.values()]
+        pictures = [picture.pop(frames // picture.every) for picture in self._pictures.values()]
         self._before += frames
         self._sound_before += len(self._sound)
         self._sound = []

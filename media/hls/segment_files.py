@@ -62,7 +62,7 @@ class SegmentFiles:
             private(self._live / NEXT)
             (self._live / NEXT / position).touch(0o600)
 
-    def await_no_more(self, position: str) -> None:
+    def stop_awaiting(self, position: str) -> None:
         (self._live / NEXT / position).unlink(missing_ok=True)
 
     def awaited(self) -> list[str]:

@@ -52,7 +52,7 @@ class SegmentIndex:
         self._with_segment: deque[Segment] = deque()
         self._with_parts: deque[Segment] = deque()
 
-    def begin(self, shape: BroadcastShape, codecs: Sequence[str]) -> None:
+    def start(self, shape: BroadcastShape, codecs: Sequence[str]) -> None:
         self._files.append({
             "broadcast": self._broadcast, "codecs": list(codecs), "renditions": [asdict(one) for one in shape.renditions],
             "rate": [shape.cadence.rate.numerator, shape.cadence.rate.denominator],

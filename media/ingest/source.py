@@ -46,7 +46,7 @@ class MessageBudget:
     def __init__(self) -> None:
         self._left, self._at = float(MESSAGES_BURST), 0.0
 
-    def kept(self, now: float) -> bool:
+    def allows(self, now: float) -> bool:
         """Counts one message; False when it is too many."""
         self._left = min(MESSAGES_BURST, self._left + (now - self._at) * MESSAGES_S) - 1
         self._at = now
@@ -70,7 +70,7 @@ class PublishSource:
         self._still: StillPicture | None = None
 
     @property
-    def coming(self) -> bool:
+    def is_publishing(self) -> bool:
         """The ingest gives the stream now."""
         return self._pull is not None
 
@@ -119,14 +119,14 @@ class PublishSource:
     def _heard(self, message: RtmpMessage) -> None:
         """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
         now = monotonic()
-        if not self._pace.kept(now):
+        if not self._pace.allows(now):
             if not self._flooded:
                 self._flooded = True
                 log.warning("encoder.flooded", playback=self._playback)
                 self.close()
             return
         self._come = True
-        self.feed.take(message, now)
+        self.feed.add_message(message, now)
 
     def _ended(self) -> None:
         self._pull = None
@@ -159,8 +159,8 @@ class PublishSource:
             self._still = StillPicture(found["header"], found["frame"])
         return self._still
 
-    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None) -> bool:
-        return self.feed.begin(write, end, still)
+    def begin_run(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None) -> bool:
+        return self.feed.begin_run(write, end, still)
 
     def close(self) -> None:
         self._closed = True

@@ -187,7 +187,7 @@ class SourceFeed:
 
     # -- runs
 
-    def begin(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None) -> bool:
+    def begin_run(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None) -> bool:
         """A new run, from the newest key frame on; False when there is none to begin with."""
         self.stop()
         if not self._gop or (self.form is None and still is None):
@@ -220,7 +220,7 @@ class SourceFeed:
 
     # -- what comes
 
-    def take(self, message: RtmpMessage, now: float) -> None:
+    def add_message(self, message: RtmpMessage, now: float) -> None:
         if message.kind == VIDEO:
             self._take_picture(message, now)
         elif message.kind == AUDIO:

@@ -31,7 +31,7 @@ class HealthSample:
     renditions: tuple[int, ...]
     left_out: tuple[int, ...] = ()
 
-    def shown(self) -> dict[str, Any]:
+    def to_public(self) -> dict[str, Any]:
         return asdict(self)
 
 

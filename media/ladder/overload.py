@@ -33,13 +33,13 @@ class OverloadDetector:
         self._raised_at: float | None = None
         self.growth_s = 0.0
 
-    def began(self, now: float) -> None:
+    def started(self, now: float) -> None:
         """A new FFmpeg: its first seconds are no measure."""
         self._behind.clear()
         self._began_at, self.growth_s = now, 0.0
 
     @property
-    def noted(self) -> bool:
+    def is_strained(self) -> bool:
         """Not yet enough for a drop, enough for whatever can wait to wait."""
         return self.growth_s > NOTED_GROWTH_S
 

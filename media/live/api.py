@@ -106,7 +106,7 @@ class HealthRoutes:
 
     async def _measured(self, playback: str) -> tuple[list[dict[str, Any]], str | None]:
         try:
-            return await self._monitor.samples(playback), await self._monitor.troubled(playback)
+            return await self._monitor.read_samples(playback), await self._monitor.read_trouble(playback)
         except (RedisError, OSError):
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 

@@ -24,13 +24,13 @@ class HeldReloads:
         self._awaited: str | None = None
         self._behind: deque[str] = deque()
 
-    def taken_over(self) -> None:
+    def release_all(self) -> None:
         """Gives those who wait for what a dead process would have made the present playlist; they ask anew."""
         for position in self._files.awaited():
             self._edge.post(self._playback, position, self._lists())
-            self._files.await_no_more(position)
+            self._files.stop_awaiting(position)
 
-    def moved(self, hint: tuple[str, int, int] | None) -> None:
+    def advance(self, hint: tuple[str, int, int] | None) -> None:
         """After each change of the timeline. The next position may be held before anybody hears of it."""
         awaited = f"{hint[1]}.{hint[2]}" if hint else None
         if awaited == self._awaited:
@@ -42,4 +42,4 @@ class HeldReloads:
             self._edge.post(self._playback, come, self._lists())
             self._behind.append(come)
         while len(self._behind) > (BEHIND if awaited is not None else 0):
-            self._files.await_no_more(self._behind.popleft())
+            self._files.stop_awaiting(self._behind.popleft())

@@ -91,7 +91,7 @@ class LiveBroadcast:
     @property
     def strained(self) -> bool:
         """The machine does not carry it easily."""
-        return self.producing and (self._dropped > self._never_had or self._strain.noted)
+        return self.producing and (self._dropped > self._never_had or self._strain.is_strained)
 
     @property
     def running(self) -> RunningLadder | None:
@@ -139,7 +139,7 @@ class LiveBroadcast:
         """The broadcast is over: ENDLIST."""
         await self.publisher_gone()
         self.finished = True
-        self.packager.end()
+        self.packager.finish()
 
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
@@ -228,8 +228,8 @@ class LiveBroadcast:
             return str(error)
         self._child, self._made, self._input_ended = child, None, False
         self._intake.vitals.began()
-        self._strain.began(monotonic())
-        if self._intake.begin(child.give, functools.partial(self._no_more, child), still):
+        self._strain.started(monotonic())
+        if self._intake.begin_run(child.write_input, functools.partial(self._no_more, child), still):
             self._goes_on(run)
         else:
             self._no_more(child)
@@ -238,15 +238,15 @@ class LiveBroadcast:
             async with contextlib.aclosing(read_parts(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
                 async for piece in arriving:
                     self._made = piece.cut.end_s, monotonic()
-                    child.look()
-                    if await self.packager.take(run, piece):
+                    child.read_progress()
+                    if await self.packager.add_part(run, piece):
                         self._playable(shape)
                     if run.begun and self._begins is not None:
                         self._epoch = (*self._begins, run.epoch_s)
             await asyncio.wait_for(child.wait(), DRAIN_S)
             if child.starved and self._made is None:
                 raise UnusableSource(STARVED)
-            return child.last_words
+            return child.last_error
         except (BoxError, ClockJumped, OSError) as error:  # the brake ends the trying
             if any(rendition.copied for rendition in shape.renditions):
                 self._encode_all()
@@ -264,7 +264,7 @@ class LiveBroadcast:
     def _no_more(self, child: FfmpegProcess) -> None:
         """The feed has ended this run's input."""
         self._input_ended = True
-        child.give_no_more()
+        child.close_input()
 
     def _goes_on(self, run: EncoderRun) -> None:
         """Where a run begins on the encoder's clock says when its first frame was, by the run before."""
@@ -284,7 +284,7 @@ class LiveBroadcast:
         feed = self._intake.feed
         while True:
             await asyncio.sleep(WATCH_S if fed_s is None else AGAIN_S)
-            child.look()
+            child.read_progress()
             self._intake.vitals.done(child.done_s, monotonic())
             still_s = monotonic() - child.progress_at
             if still_s < STALLED_S:
@@ -339,7 +339,7 @@ class LiveBroadcast:
     def _kept(self, whole: SegmentData) -> None:
         assert self.packager.shape is not None
         self._keep(self.fact.playback, self.packager.shape, whole)
-        self._thumbnails.keep(self.packager.shape, whole)
+        self._thumbnails.add_segment(self.packager.shape, whole)
 
     def _pictured(self) -> None:
         """Told once a publish; afterwards the picture changes under the same name."""

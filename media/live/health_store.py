@@ -41,7 +41,7 @@ class HealthStore:
         self._redis: Any = redis
         self._shown: set[str] = set()
 
-    async def note(self, samples: Mapping[tuple[str, str], HealthSample]) -> None:
+    async def write_samples(self, samples: Mapping[tuple[str, str], HealthSample]) -> None:
         """Of all streams of this worker at once, by (stream id, playback id)."""
         for stream in self._shown - {stream for stream, _ in samples}:
             for gauge in _MEASURED.values():
@@ -52,19 +52,19 @@ class HealthStore:
                 gauge.labels(stream).set(getattr(sample, name) or 0)
         if not samples:
             return
-        keys, shown = [_key(playback) for _, playback in samples], [orjson.dumps(sample.shown()) for sample in samples.values()]
+        keys, shown = [_key(playback) for _, playback in samples], [orjson.dumps(sample.to_public()) for sample in samples.values()]
         await self._redis.eval(_NOTE, len(keys), *keys, KEPT, LIVES_MS, *shown)
 
-    async def trouble(self, words: Mapping[str, str]) -> None:
+    async def write_trouble(self, words: Mapping[str, str]) -> None:
         """Why nothing is made of a publish, by playback id; forgotten when it is not said again."""
         for playback, sentence in words.items():
             await self._redis.set(f"{_key(playback)}:trouble", sentence, px=LIVES_MS)
 
-    async def troubled(self, playback: str) -> str | None:
+    async def read_trouble(self, playback: str) -> str | None:
         sentence = await self._redis.get(f"{_key(playback)}:trouble")
         return sentence.decode() if sentence else None
 
-    async def samples(self, playback: str) -> list[dict[str, Any]]:
+    async def read_samples(self, playback: str) -> list[dict[str, Any]]:
         """Oldest first; none when nothing is measured."""
         return [orjson.loads(one) for one in reversed(await self._redis.lrange(_key(playback), 0, -1))]
 

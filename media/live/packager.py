@@ -94,7 +94,7 @@ class Packager:
             self._announced = (past.shape, past.codecs)
             self._render_master(past.codecs)
             if self._held is not None:
-                self._held.taken_over()
+                self._held.release_all()
             self._render()
 
     def _salvaged(self, shape: BroadcastShape, last: Segment) -> Iterator[Segment]:
@@ -117,7 +117,7 @@ class Packager:
         self._history.add(segment, 0)
         yield segment
 
-    async def take(self, run: EncoderRun, piece: EncodedPart) -> bool:
+    async def add_part(self, run: EncoderRun, piece: EncodedPart) -> bool:
         """True when this piece makes the run playable. Errors: OSError, ClockJumped.
 
         A run's first segment is held until it is whole: only then is the time of its first frame known. The first parts
@@ -153,7 +153,7 @@ class Packager:
         finally:
             self._render()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """ENDLIST; everyone who waits gets it."""
         if self.timeline is not None:
             self.timeline.end()
@@ -208,7 +208,7 @@ class Packager:
             self._files.write_segment(init_name(run.id, name), init.data)
         if self._announced != (self.shape, codecs):
             self._announced = (self.shape, codecs)
-            self._history.begin(self.shape, codecs)
+            self._history.start(self.shape, codecs)
             self._render_master(codecs)
         if self.timeline is None:
             self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn, stem=self._stem)
@@ -309,7 +309,7 @@ class Packager:
         self._rendered.clear()
         self._packed.clear()
         if self._held is not None and self.timeline is not None:
-            self._held.moved(None if self.timeline.ended else self.timeline.hint)
+            self._held.advance(None if self.timeline.ended else self.timeline.hint)
         for key in [key for key in self._waiters if self._answered(*key)]:
             self._release_waiters(key, self._waiters[key], True)
 

@@ -31,7 +31,7 @@ class Thumbnailer:
         self._one = asyncio.Lock()
         self._tasks = Tasks()
 
-    def keep(self, shape: BroadcastShape, whole: SegmentData) -> None:
+    def add_segment(self, shape: BroadcastShape, whole: SegmentData) -> None:
         self._newest = shape, whole
         if self._every_s and monotonic() >= self._next:
             self._next = monotonic() + self._every_s

@@ -47,7 +47,7 @@ class Recorder:
         self._full = False
         self._task: asyncio.Task[None] | None = None
 
-    def keep(self, shape: BroadcastShape, whole: SegmentData) -> None:
+    def add_segment(self, shape: BroadcastShape, whole: SegmentData) -> None:
         """Takes a segment; the first begins the recording."""
         if self._task is None:
             self._task = asyncio.create_task(self._write(), name=f"record {self.recording}")
@@ -56,7 +56,7 @@ class Recorder:
         except asyncio.QueueFull:
             log.error("recording.too_slow", recording=self.recording)
 
-    async def end(self) -> None:
+    async def finish(self) -> None:
         """Returns when everything taken is on disk."""
         if self._task is not None:
             await self._queue.put(None)
@@ -78,7 +78,7 @@ class Recorder:
     async def _begin(self) -> None:
         while True:
             try:
-                await self._catalog.begin(self.recording, self._fact, self._title)
+                await self._catalog.create(self.recording, self._fact, self._title)
                 return await asyncio.to_thread(self._tape.open)
             except (Unavailable, OSError) as error:
                 log.warning("recording.waits", recording=self.recording, reason=str(error))
@@ -116,7 +116,7 @@ class Recordings:
     def jobs(self) -> list[Job]:
         return [Job("recordings", SWEEP_S, self.sweep)]
 
-    async def take(self, fact: StreamEvent, stream: Doc) -> None:
+    async def resume_or_start(self, fact: StreamEvent, stream: Doc) -> None:
         """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants it."""
         known = await self._catalog.of_broadcast(fact.broadcast)
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
@@ -140,21 +140,21 @@ class Recordings:
         chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
         return self._ground.settings.recording if chosen is None else bool(chosen)
 
-    def keep(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
+    def add_segment(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
         recorder = self._running.get(playback)
         if recorder is not None:
-            recorder.keep(shape, whole)
+            recorder.add_segment(shape, whole)
 
-    async def let_go(self, playback: str) -> None:
+    async def release(self, playback: str) -> None:
         """The broadcast goes on elsewhere, or in the next process."""
         recorder = self._running.pop(playback, None)
         if recorder is not None:
-            await recorder.end()
+            await recorder.finish()
 
-    async def over(self, playback: str) -> None:
+    async def broadcast_ended(self, playback: str) -> None:
         """The broadcast has ended."""
         recorder = self._running.get(playback)
-        await self.let_go(playback)
+        await self.release(playback)
         for doc in await self._catalog.of_broadcast(recorder.broadcast) if recorder else []:
             if doc["state"] == "recording":
                 await self._stopped(doc)
@@ -169,7 +169,7 @@ class Recordings:
             raise Conflict("The stream is being recorded already.")
         noted = self._ground.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
         async with self._ground.quotas.storage_for(stream["app"]):
-            await self._catalog.begin(recording, _fact(stream), stream["title"], [noted])
+            await self._catalog.create(recording, _fact(stream), stream["title"], [noted])
         await self._ground.audit.write(noted, COLLECTION, recording)
         found = await self._catalog.get(stream["app"], recording)
         assert found is not None
@@ -182,7 +182,7 @@ class Recordings:
         if doc["state"] != "recording":
             raise Conflict("This recording has ended already.")
         noted = self._ground.audit.entry(app, by, "recording.stopped", recording)
-        await self._catalog.ask_to_stop(doc, [noted])
+        await self._catalog.request_stop(doc, [noted])
         await self._ground.audit.write(noted, COLLECTION, recording)
 
     async def remove(self, app: str, recording: str, by: By) -> None:
@@ -209,16 +209,16 @@ class Recordings:
         while (page := await self._catalog.page(app, Searched(limit=100))).data:
             for doc in page.data:
                 if doc["state"] == "recording":
-                    await self.let_go(doc["playback"])
+                    await self.release(doc["playback"])
                 await self._remove(doc)
 
-    async def asked(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
+    async def on_request(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
         """A start or stop that somebody asked for; every worker hears it, the one that has the stream obeys."""
         running = self._running.get(fact.playback)
         if begin and running is None:
             self._record(fact, stream, recording)
         elif not begin and running is not None and running.recording == recording:
-            await self.over(fact.playback)
+            await self.broadcast_ended(fact.playback)
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
         tape = RecordingFiles(self._ground.settings, recording)
@@ -236,16 +236,16 @@ class Recordings:
             return
         self._finishing.add(doc["id"])
         try:
-            attempt = await self._catalog.tried(doc)
-            await self._catalog.ready(doc, await finish(RecordingFiles(self._ground.settings, doc["id"])))
+            attempt = await self._catalog.count_attempt(doc)
+            await self._catalog.mark_ready(doc, await finish(RecordingFiles(self._ground.settings, doc["id"])))
         except Unplayable as error:
-            await self._catalog.failed(doc, str(error))
+            await self._catalog.mark_failed(doc, str(error))
         except NoRoom:
             log.warning("recording.no_room", recording=doc["id"])  # the sweep tries again
         except OSError as error:
             log.warning("recording.not_finished", recording=doc["id"], reason=str(error))
             if attempt >= MOST_ATTEMPTS:
-                await self._catalog.failed(doc, "The recording could not be made into a file; its parts are kept.")
+                await self._catalog.mark_failed(doc, "The recording could not be made into a file; its parts are kept.")
         finally:
             self._finishing.discard(doc["id"])
 
@@ -285,7 +285,7 @@ class Recordings:
                     continue  # another machine has them
                 for path in files:
                     await bucket.put(f"{doc['id']}/{path.name}", path)
-                if not await self._catalog.moved(doc):
+                if not await self._catalog.mark_moved(doc):
                     await bucket.delete(f"{doc['id']}/")
                 await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).remove)
         except (Unavailable, OSError) as error:
@@ -302,7 +302,7 @@ class Recordings:
 
     async def close(self) -> None:
         for playback in list(self._running):
-            await self.let_go(playback)
+            await self.release(playback)
         await self._tasks.stop()
 
 

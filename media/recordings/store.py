@@ -58,7 +58,7 @@ class RecordingStore:
     def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
         self._store, self._all, self._bus, self._relay = store, store.operator(), bus, relay
 
-    async def begin(self, recording: str, fact: StreamEvent, title: str, note: Sequence[Event] = ()) -> None:
+    async def create(self, recording: str, fact: StreamEvent, title: str, note: Sequence[Event] = ()) -> None:
         """`note` are facts to store in the same write. Safe to repeat."""
         doc: Doc = {
             "id": recording, "stream": fact.stream, "playback": fact.playback, "channel": fact.channel, "broadcast": fact.broadcast,
@@ -84,7 +84,7 @@ class RecordingStore:
         """Uploads of an app that are under way."""
         return (await self._store.app(app).find(COLLECTION, {"state": "uploading"}, limit=1000)).data
 
-    async def begun_by(self, app: str, user: str, since: int) -> list[Doc]:
+    async def started_by_user(self, app: str, user: str, since: int) -> list[Doc]:
         """Uploads that a user has begun since then, whatever became of them; those that were deleted do not count."""
         where = {"user": user, "started": Between(since, None)}
         return (await self._store.app(app).find(COLLECTION, where, limit=1000)).data
@@ -92,7 +92,7 @@ class RecordingStore:
     async def prolong(self, doc: Doc, expires: int) -> None:
         await self._all.update(COLLECTION, doc["id"], set={"expires": expires})
 
-    async def arrived(self, doc: Doc) -> Doc | None:
+    async def mark_arrived(self, doc: Doc) -> Doc | None:
         """An upload is whole; None when that was known."""
         return await self._to(doc, "processing", {"ended": now_ms()})
 
@@ -135,7 +135,7 @@ class RecordingStore:
         """Finished ones whose files are still in the data folder, up to 200."""
         return (await self._all.find(COLLECTION, {"state": "ready", "stored": "local"}, limit=200)).data
 
-    async def moved(self, doc: Doc) -> bool:
+    async def mark_moved(self, doc: Doc) -> bool:
         """Its files are in the bucket; False when it was deleted meanwhile."""
         return await self._to(doc, "ready", {"stored": "s3"}) is not None
 
@@ -153,12 +153,12 @@ class RecordingStore:
         """Its segments are all there, the last one up to `ended`; None when it had been stopped already."""
         return await self._to(doc, "processing", {"ended": ended})
 
-    async def ask_to_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
+    async def request_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
         """Tells the worker that records; it does the rest."""
         await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note])
         self._relay.nudge()
 
-    async def ready(self, doc: Doc, made: FinishedRecording) -> None:
+    async def mark_ready(self, doc: Doc, made: FinishedRecording) -> None:
         about: dict[str, Any] = {"duration_s": round(made.duration_s, 3), "size": made.size}
         if doc.get("source") == UPLOAD:
             event: Event = VodReady(id=derived_id("evt", doc["id"], "ready"), **_of_video(doc), **about)
@@ -170,10 +170,10 @@ class RecordingStore:
         }  # fmt: skip
         await self._to(doc, "ready", shown, [event])
 
-    async def failed(self, doc: Doc, reason: str) -> None:
+    async def mark_failed(self, doc: Doc, reason: str) -> None:
         await self._to(doc, "failed", {"reason": reason}, [_told(RecordingFailed, doc, reason=reason)])
 
-    async def tried(self, doc: Doc) -> int:
+    async def count_attempt(self, doc: Doc) -> int:
         """Counts an attempt at finishing; the number of attempts so far."""
         found = await self._all.update(COLLECTION, doc["id"], inc={"attempts": 1})
         return int(found["attempts"]) if found else 0

@@ -94,7 +94,7 @@ class Uploads:
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
         """What was begun with the token, and with any other of its user's since. Errors: QuotaExceeded."""
-        begun = [doc for doc in await self._catalog.begun_by(app, leave.user, leave.issued) if doc["id"] != video]
+        begun = [doc for doc in await self._catalog.started_by_user(app, leave.user, leave.issued) if doc["id"] != video]
         uploads, total = leave.uploads or MOST_OF_A_TOKEN, leave.total or self.most
         if len(begun) >= uploads:
             raise QuotaExceeded(
@@ -173,7 +173,7 @@ class Uploads:
             async for chunk in body:
                 held.append(chunk)
                 size += len(chunk)
-                if writer.end + size > length:
+                if writer.position + size > length:
                     raise TooLarge("More bytes than the upload was announced with.")
                 if size >= GATHERED:
                     await asyncio.to_thread(_write, writer, b"".join(held), checksum)
@@ -184,7 +184,7 @@ class Uploads:
             await asyncio.to_thread(_write, writer, b"".join(held), checksum, last=True)
 
     async def _whole(self, doc: Doc) -> None:
-        if await self._catalog.arrived(doc) is not None:
+        if await self._catalog.mark_arrived(doc) is not None:
             log.info("upload.arrived", video=doc["id"], size=doc["length"])
             self._arrived()
 
@@ -216,8 +216,8 @@ def _write(writer: StagingWriter, data: bytes, checksum: Checksum | None, *, las
         if last and not checksum.kept:
             writer.undo()
             raise Damaged("The body is not what its checksum says; send it again.")
-    if last or (checksum is None and writer.end - writer.offset >= KEPT_EVERY):
-        writer.keep()
+    if last or (checksum is None and writer.position - writer.offset >= KEPT_EVERY):
+        writer.sync()
 
 
 def of_upload(doc: Doc | None) -> bool:

@@ -76,7 +76,7 @@ class StagingWriter:
         self._descriptor, self._offsets = descriptor, offsets
 
     @property
-    def end(self) -> int:
+    def position(self) -> int:
         """Where the next byte goes."""
         return self._end
 
@@ -93,7 +93,7 @@ class StagingWriter:
                 raise _refusal(error) from error
             self._end, rest = self._end + written, rest[written:]
 
-    def keep(self) -> None:
+    def sync(self) -> None:
         """Makes safe what was written."""
         if self._end == self.offset:
             return

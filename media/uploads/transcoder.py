@@ -95,7 +95,7 @@ class Transcoder:
 
     async def _leased(self, doc: Doc) -> None:
         """Two workers over one disk must not write one tape."""
-        if not await self._leases.take(doc["id"]):
+        if not await self._leases.acquire(doc["id"]):
             return
         renewing = asyncio.create_task(self._renew(doc["id"]))
         try:
@@ -120,7 +120,7 @@ class Transcoder:
             if film.sounds or film.texts:
                 await tracks.add(tape, film, inbox.file, finished.duration_s, self._settings.segment_s)
                 finished = replace(finished, bytes=await asyncio.to_thread(taken, tape))
-            await self._catalog.ready(doc, finished)
+            await self._catalog.mark_ready(doc, finished)
         except UnusableFile as refusal:
             await self._refuse(doc, refusal)
         except Unplayable:
@@ -142,7 +142,7 @@ class Transcoder:
     async def _failed(self, doc: Doc, error: Exception) -> None:
         """Tried again by the next look, from where the tape ends."""
         log.warning("transcoding.failed", video=doc["id"], reason=str(error))
-        if await self._catalog.tried(doc) >= MOST_ATTEMPTS:
+        if await self._catalog.count_attempt(doc) >= MOST_ATTEMPTS:
             await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
             await asyncio.to_thread(UploadStaging(self._settings, doc["id"]).remove)
 
@@ -182,7 +182,7 @@ class Transcoder:
             if code > 0 and not before and not kept:
                 raise UnusableFile("damaged", "The picture in this file can't be decoded.")
             if code:
-                raise OSError(child.last_words)
+                raise OSError(child.last_error)
         except TimeoutError as error:
             raise OSError("FFmpeg does not end.") from error
         finally:
@@ -214,7 +214,7 @@ class Transcoder:
         """Whether there is an upload that no worker is at."""
         with contextlib.suppress(Unavailable, RedisError, OSError):
             for one in await self._catalog.in_states("processing"):
-                if of_upload(one) and one["id"] != doc["id"] and not await self._leases.held(one["id"]):
+                if of_upload(one) and one["id"] != doc["id"] and not await self._leases.is_held(one["id"]):
                     return True
         return False
 
@@ -235,7 +235,7 @@ class Transcoder:
             if self._strained():
                 held_until = monotonic() + CALM_S
             child.pause(monotonic() < held_until)
-            child.look()
+            child.read_progress()
             if not child.paused and monotonic() - child.progress_at > STALLED_S:
                 child.kill()
                 return

@@ -120,14 +120,14 @@ class EventRoutes:
         """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
         app, query, limit = call.acting().app, call.query, call.query.limit
         wanted = await self._feeds.filter_of(app, _asked(query.types, query.stream, query.channel, query.place))
-        await self._feeds.want(app)
+        await self._feeds.mark_followed(app)
         found: list[Entry] = []
         at: str | None = query.cursor
         for _ in range(MOST_READS):
             entries, epoch, top = await self._read(app, at)
             for entry in entries:
                 at = cursor(entry.epoch, entry.seq)
-                if wanted.wants(kind_of(entry), entry.body):
+                if wanted.matches(kind_of(entry), entry.body):
                     found.append(entry)
                 if len(found) == limit:
                     break
@@ -182,8 +182,8 @@ class EventRoutes:
                 self._paces.clear()
             if not self._paces.setdefault(channel, RateWindow(CHANNEL_BURST)).allows(monotonic()):
                 raise RateLimited("Too many events for this channel; slow down.", retry_after=1)
-            await self._log.tell(channel, body.type, envelope(event_id, body.type, at, **told))
-            await self._apps.notify(app, body.type, envelope(event_id, body.type, at, **told))
+            await self._log.publish_ephemeral(channel, body.type, envelope(event_id, body.type, at, **told))
+            await self._apps.publish_ephemeral(app, body.type, envelope(event_id, body.type, at, **told))
             return Answer(answer, 201)
         stored = await self._log.append(
             channel, kind=body.type, entry_id=event_id, cid=event_id, uid=OWN, rate=CHANNEL_RATE, at_ms=at,
@@ -195,7 +195,7 @@ class EventRoutes:
             answer["at"] = rfc3339(at)
         event = entry_of(event_id, body.type, at, {**told, "channel_seq": seq})
         if not await self._apps.pass_on(app, channel, seq, event_id, event):
-            await self._apps.carry(app, channel)
+            await self._apps.forward(app, channel)
         return _published({**answer, "epoch": stored.epoch, "seq": seq}, repeated=stored.repeated)
 
     async def _first_at(self, channel: str, stored: Appended, said: dict[str, Any]) -> int:

@@ -44,7 +44,7 @@ class SubscriptionFilter:
     channel: str | None = None
     place: str | None = None
 
-    def wants(self, kind: str, body: bytes) -> bool:
+    def matches(self, kind: str, body: bytes) -> bool:
         if self.types and not any(kind == one or (one.endswith(".*") and kind.startswith(one[:-1])) or one == "*" for one in self.types):
             return False
         if self.stream is None and self.channel is None and self.place is None:
@@ -92,9 +92,9 @@ class EventSubscriptions:
         be awaited between this and the ack. Asking again replaces the filter."""
         feed.live = False
         feed.filter = await self.filter_of(feed.app, request)
-        await self.want(feed.app)
+        await self.mark_followed(feed.app)
         followed = await self._enter(feed)
-        missed = await self._resume.missed(followed, request.epoch, request.seq)
+        missed = await self._resume.missed_entries(followed, request.epoch, request.seq)
         answer = {"ok": True, "epoch": followed.epoch}
         if missed is None:
             feed.live = not feed.over
@@ -103,19 +103,19 @@ class EventSubscriptions:
         feed.live = not (more or feed.over)
         return {
             **answer, "seq": entries[-1].seq if entries else request.seq, "recovered": True, "more": more,
-            "events": [orjson.Fragment(entry.body) for entry in entries if feed.filter.wants(kind_of(entry), entry.body)],
+            "events": [orjson.Fragment(entry.body) for entry in entries if feed.filter.matches(kind_of(entry), entry.body)],
         }  # fmt: skip
 
-    async def want(self, app: str) -> None:
-        if await self._apps.want(app):
+    async def mark_followed(self, app: str) -> None:
+        if await self._apps.mark_followed(app):
             await self._bus.publish(EventsWanted(app=app))
 
     def close(self, feed: EventSubscription) -> None:
         """The subscriber has gone."""
         feed.over = True
-        self.rest(feed)
+        self.pause(feed)
 
-    def rest(self, feed: EventSubscription) -> None:
+    def pause(self, feed: EventSubscription) -> None:
         """Nothing more is sent until it subscribes again."""
         feed.live = False
         self._drop(feed)
@@ -169,7 +169,7 @@ class EventSubscriptions:
         """One entry of the log, or an ephemeral event, to those who want it."""
         kind = kind_of(entry)
         for feed in self._live(app):
-            if feed.filter.wants(kind, entry.body):
+            if feed.filter.matches(kind, entry.body):
                 feed.send(kind, entry.body)
 
     def resync(self, app: str) -> None:
@@ -182,7 +182,7 @@ class EventSubscriptions:
     def _live(self, app: str) -> Iterable[EventSubscription]:
         return [feed for feed in self._feeds.get(app, ()) if feed.live]
 
-    async def tell_positions(self) -> None:
+    async def run_position_updates(self) -> None:
         """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that they still want."""
         rounds = 0
         while True:
@@ -195,6 +195,6 @@ class EventSubscriptions:
                         feed.send(NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code="position", **where))
                 if rounds % int(WANT_S / POSITION_S) == 0:
                     try:
-                        await self.want(app)
+                        await self.mark_followed(app)
                     except Unavailable:
                         log.warning("feeds.want_waits", app=app)

@@ -43,7 +43,7 @@ class Addressees:
         lifted = await self._lifted(channel, command, possible[0])
         if lifted is not None:
             return lifted, _sensible(command, possible[0])
-        called = await self._people.called(channel, (name for one in possible for name in one.names))
+        called = await self._people.find_by_name(channel, (name for one in possible for name in one.names))
         authors = await self._authors(channel)
         for reading in possible:
             found = _of(reading, called, authors)
@@ -51,7 +51,7 @@ class Addressees:
                 raise _several(command, reading, found)
             if found:
                 return found[0], _sensible(command, reading)
-        raise _nobody(command, possible, [*authors.values(), *await self._people.lately(channel)])
+        raise _nobody(command, possible, [*authors.values(), *await self._people.recent(channel)])
 
     async def _by_id(self, channel: str, uid: str) -> ChannelUser:
         authors = await self._authors(channel)
@@ -73,7 +73,7 @@ class Addressees:
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
         if not kind or reading.command is None:
             return None
-        called = await self._people.called(channel, reading.names)
+        called = await self._people.find_by_name(channel, reading.names)
         found = [one for one in _of(reading, called, {}) if _stands(kind, command, await self._people.standing(channel, one.id, one.role))]
         if not found:
             found = await self._targets(channel, kind, command, {folded(name) for name in reading.names})

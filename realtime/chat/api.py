@@ -366,7 +366,7 @@ class ChannelRoutes:
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
-        await self._people.note_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
+        await self._people.remember_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def original(self, call: Call) -> Answer:

@@ -74,22 +74,22 @@ class Bans:
     async def apply(self, action: Doc) -> None:
         """Enforces and tells one that holds in the whole app; may be repeated."""
         app, event_id = action["app"], derived_id("evt", action["id"])
-        await self._log.change(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
+        await self._log.set_state(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
         if action["value"] is not None:
             marks = action.get("marks") or {}
             await self._bus.publish(AppBan(
                 app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), since=marks.get("from"),
                 reason=action["reason"], until=action["expires"],
             ))  # fmt: skip
-        await self._apps.note(
+        await self._apps.append_once(
             app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": moderation_actions.public_action(action)})
         )
         kind = UNBANNED if action["value"] is None else BANNED
         told = derived_id("evt", action["id"], kind)
-        await self._apps.note(app, told, entry_of(told, kind, action["at"], _said(action)))
+        await self._apps.append_once(app, told, entry_of(told, kind, action["at"], _said(action)))
         by = By(**action["by"]) if action.get("by") else By(action["actor"]["id"])
         noted = self._audit.entry(app, by, "ban.added" if kind == BANNED else "ban.lifted", action["target"]["id"], None, _noted(action))
-        await self._audit.heard(noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]}))
+        await self._audit.on_event(noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]}))
 
     async def ended(self, action: Doc) -> None:
         """The time of a ban in the whole app is over; may be repeated."""
@@ -98,8 +98,8 @@ class Bans:
         latest = await self._actions.latest(action["app"], action["facet"])
         if latest is None or latest["id"] != action["id"]:
             return
-        await self._log.change(action["app"], action["facet"], action["turn"] + 0.5, changes)
-        await self._apps.note(action["app"], told, entry_of(told, kind, action["expires"], data))
+        await self._log.set_state(action["app"], action["facet"], action["turn"] + 0.5, changes)
+        await self._apps.append_once(action["app"], told, entry_of(told, kind, action["expires"], data))
 
     async def forget_address(self, action: Doc) -> None:
         """What stood for the address of somebody banned is kept no longer."""

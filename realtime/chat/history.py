@@ -86,7 +86,7 @@ class HistoryReader:
             below = await self._archive.begins(channel, sought.until + CLOCKS_MS)
         read = await self._below(channel, limit, below, sought)
         high = ALL if below is None else below - 1
-        beside = await self.beside(channel, uid, standing, read.below.seq if read.below else 0, high)
+        beside = await self.shadowed_between(channel, uid, standing, read.below.seq if read.below else 0, high)
         beside = beside if sought == EVERYTHING else [one for one in beside if sought.wants(one[1])]
         return merged(read.messages, beside), None if read.below is None else _cursor(read.below, sought)
 
@@ -110,7 +110,9 @@ class HistoryReader:
             if newer is not None and followed.epoch == epoch:
                 return newest_page((older.messages + messages + _messages(newer))[-wanted:])
 
-    async def beside(self, channel: str, uid: str, standing: UserStanding, low: int = 0, high: int = ALL) -> list[tuple[int, bytes]]:
+    async def shadowed_between(
+        self, channel: str, uid: str, standing: UserStanding, low: int = 0, high: int = ALL
+    ) -> list[tuple[int, bytes]]:
         """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their sender as any other."""
         moderates = RANK[standing.role] >= RANK["moderator"]
         if not moderates and not standing.shadowed:

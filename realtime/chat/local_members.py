@@ -108,7 +108,7 @@ class LocalMembers:
         if entry.aside or "reason" in told:
             body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})
             for member in self._of(channel, told["user"]["id"]):
-                self._fanout.tell(member.socket, entry.type, body)
+                self._fanout.send_to(member.socket, entry.type, body)
         return entry.aside
 
     def _of(self, channel: str, uid: str) -> list[Client]:
@@ -119,6 +119,6 @@ class LocalMembers:
         shown = marked(entry.body) if writer is not None else entry.body
         for member in self._members.get(channel, ()):
             if RANK[member.role(channel)] >= RANK["moderator"]:
-                self._fanout.tell(member.socket, entry.type, shown)
+                self._fanout.send_to(member.socket, entry.type, shown)
             elif member.user.sub == writer:
-                self._fanout.tell(member.socket, entry.type, entry.body)
+                self._fanout.send_to(member.socket, entry.type, entry.body)

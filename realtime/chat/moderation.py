@@ -55,7 +55,7 @@ class Actor:
     staff: bool = False
     by: By | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def to_public(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.name, "role": self.role}
 
 
@@ -81,7 +81,7 @@ class Moderation:
         }  # fmt: skip
 
     def jobs(self) -> list[Job]:
-        return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end)]
+        return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end_expired)]
 
     async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         """Carries out one command; `/me` is a message and not for here."""
@@ -96,7 +96,7 @@ class Moderation:
             return await self._on_user(app, channel, actor, command)
         action = self._draft(app, channel, actor, command, "")
         if command.name == "announce":
-            action.update(message=derived_id("msg", action["id"]), card={**actor.shown(), "badges": []})
+            action.update(message=derived_id("msg", action["id"]), card={**actor.to_public(), "badges": []})
         return await self._take(action)
 
     async def delete(self, app: str, channel: str, actor: Actor, message: str) -> Outcome:
@@ -121,7 +121,7 @@ class Moderation:
         kept: Doc = {name: found[name] for name in ("target", "marks", "message", "place", "said", "card") if name in found}
         action: Doc = {
             **kept, "id": new_id("act"), "app": found["app"], "channel": found["channel"], "kind": "undo", "facet": found["facet"],
-            "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.shown(), "reason": "",
+            "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.to_public(), "reason": "",
             "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
         }  # fmt: skip
         if action["value"] is not None and found["before"].get("cleared_to"):
@@ -167,7 +167,7 @@ class Moderation:
         for action in await self._actions.unapplied(now_ms() - LEFT_BEHIND_MS):
             await self._apply(action)
 
-    async def end(self) -> None:
+    async def end_expired(self) -> None:
         """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one, and only once."""
         for action in await self._actions.ended(now_ms()):
             await self._end(action)
@@ -213,7 +213,7 @@ class Moderation:
 
     async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: ChannelUser) -> Doc:
         action = self._draft(app, scope, actor, command, person.id)
-        action["target"] = person.shown()
+        action["target"] = person.to_public()
         if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
             action["marks"] = marks
         return action
@@ -290,7 +290,7 @@ class Moderation:
         ends = at + command.seconds * 1000 if command.name in ("timeout", "ban") and command.seconds else None
         return {
             "id": action_id, "app": app, "channel": channel, "kind": command.name, "facet": moderation_actions.facet_of(command, action_id, target),
-            "value": moderation_actions.value_of(command, target), "expires": ends, "actor": actor.shown(), "reason": command.text, "at": at,
+            "value": moderation_actions.value_of(command, target), "expires": ends, "actor": actor.to_public(), "reason": command.text, "at": at,
             "current": True, "applied": False, **({"by": asdict(actor.by)} if actor.by is not None else {}),
         }  # fmt: skip
 
@@ -337,17 +337,17 @@ class Moderation:
         umbrella = {"channel": channel, "action": moderation_actions.public_action(action)}
         body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
         if moderation_actions.split(facet)[0] in moderation_actions.ASIDE:
-            await self._log.change(channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body)
+            await self._log.set_state(channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body)
         else:
             try:
                 done |= await self._tell(action)
             except Superseded:
                 log.warning("moderation.superseded", action=action["id"])
-            await self._log.tell(channel, MODERATION, body)
+            await self._log.publish_ephemeral(channel, MODERATION, body)
         await self._tell_app(action, derived_id("evt", action["id"]), MODERATION, umbrella)
         if facet.startswith("warn:") and action["value"] is not None:
             warned, data = derived_id("evt", action["id"], WARNED), moderation_actions.warning(action)
-            await self._log.tell(channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data))
+            await self._log.publish_ephemeral(channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data))
             await self._tell_app(action, warned, WARNED, {"channel": channel, **data})
         if facet.startswith("message:"):
             await self._archive.mark(channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None)
@@ -355,8 +355,8 @@ class Moderation:
 
     async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
         """What is not for all members stands in the log of the app, as long as somebody follows it."""
-        if await self._apps.wanted(action["app"]):
-            await self._apps.note(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
+        if await self._apps.is_followed(action["app"]):
+            await self._apps.append_once(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
 
     async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
         """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on these are all."""

@@ -65,7 +65,7 @@ class PresenceTracker:
         ]
         return {"users": users, "total": total, "next": following.decode() if following != b"0" else None}
 
-    async def beat(self) -> None:
+    async def run_lease_renewal(self) -> None:
         """Runs until cancelled: renews this node's leases, and ends those of the dead."""
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
@@ -81,7 +81,7 @@ class PresenceTracker:
             if still:
                 await self._run(channel, "beat", still)
 
-    async def tell(self) -> None:
+    async def run_announcements(self) -> None:
         """Runs until cancelled: tells all nodes who came and went by this node's doing."""
         while True:
             await asyncio.sleep(TELL_S)
@@ -97,7 +97,7 @@ class PresenceTracker:
             people = await asyncio.gather(*(self._people.get(channel, uid) for uid in uids[:MOST_TOLD]))
             users = [{"id": uid, "name": person.name if person else uid} for uid, person in zip(uids, people, strict=False)]
             body = envelope(new_id("evt"), kind, now_ms(), channel=channel, users=users, count=len(uids))
-            await self._log.tell(channel, kind, body)
+            await self._log.publish_ephemeral(channel, kind, body)
         except Unavailable:
             log.warning("presence.untold", channel=channel)
 

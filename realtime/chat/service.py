@@ -109,13 +109,13 @@ class Chat:
             answer["guest"] = {"known_s": known_s, "wait_s": (app or {}).get("guest_wait_s", 0)}
         if member.given_name:
             answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
-        missed = await self._resume.missed(followed, request.epoch, request.seq)
+        missed = await self._resume.missed_entries(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
             seq = events[-1].seq if events else request.seq
             seen = [one for event in events if (one := public(event, member.user.sub, moderates=moderates)) is not None]
             return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(seen), "more": more}, not more
-        beside = await self._reader.beside(channel, member.user.sub, standing)
+        beside = await self._reader.shadowed_between(channel, member.user.sub, standing)
         messages = await self._reader.newest(followed, self._settings.history_messages)
         low = messages[0].seq if messages and not followed.whole else 0
         shown = merged(messages, [one for one in beside if one[0] >= low])
@@ -167,7 +167,7 @@ class Chat:
 
     async def commands(self, member: Client, request: Commands) -> dict[str, Any]:
         """What this member may command here."""
-        return {"ok": True, "commands": allowed((await self.admitted(member, request.channel)).role)}
+        return {"ok": True, "commands": allowed((await self.standing_of(member, request.channel)).role)}
 
     async def delete(self, member: Client, request: Delete) -> dict[str, Any]:
         stream = await self._stream(member, request.channel)
@@ -177,7 +177,7 @@ class Chat:
 
     async def original(self, member: Client, request: Original) -> dict[str, Any]:
         """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when it is kept no longer."""
-        standing = await self.admitted(member, request.channel)
+        standing = await self.standing_of(member, request.channel)
         check_role(standing.role, "moderator")
         entry, removed = await self._moderation.original(request.channel, request.id)
         return {"ok": True, "message": orjson.Fragment(entry.body), "removed": removed}
@@ -218,7 +218,7 @@ class Chat:
         message_id, channel = new_id("msg"), stream["channel"]
         await self._bans.check(stream["app"], uid, barred)
         try:
-            async with self._messages.one(stream["app"], stream["id"]) as receipt:
+            async with self._messages.spend(stream["app"], stream["id"]) as receipt:
                 appended = await self._log.append(
                     channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate, barred=barred,
                     tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
@@ -233,11 +233,11 @@ class Chat:
 
     async def present(self, member: Client, request: PresenceList) -> dict[str, Any]:
         """Who is here, a page at a time."""
-        await self.admitted(member, request.channel)
+        await self.standing_of(member, request.channel)
         page = await self._presence.page(request.channel, request.cursor)
         return {"ok": True, **page, "next_cursor": page["next"]}
 
-    async def admitted(self, member: Client, channel: str) -> UserStanding:
+    async def standing_of(self, member: Client, channel: str) -> UserStanding:
         """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
         await self._stream(member, channel)
         standing = await self._standing(member, channel)
@@ -247,16 +247,16 @@ class Chat:
     async def history(self, member: Client, request: History) -> dict[str, Any]:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
-        standing = await self.admitted(member, channel)
+        standing = await self.standing_of(member, channel)
         messages, following = await self._reader.page(channel, request.limit, request.cursor, member.user.sub, standing)
         return {"ok": True, "messages": messages, "next_cursor": following, "next": following}
 
-    async def tell(self, event: StreamEvent) -> Appended:
+    async def append_stream_event(self, event: StreamEvent) -> Appended:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
         kind = type_of(event)
         return await self._log.append(
             event.channel, kind=kind, entry_id=event.id, cid=event.id, rate=NO_RATE, at_ms=event.at,
-            tail=tail(event.id, kind, event.channel, event.shown()),
+            tail=tail(event.id, kind, event.channel, event.to_public()),
         )  # fmt: skip
 
     # -- who is where
@@ -300,13 +300,13 @@ class Chat:
 
     async def _note(self, member: Client, channel: str) -> None:
         if member.guest and channel not in member.noted:
-            allowed = await self._people.allow(channel, member.user.sub, member.user.name)
+            allowed = await self._people.claim_name(channel, member.user.sub, member.user.name)
             member.given_name = allowed if allowed != member.user.name else ""
         device, address = (member.user.device or "", member.origin) if member.guest else ("", "")
         person = ChannelUser(member.user.sub, member.name, member.token_role(channel), device, address)
-        await self._people.note(channel, person, guest=member.guest)
+        await self._people.remember(channel, person, guest=member.guest)
 
-    async def keep_guests_known(self) -> None:
+    async def run_guest_renewal(self) -> None:
         """Runs until cancelled: notes guests who stay before they are forgotten."""
         while True:
             await asyncio.sleep(GUEST_KNOWN_S / 4)
@@ -343,7 +343,7 @@ class Chat:
             if ends is not None and self.roster.has(member, channel):
                 user = {"id": member.user.sub, "name": member.name}
                 told = envelope(new_id("evt"), BANNED, now_ms(), channel=channel, user=user, action=action)
-                self._fanout.tell(member.socket, BANNED, told)
+                self._fanout.send_to(member.socket, BANNED, told)
                 self._expel(member, channel)
 
     def _expel(self, member: Client, channel: str) -> None:

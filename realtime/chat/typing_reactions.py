@@ -82,7 +82,7 @@ class TypingReactions:
             return
         user = {"id": member.user.sub, "name": member.name}
         try:
-            await self._log.tell(channel, kind, envelope(new_id("evt"), kind, now_ms(), channel=channel, user=user, **data))
+            await self._log.publish_ephemeral(channel, kind, envelope(new_id("evt"), kind, now_ms(), channel=channel, user=user, **data))
         except Unavailable:
             log.warning("signals.untold", channel=channel)
 
@@ -98,11 +98,11 @@ class TypingReactions:
             counts[request.kind] += 1
         return {"ok": True}
 
-    def gone(self, member: Client) -> None:
+    def forget_client(self, member: Client) -> None:
         """Forgets a client that has left."""
         self._paces.pop(member.socket, None)
 
-    async def tell_reactions(self) -> None:
+    async def run_reaction_updates(self) -> None:
         """Runs until cancelled: at most five updates a second and channel, by all nodes together."""
         waiting: set[str] = set()
         while True:
@@ -122,5 +122,5 @@ class TypingReactions:
         if not reply:
             return not counts
         told = {kind.decode(): int(count) for kind, count in zip(reply[::2], reply[1::2], strict=True)}
-        await self._log.tell(channel, REACTED, envelope(new_id("evt"), REACTED, now_ms(), channel=channel, counts=told))
+        await self._log.publish_ephemeral(channel, REACTED, envelope(new_id("evt"), REACTED, now_ms(), channel=channel, counts=told))
         return True

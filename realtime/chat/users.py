@@ -38,7 +38,7 @@ class ChannelUser:
     device: str = ""
     address: str = ""
 
-    def shown(self) -> dict[str, str]:
+    def to_public(self) -> dict[str, str]:
         return {"id": self.id, "name": self.name}
 
 
@@ -68,7 +68,7 @@ class ChannelUsers:
     def __init__(self, connection: RedisConnection, entries: ChannelLog) -> None:
         self._connection, self._log = connection, entries
 
-    async def note(self, channel: str, person: ChannelUser, *, guest: bool = False) -> None:
+    async def remember(self, channel: str, person: ChannelUser, *, guest: bool = False) -> None:
         """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
@@ -90,7 +90,7 @@ class ChannelUsers:
             *((link.ask("SADD", like, person.id), link.ask("EXPIRE", like, known_s)) if ours else ()),
         )
 
-    async def allow(self, channel: str, uid: str, wanted: str) -> str:
+    async def claim_name(self, channel: str, uid: str, wanted: str) -> str:
         """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not for them. Then it is the
         one that they had, or else one like any guest's."""
         if not await self._belongs(channel, uid, wanted):
@@ -113,12 +113,12 @@ class ChannelUsers:
         here = await link.ask("HMGET", keys.present, *(one.id for one in others))
         return any(one is not None for one in here)
 
-    async def note_author(self, channel: str, person: ChannelUser) -> None:
+    async def remember_author(self, channel: str, person: ChannelUser) -> None:
         """Somebody in whose name the app writes. A role that their token gave them stays."""
         known = await self._noted(channel, [person.id])
         if known and RANK[known[0].role] > RANK[person.role]:
             person = replace(person, role=known[0].role)
-        await self.note(channel, person)
+        await self.remember(channel, person)
 
     async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> UserStanding:
         found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
@@ -135,13 +135,13 @@ class ChannelUsers:
         known = ChannelUser(uid, *orjson.loads(raw))
         return replace(known, role=stored or known.role)
 
-    async def called(self, channel: str, spellings: Iterable[str]) -> dict[str, list[ChannelUser]]:
+    async def find_by_name(self, channel: str, spellings: Iterable[str]) -> dict[str, list[ChannelUser]]:
         """Who has each of these names, or has it as an id, members first. Roles are those that count."""
         wanted = list(dict.fromkeys(spellings))
         found = await asyncio.gather(*(self._bearers(channel, one) for one in wanted))
         return dict(zip(wanted, found, strict=True))
 
-    async def lately(self, channel: str) -> list[ChannelUser]:
+    async def recent(self, channel: str) -> list[ChannelUser]:
         """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
         link, keys = self._connection.link(), keys_of(channel)
         found = await asyncio.gather(*(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests)))

@@ -21,7 +21,7 @@ class Coalescer:
     def deliver(self, room: ChannelRoom, frame: bytes) -> None:
         """Writes the frame now or holds it until the room has rested."""
         if room.resting:
-            room.hold(frame)
+            room.enqueue(frame)
             return
         began = thread_time()
         room.write(frame)

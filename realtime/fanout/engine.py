@@ -60,7 +60,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         socket = self.sockets[sid] = FastSocket(sid, protocol, due, self._told_closed)
         reason = self.reason.TRANSPORT_ERROR
         try:
-            socket.tell(text_frame(b"0" + orjson.dumps(self._greeting(sid))))
+            socket.send_frame(text_frame(b"0" + orjson.dumps(self._greeting(sid))))
             await self._trigger_event("connect", sid, environ, run_async=False)
             reason = await self._read(socket, environ["asgi.receive"])
             if reason == self.reason.CLIENT_DISCONNECT:
@@ -100,7 +100,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def send(self, sid: str, data: str | bytes) -> None:
         socket = self.sockets.get(sid)
         if isinstance(socket, FastSocket):
-            socket.tell(binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode()))
+            socket.send_frame(binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode()))
         else:
             await super().send(sid, data)
 

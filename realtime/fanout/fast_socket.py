@@ -64,13 +64,13 @@ class FastSocket:
         self.outbox: list[bytes] = []
         self._behind = 0
         self.over = False
-        self._transport: asyncio.Transport = protocol.take(self)
+        self._transport: asyncio.Transport = protocol.attach_writer(self)
         self._own: int = self._transport.get_extra_info("socket").fileno()
         self.descriptor = BUSY if self.buffered() else self._own
 
     # -- writing
 
-    def tell(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> None:
         """Writes a frame of its own to this client, behind everything its rooms hold for it."""
         if self.outbox:
             self.empty_outbox()
@@ -97,9 +97,9 @@ class FastSocket:
         except OSError:
             sent = 0
         if sent != len(data):
-            self.rest(data, sent, count)
+            self.write_rest(data, sent, count)
 
-    def rest(self, data: bytes, sent: int, count: int) -> None:
+    def write_rest(self, data: bytes, sent: int, count: int) -> None:
         """The kernel took only `sent` bytes: the loop writes the others, and reports the error where there is one."""
         self._behind = count
         self._transport.write(data[sent:])
@@ -150,7 +150,7 @@ class FastSocket:
 
     async def send(self, packet: Any) -> None:
         encoded = packet.encode()
-        self.tell(binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode()))
+        self.send_frame(binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode()))
 
     def beat(self, now: float, timeout: float) -> bool:
         """Pings when it is time; False when the last ping was not answered in time. `now` in the loop's seconds."""
@@ -159,7 +159,7 @@ class FastSocket:
         if self.unanswered:
             return False
         self.unanswered, self.due = True, now + timeout
-        self.tell(text_frame(PING.encode()))
+        self.send_frame(text_frame(PING.encode()))
         return True
 
     def pong(self, now: float, interval: float) -> None:
@@ -173,6 +173,6 @@ class FastSocket:
         self.closing = True
         await self.on_close(self.sid, reason)
         if not abort:
-            self.tell(text_frame(CLOSE.encode()))
+            self.send_frame(text_frame(CLOSE.encode()))
             asyncio.get_running_loop().call_later(FAREWELL_S, self.abort)
         self.closed = True

@@ -44,15 +44,15 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         if room.lone or room.shared:
             self._pace.deliver(room, text_frame(message))
 
-    def tell(self, socket: str, kind: str, body: bytes) -> None:
+    def send_to(self, socket: str, kind: str, body: bytes) -> None:
         """Sends one envelope to one client, behind everything delivered to it before."""
         connection = self._connection(socket)
         if isinstance(connection, FastSocket):
-            connection.tell(text_frame(event(kind, body)))
+            connection.send_frame(text_frame(event(kind, body)))
         elif connection is not None and self._reads(connection):
             stock_socket.put(connection, event(kind, body)[1:])
 
-    def takes_more(self, eio_sid: str) -> bool:
+    def can_queue(self, eio_sid: str) -> bool:
         """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here. Lean sockets bound
         what waits by themselves."""
         connection = self.server.eio.sockets.get(eio_sid)

@@ -57,7 +57,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
         if scope is not None and not is_ssl(self.transport) and not self.conn.extensions:
             cast(dict[str, object], scope["extensions"])[RAW] = self
 
-    def take(self, writer: FrameWriter) -> asyncio.Transport:
+    def attach_writer(self, writer: FrameWriter) -> asyncio.Transport:
         """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the tick's end, `clogged`
         comes before the write returns that left something over, and `drained` means that the client has taken everything."""
         self.transport.set_write_buffer_limits(high=0)

@@ -85,7 +85,7 @@ class ChannelRoom:
 
     # -- frames
 
-    def hold(self, frame: bytes) -> None:
+    def enqueue(self, frame: bytes) -> None:
         """Keeps a frame until the room is flushed."""
         self.pending.append(frame)
         for member in self.shared:
@@ -143,4 +143,4 @@ class ChannelRoom:
             if taken == 0:
                 member.write(data, count)
             elif taken < len(data):
-                member.rest(data, taken, count)
+                member.write_rest(data, taken, count)

@@ -61,7 +61,7 @@ class AppLog:
         """`recall` says what an emptied Redis must know of an app."""
         self._connection, self._recall = connection, recall
 
-    async def want(self, app: str) -> bool:
+    async def mark_followed(self, app: str) -> bool:
         """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
         while True:
             reply = await self._connection.link().run(MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS)
@@ -69,10 +69,10 @@ class AppLog:
                 return bool(reply[0])
             await self._open(app)
 
-    async def wanted(self, app: str) -> bool:
+    async def is_followed(self, app: str) -> bool:
         return await self._since(app) is not None
 
-    async def carry(self, app: str, channel: str) -> None:
+    async def forward(self, app: str, channel: str) -> None:
         """Brings everything of a channel that is not here yet, in its order; nothing while nobody follows."""
         while (since := await self._since(app)) is not None:
             mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
@@ -96,7 +96,7 @@ class AppLog:
         if since is None or stored_ms < since:
             await self._put(app, "", "", 0, [carried(entry)], once=keys_of(app).once(str(orjson.loads(entry.body)["id"])))
 
-    async def tell(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
+    async def append_numbered(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
         """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have not come, unless it
         may be `early`; what they held up comes late, and once too."""
         once = keys_of(app).once(event_id)
@@ -125,7 +125,7 @@ class AppLog:
             await link.run(TIDY, (keys.moves,))
         return len(found) == MOST_MOVES
 
-    async def note(self, app: str, event_id: str, event: Event) -> None:
+    async def append_once(self, app: str, event_id: str, event: Event) -> None:
         """A fact of Weir's own that has no source; once within 24 hours."""
         await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
 
@@ -142,7 +142,7 @@ class AppLog:
             return PublishedEvent(epoch, int(seq), at_ms, repeated=True, same=not before)
         return PublishedEvent(epoch, int(seq), int(before[1]), repeated=True, same=before[0] == digest)
 
-    async def notify(self, app: str, kind: str, body: bytes) -> None:
+    async def publish_ephemeral(self, app: str, kind: str, body: bytes) -> None:
         """Sends an ephemeral event: at most once, no seq."""
         await self._connection.link().ask("SPUBLISH", keys_of(app).shard, b"0 0 - %b %b" % (kind.encode(), body))
 

@@ -36,7 +36,7 @@ class AppLogForwarder:
         self._pending: set[str] = set()
         self._nudged = asyncio.Event()
 
-    def appended(self, channel: str) -> None:
+    def on_append(self, channel: str) -> None:
         """An entry was stored in a channel's log."""
         if self._quiet.get(channel, 0.0) < monotonic():
             self._pending.add(channel)
@@ -61,16 +61,16 @@ class AppLogForwarder:
     async def _carry(self, channel: str) -> None:
         app = await self.follower_of(channel)
         if app is not None:
-            await self._apps.carry(app, channel)
+            await self._apps.forward(app, channel)
             return
         if len(self._quiet) >= MOST_QUIET:
             self._quiet.clear()
         self._quiet[channel] = monotonic() + KNOWN_S
 
-    async def carry(self, app: str, channel: str) -> None:
+    async def forward_channel(self, app: str, channel: str) -> None:
         """Before entries of a channel may leave its log."""
         if await self._is_wanted(app):
-            await self._apps.carry(app, channel)
+            await self._apps.forward(app, channel)
 
     async def keep(self, app: str, entries: Sequence[tuple[Entry, int]]) -> None:
         """Before entries (with the ms of their storing) leave their log: an app's own events are in its log whether somebody follows it
@@ -94,34 +94,34 @@ class AppLogForwarder:
         if ends < monotonic():
             if len(self._wanted) >= MOST_QUIET:
                 self._wanted.clear()
-            wanted = await self._apps.wanted(app)
+            wanted = await self._apps.is_followed(app)
             self._wanted[app] = (monotonic() + KNOWN_S, wanted)
         return wanted
 
-    async def heard(self, fact: Fact) -> None:
+    async def on_follow(self, fact: Fact) -> None:
         """Somebody begins to follow an app; give it to Bus.watch."""
         if isinstance(fact, EventsWanted):
             self._wanted[fact.app] = (monotonic() + KNOWN_S, True)
             self._quiet.clear()
 
-    async def tell_stream(self, fact: StreamEvent, seq: int) -> None:
+    async def append_stream_event(self, fact: StreamEvent, seq: int) -> None:
         """A fact about a stream that stands in its channel under this seq. These few go to the app's log in any case."""
         if not await self._apps.pass_on(fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)):
-            await self._apps.carry(fact.app, fact.channel)
+            await self._apps.forward(fact.app, fact.channel)
 
-    async def tell(self, fact: Fact, source: str, number: int) -> None:
+    async def append_event(self, fact: Fact, source: str, number: int) -> None:
         """A fact of another source, behind the ones before it; one that does not come within 2 s is not waited for."""
         for _ in range(WAITS):
             try:
-                await self._apps.tell(fact.app, source, number, fact.id, event_of(fact))
+                await self._apps.append_numbered(fact.app, source, number, fact.id, event_of(fact))
             except OutOfOrder:
                 await asyncio.sleep(WAIT_S)
             else:
                 return
         log.warning("carrier.gap", source=source, number=number)
-        await self._apps.tell(fact.app, source, number, fact.id, event_of(fact), early=True)
+        await self._apps.append_numbered(fact.app, source, number, fact.id, event_of(fact), early=True)
 
 
 def event_of(fact: Fact, **more: Any) -> Event:
     """A fact as an entry of the app's log."""
-    return entry_of(fact.id, type_of(fact), fact.at, {**fact.shown(), **more})
+    return entry_of(fact.id, type_of(fact), fact.at, {**fact.to_public(), **more})

@@ -85,7 +85,7 @@ class Archiver:
             log.error("archiver.unknown_channel", channel=channel)
             await self._connection.link().ask("ZADD", dirty_in(bucket), "XX", now_ms() + PAUSE_MS, channel)
             return
-        await self._carrier.carry(stream["app"], channel)
+        await self._carrier.forward_channel(stream["app"], channel)
         while await self._move_shadowed(stream["app"], channel):
             pass
         while await self._move(stream["app"], channel, bucket):

@@ -203,7 +203,7 @@ class ChannelLog:
         replies = await asyncio.gather(*(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels))
         return [_position(reply) for reply in replies]
 
-    async def change(
+    async def set_state(
         self, channel: str, facet: str, turn: float, changes: Sequence[tuple[str, str, str | int]], kind: str = "", body: bytes = b""
     ) -> None:
         """Changes the state of a channel, or of an app, without an entry; with a `kind` it tells nodes by an event that is not in the
@@ -213,7 +213,7 @@ class ChannelLog:
         while await self._connection.link().run(SET_STATE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat) == -1:
             await self.open(channel)
 
-    async def tell(self, channel: str, kind: str, body: bytes) -> None:
+    async def publish_ephemeral(self, channel: str, kind: str, body: bytes) -> None:
         """Sends all nodes an ephemeral event: at most once, no seq."""
         await self._connection.link().ask("SPUBLISH", keys_of(channel).shard, b"0 0 - %b %b" % (kind.encode(), body))
 

@@ -50,7 +50,7 @@ class Followed:
         self.current = asyncio.Event()
         self.filling: asyncio.Task[None] | None = None
 
-    def begin(self, newest: LogPage) -> None:
+    def reset(self, newest: LogPage) -> None:
         self.epoch, self.last = newest.position.epoch, newest.position.top
         self.recent.clear()
         self.recent.extend(newest.entries)
@@ -59,7 +59,7 @@ class Followed:
     def fits(self, entry: Entry) -> bool:
         return entry.epoch == self.epoch and entry.prev == self.last
 
-    def known(self, entry: Entry) -> bool:
+    def has_seen(self, entry: Entry) -> bool:
         return entry.epoch == self.epoch and entry.seq <= self.last
 
     def add(self, entry: Entry) -> None:
@@ -183,7 +183,7 @@ class Follower:
 
     def _apply(self, followed: Followed, entry: Entry) -> bool:
         """False when the entry does not follow the last one."""
-        if followed.known(entry):
+        if followed.has_seen(entry):
             return True
         if not followed.fits(entry):
             return False
@@ -220,7 +220,7 @@ class Follower:
         """One read of the log, then what came in during it; True when nothing is missing."""
         followed.waiting.clear()  # published before this read was sent, so the read covers them
         if not followed.epoch:
-            followed.begin(await self._log.newest(followed.channel, NEWEST_KEPT))
+            followed.reset(await self._log.newest(followed.channel, NEWEST_KEPT))
         else:
             answer = await self._log.after(followed.channel, followed.epoch, followed.last)
             if isinstance(answer, PositionLost):
@@ -235,7 +235,7 @@ class Follower:
 
     async def _begin_again(self, followed: Followed, lost: PositionLost) -> None:
         log.warning("follow.reset", channel=followed.channel, reason=lost.reason, seq=followed.last, top=lost.position.top)
-        followed.begin(await self._log.newest(followed.channel, NEWEST_KEPT))
+        followed.reset(await self._log.newest(followed.channel, NEWEST_KEPT))
         self._resync(followed.channel)
 
     async def _check_positions(self) -> None:

@@ -322,7 +322,7 @@ class Places:
         await self._store.operator().delete(HISTORY.name, {"at": Between(None, before)})
         await self._store.operator().delete(RESERVATIONS.name, {"ends": Between(None, before)})
 
-    async def heard(self, fact: PlaceEvent) -> None:
+    async def on_event(self, fact: PlaceEvent) -> None:
         """What follows from a fact; may be repeated."""
         handle = self._store.app(fact.app)
         if isinstance(fact, SpaceStateChanged):

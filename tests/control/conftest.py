@@ -20,7 +20,7 @@ async def world(ground: Services) -> AsyncIterator[World]:
 
 @pytest.fixture
 def setting(ground: Services) -> Callable[..., None]:
-    """Changes settings of the running ground."""
+    """Changes settings of the running services."""
 
     def change(**values: Any) -> None:
         object.__setattr__(ground, "settings", ground.settings.model_copy(update=values))

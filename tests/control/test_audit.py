@@ -86,16 +86,16 @@ async def test_an_entry_outlives_the_process_that_made_the_change(
 CHILD = """
 import asyncio, os, signal, sys
 from weir.foundation.audit import Audit
-from control.local_admin import Console
-from weir.app import open_ground
+from control.local_admin import LocalAdmin
+from weir.app import open_services
 from weir.foundation.settings import load
 
 async def killed(*arguments): os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
     Audit.write = killed
-    async with open_ground(load(None)) as ground:
-        await Console(ground).create_app("Killed")
+    async with open_services(load(None)) as services:
+        await LocalAdmin(services).create_app("Killed")
 
 asyncio.run(main())
 """

@@ -113,7 +113,7 @@ class FakeDirectory:
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return False
 
-    async def stands(self, by: str, app: str, issued_s: float) -> bool:
+    async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         return True
 
     async def recording(self, recording_id: str) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ def heartbeat(channel, *sessions, at=None):
 async def test_a_session_counts_once(connection):
     """A player and two sockets of one session are one viewer, until the last of them has gone."""
     occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
-    await occupancy.heard(heartbeat(channel, "s1", "s2"))
+    await occupancy.on_heartbeat(heartbeat(channel, "s1", "s2"))
     assert await occupancy.enter(channel, "s1", "a") == Count(2, 2)
     assert await occupancy.enter(channel, "s1", "b") == Count(2, 2)
     assert await occupancy.leave(channel, "s1", "a") == Count(2, 2)
@@ -53,15 +53,15 @@ async def test_nothing_stays_behind(connection):
 async def test_a_late_heartbeat_counts_nobody(connection):
     """A fact older than its lease says nothing about now; a name that is no channel is left out."""
     occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
-    await occupancy.heard(heartbeat(channel, "s", at=now_ms() - 5000))
-    await occupancy.heard(PlaybackHeartbeat(app="", sessions=[("nonsense", "s")]))
+    await occupancy.on_heartbeat(heartbeat(channel, "s", at=now_ms() - 5000))
+    await occupancy.on_heartbeat(PlaybackHeartbeat(app="", sessions=[("nonsense", "s")]))
     assert await occupancy.count(channel) == Count(0, 0)
 
 
 async def test_many_viewers_are_counted_exactly(connection):
     """Batches are a matter of transport: 1,000 sessions are 1,000 viewers."""
     occupancy, channel = ViewerCounter(connection), new_id("chn")
-    await occupancy.heard(heartbeat(channel, *(f"s{n}" for n in range(1000))))
+    await occupancy.on_heartbeat(heartbeat(channel, *(f"s{n}" for n in range(1000))))
     assert await occupancy.count(channel) == Count(1000, 1000)
 
 
@@ -162,7 +162,7 @@ async def test_everybody_is_counted_as_a_metric(connection):
     """Over all streams on air, each session once a stream; nobody in a process that does not hold the job."""
     occupancy, channels = ViewerCounter(connection), [new_id("chn") for _ in range(3)]
     for number, channel in enumerate(channels):
-        await occupancy.heard(heartbeat(channel, *(f"s{one}" for one in range(number + 1))))
+        await occupancy.on_heartbeat(heartbeat(channel, *(f"s{one}" for one in range(number + 1))))
 
     async def on_air():
         return [{"channel": channel} for channel in channels[1:]]
@@ -196,10 +196,10 @@ async def test_who_comes_and_goes_is_told_once(house: House):
     one, other = await house.node(SHORT), await house.node(SHORT)
     stream = house.directory.new_stream("app_1")
     channel = stream["channel"]
-    await one.room._apps.want("app_1")
+    await one.room._apps.mark_followed("app_1")
     ann = await house.client(one, "app_1", "ann", sid="s-ann")
     await ann.join(channel)
-    await other.room._occupancy.heard(heartbeat(channel, "s-ann", "s-player"))
+    await other.room._occupancy.on_heartbeat(heartbeat(channel, "s-ann", "s-player"))
     again = await house.client(other, "app_1", "ann", sid="s-ann")
     await again.join(channel)
     assert sorted(await eventually_moves(one, 2)) == [("viewer.joined", "s-ann", 1), ("viewer.joined", "s-player", 1)]
@@ -211,8 +211,8 @@ async def test_who_comes_and_goes_is_told_once(house: House):
 async def test_many_at_once_are_one_event(house: House):
     node = await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
-    await node.room._apps.want("app_1")
-    await node.room._occupancy.heard(heartbeat(channel, *(f"s{number}" for number in range(300))))
+    await node.room._apps.mark_followed("app_1")
+    await node.room._occupancy.on_heartbeat(heartbeat(channel, *(f"s{number}" for number in range(300))))
     told = await eventually_moves(node, 1)
     assert sum(count for _, _, count in told) == 300
     assert all(session is None for _, session, count in told if count > 1)
@@ -224,7 +224,7 @@ async def test_a_killed_node_leaves_nobody_untold(house: House):
     """It dies between counting and telling: another one tells, each once, and those who were on it go with their leases."""
     dead, other = await house.node(SHORT), await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
-    await other.room._apps.want("app_1")
+    await other.room._apps.mark_followed("app_1")
     await dead.crash()
     await dead.room._tasks.stop()
     dead_connection = asyncio.create_task(dead.room._connection.run())

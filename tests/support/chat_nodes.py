@@ -130,7 +130,7 @@ class Directory:
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
         return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
 
-    async def stands(self, by: str, app: str, issued_s: float) -> bool:
+    async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         return ("member", by) not in self.revocations
 
     def new_app(self, app: str) -> None:

@@ -82,10 +82,10 @@ class Audit:
 
     async def write(self, noted: AuditNoted, collection: str, doc_id: str) -> None:
         """Writes down an entry that the outbox of this document carries, and takes it out there. Safe to repeat."""
-        await self.heard(noted)
+        await self.on_event(noted)
         await self._store.settle(collection, doc_id, [noted.id])
 
-    async def heard(self, event: Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Of entries whose process has died; give it to the bus' consumer."""
         if isinstance(event, AuditNoted):
             await self._store.app(event.app).insert_many("audit", [_document(event)])
@@ -94,7 +94,7 @@ class Audit:
     async def before_it(self, app: str, by: By, action: str, target: str, before: Doc | None = None) -> AsyncIterator[None]:
         """Do inside of it what leaves no document behind; when it is refused there is no entry."""
         noted = self.entry(app, by, action, target, before, None)
-        await self.heard(noted)
+        await self.on_event(noted)
         try:
             yield
         except Refused as refusal:

@@ -24,7 +24,7 @@ class Event(BaseModel):
     at: int = Field(default_factory=now_ms)
     app: str
 
-    def shown(self) -> dict[str, Any]:
+    def to_public(self) -> dict[str, Any]:
         """Its data as the public sees them, beside id, type and time."""
         return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation", "source", "gone"}, exclude_none=True)
 
@@ -71,35 +71,35 @@ class MediaFailed(StreamEvent):
 
 
 class StreamStarting(StreamEvent):
-    """Control → realtime (channel), webhooks."""
+    """Control → realtime (channel), the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.starting"] = "stream.starting"
 
 
 class StreamLive(StreamEvent):
-    """Exactly once a broadcast. Control → realtime (channel), webhooks."""
+    """Exactly once a broadcast. Control → realtime (channel), the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.live"] = "stream.live"
 
 
 class StreamStalled(StreamEvent):
-    """The encoder vanished, the grace runs. Control → realtime, webhooks."""
+    """The encoder vanished, the grace runs. Control → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.stalled"] = "stream.stalled"
 
 
 class StreamResumed(StreamEvent):
-    """The encoder is back within the grace and plays again. Control → realtime, webhooks."""
+    """The encoder is back within the grace and plays again. Control → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.resumed"] = "stream.resumed"
 
 
 class StreamOffline(StreamEvent):
-    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST), realtime, webhooks."""
+    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST), realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.offline"] = "stream.offline"
@@ -107,7 +107,7 @@ class StreamOffline(StreamEvent):
 
 
 class StreamError(StreamEvent):
-    """Control → realtime, webhooks: nothing will play until the encoder connects again."""
+    """Control → realtime, the app's log: nothing will play until the encoder connects again."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.error"] = "stream.error"
@@ -116,7 +116,7 @@ class StreamError(StreamEvent):
 
 class ThumbnailReady(StreamEvent):
     """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once a publish.
-    Media → realtime, webhooks."""
+    Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["thumbnail.ready"] = "thumbnail.ready"
@@ -125,7 +125,7 @@ class ThumbnailReady(StreamEvent):
 
 class QualityDropped(StreamEvent):
     """The machine can't carry the ladder: the rendition of this height is left out, since transcoding fell behind (`strain`) or
-    because the other streams left no room when it began (`admission`). Media → realtime, webhooks."""
+    because the other streams left no room when it began (`admission`). Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["health.quality.drop"] = "health.quality.drop"
@@ -134,7 +134,7 @@ class QualityDropped(StreamEvent):
 
 
 class QualityRecovered(StreamEvent):
-    """The rendition of this height is there again. Media → realtime, webhooks."""
+    """The rendition of this height is there again. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["health.quality.recovered"] = "health.quality.recovered"
@@ -142,7 +142,7 @@ class QualityRecovered(StreamEvent):
 
 
 class RecordingEvent(StreamEvent):
-    """What every fact about a recording of a broadcast carries. Media → realtime (channel), webhooks."""
+    """What every fact about a recording of a broadcast carries. Media → realtime (channel), the app's log."""
 
     public: ClassVar[bool] = True
     recording: str
@@ -195,7 +195,7 @@ class VodProgress(VodEvent):
 
 
 class VodReady(VodEvent):
-    """It can be played and downloaded. `size` in bytes of the MP4. Media → realtime (the app's log), webhooks."""
+    """It can be played and downloaded. `size` in bytes of the MP4. Media → realtime (the app's log), the app's log."""
 
     type: Literal["vod.ready"] = "vod.ready"
     duration_s: float
@@ -203,7 +203,7 @@ class VodReady(VodEvent):
 
 
 class VodFailed(VodEvent):
-    """It can't be shown; `code` is stable, `reason` a sentence. Media → realtime (the app's log), webhooks."""
+    """It can't be shown; `code` is stable, `reason` a sentence. Media → realtime (the app's log), the app's log."""
 
     type: Literal["vod.failed"] = "vod.failed"
     code: Literal["unreadable", "no_video", "too_large", "too_long", "damaged", "transcoder_failed"]
@@ -212,7 +212,7 @@ class VodFailed(VodEvent):
 
 class StorageFull(StreamEvent):
     """The disk takes no more: the live stream goes on, its recording has a gap. `recovered` when there is room again.
-    Media → realtime, webhooks."""
+    Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["system.notice"] = "system.notice"
@@ -221,7 +221,7 @@ class StorageFull(StreamEvent):
 
 
 class QuotaUsedUp(Event):
-    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log), webhooks."""
+    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log), the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["quota.exceeded"] = "quota.exceeded"
@@ -263,7 +263,7 @@ class PlaceEvent(Event):
 
 
 class SpaceStateChanged(PlaceEvent):
-    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), webhooks."""
+    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), the app's log."""
 
     type: Literal["space.state.changed"] = "space.state.changed"
     space: int
@@ -274,14 +274,14 @@ class SpaceStateChanged(PlaceEvent):
 
 
 class SpaceRemoved(PlaceEvent):
-    """A space is no more; its number is not given again. Realtime → realtime, webhooks."""
+    """A space is no more; its number is not given again. Realtime → realtime, the app's log."""
 
     type: Literal["space.removed"] = "space.removed"
     space: int
 
 
 class PlaceFull(PlaceEvent):
-    """No space is free any more. Realtime → realtime, webhooks."""
+    """No space is free any more. Realtime → realtime, the app's log."""
 
     type: Literal["place.full"] = "place.full"
     total: int
@@ -290,7 +290,7 @@ class PlaceFull(PlaceEvent):
 
 
 class PlaceAvailable(PlaceEvent):
-    """After it was full, a space is free. Realtime → realtime, webhooks."""
+    """After it was full, a space is free. Realtime → realtime, the app's log."""
 
     type: Literal["place.available"] = "place.available"
     total: int
@@ -308,19 +308,19 @@ class ReservationEvent(PlaceEvent):
 
 
 class ReservationCreated(ReservationEvent):
-    """A space is reserved for a time. Realtime → realtime, webhooks."""
+    """A space is reserved for a time. Realtime → realtime, the app's log."""
 
     type: Literal["reservation.created"] = "reservation.created"
 
 
 class ReservationCancelled(ReservationEvent):
-    """A reservation was taken back. Realtime → realtime, webhooks."""
+    """A reservation was taken back. Realtime → realtime, the app's log."""
 
     type: Literal["reservation.cancelled"] = "reservation.cancelled"
 
 
 class ReservationExpired(ReservationEvent):
-    """Nobody came (`no_show`), or its time ended unused (`ended`). Realtime → realtime, webhooks."""
+    """Nobody came (`no_show`), or its time ended unused (`ended`). Realtime → realtime, the app's log."""
 
     type: Literal["reservation.expired"] = "reservation.expired"
     reason: Literal["no_show", "ended"]

@@ -273,7 +273,7 @@ async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it
     async def dies(*_: object, **__: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(accounts, "end", dies)
+    monkeypatch.setattr(accounts, "end_sign_ins", dies)
     with pytest.raises(RuntimeError):
         await accounts.change_password(before, "ses", PASSWORD, "another password", COMMAND_LINE)
     assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401

@@ -149,8 +149,8 @@ async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, a
     """Within half a minute, by way of Redis: every process takes keys, only control writes them."""
     made = await world.key(owner, app)
     await world.ask("GET", "/v1/streams", bearer(made["api_key"]))
-    await ground.door.limits.tell_used(ground.door.auth.used)
-    await world.room._keys.note_use()
+    await ground.door.limits.last_used(ground.door.auth.used)
+    await world.room._keys.store_last_used()
     (listed,) = (await world.done("GET", f"/v1/apps/{app}/keys", owner))["data"]
     assert listed["last_used"] is not None
 

@@ -152,7 +152,7 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
     assert (known["id"], known["title"], known["viewers"]) == (stage.stream["id"], "Show", 0)
     foreign = await stage.world.done("GET", f"/v1/watch/{stage.playback}", bearer(stage.signed(sub=new_id("ply"))))
     assert foreign == shown
-    assert await ViewerLimit(stage.world.ground.redis).take(stage.stream["channel"], "somebody", 1)
+    assert await ViewerLimit(stage.world.ground.redis).claim(stage.stream["channel"], "somebody", 1)
     reply = await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {})
     assert reply.json()["code"] == "forbidden"
 
@@ -174,7 +174,7 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
     await stage.change(visibility="public")
     assert await offered() == ("2026-09-21T14:13:20.000Z", "rec_2")
     await store.update("streams", stage.stream["id"], set={"state": "live"})
-    await stage.world.ground.directory.heard(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
+    await stage.world.ground.directory.on_event(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
     assert (await offered())[1] is None
 
 

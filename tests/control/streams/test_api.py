@@ -173,7 +173,7 @@ async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dic
     ]  # fmt: skip
     history = Broadcasts(ground)
     for fact in [*facts, *facts]:
-        await history.heard(fact)
+        await history.on_event(fact)
     (shown,) = (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts", key))["data"]
     assert (shown["peak_viewers"], shown["viewers"], shown["live_s"]) == (7, 12, 60)
     assert (shown["started"], shown["ended"]) == ("1970-01-01T00:00:01.000Z", "1970-01-01T00:01:10.000Z")
@@ -182,10 +182,10 @@ async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dic
 async def test_seats_are_given_to_so_many(ground: Services) -> None:
     """Who has one keeps it, over processes; a further viewer finds none."""
     one, two = ViewerLimit(ground.redis), ViewerLimit(ground.redis)
-    assert [await one.take("chn", sid, 2) for sid in ("a", "b", "c", "a")] == [True, True, False, True]
-    assert [await two.take("chn", sid, 2) for sid in ("b", "c")] == [True, False]
-    assert await two.full("chn", 2) is True
-    assert await two.take("other", "c", 1) is True
+    assert [await one.claim("chn", sid, 2) for sid in ("a", "b", "c", "a")] == [True, True, False, True]
+    assert [await two.claim("chn", sid, 2) for sid in ("b", "c")] == [True, False]
+    assert await two.is_full("chn", 2) is True
+    assert await two.claim("other", "c", 1) is True
 
 
 async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
@@ -239,7 +239,7 @@ async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Head
     await minutes.check_publish(app)
     await ground.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
                                        inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
-    assert await world.room.streams.may_go_on(stream["key"], Publisher("b", "7")) is False
+    assert await world.room.streams.may_continue(stream["key"], Publisher("b", "7")) is False
     assert await publish(world, stream["key"]) == 403
     told = [event async for _, _, events in ground.store.pending() for event in events if isinstance(event, QuotaUsedUp)]
     assert [event.quota for event in told] == ["publish_minutes"]

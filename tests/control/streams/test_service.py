@@ -106,7 +106,7 @@ async def test_a_second_publisher_is_refused_while_bytes_flow(made: Made, ingest
     ingest.step = 1000
     with pytest.raises(Conflict):
         await streams.publish(key, TWO)
-    await streams.gone(key, TWO)
+    await streams.publisher_left(key, TWO)
     assert (await streams.get(doc["app"], doc["id"]))["ingest"]["client"] == "1"
     assert ingest.dropped == []
 
@@ -117,7 +117,7 @@ async def test_a_dead_publisher_is_replaced(made: Made, ingest: FakeIngest) -> N
     await streams.publish(key, ONE)
     assert (await streams.publish(key, TWO))["playback"] == doc["playback"]
     assert ingest.dropped == [doc["playback"]]
-    await streams.gone(key, ONE)
+    await streams.publisher_left(key, ONE)
     now = await streams.get(doc["app"], doc["id"])
     assert (now["ingest"]["client"], now["generation"]) == ("2", 2)
 
@@ -149,9 +149,9 @@ async def test_facts_from_media_move_the_state_once(made: Made, ground: Services
         app=now["app"], stream=now["id"], playback=now["playback"], channel=now["channel"], broadcast=now["broadcast"],
         generation=1, width=1280, height=720,
     )  # fmt: skip
-    await streams.heard(fact.model_copy(update={"generation": 0}))
-    await streams.heard(fact)
-    await streams.heard(fact)
+    await streams.on_event(fact.model_copy(update={"generation": 0}))
+    await streams.on_event(fact)
+    await streams.on_event(fact)
     kinds = [event.type for event in await told(ground)]  # type: ignore[attr-defined]
     assert kinds.count("stream.live") == 1
 
@@ -206,7 +206,7 @@ async def test_a_broadcast_lasts_until_its_encoder_left(ground: Services) -> Non
     now = now_ms()
 
     async def lived_s(kind: type[StreamEvent], at: int, **more: int) -> int:
-        await broadcasts.heard(kind(**about, broadcast="brd_1", generation=1, at=at, **more))
+        await broadcasts.on_event(kind(**about, broadcast="brd_1", generation=1, at=at, **more))
         (doc,) = (await broadcasts.page("app_1", "str_1", None, Spanned())).data
         return int(public_view(doc)["live_s"])
 

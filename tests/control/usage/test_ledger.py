@@ -58,7 +58,7 @@ async def served(ground: Services, *lines: tuple[str, str, int]) -> None:
 async def wrote(ground: Services, app: str, stream: str, times: int) -> None:
     messages = MessageQuota(ground.redis, ground.quotas)
     for _ in range(times):
-        async with messages.one(app, stream) as receipt:
+        async with messages.spend(app, stream) as receipt:
             receipt.stored = True
     await messages.close()
 
@@ -104,11 +104,11 @@ async def test_messages_move_to_the_ledger_once(
 
     monkeypatch.setattr(ledger, "add", dies_after_one)
     with pytest.raises(RuntimeError):
-        await counted.messages()
+        await counted.drain_messages()
     monkeypatch.undo()
     await wrote(ground, app, stream["id"], 100)
     for _ in range(3):
-        await Meters(ground, Ledger(ground.store)).messages()
+        await Meters(ground, Ledger(ground.store)).drain_messages()
     assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103
     assert (await ledger.of_app(app, None, None))["messages"] == 107
     assert not await ground.redis.exists(COUNTED, f"{COUNTED}:taken")
@@ -119,23 +119,23 @@ async def test_the_month_s_messages_outlive_redis(ground: Services, app: str, st
     await ground.store.operator().update("apps", app, set={"plan": "free"})
     ground.directory._cache.clear()
     await wrote(ground, app, stream["id"], 5)
-    await Meters(ground, Ledger(ground.store)).messages()
+    await Meters(ground, Ledger(ground.store)).drain_messages()
     await ground.redis.flushall()
     await wrote(ground, app, stream["id"], 1)
-    await Meters(ground, Ledger(ground.store)).messages()
+    await Meters(ground, Ledger(ground.store)).drain_messages()
     assert int(await ground.redis.get(permits_key(app, month_of(now_ms()))) or 0) == 6
 
 
 async def test_what_is_stored_stands(ground: Services, app: str, stream: dict[str, Any]) -> None:
     """The last value of a day; it goes down with what is deleted, and is not added up over days."""
     counted, ledger = Meters(ground, Ledger(ground.store)), Ledger(ground.store)
-    await ledger.stored("2023-01-01", {(app, stream["id"]): 7_000})
+    await ledger.set_stored("2023-01-01", {(app, stream["id"]): 7_000})
     first, _ = await recording(ground, app, stream["id"], bytes=500), await recording(ground, app, None, length=30, state="uploading")
-    await counted.storage()
-    await counted.storage()
+    await counted.measure_storage()
+    await counted.measure_storage()
     assert (await ledger.of_app(app, None, None))["storage_bytes"] == 530
     await ground.store.operator().delete("recordings", {"id": first["id"]})
-    await counted.storage()
+    await counted.measure_storage()
     whole = await ledger.of_app(app, None, None)
     assert (whole["storage_bytes"], [day["storage_bytes"] for day in whole["days"]]) == (30, [7_000, 30])
 
@@ -152,8 +152,8 @@ async def test_both_tables_show_every_column(world: World, ground: Services, own
     """JSON and CSV, by app and by stream, say the same."""
     await served(ground, (stream["playback_id"], "a", 10), ((await recording(ground, app, stream["id"], bytes=9))["id"], "a", 5))
     await wrote(ground, app, stream["id"], 2)
-    await Meters(ground, Ledger(ground.store)).messages()
-    await Meters(ground, Ledger(ground.store)).storage()
+    await Meters(ground, Ledger(ground.store)).drain_messages()
+    await Meters(ground, Ledger(ground.store)).measure_storage()
     key = bearer((await world.key(owner, app))["api_key"])
     for path, who in ((f"/v1/apps/{app}/usage", owner), (f"/v1/streams/{stream['id']}/analytics", key)):
         shown = await world.done("GET", path, who)

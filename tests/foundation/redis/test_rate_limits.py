@@ -21,7 +21,7 @@ async def spend(limits: Limits, limit: Limit, subject: str, most: int = 1000) ->
     """Permits until the first refusal."""
     for count in range(most):
         try:
-            await limits.take(limit, subject)
+            await limits.consume(limit, subject)
         except RateLimited:
             return count
     return most
@@ -32,7 +32,7 @@ async def test_a_burst_gets_exactly_its_permits(ground: Services) -> None:
     limits = Limits(ground.redis)
     assert await spend(limits, SLOW, "a") == 60
     with pytest.raises(RateLimited) as refused:
-        await limits.take(SLOW, "a")
+        await limits.consume(SLOW, "a")
     assert 1000 < (refused.value.retry_after or 0) <= 1440
     assert await spend(limits, SLOW, "b") == 60
 
@@ -50,7 +50,7 @@ async def test_permits_come_back_evenly(ground: Services) -> None:
     quick = Limit("quick", 5, 1)
     assert await spend(limits, quick, "a") >= 5
     await asyncio.sleep(0.25)
-    await limits.take(quick, "a")
+    await limits.consume(quick, "a")
 
 
 async def test_one_who_asks_slowly_takes_no_advance(ground: Services) -> None:
@@ -60,9 +60,9 @@ async def test_one_who_asks_slowly_takes_no_advance(ground: Services) -> None:
     limits = Limits(ground.redis, clock=clock)
     for _ in range(5):
         now += 2
-        assert (await limits.take(SLOW, "a")).held == 0
+        assert (await limits.consume(SLOW, "a")).held == 0
     for _ in range(3):
-        standing = await limits.take(SLOW, "a")
+        standing = await limits.consume(SLOW, "a")
     assert standing.step > 1
 
 
@@ -71,9 +71,9 @@ async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Servic
     await ground.redis.aclose()
     ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
     limits = Limits(ground.redis)
-    assert (await limits.take(SLOW, "a")).remaining == 0
+    assert (await limits.consume(SLOW, "a")).remaining == 0
     with pytest.raises(Unavailable):
-        await limits.take(Limit("shut", 60, 60, closed=True), "a")
+        await limits.consume(Limit("shut", 60, 60, closed=True), "a")
 
 
 async def test_who_offends_again_and_again_is_blocked(ground: Services) -> None:

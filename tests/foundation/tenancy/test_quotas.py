@@ -39,7 +39,7 @@ async def write(messages: MessageQuota, app: str, times: int) -> int:
 
     async def once() -> bool:
         try:
-            async with messages.one(app, STREAM) as receipt:
+            async with messages.spend(app, STREAM) as receipt:
                 await asyncio.sleep(0)
                 receipt.stored = True
         except QuotaExceeded:
@@ -67,13 +67,13 @@ async def test_only_what_was_stored_takes_a_permit(ground: Services, app: str) -
     await ground.store.operator().update("apps", app, set={"plan": "tiny"})
     messages = MessageQuota(ground.redis, quotas(ground))
     for _ in range(10):
-        async with messages.one(app, STREAM):
+        async with messages.spend(app, STREAM):
             pass
         with pytest.raises(Forbidden):
-            async with messages.one(app, STREAM):
+            async with messages.spend(app, STREAM):
                 raise Forbidden("muted")
     with pytest.raises(Unavailable):
-        async with messages.one(app, STREAM):
+        async with messages.spend(app, STREAM):
             raise Unavailable("perhaps")
     assert await write(messages, app, 10) == 4
 
@@ -150,10 +150,10 @@ async def test_storage_counts_recordings_and_announced_uploads(ground: Services,
 
 async def test_who_has_been_told_is_not_told_again(ground: Services, app: str) -> None:
     """By no process, also long after the first fact was published."""
-    await quotas(ground).tell(app, "streams", 3)
+    await quotas(ground).report_exceeded(app, "streams", 3)
     async for collection, doc, events in ground.store.pending():
         await ground.store.settle(collection, doc, [event.id for event in events])
-    await quotas(ground).tell(app, "streams", 3)
+    await quotas(ground).report_exceeded(app, "streams", 3)
     assert await told(ground) == []
 
 

@@ -40,7 +40,7 @@ async def test_each_output_has_its_own_pipe() -> None:
     argv = "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output), str(pipes.progress)])
     assert await said(child.output) == b"A" * 200_000
-    child.look()
+    child.read_progress()
     assert child.done_s == 0
     assert await child.wait() == 0
     await child.stop()
@@ -53,7 +53,7 @@ async def test_only_time_that_grows_is_progress() -> None:
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.progress)])
     assert await child.wait() == 0
     child.progress_at = 0.0
-    child.look()
+    child.read_progress()
     first, child.progress_at = child.progress_at, 0.0
     child._reached(1.0)
     assert (first > 0, child.done_s, child.progress_at) == (True, 1.001, 0.0)
@@ -65,8 +65,8 @@ async def test_a_program_is_given_its_input() -> None:
     argv = "import os, sys\nwhile data := sys.stdin.buffer.read1(): os.write(int(sys.argv[1]), data)"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output)], fed=True)
     for number in range(100):
-        child.give(bytes([number]) * 5000)
-    child.give_no_more()
+        child.write_input(bytes([number]) * 5000)
+    child.close_input()
     assert await said(child.output) == b"".join(bytes([number]) * 5000 for number in range(100))
     assert await child.wait() == 0
     await child.stop()
@@ -77,7 +77,7 @@ async def test_a_program_that_takes_nothing_is_ended(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("media.ffmpeg.process.MOST_WAITING", 4 << 20)
     child = await spawn(lambda _: ["sleep", "60"], fed=True)
     for _ in range(8):
-        child.give(bytes(1 << 20))
+        child.write_input(bytes(1 << 20))
     assert await child.wait() == -signal.SIGKILL
     await child.stop()
 
@@ -87,7 +87,7 @@ async def test_an_output_waits_for_what_comes(look_s: float) -> None:
     """By looking again or by being told; the end is told too, and a closed output has ended."""
     argv = "import os, sys, time\nfor n in range(5): time.sleep(.05); os.write(int(sys.argv[1]), bytes([65 + n]))"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output)])
-    assert child.output.take() is None
+    assert child.output.read_nowait() is None
     found = b""
     while data := await child.output.read(look_s):
         found += data
@@ -125,7 +125,7 @@ async def test_standard_error_is_bounded() -> None:
     await child.wait()
     await asyncio.sleep(0.1)
     await child.stop()
-    assert child.last_words == "the reason"
+    assert child.last_error == "the reason"
     assert sum(map(len, child._said)) < 10_000
 
 
@@ -139,7 +139,7 @@ async def test_progress_counts_only_when_media_time_moves() -> None:
     began = child.progress_at
     for _ in range(100):
         await asyncio.sleep(0.05)
-        child.look()
+        child.read_progress()
         if child.progress_at > began and monotonic() - child.progress_at > 0.3:
             break
     else:

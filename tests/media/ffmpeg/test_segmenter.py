@@ -30,7 +30,7 @@ def cuts(frames: int, rhythm: Cadence, sound_at: list[int] | None = None) -> lis
     for number in range(frames):
         found += list(cutter.add([packet()] * (sound_at or []).count(number)))
         found += list(cutter.add([frame(number, rhythm.segment_frames)]))
-    return found + list(cutter.rest())
+    return found + list(cutter.flush())
 
 
 def read(body: bytes) -> list[SampleRun]:
@@ -71,7 +71,7 @@ def test_how_frames_are_grouped_decides_nothing(groups: list[int], random: objec
         number += count
         for some in both:
             found += list(cutter.add(some))
-    whole = found + list(cutter.rest())
+    whole = found + list(cutter.flush())
     assert [cut.frames for cut in found] == [10] * (number // 10)
     assert sum(cut.frames for cut in whole) == number
     for index in (0, 1):
@@ -92,7 +92,7 @@ def test_a_halved_rendition_has_the_same_parts() -> None:
     found = list(cutter.add([frame(number, 60) for number in range(35)]))
     assert found == []
     found = list(cutter.add([frame(number, 30, 2) for number in range(17)]))
-    found += cutter.rest()
+    found += cutter.flush()
     assert [(cut.frames, cut.last) for cut in found] == [(10, False)] * 3 + [(4, True)]
     assert [len(read(cut.bodies[1])[0].samples) for cut in found] == [5, 5, 5, 2]
     assert [read(cut.bodies[1])[0].time for cut in found] == [0, 10_000, 20_000, 30_000]

@@ -28,7 +28,7 @@ def segment(msn: int, discontinuity: bool = False) -> Segment:
 def filled(tmp_path: Path, numbers: range) -> SegmentIndex:
     store = files(tmp_path)
     history = SegmentIndex(store, "brd_1")
-    history.begin(SHAPE, CODECS)
+    history.start(SHAPE, CODECS)
     for msn in numbers:
         for name in SHAPE.names:
             store.write_segment(f"s_r{msn // 10}_{name}_{msn}.m4s", b"x")

@@ -44,12 +44,12 @@ class Given:
 def fed(feed: SourceFeed, what: list[RtmpMessage], began: float = 0.0) -> None:
     """As it would come."""
     for message in what:
-        feed.take(message, began + message.time / 1000)
+        feed.add_message(message, began + message.time / 1000)
 
 
 def running(feed: SourceFeed) -> Given:
     given = Given()
-    assert feed.begin(given.write, given.end)
+    assert feed.begin_run(given.write, given.end)
     return given
 
 
@@ -85,10 +85,10 @@ def test_silence_stands_for_sound() -> None:
     given = running(feed)
     assert feed.source(9.0).audio is False  # type: ignore[union-attr]
     assert len(given.times(SOUND)) == pytest.approx(0.5 * 48000 / 1024, abs=2)
-    feed.take(RtmpMessage(AUDIO, 1, 1500, b"\xaf\0" + SILENCE.config), 1.5)
-    feed.take(RtmpMessage(AUDIO, 1, 1520, b"\xaf\1abc"), 1.5)
+    feed.add_message(RtmpMessage(AUDIO, 1, 1500, b"\xaf\0" + SILENCE.config), 1.5)
+    feed.add_message(RtmpMessage(AUDIO, 1, 1520, b"\xaf\1abc"), 1.5)
     assert given.times(SOUND)[-1] == 520
-    feed.take(RtmpMessage(AUDIO, 1, 1540, b"\xaf\0\x12\x08"), 1.5)
+    feed.add_message(RtmpMessage(AUDIO, 1, 1540, b"\xaf\0\x12\x08"), 1.5)
     fed(feed, [one for one in SILENT if one.time >= 1500])
     assert given.ended == 1
     assert running(feed).times(PICTURE)[0] == 0
@@ -99,10 +99,10 @@ def test_times_that_wrap(shift: int) -> None:
     """One run, whose time goes on."""
     feed, sent = SourceFeed(), [one._replace(time=(one.time + shift) & 0xFFFFFFFF) for one in SENT]
     for number, one in enumerate(sent[:20]):
-        feed.take(one, number / 50)
+        feed.add_message(one, number / 50)
     given = running(feed)
     for number, one in enumerate(sent[20:]):
-        feed.take(one, number / 50)
+        feed.add_message(one, number / 50)
     assert given.ended == 0
     assert given.times(PICTURE)[-1] == pytest.approx(3967, abs=2)
 
@@ -128,7 +128,7 @@ def test_a_clock_that_steps_back_again_and_again_is_set() -> None:
     first, last = running(feed), SENT[-1].time
     key = next(one for one in SENT if one.kind == VIDEO and not is_header(one))
     for step in range(1, 3):
-        feed.take(key._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
+        feed.add_message(key._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
     assert first.ended == 1
 
 
@@ -137,9 +137,9 @@ def test_sound_alone_whose_clock_steps_back_plays_on() -> None:
     feed, sounds = SourceFeed(), [one for one in SENT if one.kind == AUDIO]
     fed(feed, sounds)
     given, last = Given(), sounds[-1].time
-    assert feed.begin(given.write, given.end, StillPicture(b"", b""))
+    assert feed.begin_run(given.write, given.end, StillPicture(b"", b""))
     for step in range(1, 9):
-        feed.take(sounds[-1]._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
+        feed.add_message(sounds[-1]._replace(time=(last - 1500 * step) & 0xFFFFFFFF), 10.0 + step)
     times = given.times(SOUND)
     assert times[-1] >= max(times) - 2000 > times[0]
 
@@ -163,14 +163,14 @@ def test_sound_alone() -> None:
     for said, patience in ((None, 1.0), ({"videocodecid": 7.0}, 4.0)):
         feed = SourceFeed()
         if said is not None:
-            feed.take(RtmpMessage(DATA, 1, 0, encode_amf("onMetaData", said)), 0)
+            feed.add_message(RtmpMessage(DATA, 1, 0, encode_amf("onMetaData", said)), 0)
         fed(feed, [one for one in sound if one.time < 1500])
         assert feed.source(patience - 0.1) is None
         source = feed.source(patience + 0.1)
         assert source is not None
         assert source.alone
     given = Given()
-    assert feed.begin(given.write, given.end, StillPicture(b"config", b"picture"))
+    assert feed.begin_run(given.write, given.end, StillPicture(b"config", b"picture"))
     fed(feed, [one for one in sound if one.time >= 1500])
     assert len(given.times(PICTURE)) == pytest.approx(len(given.times(SOUND)) * 1024 / 48000 * 30, abs=2)
     fed(feed, [one for one in SENT if one.kind == VIDEO], began=4)
@@ -182,11 +182,11 @@ def test_nothing_begins_without_a_key_frame() -> None:
     """Neither before the first one has come, nor from one that has been shown."""
     feed, given = SourceFeed(), Given()
     fed(feed, [one for one in SENT if one.time >= 100][:40])
-    assert not feed.begin(given.write, given.end)
+    assert not feed.begin_run(given.write, given.end)
     feed = SourceFeed()
     fed(feed, SENT)
     feed.forget()
-    assert not feed.begin(given.write, given.end)
+    assert not feed.begin_run(given.write, given.end)
     assert (given.data, given.ended) == (b"", 0)
 
 
@@ -207,7 +207,7 @@ def test_frames_of_no_time_fill_no_memory() -> None:
     fed(feed, [one for one in SILENT if one.time < 500])
     given = running(feed)
     for _ in range(MOST_IN_GOP + 100):
-        feed.take(RtmpMessage(VIDEO, 1, 500, b"\x27\1\0\0\0x"), 0.5)
+        feed.add_message(RtmpMessage(VIDEO, 1, 500, b"\x27\1\0\0\0x"), 0.5)
     assert feed.opening == b""
     assert given.ended == 0
 
@@ -215,9 +215,9 @@ def test_frames_of_no_time_fill_no_memory() -> None:
 def test_endless_metadata_is_not_read() -> None:
     """Four megabytes of nothing would keep every stream of the process waiting for half a second."""
     feed, endless = SourceFeed(), {f"{number}": "x" * 1000 for number in range(LARGEST_METADATA // 1000 + 1)}
-    feed.take(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
+    feed.add_message(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
     assert feed.metadata == {}
-    feed.take(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
+    feed.add_message(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
     assert feed.metadata == {"framerate": 25.0}
 
 
@@ -225,8 +225,8 @@ def test_a_picture_that_is_described_anew_again_and_again() -> None:
     """Twenty times in ten seconds an encoder may; in an hour, as often as it likes."""
     feed, (header,) = SourceFeed(), [one for one in SILENT if is_header(one)]
     for number in range(MOST_CHANGES + 1):
-        feed.take(header._replace(body=header.body + bytes(number)), number)
+        feed.add_message(header._replace(body=header.body + bytes(number)), number)
     assert feed.trouble is None
     for number in range(MOST_CHANGES + 1):
-        feed.take(header._replace(body=header.body + bytes(100 + number)), 100 + number / 10)
+        feed.add_message(header._replace(body=header.body + bytes(100 + number)), 100 + number / 10)
     assert feed.trouble is not None

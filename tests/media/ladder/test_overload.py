@@ -10,7 +10,7 @@ class Line:
 
     def __init__(self, strain: OverloadDetector) -> None:
         self.strain, self.now, self.sent, self.done, self.dropped = strain, 1000.0, 0.0, 0.0, 0
-        strain.began(self.now)
+        strain.started(self.now)
 
     def run(self, seconds: float, speed: float = 1.0, sent: float = 1.0, load: float = 0.3) -> list[tuple[float, str]]:
         told = []
@@ -20,7 +20,7 @@ class Line:
             if verdict is not None:
                 told.append((self.now, verdict))
                 self.dropped += 1 if verdict == "drop" else -1
-                self.strain.began(self.now)
+                self.strain.started(self.now)
         return told
 
 
@@ -30,7 +30,7 @@ def test_one_that_keeps_up_keeps_its_ladder() -> None:
     assert line.run(60) == []
     assert line.run(3, speed=0.8) + line.run(60) == []
     strain = OverloadDetector()
-    strain.began(0)
+    strain.started(0)
     for second in range(120):
         behind_s = second + 0.6 * (second % 2) - (second // 2 * 2 * 0.25 + second * 0.75)
         assert strain.judge(second, behind_s, 0.3, 0, 3) is None
@@ -40,11 +40,11 @@ def test_old_answers_are_no_strain() -> None:
     """The ingest's answer may be as old as a second, FFmpeg's word half of one, and each look finds other ages: of an FFmpeg that keeps
     up nothing is even noted, so no other stream is refused for it."""
     strain, ages = OverloadDetector(), Random(1)
-    strain.began(0)
+    strain.started(0)
     for second in range(2, 600, 2):
         sent_at, done_at = second - ages.random() * 0.9, second - ages.random() * 0.5
         told = strain.judge(second, distance_s(40 + sent_at, sent_at, done_at - 0.4, done_at), 0.3, 0, 3)
-        assert (told, strain.noted) == (None, False)
+        assert (told, strain.is_strained) == (None, False)
 
 
 def test_a_slow_encoder_is_not_our_strain() -> None:

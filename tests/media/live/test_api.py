@@ -59,13 +59,13 @@ async def test_every_stream_has_its_own_samples(ground: Services) -> None:
         return HealthSample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
 
     for at in range(health_store.KEPT + 3):
-        await noting.note({("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)})
+        await noting.write_samples({("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)})
     for playback, bitrate in (("ply_1", 1_000), ("ply_2", 2_000)):
-        known = await noting.samples(playback)
+        known = await noting.read_samples(playback)
         assert [one["at"] for one in known] == list(range(3, health_store.KEPT + 3))
         assert {one["bitrate"] for one in known} == {bitrate}
         assert 0 < await ground.redis.pttl(f"weir:health:{playback}") <= health_store.LIVES_MS
-    await noting.note({})
+    await noting.write_samples({})
     assert not any("str_1" in labels or "str_2" in labels for labels in health_store._MEASURED["speed"]._metrics)
 
 
@@ -74,7 +74,7 @@ async def test_a_snapshot_is_drawn_once_a_segment(world: Any, monkeypatch: pytes
     stage = await world.stage(thumbnail_every_s=0)
     _, somebody, path = await on_air(stage, monkeypatch)
     drawn: list[Any] = []
-    work = __import__("media.thumbnails", fromlist=["work"]).work
+    work = __import__("media.live.thumbnails", fromlist=["run_to_end"]).run_to_end
 
     async def counted(*given: Any) -> str:
         drawn.append(given)

@@ -35,8 +35,8 @@ def desk(folder: Path) -> tuple[SegmentFiles, Posted, HeldReloads]:
 def test_the_next_position_may_be_held_before_anybody_hears_of_it(tmp_path: Path) -> None:
     """Whoever gets a playlist asks for its hint at once, and must find that nginx may hold it."""
     _, edge, held = desk(tmp_path)
-    held.moved(("run", 7, 0))
-    held.moved(("run", 7, 1))
+    held.advance(("run", 7, 0))
+    held.advance(("run", 7, 1))
     assert edge.posts == [("7.0", ["7.0", "7.1"])]
 
 
@@ -44,7 +44,7 @@ def test_the_same_hint_is_no_news(tmp_path: Path) -> None:
     """Rendering again, e.g. when a segment is closed, posts nothing twice."""
     _, edge, held = desk(tmp_path)
     for _ in range(3):
-        held.moved(("run", 7, 0))
+        held.advance(("run", 7, 0))
     assert edge.posts == []
 
 
@@ -52,8 +52,8 @@ def test_when_nothing_comes_those_who_wait_are_answered_and_nobody_else_is_held(
     """An encoder that leaves, or the end of the broadcast."""
     files, edge, held = desk(tmp_path)
     for part in range(4):
-        held.moved(("run", 7, part))
-    held.moved(None)
+        held.advance(("run", 7, part))
+    held.advance(None)
     assert [position for position, _ in edge.posts] == ["7.0", "7.1", "7.2", "7.3"]
     assert files.awaited() == []
 
@@ -64,7 +64,7 @@ def test_what_a_dead_process_left_is_answered_and_taken_away(tmp_path: Path) -> 
     files.await_next("7.4")
     files.await_next("7.5")
     again = HeldReloads(edge, files, "ply", dict)
-    again.taken_over()
+    again.release_all()
     assert [position for position, _ in edge.posts] == ["7.4", "7.5"]
     assert files.awaited() == []
 
@@ -78,7 +78,7 @@ def test_every_position_that_was_held_is_answered_once_it_is_left(tmp_path_facto
         at += step or 0
         hint = None if step is None else ("run", at // 6, at % 6)
         now = f"{at // 6}.{at % 6}" if hint else ""
-        held.moved(hint)
+        held.advance(hint)
         left += [awaited] if awaited and now != awaited else []
         awaited = now
         assert [position for position, _ in edge.posts] == left

@@ -25,7 +25,7 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
     encoder = await asyncio.to_thread(Encoder, f"{stage.settings.pull_url}/{fact.playback}", **options)
     await stage.tell(PublishStarted, fact)
     broadcast = await until(lambda: stage.room._broadcasts.get(fact.playback))
-    await until(lambda: broadcast._intake.coming)
+    await until(lambda: broadcast._intake.is_publishing)
     return fact, encoder
 
 
@@ -40,7 +40,7 @@ async def shown(stage: Any, sent: list[RtmpMessage], **options: Any) -> tuple[St
 def in_transit(stage: Any, fact: StreamEvent) -> Any:
     """(dropped, duplicated) frames of the present FFmpeg."""
     child = stage.room._broadcasts[fact.playback]._child
-    child.look()
+    child.read_progress()
     return child.dropped, child.duplicated
 
 

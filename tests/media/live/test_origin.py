@@ -40,7 +40,7 @@ class Desk:
 
     async def feed(self, parts: int) -> None:
         for _ in range(parts):
-            await self.packager.take(self.run, piece(self.fed))
+            await self.packager.add_part(self.run, piece(self.fed))
             self.fed += 1
 
     async def get(self, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:

@@ -57,7 +57,7 @@ async def fed(packager: Packager, clock: Clock, run: EncoderRun, pieces: int, la
     for number in range(pieces):
         one = piece(number)
         clock.now = epoch + one.cut.end_s + (late[number] if late and number < len(late) else 0.0)
-        await packager.take(run, one)
+        await packager.add_part(run, one)
     return epoch
 
 
@@ -70,9 +70,9 @@ async def test_nothing_is_listed_before_a_whole_segment(tmp_path: Path, clock: C
     packager, run = opened(tmp_path), EncoderRun("r", 1)
     await fed(packager, clock, run, 5)
     assert packager.master == b""
-    assert await packager.take(run, piece(5))
+    assert await packager.add_part(run, piece(5))
     assert listed(packager).segments[0].uri
-    assert not await packager.take(run, piece(6))
+    assert not await packager.add_part(run, piece(6))
 
 
 async def test_the_date_is_that_of_the_least_late_part_and_never_moves(tmp_path: Path, clock: Clock) -> None:
@@ -114,9 +114,9 @@ async def test_a_jump_of_the_encoders_clock_ends_the_run(tmp_path: Path, clock: 
     packager, run = opened(tmp_path), EncoderRun("r", 1)
     await fed(packager, clock, run, 6)
     for number in range(6, 20):
-        await packager.take(run, piece(number))
+        await packager.add_part(run, piece(number))
     with pytest.raises(ClockJumped):
-        await packager.take(run, piece(24))
+        await packager.add_part(run, piece(24))
 
 
 async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clock: Clock) -> None:
@@ -129,7 +129,7 @@ async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clo
     await asyncio.sleep(0)
     assert len(packager._waiters) == 1
     clock.now += 1
-    await packager.take(run, piece(6))
+    await packager.add_part(run, piece(6))
     assert await asyncio.gather(*waiting) == [True] * 100
     assert packager._waiters == {}
 
@@ -143,7 +143,7 @@ async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock:
     waiting = asyncio.create_task(packager.reached(msn, 0, 5))
     await asyncio.sleep(0)
     packager.end_run(run)
-    packager.end()
+    packager.finish()
     assert await waiting
     assert listed(packager).ended
     packager.close()

@@ -150,9 +150,9 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
     folder.mkdir(parents=True)
     for name in ("index.jsonl", "master.m3u8", "v180_0.mp4"):
         (folder / name).write_bytes(name.encode())
-    await stage.room._catalog.begin(recording, fact, "Show")
+    await stage.room._catalog.create(recording, fact, "Show")
     doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording), now_ms())
-    await stage.room._catalog.ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
+    await stage.room._catalog.mark_ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
     return await stage.room._catalog.get(fact.app, recording), folder
 
 
@@ -186,6 +186,6 @@ async def test_what_was_moved_while_its_process_died_goes_at_the_next_start(stor
     """Files that the document says are in the bucket are removed, others stay."""
     stage = await world.stage(**settings_for(store, Path()).model_dump(include=BUCKET_SETTINGS))
     (doc, folder), (_, other) = await recorded(stage), await recorded(stage)
-    assert await stage.room._catalog.moved(doc)
+    assert await stage.room._catalog.mark_moved(doc)
     await stage.room._recordings.clear_leftovers()
     assert (folder.exists(), other.exists()) == (False, True)

@@ -174,7 +174,7 @@ async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
     await stage.room.stop()
     publisher.terminate()
     empty = stage.stream()
-    await stage.room._catalog.begin("rec_empty", empty, "Nothing")
+    await stage.room._catalog.create("rec_empty", empty, "Nothing")
     other = await world.stage()
     await other.room._recordings.sweep()
     assert (await recording_of(other, fact, "ready"))["duration_s"] >= 4
@@ -199,7 +199,7 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
     kept, gone = stage.stream(), stage.stream()
     for fact in (kept, gone):
         recording = new_id("rec")
-        await stage.room._catalog.begin(recording, fact, "Show")
+        await stage.room._catalog.create(recording, fact, "Show")
         RecordingFiles(stage.settings, recording).open()
         fields = {"name": "p", "rungs": [], "audio_only": False, "copy_top": False}
         await stage.room._profiles.create(fact.app, new_id("prf"), fields, COMMAND_LINE)

@@ -280,7 +280,7 @@ async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Pat
     video = path.rsplit("/", 1)[1]
     with UploadStaging(stage.settings, video).writing() as writer:  # what a process does before it is killed
         writer.write(data[-1:])
-        writer.keep()
+        writer.sync()
     await stage.room._uploads.sweep()
     assert (await me.video(path))["state"] == "processing"
     dying = asyncio.create_task(_first_segments(stage, monkeypatch, 2))

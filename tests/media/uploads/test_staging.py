@@ -18,17 +18,17 @@ from weir.foundation.settings import Settings
 WRITER = """
 import sys
 from pathlib import Path
-from media.uploads.staging import Inbox
+from media.uploads.staging import UploadStaging
 from weir.foundation.settings import Settings
-inbox = Inbox(Settings(data_dir=Path(sys.argv[1])), "vod_1")
+inbox = UploadStaging(Settings(data_dir=Path(sys.argv[1])), "vod_1")
 with inbox.writing() as writer:
     print(writer.offset, flush=True)
     while True:
-        number = writer.end // 4096
+        number = writer.position // 4096
         for _ in range(5):
             writer.write(number.to_bytes(8, "big") * 512)
             number += 1
-        writer.keep()
+        writer.sync()
         print(writer.offset, flush=True)
 """
 
@@ -70,7 +70,7 @@ def test_one_writes_at_a_time(inbox: UploadStaging) -> None:
         pass
     with inbox.writing() as writer:
         writer.write(b"abc")
-        writer.keep()
+        writer.sync()
     assert inbox.offset() == 3
 
 
@@ -78,10 +78,10 @@ def test_what_is_not_safe_is_forgotten(inbox: UploadStaging) -> None:
     """Taken back by hand, and cut off before the next write."""
     with inbox.writing() as writer:
         writer.write(b"abc")
-        writer.keep()
+        writer.sync()
         writer.write(b"def")
         writer.undo()
-        assert writer.end == 3
+        assert writer.position == 3
         writer.write(b"xyz")
     assert inbox.offset() == 3
     with inbox.writing() as writer:
@@ -92,7 +92,7 @@ def test_a_full_disk_keeps_what_was_safe(inbox: UploadStaging, monkeypatch: pyte
     """The upload goes on from there when there is room."""
     with inbox.writing() as writer:
         writer.write(b"abc")
-        writer.keep()
+        writer.sync()
         pwrite = os.pwrite
         written = iter([2])
 

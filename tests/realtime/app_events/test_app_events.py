@@ -109,7 +109,7 @@ async def test_filters(house: House, stream):
 )  # fmt: skip
 def test_types_match_whole_words(types, kind, wanted):
     """A wildcard stands for what follows a dot."""
-    assert SubscriptionFilter(types).wants(kind, b"{}") is wanted
+    assert SubscriptionFilter(types).matches(kind, b"{}") is wanted
 
 
 async def test_resume_goes_on_exactly(house: House, stream):
@@ -280,7 +280,7 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
         socket._conn.transport.pause_reading()
         body = orjson.dumps({"id": "x", "type": "custom.bulk", "at": "now", "data": {"text": "x" * 8000}})
         for _ in range(2000):
-            await node.room._apps.notify("app_1", "custom.bulk", body)
+            await node.room._apps.publish_ephemeral("app_1", "custom.bulk", body)
         await eventually(lambda: len(node.room._feeds._feeds["app_1"]) == 1, 20)
     await eventually(lambda: len(reading.of("custom.bulk")) == 2000)
 
@@ -335,17 +335,17 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     """Many carry at a time and stop anywhere; the app's log has each entry of each channel once, in its order."""
     node, chance = await house.node(), random.Random(5)
     channels = [stream["channel"], house.directory.new_stream("app_1")["channel"]]
-    node.room._carrier.appended = lambda _channel: None
+    node.room._carrier.on_append = lambda _channel: None
     node.room._log._appended = lambda _channel: None
     apps = AppLog(connection)
-    await apps.want("app_1")
+    await apps.mark_followed("app_1")
     ann = await house.client(node, "app_1", "ann")
     stop = asyncio.Event()
 
     async def carry() -> None:
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(apps.carry("app_1", chance.choice(channels)), chance.uniform(0, 0.01))
+                await asyncio.wait_for(apps.forward("app_1", chance.choice(channels)), chance.uniform(0, 0.01))
 
     work = [asyncio.create_task(carry()) for _ in range(4)]
     for n in range(10):
@@ -353,7 +353,7 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     stop.set()
     await asyncio.gather(*work)
     for channel in channels:
-        await AppLogForwarder(apps, house.directory).carry("app_1", channel)
+        await AppLogForwarder(apps, house.directory).forward_channel("app_1", channel)
     found = await connection.link().ask("XRANGE", keys_of("app_1").log, "-", "+")
     events = [orjson.loads(fields[1].split(b" ", 4)[4]) for _, fields in found]
     assert [event["seq"] for event in events] == list(range(1, 401))
@@ -366,7 +366,7 @@ async def test_facts_of_a_source_wait_for_those_before(connection):
     apps = AppLog(connection)
 
     async def tell(number: int, **how: bool) -> None:
-        await apps.tell("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
+        await apps.append_numbered("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
 
     await tell(1)
     with pytest.raises(OutOfOrder):
@@ -385,9 +385,9 @@ async def test_stream_facts_are_there_without_a_follower(house: House, stream):
     node = await house.node()
     facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
     told = [kind(**facts, broadcast=new_id("brd")) for kind in (StreamLive, StreamOffline)]
-    seqs_of = [(await node.room._chat.tell(fact)).seq for fact in told]
+    seqs_of = [(await node.room._chat.append_stream_event(fact)).seq for fact in told]
     for number in (1, 0, 1, 0):
-        await node.room._carrier.tell_stream(told[number], seqs_of[number])
+        await node.room._carrier.append_stream_event(told[number], seqs_of[number])
     follower = await program(house, node)
     assert (await follower.call("events.subscribe", types=[]))["ok"]
     for fact in told:

@@ -109,7 +109,7 @@ async def test_a_socket_that_was_not_closed_can_do_nothing(house: House, channel
     node = await house.node()
     bob = await house.client(node, APP, "bob")
     assert (await bob.join(channel))["ok"]
-    await node.room._log.change(APP, "ban:bob", 1, [("set", moderation_actions.user_field("bob"), 0)])
+    await node.room._log.set_state(APP, "ban:bob", 1, [("set", moderation_actions.user_field("bob"), 0)])
     for ack in (
         await bob.send(channel, "c"), await bob.call("reaction.send", channel=channel, kind="x"), await bob.join(channel),
         await bob.call("chat.history", channel=channel), await bob.call("chat.command", channel=channel, text="/mods"),
@@ -289,7 +289,7 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     await node.room._connection.link().ask(
         "HSET", f"{{b{_bucket(channel)}}}:{channel}:meta", moderation_actions.address_field(stands), "1 1"
     )
-    await node.room._moderation.end()
+    await node.room._moderation.end_expired()
     action = (await store.find(MODERATION.name, {"channel": channel})).data[0]
     assert (action["marks"], action["due"]) == ({"device": device}, None)
     assert set(await marks_of(node, channel)) == {

@@ -238,9 +238,9 @@ async def test_the_end_of_a_timeout_is_told_once(house: House, two, channel: str
     action = await done(mod, channel, "/timeout bob 1s")
     assert (await bob.join(channel))["muted"]["until"] == action["expires"]
     for end in await eventually_list(lambda: actions.ended(now_ms())):
-        await moderation.end()
+        await moderation.end_expired()
         await actions.update(end["id"], due=end["expires"])  # as after a death before the note
-        await moderation.end()
+        await moderation.end_expired()
     assert await actions.ended(now_ms()) == []
     await sent(bob, channel, "c1")
     assert (await bob.join(channel))["muted"] is None
@@ -250,7 +250,7 @@ async def test_the_end_of_a_timeout_is_told_once(house: House, two, channel: str
     await done(mod, channel, "/mute bob")
     await eventually_list(lambda: actions.ended(now_ms() + 2_000))
     await actions.update(first["id"], due=1)
-    await moderation.end()
+    await moderation.end_expired()
     assert (await bob.send(channel, "c2"))["error"]["code"] == "muted"
     assert (await bob.join(channel))["muted"] == {"until": None}
     assert len(viewer.of("user.unmuted")) == 1
@@ -643,7 +643,7 @@ async def test_moderators_can_read_what_was_removed(house: House, two, channel: 
     room = house.nodes[0].room
     await room._archive.add("app_1", channel, [(await room._moderation._logged(channel, said["id"], whole=True), 1)])
     await room._archive.mark(channel, said_epoch := read["message"]["epoch"], said["seq"], deleted=True)
-    await room._moderation.end()
+    await room._moderation.end_expired()
     assert "unkind" not in str((await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data)
     assert "unkind" not in str((await store.find("messages", {"channel": channel})).data)
     assert said_epoch

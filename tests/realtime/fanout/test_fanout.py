@@ -136,7 +136,7 @@ async def test_each_connection_sees_one_order(monkeypatch, seed, shortest):
                     for sid in inside[room]:
                         due[sid].append(n)
                 case "tell":
-                    hall.fanout.tell(line.sid, "said", body(n))
+                    hall.fanout.send_to(line.sid, "said", body(n))
                     due[line.sid].append(n)
                 case "enter":
                     hall.fanout.enter(line.sid, room)
@@ -199,7 +199,7 @@ async def test_a_slow_reader_is_cut_off_with_bounded_memory(filling):
                 hall.fanout.enter(line.sid, "a")
             if filling == 10:  # fill the kernel's buffers, so that each small message waits
                 while not member.buffered():
-                    hall.fanout.tell(slow.sid, "said", body(-1, "x" * 60_000))
+                    hall.fanout.send_to(slow.sid, "said", body(-1, "x" * 60_000))
             n = most = 0
             while not member.over:
                 assert n < 5_000
@@ -271,8 +271,8 @@ async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, fo
             if n % 3:
                 hall.fanout.deliver("a", "said", body(n))
             else:
-                hall.fanout.tell(line.sid, "said", body(n))
-                hall.fanout.tell(plain.sid, "said", body(n))
+                hall.fanout.send_to(line.sid, "said", body(n))
+                hall.fanout.send_to(plain.sid, "said", body(n))
         await eventually(lambda: len(line.texts) == len(plain.texts) == 100)
         assert numbers(line.texts) == numbers(plain.texts) == list(range(100))
 
@@ -382,7 +382,7 @@ class Pair:
     def write(self, data, count) -> None:
         self.handed.append(("write", data, count))
 
-    def rest(self, data, sent, count) -> None:
+    def write_rest(self, data, sent, count) -> None:
         self.handed.append(("rest", data[sent:], count))
 
     def got(self) -> bytes:

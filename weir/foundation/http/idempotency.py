@@ -70,14 +70,14 @@ class IdempotencyKeys:
             retry_after=1,
         )  # fmt: skip
 
-    async def keep(
+    async def store_answer(
         self, attempt: IdempotentCall, data: Any, status: int, etag: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         """Before the answer leaves, so that a repeat of an answered request always finds it."""
         answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
         await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
 
-    async def refused(self, attempt: IdempotentCall, nothing_done: bool) -> None:
+    async def release(self, attempt: IdempotentCall, nothing_done: bool) -> None:
         """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with the same seed."""
         if nothing_done:
             await self._all.delete("repeats", {"id": attempt.id})

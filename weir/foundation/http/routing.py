@@ -223,7 +223,7 @@ class Door:
         count = self.counts.get(limit.name)
         limit = limit if count is None else replace(limit, count=count)
         try:
-            standing = await self.limits.take(limit, subject)
+            standing = await self.limits.consume(limit, subject)
         except Exhausted as refusal:
             request.scope[STANDING] = refusal.standing
             raise
@@ -291,10 +291,10 @@ class BoundRoute(Route):
         try:
             answer = await self.row.work(Call(request, call.body, call.account, call.tenant, call.query, attempt))
         except Refused as refusal:
-            await repeats.refused(attempt, nothing_done=refusal.status < 500)
+            await repeats.release(attempt, nothing_done=refusal.status < 500)
             raise
         kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
-        await repeats.keep(attempt, kept, answer.status, answer.etag, answer.headers)
+        await repeats.store_answer(attempt, kept, answer.status, answer.etag, answer.headers)
         return _response(answer, request, self.row, self._door.secure)
 
 

@@ -106,7 +106,7 @@ class Limits:
         self._blocked: dict[str, float] = {}
         self._offences: Counter[str] = Counter()
 
-    async def take(self, limit: Limit, subject: str) -> LimitState:
+    async def consume(self, limit: Limit, subject: str) -> LimitState:
         """One permit."""
         key = (limit.name, subject)
         standing = self._standings.get(key)
@@ -160,17 +160,17 @@ class Limits:
             if self._offences[subject] == self._block_after:
                 self._blocked[subject] = self._clock() + FIRST_BLOCK_S
 
-    async def watch(self, used: dict[str, int]) -> None:
+    async def run_exchange(self, used: dict[str, int]) -> None:
         """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is blocked anywhere."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             try:
                 await self.exchange()
-                await self.tell_used(used)
+                await self.last_used(used)
             except (RedisError, OSError) as error:
                 log.warning("limits.waits", error=str(error))
 
-    async def tell_used(self, used: dict[str, int]) -> None:
+    async def last_used(self, used: dict[str, int]) -> None:
         """When API keys were last used, for the room that keeps them; takes them out of `used`."""
         told = dict(used)
         used.clear()

@@ -92,7 +92,7 @@ class Authenticator:
         claims = await self._tokens.app(token)
         if claims.ses is not None:
             await self._check_sign_in(claims.sub, claims.ses)
-        if not await self._directory.stands(claims.sub, claims.app, claims.iat):
+        if not await self._directory.still_valid(claims.sub, claims.app, claims.iat):
             raise Unauthenticated("This membership has changed; open the app anew.")
         plan = await self._plan(claims.app)
         return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, plan, issued=claims.iat)

@@ -167,7 +167,7 @@ class Directory:
         ends = doc["expires"] // 1000 if doc.get("expires") else None
         return SigningKey(doc["app"], doc["algorithm"], key.encode() if doc["algorithm"] == "HS256" else key, scopes, ends)
 
-    async def stands(self, by: str, app: str, issued_s: float) -> bool:
+    async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         """False when what was made from this credential by then has ended: the key was revoked; the member was removed or got another
         role; the account got a new password. A key that has expired makes nothing more, and what it has made lives on."""
         if by.startswith("key_"):
@@ -189,7 +189,7 @@ class Directory:
         doc = await self._cached("revocations", key, lambda: self._all.get("revocations", key))
         return doc is not None and issued_s * 1000 < doc["before"]
 
-    async def heard(self, event: Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Drops what a fact makes old; give it to Bus.watch."""
         if isinstance(event, DirectoryChanged):
             self._drop(event.collection, event.key)

@@ -63,7 +63,7 @@ class MessageQuota:
         self._untold: tuple[int, dict[str, int]] = (0, {})
 
     @asynccontextmanager
-    async def one(self, app: str, stream: str) -> AsyncIterator[Receipt]:
+    async def spend(self, app: str, stream: str) -> AsyncIterator[Receipt]:
         """Write one message inside of it. Errors: QuotaExceeded when the month's are used up."""
         held, receipt = await self._take(app), Receipt()
         try:

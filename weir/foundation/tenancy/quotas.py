@@ -83,10 +83,10 @@ class Quotas:
 
     async def refuse(self, app_id: str, quota: str, limit: int, sentence: str) -> NoReturn:
         """Errors: QuotaExceeded, after the owner was told."""
-        await self.tell(app_id, quota, limit)
+        await self.report_exceeded(app_id, quota, limit)
         raise QuotaExceeded(sentence)
 
-    async def tell(self, app_id: str, quota: str, limit: int) -> None:
+    async def report_exceeded(self, app_id: str, quota: str, limit: int) -> None:
         """Once a month, whoever else tells it: the document is there once, and its outbox is published."""
         fact = QuotaUsedUp(id=derived_id("evt", app_id, quota, month_of(now_ms())), app=app_id, quota=quota, limit=limit)
         if fact.id in self._told:
