@@ -77,11 +77,11 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
     redis = Redis(folder, redis_password(vault))
     redis.start()
     try:
-        async with open_services(settings) as ground:
-            console = LocalAdmin(ground)
+        async with open_services(settings) as services:
+            console = LocalAdmin(services)
             app = await console.create_app("Bench")
             stream, key = await console.create_stream(app["id"], "Show"), await console.create_key(app["id"], ["*"])
-            token = ground.tokens.mint_playback(stream["playback_id"], app["id"], new_id("ses"), 3600)
+            token = services.tokens.mint_playback(stream["playback_id"], app["id"], new_id("ses"), 3600)
         bearer = {"Authorization": f"Bearer {key['api_key']}"}
         inside = {
             "X-Internal-Secret": vault.text_key("internal"), "X-Playback-Token": token, "X-Playback-Id": stream["playback_id"],

@@ -41,46 +41,46 @@ GROUP = "control"
 class ControlRoom:
     """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
 
-    def __init__(self, ground: Services, viewers: Viewers) -> None:
-        self._ground, self._viewers = ground, viewers
+    def __init__(self, services: Services, viewers: Viewers) -> None:
+        self._services, self._viewers = services, viewers
         self._tasks = Tasks()
-        self._secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self._audit, self._broadcasts = ground.audit, Broadcasts(ground)
-        self.streams, self._usage, self._ledger = Streams(ground, self._audit), WebLog(ground, self._broadcasts), Ledger(ground.store)
-        self._accounts, self._apps = Accounts(ground, self._audit), Apps(ground, self._audit)
-        self._keys = ApiKeys(ground, self._apps, self._audit)
-        self._teams = Teams(ground, self._accounts, self._apps, self._audit)
-        seats = ViewerLimit(ground.redis)
-        self._access = HlsAccess(ground, self._secret, seats)
-        self._console = LocalAdmin(ground)
+        self._secret = services.settings.hook_secret or services.vault.text_key("internal")
+        self._audit, self._broadcasts = services.audit, Broadcasts(services)
+        self.streams, self._usage, self._ledger = Streams(services, self._audit), WebLog(services, self._broadcasts), Ledger(services.store)
+        self._accounts, self._apps = Accounts(services, self._audit), Apps(services, self._audit)
+        self._keys = ApiKeys(services, self._apps, self._audit)
+        self._teams = Teams(services, self._accounts, self._apps, self._audit)
+        seats = ViewerLimit(services.redis)
+        self._access = HlsAccess(services, self._secret, seats)
+        self._local_admin = LocalAdmin(services)
         self._api = [
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
-            *StreamRoutes(ground, self.streams, WatchSessions(ground, seats), self._ledger, self._broadcasts, viewers).rows(),
+            *StreamRoutes(services, self.streams, WatchSessions(services, seats), self._ledger, self._broadcasts, viewers).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
-        hooks = RtmpHooks(self.streams, PlayTickets(self._ground.redis), self._secret, self._ground.settings.hook_allow)
+        hooks = RtmpHooks(self.streams, PlayTickets(self._services.redis), self._secret, self._services.settings.hook_allow)
         return [
             *hooks.routes(),
             *self._access.routes(),
             Route("/internal/card", self._card, methods=["POST"]),
             Route("/internal/overview", self._overview),
-            *(bind(row, self._ground.door) for row in self._api),
+            *(bind(row, self._services.door) for row in self._api),
         ]
 
     async def _card(self, request: Request) -> Response:
         """For the supervisor, which knows the internal secret; the web server has no way here."""
         self._check_inside(request)
         asked = orjson.loads(await request.body() or b"{}")
-        return Response(orjson.dumps(await self._console.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
+        return Response(orjson.dumps(await self._local_admin.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
 
     async def _overview(self, request: Request) -> Response:
         self._check_inside(request)
         if headers_of(request.scope) is None:
             raise NotFound("There is nothing here.")
-        return Response(orjson.dumps(await self._console.overview(self._viewers)))
+        return Response(orjson.dumps(await self._local_admin.overview(self._viewers)))
 
     def _check_inside(self, request: Request) -> None:
         if not hmac.compare_digest(request.headers.get("x-internal-secret", "").encode(), self._secret.encode()):
@@ -92,10 +92,10 @@ class ControlRoom:
         await self._audit.on_event(event)
 
     async def start(self) -> None:
-        await migrate(self._ground.store)
+        await migrate(self._services.store)
         await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
-        periodic, counted = self._ground.periodic, Meters(self._ground, self._ledger)
-        self._tasks.start(self._ground.bus.consume(GROUP, self._heard), "control.bus")
+        periodic, counted = self._services.periodic, Meters(self._services, self._ledger)
+        self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
         for job in (
             Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.release),
@@ -103,15 +103,15 @@ class ControlRoom:
             Job("usage.collect", 5.0, self._usage.collect),
             Job("usage.messages", 5.0, counted.drain_messages),
             Job("usage.storage", 300.0, counted.measure_storage),
-            Job("usage.publish", METER_S, PublishMinutes(self._ground).meter),
+            Job("usage.publish", METER_S, PublishMinutes(self._services).meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.store_last_used),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
-            Job("repeats.forget", 3600.0, self._ground.door.repeats.forget_expired),
+            Job("repeats.forget", 3600.0, self._services.door.repeats.forget_expired),
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
-            queue_metrics.job(self._ground.bus, self._ground.relay),
+            queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
 

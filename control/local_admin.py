@@ -16,11 +16,11 @@ from weir.foundation.services import Services
 
 
 class LocalAdmin:
-    def __init__(self, ground: Services) -> None:
-        self._ground = ground
-        audit = ground.audit
-        self.accounts, self.apps, self.streams = Accounts(ground, audit), Apps(ground, audit), Streams(ground, audit)
-        self.keys = ApiKeys(ground, self.apps, audit)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        audit = services.audit
+        self.accounts, self.apps, self.streams = Accounts(services, audit), Apps(services, audit), Streams(services, audit)
+        self.keys = ApiKeys(services, self.apps, audit)
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
         owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
@@ -29,7 +29,7 @@ class LocalAdmin:
 
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account when there is one."""
-        owners = (await self._ground.store.operator().find("accounts", sort="created", limit=1)).data
+        owners = (await self._services.store.operator().find("accounts", sort="created", limit=1)).data
         return self.apps.to_public(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
@@ -38,18 +38,18 @@ class LocalAdmin:
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
         stream, key = await self.streams.create(app_id, {"title": title}, COMMAND_LINE)
-        return {**stream_view(stream), "server": self._ground.settings.publish_url, "key": key}
+        return {**stream_view(stream), "server": self._services.settings.publish_url, "key": key}
 
     async def overview(self, viewers: Viewers) -> dict[str, Any]:
         """What `weir status` prints: addresses, counts, who is on air."""
-        everything, settings = self._ground.store.operator(), self._ground.settings
+        everything, settings = self._services.store.operator(), self._services.settings
         on_air = [
             {
                 "id": stream["id"], "app": stream["app"], "title": stream.get("title", ""), "state": stream["state"],
                 "since": format_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
                 "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
             }
-            for stream in await self._ground.directory.live_streams()
+            for stream in await self._services.directory.live_streams()
         ]  # fmt: skip
         setup = await self.accounts.setup_token()
         return {
@@ -65,7 +65,7 @@ class LocalAdmin:
 
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
         """What `weir up` prints: the first app and stream (made when there is none), their addresses, the set-up link."""
-        handle, settings = self._ground.store.operator(), self._ground.settings
+        handle, settings = self._services.store.operator(), self._services.settings
         streams = (await handle.find("streams", sort="created", limit=1)).data
         if streams:
             stream = streams[0]

@@ -61,10 +61,10 @@ class MediaRoom:
     """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5 s compares
     what runs here with the stream documents and the ingest."""
 
-    def __init__(self, ground: Services) -> None:
-        self._ground = ground
-        self._settings = ground.settings
-        self._leases = StreamLeases(ground.redis, ground.settings.origin_name, sole=not ground.settings.redis_url)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._leases = StreamLeases(services.redis, services.settings.origin_name, sole=not services.settings.redis_url)
         self._tasks = Tasks()
         self._broadcasts: dict[str, LiveBroadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -72,29 +72,29 @@ class MediaRoom:
         self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
         self._listening: dict[str, tuple[tuple[str, int], PublishSource]] = {}  # to publishes whose turn has not come
         self._brakes: defaultdict[str, RestartBackoff] = defaultdict(RestartBackoff)
-        self._tickets = PlayTickets(ground.redis)
+        self._tickets = PlayTickets(services.redis)
         self._settled = False
-        self._profiles = Profiles(ground.store, ground.bus, ground.settings, ground.audit)
-        self._catalog = RecordingStore(ground.store, ground.bus, ground.relay)
-        self._bucket = Bucket(ground.settings) if ground.settings.storage == "s3" else None
-        secret = ground.settings.hook_secret or ground.vault.text_key("internal")
-        self._edge = NchanPublisher(ground.settings, secret) if ground.settings.edge == "nchan" else None
+        self._profiles = Profiles(services.store, services.bus, services.settings, services.audit)
+        self._recording_store = RecordingStore(services.store, services.bus, services.relay)
+        self._bucket = Bucket(services.settings) if services.settings.storage == "s3" else None
+        secret = services.settings.hook_secret or services.vault.text_key("internal")
+        self._nchan = NchanPublisher(services.settings, secret) if services.settings.edge == "nchan" else None
         self._recordings = Recordings(
-            ground,
-            self._catalog,
+            services,
+            self._recording_store,
             self._tell,
             self._leases.is_held,
-            lambda video: UploadStaging(ground.settings, video).remove(),
+            lambda video: UploadStaging(services.settings, video).remove(),
             self._bucket,
         )
-        self._monitor = HealthStore(ground.redis)
-        self._transcoding = Transcoder(ground, self._catalog, self._profiles, self._leases, self._strained)
-        self._uploads = Uploads(ground, self._catalog, self._transcoding.wake)
+        self._health_store = HealthStore(services.redis)
+        self._transcoder = Transcoder(services, self._recording_store, self._profiles, self._leases, self._is_overloaded)
+        self._uploads = Uploads(services, self._recording_store, self._transcoder.wake)
         self._api = (
-            RecordingRoutes(ground, self._catalog, self._recordings),
-            ProfileRoutes(ground, self._profiles),
-            VodRoutes(ground, self._catalog, self._uploads, self._recordings),
-            HealthRoutes(ground, self._monitor, self._snapshot),
+            RecordingRoutes(services, self._recording_store, self._recordings),
+            ProfileRoutes(services, self._profiles),
+            VodRoutes(services, self._recording_store, self._uploads, self._recordings),
+            HealthRoutes(services, self._health_store, self._snapshot),
         )
         self._origin = Origin(self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name))
 
@@ -110,22 +110,22 @@ class MediaRoom:
             await self._clear_leftovers()
         except (Unavailable, RedisError, OSError) as error:
             log.warning("leftovers.stay", error=str(error))
-        self._tasks.start(self._ground.bus.consume("media", self._heard), "media consumes")
+        self._tasks.start(self._services.bus.consume("media", self._heard), "media consumes")
         # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
-        self._tasks.start(self._ground.bus.watch(self._heard), "media watches")
-        if self._edge is not None:
-            self._tasks.start(self._edge.run(), "edge")
+        self._tasks.start(self._services.bus.watch(self._heard), "media watches")
+        if self._nchan is not None:
+            self._tasks.start(self._nchan.run(), "edge")
         self._tasks.start(self._renew(), "media leases")
         self._tasks.start(self._sweep_forever(), "media sweep")
         self._tasks.start(self._measure(), "media measures")
         for job in (*self._recordings.jobs(), *self._uploads.jobs()):
-            self._tasks.start(self._ground.periodic.run(job), job.name)
-        self._transcoding.start()
+            self._tasks.start(self._services.periodic.run(job), job.name)
+        self._transcoder.start()
 
     async def stop(self) -> None:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
         await self._tasks.stop()
-        await self._transcoding.stop()
+        await self._transcoder.stop()
         for _, intake in self._listening.values():
             intake.close()
         await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
@@ -154,14 +154,14 @@ class MediaRoom:
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
-            measured = {(one.fact.stream, one.fact.playback): one.vitals() for one in self._broadcasts.values()}
+            measured = {(one.fact.stream, one.fact.playback): one.health() for one in self._broadcasts.values()}
             try:
-                await self._monitor.write_samples({key: sample for key, sample in measured.items() if sample is not None})
-                await self._monitor.write_trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
+                await self._health_store.write_samples({key: sample for key, sample in measured.items() if sample is not None})
+                await self._health_store.write_trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
             except (RedisError, OSError) as error:
                 log.warning("health.lost", error=str(error))
 
-    def _strained(self) -> bool:
+    def _is_overloaded(self) -> bool:
         return any(broadcast.strained for broadcast in self._broadcasts.values())
 
     # -- facts
@@ -228,17 +228,17 @@ class MediaRoom:
                 await current.publisher_gone()
 
     async def _profile(self, app: str, stream: Doc) -> Profile:
-        return await self._profiles.of_stream({"app": app, **stream}, await self._ground.directory.app(app))
+        return await self._profiles.of_stream({"app": app, **stream}, await self._services.directory.app(app))
 
     async def _look_again(self, app: str) -> None:
         """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it yet."""
         for broadcast in [one for one in self._broadcasts.values() if one.fact.app == app and not one.finished]:
-            stream = await self._ground.store.app(app).get("streams", broadcast.fact.stream)
+            stream = await self._services.store.app(app).get("streams", broadcast.fact.stream)
             if stream is not None:
                 broadcast.change_ladder(await self._profile(app, stream))
 
     async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
-        stream = await self._ground.directory.stream(event.stream) or {}
+        stream = await self._services.directory.stream(event.stream) or {}
         async with self._locks[event.playback]:
             current = self._broadcasts.get(event.playback)
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
@@ -266,12 +266,12 @@ class MediaRoom:
         if not await self._leases.acquire(fact.playback):
             return None
         await self._drop(fact.playback)
-        stream = await self._ground.directory.stream(fact.stream) or {}
-        wanted, secret = delivery_options(stream, self._settings), self._ground.vault.key("segments")
+        stream = await self._services.directory.stream(fact.stream) or {}
+        wanted, secret = delivery_options(stream, self._settings), self._services.vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = LiveBroadcast(
             self._settings, fact, wanted, profile, secret, self._tell, self._recordings.add_segment,
-            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._edge,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._nchan,
             self._brakes[fact.playback],
         )  # fmt: skip
         broadcast.packager.open()
@@ -300,7 +300,7 @@ class MediaRoom:
     async def _told(self, event: Event) -> None:
         while True:
             try:
-                return await self._ground.bus.publish(event)
+                return await self._services.bus.publish(event)
             except Unavailable:
                 await asyncio.sleep(TELL_AGAIN_S)
 
@@ -340,7 +340,7 @@ class MediaRoom:
         """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
         await self._recordings.clear_leftovers()
         await self._uploads.clear_leftovers()
-        listed = {doc["playback"] for doc in await self._ground.directory.live_streams()}
+        listed = {doc["playback"] for doc in await self._services.directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.is_held(playback):
                 SegmentFiles(self._settings, playback).remove()
@@ -356,8 +356,8 @@ class MediaRoom:
             await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
 
     async def _sweep(self) -> None:
-        listed = {doc["playback"]: doc for doc in await self._ground.directory.live_streams()}
-        published = await self._ground.ingest.published()
+        listed = {doc["playback"]: doc for doc in await self._services.directory.live_streams()}
+        published = await self._services.ingest.published()
         for playback, doc in listed.items():
             async with self._locks[playback]:
                 await self._adopt(doc, playback in published)
@@ -367,7 +367,7 @@ class MediaRoom:
                 if playback in self._broadcasts:
                     await self._offline(self._broadcasts[playback])
         self._over = over
-        for playback in [one for one, brake in self._brakes.items() if one not in self._broadcasts and brake.rests(monotonic())]:
+        for playback in [one for one, backoff in self._brakes.items() if one not in self._broadcasts and backoff.rests(monotonic())]:
             del self._brakes[playback]
 
     async def _adopt(self, doc: Doc, publishing: bool) -> None:

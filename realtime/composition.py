@@ -64,50 +64,50 @@ LOOK_S = 0.25
 class RealtimeRoom:
     """weir.foundation.services.Room: sockets, chat, viewer counts."""
 
-    def __init__(self, ground: Services, leases: LeaseTimes = LeaseTimes()) -> None:  # noqa: B008 - frozen
-        address = address_of(ground.settings, ground.vault)
-        self._ground = ground
+    def __init__(self, services: Services, leases: LeaseTimes = LeaseTimes()) -> None:  # noqa: B008 - frozen
+        address = address_of(services.settings, services.vault)
+        self._services = services
         self._tasks = Tasks()
         self._fanout = Fanout()
         self._connection = connect(address)
-        self._archive = Archive(ground.store)
-        actions = Actions(ground.store)
-        auth = ground.door.auth
+        self._archive = Archive(services.store)
+        actions = Actions(services.store)
+        auth = services.door.auth
         self._apps = AppLog(self._connection, self._recall)
-        self._carrier = AppLogForwarder(self._apps, ground.directory)
-        self._log = ChannelLog(self._connection, ground.settings.log_cap, self._recall, self._carrier.on_append)
+        self._forwarder = AppLogForwarder(self._apps, services.directory)
+        self._log = ChannelLog(self._connection, services.settings.log_cap, self._recall, self._forwarder.on_append)
         reader = HistoryReader(self._log, self._archive, actions)
         people = ChannelUsers(self._connection, self._log)
         self._presence = PresenceTracker(self._connection, self._log, people, leases)
-        bans = Bans(self._log, actions, self._apps, ground.bus, ground.audit, ground.settings.guest_address_ban_h)
-        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, ground.settings.keep_removed_days)
-        self._archiver = Archiver(self._connection, self._archive, ground.directory, ground.settings, self._carrier)
+        bans = Bans(self._log, actions, self._apps, services.bus, services.audit, services.settings.guest_address_ban_h)
+        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, services.settings.keep_removed_days)
+        self._archiver = Archiver(self._connection, self._archive, services.directory, services.settings, self._forwarder)
         self._follower = Follower(address, self._log, self._deliver, self._resync)
-        self._occupancy = ViewerCounter(self._connection, leases, self._carrier.followed, self._apps)
+        self._occupancy = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
         self._chat = Chat(
-            settings=ground.settings, directory=ground.directory, entries=self._log, follower=self._follower,
+            settings=services.settings, directory=services.directory, entries=self._log, follower=self._follower,
             fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
-            moderation=self._moderation, presence=self._presence, messages=ground.messages, bans=bans,
+            moderation=self._moderation, presence=self._presence, messages=services.messages, bans=bans,
         )  # fmt: skip
-        self._signals = TypingReactions(self._connection, self._log, self._chat.standing_of)
+        self._typing_reactions = TypingReactions(self._connection, self._log, self._chat.standing_of)
         self._api = ChannelRoutes(
-            directory=ground.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
+            directory=services.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
             actions=actions, moderation=self._moderation, viewers=self.viewers,
         )  # fmt: skip
-        self._feeds = EventSubscriptions(self._apps, self._follower, Recovery(self._log, self._follower), ground.directory, ground.bus)
+        self._feeds = EventSubscriptions(self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus)
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
-        self._places = Places(ground.store, ground.relay, ground.quotas, ground.settings, ground.audit)
-        self._place_api = PlaceRoutes(ground.store, self._places)
+        self._places = Places(services.store, services.relay, services.quotas, services.settings, services.audit)
+        self._place_api = PlaceRoutes(services.store, self._places)
         self._sockets = Sockets(
-            settings=ground.settings, tokens=ground.tokens, auth=auth, directory=ground.directory, chat=self._chat,
-            signals=self._signals, fanout=self._fanout, feeds=self._feeds, bans=bans,
-            address_key=ground.vault.key("address"),
+            settings=services.settings, tokens=services.tokens, auth=auth, directory=services.directory, chat=self._chat,
+            signals=self._typing_reactions, fanout=self._fanout, feeds=self._feeds, bans=bans,
+            address_key=services.vault.key("address"),
         )  # fmt: skip
 
     def routes(self) -> list[BaseRoute]:
-        door = self._ground.door
+        door = self._services.door
         return [
-            Mount("/socket.io", app=self._sockets.application()), *self._events.socket(), described(self._ground.settings),
+            Mount("/socket.io", app=self._sockets.application()), *self._events.socket(), described(self._services.settings),
             *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
         ]  # fmt: skip
 
@@ -121,20 +121,20 @@ class RealtimeRoom:
             ("occupancy told", self._occupancy.run_updates(self._channels, self._fanout.deliver, self._tell_followers)),
             ("presence beat", self._presence.run_lease_renewal()),
             ("presence told", self._presence.run_announcements()),
-            ("reactions told", self._signals.run_reaction_updates()),
+            ("reactions told", self._typing_reactions.run_reaction_updates()),
             ("cut off", self._watch_link()),
-            ("bus facts", self._ground.bus.consume(GROUP, self._heard)),
-            ("carrier", self._carrier.run()),
-            ("message counts", self._ground.messages.run()),
+            ("bus facts", self._services.bus.consume(GROUP, self._heard)),
+            ("carrier", self._forwarder.run()),
+            ("message counts", self._services.messages.run()),
             ("event positions", self._feeds.run_position_updates()),
-            ("bus wishes", self._ground.bus.watch(self._carrier.on_follow)),
-            ("bus revocations", self._ground.bus.watch(self._sockets.revoked)),
-            ("bus bans", self._ground.bus.watch(self._sockets.banned)),
+            ("bus wishes", self._services.bus.watch(self._forwarder.on_follow)),
+            ("bus revocations", self._services.bus.watch(self._sockets.revoked)),
+            ("bus bans", self._services.bus.watch(self._sockets.banned)),
         ):
             self._tasks.start(work, name)
-        viewers = self._occupancy.jobs(self._ground.directory.live_streams)
+        viewers = self._occupancy.jobs(self._services.directory.live_streams)
         for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
-            self._tasks.start(self._ground.periodic.run(job), job.name)
+            self._tasks.start(self._services.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
         """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to others."""
@@ -151,7 +151,7 @@ class RealtimeRoom:
     async def stop(self) -> None:
         await self._sockets.stop()
         await self._tasks.stop()
-        await self._ground.messages.close()
+        await self._services.messages.close()
 
     async def viewers(self, channel: str) -> int:
         """Sessions that watch this channel now. Errors: Unavailable."""
@@ -161,13 +161,13 @@ class RealtimeRoom:
         if isinstance(event, StreamEvent) and event.public:
             await self._connection.up(CATCH_UP_S)
             told = await self._chat.append_stream_event(event)
-            await self._carrier.append_stream_event(event, told.seq)
+            await self._forwarder.append_stream_event(event, told.seq)
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._heard_place(event)
         elif isinstance(event, AppDeleted):
             for collection in COLLECTIONS:
-                await self._ground.store.operator().delete(collection.name, {"app": event.app})
+                await self._services.store.operator().delete(collection.name, {"app": event.app})
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
             if event.ephemeral:
@@ -182,7 +182,7 @@ class RealtimeRoom:
     async def _heard_place(self, event: PlaceEvent) -> None:
         await self._places.on_event(event)
         await self._connection.up(CATCH_UP_S)
-        await self._carrier.append_event(event, event.source, event.number)
+        await self._forwarder.append_event(event, event.source, event.number)
         if not isinstance(event, SpaceStateChanged | SpaceRemoved):
             return
         counts = await self._places.count(event.app, event.place)
@@ -202,14 +202,14 @@ class RealtimeRoom:
                 id=derived_id("evt", event.broadcast, "viewers"), app=event.app, stream=event.stream, broadcast=event.broadcast,
                 peak=counted.peak, total=counted.total,
             )  # fmt: skip
-            await self._ground.bus.publish(counts)
+            await self._services.bus.publish(counts)
 
     async def _tell_followers(self, channel: str, count: Count) -> None:
         """A changed count, to programs that follow the app; by one node."""
-        app = await self._carrier.follower_of(channel)
+        app = await self._forwarder.follower_of(channel)
         if app is None or not await self._occupancy.news(channel, count):
             return
-        stream = await self._ground.directory.stream_by_channel(channel)
+        stream = await self._services.directory.stream_by_channel(channel)
         for kind, body in updates(channel, stream["id"] if stream else "", count):
             await self._apps.publish_ephemeral(app, kind, body)
 
@@ -244,9 +244,9 @@ def described(settings: Settings) -> Route:
 class ViewerCountRoom:
     """weir.foundation.services.Room: only the counts, for a process that has no realtime room of its own."""
 
-    def __init__(self, ground: Services) -> None:
+    def __init__(self, services: Services) -> None:
         self._tasks = Tasks()
-        self._connection = connect(address_of(ground.settings, ground.vault))
+        self._connection = connect(address_of(services.settings, services.vault))
         self._occupancy = ViewerCounter(self._connection)
 
     def routes(self) -> list[BaseRoute]:

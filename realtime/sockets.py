@@ -171,7 +171,7 @@ class Sockets:
     ) -> None:  # fmt: skip
         """`address_key` is the installation's, for what stands for clients' addresses."""
         self._pages = Pages(settings, directory)
-        self._tokens, self._directory, self._chat, self._signals, self._fanout = tokens, directory, chat, signals, fanout
+        self._tokens, self._directory, self._chat, self._typing_reactions, self._fanout = tokens, directory, chat, signals, fanout
         self._auth, self._feeds, self._bans, self._address_key = auth, feeds, bans, address_key
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Client] = {}
@@ -399,7 +399,7 @@ class Sockets:
             async with member.turn:
                 await self._chat.leave_all(member)
         finally:
-            self._signals.forget_client(member)
+            self._typing_reactions.forget_client(member)
             del self._members[socket]
 
     # -- requests

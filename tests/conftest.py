@@ -44,7 +44,7 @@ def documents_url() -> str:
 
 
 @pytest.fixture
-async def ground(short_folder: Path, documents_url: str) -> AsyncIterator[Services]:
+async def services(short_folder: Path, documents_url: str) -> AsyncIterator[Services]:
     """A process's services on a real Redis and a real document store."""
     settings = Settings(
         data_dir=short_folder / "var",

@@ -80,16 +80,16 @@ def check_store(settings: Settings) -> None:
         asyncio.run(check())
 
 
-def build_rooms(ground: Services, names: Sequence[RoomName]) -> list[Room]:
+def build_rooms(services: Services, names: Sequence[RoomName]) -> list[Room]:
     """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs elsewhere."""
     rooms: list[Room] = []
-    counts = RealtimeRoom(ground) if "realtime" in names else ViewerCountRoom(ground)
+    counts = RealtimeRoom(services) if "realtime" in names else ViewerCountRoom(services)
     if "realtime" in names or "control" in names:
         rooms.append(counts)
     if "control" in names:
-        rooms.append(ControlRoom(ground, counts.viewers))
+        rooms.append(ControlRoom(services, counts.viewers))
     if "media" in names:
-        rooms.append(MediaRoom(ground))
+        rooms.append(MediaRoom(services))
     return rooms
 
 
@@ -109,7 +109,7 @@ class Process:
 
     def __init__(self, settings: Settings, names: Sequence[RoomName]) -> None:
         self._settings, self._names = settings, names
-        self._ground: Services | None = None
+        self._services: Services | None = None
         starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
         self._envelope = Envelope(starlette, settings.allowed_origins)
@@ -118,17 +118,17 @@ class Process:
     @asynccontextmanager
     async def _lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
         tasks = Tasks()
-        async with open_services(self._settings) as ground:
-            self._ground = ground
-            rooms = build_rooms(ground, self._names)
-            self._envelope.directory = ground.directory
+        async with open_services(self._settings) as services:
+            self._services = services
+            rooms = build_rooms(services, self._names)
+            self._envelope.directory = services.directory
             routes = [route for room in rooms for route in room.routes()]
             table, *others = tabled(routes)
             self.asgi.table, self.asgi.mounts = table, mounted(routes)
             asgi.router.routes[:] = [*others, *self._health(), described(routes, self._settings)]
-            tasks.start(ground.bus.watch(ground.directory.on_event), "directory")
-            tasks.start(ground.relay.run(), "relay")
-            tasks.start(ground.door.limits.run_exchange(ground.door.auth.used), "limits")
+            tasks.start(services.bus.watch(services.directory.on_event), "directory")
+            tasks.start(services.relay.run(), "relay")
+            tasks.start(services.door.limits.run_exchange(services.door.auth.used), "limits")
             started: list[Room] = []
             try:
                 for room in rooms:
@@ -149,14 +149,14 @@ class Process:
         ]  # fmt: skip
 
     async def _parts(self) -> dict[str, str]:
-        assert self._ground is not None
+        assert self._services is not None
         parts = {"database": "ok", "redis": "ok"}
         try:
-            await self._ground.store.ping()
+            await self._services.store.ping()
         except Unavailable:
             parts["database"] = "down"
         try:
-            await asyncio.wait_for(self._ground.redis.ping(), PING_S)
+            await asyncio.wait_for(self._services.redis.ping(), PING_S)
         except (RedisError, OSError, TimeoutError):
             parts["redis"] = "down"
         return parts

@@ -274,8 +274,8 @@ def _on_ground(config: Path | None, data_dir: Path | None, verb: Callable[[Any],
     settings = _settings(config, data_dir)
 
     async def main() -> dict[str, Any]:
-        async with open_services(settings) as ground:
-            return await verb(ControlConsole(ground))
+        async with open_services(settings) as services:
+            return await verb(ControlConsole(services))
 
     try:
         answer = asyncio.run(main())

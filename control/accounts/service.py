@@ -72,11 +72,11 @@ def normalize_email(email: str) -> str:
 
 
 class Accounts:
-    def __init__(self, ground: Services, audit: Audit, sender: MailSender | None = None) -> None:
-        self._ground, self._audit = ground, audit
-        self._all = ground.store.operator()
-        self._mail, self._bound = sender or open_sender(ground.settings), MailLimit(ground.redis)
-        self._attempts, self._devices = SignInAttempts(ground.redis), KnownDevices(ground.vault)
+    def __init__(self, services: Services, audit: Audit, sender: MailSender | None = None) -> None:
+        self._services, self._audit = services, audit
+        self._all = services.store.operator()
+        self._mail, self._bound = sender or open_sender(services.settings), MailLimit(services.redis)
+        self._attempts, self._devices = SignInAttempts(services.redis), KnownDevices(services.vault)
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's Argon2id minimum
         self._hashing = asyncio.Semaphore(PARALLEL_HASHES)  # a burst of log-ins must not take the memory of the machine
         self._letters = Tasks()
@@ -85,12 +85,12 @@ class Accounts:
     @property
     def sign_up(self) -> str:
         """`open` or `invitation`."""
-        return self._ground.settings.sign_up
+        return self._services.settings.sign_up
 
     @property
     def must_verify(self) -> bool:
         """Nobody signs in before the mailbox is proven."""
-        return self._ground.settings.verify_email
+        return self._services.settings.verify_email
 
     # -- the first owner
 
@@ -99,7 +99,7 @@ class Accounts:
         if await self._owned():
             return None
         token = new_secret(32)
-        await self._all.update("installation", "setup", set={"hash": self._ground.vault.lookup_hash(token)}, upsert=True)
+        await self._all.update("installation", "setup", set={"hash": self._services.vault.lookup_hash(token)}, upsert=True)
         return token
 
     async def _owned(self) -> bool:
@@ -110,7 +110,7 @@ class Accounts:
         Dies the process in between, the next set-up link is printed by `weir up` or `weir status`.
 
         Errors: Forbidden for a spent or wrong token, Conflict for a second first owner."""
-        given = self._ground.vault.lookup_hash(setup_token)
+        given = self._services.vault.lookup_hash(setup_token)
         if await self._all.update("installation", "setup", set={"hash": ""}, expect={"hash": given}) is None:
             raise Forbidden(SPENT_SETUP)
         try:
@@ -193,7 +193,7 @@ class Accounts:
         return SignInAttempt(self._hashed(email), source, known)
 
     def _hashed(self, email: str) -> str:
-        return self._ground.vault.lookup_hash(normalize_email(email))
+        return self._services.vault.lookup_hash(normalize_email(email))
 
     def _may_enter(self, account: Doc) -> bool:
         return not self.must_verify or bool(account.get("verified", True))
@@ -213,14 +213,14 @@ class Accounts:
         family, secret = new_id("ses"), new_secret()
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
         await self._all.insert("sign_ins", {
-            "id": family, "account": account["id"], "hash": self._ground.vault.lookup_hash(secret), "turn": 0,
+            "id": family, "account": account["id"], "hash": self._services.vault.lookup_hash(secret), "turn": 0,
             "era": account.get("era", 0), "created": now_ms(), "expires": now_ms() + REFRESH_S * 1000,
         }, emit=[noted])  # fmt: skip
         await self._audit.write(noted, "sign_ins", family)
         return SignInResult(account, self._access(account["id"], family), f"{family}.0.{secret}", self._devices.cookie(account, device))
 
     def _access(self, account_id: str, family: str) -> str:
-        return self._ground.tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
+        return self._services.tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
 
     async def refresh(self, refresh_token: str) -> SignInResult:
         """A new pair for an unspent refresh token. Errors: Unauthenticated; a spent one ends its family."""
@@ -233,7 +233,7 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         fresh, turn = new_secret(), session["turn"] + 1
         rotated = {
-            "hash": self._ground.vault.lookup_hash(fresh), "spent": session["hash"], "turn": turn, "expires": now_ms() + REFRESH_S * 1000,
+            "hash": self._services.vault.lookup_hash(fresh), "spent": session["hash"], "turn": turn, "expires": now_ms() + REFRESH_S * 1000,
         }  # fmt: skip
         if await self._all.update("sign_ins", session["id"], set=rotated, expect={"expires": session["expires"]}) is None:
             raise Unauthenticated("Sign in again.")
@@ -247,7 +247,7 @@ class Accounts:
         session = await self._all.get("sign_ins", family) if turn.isdecimal() and family else None
         if session is None or session["expires"] <= now_ms():
             return None, "strange"
-        shown = self._ground.vault.lookup_hash(secret)
+        shown = self._services.vault.lookup_hash(secret)
         if int(turn) == session["turn"] and hmac.compare_digest(shown, session["hash"]):
             return session, "present"
         if int(turn) == session["turn"] - 1 and hmac.compare_digest(shown, session.get("spent", "")):
@@ -295,12 +295,12 @@ class Accounts:
     async def _changed(self, collection: str, key: str) -> None:
         """Every process drops its copy, this one at once."""
         fact = DirectoryChanged(app="", collection=collection, key=key)
-        await self._ground.directory.on_event(fact)
+        await self._services.directory.on_event(fact)
         await self._tell(fact)
 
     async def _tell(self, fact: DirectoryChanged | Revoked) -> None:
         try:
-            await self._ground.bus.publish(fact)
+            await self._services.bus.publish(fact)
         except Unavailable:
             return  # every cache forgets by itself within seconds
 
@@ -370,7 +370,7 @@ class Accounts:
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
-        link_id, ends = self._ground.vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
+        link_id, ends = self._services.vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
         link = {"id": link_id, "account": account["id"], "purpose": purpose, "expires": ends, "invitation": invitation}
         await self._all.insert("links", link)
         about = {"account": account["id"], "purpose": purpose}
@@ -385,7 +385,7 @@ class Accounts:
 
     async def _letter(self, to: str, kind: str, fragment: str) -> None:
         subject, sentence = LETTERS[kind]
-        await self._mail.send(to, subject, f"{sentence}\n\n{self._ground.settings.base_url}/studio{fragment}")
+        await self._mail.send(to, subject, f"{sentence}\n\n{self._services.settings.base_url}/studio{fragment}")
 
     async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
         """The link proves the mailbox. Errors: Forbidden for a spent, old or wrong link."""
@@ -409,7 +409,7 @@ class Accounts:
 
     async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
         """(account, link), which is spent."""
-        link_id = self._ground.vault.lookup_hash(token)
+        link_id = self._services.vault.lookup_hash(token)
         link = await self._all.get("links", link_id)
         good = link is not None and link["purpose"] == purpose and link["expires"] > now_ms()
         if link is None or not good or not await self._all.delete("links", {"id": link_id}):

@@ -52,9 +52,9 @@ def public_view(key: Doc) -> dict[str, Any]:
 
 
 class ApiKeys:
-    def __init__(self, ground: Services, apps: Apps, audit: Audit) -> None:
-        self._ground, self._apps, self._audit = ground, apps, audit
-        self._all = ground.store.operator()
+    def __init__(self, services: Services, apps: Apps, audit: Audit) -> None:
+        self._services, self._apps, self._audit = services, apps, audit
+        self._all = services.store.operator()
 
     async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
         """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
@@ -66,12 +66,12 @@ class ApiKeys:
         fresh: Doc = {
             "id": key_id, "kind": "key", "name": options.name, "scopes": scopes, "created": now_ms(),
             "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
-            "hash": self._ground.vault.lookup_hash(secret), **self._sealed(key_id, signing),
+            "hash": self._services.vault.lookup_hash(secret), **self._sealed(key_id, signing),
         }  # fmt: skip
         return await self._add(app_id, fresh, by, "key.created"), f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
 
     def _sealed(self, key_id: str, signing: str | None) -> Doc:
-        return {"signing": self._ground.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
+        return {"signing": self._services.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
 
     async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
         """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
@@ -87,14 +87,14 @@ class ApiKeys:
 
     async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
         noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
-        doc = await self._ground.store.app(app_id).insert("credentials", fresh, emit=[noted])
+        doc = await self._services.store.app(app_id).insert("credentials", fresh, emit=[noted])
         await self._audit.write(noted, "credentials", fresh["id"])
         return doc
 
     async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
         """Errors: NotFound when it is gone."""
         noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
-        after = await self._ground.store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
+        after = await self._services.store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
         if after is None:
             raise NotFound("There is no such key.")
         await self._audit.write(noted, "credentials", old["id"])
@@ -102,7 +102,7 @@ class ApiKeys:
         return after
 
     async def _room_for_one(self, app_id: str) -> None:
-        if await self._ground.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
+        if await self._services.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
     async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
@@ -113,11 +113,11 @@ class ApiKeys:
         return await self._add(app_id, fresh, by, "key.uploaded")
 
     async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._ground.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
+        return await self._services.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
 
     async def get(self, app_id: str, key_id: str) -> Doc:
         """Errors: NotFound."""
-        doc = await self._ground.store.app(app_id).get("credentials", key_id)
+        doc = await self._services.store.app(app_id).get("credentials", key_id)
         if doc is None:
             raise NotFound("There is no such key.")
         return doc
@@ -140,14 +140,14 @@ class ApiKeys:
         old = await self.get(app_id, key_id)
         after = await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
         try:
-            await self._ground.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
+            await self._services.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
         except Unavailable:
             log.warning("revocation.not_told", key=key_id)  # open sockets go on until their tokens end; asking again tells it
         return after
 
     async def store_last_used(self) -> None:
         """Periodic: when keys were last used, as all processes have told it."""
-        redis: Any = self._ground.redis
+        redis: Any = self._services.redis
         for raw, at in (await redis.hgetall(USED_KEYS)).items():
             key_id = raw.decode()
             await self._all.update("credentials", key_id, set={"last_used": int(at)})

@@ -33,28 +33,28 @@ def etag(doc: Doc) -> str:
 
 
 class Apps:
-    def __init__(self, ground: Services, audit: Audit) -> None:
-        self._ground, self._audit = ground, audit
-        self._all = ground.store.operator()
+    def __init__(self, services: Services, audit: Audit) -> None:
+        self._services, self._audit = services, audit
+        self._all = services.store.operator()
 
     def to_public(self, app: Doc) -> dict[str, Any]:
         """As its members see it; `features` are those that it has."""
         return {
             "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
             "guest_wait_s": app.get("guest_wait_s", 0),
-            "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._ground.quotas.features(app),
+            "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._services.quotas.features(app),
             "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
         }  # fmt: skip
 
     def bounds(self, app: Doc) -> dict[str, int | None]:
         """What the app's plan bounds; None for no bound."""
-        return self._ground.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
+        return self._services.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
     async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
         """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
         fresh: Doc = {
             "id": app_id or new_id("app"), "account": account or "", "name": name, "description": description, "guests": "chat",
-            "origins": [], "plan": self._ground.settings.default_plan, "features": {}, "state": "active", "revision": 0,
+            "origins": [], "plan": self._services.settings.default_plan, "features": {}, "state": "active", "revision": 0,
             "owners": [account] if account else [], "ownership": 0, "created": now_ms(),
         }  # fmt: skip
         if account is not None:  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
@@ -70,7 +70,7 @@ class Apps:
 
     async def _own(self, app_id: str, account: str) -> None:
         owner = {"id": f"{app_id}:{account}", "account": account, "role": "owner", "created": now_ms()}
-        await self._ground.store.app(app_id).insert_many("members", [owner])
+        await self._services.store.app(app_id).insert_many("members", [owner])
 
     async def _one(self, app_id: str) -> Doc:
         app = await self._all.get("apps", app_id)
@@ -126,7 +126,7 @@ class Apps:
         raise Unavailable("The members of this app change too fast; try again.")
 
     async def role(self, account: str, app_id: str) -> Role | None:
-        member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
+        member = await self._services.store.app(app_id).get("members", f"{app_id}:{account}")
         return member["role"] if member is not None else None
 
     async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
@@ -146,11 +146,11 @@ class Apps:
             raise Conflict(f"This app is {app['state']}.")
         issued = await self._issued(account, app_id)
         claims = {"sub": account["id"], "app": app["id"], "role": role, "ses": session, "iat": issued}
-        return self._ground.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
+        return self._services.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
 
     async def _issued(self, account: Doc, app_id: str) -> int:
         """Now; or, when something was withdrawn from this member a moment ago, the first second behind that."""
-        void = await self._ground.store.app(app_id).get("revocations", revocation_id(app_id, "member", account["id"]))
+        void = await self._services.store.app(app_id).get("revocations", revocation_id(app_id, "member", account["id"]))
         withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
         return max(int(now_s()), -(-withdrawn // 1000))
 
@@ -180,14 +180,14 @@ class Apps:
         noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
         after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
         await self._audit.write(noted, "apps", app["id"])
-        self._ground.relay.nudge()
+        self._services.relay.nudge()
         await self.changed("apps", app["id"], app["id"])
         return after or app
 
     async def delete_more(self) -> None:
         """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms are told first: the
         outbox would go with the document."""
-        untold = {doc_id async for collection, doc_id, _ in self._ground.store.pending(limit=1000) if collection == "apps"}
+        untold = {doc_id async for collection, doc_id, _ in self._services.store.pending(limit=1000) if collection == "apps"}
         for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
             if app["id"] in untold:
                 continue
@@ -200,10 +200,10 @@ class Apps:
             log.info("app.gone", app=app["id"])
 
     async def _drop_publishers(self, app_id: str) -> None:
-        for stream in await self._ground.directory.live_streams():
+        for stream in await self._services.directory.live_streams():
             if stream["app"] == app_id:
                 try:
-                    await self._ground.ingest.drop_publisher(stream["playback"])
+                    await self._services.ingest.drop_publisher(stream["playback"])
                 except Unavailable:
                     log.warning("publisher.not_dropped", playback=stream["playback"])  # its next update hook ends it
 
@@ -219,9 +219,9 @@ class Apps:
     async def changed(self, collection: str, key: str, app_id: str) -> None:
         """Tells every process to drop its copy, this one at once."""
         fact = DirectoryChanged(app=app_id, collection=collection, key=key)
-        await self._ground.directory.on_event(fact)
+        await self._services.directory.on_event(fact)
         try:
-            await self._ground.bus.publish(fact)
+            await self._services.bus.publish(fact)
         except Unavailable:
             return  # every cache forgets by itself within seconds
 

@@ -27,16 +27,16 @@ def invitation_view(invitation: Doc) -> dict[str, Any]:
 
 
 class Teams:
-    def __init__(self, ground: Services, accounts: Accounts, apps: Apps, audit: Audit, sender: MailSender | None = None) -> None:
-        self._ground, self._accounts, self._apps, self._audit = ground, accounts, apps, audit
-        self._mail, self._bound = sender or open_sender(ground.settings), MailLimit(ground.redis)
-        self._all = ground.store.operator()
+    def __init__(self, services: Services, accounts: Accounts, apps: Apps, audit: Audit, sender: MailSender | None = None) -> None:
+        self._services, self._accounts, self._apps, self._audit = services, accounts, apps, audit
+        self._mail, self._bound = sender or open_sender(services.settings), MailLimit(services.redis)
+        self._all = services.store.operator()
 
     async def members(
         self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """With everybody's e-mail address only for those who may change members; one's own is shown in any case."""
-        page = await self._ground.store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
+        page = await self._services.store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
         return [await self._shown(member, addresses or member["account"] == reader) for member in page.data], page.next
 
     async def _shown(self, member: Doc, address: bool = True) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Teams:
         }  # fmt: skip
 
     async def _member(self, app_id: str, account: str) -> Doc:
-        member = await self._ground.store.app(app_id).get("members", f"{app_id}:{account}")
+        member = await self._services.store.app(app_id).get("members", f"{app_id}:{account}")
         if member is None:
             raise NotFound(MISSING)
         return member
@@ -63,7 +63,7 @@ class Teams:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         await self._check_change(app_id, actor, member, role)
         noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
-        after = await self._ground.store.app(app_id).update("members", member["id"], set={"role": role}, emit=[noted])
+        after = await self._services.store.app(app_id).update("members", member["id"], set={"role": role}, emit=[noted])
         if after is None:
             raise NotFound(MISSING)
         if role == "owner":
@@ -77,7 +77,7 @@ class Teams:
         member = await self._member(app_id, account)
         await self._check_change(app_id, member["role"] if by.actor == account else actor, member, None, leaving=by.actor == account)
         async with self._audit.before_it(app_id, by, "member.removed", account, member):
-            await self._ground.store.app(app_id).delete("members", {"id": member["id"]})
+            await self._services.store.app(app_id).delete("members", {"id": member["id"]})
         await self._void(app_id, account)
 
     async def _check_change(self, app_id: str, actor: Role, member: Doc, to: Role | None, leaving: bool = False) -> None:
@@ -90,11 +90,11 @@ class Teams:
         """App tokens that were given to the old role, and what these made."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
-        await self._ground.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
+        await self._services.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
-        await self._ground.directory.on_event(fact)
+        await self._services.directory.on_event(fact)
         try:
-            await self._ground.bus.publish(fact)
+            await self._services.bus.publish(fact)
         except Unavailable:
             return  # caches forget within seconds
 
@@ -129,7 +129,7 @@ class Teams:
         """
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
-        handle, address = self._ground.store.app(app["id"]), normalize_email(email)
+        handle, address = self._services.store.app(app["id"]), normalize_email(email)
         account = await self._accounts.by_email(address)
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")
@@ -138,16 +138,16 @@ class Teams:
         async def taken() -> int:
             return await handle.count("members") + await handle.count("invitations")
 
-        hashed, shown, mailed = self._ground.vault.lookup_hash, new_secret(32), new_secret(32)
+        hashed, shown, mailed = self._services.vault.lookup_hash, new_secret(32), new_secret(32)
         fresh: Doc = {
             "id": new_id("act"), "email": address, "role": role, "hash": hashed(shown), "mailed_hash": hashed(mailed), "by": by.actor,
             "created": now_ms(), "expires": now_ms() + INVITED_MS,
         }  # fmt: skip
         noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
-        async with self._ground.quotas.room_for(app["id"], "members", taken):
+        async with self._services.quotas.room_for(app["id"], "members", taken):
             invitation = await handle.insert("invitations", fresh, emit=[noted])
         await self._audit.write(noted, "invitations", fresh["id"])
-        link = f"{self._ground.settings.base_url}/studio#invitation="
+        link = f"{self._services.settings.base_url}/studio#invitation="
         if not await self._bound.admits("invitation", hashed(address)):
             return invitation, link + shown, False
         about = quoted(app["name"])
@@ -159,18 +159,18 @@ class Teams:
         return invitation, link + shown, self._mail.delivers
 
     async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._ground.store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
+        return await self._services.store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
 
     async def withdraw(self, app_id: str, invitation_id: str, by: By) -> None:
         """Errors: NotFound."""
         async with self._audit.before_it(app_id, by, "invitation.withdrawn", invitation_id):
-            if not await self._ground.store.app(app_id).delete("invitations", {"id": invitation_id}):
+            if not await self._services.store.app(app_id).delete("invitations", {"id": invitation_id}):
                 raise NotFound("There is no such invitation.")
 
     async def find(self, token: str) -> tuple[Doc, bool]:
         """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired one, and for one whose
         inviter may not give that role any more."""
-        hashed = self._ground.vault.lookup_hash(token)
+        hashed = self._services.vault.lookup_hash(token)
         by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
         if invitation is None or not await self._stands(invitation):
@@ -217,7 +217,7 @@ class Teams:
         member = {"id": f"{app_id}:{account['id']}", "account": account["id"], "role": invitation["role"], "created": now_ms()}
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         try:
-            await self._ground.store.app(app_id).insert("members", member, emit=[noted])
+            await self._services.store.app(app_id).insert("members", member, emit=[noted])
         except DuplicateKey:
             raise Conflict("You are a member already.") from None
         if member["role"] == "owner":

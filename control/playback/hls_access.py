@@ -72,9 +72,9 @@ def _mark(token: str, address: str) -> bytes:
 
 
 class HlsAccess:
-    def __init__(self, ground: Services, secret: str, seats: ViewerLimit) -> None:
-        self._ground, self._secret, self._seats = ground, secret.encode(), seats
-        self._owners = StreamOwners(ground.redis)
+    def __init__(self, services: Services, secret: str, seats: ViewerLimit) -> None:
+        self._services, self._secret, self._viewer_limit = services, secret.encode(), seats
+        self._owners = StreamOwners(services.redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
         self._good, self._bad = RecentTokens(), RecentTokens()
@@ -91,7 +91,7 @@ class HlsAccess:
             headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for")
         )
         try:
-            self._ground.door.limits.check_address(address)
+            self._services.door.limits.check_address(address)
         except RateLimited as refusal:
             if not self._good.has(token, address):  # others behind the same address play on with what they have
                 wait = {"Retry-After": str(int(refusal.retry_after or 0) + 1)}
@@ -100,7 +100,7 @@ class HlsAccess:
         if claims is None:
             return Response(status_code=403, headers={"X-Accel-Expires": "2"})
         self._good.add(token, address)
-        origin = await self._owners.origin(playback) if self._ground.settings.redis_url else ""
+        origin = await self._owners.origin(playback) if self._services.settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
         return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
 
@@ -109,16 +109,16 @@ class HlsAccess:
         if not any(is_id(kind, playback) for kind in PLAYED):
             return None
         try:
-            claims = await self._ground.tokens.playback(token)
+            claims = await self._services.tokens.playback(token)
         except Unauthenticated:
             if self._bad.add(token, address):  # a player that asks again and again with one that has expired is no guesser
-                self._ground.door.limits.offended(address)
+                self._services.door.limits.offended(address)
             return None
         shown = await self._shown(playback)
         if shown is None or claims.sub != playback or claims.app != shown["app"]:
             return None
         of_stream = shown.get("stream", shown["id"])
-        withdrawn = self._ground.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid)
+        withdrawn = self._services.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid)
         if await withdrawn or (claims.guest and await self._signed(shown)):
             return None
         if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(shown, claims.sid):
@@ -129,30 +129,30 @@ class HlsAccess:
 
     async def _seated(self, shown: Doc, sid: str) -> bool:
         """False when the stream, or the app by its plan, has no seat left for this session."""
-        app = await self._ground.directory.app(shown["app"])
+        app = await self._services.directory.app(shown["app"])
         if app is None or app.get("state", "active") != "active":
             return False
         most = shown.get("max_viewers")
-        if most is not None and not await self._seats.claim(shown["channel"], sid, most):
+        if most is not None and not await self._viewer_limit.claim(shown["channel"], sid, most):
             return False
-        viewers = self._ground.quotas.plan_of(app).concurrent_viewers
-        if viewers is None or await self._seats.claim(app["id"], sid, viewers):
+        viewers = self._services.quotas.plan_of(app).concurrent_viewers
+        if viewers is None or await self._viewer_limit.claim(app["id"], sid, viewers):
             return True
-        await self._ground.quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
+        await self._services.quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
         return False
 
     async def _shown(self, playback: str) -> Doc | None:
         """The stream behind a playback id, or the finished recording with this id."""
         if is_id("ply", playback):
-            return await self._ground.directory.stream_by_playback(playback)
-        recording = await self._ground.directory.recording(playback)
+            return await self._services.directory.stream_by_playback(playback)
+        recording = await self._services.directory.recording(playback)
         return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _signed(self, shown: Doc) -> bool:
         """What the watch page gave to anybody plays nothing that is signed by now; a recording that says nothing is as its stream."""
         if shown.get("visibility") is not None:
             return bool(shown["visibility"] == "signed")
-        stream = await self._ground.directory.stream(shown["stream"]) if shown.get("stream") else shown
+        stream = await self._services.directory.stream(shown["stream"]) if shown.get("stream") else shown
         return stream is None or (stream.get("visibility") or "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
@@ -164,7 +164,7 @@ class HlsAccess:
             return True
         key = f"weir:sid:{sid}"
         try:
-            async with self._ground.redis.pipeline(transaction=False) as pipe:
+            async with self._services.redis.pipeline(transaction=False) as pipe:
                 pipe.sadd(key, address)
                 pipe.expire(key, 60, nx=True)
                 pipe.scard(key)
@@ -187,6 +187,6 @@ class HlsAccess:
             if not seen:
                 continue
             try:
-                await self._ground.bus.publish(*(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items()))
+                await self._services.bus.publish(*(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items()))
             except Unavailable:
                 log.warning("heartbeats.lost", apps=len(seen))  # ephemeral: the next ones come in 4 s

@@ -43,22 +43,22 @@ def _alone(video: Doc) -> Doc:
 
 
 class WatchSessions:
-    def __init__(self, ground: Services, seats: ViewerLimit) -> None:
-        self._ground, self._seats, self._devices = ground, seats, GuestDevices(ground.vault)
+    def __init__(self, services: Services, seats: ViewerLimit) -> None:
+        self._services, self._viewer_limit, self._devices = services, seats, GuestDevices(services.vault)
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
         of_stream = is_id("ply", playback)
-        stream = await (self._ground.directory.stream_by_playback(playback) if of_stream else self._recorded(playback))
+        stream = await (self._services.directory.stream_by_playback(playback) if of_stream else self._recorded(playback))
         if stream is None:
             raise NotFound("There is no stream at this address.")
         return stream
 
     async def _recorded(self, recording_id: str) -> Doc | None:
-        recording = await self._ground.directory.recording(recording_id)
+        recording = await self._services.directory.recording(recording_id)
         if recording is None or recording["state"] != "ready":
             return None
-        stream = await self._ground.directory.stream(recording["stream"]) if recording.get("stream") else _alone(recording)
+        stream = await self._services.directory.stream(recording["stream"]) if recording.get("stream") else _alone(recording)
         if stream is None:
             return None
         return {
@@ -71,7 +71,7 @@ class WatchSessions:
         """What those who watch may know. After a broadcast its recording is offered when that is public; a signed one needs a token of
         its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
-        recording = await self._ground.directory.recording_of(stream["broadcast"]) if over else None
+        recording = await self._services.directory.recording_of(stream["broadcast"]) if over else None
         if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
             recording = None
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
@@ -98,9 +98,9 @@ class WatchSessions:
         """
         stream = await self.stream(playback)
         given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
-        if stream.get("max_viewers") is not None and await self._seats.is_full(stream["channel"], stream["max_viewers"]):
+        if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(stream["channel"], stream["max_viewers"]):
             raise QuotaExceeded("This stream is full.")
-        app = await self._ground.directory.app(stream["app"])
+        app = await self._services.directory.app(stream["app"])
         guests = app["guests"] if app else "none"
         seated, back = await self._seated(stream, user), await self._guest(stream["app"], resume)
         uid = seated.sub if seated else back.sub if back else new_id("usr")
@@ -108,7 +108,7 @@ class WatchSessions:
         sid, viewer = (given.sid, given.uid or uid) if given is not None else (new_id("ses"), uid)
         answer: dict[str, Any] = {
             **self._played(playback, stream["app"], sid, viewer, rights), "channel": stream["channel"], "stream": stream_view(stream),
-            "part_s": self._ground.settings.part_s, "user_token": None, "user": None, "device": None,
+            "part_s": self._services.settings.part_s, "user_token": None, "user": None, "device": None,
         }  # fmt: skip
         if seated is not None:
             answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
@@ -117,7 +117,7 @@ class WatchSessions:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             of = given.uid if given is not None else None
             known = self._devices.known(device) or (back.device if back else None) or new_device()
-            answer["user_token"] = self._ground.tokens.mint("weir:user", self._ground.settings.user_token_ttl_s, **{
+            answer["user_token"] = self._services.tokens.mint("weir:user", self._services.settings.user_token_ttl_s, **{
                 **rights, "sub": uid, "uid": of, "app": stream["app"], "name": shown, "sid": sid, "roles": roles,
                 "channel": stream["channel"], "guest": True, "device": known,
             })  # fmt: skip
@@ -126,17 +126,17 @@ class WatchSessions:
 
     def _played(self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]) -> dict[str, Any]:
         """A playback token, the seconds that it lives, and the moment behind which it can't be renewed, if there is one."""
-        ttl, until = self._ground.settings.playback_token_ttl_s, rights.get("until")
+        ttl, until = self._services.settings.playback_token_ttl_s, rights.get("until")
         left = ttl if until is None else min(ttl, until - int(now_s()))
         return {
-            "playback_token": self._ground.tokens.mint_playback(playback, app, sid, ttl, uid, **rights), "playback_ttl_s": left,
+            "playback_token": self._services.tokens.mint_playback(playback, app, sid, ttl, uid, **rights), "playback_ttl_s": left,
             "access_ends": rfc3339(until * 1000) if until is not None else None,
         }  # fmt: skip
 
     async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""
         try:
-            claims = await self._ground.tokens.playback(token)
+            claims = await self._services.tokens.playback(token)
         except Unauthenticated:
             raise Forbidden(CLOSED) from None
         if not await self._plays(stream, claims):
@@ -147,7 +147,7 @@ class WatchSessions:
         """What the watch page gave to anybody is good while the stream is public."""
         if claims.sub != stream["playback"] or claims.app != stream["app"] or (claims.guest and stream["visibility"] == "signed"):
             return False
-        withdrawn = self._ground.directory.withdrawn
+        withdrawn = self._services.directory.withdrawn
         return not await withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
 
     async def _seated(self, stream: Doc, token: str | None) -> UserClaims | None:
@@ -162,16 +162,16 @@ class WatchSessions:
 
     async def _user(self, app: str, token: str | None) -> UserClaims | None:
         try:
-            claims = await self._ground.tokens.user(token or "")
+            claims = await self._services.tokens.user(token or "")
         except Refused:
             return None
-        withdrawn = await self._ground.directory.withdrawn(app, claims.iat, session=claims.sid, user=claims.sub)
+        withdrawn = await self._services.directory.withdrawn(app, claims.iat, session=claims.sid, user=claims.sub)
         return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
         """A fresh playback token of the same session, which ends with what the session was made from. Errors: Unauthenticated;
         Forbidden when it was withdrawn or nothing is left to renew."""
-        claims = await self._ground.tokens.playback(token)
+        claims = await self._services.tokens.playback(token)
         stream = await self.stream(playback)
         if not await self._plays(stream, claims):
             raise Forbidden("Access to this stream has been withdrawn.")
@@ -182,14 +182,14 @@ class WatchSessions:
 
     async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str, by: By) -> None:
         """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a foreign stream."""
-        if kind == "stream" and await self._ground.store.app(app).get("streams", subject) is None:
+        if kind == "stream" and await self._services.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
-        revocation, audit = revocation_id(app, kind, subject), self._ground.audit
+        revocation, audit = revocation_id(app, kind, subject), self._services.audit
         noted = audit.entry(app, by, "access.revoked", subject, None, {"kind": kind})
-        await self._ground.store.app(app).update("revocations", revocation, set=withdrawal, upsert=True, emit=[noted])
+        await self._services.store.app(app).update("revocations", revocation, set=withdrawal, upsert=True, emit=[noted])
         await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
-        await self._ground.directory.on_event(fact)
-        await self._ground.bus.publish(fact)
+        await self._services.directory.on_event(fact)
+        await self._services.bus.publish(fact)

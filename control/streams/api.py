@@ -128,9 +128,9 @@ class Renewal(Body):
 
 class StreamRoutes:
     def __init__(
-        self, ground: Services, streams: Streams, watch: WatchSessions, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers
+        self, services: Services, streams: Streams, watch: WatchSessions, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers
     ) -> None:
-        self._ground, self._streams, self._watch, self._ledger, self._viewers = ground, streams, watch, ledger, viewers
+        self._services, self._streams, self._watch, self._ledger, self._viewers = services, streams, watch, ledger, viewers
         self._broadcasts = broadcasts
 
     def rows(self) -> list[Row]:
@@ -180,7 +180,7 @@ class StreamRoutes:
             return None
 
     async def _shown(self, stream: Doc) -> dict[str, Any]:
-        settings = self._ground.settings
+        settings = self._services.settings
         return {
             **views.public_view(stream), "viewers": await self._count(stream), "server": settings.publish_url,
             "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
@@ -188,7 +188,7 @@ class StreamRoutes:
 
     async def list_streams(self, call: Call) -> Answer:
         asked: StreamFilter = call.query
-        page = await self._ground.store.app(call.acting().app).find(
+        page = await self._services.store.app(call.acting().app).find(
             "streams", {**asked.where("state"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
             cursor=asked.cursor, sieve=asked.sieve("title"),
         )  # fmt: skip
@@ -220,11 +220,11 @@ class StreamRoutes:
 
     async def key(self, call: Call) -> Answer:
         key = await self._streams.key(call.acting().app, call.path("stream"))
-        return Answer({"server": self._ground.settings.publish_url, "key": key})
+        return Answer({"server": self._services.settings.publish_url, "key": key})
 
     async def rotate_key(self, call: Call) -> Answer:
         key, cut = await self._streams.rotate_key(call.acting().app, call.path("stream"), by(call), call.body.cut)
-        return Answer({"server": self._ground.settings.publish_url, "key": key, "disconnected": cut})
+        return Answer({"server": self._services.settings.publish_url, "key": key, "disconnected": cut})
 
     async def disconnect(self, call: Call) -> Answer:
         return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
@@ -239,7 +239,7 @@ class StreamRoutes:
         return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
 
     async def analytics(self, call: Call) -> Answer:
-        await self._ground.quotas.check_feature(call.acting().app, "analytics")
+        await self._services.quotas.check_feature(call.acting().app, "analytics")
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
         shown = await self._ledger.of_stream(await self._stream(call), since, until)
         return as_csv(shown["days"], models.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
@@ -247,18 +247,18 @@ class StreamRoutes:
     async def playback_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
         stream = await self._stream(call)
-        sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._ground.settings.playback_token_ttl_s
-        await self._ground.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
-        token = self._ground.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
-        url = f"{self._ground.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
+        sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._services.settings.playback_token_ttl_s
+        await self._services.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
+        token = self._services.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
+        url = f"{self._services.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
     async def user_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
-        ttl = body.ttl_s or self._ground.settings.user_token_ttl_s
+        ttl = body.ttl_s or self._services.settings.user_token_ttl_s
         claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
-        await self._ground.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
-        token = self._ground.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
+        await self._services.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
+        token = self._services.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:

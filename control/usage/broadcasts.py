@@ -33,8 +33,8 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
 
 
 class Broadcasts:
-    def __init__(self, ground: Services) -> None:
-        self._store = ground.store
+    def __init__(self, services: Services) -> None:
+        self._store = services.store
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, StreamStarting):

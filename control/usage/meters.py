@@ -16,12 +16,12 @@ PAGE = 1000
 
 
 class Meters:
-    def __init__(self, ground: Services, ledger: Ledger) -> None:
-        self._ground, self._ledger = ground, ledger
+    def __init__(self, services: Services, ledger: Ledger) -> None:
+        self._services, self._ledger = services, ledger
 
     async def drain_messages(self) -> None:
         """Periodic: moves the counts from Redis to the ledger. A batch stays in Redis until every row has it."""
-        redis: Any = self._ground.redis
+        redis: Any = self._services.redis
         flat = await redis.eval(DRAIN, 2, COUNTED, f"{COUNTED}:taken", new_id("act"))
         if not flat:
             return
@@ -29,13 +29,13 @@ class Meters:
         batch, apps = counts.pop("batch"), set()
         for name, number in counts.items():
             app, stream, day = name.split(" ")
-            if await self._ground.directory.app(app) is not None:
+            if await self._services.directory.app(app) is not None:
                 await self._ledger.add(app, stream, day, "chat", batch, {"messages": int(number)})
                 apps.add((app, day[:7]))
         for app, month in apps:
-            if (await self._ground.quotas.plan(app)).messages is not None:
+            if (await self._services.quotas.plan(app)).messages is not None:
                 used = await self._ledger.since(app, f"{month}-01", "messages")
-                await self._ground.messages.restore(app, month, used)
+                await self._services.messages.restore(app, month, used)
         await redis.delete(f"{COUNTED}:taken")
 
     async def measure_storage(self) -> None:
@@ -43,7 +43,7 @@ class Meters:
         sums: dict[tuple[str, str], int] = defaultdict(int)
         cursor: str | None = None
         while True:
-            page = await self._ground.store.operator().find(RECORDINGS.name, limit=PAGE, cursor=cursor)
+            page = await self._services.store.operator().find(RECORDINGS.name, limit=PAGE, cursor=cursor)
             for recording in page.data:
                 sums[(recording["app"], recording.get("stream") or recording["app"])] += stored_bytes(recording)
             if page.next is None:

@@ -14,13 +14,13 @@ METER_S = 10.0
 
 
 class PublishMinutes:
-    def __init__(self, ground: Services) -> None:
-        self._ground, self._ledger = ground, Ledger(ground.store)
-        self._all = ground.store.operator()
+    def __init__(self, services: Services) -> None:
+        self._services, self._ledger = services, Ledger(services.store)
+        self._all = services.store.operator()
 
     async def check_publish(self, app_id: str) -> None:
         """Errors: QuotaExceeded when the month's publish minutes are used up."""
-        quotas = self._ground.quotas
+        quotas = self._services.quotas
         most = (await quotas.plan(app_id)).publish_minutes
         if most is not None and await self.published_s(app_id) // 60 >= most:
             await quotas.refuse(app_id, "publish_minutes", most, f"This month's {most:,} publish minutes are used up.")
@@ -31,7 +31,7 @@ class PublishMinutes:
 
     async def meter(self) -> None:
         """Periodic: adds what every present publisher has used since its mark."""
-        for stream in await self._ground.directory.live_streams():
+        for stream in await self._services.directory.live_streams():
             if stream.get("ingest"):
                 await self.measure(stream, now_ms())
 

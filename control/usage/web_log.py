@@ -74,10 +74,10 @@ def _seconds(line: bytes) -> float | None:
 
 
 class WebLog:
-    def __init__(self, ground: Services, broadcasts: Broadcasts) -> None:
-        self._ground, self._broadcasts, self._ledger = ground, broadcasts, Ledger(ground.store)
-        self._all = ground.store.operator()
-        self._folder = ground.settings.data / "usage"
+    def __init__(self, services: Services, broadcasts: Broadcasts) -> None:
+        self._services, self._broadcasts, self._ledger = services, broadcasts, Ledger(services.store)
+        self._all = services.store.operator()
+        self._folder = services.settings.data / "usage"
 
     async def collect(self) -> None:
         """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one position."""
@@ -139,14 +139,14 @@ class WebLog:
         """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone, and no broadcast.
         What belongs to no stream stands under the app's own id."""
         if is_id("ply", playback):
-            stream = await self._ground.directory.stream_by_playback(playback)
+            stream = await self._services.directory.stream_by_playback(playback)
             return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
-        recording = await self._ground.directory.recording(playback)
+        recording = await self._services.directory.recording(playback)
         return (recording["app"], recording.get("stream") or recording["app"], None) if recording is not None else None
 
     async def _viewers(self, stream: str, day: str, sent: Traffic) -> int:
         """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""
-        redis: Any = self._ground.redis
+        redis: Any = self._services.redis
         key = f"weir:viewers:{stream}:{day}"
         await redis.pfadd(key, *{session for session, _ in sent.buckets})
         await redis.expire(key, 3 * 86_400)

@@ -59,8 +59,8 @@ class PublishSource:
     def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
         self._url, self._tickets, self._playback = settings.pull_url, tickets, fact.playback
         self._publish = publish_name(fact.broadcast, fact.generation)
-        self.vitals = vitals = StreamHealth()
-        self.feed = SourceFeed(lambda frame, now: vitals.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self.health = health = StreamHealth()
+        self.feed = SourceFeed(lambda frame, now: health.frame(frame.track, frame.time, len(frame.data), frame.key, now))
         self._opening = asyncio.Lock()
         self._closed = False
         self._pull: RtmpPull | None = None

@@ -63,11 +63,11 @@ def etag_of(profile: Doc) -> str:
 
 
 class ProfileRoutes:
-    def __init__(self, ground: Services, profiles: Profiles) -> None:
-        self._ground, self._profiles = ground, profiles
+    def __init__(self, services: Services, profiles: Profiles) -> None:
+        self._services, self._profiles = services, profiles
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._ground.door) for row in self.rows()]
+        return [bind(row, self._services.door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/profiles/{profile}"

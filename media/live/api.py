@@ -65,11 +65,11 @@ class Health(BaseModel):
 class HealthRoutes:
     """`snapshot` gives a JPEG of a playback id's stream, None when this worker has none."""
 
-    def __init__(self, ground: Services, monitor: HealthStore, snapshot: Snapshot) -> None:
-        self._ground, self._monitor, self._snapshot = ground, monitor, snapshot
+    def __init__(self, services: Services, monitor: HealthStore, snapshot: Snapshot) -> None:
+        self._services, self._health_store, self._snapshot = services, monitor, snapshot
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._ground.door) for row in self.rows()]
+        return [bind(row, self._services.door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/streams/{stream}"
@@ -84,7 +84,7 @@ class HealthRoutes:
         """Errors: Unavailable."""
         stream = await self._stream(call)
         ingest = stream.get("ingest")
-        seen = (await self._ground.ingest.published()).get(stream["playback"]) if ingest else None
+        seen = (await self._services.ingest.published()).get(stream["playback"]) if ingest else None
         samples, trouble = await self._measured(stream["playback"]) if seen else ([], None)
         newest = samples[-1] if samples else {}
         told = {name: getattr(seen, name) or None if seen else None for name in INGEST}
@@ -106,12 +106,12 @@ class HealthRoutes:
 
     async def _measured(self, playback: str) -> tuple[list[dict[str, Any]], str | None]:
         try:
-            return await self._monitor.read_samples(playback), await self._monitor.read_trouble(playback)
+            return await self._health_store.read_samples(playback), await self._health_store.read_trouble(playback)
         except (RedisError, OSError):
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 
     async def _stream(self, call: Call) -> Doc:
-        found = await self._ground.store.app(call.acting().app).get("streams", call.path("stream"))
+        found = await self._services.store.app(call.acting().app).get("streams", call.path("stream"))
         if found is None:
             raise NotFound("There is no such stream.")
         return found

@@ -20,14 +20,14 @@ class HeldReloads:
     """`lists` renders the playlists of all renditions as they are now."""
 
     def __init__(self, edge: NchanPublisher, files: SegmentFiles, playback: str, lists: Lists) -> None:
-        self._edge, self._files, self._playback, self._lists = edge, files, playback, lists
+        self._nchan, self._files, self._playback, self._lists = edge, files, playback, lists
         self._awaited: str | None = None
         self._behind: deque[str] = deque()
 
     def release_all(self) -> None:
         """Gives those who wait for what a dead process would have made the present playlist; they ask anew."""
         for position in self._files.awaited():
-            self._edge.post(self._playback, position, self._lists())
+            self._nchan.post(self._playback, position, self._lists())
             self._files.stop_awaiting(position)
 
     def advance(self, hint: tuple[str, int, int] | None) -> None:
@@ -39,7 +39,7 @@ class HeldReloads:
             self._files.await_next(awaited)
         come, self._awaited = self._awaited, awaited
         if come is not None:
-            self._edge.post(self._playback, come, self._lists())
+            self._nchan.post(self._playback, come, self._lists())
             self._behind.append(come)
         while len(self._behind) > (BEHIND if awaited is not None else 0):
             self._files.stop_awaiting(self._behind.popleft())

@@ -54,7 +54,7 @@ class LiveBroadcast:
     def __init__(
         self, settings: Settings, fact: StreamEvent, wanted: DeliveryOptions, profile: Profile, secret: bytes,
         tell: Callable[[Event], None], keep: Callable[[str, BroadcastShape, SegmentData], None], admit: Callable[[LadderDemand], int | None],
-        tickets: PlayTickets, edge: NchanPublisher | None = None, brake: RestartBackoff | None = None,
+        tickets: PlayTickets, edge: NchanPublisher | None = None, backoff: RestartBackoff | None = None,
     ) -> None:  # fmt: skip
         self.fact = fact
         self.files = SegmentFiles(settings, fact.playback)
@@ -64,21 +64,21 @@ class LiveBroadcast:
         self._load: LadderDemand | None = None
         self.trouble: str | None = None
         self._tickets = tickets
-        self._intake = PublishSource(settings, tickets, fact)
+        self._source = PublishSource(settings, tickets, fact)
         self._epoch: tuple[int, int, float] | None = None
         self._begins: tuple[int, int] | None = None
         self._input_ended = self._alone = False
         self._wanted_profile = self._profile = profile
         self._full: BroadcastShape | None = None
         self._planned_by: Profile | None = None
-        self._dropped, self._never_had, self._strain = 0, 0, OverloadDetector()
+        self._dropped, self._never_had, self._overload = 0, 0, OverloadDetector()
         self._child: FfmpegProcess | None = None
         self._made: tuple[float, float] | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
         self._settings, self._tell = settings, tell
-        self._brake = brake or RestartBackoff()
+        self._backoff = backoff or RestartBackoff()
         self._gone = self._given_up = False
         self._told: set[int] = set()
         self._shown = False
@@ -91,7 +91,7 @@ class LiveBroadcast:
     @property
     def strained(self) -> bool:
         """The machine does not carry it easily."""
-        return self.producing and (self._dropped > self._never_had or self._strain.is_strained)
+        return self.producing and (self._dropped > self._never_had or self._overload.is_strained)
 
     @property
     def running(self) -> RunningLadder | None:
@@ -100,13 +100,13 @@ class LiveBroadcast:
             return None
         return RunningLadder(self._load.cores(self._dropped), self.strained)
 
-    def vitals(self) -> HealthSample | None:
+    def health(self) -> HealthSample | None:
         """How it is doing now; None while nothing is transcoded."""
         child = self._child
         if child is None or self._full is None:
             return None
-        return self._intake.vitals.sample(
-            monotonic(), now_ms(), sent_s=self._intake.feed.fed_s, dropped=child.dropped,
+        return self._source.health.sample(
+            monotonic(), now_ms(), sent_s=self._source.feed.fed_s, dropped=child.dropped,
             duplicated=child.duplicated, heights=tuple(one.height for one in self._full.pictured), left_out=self._dropped,
         )  # fmt: skip
 
@@ -124,7 +124,7 @@ class LiveBroadcast:
         publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that publish's, where it listens already."""
         await self.close()
         self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
-        self._intake, self._epoch = intake or PublishSource(self._settings, self._tickets, fact), None
+        self._source, self._epoch = intake or PublishSource(self._settings, self._tickets, fact), None
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
@@ -144,7 +144,7 @@ class LiveBroadcast:
     async def close(self) -> None:
         """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
         await self._thumbnails.stop()
-        self._intake.close()
+        self._source.close()
         producer = self._producer
         if producer is None:
             return
@@ -157,10 +157,10 @@ class LiveBroadcast:
     async def _produce(self) -> None:
         patience, why = APPEARS_WITHIN_S, "publish"
         try:
-            await self._intake.open()  # its first key frame is kept while it waits
-            await asyncio.sleep(self._brake.publish_pause_s(monotonic()))
-            while (source := await self._intake.source(patience)) is not None:
-                if not self._brake.start(monotonic(), why):
+            await self._source.open()  # its first key frame is kept while it waits
+            await asyncio.sleep(self._backoff.publish_pause_s(monotonic()))
+            while (source := await self._source.source(patience)) is not None:
+                if not self._backoff.start(monotonic(), why):
                     raise UnusableSource("The transcoder failed too often.")
                 STARTS.labels(why).inc()
                 self._planned = False
@@ -170,14 +170,14 @@ class LiveBroadcast:
                     return
                 why = "ladder" if self._planned else "input" if self._input_ended else "restart"
                 if why == "restart":
-                    self._intake.feed.forget()
-                    await asyncio.sleep(self._brake.pause_s(monotonic()))
+                    self._source.feed.forget()
+                    await asyncio.sleep(self._backoff.pause_s(monotonic()))
                 elif why == "input":
-                    await asyncio.sleep(self._brake.changed_pause_s(monotonic()))
+                    await asyncio.sleep(self._backoff.changed_pause_s(monotonic()))
                 patience = STILL_THERE_S
         except UnusableSource as error:
             self._given_up, self._load, self.trouble = True, None, str(error)
-            self._intake.close()  # what goes on coming is read for nothing
+            self._source.close()  # what goes on coming is read for nothing
             log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
             self._tell(MediaFailed(**self._about("failed"), reason=str(error), flooded=isinstance(error, FloodedSource)))
 
@@ -215,7 +215,7 @@ class LiveBroadcast:
         self._alone = source.alone
         shape = self.packager.shape = self._next_shape(source)
         pictured = shape.pictured
-        run, still = EncoderRun(new_secret(22), self.fact.generation), await self._intake.still() if source.alone else None
+        run, still = EncoderRun(new_secret(22), self.fact.generation), await self._source.still() if source.alone else None
         try:
             child = await spawn(
                 lambda pipes: args.transcode(
@@ -227,9 +227,9 @@ class LiveBroadcast:
         except OSError as error:
             return str(error)
         self._child, self._made, self._input_ended = child, None, False
-        self._intake.vitals.began()
-        self._strain.started(monotonic())
-        if self._intake.begin_run(child.write_input, functools.partial(self._no_more, child), still):
+        self._source.health.began()
+        self._overload.started(monotonic())
+        if self._source.begin_run(child.write_input, functools.partial(self._no_more, child), still):
             self._goes_on(run)
         else:
             self._no_more(child)
@@ -254,7 +254,7 @@ class LiveBroadcast:
         finally:
             self._child = None
             if not self._input_ended:
-                self._intake.feed.stop()
+                self._source.feed.stop()
                 self._input_ended = False
             watch.cancel()
             await child.stop()
@@ -268,7 +268,7 @@ class LiveBroadcast:
 
     def _goes_on(self, run: EncoderRun) -> None:
         """Where a run begins on the encoder's clock says when its first frame was, by the run before."""
-        zero = self._intake.feed.zero
+        zero = self._source.feed.zero
         if zero is not None and self._epoch is not None and self._epoch[0] == zero[0]:
             run.epoch_s, run.known = self._epoch[2] + (zero[1] - self._epoch[1]) / 1000, True
         self._begins = zero
@@ -281,11 +281,11 @@ class LiveBroadcast:
         """Stops an FFmpeg that stands still while it is given frames; an encoder that falls silent is the ingest's business. One that
         falls behind gets fewer rungs."""
         fed_s: float | None = None
-        feed = self._intake.feed
+        feed = self._source.feed
         while True:
             await asyncio.sleep(WATCH_S if fed_s is None else AGAIN_S)
             child.read_progress()
-            self._intake.vitals.done(child.done_s, monotonic())
+            self._source.health.done(child.done_s, monotonic())
             still_s = monotonic() - child.progress_at
             if still_s < STALLED_S:
                 fed_s = None
@@ -302,9 +302,9 @@ class LiveBroadcast:
         assert self._full is not None
         rungs = self._full.pictured
         load = load_per_core() if self._may_raise() else float("inf")
-        feed = self._intake.feed
+        feed = self._source.feed
         behind_s = distance_s(feed.fed_s, feed.fed_at, made_s, made_at)
-        verdict = self._strain.judge(monotonic(), behind_s, load, self._dropped, len(rungs))
+        verdict = self._overload.judge(monotonic(), behind_s, load, self._dropped, len(rungs))
         if verdict is None:
             return
         dropping = verdict == "drop"
@@ -333,7 +333,7 @@ class LiveBroadcast:
     def _renew(self, child: FfmpegProcess) -> None:
         """At the next key frame, so that nothing is missing; soon at any rate."""
         self._planned = True
-        self._intake.feed.renew()
+        self._source.feed.renew()
         asyncio.get_running_loop().call_later(RENEWED_WITHIN_S, lambda: child.terminate() if child is self._child else None)
 
     def _kept(self, whole: SegmentData) -> None:

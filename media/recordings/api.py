@@ -106,11 +106,11 @@ def etag_of(recording: Doc) -> str:
 
 
 class RecordingRoutes:
-    def __init__(self, ground: Services, catalog: RecordingStore, recordings: Recordings) -> None:
-        self._ground, self._catalog, self._recordings = ground, catalog, recordings
+    def __init__(self, services: Services, recording_store: RecordingStore, recordings: Recordings) -> None:
+        self._services, self._recording_store, self._recordings = services, recording_store, recordings
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._ground.door) for row in self.rows()]
+        return [bind(row, self._services.door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/recordings/{recording}"
@@ -133,7 +133,7 @@ class RecordingRoutes:
         ]  # fmt: skip
 
     async def list_recordings(self, call: Call) -> Answer:
-        page = await self._catalog.page(call.acting().app, call.query)
+        page = await self._recording_store.page(call.acting().app, call.query)
         return Answer({"data": [shown(recording) for recording in page.data], "next_cursor": page.next})
 
     async def get(self, call: Call) -> Answer:
@@ -154,7 +154,7 @@ class RecordingRoutes:
 
     async def start(self, call: Call) -> Answer:
         """Records a stream that is live and not recorded yet."""
-        stream = await self._ground.store.app(call.acting().app).get("streams", call.path("stream"))
+        stream = await self._services.store.app(call.acting().app).get("streams", call.path("stream"))
         if stream is None:
             raise NotFound("There is no such stream.")
         return Answer(shown(await self._recordings.start(stream, call.new_id("rec"), by(call))), 201)
@@ -168,16 +168,16 @@ class RecordingRoutes:
         recording, body = await self._recording(call), call.body
         if recording["state"] != "ready":
             raise Conflict("The recording is not ready.")
-        settings = self._ground.settings
+        settings = self._services.settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
-        await self._ground.audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
-        token = self._ground.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin)
+        await self._services.audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
+        token = self._services.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin)
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
         urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}
         return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)
 
     async def _recording(self, call: Call) -> Doc:
-        found = await self._catalog.get(call.acting().app, call.path("recording"))
+        found = await self._recording_store.get(call.acting().app, call.path("recording"))
         if found is None:
             raise NotFound("There is no such recording.")
         return found

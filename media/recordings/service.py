@@ -39,10 +39,16 @@ class Recorder:
     """Writes one recording behind the packager's back: a slow disk delays the recording, not the viewers."""
 
     def __init__(
-        self, fact: StreamEvent, title: str, recording: str, tape: RecordingFiles, catalog: RecordingStore, tell: Callable[[Event], None]
+        self,
+        fact: StreamEvent,
+        title: str,
+        recording: str,
+        tape: RecordingFiles,
+        recording_store: RecordingStore,
+        tell: Callable[[Event], None],
     ) -> None:
         self.recording, self.broadcast = recording, fact.broadcast
-        self._fact, self._title, self._tape, self._catalog, self._tell = fact, title, tape, catalog, tell
+        self._fact, self._title, self._tape, self._recording_store, self._tell = fact, title, tape, recording_store, tell
         self._queue: asyncio.Queue[tuple[BroadcastShape, SegmentData] | None] = asyncio.Queue(QUEUED_SEGMENTS)
         self._full = False
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +84,7 @@ class Recorder:
     async def _begin(self) -> None:
         while True:
             try:
-                await self._catalog.create(self.recording, self._fact, self._title)
+                await self._recording_store.create(self.recording, self._fact, self._title)
                 return await asyncio.to_thread(self._tape.open)
             except (Unavailable, OSError) as error:
                 log.warning("recording.waits", recording=self.recording, reason=str(error))
@@ -97,8 +103,8 @@ class Recordings:
 
     def __init__(
         self,
-        ground: Services,
-        catalog: RecordingStore,
+        services: Services,
+        recording_store: RecordingStore,
         tell: Callable[[Event], None],
         held: Callable[[str], Awaitable[bool]],
         remove_staged: Callable[[str], None],
@@ -106,7 +112,7 @@ class Recordings:
     ) -> None:
         """`held` says whether any worker has this playback id; it then ends its recording itself. `remove_staged` deletes the bytes of
         an upload, by its id; it blocks."""
-        self._ground, self._catalog, self._tell, self._held = ground, catalog, tell, held
+        self._services, self._recording_store, self._tell, self._held = services, recording_store, tell, held
         self._remove_staged = remove_staged
         self._running: dict[str, Recorder] = {}
         self._finishing: set[str] = set()
@@ -118,7 +124,7 @@ class Recordings:
 
     async def resume_or_start(self, fact: StreamEvent, stream: Doc) -> None:
         """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants it."""
-        known = await self._catalog.of_broadcast(fact.broadcast)
+        known = await self._recording_store.of_broadcast(fact.broadcast)
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
         if going_on is not None:
             self._record(fact, stream, going_on["id"])
@@ -128,7 +134,7 @@ class Recordings:
     async def _fits(self, app_id: str) -> bool:
         """False when the plan has no room for a recording; its owner was told, and the broadcast goes on without."""
         try:
-            async with self._ground.quotas.storage_for(app_id):
+            async with self._services.quotas.storage_for(app_id):
                 return True
         except QuotaExceeded as refusal:
             log.warning("recording.no_quota", app=app_id, reason=refusal.detail)
@@ -136,9 +142,9 @@ class Recordings:
 
     async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
         """By the stream, else by its app, else by the installation."""
-        app = await self._ground.directory.app(app_id) or {}
+        app = await self._services.directory.app(app_id) or {}
         chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
-        return self._ground.settings.recording if chosen is None else bool(chosen)
+        return self._services.settings.recording if chosen is None else bool(chosen)
 
     def add_segment(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
         recorder = self._running.get(playback)
@@ -155,7 +161,7 @@ class Recordings:
         """The broadcast has ended."""
         recorder = self._running.get(playback)
         await self.release(playback)
-        for doc in await self._catalog.of_broadcast(recorder.broadcast) if recorder else []:
+        for doc in await self._recording_store.of_broadcast(recorder.broadcast) if recorder else []:
             if doc["state"] == "recording":
                 await self._stopped(doc)
 
@@ -165,48 +171,48 @@ class Recordings:
         Errors: QuotaExceeded, too."""
         if stream["state"] not in ("live", "interrupted"):
             raise Conflict("The stream is not live.")
-        if any(doc["state"] == "recording" for doc in await self._catalog.of_broadcast(stream["broadcast"])):
+        if any(doc["state"] == "recording" for doc in await self._recording_store.of_broadcast(stream["broadcast"])):
             raise Conflict("The stream is being recorded already.")
-        noted = self._ground.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
-        async with self._ground.quotas.storage_for(stream["app"]):
-            await self._catalog.create(recording, _fact(stream), stream["title"], [noted])
-        await self._ground.audit.write(noted, COLLECTION, recording)
-        found = await self._catalog.get(stream["app"], recording)
+        noted = self._services.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
+        async with self._services.quotas.storage_for(stream["app"]):
+            await self._recording_store.create(recording, _fact(stream), stream["title"], [noted])
+        await self._services.audit.write(noted, COLLECTION, recording)
+        found = await self._recording_store.get(stream["app"], recording)
         assert found is not None
         return found
 
     async def stop(self, app: str, recording: str, by: By) -> None:
-        doc = await self._catalog.get(app, recording)
+        doc = await self._recording_store.get(app, recording)
         if doc is None:
             raise NotFound("There is no such recording.")
         if doc["state"] != "recording":
             raise Conflict("This recording has ended already.")
-        noted = self._ground.audit.entry(app, by, "recording.stopped", recording)
-        await self._catalog.request_stop(doc, [noted])
-        await self._ground.audit.write(noted, COLLECTION, recording)
+        noted = self._services.audit.entry(app, by, "recording.stopped", recording)
+        await self._recording_store.request_stop(doc, [noted])
+        await self._services.audit.write(noted, COLLECTION, recording)
 
     async def remove(self, app: str, recording: str, by: By) -> None:
-        doc = await self._catalog.get(app, recording)
+        doc = await self._recording_store.get(app, recording)
         if doc is None:
             raise NotFound("There is no such recording.")
         if doc["state"] == "recording":
             raise Conflict("This recording is running; stop it first.")
         action = "upload.deleted" if doc["state"] == "uploading" else "recording.deleted"
-        async with self._ground.audit.before_it(app, by, action, recording, doc):
+        async with self._services.audit.before_it(app, by, action, recording, doc):
             await self._remove(doc)
 
     async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
         """Errors: Stale when somebody was faster."""
-        noted = self._ground.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
-        changed = await self._catalog.change(doc, fields, noted)
+        noted = self._services.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
+        changed = await self._recording_store.change(doc, fields, noted)
         if changed is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._ground.audit.write(noted, COLLECTION, doc["id"])
+        await self._services.audit.write(noted, COLLECTION, doc["id"])
         return changed
 
     async def forget(self, app: str) -> None:
         """All of an app that is deleted, running ones too. Safe to repeat."""
-        while (page := await self._catalog.page(app, Searched(limit=100))).data:
+        while (page := await self._recording_store.page(app, Searched(limit=100))).data:
             for doc in page.data:
                 if doc["state"] == "recording":
                     await self.release(doc["playback"])
@@ -221,13 +227,15 @@ class Recordings:
             await self.broadcast_ended(fact.playback)
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
-        tape = RecordingFiles(self._ground.settings, recording)
-        self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._catalog, self._tell)
+        tape = RecordingFiles(self._services.settings, recording)
+        self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._recording_store, self._tell)
 
     async def _stopped(self, doc: Doc) -> None:
-        taped = await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).segments)
+        taped = await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).segments)
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
-        stopped = await self._catalog.stop(doc, min(last, now_ms()))  # the grace for an encoder that does not come back is none of it
+        stopped = await self._recording_store.stop(
+            doc, min(last, now_ms())
+        )  # the grace for an encoder that does not come back is none of it
         if stopped is not None:
             self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
 
@@ -236,31 +244,31 @@ class Recordings:
             return
         self._finishing.add(doc["id"])
         try:
-            attempt = await self._catalog.count_attempt(doc)
-            await self._catalog.mark_ready(doc, await finish(RecordingFiles(self._ground.settings, doc["id"])))
+            attempt = await self._recording_store.count_attempt(doc)
+            await self._recording_store.mark_ready(doc, await finish(RecordingFiles(self._services.settings, doc["id"])))
         except Unplayable as error:
-            await self._catalog.mark_failed(doc, str(error))
+            await self._recording_store.mark_failed(doc, str(error))
         except NoRoom:
             log.warning("recording.no_room", recording=doc["id"])  # the sweep tries again
         except OSError as error:
             log.warning("recording.not_finished", recording=doc["id"], reason=str(error))
             if attempt >= MOST_ATTEMPTS:
-                await self._catalog.mark_failed(doc, "The recording could not be made into a file; its parts are kept.")
+                await self._recording_store.mark_failed(doc, "The recording could not be made into a file; its parts are kept.")
         finally:
             self._finishing.discard(doc["id"])
 
     async def sweep(self) -> None:
         """Ends recordings whose broadcast is over, finishes what a dead process left, deletes what is old."""
-        on_air = {doc["broadcast"] for doc in await self._ground.directory.live_streams()}
-        for doc in await self._catalog.in_states("recording", "processing"):
+        on_air = {doc["broadcast"] for doc in await self._services.directory.live_streams()}
+        for doc in await self._recording_store.in_states("recording", "processing"):
             if doc.get("source") == UPLOAD:
                 continue
             if doc["state"] == "processing":
                 await self._finish(doc)
             elif doc["broadcast"] not in on_air and not await self._held(doc["playback"]):
                 await self._stopped(doc)
-        days = self._ground.settings.recording_days
-        for doc in await self._catalog.started_before(now_ms() - days * DAY_MS) if days else []:
+        days = self._services.settings.recording_days
+        for doc in await self._recording_store.started_before(now_ms() - days * DAY_MS) if days else []:
             await self._remove(doc)
         if self._bucket is not None and not self._moving:
             self._moving = True
@@ -270,24 +278,24 @@ class Recordings:
         """Objects first: while the document is there, whoever deletes can try again."""
         if self._bucket is not None:
             await self._bucket.delete(f"{doc['id']}/")
-        await self._catalog.remove(doc)
-        await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).remove)
+        await self._recording_store.remove(doc)
+        await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).remove)
         if doc.get("source") == UPLOAD:
             await asyncio.to_thread(self._remove_staged, doc["id"])
 
     async def _move(self, bucket: Bucket) -> None:
         """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""
         try:
-            for doc in await self._catalog.to_be_moved():
-                folder = RecordingFiles(self._ground.settings, doc["id"]).folder
+            for doc in await self._recording_store.to_be_moved():
+                folder = RecordingFiles(self._services.settings, doc["id"]).folder
                 files = sorted(path for path in folder.glob("*.*") if path.suffix in PLAYED)
                 if not files:
                     continue  # another machine has them
                 for path in files:
                     await bucket.put(f"{doc['id']}/{path.name}", path)
-                if not await self._catalog.mark_moved(doc):
+                if not await self._recording_store.mark_moved(doc):
                     await bucket.delete(f"{doc['id']}/")
-                await asyncio.to_thread(RecordingFiles(self._ground.settings, doc["id"]).remove)
+                await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).remove)
         except (Unavailable, OSError) as error:
             log.warning("recording.not_moved", reason=str(error))  # the sweep tries again
         finally:
@@ -295,10 +303,10 @@ class Recordings:
 
     async def clear_leftovers(self) -> None:
         """Files of recordings that were deleted, or moved to the bucket, while their process died."""
-        for recording in recordings(self._ground.settings):
-            doc = await self._ground.directory.recording(recording)
+        for recording in recordings(self._services.settings):
+            doc = await self._services.directory.recording(recording)
             if doc is None or doc.get("stored") == "s3":
-                await asyncio.to_thread(RecordingFiles(self._ground.settings, recording).remove)
+                await asyncio.to_thread(RecordingFiles(self._services.settings, recording).remove)
 
     async def close(self) -> None:
         for playback in list(self._running):

@@ -69,11 +69,11 @@ class Upload(Recording):
 
 
 class VodRoutes:
-    def __init__(self, ground: Services, catalog: RecordingStore, uploads: Uploads, recordings: Recordings) -> None:
-        self._ground, self._catalog, self._uploads, self._recordings = ground, catalog, uploads, recordings
+    def __init__(self, services: Services, recording_store: RecordingStore, uploads: Uploads, recordings: Recordings) -> None:
+        self._services, self._recording_store, self._uploads, self._recordings = services, recording_store, uploads, recordings
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._ground.door) for row in self.rows()]
+        return [bind(row, self._services.door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         all_, one = "/v1/vod", "/v1/vod/{vod}"
@@ -138,7 +138,7 @@ class VodRoutes:
 
     async def token(self, call: Call) -> Answer:
         app, body = call.acting().app, call.body
-        if body.stream is not None and await self._ground.store.app(app).get("streams", body.stream) is None:
+        if body.stream is not None and await self._services.store.app(app).get("streams", body.stream) is None:
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {
             "sub": body.user,
@@ -148,22 +148,22 @@ class VodRoutes:
             "uploads": body.max_uploads,
             "total": body.max_total,
         }
-        await self._ground.audit.count(app, by(call), "upload_tokens.minted", body.user)
+        await self._services.audit.count(app, by(call), "upload_tokens.minted", body.user)
         claims |= call.acting().origin
-        token = self._ground.tokens.mint("weir:upload", body.ttl_s, **claims)
-        return Answer({"token": token, "expires_in": body.ttl_s, "url": f"{self._ground.settings.base_url}/v1/vod"}, 201)
+        token = self._services.tokens.mint("weir:upload", body.ttl_s, **claims)
+        return Answer({"token": token, "expires_in": body.ttl_s, "url": f"{self._services.settings.base_url}/v1/vod"}, 201)
 
     def _shown(self, doc: Doc, offset: int) -> dict[str, Any]:
         expires = rfc3339(doc["expires"]) if doc["state"] == "uploading" else None
         return {**shown(doc), "url": self._url(doc), "offset": offset, "length": doc["length"], "expires": expires}
 
     def _url(self, doc: Doc) -> str:
-        return f"{self._ground.settings.base_url}/v1/vod/{doc['id']}"
+        return f"{self._services.settings.base_url}/v1/vod/{doc['id']}"
 
     async def _upload(self, call: Call) -> Doc:
         """A user's own only. Errors: NotFound."""
         acting = call.acting()
-        found = await self._catalog.get(acting.app, call.path("vod"))
+        found = await self._recording_store.get(acting.app, call.path("vod"))
         if found is None or not of_upload(found) or (acting.upload is not None and found.get("user") != acting.upload.sub):
             raise NotFound("There is no such upload.")
         return found

@@ -54,8 +54,8 @@ class UploadGrant:
 class Uploads:
     """`arrived` is called when one is whole. Errors of all verbs: Unavailable, OSError."""
 
-    def __init__(self, ground: Services, catalog: RecordingStore, arrived: Callable[[], None]) -> None:
-        self._ground, self._settings, self._catalog, self._arrived = ground, ground.settings, catalog, arrived
+    def __init__(self, services: Services, recording_store: RecordingStore, arrived: Callable[[], None]) -> None:
+        self._services, self._settings, self._recording_store, self._arrived = services, services.settings, recording_store, arrived
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def jobs(self) -> list[Job]:
@@ -75,26 +75,26 @@ class Uploads:
             raise StorageFull("There is no room for this video now.", retry_after=60)
         stream: Doc = {}
         if wanted.stream is not None:
-            found = await self._ground.store.app(app).get("streams", wanted.stream)
+            found = await self._services.store.app(app).get("streams", wanted.stream)
             if found is None:
                 raise NotFound("There is no such stream.")
             stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
         user = wanted.leave.user if wanted.leave else None
         about = {"title": wanted.title, "length": wanted.length, "metadata": wanted.metadata, "user": user}
-        noted = self._ground.audit.entry(app, by, "upload.started", video, None, {**about, **stream})
+        noted = self._services.audit.entry(app, by, "upload.started", video, None, {**about, **stream})
         async with self._beginning.setdefault(app, asyncio.Lock()):
             if wanted.leave is not None:
                 await self._check_leave(app, video, wanted.length, wanted.leave)
             await self._check_under_way(app, video, wanted.length, user)
-            async with self._ground.quotas.storage_for(app, wanted.length):
+            async with self._services.quotas.storage_for(app, wanted.length):
                 await asyncio.to_thread(UploadStaging(self._settings, video).open)
-                doc = await self._catalog.expect(app, video, {**about, **stream, "expires": self._expiry()}, [noted])
-        await self._ground.audit.write(noted, COLLECTION, video)
+                doc = await self._recording_store.expect(app, video, {**about, **stream, "expires": self._expiry()}, [noted])
+        await self._services.audit.write(noted, COLLECTION, video)
         return doc
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
         """What was begun with the token, and with any other of its user's since. Errors: QuotaExceeded."""
-        begun = [doc for doc in await self._catalog.started_by_user(app, leave.user, leave.issued) if doc["id"] != video]
+        begun = [doc for doc in await self._recording_store.started_by_user(app, leave.user, leave.issued) if doc["id"] != video]
         uploads, total = leave.uploads or MOST_OF_A_TOKEN, leave.total or self.most
         if len(begun) >= uploads:
             raise QuotaExceeded(
@@ -106,7 +106,7 @@ class Uploads:
     async def _check_under_way(self, app: str, video: str, length: int, user: str | None) -> None:
         """Users share a part of what an app may have under way, so none of them keeps the app's own uploads out. What is idle makes
         room. Errors: QuotaExceeded."""
-        docs = [doc for doc in await self._catalog.unfinished(app) if doc["id"] != video]
+        docs = [doc for doc in await self._recording_store.unfinished(app) if doc["id"] != video]
         if user is not None:
             of_users = [doc for doc in docs if doc.get("user") is not None]
             own = [doc for doc in of_users if doc["user"] == user]
@@ -116,7 +116,7 @@ class Uploads:
                 )
             if len(of_users) >= MOST_OF_USERS and not await self._forget_idle(of_users):
                 raise QuotaExceeded(f"{MOST_OF_USERS} uploads by users of this app are under way; try again when some have finished.")
-            storage_gb = (await self._ground.quotas.plan(app)).storage_gb
+            storage_gb = (await self._services.quotas.plan(app)).storage_gb
             announced = sum(doc["length"] for doc in of_users) + length
             if storage_gb is not None and announced > storage_gb * 10**9 * USERS_SHARE and not await self._forget_idle(of_users):
                 raise QuotaExceeded("What users of this app have announced takes half of its storage; try again when some have finished.")
@@ -125,26 +125,26 @@ class Uploads:
 
     async def _forget_idle(self, docs: list[Doc]) -> bool:
         """Ends the one that has been idle longest, if it has been for an hour."""
-        inboxes_of = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
+        staged_by_id = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
         now = now_ms()
-        idle = await asyncio.to_thread(lambda: {name: inbox.idle_s(now) for name, inbox in inboxes_of.items()})
+        idle = await asyncio.to_thread(lambda: {name: staged.idle_s(now) for name, staged in staged_by_id.items()})
         longest = max(docs, key=lambda doc: idle[doc["id"]], default=None)
         if longest is None or idle[longest["id"]] < IDLE_S:
             return False
-        if not await self._catalog.forget(longest):
+        if not await self._recording_store.forget(longest):
             return False
         log.info("upload.idle", video=longest["id"])
-        await asyncio.to_thread(inboxes_of[longest["id"]].remove)
+        await asyncio.to_thread(staged_by_id[longest["id"]].remove)
         return True
 
     async def offset(self, doc: Doc) -> int:
         """How many bytes of it are safe. Errors: NotFound when it is gone."""
         if doc["state"] != "uploading":
             return int(doc["length"])
-        inbox = UploadStaging(self._settings, doc["id"])
-        if not await asyncio.to_thread(lambda: inbox.here):
+        staged = UploadStaging(self._settings, doc["id"])
+        if not await asyncio.to_thread(lambda: staged.here):
             raise NotFound("There is no such upload.")
-        return await asyncio.to_thread(inbox.offset)
+        return await asyncio.to_thread(staged.offset)
 
     async def append(self, doc: Doc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
         """Takes bytes from offset `at` on; how many are safe now. A body that breaks off leaves what has come, unless a checksum
@@ -163,7 +163,7 @@ class Uploads:
         if safe == doc["length"]:
             await self._whole(doc)
         elif doc["expires"] - self._expiry() < -NOTED_MS:
-            await self._catalog.prolong(doc, self._expiry())
+            await self._recording_store.prolong(doc, self._expiry())
         return safe
 
     async def _take(self, writer: StagingWriter, body: AsyncIterator[bytes], length: int, checksum: Checksum | None) -> None:
@@ -184,24 +184,24 @@ class Uploads:
             await asyncio.to_thread(_write, writer, b"".join(held), checksum, last=True)
 
     async def _whole(self, doc: Doc) -> None:
-        if await self._catalog.mark_arrived(doc) is not None:
+        if await self._recording_store.mark_arrived(doc) is not None:
             log.info("upload.arrived", video=doc["id"], size=doc["length"])
             self._arrived()
 
     async def sweep(self) -> None:
         """Forgets uploads that nobody goes on with; takes up those whose process died behind their last byte."""
-        for doc in await self._catalog.in_states("uploading"):
-            inbox = UploadStaging(self._settings, doc["id"])
-            if await asyncio.to_thread(inbox.offset) == doc["length"]:
+        for doc in await self._recording_store.in_states("uploading"):
+            staged = UploadStaging(self._settings, doc["id"])
+            if await asyncio.to_thread(staged.offset) == doc["length"]:
                 await self._whole(doc)
             elif doc["expires"] < now_ms():
-                await self._catalog.remove(doc)
-                await asyncio.to_thread(inbox.remove)
+                await self._recording_store.remove(doc)
+                await asyncio.to_thread(staged.remove)
 
     async def clear_leftovers(self) -> None:
         """Bytes of uploads that were deleted, or made ready, while their process died."""
         for video in staged_uploads(self._settings):
-            doc = await self._ground.directory.recording(video)
+            doc = await self._services.directory.recording(video)
             if doc is None or doc["state"] in ("ready", "failed"):
                 await asyncio.to_thread(UploadStaging(self._settings, video).remove)
 

@@ -65,10 +65,10 @@ class Transcoder:
     """`strained` says whether a live stream here needs the machine; FFmpeg then stands still."""
 
     def __init__(
-        self, ground: Services, catalog: RecordingStore, profiles: Profiles, leases: StreamLeases, strained: Callable[[], bool]
+        self, services: Services, recording_store: RecordingStore, profiles: Profiles, leases: StreamLeases, strained: Callable[[], bool]
     ) -> None:
-        self._ground, self._settings, self._catalog, self._profiles = ground, ground.settings, catalog, profiles
-        self._leases, self._strained = leases, strained
+        self._services, self._settings, self._recording_store, self._profiles = services, services.settings, recording_store, profiles
+        self._leases, self._is_overloaded = leases, strained
         self._wake = asyncio.Event()
         self._tasks = Tasks()
 
@@ -84,8 +84,8 @@ class Transcoder:
     async def _run(self) -> None:
         while True:
             try:
-                for doc in await self._catalog.in_states("processing") if has_room(self._settings, 0) else []:
-                    if of_upload(doc) and await asyncio.to_thread(lambda inbox: inbox.here, UploadStaging(self._settings, doc["id"])):
+                for doc in await self._recording_store.in_states("processing") if has_room(self._settings, 0) else []:
+                    if of_upload(doc) and await asyncio.to_thread(lambda staged: staged.here, UploadStaging(self._settings, doc["id"])):
                         await self._leased(doc)
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("transcoding.waits", reason=str(error))
@@ -112,15 +112,15 @@ class Transcoder:
                 await self._leases.renew(video)
 
     async def _make(self, doc: Doc) -> None:
-        tape, inbox = RecordingFiles(self._settings, doc["id"]), UploadStaging(self._settings, doc["id"])
+        tape, staged = RecordingFiles(self._settings, doc["id"]), UploadStaging(self._settings, doc["id"])
         try:
-            film = parse_probe(await capture_output(args.probe_file(inbox.file), INSPECTED_WITHIN_S, sandbox_for_file(inbox.file)))
+            film = parse_probe(await capture_output(args.probe_file(staged.file), INSPECTED_WITHIN_S, sandbox_for_file(staged.file)))
             await self._transcode(TranscodeJob(doc, film, await self._shape(doc, film, tape), tape))
             finished = await finish(tape)
             if film.sounds or film.texts:
-                await tracks.add(tape, film, inbox.file, finished.duration_s, self._settings.segment_s)
+                await tracks.add(tape, film, staged.file, finished.duration_s, self._settings.segment_s)
                 finished = replace(finished, bytes=await asyncio.to_thread(taken, tape))
-            await self._catalog.mark_ready(doc, finished)
+            await self._recording_store.mark_ready(doc, finished)
         except UnusableFile as refusal:
             await self._refuse(doc, refusal)
         except Unplayable:
@@ -137,24 +137,24 @@ class Transcoder:
         except (BoxError, OSError) as error:
             await self._failed(doc, error)
             return
-        await asyncio.to_thread(inbox.remove)
+        await asyncio.to_thread(staged.remove)
 
     async def _failed(self, doc: Doc, error: Exception) -> None:
         """Tried again by the next look, from where the tape ends."""
         log.warning("transcoding.failed", video=doc["id"], reason=str(error))
-        if await self._catalog.count_attempt(doc) >= MOST_ATTEMPTS:
+        if await self._recording_store.count_attempt(doc) >= MOST_ATTEMPTS:
             await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
             await asyncio.to_thread(UploadStaging(self._settings, doc["id"]).remove)
 
     async def _refuse(self, doc: Doc, refusal: UnusableFile) -> None:
         log.info("transcoding.refused", video=doc["id"], code=refusal.code)
-        await self._catalog.refused(doc, refusal.code, refusal.reason)
+        await self._recording_store.refused(doc, refusal.code, refusal.reason)
         await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
 
     async def _shape(self, doc: Doc, film: MediaFile, tape: RecordingFiles) -> BroadcastShape:
         """That of the tape where one has begun: a profile that was changed meanwhile counts for the next video."""
-        app = await self._ground.directory.app(doc["app"])
-        stream = await self._ground.directory.stream(doc["stream"]) if doc.get("stream") else None
+        app = await self._services.directory.app(doc["app"])
+        stream = await self._services.directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
         profile = SOUND_ALONE if film.source.alone else replace(wanted, copy_top=False, audio_only=False)
         rhythm = choose_cadence(film.source, profile, None, self._settings.segment_s)
@@ -213,7 +213,7 @@ class Transcoder:
     async def _awaited(self, doc: Doc) -> bool:
         """Whether there is an upload that no worker is at."""
         with contextlib.suppress(Unavailable, RedisError, OSError):
-            for one in await self._catalog.in_states("processing"):
+            for one in await self._recording_store.in_states("processing"):
                 if of_upload(one) and one["id"] != doc["id"] and not await self._leases.is_held(one["id"]):
                     return True
         return False
@@ -224,7 +224,7 @@ class Transcoder:
         whole_s = job.film.duration_s
         percent = None if whole_s is None else min(99, int(position_s / whole_s * 100))
         with contextlib.suppress(Unavailable):
-            if not await self._catalog.progress(job.doc, percent, position_s):
+            if not await self._recording_store.progress(job.doc, percent, position_s):
                 raise UploadDeleted
 
     async def _watch(self, child: FfmpegProcess) -> None:
@@ -232,7 +232,7 @@ class Transcoder:
         held_until = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
-            if self._strained():
+            if self._is_overloaded():
                 held_until = monotonic() + CALM_S
             child.pause(monotonic() < held_until)
             child.read_progress()

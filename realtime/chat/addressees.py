@@ -33,7 +33,7 @@ class Addressees:
     Unavailable."""
 
     def __init__(self, entries: ChannelLog, people: ChannelUsers, actions: Actions) -> None:
-        self._log, self._people, self._actions = entries, people, actions
+        self._log, self._users, self._actions = entries, people, actions
 
     async def find(self, channel: str, command: Command) -> tuple[ChannelUser, Command]:
         """The one person who is meant, and the command about them."""
@@ -43,7 +43,7 @@ class Addressees:
         lifted = await self._lifted(channel, command, possible[0])
         if lifted is not None:
             return lifted, _sensible(command, possible[0])
-        called = await self._people.find_by_name(channel, (name for one in possible for name in one.names))
+        called = await self._users.find_by_name(channel, (name for one in possible for name in one.names))
         authors = await self._authors(channel)
         for reading in possible:
             found = _of(reading, called, authors)
@@ -51,12 +51,12 @@ class Addressees:
                 raise _several(command, reading, found)
             if found:
                 return found[0], _sensible(command, reading)
-        raise _nobody(command, possible, [*authors.values(), *await self._people.recent(channel)])
+        raise _nobody(command, possible, [*authors.values(), *await self._users.recent(channel)])
 
     async def _by_id(self, channel: str, uid: str) -> ChannelUser:
         authors = await self._authors(channel)
         said = next((one for (known, _), one in authors.items() if known == uid), ChannelUser(uid, uid, "member"))
-        return await self._people.get(channel, uid) or said
+        return await self._users.get(channel, uid) or said
 
     async def _authors(self, channel: str) -> dict[tuple[str, str], ChannelUser]:
         """Whose messages are among the newest entries, by id and the name that stands there: those too who are forgotten by now."""
@@ -73,8 +73,8 @@ class Addressees:
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
         if not kind or reading.command is None:
             return None
-        called = await self._people.find_by_name(channel, reading.names)
-        found = [one for one in _of(reading, called, {}) if _stands(kind, command, await self._people.standing(channel, one.id, one.role))]
+        called = await self._users.find_by_name(channel, reading.names)
+        found = [one for one in _of(reading, called, {}) if _stands(kind, command, await self._users.standing(channel, one.id, one.role))]
         if not found:
             found = await self._targets(channel, kind, command, {folded(name) for name in reading.names})
         if len(found) > 1:

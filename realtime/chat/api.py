@@ -214,7 +214,7 @@ class ChannelRoutes:
         self, *, directory: Directory, entries: ChannelLog, chat: Chat, reader: HistoryReader, people: ChannelUsers, presence: PresenceTracker, actions: Actions,
         moderation: Moderation, viewers: Viewers,
     ) -> None:  # fmt: skip
-        self._directory, self._log, self._chat, self._reader, self._people = directory, entries, chat, reader, people
+        self._directory, self._log, self._chat, self._reader, self._users = directory, entries, chat, reader, people
         self._presence, self._actions, self._moderation, self._viewers = presence, actions, moderation, viewers
 
     def routes(self, door: Door) -> list[BaseRoute]:
@@ -362,11 +362,11 @@ class ChannelRoutes:
         _, stream = await self._access(call)
         body: NewMessage = call.body
         cid = body.cid or call.new_id("msg")
-        standing = await self._people.standing(stream["channel"], body.user.id, body.user.role)
+        standing = await self._users.standing(stream["channel"], body.user.id, body.user.role)
         card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
-        await self._people.remember_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
+        await self._users.remember_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def original(self, call: Call) -> Answer:

@@ -73,7 +73,7 @@ class Moderation:
     def __init__(
         self, entries: ChannelLog, people: ChannelUsers, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
     ) -> None:  # fmt: skip
-        self._log, self._people, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
+        self._log, self._users, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
         self._bans, self._removed_ms = bans, removed_days * DAY_MS
         self._addressees = Addressees(entries, people, actions)
         self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
@@ -231,7 +231,7 @@ class Moderation:
     async def everywhere(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they are known there."""
         uid = command.who
-        known = await self._people.get(channel, uid) if channel else None
+        known = await self._users.get(channel, uid) if channel else None
         person = known or ChannelUser(uid, uid, "member")
         return await self._take(await self._on(app, app, actor, command, person), person)
 
@@ -242,7 +242,7 @@ class Moderation:
         writer = author(entry)
         if command.name == "delete" and writer != actor.id:
             check_role(actor.role, "moderator")
-            person = await self._people.get(channel, writer)
+            person = await self._users.get(channel, writer)
             check_hierarchy(actor.role, person.role if person is not None else "member")
         action = self._draft(app, channel, actor, command, command.subject)
         action.update(message=command.subject, **_place(entry))
@@ -413,7 +413,7 @@ class Moderation:
 
     async def _user(self, channel: str, _actor: Actor, command: Command) -> str:
         person, _ = await self._addressees.find(channel, command)
-        stands = await self._people.standing(channel, person.id)
+        stands = await self._users.standing(channel, person.id)
         marks = [word for word, yes in (
             ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
         ) if yes]  # fmt: skip

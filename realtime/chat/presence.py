@@ -35,7 +35,7 @@ class PresenceTracker:
     """Errors of the verbs: Unavailable."""
 
     def __init__(self, connection: RedisConnection, entries: ChannelLog, people: ChannelUsers, leases: LeaseTimes) -> None:
-        self._connection, self._log, self._people, self._leases = connection, entries, people, leases
+        self._connection, self._log, self._users, self._leases = connection, entries, people, leases
         self._held: defaultdict[str, set[str]] = defaultdict(set)
         self._moves: defaultdict[str, dict[str, bool]] = defaultdict(dict)
 
@@ -58,7 +58,7 @@ class PresenceTracker:
         link, keys = self._connection.link(), keys_of(channel)
         following, found = await link.ask("HSCAN", keys.present, cursor or "0", "COUNT", PAGE)
         uids = [raw.decode() for raw in found[::2]]
-        people = await asyncio.gather(*(self._people.get(channel, uid) for uid in uids))
+        people = await asyncio.gather(*(self._users.get(channel, uid) for uid in uids))
         users = [
             {"id": uid, "name": person.name if person else uid, "role": person.role if person else "member"}
             for uid, person in zip(uids, people, strict=True)
@@ -94,7 +94,7 @@ class PresenceTracker:
 
     async def _tell(self, channel: str, kind: str, uids: list[str]) -> None:
         try:
-            people = await asyncio.gather(*(self._people.get(channel, uid) for uid in uids[:MOST_TOLD]))
+            people = await asyncio.gather(*(self._users.get(channel, uid) for uid in uids[:MOST_TOLD]))
             users = [{"id": uid, "name": person.name if person else uid} for uid, person in zip(uids, people, strict=False)]
             body = envelope(new_id("evt"), kind, now_ms(), channel=channel, users=users, count=len(uids))
             await self._log.publish_ephemeral(channel, kind, body)

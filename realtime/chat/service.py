@@ -66,7 +66,7 @@ class Chat:
     ) -> None:  # fmt: skip
         self._settings, self._directory, self._messages, self._bans = settings, directory, messages, bans
         self._log, self._follower, self._occupancy, self._fanout = entries, follower, occupancy, fanout
-        self._reader, self._people, self._moderation, self._presence = reader, people, moderation, presence
+        self._reader, self._users, self._moderation, self._presence = reader, people, moderation, presence
         self._resume = Recovery(entries, follower)
         self.roster = LocalMembers(fanout, self._expel, self._expel_marked)
         self._tasks = Tasks()
@@ -282,14 +282,14 @@ class Chat:
         watches = playback if playback is not None and playback.sub == stream["playback"] and playback.exp + LEEWAY_S > now_s() else None
         if watches is not None and not await withdrawn(user.app, watches.iat, stream=stream["id"], session=watches.sid):
             return
-        if (await self._people.standing(channel, user.sub)).stored is None:
+        if (await self._users.standing(channel, user.sub)).stored is None:
             raise Forbidden("This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`.")
 
     async def _standing(self, member: Client, channel: str) -> UserStanding:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
         before = self.roster.changes(channel)
         standing, _ = await asyncio.gather(
-            self._people.standing(channel, member.user.sub, member.token_role(channel), member.barred), self._bans.check_member(member)
+            self._users.standing(channel, member.user.sub, member.token_role(channel), member.barred), self._bans.check_member(member)
         )
         if channel not in member.noted:
             await self._note(member, channel)
@@ -300,11 +300,11 @@ class Chat:
 
     async def _note(self, member: Client, channel: str) -> None:
         if member.guest and channel not in member.noted:
-            allowed = await self._people.claim_name(channel, member.user.sub, member.user.name)
+            allowed = await self._users.claim_name(channel, member.user.sub, member.user.name)
             member.given_name = allowed if allowed != member.user.name else ""
         device, address = (member.user.device or "", member.origin) if member.guest else ("", "")
         person = ChannelUser(member.user.sub, member.name, member.token_role(channel), device, address)
-        await self._people.remember(channel, person, guest=member.guest)
+        await self._users.remember(channel, person, guest=member.guest)
 
     async def run_guest_renewal(self) -> None:
         """Runs until cancelled: notes guests who stay before they are forgotten."""

@@ -44,10 +44,10 @@ def _let_go(number: int) -> None:
 
 class Archiver:
     def __init__(
-        self, connection: RedisConnection, archive: Archive, directory: Directory, settings: Settings, carrier: AppLogForwarder, *,
+        self, connection: RedisConnection, archive: Archive, directory: Directory, settings: Settings, forwarder: AppLogForwarder, *,
         settle_ms: int = SETTLE_MS, keep_entries: int = KEEP_ENTRIES, keep_ms: int = KEEP_MS,
     ) -> None:  # fmt: skip
-        self._carrier = carrier
+        self._forwarder = forwarder
         self._connection, self._archive, self._directory, self._days = connection, archive, directory, settings.keep_messages_days
         self._settle_ms, self._keep_entries, self._keep_ms = settle_ms, keep_entries, keep_ms
 
@@ -85,7 +85,7 @@ class Archiver:
             log.error("archiver.unknown_channel", channel=channel)
             await self._connection.link().ask("ZADD", dirty_in(bucket), "XX", now_ms() + PAUSE_MS, channel)
             return
-        await self._carrier.forward_channel(stream["app"], channel)
+        await self._forwarder.forward_channel(stream["app"], channel)
         while await self._move_shadowed(stream["app"], channel):
             pass
         while await self._move(stream["app"], channel, bucket):
@@ -116,7 +116,7 @@ class Archiver:
         entries = [(parse_entry(payload), int(at)) for payload, at in zip(payloads, times, strict=True)]
         if entries:
             await self._archive.add(app, channel, entries)
-            await self._carrier.keep(app, entries)
+            await self._forwarder.keep(app, entries)
             await self._apply_deletions(channel, [entry for entry, _ in entries])
         mark = entries[-1][0].seq if entries else ""
         trimmed = await self._connection.link().run(

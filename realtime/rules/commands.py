@@ -177,21 +177,21 @@ def interpretations(command: Command) -> list[Interpretation]:
         return [Interpretation((rest,), True, replace(command, who="", exact=False), "")]
     by_id, quoted = _BY_ID.match(rest), _QUOTED.match(rest)
     if by_id is not None:
-        return [_reading(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
+        return [_history(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
     found: list[Interpretation] = []
     if quoted is not None and quoted[2].strip():
         literal = rest[: quoted.end()].strip()  # somebody's name may have quotes in it
         names = dict.fromkeys((quoted[1] + quoted[2], quoted[2], literal))
-        found.append(_reading(name, tuple(names), rest[quoted.end() :]))
+        found.append(_history(name, tuple(names), rest[quoted.end() :]))
     ends = [one.end() for one in _WORD.finditer(rest[: LONGEST_NAMED + 1]) if one.end() <= LONGEST_NAMED]
     for end in reversed(ends):
         spelled = rest[:end]
         names = dict.fromkeys((spelled, spelled.removeprefix("@")))
-        found.append(_reading(name, tuple(one for one in names if one.strip("@")), rest[end:].strip()))
+        found.append(_history(name, tuple(one for one in names if one.strip("@")), rest[end:].strip()))
     return [one for one in found if one.names]
 
 
-def _reading(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = False) -> Interpretation:
+def _history(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = False) -> Interpretation:
     try:
         return Interpretation(names, by_id, _finish(name, FORMS[name].parts[1:], rest), rest)
     except Invalid:

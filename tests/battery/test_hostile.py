@@ -103,9 +103,9 @@ QUERIES = {"/v1/places/{place}/availability": "?starts=2027-01-01T00:00:00Z&ends
 EARLIER = {("PATCH", "/v1/vod/{vod}")}
 
 
-def routes(ground: Services) -> list[tuple[str, str]]:
+def routes(services: Services) -> list[tuple[str, str]]:
     """(method, path) of every route that names something by id, of all rooms."""
-    found = [route for room in build_rooms(ground, ALL) for route in room.routes() if not isinstance(route, Mount)]
+    found = [route for room in build_rooms(services, ALL) for route in room.routes() if not isinstance(route, Mount)]
     return sorted(
         (method, route.path)
         for route in found
@@ -139,7 +139,7 @@ async def neighbour(stage: Stage) -> dict[str, str]:
     }  # fmt: skip
 
 
-async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Services, figures: Figures) -> None:
+async def test_another_tenants_ids_are_like_none(stage: Stage, services: Services, figures: Figures) -> None:
     """Every socket request and every REST route answers an id of another app as one that nobody has, byte for byte, and what the
     other app has is untouched."""
     theirs = await neighbour(stage)
@@ -156,7 +156,7 @@ async def test_another_tenants_ids_are_like_none(stage: Stage, ground: Services,
         asked = [await program.call("events.subscribe", {"types": ["stream.live"], name: ids[name]}) for ids in (theirs, missing)]
         assert asked[0] == asked[1], (name, asked)
     before = await state(stage, theirs)
-    table = [(method, path) for method, path in routes(ground) if "{playback}" not in path and "{app}" not in path]
+    table = [(method, path) for method, path in routes(services) if "{playback}" not in path and "{app}" not in path]
     unknown = {name for _, path in table for name in names_in(path)} - set(theirs)
     asked_for = 0
     for method, path in table:

@@ -13,17 +13,17 @@ __all__ = ["secantus_url"]
 
 
 @pytest.fixture
-async def world(ground: Services) -> AsyncIterator[World]:
-    async with opened(ground) as world:
+async def world(services: Services) -> AsyncIterator[World]:
+    async with opened(services) as world:
         yield world
 
 
 @pytest.fixture
-def setting(ground: Services) -> Callable[..., None]:
+def setting(services: Services) -> Callable[..., None]:
     """Changes settings of the running services."""
 
     def change(**values: Any) -> None:
-        object.__setattr__(ground, "settings", ground.settings.model_copy(update=values))
+        object.__setattr__(services, "settings", services.settings.model_copy(update=values))
 
     return change
 

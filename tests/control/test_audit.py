@@ -32,15 +32,15 @@ async def app(world: World, owner: Headers) -> str:
 
 async def next_process(world: World) -> None:
     """What the relay and the consumer of any process do with what a dead one has left."""
-    async for collection, doc_id, events in world.ground.store.pending():
+    async for collection, doc_id, events in world.services.store.pending():
         for event in events:
             await world.room._heard(event)
             await world.room._heard(event)  # the bus may tell it twice
-        await world.ground.store.settle(collection, doc_id, [event.id for event in events])
+        await world.services.store.settle(collection, doc_id, [event.id for event in events])
 
 
-async def entries(ground: Services, app: str, action: str) -> list[Doc]:
-    return (await ground.store.app(app).find("audit", {"action": action})).data
+async def entries(services: Services, app: str, action: str) -> list[Doc]:
+    return (await services.store.app(app).find("audit", {"action": action})).data
 
 
 Change = Callable[[World, Headers, str], Awaitable[Any]]
@@ -75,10 +75,10 @@ async def test_an_entry_outlives_the_process_that_made_the_change(
     with monkeypatch.context() as patched:
         patched.setattr(Audit, "write", died)
         assert (await CHANGES[action](world, owner, app)).status_code == 500
-    assert await entries(world.ground, app, action) == []
+    assert await entries(world.services, app, action) == []
     await next_process(world)
     await next_process(world)
-    (entry,) = await entries(world.ground, app, action)
+    (entry,) = await entries(world.services, app, action)
     assert entry["actor"].startswith("acc_")
     assert entry["request"]
 
@@ -101,24 +101,24 @@ asyncio.run(main())
 """
 
 
-async def test_an_entry_outlives_kill_9(world: World, ground: Services) -> None:
+async def test_an_entry_outlives_kill_9(world: World, services: Services) -> None:
     """A process of its own, killed right behind the write of its change."""
-    settings = ground.settings
+    settings = services.settings
     given = {"DATA_DIR": str(settings.data), "RUN_DIR": str(settings.run), "MONGODB_URL": settings.mongodb_url}
     environment = {f"WEIR_{name}": value for name, value in {**given, "MONGODB_DATABASE": settings.mongodb_database}.items()}
     child = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", CHILD], env={**os.environ, **environment}, timeout=60)
     assert child.returncode == -signal.SIGKILL
-    (app,) = (await ground.store.operator().find("apps")).data
-    assert await entries(ground, app["id"], "app.created") == []
+    (app,) = (await services.store.operator().find("apps")).data
+    assert await entries(services, app["id"], "app.created") == []
     await next_process(world)
-    (entry,) = await entries(ground, app["id"], "app.created")
+    (entry,) = await entries(services, app["id"], "app.created")
     assert (entry["actor"], entry["after"]["name"]) == ("command line", "Killed")
 
 
 async def test_what_leaves_no_document_is_noted_before(world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deletion that nobody can find out about is worse than an entry of one that was not done; a refused one leaves none."""
     token, stream = await stream_of(world, owner, app)
-    honest = world.ground.store.app(app).__class__.delete
+    honest = world.services.store.app(app).__class__.delete
 
     async def dies_at_streams(handle: Any, collection: str, where: Any) -> int:
         if collection == "streams":
@@ -126,19 +126,19 @@ async def test_what_leaves_no_document_is_noted_before(world: World, owner: Head
         return int(await honest(handle, collection, where))
 
     with monkeypatch.context() as patched:
-        patched.setattr(world.ground.store.app(app).__class__, "delete", dies_at_streams)
+        patched.setattr(world.services.store.app(app).__class__, "delete", dies_at_streams)
         assert (await world.ask("DELETE", stream, token)).status_code == 500
-    assert len(await entries(world.ground, app, "stream.deleted")) == 1
+    assert len(await entries(world.services, app, "stream.deleted")) == 1
     assert (await world.ask("DELETE", stream, token)).status_code == 204
-    assert len(await entries(world.ground, app, "stream.deleted")) == 2
+    assert len(await entries(world.services, app, "stream.deleted")) == 2
     assert (await world.ask("DELETE", f"/v1/apps/{app}/invitations/act_none", owner)).status_code == 404
-    assert await entries(world.ground, app, "invitation.withdrawn") == []
+    assert await entries(world.services, app, "invitation.withdrawn") == []
 
 
 async def test_a_refusal_of_unknown_outcome_keeps_the_entry(world: World, owner: Headers, app: str) -> None:
     """The ingest that did not answer may have dropped the publisher."""
     token, stream = await stream_of(world, owner, app)
-    ingest = FakeIngest(world.ground)
+    ingest = FakeIngest(world.services)
     for refusal, kept in ((Unavailable("no answer"), 1), (Conflict("no"), 1)):
 
         async def refuse(_name: str, refusal: Exception = refusal) -> bool:
@@ -146,23 +146,23 @@ async def test_a_refusal_of_unknown_outcome_keeps_the_entry(world: World, owner:
 
         ingest.drop_publisher = refuse  # type: ignore[method-assign]
         await world.ask("POST", stream + "/disconnect", token)
-        assert len(await entries(world.ground, app, "stream.disconnected")) == kept
+        assert len(await entries(world.services, app, "stream.disconnected")) == kept
 
 
 async def test_a_deleted_app_s_rooms_hear_of_it_before_it_is_gone(world: World, owner: Headers, app: str) -> None:
     """The outbox of its document would go with it."""
     await world.done("DELETE", f"/v1/apps/{app}", owner)
     await world.room._apps.delete_more()
-    assert await world.ground.store.operator().get("apps", app) is not None
+    assert await world.services.store.operator().get("apps", app) is not None
     await next_process(world)
     await world.room._apps.delete_more()
-    assert await world.ground.store.operator().get("apps", app) is None
-    assert len(await entries(world.ground, PLATFORM, "app.deleted")) == 1
+    assert await world.services.store.operator().get("apps", app) is None
+    assert len(await entries(world.services, PLATFORM, "app.deleted")) == 1
 
 
 async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: Headers) -> None:
     """Removed, demoted or leaving, over two processes: one of the two stays the owner."""
-    other = World(world.ground)
+    other = World(world.services)
     ids = {}
     first = str((await world.app(owner))["id"])
     ann = await joined(world, owner, first, "ann@weir.example", "owner")
@@ -178,7 +178,7 @@ async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: H
             app = str((await world.app(owner))["id"])
             await invited(world, owner, app, ann)
             answers = await asyncio.gather(attempt(world, owner, ann, app), attempt(other, ann, owner, app))
-            owners = (await world.ground.store.app(app).find("members", {"role": "owner"})).data
+            owners = (await world.services.store.app(app).find("members", {"role": "owner"})).data
             assert len(owners) == 1, [answer.text for answer in answers]
             assert sorted(answer.status_code < 300 for answer in answers) == [False, True]
 
@@ -192,14 +192,14 @@ async def invited(world: World, owner: Headers, app: str, who: Headers) -> None:
 
 async def test_the_last_owner_may_go_when_another_has_come(world: World, owner: Headers, app: str) -> None:
     """By a promotion too, and in an app from before owners stood in its document."""
-    installation = world.ground.store.operator()
+    installation = world.services.store.operator()
     before = await installation.get("apps", app)
     assert before is not None
     await installation.delete("apps", {"id": app})
     await installation.insert("apps", {name: value for name, value in before.items() if name not in ("owners", "ownership")})
     await installation.delete("installation", {"id": "schema"})
     for _ in range(2):
-        await migrate(world.ground.store)
+        await migrate(world.services.store)
     me = (await world.done("GET", "/v1/auth/me", owner))["id"]
     assert (await world.ask("DELETE", f"/v1/apps/{app}/members/{me}", owner)).status_code == 409
     ann = await joined(world, owner, app, "ann@weir.example", "viewer")
@@ -207,4 +207,4 @@ async def test_the_last_owner_may_go_when_another_has_come(world: World, owner: 
     await world.done("PATCH", f"/v1/apps/{app}/members/{her}", owner, {"role": "owner"})
     assert (await world.ask("DELETE", f"/v1/apps/{app}/members/{me}", owner)).status_code == 204
     assert (await world.ask("DELETE", f"/v1/apps/{app}/members/{her}", ann)).status_code == 409
-    assert PASSWORD not in str(await entries(world.ground, app, "member.role"))
+    assert PASSWORD not in str(await entries(world.services, app, "member.role"))

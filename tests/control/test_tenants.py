@@ -46,10 +46,10 @@ class Tenant:
 
 
 @pytest.fixture
-async def tenants(ground: Services) -> AsyncIterator[tuple[World, Tenant, Tenant]]:
+async def tenants(services: Services) -> AsyncIterator[tuple[World, Tenant, Tenant]]:
     counts = dict.fromkeys(("sign-in", "public", "account", "member", "heavy"), 10**7)
-    object.__setattr__(ground, "settings", ground.settings.model_copy(update={"sign_up": "open", "limits": counts}))
-    async with opened(ground) as world:
+    object.__setattr__(services, "settings", services.settings.model_copy(update={"sign_up": "open", "limits": counts}))
+    async with opened(services) as world:
         await world.owner()
         mine, theirs = [await Tenant(world, await world.register(f"{name}@weir.example")).settle(name) for name in ("ann", "bob")]
         yield world, mine, theirs
@@ -105,7 +105,7 @@ async def test_ten_thousand_operations_leak_nothing(tenants: tuple[World, Tenant
     draw = random.Random(7)
     ending = ("DELETE", "/archive", "/logout", "/password", "/register", "/rotate", "/session", "/keys")
     usable = [row for row in rows(world) if not any(one in f"{row.method} {row.path}" for one in (*ending, PUBLIC))]
-    for number in range(OPERATIONS if not world.ground.settings.mongodb_url else OPERATIONS // 10):  # the same code over a slower store
+    for number in range(OPERATIONS if not world.services.settings.mongodb_url else OPERATIONS // 10):  # the same code over a slower store
         actor, other = (mine, theirs) if number % 2 else (theirs, mine)
         row = draw.choice(usable)
         ids = {name: draw.choice((actor.ids[name], other.ids[name], other.ids[name], new_id(kind), "x")) for name, kind in KINDS.items()}

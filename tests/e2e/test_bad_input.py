@@ -31,15 +31,15 @@ class Bystanders:
         self._publisher = show.publish()
         show.wait_state("live")
         self._eyes = Eyes(show, show.renditions()[0])
-        self._people = [self.crowd.enter(Person(show, "talker", talks=True)), self.crowd.enter(Person(show, "reader"))]
+        self._users = [self.crowd.enter(Person(show, "talker", talks=True)), self.crowd.enter(Person(show, "reader"))]
         self.undisturbed()
 
     def undisturbed(self) -> None:
         """New parts and new messages arrive, over the connections that stood before."""
-        talker, reader = self._people
+        talker, reader = self._users
         position, shown = self._eyes.position, len(reader.seen.events)
         wait_until(lambda: self._eyes.position > position and len(reader.seen.events) > shown + 2, "picture and talk")
-        assert [one.visits for one in self._people] == [1, 1]
+        assert [one.visits for one in self._users] == [1, 1]
         assert (talker.unexpected, self._eyes.breaches, self._eyes.unanswered) == ([], [], 0)
         assert self.show.stack.ready
 

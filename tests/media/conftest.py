@@ -131,7 +131,7 @@ class Stage:
     room: MediaRoom
     base: str
     http: aiohttp.ClientSession
-    ground: Services
+    services: Services
     heard: list[Event] = field(default_factory=list)
     publishers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -224,14 +224,14 @@ class World:
         bus, directory, ingest = Bus(redis), FakeDirectory(store), IngestClient(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         vault = Vault("x" * 32)
-        ground = Services(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
-        room = MediaRoom(ground)
+        services = Services(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
+        room = MediaRoom(services)
         asgi = Starlette(routes=tabled(room.routes()), exception_handlers=HANDLERS)
         server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        stage = Stage(settings, redis, bus, directory, room, f"http://127.0.0.1:{port}", aiohttp.ClientSession(), ground)
+        stage = Stage(settings, redis, bus, directory, room, f"http://127.0.0.1:{port}", aiohttp.ClientSession(), services)
         ready = asyncio.Event()
         self.tasks.start(bus.watch(stage.hear, ready), "test hears")
         relaying = self.tasks.start(relay.run(), "relay")

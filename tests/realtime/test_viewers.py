@@ -91,21 +91,21 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
             told.append(event)
 
     ready = asyncio.Event()
-    watching = asyncio.create_task(node.ground.bus.watch(note, ready))
+    watching = asyncio.create_task(node.services.bus.watch(note, ready))
     await ready.wait()
     facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
     early, late = sorted(new_id("brd") for _ in range(2))
     await occupancy.enter(channel, "s1", "a")
     ann = await house.client(node, "app_1", "ann")
     await ann.join(channel)
-    await node.ground.bus.publish(StreamStarting(**facts, broadcast=late), StreamLive(**facts, broadcast=late))
+    await node.services.bus.publish(StreamStarting(**facts, broadcast=late), StreamLive(**facts, broadcast=late))
     await eventually(lambda: ann.of("stream.live"))
     for session in ("s2", "s3"):
         await occupancy.enter(channel, session, "a")
     await occupancy.leave(channel, "s3", "a")
     await occupancy.enter(channel, "s2", "b")
     await node.room._heard(StreamLive(**facts, broadcast=early))  # told late
-    await node.ground.bus.publish(StreamOffline(**facts, broadcast=late))
+    await node.services.bus.publish(StreamOffline(**facts, broadcast=late))
     counted = (await eventually(lambda: told))[0]
     assert (counted.stream, counted.broadcast, counted.peak, counted.total) == (stream["id"], late, 4, 4)
     await occupancy.enter(channel, "s9", "a")
@@ -127,7 +127,7 @@ async def test_two_one_zero(house: House):
     bob = await house.client(node, "app_1", "bob")
     assert (await ann.join(channel))["viewers"] == 1
     assert (await bob.join(channel))["viewers"] == 2
-    await node.ground.bus.publish(heartbeat(channel, "session-1"))
+    await node.services.bus.publish(heartbeat(channel, "session-1"))
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [2])
     assert await node.room.viewers(channel) == 2
     await bob.call("channel.leave", channel=channel)

@@ -146,9 +146,9 @@ class Directory:
 class Node:
     """One realtime process' worth of room behind uvicorn, in this event loop."""
 
-    def __init__(self, ground: Services, leases: LeaseTimes) -> None:
-        self.ground = ground
-        self.room = RealtimeRoom(ground, leases)
+    def __init__(self, services: Services, leases: LeaseTimes) -> None:
+        self.services = services
+        self.room = RealtimeRoom(services, leases)
         # asyncio switches Nagle's delay off only where the protocol number says TCP, and accepted sockets inherit it
         self._port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port.bind(("127.0.0.1", 0))
@@ -163,7 +163,7 @@ class Node:
 
     async def start(self) -> None:
         await self.room.start()
-        self._relay = asyncio.create_task(self.ground.relay.run())
+        self._relay = asyncio.create_task(self.services.relay.run())
         await self.room._connection.up(5)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._port]))
         await eventually(lambda: self._server.started)
@@ -175,8 +175,8 @@ class Node:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
-        await disconnect(self.ground.redis)
-        await self.ground.store.close()
+        await disconnect(self.services.redis)
+        await self.services.store.close()
 
     async def crash(self) -> None:
         """Stops renewing and serving without a word, as a killed process does."""
@@ -203,8 +203,8 @@ class House:
         store = await open_store(self.settings, [*COLLECTIONS, AUDIT, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
-        ground = Services(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
-        node = Node(ground, leases)
+        services = Services(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
+        node = Node(services, leases)
         await node.start()
         self.nodes.append(node)
         return node

@@ -43,19 +43,19 @@ class Letters:
 
 
 class World:
-    def __init__(self, ground: Services, viewers: Any = None) -> None:
+    def __init__(self, services: Services, viewers: Any = None) -> None:
         async def nobody(_channel: str) -> int:
             return 0
 
-        self.ground, self.letters = ground, Letters()
-        self.room = ControlRoom(ground, viewers or nobody)
+        self.services, self.letters = services, Letters()
+        self.room = ControlRoom(services, viewers or nobody)
         sender: MailSender = self.letters
         self.room._accounts._mail = self.room._teams._mail = sender
         table, *others = tabled(self.room.routes())
         starlette = Starlette(routes=others, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
-        envelope = Envelope(starlette, ground.settings.allowed_origins)
-        envelope.directory = ground.directory
+        envelope = Envelope(starlette, services.settings.allowed_origins)
+        envelope.directory = services.directory
         self.application = Front(envelope, envelope, table)
         self.http = self.client()
 
@@ -100,7 +100,7 @@ def bearer(token: str) -> Headers:
 
 
 @asynccontextmanager
-async def opened(ground: Services, **options: Any) -> AsyncIterator[World]:
-    world = World(ground, **options)
+async def opened(services: Services, **options: Any) -> AsyncIterator[World]:
+    world = World(services, **options)
     async with world.http:
         yield world

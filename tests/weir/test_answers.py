@@ -89,12 +89,12 @@ def test_options_says_what_is_offered(stack: RunningStack) -> None:
     assert (status, told["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
 
-async def test_the_web_server_sends_each_address_to_its_room(ground: Services) -> None:
+async def test_the_web_server_sends_each_address_to_its_room(services: Services) -> None:
     """Where rooms run apart, an address that the web server does not know of would ask the control room in vain."""
     template = (ROOT / "nginx-rtmp/web.conf.template").read_text()
     blocks = re.findall(r"^    location ~ (\S+) \{\n(?:      .*\n)*?      proxy_pass http://@TO@(\w+);", template, re.M)
     assert {room for _, room in blocks} == {"control", "realtime", "media"}
-    for name, room in (("realtime", RealtimeRoom(ground)), ("media", MediaRoom(ground))):
+    for name, room in (("realtime", RealtimeRoom(services)), ("media", MediaRoom(services))):
         for route in room.routes():
             if isinstance(route, BoundRoute):
                 path = re.sub(r"{\w+}", "x", route.row.path)

@@ -83,8 +83,8 @@ async def test_an_account_that_is_tried_from_everywhere_leaves_one_try(world: Wo
     """Never none: the first of a network is always checked."""
     await world.owner()
     for number in range(MANY + 1):
-        account = world.ground.vault.lookup_hash("owner@weir.example")
-        await SignInAttempts(world.ground.redis).begin(SignInAttempt(account, f"10.0.{number}.0/24", known=False))
+        account = world.services.vault.lookup_hash("owner@weir.example")
+        await SignInAttempts(world.services.redis).begin(SignInAttempt(account, f"10.0.{number}.0/24", known=False))
     async with world.client("203.0.113.1") as guessing:
         body = {"email": "owner@weir.example", "password": "wrong password"}
         assert [(await guessing.post("/v1/auth/login", json=body)).status_code for _ in range(2)] == [401, 429]
@@ -103,11 +103,11 @@ def test_a_network_is_what_sits_behind_one_line(address: str, network: str) -> N
     assert network_of(address) == network
 
 
-async def test_without_redis_nobody_signs_in(world: World, ground: Services) -> None:
+async def test_without_redis_nobody_signs_in(world: World, services: Services) -> None:
     """Authentication fails closed."""
     await world.owner()
-    nowhere = ground.settings.model_copy(update={"redis_url": "unix:///nowhere.sock"})
-    ground.redis.connection_pool = connect_redis(nowhere, ground.vault).connection_pool
+    nowhere = services.settings.model_copy(update={"redis_url": "unix:///nowhere.sock"})
+    services.redis.connection_pool = connect_redis(nowhere, services.vault).connection_pool
     status, body = await login(world, "owner@weir.example")
     assert (status, body["code"]) == (503, "unavailable")
 
@@ -170,7 +170,7 @@ async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
     assert len(world.letters.sent) == MOST_MAILS
     body = {"token": world.letters.sent[0][1].rpartition("=")[2], "password": "quite another one"}
     assert (await world.ask("POST", "/v1/auth/password/reset", body=body)).status_code == 200
-    assert not [key async for key in world.ground.redis.scan_iter() if b"example" in key]
+    assert not [key async for key in world.services.redis.scan_iter() if b"example" in key]
 
 
 async def test_an_address_is_verified_where_that_is_set(world: World, setting: Setting) -> None:
@@ -244,7 +244,7 @@ async def test_of_many_owners_at_once_one_is_made(world: World) -> None:
 
     made = await asyncio.gather(*(one(number) for number in range(4) for one in (first, typed)))
     assert made.count(True) == 1
-    assert await world.ground.store.operator().count("accounts", {"operator": True}) == 1
+    assert await world.services.store.operator().count("accounts", {"operator": True}) == 1
     assert await accounts.setup_token() is None
 
 
@@ -256,7 +256,7 @@ async def test_a_set_up_that_fails_spends_no_link(world: World, setting: Setting
     body = {"email": "ann@weir.example", "password": PASSWORD, "setup": token}
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 409
     assert (await world.ask("POST", "/v1/auth/register", body={**body, "email": "owner@weir.example"})).status_code == 201
-    everything = world.ground.store.operator()
+    everything = world.services.store.operator()
     await everything.delete("accounts", {"operator": True})  # as if it had died before the account was made
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
     again = await world.room._accounts.setup_token()
@@ -281,10 +281,10 @@ async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it
     assert (await world.ask("GET", "/v1/auth/me", bearer(late.access_token))).status_code == 401
 
 
-async def test_mails_become_files_without_a_mail_server(world: World, ground: Services) -> None:
+async def test_mails_become_files_without_a_mail_server(world: World, services: Services) -> None:
     """Private ones in the data folder."""
-    await open_sender(ground.settings).send("a@b.example", "Hello", "text")
-    (file,) = (ground.settings.data / "mail").iterdir()
+    await open_sender(services.settings).send("a@b.example", "Hello", "text")
+    (file,) = (services.settings.data / "mail").iterdir()
     assert file.read_text() == "To: a@b.example\nSubject: Hello\n\ntext\n"
     assert file.stat().st_mode & 0o077 == 0
 

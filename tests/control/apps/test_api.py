@@ -23,15 +23,15 @@ async def nobody(_channel: str) -> int:
 
 
 @pytest.fixture
-async def http(ground: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=ControlRoom(ground, nobody).routes(), exception_handlers=HANDLERS)
+async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(routes=ControlRoom(services, nobody).routes(), exception_handlers=HANDLERS)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://weir.test") as client:
         yield client
 
 
 @pytest.fixture
-def secret(ground: Services) -> str:
-    return ground.vault.text_key("internal")
+def secret(services: Services) -> str:
+    return services.vault.text_key("internal")
 
 
 async def card(http: httpx.AsyncClient, secret: str) -> dict[str, Any]:
@@ -104,10 +104,10 @@ async def test_a_stream_by_api_with_a_key(http: httpx.AsyncClient, secret: str) 
     await http.delete(f"/v1/apps/{app['id']}/keys/{made['id']}", headers=account)
 
 
-async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """Byte for byte the same answer."""
     account = await signed_up(http, secret)
-    foreign = await ground.store.operator().insert(
+    foreign = await services.store.operator().insert(
         "apps", {"id": new_id("app"), "account": "acc_other", "name": "x", "guests": "chat", "created": 1}
     )
     answers = [(await http.post(f"/v1/apps/{app}/session", headers=account)) for app in (foreign["id"], new_id("app"))]
@@ -134,33 +134,33 @@ async def test_bad_requests_get_a_problem_with_a_code(http: httpx.AsyncClient, p
     assert (reply.status_code, reply.json()["code"], reply.headers["content-type"]) == (status, code, "application/problem+json")
 
 
-async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """Any browser gets its tokens; a person who comes back keeps id and name, with a new session."""
     playback = (await card(http, secret))["playback_id"]
     first = (await http.post(f"/v1/watch/{playback}/session", json={"name": "Ann"})).json()
     again = (await http.post(f"/v1/watch/{playback}/session", json={"resume": first["user_token"]})).json()
     assert again["user"] == first["user"]
-    claims = [await ground.tokens.playback(one["playback_token"]) for one in (first, again)]
+    claims = [await services.tokens.playback(one["playback_token"]) for one in (first, again)]
     assert claims[0].sid != claims[1].sid
     missing = await http.post(f"/v1/watch/{new_id('ply')}/session", json={})
     assert missing.status_code == 404
 
 
-async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """A user token of the app gives its own name and roles; a forged, foreign or withdrawn one a guest's, with another id."""
     shown = await card(http, secret)
     app, channel, address = shown["app"], shown["channel"], f"/v1/watch/{shown['playback_id']}/session"
-    token = ground.tokens.mint_user("ann", app, "Ann", 600, roles={channel: "owner"})
+    token = services.tokens.mint_user("ann", app, "Ann", 600, roles={channel: "owner"})
     seated = (await http.post(address, json={"user": token, "name": "Bob"})).json()
     assert (seated["user"], seated["user_token"]) == ({"id": "ann", "name": "Ann"}, token)
-    assert (await ground.tokens.playback(seated["playback_token"])).uid == "ann"
-    foreign = ground.tokens.mint_user("ann", new_id("app"), "Ann", 600, roles={channel: "owner"})
-    await ground.store.app(app).update(
+    assert (await services.tokens.playback(seated["playback_token"])).uid == "ann"
+    foreign = services.tokens.mint_user("ann", new_id("app"), "Ann", 600, roles={channel: "owner"})
+    await services.store.app(app).update(
         "revocations", revocation_id(app, "user", "ben"), set={"before": now_ms() + 60_000, "expires": now_ms() + 60_000}, upsert=True
     )
-    for other in (token[:-3] + "AAA", foreign, ground.tokens.mint_user("ben", app, "Ben", 600)):
+    for other in (token[:-3] + "AAA", foreign, services.tokens.mint_user("ben", app, "Ben", 600)):
         guest = (await http.post(address, json={"user": other})).json()
-        claims = await ground.tokens.user(guest["user_token"])
+        claims = await services.tokens.user(guest["user_token"])
         assert (claims.sub not in ("ann", "ben"), claims.roles) == (True, {channel: "member"})
 
 
@@ -169,40 +169,40 @@ async def ask(http: httpx.AsyncClient, secret: str, token: str, playback: str, a
     return await http.get("/internal/hls_access", headers=headers)
 
 
-async def test_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_the_playback_door(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """Right token yes; forged, expired, foreign, missing, unasked-for no."""
     shown = await card(http, secret)
     playback, app = shown["playback_id"], shown["app"]
-    good = ground.tokens.mint_playback(playback, app, "s1", 600)
+    good = services.tokens.mint_playback(playback, app, "s1", 600)
     yes = await ask(http, secret, good, playback)
     assert (yes.status_code, yes.headers["x-weir-session"], yes.headers["x-accel-expires"]) == (204, "s1", "4")
     for token, name in (
         (good[:-3] + "AAA", playback), (good, new_id("ply")), ("", playback),
-        (ground.tokens.mint_playback(playback, app, "s1", -60), playback),
-        (ground.tokens.mint_playback(playback, new_id("app"), "s1", 600), playback),
-        (ground.tokens.mint_user("u", app, "n", 600), playback),
+        (services.tokens.mint_playback(playback, app, "s1", -60), playback),
+        (services.tokens.mint_playback(playback, new_id("app"), "s1", 600), playback),
+        (services.tokens.mint_user("u", app, "n", 600), playback),
         (good, "../../etc/passwd"),
     ):  # fmt: skip
         assert (await ask(http, secret, token, name)).status_code == 403
     assert (await ask(http, "wrong", good, playback)).status_code == 403
 
 
-async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """By session; another session goes on."""
     token = await app_token(http, secret)
     shown = await card(http, secret)
-    mine, other = (ground.tokens.mint_playback(shown["playback_id"], shown["app"], sid, 600) for sid in ("s1", "s2"))
+    mine, other = (services.tokens.mint_playback(shown["playback_id"], shown["app"], sid, 600) for sid in ("s1", "s2"))
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 204
     await http.post("/v1/revocations", headers=token, json={"session": "s1"})
-    ground.directory._cache.clear()  # the process that heard of it drops its copy at once; here nobody listens to the bus
+    services.directory._cache.clear()  # the process that heard of it drops its copy at once; here nobody listens to the bus
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 403
     assert (await ask(http, secret, other, shown["playback_id"])).status_code == 204
 
 
-async def test_a_shared_session_is_refused(http: httpx.AsyncClient, secret: str, ground: Services) -> None:
+async def test_a_shared_session_is_refused(http: httpx.AsyncClient, secret: str, services: Services) -> None:
     """A fifth address within a minute on one session."""
     shown = await card(http, secret)
-    token = ground.tokens.mint_playback(shown["playback_id"], shown["app"], "s9", 600)
+    token = services.tokens.mint_playback(shown["playback_id"], shown["app"], "s9", 600)
     answers = [(await ask(http, secret, token, shown["playback_id"], f"192.0.2.{n}")).status_code for n in range(1, 6)]
     assert answers == [204, 204, 204, 204, 403]
 

@@ -145,11 +145,11 @@ async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app:
     assert (await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"networks": ["everywhere"]})).status_code == 422
 
 
-async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, ground: Services) -> None:
+async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, services: Services) -> None:
     """Within half a minute, by way of Redis: every process takes keys, only control writes them."""
     made = await world.key(owner, app)
     await world.ask("GET", "/v1/streams", bearer(made["api_key"]))
-    await ground.door.limits.last_used(ground.door.auth.used)
+    await services.door.limits.last_used(services.door.auth.used)
     await world.room._keys.store_last_used()
     (listed,) = (await world.done("GET", f"/v1/apps/{app}/keys", owner))["data"]
     assert listed["last_used"] is not None
@@ -330,15 +330,15 @@ async def test_an_app_token_ends_with_its_sign_in(world: World, owner: Headers, 
     assert [(await world.ask("GET", "/v1/streams", one)).status_code for one in (mine, its)] == [200, 401]
     for path in ("/v1/apps", f"/v1/apps/{app}", "/v1/auth/me"):
         assert (await world.ask("GET", path, other)).status_code == 401
-    await world.ground.tokens.user(made)
+    await world.services.tokens.user(made)
     fresh = await world.done("POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"})
     assert (await world.ask("GET", "/v1/streams", mine)).status_code == 401
     assert (await world.ask("GET", "/v1/apps", ann)).status_code == 401
     with pytest.raises(Unauthenticated):
-        await world.ground.tokens.user(made)
+        await world.services.tokens.user(made)
     again = await world.token(bearer(fresh["access_token"]), app)
     assert (await world.ask("GET", "/v1/streams", again)).status_code == 200
-    await world.ground.tokens.user((await world.done("POST", "/v1/user-tokens", again, {"sub": "ben"}))["token"])
+    await world.services.tokens.user((await world.done("POST", "/v1/user-tokens", again, {"sub": "ben"}))["token"])
 
 
 async def test_what_a_demoted_member_made_is_refused(world: World, owner: Headers, app: str) -> None:
@@ -349,7 +349,7 @@ async def test_what_a_demoted_member_made_is_refused(world: World, owner: Header
     stream = await world.done("POST", "/v1/streams", token, {"title": "x"})
     user = (await world.done("POST", "/v1/user-tokens", token, {"sub": "ben"}))["token"]
     playback = (await world.done("POST", f"/v1/streams/{stream['id']}/playback-tokens", token, {}))["token"]
-    tokens = world.ground.tokens
+    tokens = world.services.tokens
     await tokens.user(user), await tokens.playback(playback)
     await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "viewer"})
     for check, made in ((tokens.user, user), (tokens.playback, playback)):
@@ -467,7 +467,7 @@ async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) ->
     await world.done("POST", path, owner, bodies[0])
 
 
-async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, ground: Services) -> None:
+async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, services: Services) -> None:
     """Closed at once, told to all rooms, then gone; another app's data stays."""
     other = str((await world.app(owner, "Other"))["id"])
     keys = [bearer((await world.key(owner, one))["api_key"]) for one in (app, other)]
@@ -475,13 +475,13 @@ async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: 
         await world.done("POST", "/v1/streams", key, {"title": "x"})
     assert (await world.done("DELETE", f"/v1/apps/{app}", owner))["state"] == "deleting"
     assert (await world.ask("GET", "/v1/streams", keys[0])).status_code == 401
-    told = [event async for _, _, events in ground.store.pending() for event in events]
+    told = [event async for _, _, events in services.store.pending() for event in events]
     assert [event.app for event in told if isinstance(event, AppDeleted)] == [app]
-    await ground.store.settle("apps", app, [event.id for event in told])
+    await services.store.settle("apps", app, [event.id for event in told])
     await world.room._apps.delete_more()
     assert (await world.ask("GET", f"/v1/apps/{app}", owner)).status_code == 404
     for collection in ("streams", "credentials", "members", "audit"):
-        assert await ground.store.app(app).count(collection) == 0
+        assert await services.store.app(app).count(collection) == 0
     assert len((await world.done("GET", "/v1/streams", keys[1]))["data"]) == 1
 
 

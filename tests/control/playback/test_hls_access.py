@@ -14,13 +14,13 @@ STRANGER = "203.0.113.5"
 class Desk:
     """One stream, and the web server that asks about tokens for it. `checked` counts signature checks."""
 
-    def __init__(self, world: World, ground: Services, stream: dict[str, Any], app: str) -> None:
-        self._world, self._ground, self.playback, self._app = world, ground, stream["playback_id"], app
-        self.secret = ground.vault.text_key("internal")
+    def __init__(self, world: World, services: Services, stream: dict[str, Any], app: str) -> None:
+        self._world, self._services, self.playback, self._app = world, services, stream["playback_id"], app
+        self.secret = services.vault.text_key("internal")
         self.checked = 0
 
     def token(self, sid: str = "a") -> str:
-        return self._ground.tokens.mint_playback(self.playback, self._app, sid, 600)
+        return self._services.tokens.mint_playback(self.playback, self._app, sid, 600)
 
     def headers(self, token: str, address: str = STRANGER) -> list[tuple[str, str]]:
         return [
@@ -38,11 +38,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World, ground: Services, monkeypatch: pytest.MonkeyPatch) -> Desk:
+async def desk(world: World, services: Services, monkeypatch: pytest.MonkeyPatch) -> Desk:
     owner = await world.owner()
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
-    desk = Desk(world, ground, await world.done("POST", "/v1/streams", key, {}), app)
+    desk = Desk(world, services, await world.done("POST", "/v1/streams", key, {}), app)
     check = Tokens.playback
 
     async def counting(self: Tokens, token: str) -> Any:
@@ -82,10 +82,10 @@ async def test_a_question_has_no_body(desk: Desk) -> None:
     assert (await desk._world.ask("GET", "/internal/overview", {"X-Internal-Secret": desk.secret})).status_code == 200
 
 
-async def test_who_guesses_is_soon_not_asked_about(desk: Desk, ground: Services) -> None:
+async def test_who_guesses_is_soon_not_asked_about(desk: Desk, services: Services) -> None:
     """Past the bound, no signature is checked for that address, whatever it shows; it is told to wait. Who played from there a
     moment ago plays on; who comes anew from elsewhere plays."""
-    playing, bound = desk.token("viewer"), ground.settings.block_after
+    playing, bound = desk.token("viewer"), services.settings.block_after
     assert await desk.asks(playing) == 204
     for number in range(bound + 200):
         assert await desk.asks(f"a.b.{number:040d}") == 403
@@ -97,22 +97,22 @@ async def test_who_guesses_is_soon_not_asked_about(desk: Desk, ground: Services)
     assert await desk.asks(desk.token("newcomer")) == 403, "a new token from the address that guesses"
     assert await desk.asks(playing) == 204
     assert await desk.asks(playing, "203.0.113.6") == 204
-    await ground.door.limits.exchange()
+    await services.door.limits.exchange()
     assert await desk.asks("a.b." + "d" * 40) == 403
     assert await desk.asks(playing) == 204
 
 
-async def test_one_expired_token_is_no_guessing(desk: Desk, ground: Services) -> None:
+async def test_one_expired_token_is_no_guessing(desk: Desk, services: Services) -> None:
     """A player that goes on asking with it, like a whole household of them, counts once a token."""
-    old = ground.tokens.mint_playback(desk.playback, desk._app, "a", -60)
-    for _ in range(ground.settings.block_after + 10):
+    old = services.tokens.mint_playback(desk.playback, desk._app, "a", -60)
+    for _ in range(services.settings.block_after + 10):
         assert await desk.asks(old) == 403
     assert await desk.asks(desk.token()) == 204
 
 
-async def test_a_household_of_ipv6_is_one_address(desk: Desk, ground: Services) -> None:
+async def test_a_household_of_ipv6_is_one_address(desk: Desk, services: Services) -> None:
     """A /64 of them is what one person has, so guesses from all over it add up, and the neighbours' do not."""
-    for number in range(ground.settings.block_after):
+    for number in range(services.settings.block_after):
         await desk.asks(f"a.b.{number:040d}", f"2001:db8:0:1::{number:x}")
     before = desk.checked
     await desk.asks("a.b." + "c" * 40, "2001:db8:0:1:ffff::1")

@@ -20,7 +20,7 @@ class Stage:
     def __init__(self, world: World, owner: Headers, app: str, key: dict[str, Any], stream: dict[str, Any]) -> None:
         self.world, self.owner, self.app, self.key, self.stream = world, owner, app, key, stream
         self.playback = stream["playback_id"]
-        self._access = HlsAccess(world.ground, "secret", ViewerLimit(world.ground.redis))
+        self._access = HlsAccess(world.services, "secret", ViewerLimit(world.services.redis))
 
     def signed(self, audience: str = "weir:playback", life_s: float = 60, **claims: Any) -> str:
         now = int(now_s())
@@ -82,7 +82,7 @@ async def test_a_public_session_is_renewed_while_the_stream_is_public(stage: Sta
     shown = await stage.session(name="Ann")
     assert shown["access_ends"] is None
     renewed = (await stage.renewed(shown["playback_token"])).json()
-    assert (renewed["playback_ttl_s"], renewed["access_ends"]) == (stage.world.ground.settings.playback_token_ttl_s, None)
+    assert (renewed["playback_ttl_s"], renewed["access_ends"]) == (stage.world.services.settings.playback_token_ttl_s, None)
     assert await stage.plays(renewed["playback_token"])
     await stage.change(visibility="signed")
     assert not await stage.plays(renewed["playback_token"])
@@ -126,7 +126,7 @@ async def test_only_guests_of_ours_come_back(stage: Stage) -> None:
     guest = await stage.session(name="Ann")
     back = await stage.session(resume=guest["user_token"])
     assert back["user"] == guest["user"]
-    claims = await stage.world.ground.tokens.user(back["user_token"])
+    claims = await stage.world.services.tokens.user(back["user_token"])
     assert (claims.guest, claims.channel, claims.roles) == (True, stage.stream["channel"], {stage.stream["channel"]: "member"})
     assert (await stage.session(user=guest["user_token"]))["user"]["id"] != guest["user"]["id"]
     refused = await stage.world.ask("POST", "/v1/user-tokens", bearer(stage.key["api_key"]), {"sub": guest["user"]["id"]})
@@ -137,7 +137,7 @@ async def test_a_withdrawn_user_is_withdrawn_on_the_watch_page_too(stage: Stage)
     """The page's tokens name the app's user, not only the guest that they made of it."""
     shown = await stage.session(token=stage.signed(uid="alice"))
     assert await stage.plays(shown["playback_token"])
-    user = await stage.world.ground.tokens.user(shown["user_token"])
+    user = await stage.world.services.tokens.user(shown["user_token"])
     assert (user.uid, is_id("usr", user.sub)) == ("alice", True)
     await stage.world.done("POST", "/v1/revocations", bearer(stage.key["api_key"]), {"user": "alice"})
     assert not await stage.plays(shown["playback_token"])
@@ -152,14 +152,14 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
     assert (known["id"], known["title"], known["viewers"]) == (stage.stream["id"], "Show", 0)
     foreign = await stage.world.done("GET", f"/v1/watch/{stage.playback}", bearer(stage.signed(sub=new_id("ply"))))
     assert foreign == shown
-    assert await ViewerLimit(stage.world.ground.redis).claim(stage.stream["channel"], "somebody", 1)
+    assert await ViewerLimit(stage.world.services.redis).claim(stage.stream["channel"], "somebody", 1)
     reply = await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {})
     assert reply.json()["code"] == "forbidden"
 
 
 async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage: Stage) -> None:
     """The newest that is finished, and while nothing is on air; of a signed one, whose recordings need tokens of their own, none."""
-    store = stage.world.ground.store.app(stage.app)
+    store = stage.world.services.store.app(stage.app)
     kept = (("brd_old", "ready"), ("brd_new", "ready"), ("brd_new", "ready"), ("brd_new", "recording"))
     for number, (broadcast, state) in enumerate(kept):
         doc = {"id": f"rec_{number}", "stream": stage.stream["id"], "broadcast": broadcast, "state": state, "started": number}
@@ -174,7 +174,7 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
     await stage.change(visibility="public")
     assert await offered() == ("2026-09-21T14:13:20.000Z", "rec_2")
     await store.update("streams", stage.stream["id"], set={"state": "live"})
-    await stage.world.ground.directory.on_event(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
+    await stage.world.services.directory.on_event(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
     assert (await offered())[1] is None
 
 
@@ -188,8 +188,8 @@ async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(stage: S
         await stage.change(visibility=of_stream)
         doc["stream"] = stage.stream["id"]
         update = {"broadcast": "brd_1", "ended": 1_790_000_000_000}
-        await stage.world.ground.store.app(stage.app).update("streams", stage.stream["id"], set=update)
-    await stage.world.ground.store.app(stage.app).insert("recordings", doc)
+        await stage.world.services.store.app(stage.app).update("streams", stage.stream["id"], set=update)
+    await stage.world.services.store.app(stage.app).insert("recordings", doc)
     anybody = (own or of_stream) == "public"
     if of_stream is not None:
         headers = bearer(stage.signed())
@@ -198,7 +198,7 @@ async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(stage: S
     stage.playback = recording
     reply = await stage.world.ask("POST", f"/v1/watch/{recording}/session", None, {})
     assert reply.status_code == (201 if anybody else 403), reply.text
-    guest = stage.world.ground.tokens.mint_playback(recording, stage.app, "ses_1", 600, None, guest=True)
+    guest = stage.world.services.tokens.mint_playback(recording, stage.app, "ses_1", 600, None, guest=True)
     assert await stage.plays(guest) is anybody
     assert (await stage.renewed(guest)).status_code == (200 if anybody else 403)
     assert await stage.plays(stage.signed())

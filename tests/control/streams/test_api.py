@@ -38,10 +38,10 @@ async def stream(world: World, key: Headers) -> dict[str, Any]:
 class FakeIngest:
     """Tells one publisher, and what was dropped."""
 
-    def __init__(self, ground: Services) -> None:
+    def __init__(self, services: Services) -> None:
         self.dropped: list[str] = []
         self.playback = ""
-        object.__setattr__(ground, "ingest", self)
+        object.__setattr__(services, "ingest", self)
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
         return {self.playback: ActivePublish(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
@@ -52,7 +52,7 @@ class FakeIngest:
 
 
 async def publish(world: World, key: str) -> int:
-    secret = world.ground.vault.text_key("internal")
+    secret = world.services.vault.text_key("internal")
     async with world.client("127.0.0.1") as ingest:
         return (await ingest.post(f"/internal/rtmp/publish?boot=b&secret={secret}", content=HOOK + key)).status_code
 
@@ -61,8 +61,8 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
     """Set, read back, changed one by one; the answer to a change names what is there now, and a stale change is refused."""
     assert (stream["latency"], stream["recording"], stream["dvr_s"], stream["metadata"]) == ("normal", None, 0, {})
     mine = {"id": "prf_mine", "name": "mine", "created": 1, "version": 1, "rungs": []}
-    app = (await world.ground.store.operator().get("streams", stream["id"]) or {})["app"]
-    await world.ground.store.app(app).insert("profiles", mine)
+    app = (await world.services.store.operator().get("streams", stream["id"]) or {})["app"]
+    await world.services.store.app(app).insert("profiles", mine)
     path, fields = f"/v1/streams/{stream['id']}", {
         "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_mine", "recording": False, "latency": "low",
         "dvr_s": 600, "encrypted": True, "max_viewers": 10, "metadata": {"team": "blue"},
@@ -80,7 +80,7 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
 
 async def test_a_profile_is_one_of_the_app_s_own(world: World, key: Headers, stream: dict[str, Any]) -> None:
     """Another app's is answered exactly like a missing one, at both doors."""
-    await world.ground.store.app(new_id("app")).insert("profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1})
+    await world.services.store.app(new_id("app")).insert("profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1})
     for method, path in (("PATCH", f"/v1/streams/{stream['id']}"), ("POST", "/v1/streams")):
         answers = [await world.ask(method, path, key, {"profile": profile}) for profile in ("prf_other", "prf_none")]
         assert [one.status_code for one in answers] == [422, 422]
@@ -99,9 +99,9 @@ async def test_a_title_is_one_line_that_can_be_read(world: World, key: Headers, 
     assert (await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"description": "a\x00"})).status_code == 422
 
 
-async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
+async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
     """The document says nothing about them, so a changed installation changes them."""
-    doc = await ground.store.operator().get("streams", stream["id"])
+    doc = await services.store.operator().get("streams", stream["id"])
     assert doc is not None
     assert "recording" not in doc
     assert "profile" not in doc
@@ -117,9 +117,9 @@ async def test_one_idempotency_key_makes_one_stream(world: World, key: Headers) 
     assert len((await world.done("GET", "/v1/streams", key))["data"]) == 1
 
 
-async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
+async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
     """The old key is dead for new publishes either way."""
-    ingest = FakeIngest(ground)
+    ingest = FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
     ingest.playback = stream["playback_id"]
     path = f"/v1/streams/{stream['id']}/key/rotate"
@@ -137,11 +137,11 @@ async def test_a_stream_on_air_is_not_deleted(world: World, key: Headers, stream
     assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 409
 
 
-async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], ground: Services) -> None:
+async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], services: Services) -> None:
     """With viewers where they can be read; nobody without the internal secret sees anything."""
-    FakeIngest(ground)
+    FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
-    inside = {"X-Internal-Secret": ground.vault.text_key("internal")}
+    inside = {"X-Internal-Secret": services.vault.text_key("internal")}
     seen = await world.done("GET", "/internal/overview", inside)
     (one,) = seen["on_air"]
     assert (one["id"], one["title"], one["state"], one["viewers"]) == (stream["id"], "Show", "starting", 0)
@@ -163,15 +163,15 @@ async def test_a_deleted_stream_is_gone(world: World, key: Headers, stream: dict
     assert await publish(world, stream["key"]) == 403
 
 
-async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
+async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
     """Whatever order the facts come in, and however often."""
-    app = (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
+    app = (await services.store.operator().get("streams", stream["id"]) or {})["app"]
     about = {"app": app, "stream": stream["id"], "playback": "p", "channel": "c", "broadcast": "brd_1", "generation": 1}
     facts = [
         ViewersCounted(app=app, stream=stream["id"], broadcast="brd_1", peak=7, total=12), StreamOffline(**about, at=70_000),
         StreamStarting(**about, at=1_000), StreamLive(**about, at=10_000),
     ]  # fmt: skip
-    history = Broadcasts(ground)
+    history = Broadcasts(services)
     for fact in [*facts, *facts]:
         await history.on_event(fact)
     (shown,) = (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts", key))["data"]
@@ -179,35 +179,35 @@ async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dic
     assert (shown["started"], shown["ended"]) == ("1970-01-01T00:00:01.000Z", "1970-01-01T00:01:10.000Z")
 
 
-async def test_seats_are_given_to_so_many(ground: Services) -> None:
+async def test_seats_are_given_to_so_many(services: Services) -> None:
     """Who has one keeps it, over processes; a further viewer finds none."""
-    one, two = ViewerLimit(ground.redis), ViewerLimit(ground.redis)
+    one, two = ViewerLimit(services.redis), ViewerLimit(services.redis)
     assert [await one.claim("chn", sid, 2) for sid in ("a", "b", "c", "a")] == [True, True, False, True]
     assert [await two.claim("chn", sid, 2) for sid in ("b", "c")] == [True, False]
     assert await two.is_full("chn", 2) is True
     assert await two.claim("other", "c", 1) is True
 
 
-async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
+async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
     """At the playback door, and when a session is asked for; a closed app lets in nobody."""
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
-    playback, app = stream["playback_id"], (await ground.store.operator().get("streams", stream["id"]) or {})["app"]
+    playback, app = stream["playback_id"], (await services.store.operator().get("streams", stream["id"]) or {})["app"]
 
     async def door(sid: str) -> int:
-        token = ground.tokens.mint_playback(playback, app, sid, 600)
-        inside = {"X-Internal-Secret": ground.vault.text_key("internal"), "X-Playback-Token": token, "X-Playback-Id": playback}
+        token = services.tokens.mint_playback(playback, app, sid, 600)
+        inside = {"X-Internal-Secret": services.vault.text_key("internal"), "X-Playback-Token": token, "X-Playback-Id": playback}
         return (await world.ask("GET", "/internal/hls_access", inside)).status_code
 
     assert [await door("a"), await door("b"), await door("a")] == [204, 403, 204]
     full = await world.ask("POST", f"/v1/watch/{playback}/session", body={})
     assert (full.status_code, full.json()["code"]) == (403, "quota_exceeded")
-    await ground.store.operator().update("apps", app, set={"state": "archived"})
+    await services.store.operator().update("apps", app, set={"state": "archived"})
     await world.room._apps.changed("apps", app, app)
     assert await door("a") == 403
     assert await publish(world, stream["key"]) == 403
 
 
-async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: Services) -> None:
+async def test_a_plan_bounds_the_streams(world: World, owner: Headers, services: Services) -> None:
     """Free has three, also when ten are asked for at once; one that is deleted makes room."""
     app = (await world.app(owner))["id"]
     await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
@@ -220,28 +220,28 @@ async def test_a_plan_bounds_the_streams(world: World, owner: Headers, ground: S
     await world.done("POST", "/v1/streams", key, {})
 
 
-async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, ground: Services) -> None:
+async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, services: Services) -> None:
     """A month's are used up: the running publisher is cut, a new one refused, the owner told once."""
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
     stream = await world.done("POST", "/v1/streams", key, {})
-    FakeIngest(ground)
+    FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
-    doc = await ground.store.operator().get("streams", stream["id"])
+    doc = await services.store.operator().get("streams", stream["id"])
     assert doc is not None
-    minutes = PublishMinutes(ground)
+    minutes = PublishMinutes(services)
     for _ in range(2):  # the same moment twice counts once
         await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
     assert usage["minutes_published"] == 1.5
-    await ground.store.operator().update("apps", app, set={"plan": "free"})
+    await services.store.operator().update("apps", app, set={"plan": "free"})
     await world.room._apps.changed("apps", app, app)
     await minutes.check_publish(app)
-    await ground.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
+    await services.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
                                        inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
     assert await world.room.streams.may_continue(stream["key"], Publisher("b", "7")) is False
     assert await publish(world, stream["key"]) == 403
-    told = [event async for _, _, events in ground.store.pending() for event in events if isinstance(event, QuotaUsedUp)]
+    told = [event async for _, _, events in services.store.pending() for event in events if isinstance(event, QuotaUsedUp)]
     assert [event.quota for event in told] == ["publish_minutes"]
     table = await world.ask("GET", f"/v1/apps/{app}/usage?format=csv&until=2099-01-01", owner)
     assert table.text.splitlines()[0] == (
@@ -256,7 +256,7 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
         await world.done("POST", "/v1/streams", key, {"title": title, "metadata": metadata})
         for title, metadata in (("Harbour", {"team": "a"}), ("Old harbour", {"team": "b"}), ("Market", {"team": "a"}))
     ]
-    await world.ground.store.operator().update("streams", made[0]["id"], set={"state": "live"})
+    await world.services.store.operator().update("streams", made[0]["id"], set={"state": "live"})
 
     async def titles(query: str) -> list[str]:
         return [one["title"] for one in (await world.done("GET", f"/v1/streams?{query}", key))["data"]]
@@ -277,11 +277,11 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
         assert (await world.ask("GET", f"/v1/streams?{wrong}", key)).status_code == 422, wrong
 
 
-async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], ground: Services) -> None:
-    app = (await ground.store.operator().find("streams")).data[0]["app"]
+async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+    app = (await services.store.operator().find("streams")).data[0]["app"]
     for number, ended in enumerate((2_000, None)):
         doc = {"id": f"brd_{number}", "stream": stream["id"], "started": 1_000 + number, "ended": ended}
-        await ground.store.app(app).insert("broadcasts", doc)
+        await services.store.app(app).insert("broadcasts", doc)
 
     async def ids(query: str) -> list[str]:
         return [one["id"] for one in (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts?{query}", key))["data"]]

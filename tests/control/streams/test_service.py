@@ -50,36 +50,36 @@ class FakeIngest:
 
 
 @pytest.fixture
-def ingest(ground: Services) -> FakeIngest:
+def ingest(services: Services) -> FakeIngest:
     fake = FakeIngest()
-    object.__setattr__(ground, "ingest", fake)
+    object.__setattr__(services, "ingest", fake)
     return fake
 
 
 @pytest.fixture
-async def made(ground: Services, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
-    streams = Streams(ground, ground.audit)
+async def made(services: Services, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
+    streams = Streams(services, services.audit)
     doc, key = await streams.create(new_id("app"), {"title": "Show"}, COMMAND_LINE)
     ingest.name = doc["playback"]
     return streams, doc, key
 
 
-async def told(ground: Services) -> list[Event]:
+async def told(services: Services) -> list[Event]:
     found: list[Event] = []
-    async for collection, doc_id, events in ground.store.pending():
+    async for collection, doc_id, events in services.store.pending():
         found += events
-        await ground.store.settle(collection, doc_id, [event.id for event in events])
+        await services.store.settle(collection, doc_id, [event.id for event in events])
     return found
 
 
 Made = tuple[Streams, Doc, str]
 
 
-async def test_the_right_key_opens_under_the_public_name(made: Made, ground: Services) -> None:
+async def test_the_right_key_opens_under_the_public_name(made: Made, services: Services) -> None:
     """The answer names the playback id, and the fact is in the outbox of the same write."""
     streams, doc, key = made
     assert (await streams.publish(key, ONE))["playback"] == doc["playback"]
-    assert [event.type for event in await told(ground)] == ["stream.starting", "stream.publish.started"]  # type: ignore[attr-defined]
+    assert [event.type for event in await told(services)] == ["stream.starting", "stream.publish.started"]  # type: ignore[attr-defined]
 
 
 async def test_a_wrong_or_foreign_key_is_refused(made: Made) -> None:
@@ -140,7 +140,7 @@ async def test_two_publishers_at_once_give_one_winner(made: Made, ingest: FakeIn
     assert all(isinstance(one, dict | Conflict) for one in results)
 
 
-async def test_facts_from_media_move_the_state_once(made: Made, ground: Services) -> None:
+async def test_facts_from_media_move_the_state_once(made: Made, services: Services) -> None:
     """A repeated fact does nothing; an old generation's does nothing."""
     streams, doc, key = made
     await streams.publish(key, ONE)
@@ -152,12 +152,12 @@ async def test_facts_from_media_move_the_state_once(made: Made, ground: Services
     await streams.on_event(fact.model_copy(update={"generation": 0}))
     await streams.on_event(fact)
     await streams.on_event(fact)
-    kinds = [event.type for event in await told(ground)]  # type: ignore[attr-defined]
+    kinds = [event.type for event in await told(services)]  # type: ignore[attr-defined]
     assert kinds.count("stream.live") == 1
 
 
 async def test_a_vanished_publisher_is_noticed_without_a_hook(
-    made: Made, ground: Services, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
+    made: Made, services: Services, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """nginx was killed: its list says nobody publishes; the grace begins, and ends the broadcast."""
     streams, doc, key = made
@@ -166,7 +166,7 @@ async def test_a_vanished_publisher_is_noticed_without_a_hook(
     ingest.bytes = None
     await streams.reconcile()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "interrupted"
-    object.__setattr__(ground, "settings", ground.settings.model_copy(update={"reconnect_grace_s": 0.0}))
+    object.__setattr__(services, "settings", services.settings.model_copy(update={"reconnect_grace_s": 0.0}))
     await streams.end_overdue()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "idle"
 
@@ -192,17 +192,17 @@ async def test_a_foreign_stream_is_a_missing_one(made: Made) -> None:
     assert answers[0] == answers[1]
 
 
-async def test_the_store_holds_no_key_in_clear(made: Made, ground: Services) -> None:
+async def test_the_store_holds_no_key_in_clear(made: Made, services: Services) -> None:
     """Neither secret nor whole key stands in the database file."""
     _, _, key = made
     secret = key.split("_")[2].encode()
-    for file in ground.settings.data.glob("weir.db*"):
+    for file in services.settings.data.glob("weir.db*"):
         assert secret not in file.read_bytes()
 
 
-async def test_a_broadcast_lasts_until_its_encoder_left(ground: Services) -> None:
+async def test_a_broadcast_lasts_until_its_encoder_left(services: Services) -> None:
     """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
-    broadcasts, about = Broadcasts(ground), {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"}
+    broadcasts, about = Broadcasts(services), {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"}
     now = now_ms()
 
     async def lived_s(kind: type[StreamEvent], at: int, **more: int) -> int:

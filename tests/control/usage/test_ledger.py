@@ -38,61 +38,61 @@ async def stream(world: World, owner: Headers, app: str) -> dict[str, Any]:
     return dict(await world.done("POST", "/v1/streams", await world.token(owner, app), {"title": "Show"}))
 
 
-async def recording(ground: Services, app: str, stream: str | None, **more: Any) -> Doc:
+async def recording(services: Services, app: str, stream: str | None, **more: Any) -> Doc:
     about = {"stream": stream} if stream else {}
-    return await ground.store.app(app).insert(
+    return await services.store.app(app).insert(
         "recordings", {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
     )
 
 
-async def served(ground: Services, *lines: tuple[str, str, int]) -> None:
+async def served(services: Services, *lines: tuple[str, str, int]) -> None:
     """(playback id, session, bytes), each at a moment of its own."""
-    folder = ground.settings.data / "usage"
+    folder = services.settings.data / "usage"
     folder.mkdir(exist_ok=True)
     text = "".join(f"{NOW + at}.000\t{playback}\t{session}\t{size}\t200\n" for at, (playback, session, size) in enumerate(lines))
     with Path(folder / "web.log").open("a") as file:
         file.write(text)
-    await WebLog(ground, Broadcasts(ground)).collect()
+    await WebLog(services, Broadcasts(services)).collect()
 
 
-async def wrote(ground: Services, app: str, stream: str, times: int) -> None:
-    messages = MessageQuota(ground.redis, ground.quotas)
+async def wrote(services: Services, app: str, stream: str, times: int) -> None:
+    messages = MessageQuota(services.redis, services.quotas)
     for _ in range(times):
         async with messages.spend(app, stream) as receipt:
             receipt.stored = True
     await messages.close()
 
 
-async def test_bytes_of_recordings_are_a_column_of_their_own(ground: Services, app: str, stream: dict[str, Any]) -> None:
+async def test_bytes_of_recordings_are_a_column_of_their_own(services: Services, app: str, stream: dict[str, Any]) -> None:
     """Among the bytes of their stream, also when the stream is gone; without a stream under the app itself."""
-    kept, orphan, alone = [await recording(ground, app, one) for one in (stream["id"], new_id("str"), None)]
-    await served(ground, (stream["playback_id"], "a", 10), (kept["id"], "b", 200), (orphan["id"], "b", 3_000), (alone["id"], "b", 40_000))
-    figures = await Ledger(ground.store).of_stream({"id": stream["id"], "app": app})
+    kept, orphan, alone = [await recording(services, app, one) for one in (stream["id"], new_id("str"), None)]
+    await served(services, (stream["playback_id"], "a", 10), (kept["id"], "b", 200), (orphan["id"], "b", 3_000), (alone["id"], "b", 40_000))
+    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})
     assert (figures["bytes"], figures["recording_bytes"], figures["viewers"]) == (210, 200, 2)
-    whole = await Ledger(ground.store).of_app(app, None, None)
+    whole = await Ledger(services.store).of_app(app, None, None)
     assert (whole["bytes"], whole["recording_bytes"]) == (43_210, 43_200)
 
 
-async def test_viewers_are_different_sessions(ground: Services, app: str, stream: dict[str, Any]) -> None:
+async def test_viewers_are_different_sessions(services: Services, app: str, stream: dict[str, Any]) -> None:
     """However often each asks, over several batches of the log."""
     for _ in range(3):
-        await served(ground, *((stream["playback_id"], f"s{number}", 1) for number in range(40)))
-    figures = await Ledger(ground.store).of_stream({"id": stream["id"], "app": app})
+        await served(services, *((stream["playback_id"], f"s{number}", 1) for number in range(40)))
+    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})
     assert (figures["viewers"], figures["requests"], figures["days"][0]["day"]) == (40, 120, DAY)
 
 
 async def test_messages_move_to_the_ledger_once(
-    ground: Services, app: str, stream: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    services: Services, app: str, stream: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever dies between; what is counted meanwhile comes with the next batch; a deleted app's are dropped."""
-    other = (await ground.store.app(app).insert("streams", {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn")}))[
+    other = (await services.store.app(app).insert("streams", {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn")}))[
         "id"
     ]
-    await wrote(ground, app, stream["id"], 3)
-    await wrote(ground, app, other, 4)
-    await wrote(ground, new_id("app"), new_id("str"), 9)
-    ledger = Ledger(ground.store)
-    counted, added = Meters(ground, ledger), 0
+    await wrote(services, app, stream["id"], 3)
+    await wrote(services, app, other, 4)
+    await wrote(services, new_id("app"), new_id("str"), 9)
+    ledger = Ledger(services.store)
+    counted, added = Meters(services, ledger), 0
     honest = ledger.add
 
     async def dies_after_one(*arguments: Any, **options: Any) -> None:
@@ -106,54 +106,54 @@ async def test_messages_move_to_the_ledger_once(
     with pytest.raises(RuntimeError):
         await counted.drain_messages()
     monkeypatch.undo()
-    await wrote(ground, app, stream["id"], 100)
+    await wrote(services, app, stream["id"], 100)
     for _ in range(3):
-        await Meters(ground, Ledger(ground.store)).drain_messages()
+        await Meters(services, Ledger(services.store)).drain_messages()
     assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103
     assert (await ledger.of_app(app, None, None))["messages"] == 107
-    assert not await ground.redis.exists(COUNTED, f"{COUNTED}:taken")
+    assert not await services.redis.exists(COUNTED, f"{COUNTED}:taken")
 
 
-async def test_the_month_s_messages_outlive_redis(ground: Services, app: str, stream: dict[str, Any]) -> None:
+async def test_the_month_s_messages_outlive_redis(services: Services, app: str, stream: dict[str, Any]) -> None:
     """A bounded app's permits are set to what the ledger knows."""
-    await ground.store.operator().update("apps", app, set={"plan": "free"})
-    ground.directory._cache.clear()
-    await wrote(ground, app, stream["id"], 5)
-    await Meters(ground, Ledger(ground.store)).drain_messages()
-    await ground.redis.flushall()
-    await wrote(ground, app, stream["id"], 1)
-    await Meters(ground, Ledger(ground.store)).drain_messages()
-    assert int(await ground.redis.get(permits_key(app, month_of(now_ms()))) or 0) == 6
+    await services.store.operator().update("apps", app, set={"plan": "free"})
+    services.directory._cache.clear()
+    await wrote(services, app, stream["id"], 5)
+    await Meters(services, Ledger(services.store)).drain_messages()
+    await services.redis.flushall()
+    await wrote(services, app, stream["id"], 1)
+    await Meters(services, Ledger(services.store)).drain_messages()
+    assert int(await services.redis.get(permits_key(app, month_of(now_ms()))) or 0) == 6
 
 
-async def test_what_is_stored_stands(ground: Services, app: str, stream: dict[str, Any]) -> None:
+async def test_what_is_stored_stands(services: Services, app: str, stream: dict[str, Any]) -> None:
     """The last value of a day; it goes down with what is deleted, and is not added up over days."""
-    counted, ledger = Meters(ground, Ledger(ground.store)), Ledger(ground.store)
+    counted, ledger = Meters(services, Ledger(services.store)), Ledger(services.store)
     await ledger.set_stored("2023-01-01", {(app, stream["id"]): 7_000})
-    first, _ = await recording(ground, app, stream["id"], bytes=500), await recording(ground, app, None, length=30, state="uploading")
+    first, _ = await recording(services, app, stream["id"], bytes=500), await recording(services, app, None, length=30, state="uploading")
     await counted.measure_storage()
     await counted.measure_storage()
     assert (await ledger.of_app(app, None, None))["storage_bytes"] == 530
-    await ground.store.operator().delete("recordings", {"id": first["id"]})
+    await services.store.operator().delete("recordings", {"id": first["id"]})
     await counted.measure_storage()
     whole = await ledger.of_app(app, None, None)
     assert (whole["storage_bytes"], [day["storage_bytes"] for day in whole["days"]]) == (30, [7_000, 30])
 
 
-async def test_two_hands_of_one_row_lose_nothing(ground: Services, app: str, stream: dict[str, Any]) -> None:
+async def test_two_hands_of_one_row_lose_nothing(services: Services, app: str, stream: dict[str, Any]) -> None:
     """Each batch counts once, also where two jobs have it at the same moment."""
-    ledger = Ledger(ground.store)
+    ledger = Ledger(services.store)
     batches = [("web", "1"), ("web", "1"), ("chat", "1"), ("chat", "1")]
     await asyncio.gather(*(ledger.add(app, stream["id"], DAY, source, batch, {"messages": 1}) for source, batch in batches))
     assert (await ledger.of_app(app, None, None))["messages"] == 2
 
 
-async def test_both_tables_show_every_column(world: World, ground: Services, owner: Headers, app: str, stream: dict[str, Any]) -> None:
+async def test_both_tables_show_every_column(world: World, services: Services, owner: Headers, app: str, stream: dict[str, Any]) -> None:
     """JSON and CSV, by app and by stream, say the same."""
-    await served(ground, (stream["playback_id"], "a", 10), ((await recording(ground, app, stream["id"], bytes=9))["id"], "a", 5))
-    await wrote(ground, app, stream["id"], 2)
-    await Meters(ground, Ledger(ground.store)).drain_messages()
-    await Meters(ground, Ledger(ground.store)).measure_storage()
+    await served(services, (stream["playback_id"], "a", 10), ((await recording(services, app, stream["id"], bytes=9))["id"], "a", 5))
+    await wrote(services, app, stream["id"], 2)
+    await Meters(services, Ledger(services.store)).drain_messages()
+    await Meters(services, Ledger(services.store)).measure_storage()
     key = bearer((await world.key(owner, app))["api_key"])
     for path, who in ((f"/v1/apps/{app}/usage", owner), (f"/v1/streams/{stream['id']}/analytics", key)):
         shown = await world.done("GET", path, who)

@@ -19,14 +19,14 @@ NOW = 1_700_000_000
 
 
 @pytest.fixture
-async def stream(ground: Services) -> Doc:
+async def stream(services: Services) -> Doc:
     doc = {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "created": 1}
-    return await ground.store.app(new_id("app")).insert("streams", doc)
+    return await services.store.app(new_id("app")).insert("streams", doc)
 
 
 @pytest.fixture
-def log(ground: Services) -> Path:
-    folder = ground.settings.data / "usage"
+def log(services: Services) -> Path:
+    folder = services.settings.data / "usage"
     folder.mkdir()
     return folder / "web.log"
 
@@ -35,32 +35,32 @@ def line(stream: Doc, second: float, session: str, sent: int) -> str:
     return f"{second:.3f}\t{stream['playback']}\t{session}\t{sent}\t200\n"
 
 
-async def total(ground: Services, stream: Doc) -> tuple[int, float]:
-    answer = await Ledger(ground.store).of_stream(stream)
+async def total(services: Services, stream: Doc) -> tuple[int, float]:
+    answer = await Ledger(services.store).of_stream(stream)
     return answer["bytes"], answer["minutes_watched"]
 
 
-async def test_lines_become_bytes_and_minutes(ground: Services, stream: Doc, log: Path) -> None:
+async def test_lines_become_bytes_and_minutes(services: Services, stream: Doc, log: Path) -> None:
     """Two viewers for 20 s each: 40 s watched; nonsense and unknown streams are passed over."""
     lines = [line(stream, NOW + second, session, 100) for second in range(20) for session in ("a", "b")]
     log.write_text("".join(lines) + "nonsense\n" + f"{NOW}\tply_unknown\ts\t5\t200\n" + f"{NOW}\t{stream['playback']}\t\t5\t200\n")
-    await WebLog(ground, Broadcasts(ground)).collect()
-    assert await total(ground, stream) == (4000, round(40 / 60, 2))
+    await WebLog(services, Broadcasts(services)).collect()
+    assert await total(services, stream) == (4000, round(40 / 60, 2))
 
 
-async def test_nothing_is_counted_twice(ground: Services, stream: Doc, log: Path) -> None:
+async def test_nothing_is_counted_twice(services: Services, stream: Doc, log: Path) -> None:
     """Collecting again changes nothing; new lines add up."""
     log.write_text(line(stream, NOW, "a", 10))
     for _ in range(3):
-        await WebLog(ground, Broadcasts(ground)).collect()
+        await WebLog(services, Broadcasts(services)).collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 30, "a", 5))
-    await WebLog(ground, Broadcasts(ground)).collect()
-    assert (await total(ground, stream))[0] == 15
+    await WebLog(services, Broadcasts(services)).collect()
+    assert (await total(services, stream))[0] == 15
 
 
 async def test_a_ledger_that_dies_in_the_middle_counts_right(
-    ground: Services, stream: Doc, log: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, stream: Doc, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It dies at every possible step in turn; the next one finishes the batch without counting it twice."""
     monkeypatch.setattr(web_log, "MAX_BATCH_BYTES", 400)
@@ -84,7 +84,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
 
     finished = False
     for lives in range(200):
-        ledger = WebLog(ground, Broadcasts(ground))
+        ledger = WebLog(services, Broadcasts(services))
         monkeypatch.setattr(ledger._all, "update", mortal(ledger._all.update), raising=False)
         ledger._ledger.add = mortal(ledger._ledger.add)  # type: ignore[method-assign]
         budget = lives % 7
@@ -98,20 +98,20 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
         finished = True
         break
     assert finished
-    assert (await total(ground, stream))[0] == sum(sent)
+    assert (await total(services, stream))[0] == sum(sent)
 
 
-async def test_rotated_files_are_read_to_their_end_and_removed(ground: Services, stream: Doc, log: Path) -> None:
+async def test_rotated_files_are_read_to_their_end_and_removed(services: Services, stream: Doc, log: Path) -> None:
     """Oldest first, none twice, none forgotten."""
     log.write_text(line(stream, NOW, "a", 1))
-    await WebLog(ground, Broadcasts(ground)).collect()
+    await WebLog(services, Broadcasts(services)).collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 20, "a", 2))
     log.rename(log.with_name("web.log.000000000000001"))
     log.write_text(line(stream, NOW + 40, "a", 4))
     for _ in range(3):
-        await WebLog(ground, Broadcasts(ground)).collect()
-    assert (await total(ground, stream))[0] == 7
+        await WebLog(services, Broadcasts(services)).collect()
+    assert (await total(services, stream))[0] == 7
     assert [path.name for path in log.parent.iterdir()] == ["web.log"]
 
 

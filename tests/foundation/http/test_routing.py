@@ -86,14 +86,14 @@ def things() -> Things:
 
 
 @pytest.fixture
-async def http(ground: Services, things: Things) -> AsyncIterator[httpx.AsyncClient]:
-    apps = ground.store.operator()
+async def http(services: Services, things: Things) -> AsyncIterator[httpx.AsyncClient]:
+    apps = services.store.operator()
     await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
-    door = replace(ground.door, origins=frozenset(["https://studio.test"]))
+    door = replace(services.door, origins=frozenset(["https://studio.test"]))
     table, *others = tabled([bind(row, door) for row in things.rows()])
     envelope = Envelope(Starlette(routes=others, exception_handlers=HANDLERS), ["https://studio.test"])
-    envelope.directory = ground.directory
-    token = ground.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
+    envelope.directory = services.directory
+    token = services.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(Front(envelope, envelope, table)), base_url="https://weir.test", headers=headers
@@ -145,14 +145,14 @@ async def test_a_refused_request_frees_its_key(http: httpx.AsyncClient, things: 
     assert (await post(http, "k")).status_code == 201
 
 
-async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(ground: Services) -> None:
+async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(services: Services) -> None:
     """So what it may have made is not made a second time."""
-    repeats = ground.door.repeats
+    repeats = services.door.repeats
     assert repeats is not None
     first = await repeats.begin("app:k", "POST", "/v1/things", b"{}")
     with pytest.raises(Conflict):
         await repeats.begin("app:k", "POST", "/v1/things", b"{}")
-    await ground.store.operator().update("repeats", first.id, set={"started": 1})
+    await services.store.operator().update("repeats", first.id, set={"started": 1})
     assert (await repeats.begin("app:k", "POST", "/v1/things", b"{}")).seed == first.seed
 
 
@@ -270,9 +270,9 @@ def test_the_document_says_what_the_rows_say(things: Things) -> None:
     assert document["components"]["schemas"]["Thing"]["properties"]["secret"]["x-shown-once"] is True
 
 
-def test_two_rows_can_not_stand_for_one_request(ground: Services, things: Things) -> None:
+def test_two_rows_can_not_stand_for_one_request(services: Services, things: Things) -> None:
     """A doubled row is a bug that shows at start."""
-    bound = [bind(row, ground.door) for row in things.rows()]
+    bound = [bind(row, services.door) for row in things.rows()]
     with pytest.raises(ValueError, match="twice"):
         tabled([*bound, bound[0]])
 

@@ -22,12 +22,12 @@ def fact(seconds_ago: float) -> AppDeleted:
     return AppDeleted(app=new_id("app"), at=now_ms() - int(seconds_ago * 1000))
 
 
-async def test_the_oldest_of_each_queue_is_told(ground: Services) -> None:
+async def test_the_oldest_of_each_queue_is_told(services: Services) -> None:
     """An outbox that nobody publishes; a fact that a group has not read, or has read and not done."""
-    job = queue_metrics.job(ground.bus, ground.relay)
+    job = queue_metrics.job(services.bus, services.relay)
     await job.run()
     assert (age("outbox"), age("bus.slow")) == (0, None)
-    await ground.store.operator().insert("apps", {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)])
+    await services.store.operator().insert("apps", {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)])
     failed = asyncio.Event()
 
     async def done(_event: Event) -> None:
@@ -37,12 +37,12 @@ async def test_the_oldest_of_each_queue_is_told(ground: Services) -> None:
         failed.set()
         raise RuntimeError("no")
 
-    redis: Any = ground.redis
+    redis: Any = services.redis
     await redis.xadd(STREAM, {"e": fact(0).model_dump_json()}, id=f"{now_ms() - 50_000}-1")
-    working = [asyncio.create_task(ground.bus.consume(*one)) for one in (("quick", done), ("slow", fail))]
+    working = [asyncio.create_task(services.bus.consume(*one)) for one in (("quick", done), ("slow", fail))]
     async with asyncio.timeout(10):
         await failed.wait()
-        while (await ground.bus.ages()).get("quick") != 0:
+        while (await services.bus.ages()).get("quick") != 0:
             await asyncio.sleep(0.02)
     await redis.xgroup_create(STREAM, "absent", id="0")
     await job.run()
@@ -57,14 +57,14 @@ async def test_the_oldest_of_each_queue_is_told(ground: Services) -> None:
     await asyncio.gather(*working, return_exceptions=True)
 
 
-async def test_a_process_that_does_not_hold_a_job_lets_its_figures_go(ground: Services) -> None:
+async def test_a_process_that_does_not_hold_a_job_lets_its_figures_go(services: Services) -> None:
     """So the sum over processes is right after the job has moved."""
     done, gone = asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
         done.set()
 
-    tasks = [asyncio.create_task(Periodic(ground.redis).run(Job("look", 0.02, run, gone.set))) for _ in range(2)]
+    tasks = [asyncio.create_task(Periodic(services.redis).run(Job("look", 0.02, run, gone.set))) for _ in range(2)]
     async with asyncio.timeout(10):
         await done.wait()
         await gone.wait()

@@ -27,9 +27,9 @@ async def spend(limits: Limits, limit: Limit, subject: str, most: int = 1000) ->
     return most
 
 
-async def test_a_burst_gets_exactly_its_permits(ground: Services) -> None:
+async def test_a_burst_gets_exactly_its_permits(services: Services) -> None:
     """Then it is refused with the time to wait; another subject has its own."""
-    limits = Limits(ground.redis)
+    limits = Limits(services.redis)
     assert await spend(limits, SLOW, "a") == 60
     with pytest.raises(RateLimited) as refused:
         await limits.consume(SLOW, "a")
@@ -37,27 +37,27 @@ async def test_a_burst_gets_exactly_its_permits(ground: Services) -> None:
     assert await spend(limits, SLOW, "b") == 60
 
 
-async def test_processes_share_a_limit(ground: Services) -> None:
+async def test_processes_share_a_limit(services: Services) -> None:
     """Three of them together give out what one would."""
-    nodes = [Limits(ground.redis) for _ in range(3)]
+    nodes = [Limits(services.redis) for _ in range(3)]
     given = await asyncio.gather(*(spend(node, Limit("big", 1000, 86_400), "a") for node in nodes))
     assert sum(given) == 1000
 
 
-async def test_permits_come_back_evenly(ground: Services) -> None:
+async def test_permits_come_back_evenly(services: Services) -> None:
     """One each interval, not all at the end of a window."""
-    limits = Limits(ground.redis)
+    limits = Limits(services.redis)
     quick = Limit("quick", 5, 1)
     assert await spend(limits, quick, "a") >= 5
     await asyncio.sleep(0.25)
     await limits.consume(quick, "a")
 
 
-async def test_one_who_asks_slowly_takes_no_advance(ground: Services) -> None:
+async def test_one_who_asks_slowly_takes_no_advance(services: Services) -> None:
     """What a process holds for somebody is lost to the others, so only the fast ones get more than one."""
     now = 0.0
     clock: Callable[[], float] = lambda: now
-    limits = Limits(ground.redis, clock=clock)
+    limits = Limits(services.redis, clock=clock)
     for _ in range(5):
         now += 2
         assert (await limits.consume(SLOW, "a")).held == 0
@@ -66,19 +66,19 @@ async def test_one_who_asks_slowly_takes_no_advance(ground: Services) -> None:
     assert standing.step > 1
 
 
-async def test_without_redis_closed_limits_refuse_and_others_pass(ground: Services) -> None:
+async def test_without_redis_closed_limits_refuse_and_others_pass(services: Services) -> None:
     """Sign-in fails closed; a request that needs no Redis is answered."""
-    await ground.redis.aclose()
-    ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
-    limits = Limits(ground.redis)
+    await services.redis.aclose()
+    services.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
+    limits = Limits(services.redis)
     assert (await limits.consume(SLOW, "a")).remaining == 0
     with pytest.raises(Unavailable):
         await limits.consume(Limit("shut", 60, 60, closed=True), "a")
 
 
-async def test_who_offends_again_and_again_is_blocked(ground: Services) -> None:
+async def test_who_offends_again_and_again_is_blocked(services: Services) -> None:
     """On every process, for a while that doubles; others are not."""
-    one, two = Limits(ground.redis, 10), Limits(ground.redis, 10)
+    one, two = Limits(services.redis, 10), Limits(services.redis, 10)
     for blocked_s in (60, 120):
         for _ in range(10):
             one.offended("192.0.2.1")
@@ -89,7 +89,7 @@ async def test_who_offends_again_and_again_is_blocked(ground: Services) -> None:
             two.check_address("192.0.2.1")
         assert blocked_s - 5 < (refused.value.retry_after or 0) <= blocked_s
         two.check_address("192.0.2.2")
-        await ground.redis.delete("weir:blocked")
+        await services.redis.delete("weir:blocked")
 
 
 def test_an_operator_changes_single_numbers_of_a_plan() -> None:
@@ -144,9 +144,9 @@ def test_addresses_of_one_network_are_one_subject(address: IPv6Address, within: 
     ]
 
 
-async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(ground: Services) -> None:
+async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(services: Services) -> None:
     """Not only when the count has gone to Redis and back."""
-    limits = Limits(ground.redis, 10)
+    limits = Limits(services.redis, 10)
     for number in range(10):
         limits.check_address("2001:db8::1")
         limits.offended(f"2001:db8::{number}")

@@ -19,18 +19,18 @@ STREAM = new_id("str")
 
 
 @pytest.fixture
-async def app(ground: Services) -> str:
+async def app(services: Services) -> str:
     doc = {"id": new_id("app"), "account": "a", "name": "x", "guests": "chat", "created": 1, "plan": "small"}
-    return str((await ground.store.operator().insert("apps", doc))["id"])
+    return str((await services.store.operator().insert("apps", doc))["id"])
 
 
-def quotas(ground: Services) -> Quotas:
+def quotas(services: Services) -> Quotas:
     """One process' own."""
-    return Quotas(ground.store, ground.directory, ground.relay, PLANS)
+    return Quotas(services.store, services.directory, services.relay, PLANS)
 
 
-async def told(ground: Services) -> list[tuple[str, int]]:
-    waiting = [event async for _, _, events in ground.store.pending() for event in events]
+async def told(services: Services) -> list[tuple[str, int]]:
+    waiting = [event async for _, _, events in services.store.pending() for event in events]
     return [(event.quota, event.limit) for event in waiting if isinstance(event, QuotaUsedUp)]
 
 
@@ -49,23 +49,23 @@ async def write(messages: MessageQuota, app: str, times: int) -> int:
     return sum(await asyncio.gather(*(once() for _ in range(times))))
 
 
-async def test_a_burst_of_messages_never_passes_the_month_s(ground: Services, app: str) -> None:
+async def test_a_burst_of_messages_never_passes_the_month_s(services: Services, app: str) -> None:
     """Three processes at once; what one holds and does not need it gives back when it stops. The owner is told once."""
-    nodes = [MessageQuota(ground.redis, quotas(ground)) for _ in range(3)]
+    nodes = [MessageQuota(services.redis, quotas(services)) for _ in range(3)]
     given = sum(await asyncio.gather(*(write(node, app, 1_500) for node in nodes)))
     assert 2_000 - len(nodes) * 2 <= given <= 2_000
     for node in nodes[1:]:
         await node.close()
     nodes[0]._held.clear()  # a process that was killed keeps what it held
-    given += await write(MessageQuota(ground.redis, quotas(ground)), app, 100)
+    given += await write(MessageQuota(services.redis, quotas(services)), app, 100)
     assert 2_000 - 2 <= given <= 2_000
-    assert await told(ground) == [("messages", 2_000)]
+    assert await told(services) == [("messages", 2_000)]
 
 
-async def test_only_what_was_stored_takes_a_permit(ground: Services, app: str) -> None:
+async def test_only_what_was_stored_takes_a_permit(services: Services, app: str) -> None:
     """A refused message and a repeated one give it back; one whose fate is unknown keeps it."""
-    await ground.store.operator().update("apps", app, set={"plan": "tiny"})
-    messages = MessageQuota(ground.redis, quotas(ground))
+    await services.store.operator().update("apps", app, set={"plan": "tiny"})
+    messages = MessageQuota(services.redis, quotas(services))
     for _ in range(10):
         async with messages.spend(app, STREAM):
             pass
@@ -78,44 +78,44 @@ async def test_only_what_was_stored_takes_a_permit(ground: Services, app: str) -
     assert await write(messages, app, 10) == 4
 
 
-async def test_counts_arrive_once(ground: Services, app: str) -> None:
+async def test_counts_arrive_once(services: Services, app: str) -> None:
     """A batch whose answer was lost is told again under its number and counts once."""
-    messages = MessageQuota(ground.redis, quotas(ground))
+    messages = MessageQuota(services.redis, quotas(services))
     await write(messages, app, 7)
-    lost: Any = ground.redis.eval
+    lost: Any = services.redis.eval
 
     async def without_answer(*arguments: Any) -> Any:
         await lost(*arguments)
         raise ConnectionError("the answer was lost")
 
-    ground.redis.eval = without_answer  # type: ignore[method-assign]
+    services.redis.eval = without_answer  # type: ignore[method-assign]
     await messages._tell()
-    ground.redis.eval = lost  # type: ignore[method-assign]
+    services.redis.eval = lost  # type: ignore[method-assign]
     await write(messages, app, 2)
     await messages.close()
-    assert [int(one) for one in (await ground.redis.hgetall(COUNTED)).values()] == [9]
+    assert [int(one) for one in (await services.redis.hgetall(COUNTED)).values()] == [9]
 
 
-async def test_a_lost_count_is_restored(ground: Services, app: str) -> None:
+async def test_a_lost_count_is_restored(services: Services, app: str) -> None:
     """To what the ledger knows, never down from what Redis knows."""
-    await ground.store.operator().update("apps", app, set={"plan": "tiny"})
-    messages, month = MessageQuota(ground.redis, quotas(ground)), month_of(now_ms())
+    await services.store.operator().update("apps", app, set={"plan": "tiny"})
+    messages, month = MessageQuota(services.redis, quotas(services)), month_of(now_ms())
     await messages.restore(app, month, 3)
     await messages.restore(app, month, 2)
     assert await write(messages, app, 10) == 2
-    assert int(await ground.redis.get(permits_key(app, month)) or 0) == 5
+    assert int(await services.redis.get(permits_key(app, month)) or 0) == 5
 
 
-async def test_without_redis_messages_are_not_bounded(ground: Services, app: str) -> None:
+async def test_without_redis_messages_are_not_bounded(services: Services, app: str) -> None:
     """Their log has a connection of its own, and refuses where that is away too."""
-    await ground.redis.aclose()
-    ground.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
-    assert await write(MessageQuota(ground.redis, quotas(ground)), app, 20) == 20
+    await services.redis.aclose()
+    services.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
+    assert await write(MessageQuota(services.redis, quotas(services)), app, 20) == 20
 
 
-async def test_things_are_made_one_after_another(ground: Services, app: str) -> None:
+async def test_things_are_made_one_after_another(services: Services, app: str) -> None:
     """So a burst finds exactly the room that there is; another app's is its own."""
-    handle, process = ground.store.app(app), quotas(ground)
+    handle, process = services.store.app(app), quotas(services)
 
     async def make(wanted: int) -> bool:
         try:
@@ -128,41 +128,41 @@ async def test_things_are_made_one_after_another(ground: Services, app: str) -> 
     assert await make(4) is False
     assert sum(await asyncio.gather(*(make(1) for _ in range(10)))) == 3
     assert await handle.count("places") == 3
-    assert await told(ground) == [("places", 3)]
+    assert await told(services) == [("places", 3)]
 
 
-async def test_storage_counts_recordings_and_announced_uploads(ground: Services, app: str) -> None:
+async def test_storage_counts_recordings_and_announced_uploads(services: Services, app: str) -> None:
     """All files of a recording; of an older one its MP4; of an upload what was announced, until it fails."""
-    handle, process = ground.store.app(app), quotas(ground)
+    handle, process = services.store.app(app), quotas(services)
     for state, size in (
         ("ready", {"bytes": 300_000_000, "size": 1}), ("ready", {"size": 300_000_000}), ("uploading", {"length": 300_000_000}),
         ("failed", {"length": 300_000_000}), ("recording", {}),
     ):  # fmt: skip
         await handle.insert("recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size})
-    assert await ground.directory.stored_bytes(app) == 900_000_000
+    assert await services.directory.stored_bytes(app) == 900_000_000
     async with process.storage_for(app, 100_000_000):
         pass
     with pytest.raises(QuotaExceeded):
         async with process.storage_for(app, 100_000_001):
             pass
-    assert await told(ground) == [("storage_gb", 1)]
+    assert await told(services) == [("storage_gb", 1)]
 
 
-async def test_who_has_been_told_is_not_told_again(ground: Services, app: str) -> None:
+async def test_who_has_been_told_is_not_told_again(services: Services, app: str) -> None:
     """By no process, also long after the first fact was published."""
-    await quotas(ground).report_exceeded(app, "streams", 3)
-    async for collection, doc, events in ground.store.pending():
-        await ground.store.settle(collection, doc, [event.id for event in events])
-    await quotas(ground).report_exceeded(app, "streams", 3)
-    assert await told(ground) == []
+    await quotas(services).report_exceeded(app, "streams", 3)
+    async for collection, doc, events in services.store.pending():
+        await services.store.settle(collection, doc, [event.id for event in events])
+    await quotas(services).report_exceeded(app, "streams", 3)
+    assert await told(services) == []
 
 
-async def test_the_operator_switches_a_feature_for_one_app(ground: Services, app: str) -> None:
+async def test_the_operator_switches_a_feature_for_one_app(services: Services, app: str) -> None:
     """Else the plan says; an app without a plan has all."""
-    process = quotas(ground)
+    process = quotas(services)
     with pytest.raises(QuotaExceeded):
         await process.check_feature(app, "analytics")
-    doc = await ground.store.operator().get("apps", app)
+    doc = await services.store.operator().get("apps", app)
     assert doc is not None
     assert process.features({**doc, "features": {"analytics": True}}) == {"analytics": True, "branding": True}
     assert process.features(None) == {"analytics": True, "branding": True}

@@ -22,7 +22,7 @@ async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, An
     fact, _ = await stage.on_air(gop=60)
     somebody = client(stage, fact.app)
     doc = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, "state": "live", "generation": 1, "created": 1}
-    await stage.ground.store.app(fact.app).insert("streams", {**doc, "ingest": {"since": 1}})
+    await stage.services.store.app(fact.app).insert("streams", {**doc, "ingest": {"since": 1}})
     return fact, somebody, f"/v1/streams/{fact.stream}"
 
 
@@ -51,9 +51,9 @@ async def test_a_live_stream_is_measured(world: Any, monkeypatch: pytest.MonkeyP
     assert (await somebody.ask("GET", f"{path}/health"))[2]["publishing"] is False
 
 
-async def test_every_stream_has_its_own_samples(ground: Services) -> None:
+async def test_every_stream_has_its_own_samples(services: Services) -> None:
     """Noted all at once; each keeps its newest ones for a while, and vanishes by itself."""
-    noting = HealthStore(ground.redis)
+    noting = HealthStore(services.redis)
 
     def sample(at: int, bitrate: int) -> HealthSample:
         return HealthSample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
@@ -64,7 +64,7 @@ async def test_every_stream_has_its_own_samples(ground: Services) -> None:
         known = await noting.read_samples(playback)
         assert [one["at"] for one in known] == list(range(3, health_store.KEPT + 3))
         assert {one["bitrate"] for one in known} == {bitrate}
-        assert 0 < await ground.redis.pttl(f"weir:health:{playback}") <= health_store.LIVES_MS
+        assert 0 < await services.redis.pttl(f"weir:health:{playback}") <= health_store.LIVES_MS
     await noting.write_samples({})
     assert not any("str_1" in labels or "str_2" in labels for labels in health_store._MEASURED["speed"]._metrics)
 

@@ -25,7 +25,7 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
     encoder = await asyncio.to_thread(Encoder, f"{stage.settings.pull_url}/{fact.playback}", **options)
     await stage.tell(PublishStarted, fact)
     broadcast = await until(lambda: stage.room._broadcasts.get(fact.playback))
-    await until(lambda: broadcast._intake.is_publishing)
+    await until(lambda: broadcast._source.is_publishing)
     return fact, encoder
 
 
@@ -80,7 +80,7 @@ async def test_the_first_key_frame_is_enough(stage: Any) -> None:
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent, until=9.0))
     await stage.told("media.playable", fact)
     await sending
-    sample = stage.room._broadcasts[fact.playback].vitals()
+    sample = stage.room._broadcasts[fact.playback].health()
     assert sample.behind_s is not None
     assert sample.behind_s < 2
 
@@ -95,7 +95,7 @@ async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
     listed = await viewer.until(lambda now: len(now.segments) > 2)
     viewer.close()
     assert {segment.discontinuity for segment in listed.segments} == {0}
-    assert stage.room._broadcasts[fact.playback].vitals().behind_s < 2
+    assert stage.room._broadcasts[fact.playback].health().behind_s < 2
 
 
 async def test_a_clock_that_is_set_back(stage: Any) -> None:

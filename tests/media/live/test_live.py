@@ -124,7 +124,7 @@ async def own_profile(stage: Any, fact: StreamEvent, chosen: dict[str, Any]) -> 
         fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False}, COMMAND_LINE
     )
     stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
-    await stage.ground.store.app(fact.app).insert("streams", {**stream, "app": fact.app, "profile": doc["id"]})
+    await stage.services.store.app(fact.app).insert("streams", {**stream, "app": fact.app, "profile": doc["id"]})
     return dict(doc)
 
 

@@ -150,10 +150,10 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
     folder.mkdir(parents=True)
     for name in ("index.jsonl", "master.m3u8", "v180_0.mp4"):
         (folder / name).write_bytes(name.encode())
-    await stage.room._catalog.create(recording, fact, "Show")
-    doc = await stage.room._catalog.stop(await stage.room._catalog.get(fact.app, recording), now_ms())
-    await stage.room._catalog.mark_ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
-    return await stage.room._catalog.get(fact.app, recording), folder
+    await stage.room._recording_store.create(recording, fact, "Show")
+    doc = await stage.room._recording_store.stop(await stage.room._recording_store.get(fact.app, recording), now_ms())
+    await stage.room._recording_store.mark_ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
+    return await stage.room._recording_store.get(fact.app, recording), folder
 
 
 async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, world: Any) -> None:
@@ -165,10 +165,10 @@ async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, wor
     await verbs.sweep()
     await until(lambda: not verbs._moving)
     assert (folder / "v180_0.mp4").exists()
-    assert (await stage.room._catalog.get(doc["app"], doc["id"]))["stored"] == "local"
+    assert (await stage.room._recording_store.get(doc["app"], doc["id"]))["stored"] == "local"
     await verbs.sweep()
     await until(lambda: not folder.exists())
-    assert (await stage.room._catalog.get(doc["app"], doc["id"]))["stored"] == "s3"
+    assert (await stage.room._recording_store.get(doc["app"], doc["id"]))["stored"] == "s3"
     assert sorted(store.objects) == [f"{doc['id']}/master.m3u8", f"{doc['id']}/v180_0.mp4"]
     base = f"{stage.base}/recorded/{doc['id']}/"
     async with stage.http.get(base + "v180_0.mp4", headers={"Range": "bytes=1-3"}) as reply:
@@ -186,6 +186,6 @@ async def test_what_was_moved_while_its_process_died_goes_at_the_next_start(stor
     """Files that the document says are in the bucket are removed, others stay."""
     stage = await world.stage(**settings_for(store, Path()).model_dump(include=BUCKET_SETTINGS))
     (doc, folder), (_, other) = await recorded(stage), await recorded(stage)
-    assert await stage.room._catalog.mark_moved(doc)
+    assert await stage.room._recording_store.mark_moved(doc)
     await stage.room._recordings.clear_leftovers()
     assert (folder.exists(), other.exists()) == (False, True)

@@ -31,7 +31,7 @@ def start_of_sound(path: Path) -> float:
 
 async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
     async def found() -> Doc | None:
-        docs = await stage.ground.store.operator().find("recordings", {"broadcast": fact.broadcast})
+        docs = await stage.services.store.operator().find("recordings", {"broadcast": fact.broadcast})
         return next((doc for doc in docs.data if doc["state"] == state), None)
 
     for _ in range(600):
@@ -144,7 +144,7 @@ async def test_recording_by_hand(stage: Any) -> None:
     fact, _ = await stage.on_air({"recording": False})
     stream = {**stage.directory.docs[0], "title": "By hand"}
     verbs = stage.room._recordings
-    assert not (await stage.ground.store.operator().find("recordings")).data
+    assert not (await stage.services.store.operator().find("recordings")).data
     begun = await verbs.start(stream, new_id("rec"), COMMAND_LINE)
     with pytest.raises(Conflict):
         await verbs.start(stream, new_id("rec"), COMMAND_LINE)
@@ -174,7 +174,7 @@ async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
     await stage.room.stop()
     publisher.terminate()
     empty = stage.stream()
-    await stage.room._catalog.create("rec_empty", empty, "Nothing")
+    await stage.room._recording_store.create("rec_empty", empty, "Nothing")
     other = await world.stage()
     await other.room._recordings.sweep()
     assert (await recording_of(other, fact, "ready"))["duration_s"] >= 4
@@ -199,12 +199,12 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
     kept, gone = stage.stream(), stage.stream()
     for fact in (kept, gone):
         recording = new_id("rec")
-        await stage.room._catalog.create(recording, fact, "Show")
+        await stage.room._recording_store.create(recording, fact, "Show")
         RecordingFiles(stage.settings, recording).open()
         fields = {"name": "p", "rungs": [], "audio_only": False, "copy_top": False}
         await stage.room._profiles.create(fact.app, new_id("prf"), fields, COMMAND_LINE)
     await stage.bus.publish(AppDeleted(app=gone.app))
-    everything = stage.ground.store.operator()
+    everything = stage.services.store.operator()
 
     async def left(collection: str) -> set[str]:
         return {doc["app"] for doc in (await everything.find(collection)).data}
@@ -224,9 +224,9 @@ async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
     (stream,) = await stage.directory.live_streams()
     with pytest.raises(QuotaExceeded):
         await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
-    assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 0
-    told = await stage.ground.store.app(fact.app).find("used_up")
+    assert await stage.services.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 0
+    told = await stage.services.store.app(fact.app).find("used_up")
     assert [(one["quota"], one["limit"]) for one in told.data] == [("storage_gb", 5)]
     stage.directory.stored -= 1
     await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
-    assert await stage.ground.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 1
+    assert await stage.services.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 1

@@ -95,7 +95,7 @@ class Client:
 def client(stage: Stage, app: str | None = None, role: str = "editor") -> Client:
     app = app or new_id("app")
     stage.directory.apps[app] = {"id": app, "state": "active"}
-    return Client(stage, app, stage.ground.tokens.mint("weir:app", 600, sub="acc_1", app=app, role=role))
+    return Client(stage, app, stage.services.tokens.mint("weir:app", 600, sub="acc_1", app=app, role=role))
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ async def test_upload_tokens(stage: Stage) -> None:
     """For one user, one stream and so many bytes; nothing else opens with it, and others' uploads are out of sight."""
     me, stream = client(stage), new_id("str")
     doc = {"id": stream, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "created": 1, "title": "Show"}
-    await stage.ground.store.app(me.app).insert("streams", doc)
+    await stage.services.store.app(me.app).insert("streams", doc)
     wanted = {"user": "ann", "stream": stream, "max_size": 50}
     status, _, made = await me.ask("POST", "/v1/upload-tokens", json=wanted)
     assert status == 201
@@ -301,7 +301,7 @@ async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Pat
 async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
     room = stage.room
-    work = Transcoder(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    work = Transcoder(stage.services, room._recording_store, room._profiles, room._leases, lambda: False)
     add, taped = RecordingFiles.add, []
 
     def counting(self: RecordingFiles, *given: Any) -> bool:
@@ -311,7 +311,7 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
         return add(self, *given)
 
     monkeypatch.setattr(RecordingFiles, "add", counting)
-    doc = (await room._catalog.in_states("processing"))[0]
+    doc = (await room._recording_store.in_states("processing"))[0]
     await work._make(doc)
     monkeypatch.undo()
 
@@ -320,7 +320,7 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
     """While one of them strains the machine FFmpeg stands still; afterwards it goes on and nothing is missing."""
     strained = True
     monkeypatch.setattr(type(stage.room), "_strained", lambda _room: strained)
-    monkeypatch.setattr(stage.room._transcoding, "_strained", lambda: strained)
+    monkeypatch.setattr(stage.room._transcoder, "_strained", lambda: strained)
     monkeypatch.setattr(transcoder, "CALM_S", 0.1)
     paused: list[bool] = []
     pause = transcoder.FfmpegProcess.pause
@@ -428,7 +428,7 @@ async def test_a_token_is_for_so_many_uploads_and_bytes(stage: Stage) -> None:
     assert (await ann.ask("DELETE", path, TUS))[0] == 204
     assert "100 bytes in all" in await begun(ann, 5)
     assert await begun(ann, 4) == ""
-    old = stage.ground.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
+    old = stage.services.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
     assert await begun(Client(stage, me.app, old), 5) == ""
 
 
@@ -491,15 +491,15 @@ async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monk
     """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     room, me, data = stage.room, client(stage), film.read_bytes()
-    work = Transcoder(stage.ground, room._catalog, room._profiles, room._leases, lambda: False)
+    work = Transcoder(stage.services, room._recording_store, room._profiles, room._leases, lambda: False)
     monkeypatch.setattr(transcoder, "TURN_S", -1.0)
     monkeypatch.setattr(transcoder, "TOLD_EVERY_S", 0.0)
     alone, _ = await me.begin(len(data), data)
-    await work._make((await room._catalog.in_states("processing"))[0])
+    await work._make((await room._recording_store.in_states("processing"))[0])
     assert (await me.video(alone))["state"] == "ready"
     paths = [(await me.begin(len(data), data))[0] for _ in range(2)]
     for turn in range(10):
-        waiting = await room._catalog.in_states("processing")
+        waiting = await room._recording_store.in_states("processing")
         for doc in waiting:
             await work._make(doc)
         if turn == 0:

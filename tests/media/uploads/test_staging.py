@@ -38,13 +38,13 @@ def settings_in(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> UploadStaging:
+def staged(tmp_path: Path) -> UploadStaging:
     made = UploadStaging(settings_in(tmp_path), "vod_1")
     made.open()
     return made
 
 
-def test_nothing_acknowledged_is_lost_by_kill_9(inbox: UploadStaging, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_by_kill_9(staged: UploadStaging, tmp_path: Path) -> None:
     """Ten writers one after the other, each killed at a random point: every one goes on at or behind what the one before has
     called safe, and every byte before it is as it was sent."""
     chance, safe = random.Random(7), 0
@@ -58,39 +58,39 @@ def test_nothing_acknowledged_is_lost_by_kill_9(inbox: UploadStaging, tmp_path: 
         told = [int(line) for line in process.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
         process.wait()
         safe = max([safe, *told])
-        assert inbox.offset() >= safe
-    body = inbox.file.read_bytes()[: inbox.offset()]
+        assert staged.offset() >= safe
+    body = staged.file.read_bytes()[: staged.offset()]
     assert body
     assert body == b"".join(number.to_bytes(8, "big") * 512 for number in range(len(body) // 4096))
 
 
-def test_one_writes_at_a_time(inbox: UploadStaging) -> None:
+def test_one_writes_at_a_time(staged: UploadStaging) -> None:
     """A second one is told so; when the first has ended it may."""
-    with inbox.writing(), pytest.raises(Busy), inbox.writing():
+    with staged.writing(), pytest.raises(Busy), staged.writing():
         pass
-    with inbox.writing() as writer:
+    with staged.writing() as writer:
         writer.write(b"abc")
         writer.sync()
-    assert inbox.offset() == 3
+    assert staged.offset() == 3
 
 
-def test_what_is_not_safe_is_forgotten(inbox: UploadStaging) -> None:
+def test_what_is_not_safe_is_forgotten(staged: UploadStaging) -> None:
     """Taken back by hand, and cut off before the next write."""
-    with inbox.writing() as writer:
+    with staged.writing() as writer:
         writer.write(b"abc")
         writer.sync()
         writer.write(b"def")
         writer.undo()
         assert writer.position == 3
         writer.write(b"xyz")
-    assert inbox.offset() == 3
-    with inbox.writing() as writer:
-        assert inbox.file.read_bytes() == b"abc"
+    assert staged.offset() == 3
+    with staged.writing() as writer:
+        assert staged.file.read_bytes() == b"abc"
 
 
-def test_a_full_disk_keeps_what_was_safe(inbox: UploadStaging, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_what_was_safe(staged: UploadStaging, monkeypatch: pytest.MonkeyPatch) -> None:
     """The upload goes on from there when there is room."""
-    with inbox.writing() as writer:
+    with staged.writing() as writer:
         writer.write(b"abc")
         writer.sync()
         pwrite = os.pwrite
@@ -106,38 +106,38 @@ def test_a_full_disk_keeps_what_was_safe(inbox: UploadStaging, monkeypatch: pyte
             writer.write(b"defghi")
         assert (refusal.value.status, refusal.value.code) == (507, "storage_full")
         monkeypatch.undo()
-    assert (inbox.offset(), inbox.file.read_bytes()) == (3, b"abc")
+    assert (staged.offset(), staged.file.read_bytes()) == (3, b"abc")
 
 
-def test_room_and_leftovers(inbox: UploadStaging, tmp_path: Path) -> None:
+def test_room_and_leftovers(staged: UploadStaging, tmp_path: Path) -> None:
     """Some of the disk is left to others; folders are known by their ids and go whole."""
     settings = settings_in(tmp_path)
     assert has_room(settings, 1) is (os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize > 500_000_001)
     assert not has_room(settings, 1 << 60)
     assert staged_uploads(settings) == {"vod_1"}
-    inbox.remove()
+    staged.remove()
     assert staged_uploads(settings) == set()
-    assert not inbox.here
+    assert not staged.here
 
 
-def test_a_long_journal_is_not_read_through(inbox: UploadStaging) -> None:
+def test_a_long_journal_is_not_read_through(staged: UploadStaging) -> None:
     """Who sends a file byte by byte writes a line for each, and asks for the offset as often."""
-    (inbox.folder / "offsets.jsonl").write_text("".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300')
+    (staged.folder / "offsets.jsonl").write_text("".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300')
 
     def read() -> int:
         return int(Path("/proc/self/io").read_text().splitlines()[0].split()[1])
 
     before = read()
-    assert inbox.offset() == 299_999
+    assert staged.offset() == 299_999
     assert read() - before < 100_000
-    with inbox.writing() as writer:
+    with staged.writing() as writer:
         assert writer.offset == 299_999
 
 
-def test_nothing_is_written_for_an_upload_that_was_deleted(inbox: UploadStaging) -> None:
+def test_nothing_is_written_for_an_upload_that_was_deleted(staged: UploadStaging) -> None:
     """Nobody would see the file, and its bytes would count for nothing but the disk."""
-    with inbox.writing() as writer:
+    with staged.writing() as writer:
         writer.write(b"abc")
-        inbox.remove()
+        staged.remove()
         with pytest.raises(FileNotFoundError):
             writer.write(b"def")

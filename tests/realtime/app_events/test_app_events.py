@@ -239,7 +239,7 @@ async def test_the_plain_websocket(house: House, stream, session):
         event = await socket.receive_json()
         assert (event["cid"], event["channel_seq"]) == ("c0", 1)
     await talk(ann, channel, range(1, 500))
-    await eventually(lambda: node.room._carrier._pending == set())
+    await eventually(lambda: node.room._forwarder._pending == set())
     async with session.ws_connect(f"{url}?epoch={event['epoch']}&seq={event['seq']}", headers=headers) as socket:
         assert (await socket.receive_json())["recovered"] is True
         assert [(await socket.receive_json(timeout=10))["channel_seq"] for _ in range(499)] == list(range(2, 501))
@@ -335,7 +335,7 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     """Many carry at a time and stop anywhere; the app's log has each entry of each channel once, in its order."""
     node, chance = await house.node(), random.Random(5)
     channels = [stream["channel"], house.directory.new_stream("app_1")["channel"]]
-    node.room._carrier.on_append = lambda _channel: None
+    node.room._forwarder.on_append = lambda _channel: None
     node.room._log._appended = lambda _channel: None
     apps = AppLog(connection)
     await apps.mark_followed("app_1")
@@ -387,7 +387,7 @@ async def test_stream_facts_are_there_without_a_follower(house: House, stream):
     told = [kind(**facts, broadcast=new_id("brd")) for kind in (StreamLive, StreamOffline)]
     seqs_of = [(await node.room._chat.append_stream_event(fact)).seq for fact in told]
     for number in (1, 0, 1, 0):
-        await node.room._carrier.append_stream_event(told[number], seqs_of[number])
+        await node.room._forwarder.append_stream_event(told[number], seqs_of[number])
     follower = await program(house, node)
     assert (await follower.call("events.subscribe", types=[]))["ok"]
     for fact in told:
@@ -402,7 +402,7 @@ async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):
     ann, channel = await house.client(node, "app_1", "ann"), stream["channel"]
     for n in range(5):
         assert (await ann.send(channel, f"c{n}"))["ok"]
-    await eventually(lambda: channel in node.room._carrier._quiet)
+    await eventually(lambda: channel in node.room._forwarder._quiet)
     assert await node.room._connection.link().ask("EXISTS", keys_of("app_1").log) == 0
     follower = await program(house, node)
     first = await follower.call("events.subscribe", types=[])
@@ -411,9 +411,9 @@ async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):
     assert [event["cid"] for event in follower.of("chat.message.new")] == ["c5"]
     await follower.io.disconnect()
     await node.room._connection.link().ask("HSET", keys_of("app_1").meta, "until", 1)
-    node.room._carrier._wanted.clear()
+    node.room._forwarder._wanted.clear()
     assert (await ann.send(channel, "c6"))["ok"]
-    await eventually(lambda: channel in node.room._carrier._quiet)
+    await eventually(lambda: channel in node.room._forwarder._quiet)
     again = await program(house, node)
     back = await again.call("events.subscribe", types=[], epoch=first["epoch"], seq=first["seq"])
     assert (back["recovered"], back["epoch"] != first["epoch"]) == (False, True)
@@ -472,7 +472,7 @@ async def test_the_apps_log_has_an_event_whose_publisher_died_in_between(house: 
     )  # fmt: skip
     room = node.room
     quick = Archiver(
-        room._connection, room._archive, house.directory, house.settings, room._carrier, settle_ms=0, keep_ms=0, keep_entries=0
+        room._connection, room._archive, house.directory, house.settings, room._forwarder, settle_ms=0, keep_ms=0, keep_entries=0
     )
     for number in range(RANGES):
         await quick.sweep(number)

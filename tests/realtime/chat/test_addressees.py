@@ -191,7 +191,7 @@ async def test_no_command_acts_on_somebody_else(house: House):
         channel = house.directory.new_stream(APP)["channel"]
         people = [ChannelUser(f"u{number}", one, "member") for number, one in enumerate(names)]
         for person in people:
-            await room._chat._people.remember(channel, person)
+            await room._chat._users.remember(channel, person)
         try:
             outcome = await moderation.run(APP, channel, BOSS, parse(f"/{name} {typed}"))
         except (NotFound, Invalid):

@@ -201,9 +201,16 @@ async def test_messages_are_found_by_author_time_and_text(house: House, session,
         user = {"id": "ann" if number % 3 == 0 else "bob"}
         ids.append((await api.ask("POST", "/messages", {"user": user, "text": f"Word {number}"}))[1]["id"])
     if archived:
-        archive, room = Archive(node.ground.store), node.room
+        archive, room = Archive(node.services.store), node.room
         archiver = Archiver(
-            room._connection, archive, room._ground.directory, room._ground.settings, room._carrier, settle_ms=0, keep_entries=2, keep_ms=0
+            room._connection,
+            archive,
+            room._services.directory,
+            room._services.settings,
+            room._forwarder,
+            settle_ms=0,
+            keep_entries=2,
+            keep_ms=0,
         )
         while await archive.top(channel) < 12:  # what was stored within this millisecond is not due
             for number in range(RANGES):

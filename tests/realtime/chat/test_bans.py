@@ -157,7 +157,7 @@ async def test_bans_over_channels_by_rest(house: House, channel: str):
         assert (await api.ask("POST", f"/v1/channels/{channel}/messages", said))[0] == 201
         told = [one for one in (await api.ask("GET", "/v1/events?types=user.*"))[1]["data"] if "channel" not in one]
         assert [(one["type"], one["user"]["id"]) for one in told] == [("user.banned", "bob"), ("user.unbanned", "bob")]
-    audit = (await node.ground.store.app(APP).find("audit", {"target": "bob"})).data
+    audit = (await node.services.store.app(APP).find("audit", {"target": "bob"})).data
     assert sorted(one["action"] for one in audit) == ["ban.added", "ban.lifted"]
 
 
@@ -275,7 +275,7 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     await troll.join(channel)
     await done(boss, channel, "/ban Troll")
     stands = origin("127.0.0.1", house.vault.key("address"))
-    store = node.ground.store.operator()
+    store = node.services.store.operator()
     action = (await store.find(MODERATION.name, {"channel": channel})).data[0]
     assert (action["marks"]["device"], action["marks"]["address"]) == (device, stands)
     assert 23 * HOUR_MS < action["marks"]["until"] - action["at"] <= 24 * HOUR_MS

@@ -144,10 +144,10 @@ async def test_a_deleted_message_is_gone_everywhere(house: House, two, channel: 
     node = house.nodes[0]
     archiver = Archiver(
         node.room._connection,
-        Archive(node.ground.store),
+        Archive(node.services.store),
         house.directory,
         house.settings,
-        node.room._carrier,
+        node.room._forwarder,
         settle_ms=0,
         keep_entries=0,
         keep_ms=0,
@@ -365,7 +365,7 @@ async def test_what_a_dead_process_left_is_carried_out(house: House, two, channe
     """An action that was stored and not enforced is enforced by the sweep, once; a later turn is not overruled by it."""
     mod, viewer, _, bob = two
     room = house.nodes[0].room
-    moderation, store = room._moderation, house.nodes[0].ground.store.operator()
+    moderation, store = room._moderation, house.nodes[0].services.store.operator()
     whole = moderation._apply
 
     async def dies(action) -> None:
@@ -391,7 +391,7 @@ async def test_two_moderators_at_once_leave_one_state(house: House, two, channel
     """Racing bans and unbans from both nodes: documents and Redis agree on the last turn, and every action has its own."""
     mod, _, owner, _bob = two
     await asyncio.gather(*(command(client, channel, text) for client in (mod, owner) for text in ("/ban bob", "/unban bob") * 5))
-    store = house.nodes[0].ground.store.operator()
+    store = house.nodes[0].services.store.operator()
     taken = (await store.find(MODERATION.name, {"channel": channel, "facet": "ban:bob"}, sort="turn", limit=100)).data
     assert [action["turn"] for action in taken] == list(range(1, len(taken) + 1))
     stands = await house.nodes[0].room._log.state(channel, "b:bob", "t:ban:bob")
@@ -637,7 +637,7 @@ async def test_moderators_can_read_what_was_removed(house: House, two, channel: 
     hidden = await sent(bob, channel, "c2", "more of it")
     await done(mod, channel, "/clear bob")
     assert (await mod.call("chat.original", channel=channel, id=hidden["id"]))["removed"] is True
-    store = house.nodes[0].ground.store.operator()
+    store = house.nodes[0].services.store.operator()
     action = (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data[0]
     await store.update(MODERATION.name, action["id"], set={"due": 1})
     room = house.nodes[0].room

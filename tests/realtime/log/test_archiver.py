@@ -52,8 +52,8 @@ def channel(directory):
 
 
 def archiver_of(connection, store, directory, settings, **keep):
-    carrier, quick = AppLogForwarder(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
-    return Archiver(connection, Archive(store), directory, settings, carrier, **{**quick, **keep})
+    forwarder, quick = AppLogForwarder(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
+    return Archiver(connection, Archive(store), directory, settings, forwarder, **{**quick, **keep})
 
 
 async def put(entries, channel, cid):
@@ -160,11 +160,11 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
     """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once, in order."""
     chance, stop = random.Random(7), asyncio.Event()
 
-    carrier = AppLogForwarder(AppLog(connection), directory)
+    forwarder = AppLogForwarder(AppLog(connection), directory)
 
     async def archive() -> None:
         while not stop.is_set():
-            dying = Archiver(connection, Dying(store, chance), directory, settings, carrier, settle_ms=0, keep_entries=5, keep_ms=0)
+            dying = Archiver(connection, Dying(store, chance), directory, settings, forwarder, settle_ms=0, keep_entries=5, keep_ms=0)
             with contextlib.suppress(RuntimeError, Unavailable):
                 await sweep(dying)
 
@@ -245,7 +245,7 @@ async def test_shadow_banned_messages_are_archived_beside(house: House):
     assert (await mod.call("chat.command", channel=channel, text="/shadowban @id:bob"))["ok"]
     for n in range(3):
         assert (await bob.send(channel, f"b{n}", f"psst {n}"))["ok"]
-    archiver = archiver_of(node.room._connection, node.ground.store, house.directory, house.settings)
+    archiver = archiver_of(node.room._connection, node.services.store, house.directory, house.settings)
 
     async def seen(client) -> list[tuple[str, bool]]:
         page = await client.call("chat.history", channel=channel, limit=50)
@@ -258,7 +258,7 @@ async def test_shadow_banned_messages_are_archived_beside(house: House):
         assert await seen(mod) == [("one", False), *((text, True) for text in hidden)]
         await sweep(archiver)
         assert await node.room._connection.link().ask("XLEN", keys_of(channel).shadow) == 0
-        assert await node.ground.store.app("app_1").count(SHADOWED.name) == 3
+        assert await node.services.store.app("app_1").count(SHADOWED.name) == 3
     house.redis.command("FLUSHALL")
     assert [text for text, marked in await seen(mod) if marked] == hidden
     assert await node.room._connection.link().ask("ZCARD", keys_of(channel).dirty) == 0
@@ -282,7 +282,7 @@ async def test_history_has_no_seam_while_the_log_is_trimmed(house: House):
     channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     room, ann = node.room, await house.client(node, "app_1", "ann")
-    archiver = archiver_of(room._connection, node.ground.store, house.directory, house.settings)
+    archiver = archiver_of(room._connection, node.services.store, house.directory, house.settings)
     stop = asyncio.Event()
 
     async def archive() -> None:

@@ -164,7 +164,7 @@ async def test_two_processes_never_double_book(house: House):
     node = await house.node()
     store = await open_store(house.settings, COLLECTIONS)
     one = node.room._places
-    other = Places(store, node.ground.relay, node.ground.quotas, house.settings, node.ground.audit)
+    other = Places(store, node.services.relay, node.services.quotas, house.settings, node.services.audit)
     place, start = new_id("plc"), now_ms() + 3_600_000
     await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3, COMMAND_LINE)
 
@@ -249,11 +249,11 @@ async def test_the_walk_through_of_the_docs_works(house: House):
 async def test_a_deleted_apps_documents_go(house: House) -> None:
     """Messages, moderation and places of an app that control deletes; another app's stay."""
     node = await house.node()
-    kept = node.ground.store.operator()
+    kept = node.services.store.operator()
     for app in ("app_1", "app_2"):
         for collection in ("messages", "moderation", "places"):
-            await node.ground.store.app(app).insert(collection, {"id": new_id("act")})
-    await node.ground.bus.publish(AppDeleted(app="app_1"))
+            await node.services.store.app(app).insert(collection, {"id": new_id("act")})
+    await node.services.bus.publish(AppDeleted(app="app_1"))
     for collection in ("messages", "moderation", "places"):
         for _ in range(200):
             left = {doc["app"] for doc in (await kept.find(collection)).data}
