@@ -27,12 +27,12 @@ from realtime.log.archiver import Archiver
 from realtime.log.channel_log import ArchivedState, ChannelLog
 from realtime.log.follower import Follower
 from realtime.log.recovery import Recovery
-from realtime.log.redis_keys import of_app
 from realtime.places import store as place_store
 from realtime.places.api import PlaceRoutes
 from realtime.places.service import Places
 from realtime.protocol import asyncapi
-from realtime.protocol.messages import Entry, envelope
+from realtime.protocol.envelope import Entry, envelope
+from realtime.protocol.log_names import of_app
 from realtime.redis.client import address_of, connect
 from realtime.sockets import Sockets
 from realtime.viewers import OCCUPANCY_UPDATE, Count, LeaseTimes, ViewerCounter, updates

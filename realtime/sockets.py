@@ -23,6 +23,7 @@ from realtime.chat.typing_reactions import TypingReactions
 from realtime.fanout import NAMESPACE, EngineServer, Fanout, Packet
 from realtime.fanout.packet_guard import LONGEST_FRAME, POLICY, RESTART, TRY_AGAIN, PacketGuard
 from realtime.log.redis_keys import origin
+from realtime.protocol.envelope import envelope
 from realtime.protocol.messages import (
     Ask,
     Commands,
@@ -39,7 +40,6 @@ from realtime.protocol.messages import (
     Typing,
     Unsubscribe,
     check,
-    envelope,
     refusal,
 )
 from realtime.rules.moderation_actions import address_field, device_field, holds, user_field

@@ -17,7 +17,7 @@ from prometheus_client import Gauge
 
 from realtime.log.app_log import AppLog
 from realtime.log.redis_keys import BUCKETS, keys_of, lease, viewed_in
-from realtime.protocol.messages import envelope
+from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Protocol
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from control import models
 from control.accounts import service as views
+from control.accounts.caller import Email, person
+from control.accounts.models import Account, Options, SignedIn
 from control.accounts.service import KNOWN, REFRESH_S, Accounts, SignInResult
 from weir.foundation.audit import By, by
 from weir.foundation.documents import Doc
@@ -17,16 +18,6 @@ from weir.foundation.texts import Line
 
 REFRESH_COOKIE, DEVICE_COOKIE = "weir_refresh", "weir_device"
 DEVICE_S = 400 * 86_400
-
-
-def _address(text: str) -> str:
-    name, _, domain = text.partition("@")
-    if not name or "." not in domain.strip(".") or not text.isprintable() or any(character.isspace() for character in text):
-        raise ValueError("this is not an e-mail address")
-    return text
-
-
-Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Password = Annotated[str, Field(min_length=10, max_length=256)]
 OneTime = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -91,17 +82,17 @@ class AccountRoutes:
         self._accounts, self._memberships, self._claim_apps = accounts, memberships, claim_apps
 
     def rows(self) -> list[Row]:
-        base, signed_in = "/v1/auth", models.SignedIn
+        base, signed_in = "/v1/auth", SignedIn
         return [
             Row("POST", base + "/register", "anybody", self.register, Register, "Make an account.", answer=signed_in, status=201,
                 errors=(Forbidden, Conflict), limit=SIGN_IN, cookies=True),
-            Row("GET", base + "/options", "anybody", self.options, None, "Who may make an account here.", answer=models.Options),
+            Row("GET", base + "/options", "anybody", self.options, None, "Who may make an account here.", answer=Options),
             Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated,),
                 limit=SIGN_IN, cookies=True),
             Row("POST", base + "/refresh", "anybody", self.refresh, None, "A new access token for the refresh cookie.", answer=signed_in,
                 errors=(Unauthenticated,), cookies=True),
             Row("POST", base + "/logout", "anybody", self.logout, Logout, "Sign out, here or everywhere.", status=204, cookies=True),
-            Row("GET", base + "/me", "account", self.me, None, "Who is signed in.", answer=models.Account),
+            Row("GET", base + "/me", "account", self.me, None, "Who is signed in.", answer=Account),
             Row("DELETE", base + "/me", "account", self.delete, AccountDeletion, "Delete your account; you leave all apps.", status=204,
                 errors=(Conflict,), cookies=True),
             Row("POST", base + "/password", "account", self.change_password, ChangePassword,
@@ -188,11 +179,6 @@ class AccountRoutes:
         if invitation is not None:
             await self._memberships.accept_waiting(signed_in.account, invitation, by(call))
         return _signed_in(signed_in)
-
-
-async def person(accounts: Accounts, call: Call) -> Doc:
-    """The account of a signed-in caller. Errors: Unauthenticated."""
-    return await accounts.get(call.signed_in().id)
 
 
 def _signed_in(signed_in: SignInResult, status: int = 200) -> Answer:

@@ -6,17 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from control import models
-from control.accounts.api import Email, person
+from control.accounts.caller import Email, person
 from control.accounts.service import Accounts
 from control.apps import api_keys as key_views
 from control.apps import service as app_views
 from control.apps import teams as team_views
 from control.apps.api_keys import ApiKeys, KeyOptions
+from control.apps.models import App, AppToken, AuditEntry, Invitation, InvitationShown, Joined, Key, Member, NewKeyShown, Whoami
 from control.apps.service import MEMBER_TOKEN_S, Apps
 from control.apps.teams import Teams
 from control.csv_export import as_csv
 from control.usage.ledger import Ledger
+from control.usage.models import AnalyticsDay, AppUsage
 from weir.foundation import audit as audit_views
 from weir.foundation.audit import Audit, by
 from weir.foundation.documents import Between, Doc
@@ -121,50 +122,50 @@ class AppRoutes:
     def rows(self) -> list[Row]:
         one, key = "/v1/apps/{app}", "/v1/apps/{app}/keys"
         return [
-            Row("GET", "/v1/apps", "account", self.list_apps, None, "Your apps.", Paging, Listed[models.App]),
-            Row("POST", "/v1/apps", "account", self.create_app, NewApp, "Make an app.", answer=models.App, status=201),
-            Row("GET", one, "account", self.get_app, None, "An app.", answer=models.App, etag=True),
-            Row("PATCH", one, "account", self.change_app, ChangeApp, "Change an app.", answer=models.App, etag=True, errors=(Conflict,)),
+            Row("GET", "/v1/apps", "account", self.list_apps, None, "Your apps.", Paging, Listed[App]),
+            Row("POST", "/v1/apps", "account", self.create_app, NewApp, "Make an app.", answer=App, status=201),
+            Row("GET", one, "account", self.get_app, None, "An app.", answer=App, etag=True),
+            Row("PATCH", one, "account", self.change_app, ChangeApp, "Change an app.", answer=App, etag=True, errors=(Conflict,)),
             Row("DELETE", one, "account", self.delete_app, None, "Delete an app with all that is its own, in the background.",
-                answer=models.App, status=202),
-            Row("POST", one + "/archive", "account", self.archive, None, "Close an app, keeping its data.", answer=models.App),
-            Row("POST", one + "/restore", "account", self.restore, None, "Open an archived app again.", answer=models.App),
-            Row("POST", one + "/session", "account", self.session, None, "An app token with your role.", answer=models.AppToken,
+                answer=App, status=202),
+            Row("POST", one + "/archive", "account", self.archive, None, "Close an app, keeping its data.", answer=App),
+            Row("POST", one + "/restore", "account", self.restore, None, "Open an archived app again.", answer=App),
+            Row("POST", one + "/session", "account", self.session, None, "An app token with your role.", answer=AppToken,
                 status=201),
-            Row("GET", key, "account", self.list_keys, None, "Keys, without secrets.", Paging, Listed[models.Key], tag="keys"),
-            Row("POST", key, "account", self.create_key, NewKey, "Make an API key; it is shown this once.", answer=models.NewKeyShown,
+            Row("GET", key, "account", self.list_keys, None, "Keys, without secrets.", Paging, Listed[Key], tag="keys"),
+            Row("POST", key, "account", self.create_key, NewKey, "Make an API key; it is shown this once.", answer=NewKeyShown,
                 status=201, tag="keys"),
             Row("POST", key + "/signing", "account", self.create_signing_key, NewSigningKey,
-                "Make a secret that signs your tokens; it is shown this once.", answer=models.NewKeyShown, status=201, tag="keys",
+                "Make a secret that signs your tokens; it is shown this once.", answer=NewKeyShown, status=201, tag="keys",
                 at=key + "/{id}"),
             Row("POST", key + "/public", "account", self.upload_key, PublicKey, "Upload a public key that signs your tokens.",
-                answer=models.Key, status=201, tag="keys", at=key + "/{id}"),
+                answer=Key, status=201, tag="keys", at=key + "/{id}"),
             Row("POST", key + "/{key}/rotate", "account", self.rotate_key, KeyRotation, "Replace an API or signing key, with an overlap.",
-                answer=models.NewKeyShown, status=201, tag="keys", at=key + "/{id}"),
-            Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=models.Key, tag="keys"),
-            Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[models.Member], tag="teams"),
-            Row("GET", one + "/members/{account}", "account", self.get_member, None, "A member.", answer=models.Member, tag="teams",
+                answer=NewKeyShown, status=201, tag="keys", at=key + "/{id}"),
+            Row("DELETE", key + "/{key}", "account", self.revoke_key, None, "Revoke a key.", answer=Key, tag="keys"),
+            Row("GET", one + "/members", "account", self.list_members, None, "Members.", Paging, Listed[Member], tag="teams"),
+            Row("GET", one + "/members/{account}", "account", self.get_member, None, "A member.", answer=Member, tag="teams",
                 etag=True),
             Row("PATCH", one + "/members/{account}", "account", self.change_member, ChangeMember, "Change a member's role.",
-                answer=models.Member, errors=(Conflict,), tag="teams", etag=True),
+                answer=Member, errors=(Conflict,), tag="teams", etag=True),
             Row("DELETE", one + "/members/{account}", "account", self.remove_member, None, "Remove a member, or leave.", status=204,
                 errors=(Conflict,), tag="teams"),
             Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
-                Listed[models.Invitation], tag="teams"),
+                Listed[Invitation], tag="teams"),
             Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite somebody by mail.",
-                answer=models.InvitationShown, status=201, tag="teams", limit=INVITATIONS),
+                answer=InvitationShown, status=201, tag="teams", limit=INVITATIONS),
             Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
                 tag="teams"),
-            Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=models.Joined,
+            Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=Joined,
                 status=201, tag="teams", at=one),
-            Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, models.AppUsage,
+            Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, AppUsage,
                 csv=True, limit=HEAVY, tag="usage"),
-            Row("GET", "/v1/usage", "tenant", self.own_usage, None, "What the key's app has used, by day.", UsageQuery, models.AppUsage,
+            Row("GET", "/v1/usage", "tenant", self.own_usage, None, "What the key's app has used, by day.", UsageQuery, AppUsage,
                 scope="usage:read", csv=True, limit=HEAVY, tag="usage"),
             Row("GET", "/v1/app", "tenant", self.whoami, None, "Which app this is, and what the credential may do.",
-                answer=models.Whoami, tag="apps"),
+                answer=Whoami, tag="apps"),
             Row("GET", one + "/audit", "account", self.audit, None, "Who changed what, newest first.", AuditQuery,
-                Listed[models.AuditEntry], csv=True, limit=HEAVY, tag="audit"),
+                Listed[AuditEntry], csv=True, limit=HEAVY, tag="audit"),
         ]  # fmt: skip
 
     async def _access(self, call: Call, verb: str) -> tuple[Doc, Role, Doc]:
@@ -301,12 +302,12 @@ class AppRoutes:
         app, _, _ = await self._access(call, "app.read")
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
         shown = await self._ledger.of_app(app["id"], since, until)
-        return as_csv(shown["days"], models.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+        return as_csv(shown["days"], AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def own_usage(self, call: Call) -> Answer:
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
         shown = await self._ledger.of_app(call.acting().app, since, until)
-        return as_csv(shown["days"], models.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+        return as_csv(shown["days"], AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def whoami(self, call: Call) -> Answer:
         """For every API key and app token, whatever its scopes."""
@@ -332,7 +333,7 @@ async def audit_page(audit: Audit, app: str, query: AuditQuery) -> Answer:
     page = await audit.page(app, {**where, "at": Between(since, until)}, query.limit, query.cursor)
     data = [audit_views.public_view(entry) for entry in page.data]
     if query.format == "csv":
-        return as_csv(data, models.AuditEntry, page.next)
+        return as_csv(data, AuditEntry, page.next)
     return Answer({"data": data, "next_cursor": page.next})
 
 

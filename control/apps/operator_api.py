@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from control import models
-from control.accounts.api import person
+from control.accounts.caller import person
 from control.accounts.service import Accounts
 from control.apps import service as app_views
 from control.apps.api import AuditQuery, audit_page
+from control.apps.models import App, AppState, AuditEntry
 from control.apps.service import Apps
 from weir.foundation.audit import PLATFORM, Audit, by
 from weir.foundation.documents import Doc
@@ -35,7 +35,7 @@ class Plans(Body):
 
 
 class AppsQuery(Paging):
-    state: models.AppState | None = None
+    state: AppState | None = None
 
 
 class OperatorRoutes:
@@ -45,13 +45,13 @@ class OperatorRoutes:
     def rows(self) -> list[Row]:
         base = "/v1/operator/apps"
         return [
-            Row("GET", base, "account", self.list_apps, None, "All apps of the installation.", AppsQuery, Listed[models.App],
+            Row("GET", base, "account", self.list_apps, None, "All apps of the installation.", AppsQuery, Listed[App],
                 errors=(NotFound,)),
-            Row("GET", base + "/{app}", "account", self.get, None, "Any app.", answer=models.App, etag=True),
-            Row("PATCH", base + "/{app}", "account", self.change, Plans, "Suspend, resume or re-plan an app.", answer=models.App,
+            Row("GET", base + "/{app}", "account", self.get, None, "Any app.", answer=App, etag=True),
+            Row("PATCH", base + "/{app}", "account", self.change, Plans, "Suspend, resume or re-plan an app.", answer=App,
                 etag=True, errors=(Conflict,)),
             Row("GET", "/v1/operator/audit", "account", self.audit, None, "What concerns accounts and the installation, newest first.",
-                AuditQuery, Listed[models.AuditEntry], csv=True, limit=HEAVY, errors=(NotFound,)),
+                AuditQuery, Listed[AuditEntry], csv=True, limit=HEAVY, errors=(NotFound,)),
         ]  # fmt: skip
 
     async def _operator(self, call: Call) -> Doc:

@@ -5,15 +5,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, Field
 
-from control import models
 from control.csv_export import as_csv
 from control.playback import watch_sessions as watch_views
+from control.playback.models import Renewed, WatchedStream, WatchSession
 from control.playback.watch_sessions import WatchSessions
 from control.streams import service as views
+from control.streams.models import Disconnected, NewStreamShown, Revoked, Stream, StreamKey, Token, UserTokenShown
 from control.streams.service import Streams, Viewers
 from control.usage import broadcasts as broadcast_views
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
+from control.usage.models import Analytics, AnalyticsDay, Broadcast
 from weir.foundation.audit import by
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
@@ -136,38 +138,38 @@ class StreamRoutes:
     def rows(self) -> list[Row]:
         one, read, write = "/v1/streams/{stream}", "streams:read", "streams:write"
         return [
-            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", StreamFilter, Listed[models.Stream],
+            Row("GET", "/v1/streams", "tenant", self.list_streams, None, "Streams, newest first.", StreamFilter, Listed[Stream],
                 scope=read),
             Row("POST", "/v1/streams", "tenant", self.create, StreamFields, "Make a stream; its key is shown.",
-                answer=models.NewStreamShown, status=201, scope=write),
-            Row("GET", one, "tenant", self.get, None, "A stream.", answer=models.Stream, scope=read, etag=True),
-            Row("PATCH", one, "tenant", self.change, StreamFields, "Change a stream.", answer=models.Stream, scope=write, etag=True),
+                answer=NewStreamShown, status=201, scope=write),
+            Row("GET", one, "tenant", self.get, None, "A stream.", answer=Stream, scope=read, etag=True),
+            Row("PATCH", one, "tenant", self.change, StreamFields, "Change a stream.", answer=Stream, scope=write, etag=True),
             Row("DELETE", one, "tenant", self.delete, None, "Delete a stream that is not on air.", status=204, scope=write,
                 errors=(Conflict,)),
-            Row("GET", one + "/key", "tenant", self.key, None, "The stream key and the server, as for OBS.", answer=models.StreamKey,
+            Row("GET", one + "/key", "tenant", self.key, None, "The stream key and the server, as for OBS.", answer=StreamKey,
                 scope=write),
             Row("POST", one + "/key/rotate", "tenant", self.rotate_key, StreamKeyRotation, "A new stream key; the old one is dead.",
-                answer=models.StreamKey, scope=write),
-            Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=models.Disconnected,
+                answer=StreamKey, scope=write),
+            Row("POST", one + "/disconnect", "tenant", self.disconnect, None, "Disconnect the publisher.", answer=Disconnected,
                 scope=write),
             Row("POST", one + "/complete", "tenant", self.complete, None, "End the broadcast now, without the grace for its encoder.",
-                answer=models.Stream, scope=write, errors=(Conflict,)),
+                answer=Stream, scope=write, errors=(Conflict,)),
             Row("GET", one + "/broadcasts", "tenant", self.list_broadcasts, None, "Past and present broadcasts, newest first.",
-                BroadcastFilter, Listed[models.Broadcast], scope=read),
+                BroadcastFilter, Listed[Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
-                answer=models.Token, status=201, scope=write),
+                answer=Token, status=201, scope=write),
             Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
-                models.Analytics, scope="usage:read", csv=True, limit=HEAVY),
+                Analytics, scope="usage:read", csv=True, limit=HEAVY),
             Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken, "A token for a viewer or moderator.",
-                answer=models.UserTokenShown, status=201, scope="chat:moderate"),
+                answer=UserTokenShown, status=201, scope="chat:moderate"),
             Row("POST", "/v1/revocations", "tenant", self.revoke, Revocation, "Withdraw what was given to a session, user or stream.",
-                answer=models.Revoked, status=201, scope=write, errors=(NotFound,)),
+                answer=Revoked, status=201, scope=write, errors=(NotFound,)),
             Row("GET", "/v1/watch/{playback}", "anybody", self.watch_stream, None, "What any viewer may know of a stream.",
-                answer=models.WatchedStream),
+                answer=WatchedStream),
             Row("POST", "/v1/watch/{playback}/session", "anybody", self.watch_session, NewWatchSession, "Tokens for a browser.",
-                answer=models.WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
+                answer=WatchSession, status=201, errors=(Forbidden,), limit=SESSION),
             Row("POST", "/v1/watch/{playback}/renew", "anybody", self.watch_renew, Renewal, "A fresh playback token of the same session.",
-                answer=models.Renewed, errors=(Forbidden, Unauthenticated)),
+                answer=Renewed, errors=(Forbidden, Unauthenticated)),
         ]  # fmt: skip
 
     async def _count(self, stream: Doc) -> int | None:
@@ -242,7 +244,7 @@ class StreamRoutes:
         await self._services.quotas.check_feature(call.acting().app, "analytics")
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
         shown = await self._ledger.of_stream(await self._stream(call), since, until)
-        return as_csv(shown["days"], models.AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
+        return as_csv(shown["days"], AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
 
     async def playback_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
@@ -281,7 +283,7 @@ class StreamRoutes:
         if await self._watch.may_know(stream, token.strip()):
             return Answer({**await self._watch.about(stream), "viewers": await self._count(stream)})
         known = {"playback_id": stream["playback"], "visibility": "signed"}
-        return Answer(dict.fromkeys(models.WatchedStream.model_fields) | known)
+        return Answer(dict.fromkeys(WatchedStream.model_fields) | known)
 
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body

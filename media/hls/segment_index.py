@@ -14,26 +14,7 @@ from typing import Any
 from media.hls.playlists import part_name, segment_name
 from media.hls.segment_files import SegmentFiles
 from media.hls.timeline import Segment
-from media.ladder.rules import Cadence, Rendition
-
-
-@dataclass(frozen=True)
-class BroadcastShape:
-    """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and so do the
-    renditions unless somebody changes its profile or the machine can't carry them: a source that returns with other pixels is
-    scaled and padded into them."""
-
-    renditions: tuple[Rendition, ...]
-    cadence: Cadence
-    rotation: int = 0
-
-    @property
-    def pictured(self) -> tuple[Rendition, ...]:
-        return tuple(rendition for rendition in self.renditions if rendition.height)
-
-    @property
-    def names(self) -> list[str]:
-        return [rendition.name for rendition in self.renditions]
+from media.ladder.rules import BroadcastShape, Cadence, Rendition
 
 
 @dataclass(frozen=True)

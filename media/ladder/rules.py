@@ -184,3 +184,22 @@ def _bit_rate(height: int, frame_rate: float) -> int:
 
 def _even(pixels: int) -> int:
     return max(2, pixels - pixels % 2)
+
+
+@dataclass(frozen=True)
+class BroadcastShape:
+    """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and so do the
+    renditions unless somebody changes its profile or the machine can't carry them: a source that returns with other pixels is
+    scaled and padded into them."""
+
+    renditions: tuple[Rendition, ...]
+    cadence: Cadence
+    rotation: int = 0
+
+    @property
+    def pictured(self) -> tuple[Rendition, ...]:
+        return tuple(rendition for rendition in self.renditions if rendition.height)
+
+    @property
+    def names(self) -> list[str]:
+        return [rendition.name for rendition in self.renditions]

@@ -19,14 +19,13 @@ from media.ffmpeg.fmp4 import BoxError
 from media.ffmpeg.part_reader import read_parts
 from media.ffmpeg.process import FfmpegProcess, load_per_core, sandbox_for_pipe, spawn
 from media.hls.segment_files import SegmentFiles
-from media.hls.segment_index import BroadcastShape
 from media.hls.timeline import SegmentData
 from media.ingest.source import FloodedSource, PublishSource, UnusableSource
 from media.ingest.stream_health import HealthSample
 from media.ladder.admission import LadderDemand, RunningLadder
 from media.ladder.delivery_options import DeliveryOptions
 from media.ladder.overload import OverloadDetector, distance_s
-from media.ladder.rules import SOUND_ALONE, Cadence, Profile, Source, choose_cadence, ladder
+from media.ladder.rules import SOUND_ALONE, BroadcastShape, Cadence, Profile, Source, choose_cadence, ladder
 from media.live.blocking_reload import HeldReloads
 from media.live.nchan import NchanPublisher
 from media.live.packager import ClockJumped, EncoderRun, Packager

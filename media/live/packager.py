@@ -13,9 +13,10 @@ from media.hls import playlists
 from media.hls.encryption import SegmentKeys
 from media.hls.playlists import Variant, init_name, part_name, segment_name
 from media.hls.segment_files import SegmentFiles
-from media.hls.segment_index import BroadcastShape, SegmentIndex
+from media.hls.segment_index import SegmentIndex
 from media.hls.timeline import Segment, SegmentData, Timeline
 from media.ladder.delivery_options import DeliveryOptions
+from media.ladder.rules import BroadcastShape
 from media.live.blocking_reload import HeldReloads, Lists
 from weir.foundation.clock import now_s
 

@@ -9,8 +9,8 @@ import structlog
 from media.ffmpeg import args
 from media.ffmpeg.process import run_to_end
 from media.hls.segment_files import SegmentFiles
-from media.hls.segment_index import BroadcastShape
 from media.hls.timeline import SegmentData
+from media.ladder.rules import BroadcastShape
 from weir.foundation.clock import monotonic
 from weir.foundation.services import Tasks
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from media.hls.segment_files import DISK_FULL, INDEX, append_line, private, read_lines
-from media.hls.segment_index import BroadcastShape, renditions_of
+from media.hls.segment_index import renditions_of
 from media.hls.timeline import SegmentData
-from media.ladder.rules import Rendition
+from media.ladder.rules import BroadcastShape, Rendition
 from weir.foundation.settings import Settings
 
 Extent = tuple[int, int]

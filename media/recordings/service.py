@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
-from media.hls.segment_index import BroadcastShape
 from media.hls.timeline import SegmentData
+from media.ladder.rules import BroadcastShape
 from media.recordings.finalizer import NoRoom, Unplayable, finish
 from media.recordings.recording_files import RecordingFiles, recordings
 from media.recordings.s3 import Bucket

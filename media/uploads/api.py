@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
-from media.recordings.api import Recording, shown
+from media.recordings.models import Recording, shown
 from media.recordings.service import Recordings
 from media.recordings.store import RecordingStore
 from media.uploads import tus

@@ -18,9 +18,8 @@ from media.ffmpeg.fmp4 import BoxError
 from media.ffmpeg.part_reader import EncodedPart, read_parts
 from media.ffmpeg.probe import LONGEST_S, MediaFile, UnusableFile, parse_probe
 from media.ffmpeg.process import FfmpegProcess, capture_output, sandbox_for_file, spawn
-from media.hls.segment_index import BroadcastShape
 from media.hls.timeline import Segment, SegmentData
-from media.ladder.rules import SOUND_ALONE, choose_cadence, ladder
+from media.ladder.rules import SOUND_ALONE, BroadcastShape, choose_cadence, ladder
 from media.ladder.service import Profiles
 from media.leases import RENEW_S, StreamLeases
 from media.recordings import tracks

@@ -19,7 +19,8 @@ from realtime.fanout.protocol import RAW
 from realtime.log.app_log import AppLog, entry_of, kind_of
 from realtime.log.archive import Archive
 from realtime.log.channel_log import Appended, ChannelLog, PositionLost
-from realtime.protocol.messages import DEEPEST, Entry, Subscribe, cursor, deeper_than, envelope, page, parse_cursor, tail
+from realtime.protocol.envelope import Entry, cursor, envelope, page, parse_cursor, tail
+from realtime.protocol.messages import DEEPEST, Subscribe, deeper_than
 from realtime.rules.permissions import Rate, RateWindow
 from weir.foundation.clock import monotonic, now_ms, rfc3339
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Refused, TooLarge, Unauthenticated, Unavailable

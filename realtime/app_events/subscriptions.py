@@ -17,8 +17,9 @@ import structlog
 from realtime.log.app_log import AppLog, kind_of
 from realtime.log.follower import Followed, Follower
 from realtime.log.recovery import Recovery
+from realtime.protocol.envelope import Entry, envelope
 from realtime.protocol.event_schemas import EVENTS
-from realtime.protocol.messages import Entry, Subscribe, envelope
+from realtime.protocol.messages import Subscribe
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Invalid, NotFound, RateLimited, Unavailable
 from weir.foundation.events import EventsWanted

@@ -13,7 +13,8 @@ import orjson
 from realtime.chat.users import ChannelUser, ChannelUsers, UserStanding
 from realtime.log.archive import Actions
 from realtime.log.channel_log import ChannelLog
-from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS
+from realtime.protocol.envelope import PAGE_EVENTS
+from realtime.protocol.event_types import NEW_MESSAGE
 from realtime.rules.commands import Command, Interpretation, interpretations, usage
 from realtime.rules.moderation_actions import LIFTS, USER_FACETS, split, standing
 from realtime.rules.permissions import Role

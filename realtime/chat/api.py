@@ -20,8 +20,8 @@ from realtime.chat.users import ChannelUser as Known
 from realtime.chat.users import ChannelUsers, UserStanding
 from realtime.log.archive import Actions
 from realtime.log.channel_log import ChannelLog
-from realtime.log.redis_keys import of_app
 from realtime.protocol.event_schemas import Action, Message, Person
+from realtime.protocol.log_names import of_app
 from realtime.protocol.messages import LONGEST_CID, MessageId, checked_text
 from realtime.rules.commands import (
     EVERYWHERE,

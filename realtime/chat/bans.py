@@ -11,7 +11,7 @@ from realtime.chat.users import ChannelUser
 from realtime.log.app_log import AppLog, entry_of
 from realtime.log.archive import Actions
 from realtime.log.channel_log import ChannelLog
-from realtime.protocol.messages import BANNED, MODERATION, UNBANNED
+from realtime.protocol.event_types import BANNED, MODERATION, UNBANNED
 from realtime.rules import moderation_actions
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339

@@ -10,7 +10,9 @@ from realtime.chat.users import UserStanding
 from realtime.log.archive import Actions, Archive, shown
 from realtime.log.channel_log import ChannelLog
 from realtime.log.follower import Followed
-from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS, Entry, Redactions, author, cursor, marked, newest_page, parse_cursor
+from realtime.protocol.envelope import PAGE_EVENTS, Entry, author, cursor, newest_page, parse_cursor
+from realtime.protocol.event_types import NEW_MESSAGE
+from realtime.protocol.redaction import Redactions, marked
 from realtime.rules.permissions import RANK
 from weir.foundation.clock import rfc3339
 from weir.foundation.errors import Invalid

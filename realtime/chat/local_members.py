@@ -12,7 +12,8 @@ import orjson
 
 from realtime.chat.client import Client
 from realtime.fanout import Fanout
-from realtime.protocol.messages import (
+from realtime.protocol.envelope import Entry, author
+from realtime.protocol.event_types import (
     BANNED,
     CLEARED,
     MESSAGE_DELETED,
@@ -23,11 +24,8 @@ from realtime.protocol.messages import (
     RESTORED,
     ROLE_CHANGED,
     SETTINGS_UPDATED,
-    Entry,
-    author,
-    marked,
-    public,
 )
+from realtime.protocol.redaction import marked, public
 from realtime.rules.permissions import RANK
 
 CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED})

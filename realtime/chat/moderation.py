@@ -20,8 +20,9 @@ from realtime.chat.users import ChannelUser, ChannelUsers
 from realtime.log.app_log import AppLog, entry_of
 from realtime.log.archive import Actions, Archive
 from realtime.log.channel_log import ArchivedState, ChannelLog, Superseded
-from realtime.log.redis_keys import of_app
-from realtime.protocol.messages import MODERATION, NEW_MESSAGE, PAGE_EVENTS, RESTORED, WARNED, Entry, author, envelope, tail
+from realtime.protocol.envelope import PAGE_EVENTS, Entry, author, envelope, tail
+from realtime.protocol.event_types import MODERATION, NEW_MESSAGE, RESTORED, WARNED
+from realtime.protocol.log_names import of_app
 from realtime.rules import moderation_actions
 from realtime.rules.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, format_duration, help_text
 from realtime.rules.permissions import NO_RATE, RANK, Role, check_hierarchy, check_role

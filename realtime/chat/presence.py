@@ -15,7 +15,7 @@ import structlog
 from realtime.chat.users import ChannelUsers
 from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import envelope
+from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection, load_script
 from realtime.viewers import LeaseTimes
 from weir.foundation.clock import now_ms

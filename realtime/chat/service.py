@@ -17,23 +17,10 @@ from realtime.fanout import Fanout
 from realtime.log.channel_log import Appended, ChannelLog
 from realtime.log.follower import Followed, Follower
 from realtime.log.recovery import Recovery
-from realtime.protocol.messages import (
-    BANNED,
-    NEW_MESSAGE,
-    Commands,
-    Delete,
-    History,
-    Join,
-    Leave,
-    Order,
-    Original,
-    PresenceList,
-    Send,
-    envelope,
-    fragments,
-    public,
-    tail,
-)
+from realtime.protocol.envelope import envelope, fragments, tail
+from realtime.protocol.event_types import BANNED, NEW_MESSAGE
+from realtime.protocol.messages import Commands, Delete, History, Join, Leave, Order, Original, PresenceList, Send
+from realtime.protocol.redaction import public
 from realtime.rules.commands import allowed, parse
 from realtime.rules.moderation_actions import NO_MORE, Barred, holds, public_action
 from realtime.rules.permissions import NO_RATE, RANK, Rate, check_role, may_send

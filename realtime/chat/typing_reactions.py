@@ -11,7 +11,8 @@ from realtime.chat.client import Client
 from realtime.chat.users import UserStanding
 from realtime.log.channel_log import ChannelLog
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import React, Request, envelope
+from realtime.protocol.envelope import envelope
+from realtime.protocol.messages import React, Request
 from realtime.redis.client import RedisConnection, load_script
 from realtime.rules.permissions import RateWindow, check_may_signal
 from weir.foundation.clock import monotonic, now_ms

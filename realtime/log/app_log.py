@@ -19,7 +19,7 @@ import orjson
 
 from realtime.log.channel_log import JUMP, OPEN, Position, Recall, nothing_known
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import PAGE_EVENTS, Entry, parse_entry
+from realtime.protocol.envelope import PAGE_EVENTS, Entry, parse_entry
 from realtime.redis.client import INCARNATION, RedisConnection, load_script
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.ids import derived_id, new_secret

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from realtime.log.app_log import AppLog, Event, OutOfOrder, entry_of
-from realtime.protocol.messages import Entry
+from realtime.protocol.envelope import Entry
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import Event as Fact

@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
-from realtime.log.redis_keys import of_app
-from realtime.protocol.messages import NEW_MESSAGE, PAGE_EVENTS, Entry, tombstone
+from realtime.protocol.envelope import PAGE_EVENTS, Entry
+from realtime.protocol.event_types import NEW_MESSAGE
+from realtime.protocol.log_names import of_app
+from realtime.protocol.redaction import tombstone
 from realtime.rules.moderation_actions import standing
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Between, Collection, Doc, Index, OneOf, Page, Store

@@ -14,7 +14,9 @@ import structlog
 from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Archive
 from realtime.log.redis_keys import BUCKETS, dirty_in, keys_of
-from realtime.protocol.messages import MESSAGE_DELETED, MESSAGE_UPDATED, Entry, deletion, parse_entry
+from realtime.protocol.envelope import Entry, parse_entry
+from realtime.protocol.event_types import MESSAGE_DELETED, MESSAGE_UPDATED
+from realtime.protocol.redaction import deletion
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable

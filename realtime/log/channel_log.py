@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 from prometheus_client import Counter
 
 from realtime.log.redis_keys import digest, keys_of
-from realtime.protocol.messages import PAGE_BYTES, PAGE_EVENTS, Entry, Redactions, parse_entry, shown_again
+from realtime.protocol.envelope import PAGE_BYTES, PAGE_EVENTS, Entry, parse_entry
+from realtime.protocol.redaction import Redactions, shown_again
 from realtime.redis.client import INCARNATION, RedisConnection, load_script
 from realtime.rules.commands import format_duration
 from realtime.rules.moderation_actions import NO_MORE, Barred

@@ -15,7 +15,8 @@ import structlog
 
 from realtime.log.channel_log import ChannelLog, LogPage, PositionLost
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import Entry, parse_entry, redactions, restores
+from realtime.protocol.envelope import Entry, parse_entry
+from realtime.protocol.redaction import redactions, restores
 from realtime.redis.client import RedisAddress
 from realtime.redis.pubsub import PubSub
 from weir.foundation.errors import Unavailable

@@ -2,7 +2,7 @@
 
 from realtime.log.channel_log import ChannelLog, PositionLost
 from realtime.log.follower import Followed, Follower
-from realtime.protocol.messages import Entry, page
+from realtime.protocol.envelope import Entry, page
 
 
 class Recovery:

@@ -154,11 +154,6 @@ def keys_of(channel: str) -> ChannelKeys:
     return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
 
 
-def of_app(name: str) -> bool:
-    """Whether a log's name is that of an app; all others are channels."""
-    return name.startswith("app_")
-
-
 def dirty_in(bucket: int) -> str:
     return f"{{b{bucket}}}:dirty"
 

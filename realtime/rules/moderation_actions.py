@@ -19,8 +19,7 @@ from typing import Any, Literal
 
 import orjson
 
-from realtime.log.redis_keys import of_app
-from realtime.protocol.messages import (
+from realtime.protocol.event_types import (
     BANNED,
     CLEARED,
     MESSAGE_DELETED,
@@ -31,6 +30,7 @@ from realtime.protocol.messages import (
     UNBANNED,
     UNMUTED,
 )
+from realtime.protocol.log_names import of_app
 from realtime.rules.commands import Command
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc

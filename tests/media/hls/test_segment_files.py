@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from media.hls.segment_files import INDEX, SegmentFiles, playbacks
-from media.hls.segment_index import BroadcastShape, SegmentIndex
+from media.hls.segment_index import SegmentIndex
 from media.hls.timeline import Segment
-from media.ladder.rules import Rendition, cadence
+from media.ladder.rules import BroadcastShape, Rendition, cadence
 from weir.foundation.settings import Settings
 
 SHAPE = BroadcastShape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(29.97, 1 / 3, 2))

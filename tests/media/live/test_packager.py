@@ -9,9 +9,8 @@ from media.ffmpeg.fmp4 import InitSegment, Track
 from media.ffmpeg.part_reader import EncodedPart
 from media.ffmpeg.segmenter import CutPart
 from media.hls.segment_files import SegmentFiles
-from media.hls.segment_index import BroadcastShape
 from media.ladder.delivery_options import DeliveryOptions
-from media.ladder.rules import Rendition, cadence
+from media.ladder.rules import BroadcastShape, Rendition, cadence
 from media.live import packager as module
 from media.live.packager import ClockJumped, EncoderRun, Packager
 from tests.support import hls_conformance

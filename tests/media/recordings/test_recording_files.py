@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from media.ffmpeg.fmp4 import InitSegment, Track
 from media.hls.segment_files import INDEX
-from media.hls.segment_index import BroadcastShape
 from media.hls.timeline import Segment, SegmentData
-from media.ladder.rules import Rendition, cadence
+from media.ladder.rules import BroadcastShape, Rendition, cadence
 from media.recordings.recording_files import RecordingFiles, recordings
 from weir.foundation.settings import Settings
 

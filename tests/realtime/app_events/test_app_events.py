@@ -15,7 +15,7 @@ from realtime.log.app_log import AppLog, OutOfOrder, entry_of, kind_of
 from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archiver import RANGES, Archiver
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import tail
+from realtime.protocol.envelope import tail
 from realtime.viewers import LeaseTimes
 from tests.realtime.chat.test_api import Api, api_key, app_token
 from tests.support.chat_nodes import Client, House, eventually

@@ -15,7 +15,7 @@ from realtime.log.archive import MESSAGES, SHADOWED, Archive
 from realtime.log.archiver import RANGES, Archiver
 from realtime.log.channel_log import JUMP, ArchivedState, ChannelLog
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import tail
+from realtime.protocol.envelope import tail
 from realtime.rules.permissions import NO_RATE
 from tests.support.chat_nodes import Directory, House
 from weir.foundation.clock import now_ms

@@ -7,7 +7,7 @@ import pytest
 
 from realtime.log.channel_log import JUMP, ArchivedState, ChannelLog, LogPage, PositionLost
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import PAGE_EVENTS, tail
+from realtime.protocol.envelope import PAGE_EVENTS, tail
 from realtime.rules.permissions import NO_RATE, Rate
 from tests.support.chat_nodes import nothing_known
 from weir.foundation.clock import now_ms, rfc3339

@@ -9,7 +9,7 @@ from realtime.log import follower
 from realtime.log.channel_log import ChannelLog
 from realtime.log.follower import Follower
 from realtime.log.redis_keys import keys_of
-from realtime.protocol.messages import tail
+from realtime.protocol.envelope import tail
 from realtime.redis.client import address_of, connect
 from realtime.rules.permissions import NO_RATE
 from tests.realtime.history import Seen, Sent, faults

@@ -7,22 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.protocol.messages import (
-    PAGE_BYTES,
-    PAGE_EVENTS,
-    Entry,
-    History,
-    Join,
-    Send,
-    check,
-    cursor,
-    deeper_than,
-    envelope,
-    page,
-    parse_cursor,
-    parse_entry,
-    tail,
-)
+from realtime.protocol.envelope import PAGE_BYTES, PAGE_EVENTS, Entry, cursor, envelope, page, parse_cursor, parse_entry, tail
+from realtime.protocol.messages import History, Join, Send, check, deeper_than
 from weir.foundation.errors import Invalid, Refused
 from weir.foundation.ids import new_id
 

@@ -1,0 +1,17 @@
+"""Types of the events in a channel's log. [decision]"""
+
+NEW_MESSAGE = "chat.message.new"
+MESSAGE_DELETED = "chat.message.deleted"
+MESSAGE_UPDATED = "chat.message.updated"
+CLEARED = "chat.cleared"
+MODERATION = "chat.moderation"
+RESTORED = "chat.restored"
+BANNED = "user.banned"
+UNBANNED = "user.unbanned"
+MUTED = "user.muted"
+UNMUTED = "user.unmuted"
+WARNED = "user.warned"
+SETTINGS_UPDATED = "chat.settings.updated"
+ROLE_CHANGED = "user.role.changed"
+PERSONAL = frozenset({BANNED, UNBANNED, MUTED, UNMUTED, WARNED, ROLE_CHANGED})
+"""Everybody is told what happened to somebody; why, only they and moderators."""
