@@ -93,7 +93,7 @@ class MediaRoom:
         self._api = (
             RecordingRoutes(services, self._recording_store, self._recordings),
             ProfileRoutes(services, self._profiles),
-            VodRoutes(services, self._recording_store, self._uploads, self._recordings),
+            VodRoutes(services, self._uploads, self._recordings),
             HealthRoutes(services, self._health_store, self._snapshot),
         )
         self._origin = Origin(self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name))

@@ -8,9 +8,8 @@ from starlette.routing import BaseRoute
 
 from media.recordings.models import Recording, shown
 from media.recordings.service import Recordings
-from media.recordings.store import RecordingStore
 from media.uploads import tus
-from media.uploads.service import MOST_OF_A_TOKEN, UploadGrant, UploadRequest, Uploads, of_upload
+from media.uploads.service import MOST_OF_A_TOKEN, UploadGrant, UploadRequest, Uploads
 from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
@@ -69,8 +68,8 @@ class Upload(Recording):
 
 
 class VodRoutes:
-    def __init__(self, services: Services, recording_store: RecordingStore, uploads: Uploads, recordings: Recordings) -> None:
-        self._services, self._recording_store, self._uploads, self._recordings = services, recording_store, uploads, recordings
+    def __init__(self, services: Services, uploads: Uploads, recordings: Recordings) -> None:
+        self._services, self._uploads, self._recordings = services, uploads, recordings
 
     def routes(self) -> list[BaseRoute]:
         return [bind(row, self._services.door) for row in self.rows()]
@@ -163,10 +162,7 @@ class VodRoutes:
     async def _upload(self, call: Call) -> Doc:
         """A user's own only. Errors: NotFound."""
         acting = call.acting()
-        found = await self._recording_store.get(acting.app, call.path("vod"))
-        if found is None or not of_upload(found) or (acting.upload is not None and found.get("user") != acting.upload.sub):
-            raise NotFound("There is no such upload.")
-        return found
+        return await self._uploads.get(acting.app, call.path("vod"), user=acting.upload.sub if acting.upload is not None else None)
 
 
 def _spoken(work: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Awaitable[Answer]]:

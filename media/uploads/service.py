@@ -66,6 +66,13 @@ class Uploads:
         """Bytes that one upload may have."""
         return self._settings.max_upload_mb * MB
 
+    async def get(self, app: str, video: str, user: str | None) -> Doc:
+        """An upload of this app, of its `user` alone where one is given. Errors: NotFound."""
+        found = await self._recording_store.get(app, video)
+        if found is None or not of_upload(found) or (user is not None and found.get("user") != user):
+            raise NotFound("There is no such upload.")
+        return found
+
     async def create(self, app: str, video: str, wanted: UploadRequest, by: By) -> Doc:
         """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for a stream of somebody else's."""
         most = min(self.most, wanted.leave.most or self.most) if wanted.leave else self.most
