@@ -134,6 +134,7 @@ def prose_of(module: str) -> str:
 
 FILE = re.compile(r"(?<![\w/.-])((?:control|media|realtime|weir|tests|bench|docs|nginx-rtmp)/[\w/-]+\.(?:py|lua|md|mjs|template|c|sh))\b")
 MODULE = re.compile(r"(?<![\w/.@-])((?:control|media|realtime|weir)(?:\.[a-z_]\w*)+)(?:\.([A-Z]\w*))?(?![\w/(-])")
+FILES = ("weir.db", "weir.toml")
 EVENT_TYPES = {
     node.value for node in ast.walk(PARSED["weir.foundation.events"]) if isinstance(node, ast.Constant) and isinstance(node.value, str)
 }
@@ -148,7 +149,7 @@ def test_modules_that_are_named_in_prose_exist() -> None:
     missing = set()
     for where, text in texts():
         for name, thing in MODULE.findall(prose_of(where) if where in MODULES else text):
-            if name in MODULES or name in EVENT_TYPES:
+            if name in MODULES or name in EVENT_TYPES or name in FILES:
                 known = name in MODULES
             else:  # a name inside a module
                 home, _, last = name.rpartition(".")
@@ -158,3 +159,12 @@ def test_modules_that_are_named_in_prose_exist() -> None:
             if known and thing and name in MODULES and not re.search(rf"\bclass {thing}\b|\b{thing}\b", MODULES[name].read_text()):
                 missing.add((where, f"{name}.{thing}"))
     assert missing == set()
+
+
+def test_tests_that_the_documentation_names_exist() -> None:
+    """In docs/internals each fault names the test that shows it."""
+    known = set(re.findall(r"def (test_\w+)", "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))))
+    known |= {path.stem for path in ROOT.glob("tests/**/*.py")}
+    named = set(re.findall(r"`(test_\w+)`", "\n".join(path.read_text() for path in ROOT.glob("docs/internals/*.md"))))
+    assert len(named) > 30
+    assert named - known == set()
