@@ -15,7 +15,6 @@ from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
 from control.local_admin import LocalAdmin
-from control.migrations import migrate
 from control.playback.hls_access import HlsAccess, headers_of
 from control.playback.viewer_limit import ViewerLimit
 from control.playback.watch_sessions import WatchSessions
@@ -92,7 +91,6 @@ class ControlRoom:
         await self._audit.on_event(event)
 
     async def start(self) -> None:
-        await migrate(self._services.store)
         await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
         periodic, counted = self._services.periodic, Meters(self._services, self._ledger)
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from control.collections import COLLECTIONS as CONTROL_COLLECTIONS
 from control.composition import ControlRoom
+from control.migrations import migrate
 from media.composition import MediaRoom
 from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
 from realtime.composition import RealtimeRoom, ViewerCountRoom
@@ -48,6 +49,24 @@ RoomName = Literal["control", "realtime", "media"]
 ALL: tuple[RoomName, ...] = ("control", "realtime", "media")
 COLLECTIONS = (*shared.COLLECTIONS, *CONTROL_COLLECTIONS, *REALTIME_COLLECTIONS)
 PING_S = 2.0
+OWNED: dict[RoomName, frozenset[str]] = {
+    "control": frozenset(
+        one.name
+        for one in (
+            *CONTROL_COLLECTIONS, shared.ACCOUNTS, shared.SIGN_INS, shared.APPS, shared.CREDENTIALS, shared.STREAMS, shared.REVOCATIONS,
+            shared.AUDIT,
+        )
+    ),
+    "media": frozenset((shared.RECORDINGS.name, shared.PROFILES.name)),
+    "realtime": frozenset(one.name for one in REALTIME_COLLECTIONS),
+}  # fmt: skip
+"""What each room reads and writes; a collection has one room."""
+READ: dict[RoomName, frozenset[str]] = {
+    "control": frozenset((shared.RECORDINGS.name, shared.PROFILES.name)),
+    "media": frozenset((shared.STREAMS.name,)),
+    "realtime": frozenset(),
+}
+"""What each room reads of others', where the directory's cached copy is not new enough."""
 log = structlog.get_logger("app")
 
 
@@ -83,13 +102,14 @@ def check_store(settings: Settings) -> None:
 def build_rooms(services: Services, names: Sequence[RoomName]) -> list[Room]:
     """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs elsewhere."""
     rooms: list[Room] = []
-    counts = RealtimeRoom(services) if "realtime" in names else ViewerCountRoom(services)
+    of = {name: services.for_room(OWNED[name], READ[name]) for name in ALL}
+    counts = RealtimeRoom(of["realtime"]) if "realtime" in names else ViewerCountRoom(of["realtime"])
     if "realtime" in names or "control" in names:
         rooms.append(counts)
     if "control" in names:
-        rooms.append(ControlRoom(services, counts.viewers))
+        rooms.append(ControlRoom(of["control"], counts.viewers))
     if "media" in names:
-        rooms.append(MediaRoom(services))
+        rooms.append(MediaRoom(of["media"]))
     return rooms
 
 
@@ -131,6 +151,8 @@ class Process:
             tasks.start(services.door.limits.run_exchange(services.door.auth.used), "limits")
             started: list[Room] = []
             try:
+                if "control" in self._names:
+                    await migrate(services.store)
                 for room in rooms:
                     await room.start()
                     started.append(room)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from weir.foundation.audit import Audit
 from weir.foundation.documents import Store
+from weir.foundation.documents.room_store import RoomStore
 from weir.foundation.http.idempotency import IdempotencyKeys
 from weir.foundation.http.routing import Door
 from weir.foundation.ingest_client import IngestClient
@@ -67,6 +69,14 @@ class Services:
     directory: Directory
     ingest: IngestClient
     periodic: Periodic
+
+    def for_room(self, owns: frozenset[str], reads: frozenset[str]) -> "Services":
+        """The same services with a store that is limited to these collections (RoomStore). What all rooms share, the audit log, quotas
+        and the routes' door, is made once and keeps the whole store."""
+        _ = (self.audit, self.quotas, self.messages, self.door)
+        limited = copy(self)
+        object.__setattr__(limited, "store", RoomStore(self.store, owns, reads))
+        return limited
 
     @cached_property
     def audit(self) -> Audit:
