@@ -1,0 +1,112 @@
+import { durationText } from '../format';
+import type { Message } from './messages';
+import type { ChannelSettings } from './wire';
+
+const RANK: Record<string, number> = { owner: 4, moderator: 3, vip: 2, member: 1, guest: 0 };
+
+export function rankOf(role: string): number {
+  return RANK[role] ?? 1;
+}
+
+export function moderates(role: string | null): boolean {
+  return role !== null && rankOf(role) >= 3;
+}
+
+/** Owner, moderators and VIPs write whatever the channel's mode. */
+export function isExempt(role: string | null): boolean {
+  return role !== null && rankOf(role) >= 2;
+}
+
+/** Who one is in a channel, as joining it was answered. */
+export interface Self {
+  role: string | null;
+  badges: readonly string[];
+  guest: boolean;
+}
+
+export const NOBODY: Self = { role: null, badges: [], guest: false };
+
+/** Why writing rests: for `left` seconds, or null without an end. `new`: new guests wait before their first message. */
+export interface Hold {
+  why: 'slow' | 'muted' | 'new';
+  left: number | null;
+  reason: string | null;
+}
+
+export interface Rule {
+  words: string | null;
+  /** True when this person cannot write at all. */
+  barred: boolean;
+}
+
+/** The channel's mode in words, and whether it bars this person. */
+export function ruleOf(settings: ChannelSettings, { role, badges, guest }: Self): Rule {
+  const lacks = (badge: string) => !badges.includes(badge);
+  const bars = [settings.lockdown, settings.guestsread && guest, settings.subscribers && lacks('subscriber'), settings.followers && lacks('follower')];
+  return { words: wordsOf(settings), barred: !isExempt(role) && bars.includes(true) };
+}
+
+function wordsOf(settings: ChannelSettings): string | null {
+  const modes = [
+    settings.lockdown && 'The chat is locked: only moderators and VIPs may write.',
+    settings.subscribers && 'Only subscribers may write.',
+    settings.followers && 'Only followers may write.',
+    settings.guestsread && 'Guests may only read: sign in to write.',
+    settings.guestwait > 0 && `New guests may write after ${durationText(settings.guestwait)}.`,
+    settings.emoteonly && 'Only emotes may be sent.',
+    settings.slow > 0 && `Slow mode: one message every ${durationText(settings.slow)}.`,
+  ].filter((words) => words !== false);
+  return modes.length === 0 ? null : modes.join(' ');
+}
+
+/** By this machine's clock, which may be wrong: never more than the whole time. A refusal says it exactly. */
+export function secondsLeft(at: string, expires: string): number {
+  const end = Date.parse(expires);
+  return Math.max(0, Math.min(end - Date.now(), end - Date.parse(at))) / 1_000;
+}
+
+export function holdWords({ why, left, reason }: Hold): string {
+  if (why === 'slow') return `Slow down: you may write again in ${durationText(left ?? 0)}.`;
+  if (why === 'new') return `You are new here: you may write in ${durationText(left ?? 0)}.`;
+  const because = reason === null ? '' : ` Reason: ${reason}`;
+  if (left === null) return `A moderator muted you.${because}`;
+  return `You are timed out: you may write again in ${durationText(left)}.${because}`;
+}
+
+/** One entry of a message's menu: the command it stands for. */
+export interface Deed {
+  label: string;
+  command: string;
+  grave: boolean;
+}
+
+/** What somebody with this role may do about a message. Everybody may delete their own; nobody acts on equals or betters. */
+export function deedsFor(message: Message, role: string | null, own: boolean): Deed[] {
+  const { id, author, shadow, state } = message;
+  if (id === null || role === null) return [];
+  const above = moderates(role) && !own && rankOf(role) > rankOf(author.role);
+  const onMessage = state === 'sent' && !shadow ? messageDeeds(id, moderates(role), own || above) : [];
+  return above ? [...onMessage, ...userDeeds(userWord(author.id), shadow)] : onMessage;
+}
+
+function messageDeeds(id: string, mayPin: boolean, mayDelete: boolean): Deed[] {
+  const pin = { label: 'Pin', command: `/pin ${id}`, grave: false };
+  const remove = { label: 'Delete message', command: `/delete ${id}`, grave: false };
+  return [...(mayPin ? [pin] : []), ...(mayDelete ? [remove] : [])];
+}
+
+function userDeeds(user: string, shadow: boolean): Deed[] {
+  return [
+    { label: 'Time out for 10 min', command: `/timeout ${user} 10m`, grave: false },
+    { label: 'Mute', command: `/mute ${user}`, grave: false },
+    shadow
+      ? { label: 'End shadow ban', command: `/unshadowban ${user}`, grave: false }
+      : { label: 'Shadow-ban', command: `/shadowban ${user}`, grave: true },
+    { label: 'Ban', command: `/ban ${user}`, grave: true },
+  ];
+}
+
+/** Somebody by their id, which is never taken for a name. */
+export function userWord(id: string): string {
+  return /\s/.test(id) ? `@id:"${id}"` : `@id:${id}`;
+}

@@ -1,0 +1,34 @@
+import type { LineState } from './connection';
+import * as chatLog from './log';
+import { NOBODY, type Hold, type Self } from './rights';
+import type { Choice } from './wire';
+
+/** Words for this person alone. `undo` is the command that takes back what was done; `choices` are people who may have been meant. */
+export interface Notice {
+  kind: 'reply' | 'error' | 'warning';
+  words: string;
+  undo: string | null;
+  choices: readonly Choice[];
+}
+
+export interface ChatView {
+  line: LineState;
+  log: chatLog.ChatLog;
+  role: string | null;
+  self: Self;
+  /** Why the chat was closed, in words. */
+  closedBecause: string | null;
+  hold: Hold | null;
+  notice: Notice | null;
+  older: 'idle' | 'loading' | 'none';
+}
+
+/** What the chat's connection tells the rest of the page. `pictureTime` is what the viewer sees now, ms since the epoch. */
+export interface ChatSurroundings {
+  streamEvent: (type: string, reason: string | null) => void;
+  viewers: (count: number) => void;
+  pictureTime: () => number | null;
+  reactions: (counts: Readonly<Record<string, number>>) => void;
+}
+
+export const START: ChatView = { line: 'connecting', log: chatLog.EMPTY, role: null, self: NOBODY, closedBecause: null, hold: null, notice: null, older: 'idle' };

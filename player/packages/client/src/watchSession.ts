@@ -1,0 +1,68 @@
+import { Access } from './sessionTokens';
+import { ChatClient } from './chat/client';
+import { Follower } from './streamStatus';
+import { Playback } from './playback/playback';
+import { Reactions } from './reactions';
+import { Store } from './observable';
+
+/** `chat` is null until the session is there, and where the app has none for guests. */
+export interface WatchingView {
+  chat: ChatClient | null;
+}
+
+/** One stream as one page watches it: its rights, its state, its picture and, if wanted, its chat. */
+export class Watching {
+  readonly view = new Store<WatchingView>({ chat: null });
+  readonly access: Access;
+  readonly follower: Follower;
+  readonly playback: Playback;
+  readonly reactions = new Reactions();
+  readonly #withChat: boolean;
+
+  constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
+    this.access = new Access(playback, streamToken, userToken);
+    this.follower = new Follower(playback, () => this.access.playbackToken());
+    this.playback = new Playback(this.access, playback);
+    this.#withChat = withChat;
+    this.follower.view.subscribe(() => this.#steer());
+    this.access.view.subscribe(() => this.#steer());
+  }
+
+  start(): void {
+    this.follower.start();
+    void this.access.open();
+  }
+
+  stop(): void {
+    this.follower.stop();
+    this.access.stop();
+    this.view.get().chat?.stop();
+  }
+
+  /** Errors: Problem. */
+  async rename(name: string): Promise<void> {
+    await this.access.rename(name);
+    this.view.get().chat?.reconnect();
+  }
+
+  /** The picture starts as soon as there are both rights and something on air, in whichever order they come. */
+  #steer(): void {
+    const { session, refusal } = this.access.view.get();
+    if (refusal !== null) this.playback.refuse();
+    if (session === null || refusal !== null) return;
+    const { stream } = this.follower.view.get();
+    if (stream !== null) this.playback.follow(stream.state);
+    if (this.#withChat && session.user_token !== null && this.view.get().chat === null) this.#openChat(session.channel);
+  }
+
+  #openChat(channel: string): void {
+    const chat = new ChatClient(this.access, channel, {
+      streamEvent: (type, reason) => this.follower.told(type, reason),
+      viewers: (count) => this.follower.counted(count),
+      pictureTime: () => this.playback.pictureTime(),
+      reactions: (counts) => this.reactions.show(counts),
+    });
+    this.view.update({ chat });
+    chat.start();
+  }
+}

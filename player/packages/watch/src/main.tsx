@@ -1,0 +1,32 @@
+import { createRoot } from 'react-dom/client';
+import '@weir/ui/base.css';
+import '@weir/ui/player.css';
+import './watch.css';
+import { seat } from '@weir/client/browserStorage.ts';
+import { Watching } from '@weir/client/watchSession.ts';
+import { EmbedPage } from './EmbedPage';
+import { WatchPage } from './WatchPage';
+
+declare global {
+  interface Window {
+    /** A handle for debugging in the browser's console, e.g. `weir.hls.latency`; no part of any interface. */
+    weir: { readonly hls: unknown; readonly video: HTMLVideoElement | null };
+  }
+}
+
+/** `/watch/<playback id>` or `/embed/<playback id>`; behind the `#`, where no log sees them, a signed stream's `token` and the viewer's own `user` token. */
+const [, kind, playback = ''] = location.pathname.split('/');
+const given = new URLSearchParams(location.hash.slice(1));
+const userToken = seat(playback, given.get('user'));
+const embedded = kind === 'embed';
+const watching = new Watching(playback, !embedded, given.get('token'), userToken);
+
+/** Whoever is shown the address must not get the seat with it. */
+if (given.has('user')) {
+  given.delete('user');
+  history.replaceState(null, '', location.pathname + (given.size > 0 ? `#${given.toString()}` : ''));
+}
+Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
+watching.start();
+const root = document.getElementById('root');
+if (root !== null) createRoot(root).render(embedded ? <EmbedPage watching={watching} /> : <WatchPage watching={watching} />);
