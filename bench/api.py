@@ -1,8 +1,9 @@
 """What a request to the control room costs: `python -m bench.api [--json] [--quick]`.
 
-`hls_access`, an authenticated GET and a POST against a bare Starlette route (the floor) on the same uvicorn, in the same run,
-each server on core 0 and the client on core 1. CPU is that of the server's process, all threads, divided by the answers
-counted; it is the steady figure, requests/s depend on what else the machine does. Rounds alternate; the median is printed.
+`hls_access`, an authenticated GET and a POST against a bare Starlette route (the floor) on the same
+uvicorn, in the same run, each server on core 0 and the client on core 1. CPU is that of the server's
+process, all threads, divided by the answers counted; it is the steady figure, requests/s depend on what
+else the machine does. Rounds alternate; the median is printed.
 """
 
 import asyncio
@@ -42,12 +43,17 @@ uvicorn.run(app, uds=sys.argv[1], log_level="error", access_log=False, loop="uvl
 
 def request(method: str, path: str, headers: dict[str, str] | None = None, body: Any = None) -> bytes:
     content = json.dumps(body).encode() if body is not None else b""
-    lines = [f"{method} {path} HTTP/1.1", "Host: weir.test", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: weir.test",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
     return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content
 
 
 async def ask(path: Path, wanted: bytes, until: float) -> int:
-    """The answers that one connection gets before `until`. Errors: AssertionError for an answer that is no 2xx."""
+    """The answers that one connection gets before `until`. Errors: AssertionError for an answer that is no
+    2xx."""
     reader, writer = await asyncio.open_unix_connection(path)
     count = 0
     while time.perf_counter() < until:
@@ -80,7 +86,10 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
         async with open_services(settings) as services:
             console = LocalAdmin(services)
             app = await console.create_app("Bench")
-            stream, key = await console.create_stream(app["id"], "Show"), await console.create_key(app["id"], ["*"])
+            stream, key = (
+                await console.create_stream(app["id"], "Show"),
+                await console.create_key(app["id"], ["*"]),
+            )
             token = services.tokens.mint_playback(stream["playback_id"], app["id"], new_id("ses"), 3600)
         bearer = {"Authorization": f"Bearer {key['api_key']}"}
         inside = {
@@ -93,7 +102,9 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
                 "hls_access": request("GET", "/internal/hls_access", inside),
                 "authenticated GET": request("GET", f"/v1/streams/{stream['id']}/key", bearer),
                 "GET a stream with its viewers": request("GET", f"/v1/streams/{stream['id']}", bearer),
-                "POST a user token": request("POST", "/v1/user-tokens", {**bearer, "Content-Type": "application/json"}, {"user": "ann"}),
+                "POST a user token": request(
+                    "POST", "/v1/user-tokens", {**bearer, "Content-Type": "application/json"}, {"user": "ann"}
+                ),
             },
         )
     finally:
@@ -106,22 +117,39 @@ async def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="weir-b-"))
     figures: dict[str, list[tuple[float, float]]] = {}
     async with world(folder) as (settings, requests):
-        environment = {**os.environ, "WEIR_DATA_DIR": str(settings.data), "WEIR_RUN_DIR": str(folder), "WEIR_LOG_LEVEL": "warning"}
-        environment["WEIR_PLANS"] = '{"enterprise": {"requests_per_minute": 10000000}}'  # counted, and never refused
+        environment = {
+            **os.environ,
+            "WEIR_DATA_DIR": str(settings.data),
+            "WEIR_RUN_DIR": str(folder),
+            "WEIR_LOG_LEVEL": "warning",
+        }
+        environment["WEIR_PLANS"] = (
+            '{"enterprise": {"requests_per_minute": 10000000}}'  # counted, and never refused
+        )
         control, floor = folder / "app.sock", folder / "floor.sock"
         with (
             process(pinned(SERVER_CORE, sys.executable, "-c", FLOOR, str(floor))) as bare,
             process(
-                pinned(SERVER_CORE, sys.executable, "-m", "weir", "run", "control", "--listen", f"unix:{control}"), env=environment
+                pinned(
+                    SERVER_CORE, sys.executable, "-m", "weir", "run", "control", "--listen", f"unix:{control}"
+                ),
+                env=environment,
             ) as weir,
         ):
             wait_until(lambda: answers(floor) and answers(control), "the servers")
             await asyncio.sleep(1)
             for _ in range(rounds):
-                figures.setdefault("floor", []).append(await measured(bare.pid, floor, request("GET", "/floor"), seconds))
+                figures.setdefault("floor", []).append(
+                    await measured(bare.pid, floor, request("GET", "/floor"), seconds)
+                )
                 for name, wanted in requests.items():
                     figures.setdefault(name, []).append(await measured(weir.pid, control, wanted, seconds))
-    report({name: (statistics.median(one[0] for one in all_), statistics.median(one[1] for one in all_)) for name, all_ in figures.items()})
+    report(
+        {
+            name: (statistics.median(one[0] for one in all_), statistics.median(one[1] for one in all_))
+            for name, all_ in figures.items()
+        }
+    )
 
 
 def report(figures: dict[str, tuple[float, float]]) -> None:

@@ -1,7 +1,9 @@
-"""A test picture that says when it was made: paced raw frames with the wall clock as a barcode, for an encoder's stdin.
+"""A test picture that says when it was made: paced raw frames with the wall clock as a barcode, for an
+encoder's stdin.
 
-The top ninth is 40 blocks: 32 bits of epoch milliseconds (modulo 2³²) and 8 bits of checksum (xor of the four bytes). A page
-reads them back from a canvas, so glass-to-glass latency is one subtraction on one clock, without fonts or OCR.
+The top ninth is 40 blocks: 32 bits of epoch milliseconds (modulo 2³²) and 8 bits of checksum (xor of the
+four bytes). A page reads them back from a canvas, so glass-to-glass latency is one subtraction on one
+clock, without fonts or OCR.
 
     python -m bench.barcode [--size 640x360] [--rate 30] [--seconds 60] > frames.yuv
 """
@@ -13,7 +15,8 @@ import time
 BLOCKS = 40
 DARK, LIGHT = 16, 235
 
-# Evaluated in the page: installs window.__frames, a list of [epoch ms at presentation, epoch ms in the picture].
+# Evaluated in the page: installs window.__frames, a list of [epoch ms at presentation, epoch ms in the
+# picture].
 READER_JS = """
 (selector) => {
   const video = document.querySelector(selector);
@@ -46,7 +49,10 @@ def frame(width: int, height: int, moment_ms: int, number: int) -> bytes:
     stamp = (moment_ms % 2**32).to_bytes(4, "big")
     bits = int.from_bytes(stamp + bytes([stamp[0] ^ stamp[1] ^ stamp[2] ^ stamp[3]]), "big")
     block = width // BLOCKS
-    code = b"".join((bytes([LIGHT]) if bits >> (BLOCKS - 1 - place) & 1 else bytes([DARK])) * block for place in range(BLOCKS))
+    code = b"".join(
+        (bytes([LIGHT]) if bits >> (BLOCKS - 1 - place) & 1 else bytes([DARK])) * block
+        for place in range(BLOCKS)
+    )
     code_line = code.ljust(width, bytes([DARK]))
     ramp = bytes(64 + (x * 128 // width) for x in range(width))
     rows = height // 9

@@ -2,15 +2,16 @@
 
     python -m bench.fanout [--json] [--quick] [--rounds 3]
 
-The server has core 0, the load client (bench/load.c, compiled on the spot) and Redis core 1. Weir runs as in production –
-`weir run realtime`: sign-in, durable log with fsync, sequence, Redis – its peers bare: no log, no sign-in. Systems
-alternate; figures are medians of the rounds. CPU is the server process' own (schedstat), divided by deliveries counted by
-the client. `closed 1` has one message in flight, so no system can batch; in the open loops Weir joins what comes while it
-sends into one write a client, which Node does not do by default.
+The server has core 0, the load client (bench/load.c, compiled on the spot) and Redis core 1. Weir runs as
+in production – `weir run realtime`: sign-in, durable log with fsync, sequence, Redis – its peers bare: no
+log, no sign-in. Systems alternate; figures are medians of the rounds. CPU is the server process' own
+(schedstat), divided by deliveries counted by the client. `closed 1` has one message in flight, so no
+system can batch; in the open loops Weir joins what comes while it sends into one write a client, which
+Node does not do by default.
 
-JSON keys: unbatched_cpu_ratio_vs_node, bare_cpu_ratio_vs_node, ratio_vs_stock, mixed_cpu_ratio_vs_node (peer's CPU ÷ ours),
-loaded_throughput_ratio_vs_node (ours ÷ peer's best deliveries/s at p99 ≤ 50 ms), loaded_p99_ms,
-p99_ratio_vs_node_at_10 (peer ÷ ours), kb_per_socket, out_of_order, lost, rows.
+JSON keys: unbatched_cpu_ratio_vs_node, bare_cpu_ratio_vs_node, ratio_vs_stock, mixed_cpu_ratio_vs_node
+(peer's CPU ÷ ours), loaded_throughput_ratio_vs_node (ours ÷ peer's best deliveries/s at p99 ≤ 50 ms),
+loaded_p99_ms, p99_ratio_vs_node_at_10 (peer ÷ ours), kb_per_socket, out_of_order, lost, rows.
 """
 
 import argparse
@@ -27,12 +28,17 @@ from rich.table import Table
 from bench.fanout_systems import Load, Row, cpu_s, loaded, prepare, weir_nodes
 
 BEST_P99_MS = 50.0
-RATES = {"weir": (50, 100, 200, 300, 400, 500, 700), "node": (20, 30, 40, 50, 60, 70, 80, 100), "stock": (4, 6, 8, 10)}
+RATES = {
+    "weir": (50, 100, 200, 300, 400, 500, 700),
+    "node": (20, 30, 40, 50, 60, 70, 80, 100),
+    "stock": (4, 6, 8, 10),
+}
 console = Console(stderr=True, width=140)
 
 
 def best(load: Load, rates: tuple[int, ...], count: int, seconds: float) -> Row:
-    """The highest rate whose deliveries all come, with p99 ≤ 50 ms, of two tries each; the first one where none does."""
+    """The highest rate whose deliveries all come, with p99 ≤ 50 ms, of two tries each; the first one where
+    none does."""
     found: Row | None = None
     for rate in rates:
         for _ in range(2):
@@ -74,7 +80,9 @@ def scenarios(load: Load, system: str, count: int, seconds: float) -> dict[str, 
     return rows
 
 
-def measure(binary: Path, rounds: int, count: int, seconds: float, systems: tuple[str, ...]) -> dict[str, dict[str, Row]]:
+def measure(
+    binary: Path, rounds: int, count: int, seconds: float, systems: tuple[str, ...]
+) -> dict[str, dict[str, Row]]:
     """system → scenario → medians of the rounds (sums for what must not happen)."""
     taken: dict[str, dict[str, list[Row]]] = {system: {} for system in systems}
     for number in range(rounds):
@@ -142,11 +150,17 @@ def ratios(figures: dict[str, dict[str, Row]]) -> Row:
 
 
 def nodes(binary: Path, seconds: float) -> Row:
-    """Three nodes on one Redis: the sender's, another member's, and one without members. CPU µs a message on each."""
+    """Three nodes on one Redis: the sender's, another member's, and one without members. CPU µs a message on
+    each."""
     rate = 200
     with weir_nodes(3) as (all_nodes, lines, redis):
         loads = [Load(binary, *one, lines, 1) for one in all_nodes[:2]]
-        pids = {"emitter": all_nodes[0].pid, "member": all_nodes[1].pid, "without members": all_nodes[2].pid, "redis": redis}
+        pids = {
+            "emitter": all_nodes[0].pid,
+            "member": all_nodes[1].pid,
+            "without members": all_nodes[2].pid,
+            "redis": redis,
+        }
         before, began = {name: cpu_s(pid) for name, pid in pids.items()}, time.perf_counter()
         row = loads[0].run("rate", rate, seconds)
         took = time.perf_counter() - began
@@ -159,7 +173,9 @@ def nodes(binary: Path, seconds: float) -> Row:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
     options.add_argument("--quick", action="store_true", help="one round of 2 s windows, 1,000 clients only")
     options.add_argument("--rounds", type=int, default=3)

@@ -1,7 +1,7 @@
 """Servers for bench/fanout.py that have no log and no sign-in: `python -m bench.bare stock|fanout PORT`.
 
-`stock` is python-socketio on uvicorn as their documentation shows it; `fanout` is the same on Weir's fan-out, to compare
-what a room and per-client emits cost without the rest of Weir.
+`stock` is python-socketio on uvicorn as their documentation shows it; `fanout` is the same on Weir's
+fan-out, to compare what a room and per-client emits cost without the rest of Weir.
 """
 
 import sys
@@ -38,7 +38,11 @@ class FastServer(socketio.AsyncServer):  # type: ignore[misc]
 
 
 def stock() -> Any:
-    server, messages, members = socketio.AsyncServer(async_mode="asgi", transports=["websocket"]), Messages(), {}
+    server, messages, members = (
+        socketio.AsyncServer(async_mode="asgi", transports=["websocket"]),
+        Messages(),
+        {},
+    )
 
     @server.on("channel.join")
     async def join(sid: str, message: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +72,9 @@ def stock() -> Any:
 
 def fanout() -> Any:
     manager, messages, members = Fanout(), Messages(), {}
-    server = FastServer(client_manager=manager, serializer=Packet, async_mode="asgi", transports=["websocket"])
+    server = FastServer(
+        client_manager=manager, serializer=Packet, async_mode="asgi", transports=["websocket"]
+    )
 
     @server.on("channel.join")
     async def join(sid: str, message: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +109,9 @@ def main() -> None:
     if fast:
         tune_gc()
     options: dict[str, Any] = {"ws": RawProtocol, "ws_per_message_deflate": False} if fast else {}
-    uvicorn.run(application, host="127.0.0.1", port=port, log_level="warning", loop="uvloop", backlog=4096, **options)
+    uvicorn.run(
+        application, host="127.0.0.1", port=port, log_level="warning", loop="uvloop", backlog=4096, **options
+    )
 
 
 if __name__ == "__main__":

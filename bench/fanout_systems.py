@@ -36,11 +36,17 @@ def pinned(core: str, *argv: str) -> list[str]:
 
 def cpu_s(pid: int) -> float:
     """CPU time of all threads of a process, seconds."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    return (
+        sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    )
 
 
 def rss_kb(pid: int) -> int:
-    return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1])
+    return int(
+        next(
+            line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")
+        ).split()[1]
+    )
 
 
 @contextlib.contextmanager
@@ -70,7 +76,13 @@ def peer(argv: Callable[[int], list[str]]) -> Iterator[tuple[int, int, list[str]
 
 def script(channel: str, connects: list[str]) -> list[str]:
     named = f'{{"channel":"{channel}"'
-    return [f'["channel.join",{named}}}]', f'["chat.send",{named},', f'["each",{named},', f'["channel.leave",{named}}}]', *connects]
+    return [
+        f'["channel.join",{named}}}]',
+        f'["chat.send",{named},',
+        f'["each",{named},',
+        f'["channel.leave",{named}}}]',
+        *connects,
+    ]
 
 
 class Node(NamedTuple):
@@ -80,13 +92,17 @@ class Node(NamedTuple):
 
 @contextlib.contextmanager
 def weir_nodes(count: int, *, nginx: bool = False) -> Iterator[tuple[list[Node], list[str], int]]:
-    """Realtime nodes on a Redis of their own, with an app and a stream in their documents; all but the first on the
-    client's core. Yields the nodes, the load client's script and Redis' pid. With `nginx`, the port is nginx's, before
-    the node's unix socket."""
+    """Realtime nodes on a Redis of their own, with an app and a stream in their documents; all but the first
+    on the client's core. Yields the nodes, the load client's script and Redis' pid. With `nginx`, the port
+    is nginx's, before the node's unix socket."""
     with tempfile.TemporaryDirectory(prefix="weir-b-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         settings = Settings(  # type: ignore[call-arg]
-            data_dir=folder / "var", run_dir=folder / "run", live_dir=folder / "live", http_port=free_port(), _env_file=None
+            data_dir=folder / "var",
+            run_dir=folder / "run",
+            live_dir=folder / "live",
+            http_port=free_port(),
+            _env_file=None,
         )
         (folder / "run").mkdir()
         vault = open_vault(settings)
@@ -95,8 +111,13 @@ def weir_nodes(count: int, *, nginx: bool = False) -> Iterator[tuple[list[Node],
         connects = ["40" + json.dumps({"token": mint(f"usr_{k}", name=f"User {k}")}) for k in range(64)]
         redis_argv = ["redis-server", str(write_redis(settings, vault))]
         redis = stack.enter_context(process(pinned(CLIENT_CORE, *redis_argv), stdout=subprocess.DEVNULL))
-        wait_until(lambda: asyncio.run(answers_redis(settings.redis_socket, redis_password(vault))), "redis-server")
-        nodes = [stack.enter_context(node(settings, SERVER_CORE if k == 0 else CLIENT_CORE, nginx)) for k in range(count)]
+        wait_until(
+            lambda: asyncio.run(answers_redis(settings.redis_socket, redis_password(vault))), "redis-server"
+        )
+        nodes = [
+            stack.enter_context(node(settings, SERVER_CORE if k == 0 else CLIENT_CORE, nginx))
+            for k in range(count)
+        ]
         if nginx:
             web = ["nginx", "-e", "stderr", "-p", str(settings.run), "-c", str(write_web(settings, vault))]
             stack.enter_context(process(pinned(CLIENT_CORE, *web)))
@@ -134,10 +155,19 @@ async def seed(settings: Settings) -> tuple[str, str]:
     store = await open_store(settings, [*directory.COLLECTIONS, *COLLECTIONS])
     try:
         app, channel, now = new_id("app"), new_id("chn"), 1_790_000_000_000
-        await store.operator().insert("apps", {"id": app, "name": "bench", "guests": "read", "created": now, "suspended": False})
+        await store.operator().insert(
+            "apps", {"id": app, "name": "bench", "guests": "read", "created": now, "suspended": False}
+        )
         await store.app(app).insert(
             "streams",
-            {"id": new_id("str"), "playback": new_id("ply"), "channel": channel, "name": "bench", "state": "idle", "created": now},
+            {
+                "id": new_id("str"),
+                "playback": new_id("ply"),
+                "channel": channel,
+                "name": "bench",
+                "state": "idle",
+                "created": now,
+            },
         )
         return channel, app
     finally:
@@ -186,7 +216,9 @@ class Load:
         answer: Row = json.loads(self._line())
         return answer
 
-    def run(self, mode: str, x: float, seconds: float, *, mixed: int = 0, churn: int = 0, slow: int = 0) -> Row:
+    def run(
+        self, mode: str, x: float, seconds: float, *, mixed: int = 0, churn: int = 0, slow: int = 0
+    ) -> Row:
         assert self._client.stdin is not None
         self._client.stdin.write(f"run {mode} {x} {min(1.0, seconds / 2)} {seconds} {mixed} {churn} {slow}\n")
         self._line()
@@ -194,7 +226,11 @@ class Load:
         self._line()
         used, wall = cpu_s(self._pid) - cpu, time.perf_counter() - wall
         row = self._answer()
-        row |= {"us": used / max(1, row["deliveries"]) * 1e6, "util": used / wall, "per_s": row["deliveries"] / row["seconds"]}
+        row |= {
+            "us": used / max(1, row["deliveries"]) * 1e6,
+            "util": used / wall,
+            "per_s": row["deliveries"] / row["seconds"],
+        }
         row["rss_mb"] = rss_kb(self._pid) / 1024
         return row
 
@@ -219,5 +255,7 @@ def prepare(folder: Path) -> Path:
     binary = folder / "load"
     subprocess.run(["cc", "-O2", "-o", str(binary), str(HERE / "load.c")], check=True)
     if not (HERE / "node/node_modules/socket.io").exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE / "node", check=True, stdout=sys.stderr)
+        subprocess.run(
+            ["npm", "ci", "--no-audit", "--no-fund"], cwd=HERE / "node", check=True, stdout=sys.stderr
+        )
     return binary

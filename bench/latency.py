@@ -1,16 +1,19 @@
-"""Glass-to-glass latency in Chromium: Weir's watch page against FFmpeg's own HLS muxer, on the same publish in one run.
+"""Glass-to-glass latency in Chromium: Weir's watch page against FFmpeg's own HLS muxer, on the same publish
+in one run.
 
-An encoder publishes a picture that carries the wall clock as a barcode (bench/barcode.py) over real RTMP; a page reads it
-back from the presented frames, so a latency is one subtraction on one clock. The encoder and RTMP are included, the screen
-is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same encoder settings, played by hls.js tuned for low
-delay (three seconds behind, catching up at 1.5×). Where there is a `mediamtx` on PATH, it is another: the same encoder publishes to it,
-and a page of hls.js as it comes plays its low-latency HLS, and Weir's (`normal` and `low`) in turn.
+An encoder publishes a picture that carries the wall clock as a barcode (bench/barcode.py) over real RTMP;
+a page reads it back from the presented frames, so a latency is one subtraction on one clock. The encoder
+and RTMP are included, the screen is not. The peer is FFmpeg's `hls` muxer with 2 s segments and the same
+encoder settings, played by hls.js tuned for low delay (three seconds behind, catching up at 1.5×). Where
+there is a `mediamtx` on PATH, it is another: the same encoder publishes to it, and a page of hls.js as it
+comes plays its low-latency HLS, and Weir's (`normal` and `low`) in turn.
 
     python -m bench.latency [--json] [--seconds 300] [--other-seconds 30] [--modes]
 
-JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95 ÷ peer's p95; `plain`: the
-same figures in a page of hls.js as it comes, by server; with --modes also `modes`: the same figures of each other way in which a
-stream can be delivered, and of the web server's own choices.
+JSON keys: p50_s p95_s stalls first_frame_s (Weir), the same with peer_ in front, ratio_vs_ffmpeg_hls = p95
+÷ peer's p95; `plain`: the same figures in a page of hls.js as it comes, by server; with --modes also
+`modes`: the same figures of each other way in which a stream can be delivered, and of the web server's own
+choices.
 """
 
 import argparse
@@ -83,7 +86,9 @@ def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str
     page.goto(url)
     page.wait_for_selector(selector)
     page.evaluate(READER_JS, selector)
-    wait_until(lambda: page.evaluate("window.__frames.length") > 0, "the first frame", 60)  # the page's CSP forbids wait_for_function
+    wait_until(
+        lambda: page.evaluate("window.__frames.length") > 0, "the first frame", 60
+    )  # the page's CSP forbids wait_for_function
     first = page.evaluate("window.__frames[0][0]") / 1000 - began
     time.sleep(SETTLE_S)
     settled = page.evaluate("() => { window.__waits.length = 0; return window.__frames.length }")
@@ -125,11 +130,17 @@ def peer(pull_url: str, folder: Path) -> Iterator[str]:
          "-hls_flags", "delete_segments+independent_segments", str(folder / "live.m3u8")],
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         wait_until(
-            lambda: (folder / "live.m3u8").exists() and (folder / "live.m3u8").read_text().count("#EXTINF") >= 3, "the peer's list", 60
+            lambda: (
+                (folder / "live.m3u8").exists() and (folder / "live.m3u8").read_text().count("#EXTINF") >= 3
+            ),
+            "the peer's list",
+            60,
         )
         yield f"http://127.0.0.1:{server.server_port}/peer.html"
     finally:
@@ -143,7 +154,9 @@ def plain_page(folder: Path) -> Iterator[str]:
     """A page of hls.js as it comes, which plays the address behind its #."""
     (folder / "plain.html").write_text(PLAIN_PAGE)
     (folder / "hls.min.js").write_bytes((ROOT / "player/node_modules/hls.js/dist/hls.min.js").read_bytes())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder))
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/plain.html"
@@ -155,7 +168,9 @@ def of_mediamtx(browser: Browser, page: str, folder: Path, seconds: float) -> di
     """Its low-latency HLS as it is by default."""
     rtmp, hls = free_port(), free_port()
     (folder / "mediamtx.yml").write_text(MEDIAMTX.format(rtmp=rtmp, hls=hls))
-    server = subprocess.Popen(["mediamtx", str(folder / "mediamtx.yml")], stdout=subprocess.DEVNULL, cwd=folder)
+    server = subprocess.Popen(
+        ["mediamtx", str(folder / "mediamtx.yml")], stdout=subprocess.DEVNULL, cwd=folder
+    )
     publisher = None
     try:
         wait_until(lambda: _open(rtmp), "mediamtx")
@@ -183,7 +198,9 @@ def _answered(address: str) -> bool:
         return False
 
 
-def plain(show: Show, browser: Browser, folder: Path, seconds: float, console: Console) -> dict[str, dict[str, float]]:
+def plain(
+    show: Show, browser: Browser, folder: Path, seconds: float, console: Console
+) -> dict[str, dict[str, float]]:
     """hls.js as it comes, by server. The encoder is the same, and publishes to one at a time."""
     member, found = show.member(), {}
     stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
@@ -255,7 +272,9 @@ def served(browser: Browser, seconds: float) -> dict[str, dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="weir-b-") as folder:
         certificate, key = self_signed(Path(folder))
         for name, settings in SERVED.items():
-            stack = RunningStack(LADDER="[360]", X264_PRESET="ultrafast", TLS_CERTIFICATE=certificate, TLS_KEY=key, **settings).start()
+            stack = RunningStack(
+                LADDER="[360]", X264_PRESET="ultrafast", TLS_CERTIFICATE=certificate, TLS_KEY=key, **settings
+            ).start()
             try:
                 show = Show(stack)
                 publisher = show.publish()
@@ -286,14 +305,20 @@ def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str,
             ours = watch(browser, card["watch"], "[data-testid=video]", seconds)
             console.print(ours)
             console.print(f"FFmpeg's HLS muxer, {other_seconds:.0f} s …")
-            with peer(f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}?ticket={ticket(stack, playback)}", Path(folder)) as url:
+            with peer(
+                f"rtmp://127.0.0.1:{stack.rtmp}/live/{playback}?ticket={ticket(stack, playback)}",
+                Path(folder),
+            ) as url:
                 theirs = watch(browser, url, "video", other_seconds)
             publisher.stop()
             console.print(f"hls.js as it comes, {other_seconds:.0f} s each …")
             others["plain"] = plain(Show(stack), browser, Path(folder), other_seconds, console)
             if with_modes:
                 console.print(f"Other ways of delivery, {other_seconds:.0f} s each …")
-                others["modes"] = {**modes(Show(stack), browser, other_seconds), **served(browser, other_seconds)}
+                others["modes"] = {
+                    **modes(Show(stack), browser, other_seconds),
+                    **served(browser, other_seconds),
+                }
             browser.close()
     finally:
         if publisher:
@@ -308,22 +333,45 @@ def measure(seconds: float, other_seconds: float, with_modes: bool) -> dict[str,
 
 
 def show(figures: dict[str, Any]) -> None:
-    table = Table("", "p50 s", "p95 s", "max s", "stalls", "first frame s", title="Glass to glass, 640×360 at 30 frames, loopback")
+    table = Table(
+        "",
+        "p50 s",
+        "p95 s",
+        "max s",
+        "stalls",
+        "first frame s",
+        title="Glass to glass, 640×360 at 30 frames, loopback",
+    )
     for name, prefix in (("Weir (LL-HLS)", ""), ("FFmpeg HLS, 2 s", "peer_")):
-        table.add_row(name, *(str(figures[prefix + key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
+        table.add_row(
+            name,
+            *(str(figures[prefix + key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")),
+        )
     rows = {f"plain hls.js: {name}": row for name, row in figures["plain"].items()}
     rows |= {f"Weir, {name}": row for name, row in figures.get("modes", {}).items()}
     for name, row in rows.items():
-        table.add_row(name, *(str(row[key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s")))
+        table.add_row(
+            name, *(str(row[key]) for key in ("p50_s", "p95_s", "max_s", "stalls", "first_frame_s"))
+        )
     Console(stderr=True).print(table)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
-    options.add_argument("--seconds", type=float, default=300, help="measured time of Weir: some faults take minutes to show")
-    options.add_argument("--other-seconds", type=float, default=30, help="measured time of the peer, and of each mode")
-    options.add_argument("--modes", action="store_true", help="also the other latency modes, encryption, a DVR window and ladders")
+    options.add_argument(
+        "--seconds", type=float, default=300, help="measured time of Weir: some faults take minutes to show"
+    )
+    options.add_argument(
+        "--other-seconds", type=float, default=30, help="measured time of the peer, and of each mode"
+    )
+    options.add_argument(
+        "--modes",
+        action="store_true",
+        help="also the other latency modes, encryption, a DVR window and ladders",
+    )
     given = options.parse_args()
     figures = measure(given.seconds, given.other_seconds, given.modes)
     show(figures)

@@ -5,12 +5,13 @@
     delivery    a segment through nginx with the cached decision about its token, against the same nginx sending a plain file
     viewers     simulated players (bench/viewers.c) that follow blocking playlist reloads and parts, joins spread over time
 
-For the last two the servers (nginx and the application with all rooms) have core 0, everything else core 1. CPU is that of
-the processes (schedstat), which is steady; delays also contain what the machine does beside, above all when the core is full.
+For the last two the servers (nginx and the application with all rooms) have core 0, everything else core
+1. CPU is that of the processes (schedstat), which is steady; delays also contain what the machine does
+beside, above all when the core is full.
 
 JSON keys: ladder_cpu_overhead_pct, packager_core_pct_per_stream, delivery_cpu_overhead_pct_vs_static,
-low_latency_viewers_per_core (viewers ÷ share of the core that they cost, of the better template; 0 where one of them got an error or less
-than nine of ten playlists), rows.
+low_latency_viewers_per_core (viewers ÷ share of the core that they cost, of the better template; 0 where
+one of them got an error or less than nine of ten playlists), rows.
 """
 
 import argparse
@@ -29,7 +30,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.fanout_systems import SERVER_CORE, pinned, process
-from bench.media_stage import Row, Stage, command, compiled, fetched, film, followed, short_lived_s, spent, staged
+from bench.media_stage import (
+    Row,
+    Stage,
+    command,
+    compiled,
+    fetched,
+    film,
+    followed,
+    short_lived_s,
+    spent,
+    staged,
+)
 from tests.support.running_stack import children_of
 from tests.support.servers import free_port
 
@@ -70,10 +82,12 @@ def bare(argv: list[str], source: Path) -> list[str]:
 
 
 def ladder(seconds: float, rounds: int, folder: Path) -> Row:
-    """Shares of a core, medians of rounds that alternate. The application is idle while the bare FFmpeg encodes, so that both of its
-    figures are taken beside the same work."""
+    """Shares of a core, medians of rounds that alternate. The application is idle while the bare FFmpeg
+    encodes, so that both of its figures are taken beside the same work."""
     source = film(folder / "1080.flv", "1920x1080", "6M")
-    taken: dict[str, list[float]] = {name: [] for name in ("weir", "bare", "ffmpeg", "app", "thumbnails", "ingest", "idle", "overhead_pct")}
+    taken: dict[str, list[float]] = {
+        name: [] for name in ("weir", "bare", "ffmpeg", "app", "thumbnails", "ingest", "idle", "overhead_pct")
+    }
     with staged() as stage:
         for _ in range(rounds):
             stage.publish(source)
@@ -85,7 +99,12 @@ def ladder(seconds: float, rounds: int, folder: Path) -> Row:
             taken["ffmpeg"].append(used[encoder])
             taken["ingest"].append(sum(used[pid] for pid in stage.ingest))
             stage.unpublish()
-            with process(bare(argv, source), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as peer:
+            with process(
+                bare(argv, source),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            ) as peer:
                 time.sleep(SETTLE_S)
                 unused = spent([peer.pid, stage.app], seconds)
             taken["bare"].append(unused[peer.pid])
@@ -94,7 +113,10 @@ def ladder(seconds: float, rounds: int, folder: Path) -> Row:
             taken["weir"].append(used[encoder] + taken["app"][-1] + taken["thumbnails"][-1])
             taken["overhead_pct"].append((taken["weir"][-1] / taken["bare"][-1] - 1) * 100)
     row: Row = {name: round(statistics.median(values), 4) for name, values in taken.items()}
-    return row | {"rungs": argv.count("libx264"), "rounds": {name: [round(one, 4) for one in values] for name, values in taken.items()}}
+    return row | {
+        "rungs": argv.count("libx264"),
+        "rounds": {name: [round(one, 4) for one in values] for name, values in taken.items()},
+    }
 
 
 @contextlib.contextmanager
@@ -108,8 +130,8 @@ def static(folder: Path) -> Iterator[tuple[list[int], int]]:
 
 
 def delivery(binary: Path, stage: Stage, seconds: float, rounds: int, folder: Path) -> dict[str, Row]:
-    """Microseconds of nginx' and the application's CPU a request, above what they take for the broadcast itself, by size; medians of
-    rounds that alternate."""
+    """Microseconds of nginx' and the application's CPU a request, above what they take for the broadcast
+    itself, by size; medians of rounds that alternate."""
     data = stage.stack.folder / "var" / "hls" / stage.show.playback
     live = stage.live / "hls" / stage.show.playback
     found: dict[str, Row] = {}
@@ -123,13 +145,21 @@ def delivery(binary: Path, stage: Stage, seconds: float, rounds: int, folder: Pa
             prefix, taken = stage.prefix(), {"weir": [], "static": []}  # type: ignore[var-annotated]
             for _ in range(rounds):
                 taken["static"].append(fetched(binary, pids, port, str(file), seconds))
-                taken["weir"].append(fetched(binary, stage.servers, stage.stack.http, prefix + name, seconds, idle))
+                taken["weir"].append(
+                    fetched(binary, stage.servers, stage.stack.http, prefix + name, seconds, idle)
+                )
             ours, theirs = statistics.median(taken["weir"]), statistics.median(taken["static"])
-            found[kind] = {"weir_us": ours, "static_us": theirs, "overhead_pct": round((ours / theirs - 1) * 100, 1)}
+            found[kind] = {
+                "weir_us": ours,
+                "static_us": theirs,
+                "overhead_pct": round((ours / theirs - 1) * 100, 1),
+            }
     return found
 
 
-def viewers(binary: Path, edge: str, counts: list[int], run_s: float, folder: Path, delivered: list[Row], quick: bool) -> list[Row]:
+def viewers(
+    binary: Path, edge: str, counts: list[int], run_s: float, folder: Path, delivered: list[Row], quick: bool
+) -> list[Row]:
     """The template's rows; with the default one also what a segment costs."""
     source, rows = film(folder / "360.flv", "640x360", "800k"), []
     chosen = {} if edge == "files" else {"EDGE": edge}
@@ -152,7 +182,9 @@ def show(costs: Row, delivered: dict[str, Row], rows: list[Row]) -> None:
                         ("ingest", "RTMP ingest (not counted)")):  # fmt: skip
         table.add_row(label, f"{costs[name] * 100:.2f}")
     console.print(table)
-    table = Table("", "Weir µs/request", "static µs/request", "overhead %", title="Delivery: CPU of a request")
+    table = Table(
+        "", "Weir µs/request", "static µs/request", "overhead %", title="Delivery: CPU of a request"
+    )
     for kind, row in delivered.items():
         table.add_row(kind, f"{row['weir_us']:.1f}", f"{row['static_us']:.1f}", f"{row['overhead_pct']:.1f}")
     console.print(table)
@@ -169,11 +201,15 @@ def show(costs: Row, delivered: dict[str, Row], rows: list[Row]) -> None:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--json", action="store_true", help="print one JSON line last on stdout")
     options.add_argument("--quick", action="store_true", help="one round, short windows")
     options.add_argument("--only", choices=["ladder", "viewers"], help="one half of it")
-    options.add_argument("--viewers", type=int, help="this many viewers instead of the ones that are promised")
+    options.add_argument(
+        "--viewers", type=int, help="this many viewers instead of the ones that are promised"
+    )
     given = options.parse_args()
     seconds, rounds = (10.0, 1) if given.quick else (20.0, 7)
     result: Row = {"bench": "media"}
@@ -190,7 +226,9 @@ def main() -> None:
         if given.only != "ladder":
             binary = compiled(folder)
             for edge, count in VIEWERS.items():
-                rows += viewers(binary, edge, [given.viewers or count], seconds, folder, delivered, given.quick)
+                rows += viewers(
+                    binary, edge, [given.viewers or count], seconds, folder, delivered, given.quick
+                )
             result |= {
                 "delivery_cpu_overhead_pct_vs_static": delivered[0]["1080p segment"]["overhead_pct"],
                 "low_latency_viewers_per_core": max(row["per_core"] for row in rows),
@@ -200,7 +238,9 @@ def main() -> None:
     else:
         console.print(costs or rows, delivered)
     if given.json:
-        sys.stdout.write(json.dumps({**result, "rows": {"ladder": costs, "delivery": delivered, "viewers": rows}}) + "\n")
+        sys.stdout.write(
+            json.dumps({**result, "rows": {"ladder": costs, "delivery": delivered, "viewers": rows}}) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""What bench/media.py measures: a whole stack with its processes on chosen cores, encoders, and the simulated players."""
+"""What bench/media.py measures: a whole stack with its processes on chosen cores, encoders, and the simulated
+players."""
 
 import contextlib
 import json
@@ -45,13 +46,17 @@ def short_lived_s(pid: int) -> float:
 
 
 class Stage:
-    """A stack of its own with its first stream. `servers` are what a viewer costs: the application and the web nginx."""
+    """A stack of its own with its first stream. `servers` are what a viewer costs: the application and the
+    web nginx."""
 
     def __init__(self, **settings: Any) -> None:
-        # In memory, where an installation has it: on ext4, inodes of the decision cache take a quarter of nginx' CPU.
+        # In memory, where an installation has it: on ext4, inodes of the decision cache take a quarter of
+        # nginx' CPU.
         self._memory = tempfile.TemporaryDirectory(prefix="weir-b-", dir="/dev/shm")
         self.live = Path(self._memory.name)
-        self.stack = RunningStack(RECONNECT_GRACE_S=1, LOG_LEVEL="warning", LIVE_DIR=self.live, **settings).start()
+        self.stack = RunningStack(
+            RECONNECT_GRACE_S=1, LOG_LEVEL="warning", LIVE_DIR=self.live, **settings
+        ).start()
         self.show = Show(self.stack)
         self.app = self.stack.pid_of("weir run all")
         web = self.stack.pid_of("web.conf")
@@ -132,8 +137,11 @@ def spent(pids: list[int], seconds: float) -> dict[int, float]:
 
 
 def followed(binary: Path, stage: Stage, count: int, join_s: float, run_s: float) -> Row:
-    """`count` players on the live stream: their figures, and the shares of a core of nginx and of the application."""
-    rendition = next(line for line in stage.show.text(stage.show.url()).splitlines() if line.endswith(".m3u8")).removesuffix(".m3u8")
+    """`count` players on the live stream: their figures, and the shares of a core of nginx and of the
+    application."""
+    rendition = next(
+        line for line in stage.show.text(stage.show.url()).splitlines() if line.endswith(".m3u8")
+    ).removesuffix(".m3u8")
     parts = stage.live / "hls" / stage.show.playback
     with tempfile.NamedTemporaryFile("w", prefix="weir-b-", suffix=".txt") as script:
         script.write("".join(f"{stage.prefix()} {rendition}\n" for _ in range(count)))
@@ -156,7 +164,9 @@ def followed(binary: Path, stage: Stage, count: int, join_s: float, run_s: float
     app = used[stage.app]
     nginx = sum(used.values()) - app
     served = row["playlists"] / count / run_s
-    kept = not row["errors"] and served >= 0.9 / PART_S  # who is not served costs nothing, and counts for nothing
+    kept = (
+        not row["errors"] and served >= 0.9 / PART_S
+    )  # who is not served costs nothing, and counts for nothing
     return {
         "viewers": count, **row, "nginx": nginx, "app": app, "ms": (nginx + app) / count * 1000,
         "per_core": round(count / (nginx + app)) if kept else 0, "playlists_a_viewer_s": served,
@@ -164,8 +174,8 @@ def followed(binary: Path, stage: Stage, count: int, join_s: float, run_s: float
 
 
 def fetched(binary: Path, pids: list[int], port: int, path: str, seconds: float, idle: float = 0.0) -> float:
-    """Microseconds of the servers' CPU for one request of a file; `idle` is the share of a core that they take without requests.
-    Errors: SystemExit for an answer that is not 200."""
+    """Microseconds of the servers' CPU for one request of a file; `idle` is the share of a core that they
+    take without requests. Errors: SystemExit for an answer that is not 200."""
     before, began = sum(map(cpu_s, pids)), time.perf_counter()
     argv = pinned(CLIENT_CORE, str(binary), "fetch", str(port), "16", path, str(seconds))
     done = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)

@@ -1,8 +1,10 @@
-"""How fast and how safe the document stores are: `python -m bench.store [--json]`. 50 callers, documents of about 400 bytes.
+"""How fast and how safe the document stores are: `python -m bench.store [--json]`. 50 callers, documents of
+about 400 bytes.
 
-The embedded store (SQLite, synchronous=FULL), four writers killed with -9 whose answered writes are looked for, and MongoDB's
-protocol through motor: at MONGODB_TEST_URI, else against secantusd-py, whose figures say how motor's side works and not how
-fast a MongoDB is. Prints a table; with --json one line of JSON last on stdout. A run takes about 25 s.
+The embedded store (SQLite, synchronous=FULL), four writers killed with -9 whose answered writes are looked
+for, and MongoDB's protocol through motor: at MONGODB_TEST_URI, else against secantusd-py, whose figures
+say how motor's side works and not how fast a MongoDB is. Prints a table; with --json one line of JSON last
+on stdout. A run takes about 25 s.
 """
 
 import asyncio
@@ -66,7 +68,9 @@ async def measure(call: Callable[[int], Awaitable[object]], first: int = 0) -> F
     return Figure(len(times) / took, times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000)
 
 
-async def with_store(group: int, work: Callable[[Store, Handle], Awaitable[dict[str, Figure]]]) -> dict[str, Figure]:
+async def with_store(
+    group: int, work: Callable[[Store, Handle], Awaitable[dict[str, Figure]]]
+) -> dict[str, Figure]:
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         store = await open_sqlite(Path(folder) / "weir.db", [MESSAGES], group)
         try:
@@ -87,13 +91,17 @@ async def others(_: Store, mine: Handle) -> dict[str, Figure]:
 
     def page(n: int) -> Awaitable[object]:
         below = Between(below=1_790_000_000_000 + FILL - n % 1000)
-        return mine.find("messages", {"channel": f"chn_{n % CHANNELS}", "at": below}, sort="at", descending=True, limit=50)
+        return mine.find(
+            "messages", {"channel": f"chn_{n % CHANNELS}", "at": below}, sort="at", descending=True, limit=50
+        )
 
     return {
         "insert_many, 500 each (1 caller)": Figure(many, 500_000 / many, 500_000 / many),
         "get": await measure(lambda n: mine.get("messages", f"msg_{n * 7919 % FILL:026d}")),
         "page of 50, newest first": await measure(page),
-        "update (inc)": await measure(lambda n: mine.update("messages", f"msg_{n * 7919 % FILL:026d}", inc={"edits": 1})),
+        "update (inc)": await measure(
+            lambda n: mine.update("messages", f"msg_{n * 7919 % FILL:026d}", inc={"edits": 1})
+        ),
     }
 
 
@@ -101,7 +109,8 @@ async def others(_: Store, mine: Handle) -> dict[str, Figure]:
 
 
 async def lost_after_kills(times: int = 4) -> tuple[int, int]:
-    """(answered writes, those of them that are missing) over writers killed in the middle, one after the other."""
+    """(answered writes, those of them that are missing) over writers killed in the middle, one after the
+    other."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         settings, acked = Settings(data_dir=Path(folder)), set[str]()
         for turn in range(times):
@@ -117,7 +126,9 @@ async def lost_after_kills(times: int = 4) -> tuple[int, int]:
 def _killed_writer(settings: Settings, name: str) -> set[str]:
     argv = [sys.executable, "tests/contract/writer.py", settings.model_dump_json(), name, "100000"]
     environment = {**os.environ, "PYTHONPATH": "."}
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
@@ -142,8 +153,20 @@ def mongodb() -> Iterator[str | None]:
         return
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        argv = [server, "--host", "127.0.0.1", "--port", str(port), "--storage-path", f"{folder}/data", "--cache-size", "128M"]
-        with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
+        argv = [
+            server,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--storage-path",
+            f"{folder}/data",
+            "--cache-size",
+            "128M",
+        ]
+        with subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
+        ) as process:
             try:
                 wait_until(lambda: asyncio.run(answers_tcp("127.0.0.1", port)), "secantusd-py")
                 yield f"mongodb://127.0.0.1:{port}"
@@ -153,7 +176,9 @@ def mongodb() -> Iterator[str | None]:
 
 async def motor_inserts(url: str) -> Figure:
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        settings = Settings(data_dir=Path(folder), mongodb_url=url, mongodb_database=f"weir_bench_{secrets.token_hex(4)}")
+        settings = Settings(
+            data_dir=Path(folder), mongodb_url=url, mongodb_database=f"weir_bench_{secrets.token_hex(4)}"
+        )
         store = await open_store(settings, [MESSAGES])
         try:
             mine = store.app("app_1")
@@ -173,7 +198,9 @@ async def main(url: str | None) -> None:
     print(f"SQLite, synchronous=FULL, {CALLERS} callers{'':12} per second   p50 ms   p99 ms")
     for name, figure in figures.items():
         print(f"{name:48} {figure.per_s:12,.0f} {figure.p50_ms:8.2f} {figure.p99_ms:8.2f}")
-    print(f"Group commit: {ratio:.1f} times as many inserts. Four writers killed: {acked} answered writes, {lost} lost.")
+    print(
+        f"Group commit: {ratio:.1f} times as many inserts. Four writers killed: {acked} answered writes, {lost} lost."
+    )
     if "--json" in sys.argv[1:]:
         motor = figures.get("insert by motor")
         print(json.dumps({

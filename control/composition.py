@@ -41,12 +41,17 @@ class ControlRoom:
     """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
 
     def __init__(self, services: Services, viewers: Viewers) -> None:
-        self._services, self._viewers = services, viewers
+        self._services = services
+        self._viewers = viewers
         self._tasks = Tasks()
         self._secret = services.settings.hook_secret or services.vault.text_key("internal")
-        self._audit, self._broadcasts = services.audit, Broadcasts(services)
-        self.streams, self._usage, self._ledger = Streams(services, self._audit), WebLog(services, self._broadcasts), Ledger(services.store)
-        self._accounts, self._apps = Accounts(services, self._audit), Apps(services, self._audit)
+        self._audit = services.audit
+        self._broadcasts = Broadcasts(services)
+        self.streams = Streams(services, self._audit)
+        self._usage = WebLog(services, self._broadcasts)
+        self._ledger = Ledger(services.store)
+        self._accounts = Accounts(services, self._audit)
+        self._apps = Apps(services, self._audit)
         self._keys = ApiKeys(services, self._apps, self._audit)
         self._teams = Teams(services, self._accounts, self._apps, self._audit)
         seats = ViewerLimit(services.redis)
@@ -56,11 +61,20 @@ class ControlRoom:
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
-            *StreamRoutes(services, self.streams, WatchSessions(services, seats), self._ledger, self._broadcasts, viewers).rows(),
+            *StreamRoutes(
+                services,
+                self.streams,
+                WatchSessions(services, seats),
+                self._ledger,
+                self._broadcasts,
+                viewers,
+            ).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
-        hooks = RtmpHooks(self.streams, PlayTickets(self._services.redis), self._secret, self._services.settings.hook_allow)
+        hooks = RtmpHooks(
+            self.streams, PlayTickets(self._services.redis), self._secret, self._services.settings.hook_allow
+        )
         return [
             *hooks.routes(),
             *self._access.routes(),
@@ -73,7 +87,11 @@ class ControlRoom:
         """For the supervisor, which knows the internal secret; the web server has no way here."""
         self._check_inside(request)
         asked = orjson.loads(await request.body() or b"{}")
-        return Response(orjson.dumps(await self._local_admin.card(asked.get("app", "My app"), asked.get("title", "My stream"))))
+        return Response(
+            orjson.dumps(
+                await self._local_admin.card(asked.get("app", "My app"), asked.get("title", "My stream"))
+            )
+        )
 
     async def _overview(self, request: Request) -> Response:
         self._check_inside(request)
@@ -82,7 +100,9 @@ class ControlRoom:
         return Response(orjson.dumps(await self._local_admin.overview(self._viewers)))
 
     def _check_inside(self, request: Request) -> None:
-        if not hmac.compare_digest(request.headers.get("x-internal-secret", "").encode(), self._secret.encode()):
+        if not hmac.compare_digest(
+            request.headers.get("x-internal-secret", "").encode(), self._secret.encode()
+        ):
             raise NotFound("There is nothing here.")
 
     async def _heard(self, event: Event) -> None:

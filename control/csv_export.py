@@ -11,14 +11,18 @@ from weir.foundation.http.routing import Answer
 
 
 def as_csv(rows: list[dict[str, Any]], shape: type[models.AnswerModel], following: str | None) -> Answer:
-    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a spreadsheet would
-    take for a formula begins with a quote."""
+    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a
+    spreadsheet would take for a formula begins with a quote."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(shape.model_fields))
     table.writeheader()
     for row in rows:
         table.writerow({name: _cell(value) for name, value in row.items()})
-    return Answer(text.getvalue(), headers={"Next-Cursor": following} if following else {}, media_type="text/csv; charset=utf-8")
+    return Answer(
+        text.getvalue(),
+        headers={"Next-Cursor": following} if following else {},
+        media_type="text/csv; charset=utf-8",
+    )
 
 
 def _cell(value: Any) -> Any:

@@ -19,7 +19,9 @@ class LocalAdmin:
     def __init__(self, services: Services) -> None:
         self._services = services
         audit = services.audit
-        self.accounts, self.apps, self.streams = Accounts(services, audit), Apps(services, audit), Streams(services, audit)
+        self.accounts = Accounts(services, audit)
+        self.apps = Apps(services, audit)
+        self.streams = Streams(services, audit)
         self.keys = ApiKeys(services, self.apps, audit)
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
@@ -30,10 +32,14 @@ class LocalAdmin:
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account when there is one."""
         owners = (await self._services.store.operator().find("accounts", sort="created", limit=1)).data
-        return self.apps.to_public(await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE))
+        return self.apps.to_public(
+            await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE)
+        )
 
     async def create_key(self, app_id: str, scopes: list[str]) -> dict[str, Any]:
-        key, secret, signing = await self.keys.create(app_id, KeyOptions("command line", scopes), COMMAND_LINE)
+        key, secret, signing = await self.keys.create(
+            app_id, KeyOptions("command line", scopes), COMMAND_LINE
+        )
         return {**key_view(key), "api_key": secret, "signing_secret": signing}
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
@@ -45,17 +51,24 @@ class LocalAdmin:
         everything, settings = self._services.store.operator(), self._services.settings
         on_air = [
             {
-                "id": stream["id"], "app": stream["app"], "title": stream.get("title", ""), "state": stream["state"],
-                "since": format_time(stream.get("began")), "viewers": await self._watching(viewers, stream["channel"]),
+                "id": stream["id"],
+                "app": stream["app"],
+                "title": stream.get("title", ""),
+                "state": stream["state"],
+                "since": format_time(stream.get("began")),
+                "viewers": await self._watching(viewers, stream["channel"]),
                 "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
             }
             for stream in await self._services.directory.live_streams()
-        ]  # fmt: skip
+        ]
         setup = await self.accounts.setup_token()
         return {
-            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""), "rtmp_url": settings.publish_url,
-            "apps": await everything.count("apps"), "streams": await everything.count("streams"), "on_air": on_air,
-        }  # fmt: skip
+            "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""),
+            "rtmp_url": settings.publish_url,
+            "apps": await everything.count("apps"),
+            "streams": await everything.count("streams"),
+            "on_air": on_air,
+        }
 
     async def _watching(self, viewers: Viewers, channel: str) -> int | None:
         try:
@@ -64,7 +77,8 @@ class LocalAdmin:
             return None
 
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
-        """What `weir up` prints: the first app and stream (made when there is none), their addresses, the set-up link."""
+        """What `weir up` prints: the first app and stream (made when there is none), their addresses, the
+        set-up link."""
         handle, settings = self._services.store.operator(), self._services.settings
         streams = (await handle.find("streams", sort="created", limit=1)).data
         if streams:
@@ -75,8 +89,13 @@ class LocalAdmin:
             stream, _ = await self.streams.create(app["id"], {"title": title}, COMMAND_LINE)
         setup = await self.accounts.setup_token()
         return {
-            "watch_url": f"{settings.base_url}/watch/{stream['playback']}", "rtmp_url": settings.publish_url,
+            "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
+            "rtmp_url": settings.publish_url,
             "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""),
-            "stream_key": await self.streams.key(stream["app"], stream["id"]), "stream": stream["id"], "app": stream["app"],
-            "channel": stream["channel"], "playback_id": stream["playback"], "state": stream["state"],
-        }  # fmt: skip
+            "stream_key": await self.streams.key(stream["app"], stream["id"]),
+            "stream": stream["id"],
+            "app": stream["app"],
+            "channel": stream["channel"],
+            "playback_id": stream["playback"],
+            "state": stream["state"],
+        }

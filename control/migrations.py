@@ -1,5 +1,5 @@
-"""Changes of stored documents from one version to the next. They run at start, in order, and may run twice or in two processes
-at once: each step writes only what is still missing."""
+"""Changes of stored documents from one version to the next. They run at start, in order, and may run twice or
+in two processes at once: each step writes only what is still missing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -14,7 +14,12 @@ log = structlog.get_logger("control.migrations")
 async def _owners_are_members(store: Store) -> None:
     async for app in every(store, "apps"):
         if app["account"]:
-            owner = {"id": f"{app['id']}:{app['account']}", "account": app["account"], "role": "owner", "created": app["created"]}
+            owner = {
+                "id": f"{app['id']}:{app['account']}",
+                "account": app["account"],
+                "role": "owner",
+                "created": app["created"],
+            }
             await store.app(app["id"]).insert_many("members", [owner])
 
 
@@ -22,7 +27,12 @@ async def _apps_have_a_plan(store: Store) -> None:
     """Apps from before there were plans had no bounds."""
     async for app in every(store, "apps"):
         if "plan" not in app:
-            added: dict[str, Any] = {"plan": "enterprise", "state": app.get("state", "active"), "origins": [], "features": {}}
+            added: dict[str, Any] = {
+                "plan": "enterprise",
+                "state": app.get("state", "active"),
+                "origins": [],
+                "features": {},
+            }
             await store.operator().update("apps", app["id"], set=added)
 
 

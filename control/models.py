@@ -1,4 +1,5 @@
-"""The base of the control room's answers: the models that openapi.json shows. A test holds the answers against them."""
+"""The base of the control room's answers: the models that openapi.json shows. A test holds the answers
+against them."""
 
 from pydantic import BaseModel, ConfigDict
 

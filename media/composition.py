@@ -58,19 +58,25 @@ log = structlog.get_logger("media")
 
 
 class MediaRoom:
-    """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5 s compares
-    what runs here with the stream documents and the ingest."""
+    """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5
+    s compares what runs here with the stream documents and the ingest."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._settings = services.settings
-        self._leases = StreamLeases(services.redis, services.settings.origin_name, sole=not services.settings.redis_url)
+        self._leases = StreamLeases(
+            services.redis, services.settings.origin_name, sole=not services.settings.redis_url
+        )
         self._tasks = Tasks()
         self._broadcasts: dict[str, LiveBroadcast] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._over: set[str] = set()
-        self._newest: dict[str, tuple[str, int]] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
-        self._listening: dict[str, tuple[tuple[str, int], PublishSource]] = {}  # to publishes whose turn has not come
+        self._newest: dict[
+            str, tuple[str, int]
+        ] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
+        self._listening: dict[
+            str, tuple[tuple[str, int], PublishSource]
+        ] = {}  # to publishes whose turn has not come
         self._brakes: defaultdict[str, RestartBackoff] = defaultdict(RestartBackoff)
         self._tickets = PlayTickets(services.redis)
         self._settled = False
@@ -88,7 +94,9 @@ class MediaRoom:
             self._bucket,
         )
         self._health_store = HealthStore(services.redis)
-        self._transcoder = Transcoder(services, self._recording_store, self._profiles, self._leases, self._is_overloaded)
+        self._transcoder = Transcoder(
+            services, self._recording_store, self._profiles, self._leases, self._is_overloaded
+        )
         self._uploads = Uploads(services, self._recording_store, self._transcoder.wake)
         self._api = (
             RecordingRoutes(services, self._recording_store, self._recordings),
@@ -96,7 +104,9 @@ class MediaRoom:
             VodRoutes(services, self._uploads, self._recordings),
             HealthRoutes(services, self._health_store, self._snapshot),
         )
-        self._origin = Origin(self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name))
+        self._origin = Origin(
+            self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name)
+        )
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -136,7 +146,8 @@ class MediaRoom:
             await self._bucket.close()
 
     def _packager(self, playback: str) -> Packager | None:
-        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not exist."""
+        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not
+        exist."""
         broadcast = self._broadcasts.get(playback)
         if broadcast is None and not self._settled:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
@@ -154,10 +165,16 @@ class MediaRoom:
     async def _measure(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
-            measured = {(one.fact.stream, one.fact.playback): one.health() for one in self._broadcasts.values()}
+            measured = {
+                (one.fact.stream, one.fact.playback): one.health() for one in self._broadcasts.values()
+            }
             try:
-                await self._health_store.write_samples({key: sample for key, sample in measured.items() if sample is not None})
-                await self._health_store.write_trouble({one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble})
+                await self._health_store.write_samples(
+                    {key: sample for key, sample in measured.items() if sample is not None}
+                )
+                await self._health_store.write_trouble(
+                    {one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble}
+                )
             except (RedisError, OSError) as error:
                 log.warning("health.lost", error=str(error))
 
@@ -167,8 +184,9 @@ class MediaRoom:
     # -- facts
 
     async def _heard(self, event: Event) -> None:
-        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it. What a dying
-        process had not finished, the next one's sweep does. Only a deleted app is waited for: nothing else would do it."""
+        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it.
+        What a dying process had not finished, the next one's sweep does. Only a deleted app is waited for:
+        nothing else would do it."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
             if self._is_new(event):
                 self._tasks.start(self._listen(event), f"listen to {event.playback}")
@@ -192,8 +210,9 @@ class MediaRoom:
         return False
 
     async def _listen(self, event: StreamEvent) -> None:
-        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish before may need longer for its
-        end, so the new one is pulled first and waits with what it has heard."""
+        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish
+        before may need longer for its end, so the new one is pulled first and waits with what it has
+        heard."""
         told, playback = (event.broadcast, event.generation), event.playback
         if not await self._leases.acquire(playback) or self._newest.get(playback) != told:
             return
@@ -211,8 +230,8 @@ class MediaRoom:
             self._listening.pop(playback)[1].close()
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
-        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest publish: each of the others would
-        keep that one waiting for three seconds."""
+        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest
+        publish: each of the others would keep that one waiting for three seconds."""
         async with self._locks[event.playback]:
             newest = self._newest.get(event.playback, ("", 0))
             if not isinstance(event, StreamOffline) and (event.broadcast, event.generation) < newest:
@@ -231,8 +250,11 @@ class MediaRoom:
         return await self._profiles.of_stream({"app": app, **stream}, await self._services.directory.app(app))
 
     async def _look_again(self, app: str) -> None:
-        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it yet."""
-        for broadcast in [one for one in self._broadcasts.values() if one.fact.app == app and not one.finished]:
+        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it
+        yet."""
+        for broadcast in [
+            one for one in self._broadcasts.values() if one.fact.app == app and not one.finished
+        ]:
             stream = await self._services.store.app(app).get("streams", broadcast.fact.stream)
             if stream is not None:
                 broadcast.change_ladder(await self._profile(app, stream))
@@ -242,13 +264,19 @@ class MediaRoom:
         async with self._locks[event.playback]:
             current = self._broadcasts.get(event.playback)
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
-                await self._recordings.on_request(event, event.recording, stream, begin=isinstance(event, RecordingStarted))
+                await self._recordings.on_request(
+                    event, event.recording, stream, begin=isinstance(event, RecordingStarted)
+                )
 
     async def _started(self, fact: StreamEvent, current: LiveBroadcast | None) -> None:
         """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
         if current is not None:
             told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
-            if told < known or (told == known and not current.idle) or (told[0] == known[0] and current.finished):
+            if (
+                told < known
+                or (told == known and not current.idle)
+                or (told[0] == known[0] and current.finished)
+            ):
                 return
         if current is None or current.fact.broadcast != fact.broadcast:
             current = await self._take(fact)
@@ -270,10 +298,18 @@ class MediaRoom:
         wanted, secret = delivery_options(stream, self._settings), self._services.vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = LiveBroadcast(
-            self._settings, fact, wanted, profile, secret, self._tell, self._recordings.add_segment,
-            partial(self._admit, fact.playback, stream.get("priority") or "normal"), self._tickets, self._nchan,
+            self._settings,
+            fact,
+            wanted,
+            profile,
+            secret,
+            self._tell,
+            self._recordings.add_segment,
+            partial(self._admit, fact.playback, stream.get("priority") or "normal"),
+            self._tickets,
+            self._nchan,
             self._brakes[fact.playback],
-        )  # fmt: skip
+        )
         broadcast.packager.open()
         await self._recordings.resume_or_start(fact, stream)
         self._broadcasts[fact.playback] = broadcast
@@ -337,7 +373,8 @@ class MediaRoom:
     # -- what facts have not told
 
     async def _clear_leftovers(self) -> None:
-        """Files of streams that are over and that no worker serves any more, and of recordings that were deleted."""
+        """Files of streams that are over and that no worker serves any more, and of recordings that were
+        deleted."""
         await self._recordings.clear_leftovers()
         await self._uploads.clear_leftovers()
         listed = {doc["playback"] for doc in await self._services.directory.live_streams()}
@@ -352,7 +389,9 @@ class MediaRoom:
                 self._settled = True
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("sweep.waits", error=str(error))
-            usual = TAKE_OVER_S if self._settings.redis_url else SWEEP_S  # only where there may be other workers
+            usual = (
+                TAKE_OVER_S if self._settings.redis_url else SWEEP_S
+            )  # only where there may be other workers
             await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
 
     async def _sweep(self) -> None:
@@ -361,13 +400,21 @@ class MediaRoom:
         for playback, doc in listed.items():
             async with self._locks[playback]:
                 await self._adopt(doc, playback in published)
-        over = {playback for playback, one in self._broadcasts.items() if not one.finished and _is_over(one, listed.get(playback))}
+        over = {
+            playback
+            for playback, one in self._broadcasts.items()
+            if not one.finished and _is_over(one, listed.get(playback))
+        }
         for playback in over & self._over:  # twice in a row: the list may be older than a fact
             async with self._locks[playback]:
                 if playback in self._broadcasts:
                     await self._offline(self._broadcasts[playback])
         self._over = over
-        for playback in [one for one, backoff in self._brakes.items() if one not in self._broadcasts and backoff.rests(monotonic())]:
+        for playback in [
+            one
+            for one, backoff in self._brakes.items()
+            if one not in self._broadcasts and backoff.rests(monotonic())
+        ]:
             del self._brakes[playback]
 
     async def _adopt(self, doc: Doc, publishing: bool) -> None:
@@ -389,6 +436,10 @@ def _is_over(broadcast: LiveBroadcast, doc: Doc | None) -> bool:
 
 def _fact(doc: Doc) -> StreamEvent:
     return StreamEvent(
-        app=doc["app"], stream=doc["id"], playback=doc["playback"], channel=doc["channel"], broadcast=doc["broadcast"],
+        app=doc["app"],
+        stream=doc["id"],
+        playback=doc["playback"],
+        channel=doc["channel"],
+        broadcast=doc["broadcast"],
         generation=doc["generation"],
-    )  # fmt: skip
+    )

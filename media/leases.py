@@ -1,5 +1,5 @@
-"""Which media worker owns a stream: a key in Redis that its holder renews, so that a dead worker's streams are taken over.
-What stands in it is said in weir.foundation.redis.stream_owner."""
+"""Which media worker owns a stream: a key in Redis that its holder renews, so that a dead worker's streams
+are taken over. What stands in it is said in weir.foundation.redis.stream_owner."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 from weir.foundation.ids import new_id
 from weir.foundation.redis.stream_owner import lease_key
 
-# A dead worker's lease runs out after 7 s at most, and the others look each 2.5 s: its streams have moved within 10 s.
+# A dead worker's lease runs out after 7 s at most, and the others look each 2.5 s: its streams have moved
+# within 10 s.
 LEASE_MS = 7_000
 RENEW_S = 2.0
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
@@ -16,8 +17,9 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 
 
 class StreamLeases:
-    """Errors of every verb: redis.exceptions.RedisError, OSError. A `sole` worker is the only one of its installation: what
-    its dead predecessor held is its own at once. Measured after kill -9: a picture after 4 s instead of 14 s."""
+    """Errors of every verb: redis.exceptions.RedisError, OSError. A `sole` worker is the only one of its
+    installation: what its dead predecessor held is its own at once. Measured after kill -9: a picture
+    after 4 s instead of 14 s."""
 
     def __init__(self, redis: Redis, origin_name: str, sole: bool = False) -> None:
         self._redis: Any = redis
@@ -25,7 +27,9 @@ class StreamLeases:
 
     async def acquire(self, playback: str) -> bool:
         """True when this worker has the stream now."""
-        return bool(await self._redis.set(lease_key(playback), self._holder, nx=True, px=LEASE_MS)) or await self.renew(playback)
+        return bool(
+            await self._redis.set(lease_key(playback), self._holder, nx=True, px=LEASE_MS)
+        ) or await self.renew(playback)
 
     async def renew(self, playback: str) -> bool:
         return bool(await self._redis.eval(_RENEW, 1, lease_key(playback), self._holder, LEASE_MS))

@@ -75,41 +75,85 @@ class RealtimeRoom:
         auth = services.door.auth
         self._apps = AppLog(self._connection, self._recall)
         self._forwarder = AppLogForwarder(self._apps, services.directory)
-        self._log = ChannelLog(self._connection, services.settings.log_cap, self._recall, self._forwarder.on_append)
+        self._log = ChannelLog(
+            self._connection, services.settings.log_cap, self._recall, self._forwarder.on_append
+        )
         reader = HistoryReader(self._log, self._archive, actions)
         people = ChannelUsers(self._connection, self._log)
         self._presence = PresenceTracker(self._connection, self._log, people, leases)
-        bans = Bans(self._log, actions, self._apps, services.bus, services.audit, services.settings.guest_address_ban_h)
-        self._moderation = Moderation(self._log, people, actions, self._archive, self._apps, bans, services.settings.keep_removed_days)
-        self._archiver = Archiver(self._connection, self._archive, services.directory, services.settings, self._forwarder)
+        bans = Bans(
+            self._log,
+            actions,
+            self._apps,
+            services.bus,
+            services.audit,
+            services.settings.guest_address_ban_h,
+        )
+        self._moderation = Moderation(
+            self._log, people, actions, self._archive, self._apps, bans, services.settings.keep_removed_days
+        )
+        self._archiver = Archiver(
+            self._connection, self._archive, services.directory, services.settings, self._forwarder
+        )
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._occupancy = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
         self._chat = Chat(
-            settings=services.settings, directory=services.directory, entries=self._log, follower=self._follower,
-            fanout=self._fanout, occupancy=self._occupancy, reader=reader, people=people,
-            moderation=self._moderation, presence=self._presence, messages=services.messages, bans=bans,
-        )  # fmt: skip
+            settings=services.settings,
+            directory=services.directory,
+            entries=self._log,
+            follower=self._follower,
+            fanout=self._fanout,
+            occupancy=self._occupancy,
+            reader=reader,
+            people=people,
+            moderation=self._moderation,
+            presence=self._presence,
+            messages=services.messages,
+            bans=bans,
+        )
         self._typing_reactions = TypingReactions(self._connection, self._log, self._chat.standing_of)
         self._api = ChannelRoutes(
-            directory=services.directory, entries=self._log, chat=self._chat, reader=reader, people=people, presence=self._presence,
-            actions=actions, moderation=self._moderation, viewers=self.viewers,
-        )  # fmt: skip
-        self._feeds = EventSubscriptions(self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus)
+            directory=services.directory,
+            entries=self._log,
+            chat=self._chat,
+            reader=reader,
+            people=people,
+            presence=self._presence,
+            actions=actions,
+            moderation=self._moderation,
+            viewers=self.viewers,
+        )
+        self._feeds = EventSubscriptions(
+            self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus
+        )
         self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
-        self._places = Places(services.store, services.relay, services.quotas, services.settings, services.audit)
+        self._places = Places(
+            services.store, services.relay, services.quotas, services.settings, services.audit
+        )
         self._place_api = PlaceRoutes(services.store, self._places)
         self._sockets = Sockets(
-            settings=services.settings, tokens=services.tokens, auth=auth, directory=services.directory, chat=self._chat,
-            signals=self._typing_reactions, fanout=self._fanout, feeds=self._feeds, bans=bans,
+            settings=services.settings,
+            tokens=services.tokens,
+            auth=auth,
+            directory=services.directory,
+            chat=self._chat,
+            signals=self._typing_reactions,
+            fanout=self._fanout,
+            feeds=self._feeds,
+            bans=bans,
             address_key=services.vault.key("address"),
-        )  # fmt: skip
+        )
 
     def routes(self) -> list[BaseRoute]:
         door = self._services.door
         return [
-            Mount("/socket.io", app=self._sockets.application()), *self._events.socket(), described(self._services.settings),
-            *self._api.routes(door), *self._events.routes(door), *self._place_api.routes(door),
-        ]  # fmt: skip
+            Mount("/socket.io", app=self._sockets.application()),
+            *self._events.socket(),
+            described(self._services.settings),
+            *self._api.routes(door),
+            *self._events.routes(door),
+            *self._place_api.routes(door),
+        ]
 
     async def start(self) -> None:
         """Begins even while Redis is away; until it is reached, requests are answered `unavailable`."""
@@ -118,7 +162,10 @@ class RealtimeRoom:
             ("guests", self._chat.run_guest_renewal()),
             ("follower", self._follower.run()),
             ("occupancy beat", self._occupancy.run_lease_renewal()),
-            ("occupancy told", self._occupancy.run_updates(self._channels, self._fanout.deliver, self._tell_followers)),
+            (
+                "occupancy told",
+                self._occupancy.run_updates(self._channels, self._fanout.deliver, self._tell_followers),
+            ),
             ("presence beat", self._presence.run_lease_renewal()),
             ("presence told", self._presence.run_announcements()),
             ("reactions told", self._typing_reactions.run_reaction_updates()),
@@ -137,7 +184,8 @@ class RealtimeRoom:
             self._tasks.start(self._services.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
-        """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to others."""
+        """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to
+        others."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         while True:
@@ -172,7 +220,9 @@ class RealtimeRoom:
             await self._connection.up(CATCH_UP_S)
             if event.ephemeral:
                 await self._apps.publish_ephemeral(
-                    event.app, type_of(event), envelope(event.id, type_of(event), event.at, **event.to_public())
+                    event.app,
+                    type_of(event),
+                    envelope(event.id, type_of(event), event.at, **event.to_public()),
                 )
             else:
                 await self._apps.append_once(event.app, event.id, event_of(event))
@@ -188,20 +238,27 @@ class RealtimeRoom:
         counts = await self._places.count(event.app, event.place)
         if counts is not None:
             shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
-            body = envelope(new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown)
+            body = envelope(
+                new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown
+            )
             await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
-        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between repeats it."""
+        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
+        repeats it."""
         if not isinstance(event, StreamOffline):
             await self._occupancy.begin_broadcast(event.channel, event.broadcast)
             return
         counted = await self._occupancy.end_broadcast(event.channel, event.broadcast)
         if counted is not None:
             counts = ViewersCounted(
-                id=derived_id("evt", event.broadcast, "viewers"), app=event.app, stream=event.stream, broadcast=event.broadcast,
-                peak=counted.peak, total=counted.total,
-            )  # fmt: skip
+                id=derived_id("evt", event.broadcast, "viewers"),
+                app=event.app,
+                stream=event.stream,
+                broadcast=event.broadcast,
+                peak=counted.peak,
+                total=counted.total,
+            )
             await self._services.bus.publish(counts)
 
     async def _tell_followers(self, channel: str, count: Count) -> None:
@@ -233,7 +290,9 @@ class RealtimeRoom:
 def described(settings: Settings) -> Route:
     """The document of the sockets, written once."""
     address = urlsplit(settings.base_url)
-    written = orjson.dumps(asyncapi.document(__version__, address.netloc, "wss" if address.scheme == "https" else "ws"))
+    written = orjson.dumps(
+        asyncapi.document(__version__, address.netloc, "wss" if address.scheme == "https" else "ws")
+    )
 
     async def asyncapi_json(_request: Request) -> Response:
         return Response(written, media_type="application/json")

@@ -45,7 +45,15 @@ from realtime.protocol.messages import (
 from realtime.rules.moderation_actions import address_field, device_field, holds, user_field
 from realtime.rules.permissions import RateWindow
 from weir.foundation.clock import monotonic, now_ms, now_s
-from weir.foundation.errors import Forbidden, Invalid, NotFound, RateLimited, Refused, Unauthenticated, Unavailable
+from weir.foundation.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+)
 from weir.foundation.events import AppBan, Event, Revoked
 from weir.foundation.ids import new_id
 from weir.foundation.services import Tasks
@@ -58,7 +66,9 @@ CONNECTED = Gauge("weir_sockets", "Signed-in Socket.IO connections of this proce
 AUTHENTICATE_S = 10.0
 MOST_WAITING = 64
 MOST_GREETINGS = 10
-PACKETS_A_REQUEST = 10  # packets above the requests allowed are answered as too many; ten times as many end the connection
+PACKETS_A_REQUEST = (
+    10  # packets above the requests allowed are answered as too many; ten times as many end the connection
+)
 LONGEST_TIMER_S = 86_400.0
 CREDENTIAL_S = 10.0
 NOTICE = "system.notice"
@@ -68,7 +78,8 @@ log = structlog.get_logger("realtime.sockets")
 
 
 class Auth(BaseModel):
-    """What a client connects with: a user token, and its player's token where it has one; or an API key or an app token."""
+    """What a client connects with: a user token, and its player's token where it has one; or an API key or an
+    app token."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
     token: str = Field(max_length=MAX_TOKEN_CHARS)
@@ -85,16 +96,18 @@ class Program:
 
 
 def is_page(origin: str | None, _environ: dict[str, Any]) -> bool:
-    """Whether a web page of some address opens this. Which app's it may be is known only when a token names the app (`Pages`): a
-    connection that has shown none can do nothing, and no cookie counts here."""
+    """Whether a web page of some address opens this. Which app's it may be is known only when a token names
+    the app (`Pages`): a connection that has shown none can do nothing, and no cookie counts here."""
     return origin is not None and origin.startswith(("http://", "https://"))
 
 
 class Pages:
-    """Which web pages may open sockets: of the own address, of the page's own host, the listed ones, and those of the token's app."""
+    """Which web pages may open sockets: of the own address, of the page's own host, the listed ones, and
+    those of the token's app."""
 
     def __init__(self, settings: Settings, directory: Directory) -> None:
-        self._listed, self._directory = {settings.base_url, *settings.allowed_origins}, directory
+        self._listed = {settings.base_url, *settings.allowed_origins}
+        self._directory = directory
 
     async def check(self, environ: dict[str, Any], app_id: str) -> None:
         """Programs send no Origin. Errors: Forbidden."""
@@ -116,7 +129,9 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         await super()._handle_eio_connect(eio_sid, environ)
         self._expect_greeting(eio_sid)
 
-    async def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+    async def _handle_disconnect(
+        self, eio_sid: str, namespace: str | None, reason: str | None = None
+    ) -> None:
         """Whoever signs out may sign in again on the same connection, within the same time."""
         await super()._handle_disconnect(eio_sid, namespace, reason)
         connection = self.eio.sockets.get(eio_sid)
@@ -138,8 +153,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         if connection.greetings > MOST_GREETINGS:
             raise ValueError("too many attempts to sign in")
         if (namespace or NAMESPACE) not in self.handlers:
-            told = {"message": "Invalid namespace"}  # the protocol's own words; python-socketio sends a bare text of its own
-            await self._send_packet(eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace))
+            told = {
+                "message": "Invalid namespace"
+            }  # the protocol's own words; python-socketio sends a bare text of its own
+            await self._send_packet(
+                eio_sid, self.packet_class(socketio.packet.CONNECT_ERROR, data=told, namespace=namespace)
+            )
             return
         await super()._handle_connect(eio_sid, namespace, data)
 
@@ -166,13 +185,30 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
 
 class Sockets:
     def __init__(
-        self, *, settings: Settings, tokens: Tokens, auth: Authenticator, directory: Directory, chat: Chat, signals: TypingReactions,
-        fanout: Fanout, feeds: EventSubscriptions, bans: Bans, address_key: bytes,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        auth: Authenticator,
+        directory: Directory,
+        chat: Chat,
+        signals: TypingReactions,
+        fanout: Fanout,
+        feeds: EventSubscriptions,
+        bans: Bans,
+        address_key: bytes,
+    ) -> None:
         """`address_key` is the installation's, for what stands for clients' addresses."""
         self._pages = Pages(settings, directory)
-        self._tokens, self._directory, self._chat, self._typing_reactions, self._fanout = tokens, directory, chat, signals, fanout
-        self._auth, self._feeds, self._bans, self._address_key = auth, feeds, bans, address_key
+        self._tokens = tokens
+        self._directory = directory
+        self._chat = chat
+        self._typing_reactions = signals
+        self._fanout = fanout
+        self._auth = auth
+        self._feeds = feeds
+        self._bans = bans
+        self._address_key = address_key
         self._requests_per_s = settings.socket_requests_per_s
         self._members: dict[str, Client] = {}
         CONNECTED.set_function(lambda: len(self._members))
@@ -196,10 +232,18 @@ class Sockets:
             UNSUBSCRIBE: (Unsubscribe, self._unsubscribe),
         }
         self._server = SocketServer(
-            client_manager=fanout, serializer=Packet, async_mode="asgi", async_handlers=True, always_connect=False,
-            cors_allowed_origins=is_page, transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
-            max_http_buffer_size=LONGEST_FRAME, ping_interval=25, ping_timeout=20, http_compression=False,
-        )  # fmt: skip
+            client_manager=fanout,
+            serializer=Packet,
+            async_mode="asgi",
+            async_handlers=True,
+            always_connect=False,
+            cors_allowed_origins=is_page,
+            transports=["websocket", "polling"] if settings.socket_polling else ["websocket"],
+            max_http_buffer_size=LONGEST_FRAME,
+            ping_interval=25,
+            ping_timeout=20,
+            http_compression=False,
+        )
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)
         self._server.on("*", self._request)
@@ -207,11 +251,20 @@ class Sockets:
     def application(self) -> ASGIApp:
         """Serves `/socket.io`."""
         served = socketio.ASGIApp(self._server, socketio_path="socket.io")
-        return PacketGuard(served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s)
+        return PacketGuard(
+            served, lambda: self._stopping or self._cut_off, PACKETS_A_REQUEST * self._requests_per_s
+        )
 
     def resync(self, channel: str) -> None:
         """Tells the channel's members to join again and delivers nothing to them until they do."""
-        body = envelope(new_id("evt"), NOTICE, now_ms(), channel=channel, code="resync", message="Join this channel again.")
+        body = envelope(
+            new_id("evt"),
+            NOTICE,
+            now_ms(),
+            channel=channel,
+            code="resync",
+            message="Join this channel again.",
+        )
         self._fanout.deliver(channel, NOTICE, body)
         self._chat.roster.empty(channel)
 
@@ -244,7 +297,8 @@ class Sockets:
                 self._tasks.start(self._close(member, told.detail, told.code, **more), "close banned")
 
     async def cut_off(self, cut_off: bool) -> None:
-        """This node has no part in what is said, or has again. While it has none, its clients are better off elsewhere."""
+        """This node has no part in what is said, or has again. While it has none, its clients are better off
+        elsewhere."""
         if cut_off and not self._cut_off:
             log.warning("sockets.cut_off", clients=len(self._members))
             self._cut_off = True
@@ -313,13 +367,17 @@ class Sockets:
         loop = asyncio.get_running_loop()
         member.expiry = loop.call_later(min(left_s, LONGEST_TIMER_S), self._expire, member)
 
-    async def _admit_program(self, socket: str, environ: dict[str, Any], credential: str, address: str) -> None:
+    async def _admit_program(
+        self, socket: str, environ: dict[str, Any], credential: str, address: str
+    ) -> None:
         """One of an app's own programs: it follows events and does nothing else."""
         tenant = await self._auth.tenant(credential, address)
         await self._pages.check(environ, tenant.app)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
         member = self._members[socket] = Client(socket, claims, None, RateWindow(self._requests_per_s))
-        self._programs[socket] = Program(EventSubscription(tenant.app, partial(self._fanout.send_to, socket)), credential, address)
+        self._programs[socket] = Program(
+            EventSubscription(tenant.app, partial(self._fanout.send_to, socket)), credential, address
+        )
         self._tasks.start(self._watch_program(member), "watch program")
 
     async def _watch_program(self, member: Client) -> None:
@@ -337,7 +395,9 @@ class Sockets:
     async def _subscribe(self, member: Client, request: Subscribe) -> dict[str, Any]:
         program = self._programs.get(member.socket)
         if program is None:
-            raise Forbidden("Events are for an app's own programs: connect with an API key or an app token that has events:read.")
+            raise Forbidden(
+                "Events are for an app's own programs: connect with an API key or an app token that has events:read."
+            )
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
         return await self._feeds.subscribe(program.feed, request)
 
@@ -360,7 +420,13 @@ class Sockets:
     async def _check_revoked(self, member: Client) -> None:
         """The member is listed already, so a revocation that arrives meanwhile marks it `gone`."""
         user, playback, withdrawn = member.user, member.playback, self._directory.withdrawn
-        gone = await withdrawn(user.app, user.iat, user=user.sub, session=user.sid, stream=member.stream if member.guest else None)
+        gone = await withdrawn(
+            user.app,
+            user.iat,
+            user=user.sub,
+            session=user.sid,
+            stream=member.stream if member.guest else None,
+        )
         gone = gone or await withdrawn(user.app, user.iat, user=user.uid)
         if playback is not None and not gone:
             gone = await withdrawn(user.app, playback.iat, session=playback.sid, stream=member.stream)
@@ -383,7 +449,11 @@ class Sockets:
             await self._server.hang_up(eio_sid, POLICY, reason)
 
     def _notice(self, member: Client, code: str, message: str, **more: Any) -> None:
-        self._fanout.send_to(member.socket, NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more))
+        self._fanout.send_to(
+            member.socket,
+            NOTICE,
+            envelope(new_id("evt"), NOTICE, now_ms(), code=code, message=message, **more),
+        )
 
     async def _disconnect(self, socket: str, reason: str) -> None:
         member = self._members.get(socket)
@@ -405,8 +475,8 @@ class Sockets:
     # -- requests
 
     async def _request(self, event: str, socket: str, *data: object) -> dict[str, Any]:
-        """One at a time for each client, in the order they came. Nothing is awaited after the verb: what a verb does
-        last happens right before its ack."""
+        """One at a time for each client, in the order they came. Nothing is awaited after the verb: what a
+        verb does last happens right before its ack."""
         member = self._members.get(socket)
         if member is None or member.gone:
             return refusal(Unauthenticated("This connection has ended."))
@@ -432,7 +502,9 @@ class Sockets:
             if member.gone:
                 raise Unauthenticated("This connection has ended.")
             if event not in (SUBSCRIBE, UNSUBSCRIBE) and member.socket in self._programs:
-                raise Forbidden("This connection only follows events: connect with a user token to take part in channels.")
+                raise Forbidden(
+                    "This connection only follows events: connect with a user token to take part in channels."
+                )
             model, verb = self._verbs[event]
             return await verb(member, check(model, data[0]))
         except Refused as refused:

@@ -1,9 +1,10 @@
 """How many watch a channel: exact, de-duplicated by viewing session, zero at the end. [work]
 
-A session is counted while any of its sources holds a lease: each socket that has joined (45 s, renewed every 15 s, given
-back at once when it leaves) and its player (9 s, by playback heartbeats). A crashed node's sockets are gone when their
-leases end. Counts are ephemeral: told to local members each second when they changed. While somebody follows the app, each coming
-and going is written down in the step that counts it, and told to them once (viewer.joined, viewer.left).
+A session is counted while any of its sources holds a lease: each socket that has joined (45 s, renewed
+every 15 s, given back at once when it leaves) and its player (9 s, by playback heartbeats). A crashed
+node's sockets are gone when their leases end. Counts are ephemeral: told to local members each second when
+they changed. While somebody follows the app, each coming and going is written down in the step that counts
+it, and told to them once (viewer.joined, viewer.left).
 """
 
 import asyncio
@@ -76,9 +77,15 @@ class ViewerCounter:
     """Errors of the verbs: Unavailable."""
 
     def __init__(
-        self, connection: RedisConnection, leases: LeaseTimes = LeaseTimes(), follower: Follower = nobody, apps: AppLog | None = None
+        self,
+        connection: RedisConnection,
+        leases: LeaseTimes = LeaseTimes(),
+        follower: Follower = nobody,
+        apps: AppLog | None = None,
     ) -> None:
-        self._connection, self._leases, self._follower = connection, leases, follower
+        self._connection = connection
+        self._leases = leases
+        self._follower = follower
         self._apps = apps or AppLog(connection)
         self._moved: set[str] = set()
         self._told: dict[str, Count] = {}
@@ -86,7 +93,8 @@ class ViewerCounter:
         self._busy: set[str] = set()
 
     async def enter(self, channel: str, session: str, source: str) -> Count:
-        """Counts one of this node's sockets until it leaves; its lease is renewed even when this first call fails."""
+        """Counts one of this node's sockets until it leaves; its lease is renewed even when this first call
+        fails."""
         self._held.setdefault(channel, set()).add(lease(session, source))
         return await self._run(channel, "beat", self._leases.socket_s, [lease(session, source)])
 
@@ -107,14 +115,18 @@ class ViewerCounter:
             counts = await asyncio.gather(*(self.count(stream["channel"]) for stream in await on_air()))
             VIEWERS.set(sum(count.viewers for count in counts))
 
-        return [Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0)), Job("viewers.told", SWEEP_S, self.sweep)]
+        return [
+            Job("viewers.count", COUNT_S, everybody, lambda: VIEWERS.set(0)),
+            Job("viewers.told", SWEEP_S, self.sweep),
+        ]
 
     async def begin_broadcast(self, channel: str, broadcast: str) -> None:
         """Counts for a broadcast from here on; may be repeated."""
         await self._ask(channel, "begin", broadcast)
 
     async def end_broadcast(self, channel: str, broadcast: str) -> Audience | None:
-        """Ends the counting and says what was counted, also when asked again; None when this broadcast was not counted."""
+        """Ends the counting and says what was counted, also when asked again; None when this broadcast was
+        not counted."""
         *_, peak, total = await self._ask(channel, "end", broadcast)
         return None if peak < 0 else Audience(peak, total)
 
@@ -127,7 +139,9 @@ class ViewerCounter:
             if is_id("chn", channel):
                 watching[channel].append(lease(session, "hls"))
         for channel, start in _batches(watching):
-            await self._run(channel, "beat", self._leases.playback_s, watching[channel][start : start + BATCH])
+            await self._run(
+                channel, "beat", self._leases.playback_s, watching[channel][start : start + BATCH]
+            )
             self._busy.add(channel)
 
     async def run_lease_renewal(self) -> None:
@@ -135,20 +149,26 @@ class ViewerCounter:
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
             held = {channel: list(members) for channel, members in self._held.items()}
-            work = [self._renew(channel, held[channel][start : start + BATCH]) for channel, start in _batches(held)]
+            work = [
+                self._renew(channel, held[channel][start : start + BATCH])
+                for channel, start in _batches(held)
+            ]
             try:
                 await asyncio.gather(*work)
             except Unavailable as error:
                 log.warning("occupancy.beat_waits", error=error.detail)
 
     async def _renew(self, channel: str, members: list[str]) -> None:
-        """Looks once more who is still there, in the step that sends: a lease given back must not be taken again."""
+        """Looks once more who is still there, in the step that sends: a lease given back must not be taken
+        again."""
         held = self._held.get(channel, set())
         still = [member for member in members if member in held]
         if still:
             await self._run(channel, "beat", self._leases.socket_s, still)
 
-    async def run_updates(self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify) -> None:
+    async def run_updates(
+        self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify
+    ) -> None:
         """Runs until cancelled: tells local members what has changed, and those who follow the channel's app."""
         while True:
             await asyncio.sleep(TELL_S)
@@ -197,8 +217,19 @@ class ViewerCounter:
 
     async def _ask(self, channel: str, verb: str, about: str | int, *members: str) -> list[int]:
         keys, followed = keys_of(channel), "1" if await self._follower(channel) is not None else ""
-        names = (keys.leases, keys.sessions, keys.peak, keys.broadcast, keys.audience, keys.moves, keys.followed, keys.viewed)
-        reply: list[int] = await self._connection.link().run(VIEWER_LEASES, names, verb, about, followed, *members)
+        names = (
+            keys.leases,
+            keys.sessions,
+            keys.peak,
+            keys.broadcast,
+            keys.audience,
+            keys.moves,
+            keys.followed,
+            keys.viewed,
+        )
+        reply: list[int] = await self._connection.link().run(
+            VIEWER_LEASES, names, verb, about, followed, *members
+        )
         return reply
 
 
@@ -210,12 +241,20 @@ def _batches(members: dict[str, list[str]]) -> list[tuple[str, int]]:
 def updates(channel: str, stream: str, count: Count) -> list[tuple[str, bytes]]:
     """A changed count for those who follow the app: as viewers, and in the shape that places have too."""
     viewers = {"channel": channel, "stream": stream, "count": count.viewers, "peak": count.peak}
-    subject = {"subject": "channel", "channel": channel, "stream": stream, "occupied": count.viewers, "peak": count.peak}
+    subject = {
+        "subject": "channel",
+        "channel": channel,
+        "stream": stream,
+        "occupied": count.viewers,
+        "peak": count.peak,
+    }
     return [
         (kind, envelope(new_id("evt"), kind, now_ms(), **data))
         for kind, data in ((COUNT_UPDATE, viewers), (OCCUPANCY_UPDATE, subject))
-    ]  # fmt: skip
+    ]
 
 
 def _update(channel: str, count: Count) -> bytes:
-    return envelope(new_id("evt"), COUNT_UPDATE, now_ms(), channel=channel, count=count.viewers, peak=count.peak)
+    return envelope(
+        new_id("evt"), COUNT_UPDATE, now_ms(), channel=channel, count=count.viewers, peak=count.peak
+    )

@@ -24,7 +24,8 @@ from weir.foundation.tenancy import directory as shared
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
-# No deadline: a busy machine is no failure. The gate draws the same examples every time; a person's run draws new ones.
+# No deadline: a busy machine is no failure. The gate draws the same examples every time; a person's run draws
+# new ones.
 hypothesis.register_profile("weir", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.load_profile("weir")
 
@@ -62,7 +63,9 @@ async def services(short_folder: Path, documents_url: str) -> AsyncIterator[Serv
     directory, bus = shared.Directory(store, vault), Bus(redis)
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
-    yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
+    yield Services(
+        settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
+    )
     await ingest.close()
     await redis.aclose()
     await store.close()

@@ -1,4 +1,5 @@
-"""The laws of the house that no linter knows. docs/architecture.md explains them; pyproject.toml has those of import-linter."""
+"""The laws of the house that no linter knows. docs/architecture.md explains them; pyproject.toml has those of
+import-linter."""
 
 import ast
 import io
@@ -30,8 +31,9 @@ PUBLIC = {
     "realtime.chat": set(),
     "realtime.places": set(),
 }
-"""What other packages of the same room may import of a capability. The composition root and top-level modules may import more. All
-other packages (ffmpeg, hls, protocol, log …) are libraries of their room: every module of theirs is public in it."""
+"""What other packages of the same room may import of a capability. The composition root and top-level modules
+may import more. All other packages (ffmpeg, hls, protocol, log …) are libraries of their room: every
+module of theirs is public in it."""
 
 API_MODELS = ("api", "operator_api", "models", "event_schemas", "messages", "place_models")
 """Modules whose classes are schemas of OpenAPI or AsyncAPI: there a name is the name of a thing on the wire."""
@@ -90,7 +92,11 @@ def test_capabilities_import_of_each_other_only_what_is_declared(graph: grimp.Im
     for importer in graph.modules:
         for imported in graph.find_modules_directly_imported_by(importer):
             package = imported.rpartition(".")[0]
-            if package in PUBLIC and importer.count(".") > 1 and not importer.startswith((package + ".", "weir.")):
+            if (
+                package in PUBLIC
+                and importer.count(".") > 1
+                and not importer.startswith((package + ".", "weir."))
+            ):
                 used[package].add(imported.rpartition(".")[2])
     assert used == PUBLIC
 
@@ -119,7 +125,9 @@ def test_every_event_of_the_bus_is_published_and_heard() -> None:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Everything that people read: documentation, configuration, and the comments and docstrings of the code."""
-    for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), [ROOT / "pyproject.toml", ROOT / "Makefile"]):
+    for path in chain(
+        ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"), [ROOT / "pyproject.toml", ROOT / "Makefile"]
+    ):
         yield str(path.relative_to(ROOT)), path.read_text()
     for name, path in MODULES.items():
         yield name, path.read_text()
@@ -128,20 +136,40 @@ def texts() -> Iterator[tuple[str, str]]:
 def prose_of(module: str) -> str:
     """Comments and texts that stand alone: docstrings, and what is said of a constant behind it."""
     tokens = tokenize.generate_tokens(io.StringIO(MODULES[module].read_text()).readline)
-    alone = (node.value for node in ast.walk(PARSED[module]) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-    return "\n".join((*(token.string for token in tokens if token.type == tokenize.COMMENT), *(str(node.value) for node in alone)))
+    alone = (
+        node.value
+        for node in ast.walk(PARSED[module])
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
+    return "\n".join(
+        (
+            *(token.string for token in tokens if token.type == tokenize.COMMENT),
+            *(str(node.value) for node in alone),
+        )
+    )
 
 
-FILE = re.compile(r"(?<![\w/.-])((?:control|media|realtime|weir|tests|bench|docs|nginx-rtmp)/[\w/-]+\.(?:py|lua|md|mjs|template|c|sh))\b")
-MODULE = re.compile(r"(?<![\w/.@-])((?:control|media|realtime|weir)(?:\.[a-z_]\w*)+)(?:\.([A-Z]\w*))?(?![\w/(-])")
+FILE = re.compile(
+    r"(?<![\w/.-])((?:control|media|realtime|weir|tests|bench|docs|nginx-rtmp)/[\w/-]+\.(?:py|lua|md|mjs|template|c|sh))\b"
+)
+MODULE = re.compile(
+    r"(?<![\w/.@-])((?:control|media|realtime|weir)(?:\.[a-z_]\w*)+)(?:\.([A-Z]\w*))?(?![\w/(-])"
+)
 FILES = ("weir.db", "weir.toml")
 EVENT_TYPES = {
-    node.value for node in ast.walk(PARSED["weir.foundation.events"]) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    node.value
+    for node in ast.walk(PARSED["weir.foundation.events"])
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
 }
 
 
 def test_files_that_are_named_exist() -> None:
-    missing = {(where, name) for where, text in texts() for name in FILE.findall(text) if "NAME" not in name and not (ROOT / name).exists()}
+    missing = {
+        (where, name)
+        for where, text in texts()
+        for name in FILE.findall(text)
+        if "NAME" not in name and not (ROOT / name).exists()
+    }
     assert missing == set()
 
 
@@ -156,15 +184,24 @@ def test_modules_that_are_named_in_prose_exist() -> None:
                 known = home in MODULES and re.search(rf"\b{last}\b", MODULES[home].read_text()) is not None
                 if not known:
                     missing.add((where, name))
-            if known and thing and name in MODULES and not re.search(rf"\bclass {thing}\b|\b{thing}\b", MODULES[name].read_text()):
+            if (
+                known
+                and thing
+                and name in MODULES
+                and not re.search(rf"\bclass {thing}\b|\b{thing}\b", MODULES[name].read_text())
+            ):
                 missing.add((where, f"{name}.{thing}"))
     assert missing == set()
 
 
 def test_tests_that_the_documentation_names_exist() -> None:
     """In docs/internals each fault names the test that shows it."""
-    known = set(re.findall(r"def (test_\w+)", "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py"))))
+    known = set(
+        re.findall(r"def (test_\w+)", "\n".join(path.read_text() for path in ROOT.glob("tests/**/*.py")))
+    )
     known |= {path.stem for path in ROOT.glob("tests/**/*.py")}
-    named = set(re.findall(r"`(test_\w+)`", "\n".join(path.read_text() for path in ROOT.glob("docs/internals/*.md"))))
+    named = set(
+        re.findall(r"`(test_\w+)`", "\n".join(path.read_text() for path in ROOT.glob("docs/internals/*.md")))
+    )
     assert len(named) > 30
     assert named - known == set()

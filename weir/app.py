@@ -53,13 +53,19 @@ OWNED: dict[RoomName, frozenset[str]] = {
     "control": frozenset(
         one.name
         for one in (
-            *CONTROL_COLLECTIONS, shared.ACCOUNTS, shared.SIGN_INS, shared.APPS, shared.CREDENTIALS, shared.STREAMS, shared.REVOCATIONS,
+            *CONTROL_COLLECTIONS,
+            shared.ACCOUNTS,
+            shared.SIGN_INS,
+            shared.APPS,
+            shared.CREDENTIALS,
+            shared.STREAMS,
+            shared.REVOCATIONS,
             shared.AUDIT,
         )
     ),
     "media": frozenset((shared.RECORDINGS.name, shared.PROFILES.name)),
     "realtime": frozenset(one.name for one in REALTIME_COLLECTIONS),
-}  # fmt: skip
+}
 """What each room reads and writes; a collection has one room."""
 READ: dict[RoomName, frozenset[str]] = {
     "control": frozenset((shared.RECORDINGS.name, shared.PROFILES.name)),
@@ -81,7 +87,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
     try:
-        yield Services(settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis))
+        yield Services(
+            settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
+        )
     finally:
         await ingest.close()
         await disconnect(redis)
@@ -89,8 +97,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 def check_store(settings: Settings) -> None:
-    """Opens and closes a MongoDB, so that one that can't be used ends the start with a sentence instead of a traceback of the
-    server's. Errors: errors.Unavailable."""
+    """Opens and closes a MongoDB, so that one that can't be used ends the start with a sentence instead of a
+    traceback of the server's. Errors: errors.Unavailable."""
 
     async def check() -> None:
         await (await open_store(settings, COLLECTIONS)).close()
@@ -100,7 +108,8 @@ def check_store(settings: Settings) -> None:
 
 
 def build_rooms(services: Services, names: Sequence[RoomName]) -> list[Room]:
-    """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs elsewhere."""
+    """The rooms in the order of their start. Control answers with viewer counts, also where realtime runs
+    elsewhere."""
     rooms: list[Room] = []
     of = {name: services.for_room(OWNED[name], READ[name]) for name in ALL}
     counts = RealtimeRoom(of["realtime"]) if "realtime" in names else ViewerCountRoom(of["realtime"])
@@ -116,8 +125,9 @@ def build_rooms(services: Services, names: Sequence[RoomName]) -> list[Room]:
 def tune_gc() -> None:
     """Makes the cyclic collector rare, once everything that lives as long as the process exists.
 
-    Reference counts free nearly all we make; only ended connections leave cycles. With Python's defaults every 700 new
-    containers start a collection, and each hundredth walks everything (docs/performance.md has the figures).
+    Reference counts free nearly all we make; only ended connections leave cycles. With Python's defaults
+    every 700 new containers start a collection, and each hundredth walks everything (docs/performance.md
+    has the figures).
     """
     gc.collect()
     gc.freeze()  # the collector need not look at modules, schemas and routes again
@@ -128,7 +138,8 @@ class Process:
     """Serves the named rooms: their routes, their background work, health and metrics."""
 
     def __init__(self, settings: Settings, names: Sequence[RoomName]) -> None:
-        self._settings, self._names = settings, names
+        self._settings = settings
+        self._names = names
         self._services: Services | None = None
         starlette = Starlette(lifespan=self._lifespan, exception_handlers=HANDLERS)
         starlette.router.redirect_slashes = False
@@ -166,9 +177,15 @@ class Process:
 
     def _health(self) -> list[BaseRoute]:
         return [
-            Route("/healthz", self._healthz), Route("/readyz", self._readyz),
-            Route("/metrics", lambda _request: Response(prometheus_client.generate_latest(), media_type="text/plain; version=0.0.4")),
-        ]  # fmt: skip
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route(
+                "/metrics",
+                lambda _request: Response(
+                    prometheus_client.generate_latest(), media_type="text/plain; version=0.0.4"
+                ),
+            ),
+        ]
 
     async def _parts(self) -> dict[str, str]:
         assert self._services is not None
@@ -193,7 +210,10 @@ class Process:
         """200 only when requests can be served; 503 names the part that is down."""
         parts = await self._parts()
         ready = set(parts.values()) == {"ok"}
-        return _json({"status": "ok" if ready else "unavailable", "timestamp": rfc3339(now_ms()), **parts}, 200 if ready else 503)
+        return _json(
+            {"status": "ok" if ready else "unavailable", "timestamp": rfc3339(now_ms()), **parts},
+            200 if ready else 503,
+        )
 
 
 def described(routes: Sequence[BaseRoute], settings: Settings) -> Route:
@@ -214,19 +234,32 @@ def _json(body: dict[str, str], status: int = 200) -> Response:
 def serve(settings: Settings, names: Sequence[RoomName], listen: str) -> None:
     """Runs until SIGTERM or SIGINT. `listen` is `unix:PATH` or `HOST:PORT`.
 
-    uvicorn believes forwarded headers on a unix socket, where nobody but our nginx (which overwrites them) can be, and on TCP from
-    the networks of the web servers.
-    Frames are bounded to 64 KB and never compressed: deflate cost 61 instead of 13 µs a delivery and 78 KB a connection.
+    uvicorn believes forwarded headers on a unix socket, where nobody but our nginx (which overwrites them)
+    can be, and on TCP from the networks of the web servers. Frames are bounded to 64 KB and never
+    compressed: deflate cost 61 instead of 13 µs a delivery and 78 KB a connection.
     """
     configure_logs(settings)
     path = listen.removeprefix("unix:") if listen.startswith("unix:") else None
     host, _, port = listen.rpartition(":")
     where = {"uds": path} if path else {"host": host or "127.0.0.1", "port": int(port)}
     config = uvicorn.Config(
-        Process(settings, names).asgi, **where, log_config=None, access_log=False, lifespan="on", loop="uvloop", http="httptools",
-        ws=RawProtocol, ws_max_size=65_536, ws_per_message_deflate=False, ws_ping_interval=None, proxy_headers=True,
-        forwarded_allow_ips="*" if path else settings.web_servers, timeout_graceful_shutdown=5, server_header=False, backlog=4096,
-    )  # fmt: skip
+        Process(settings, names).asgi,
+        **where,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        loop="uvloop",
+        http="httptools",
+        ws=RawProtocol,
+        ws_max_size=65_536,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        proxy_headers=True,
+        forwarded_allow_ips="*" if path else settings.web_servers,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        backlog=4096,
+    )
     os.umask(0o077)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

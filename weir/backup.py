@@ -1,10 +1,11 @@
 """`weir backup` and `weir restore`: the embedded data as one file, taken while everything runs.
 
-Order matters. Redis first, then the documents: what Redis has let go of by then is archived in the documents that follow, so
-no message falls between the two; what stands in both is known by its id. A restored Redis is a new incarnation, so a number of
-the channels' sequences that was given after the backup is never given again.
-Not in a backup: the installation's secret, unless that is asked for – who finds the file could open all that is sealed in it; the web
-server's usage log (its lines are counted by position), logs, and what lives in memory.
+Order matters. Redis first, then the documents: what Redis has let go of by then is archived in the
+documents that follow, so no message falls between the two; what stands in both is known by its id. A
+restored Redis is a new incarnation, so a number of the channels' sequences that was given after the backup
+is never given again. Not in a backup: the installation's secret, unless that is asked for – who finds the
+file could open all that is sealed in it; the web server's usage log (its lines are counted by position),
+logs, and what lives in memory.
 """
 
 import asyncio
@@ -120,12 +121,14 @@ def _media_files(settings: Settings) -> Iterator[Path]:
 
 
 def restore(settings: Settings, source: Path) -> bool:
-    """Fills an empty data folder, but for a secret that is there already; False when the secret is still to be put there. Errors:
-    BackupError."""
+    """Fills an empty data folder, but for a secret that is there already; False when the secret is still to
+    be put there. Errors: BackupError."""
     if doctor.running(settings.data):
         raise BackupError(f"A stack is running on {settings.data}; stop it first.")
     if any((settings.data / name).exists() for name in FILES):
-        raise BackupError(f"There is data in {settings.data} already; restore into an empty folder (--data-dir).")
+        raise BackupError(
+            f"There is data in {settings.data} already; restore into an empty folder (--data-dir)."
+        )
     aside = settings.data.with_name(settings.data.name + ".restoring")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -140,7 +143,9 @@ def restore(settings: Settings, source: Path) -> bool:
                 raise BackupError(f"{secret} is another secret than the backup's; take it away.")
             (aside / "secret").unlink()
         settings.data.mkdir(parents=True, mode=0o700, exist_ok=True)
-        for entry in sorted(aside.iterdir(), key=lambda one: one.name == "weir.db"):  # last: with it, the folder counts as filled
+        for entry in sorted(
+            aside.iterdir(), key=lambda one: one.name == "weir.db"
+        ):  # last: with it, the folder counts as filled
             entry.rename(settings.data / entry.name)
         return bool(settings.secret_key) or secret.exists()
     except (OSError, tarfile.TarError) as error:

@@ -25,11 +25,22 @@ err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML).", show_default=False)]
-Data = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that must survive. Default: ./var", show_default=False)]
-HttpPort = Annotated[int | None, typer.Option("--http-port", help="Port of the web server. Default: 8080", show_default=False)]
-RtmpPort = Annotated[int | None, typer.Option("--rtmp-port", help="Port of the RTMP ingest. Default: 1935", show_default=False)]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of everything that must survive. Default: ./var", show_default=False
+    ),
+]
+HttpPort = Annotated[
+    int | None, typer.Option("--http-port", help="Port of the web server. Default: 8080", show_default=False)
+]
+RtmpPort = Annotated[
+    int | None, typer.Option("--rtmp-port", help="Port of the RTMP ingest. Default: 1935", show_default=False)
+]
 Public = Annotated[bool, typer.Option("--public", help="Listen on all addresses, not on this machine alone.")]
-LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default=False)]
+LogLevel = Annotated[
+    str | None, typer.Option("--log-level", help="debug, info, warning or error.", show_default=False)
+]
 
 
 def fail(sentence: str) -> NoReturn:
@@ -38,7 +49,9 @@ def fail(sentence: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _settings(config: Path | None, data_dir: Path | None = None, public: bool = False, **given: Any) -> Settings:
+def _settings(
+    config: Path | None, data_dir: Path | None = None, public: bool = False, **given: Any
+) -> Settings:
     try:
         everywhere = "0.0.0.0" if public else None
         return load(config, data_dir=data_dir, http_host=everywhere, rtmp_host=everywhere, **given)
@@ -48,32 +61,49 @@ def _settings(config: Path | None, data_dir: Path | None = None, public: bool = 
 
 @app.command()
 def up(
-    config: Config = None, data_dir: Data = None, http_port: HttpPort = None, rtmp_port: RtmpPort = None, public: Public = False,
+    config: Config = None,
+    data_dir: Data = None,
+    http_port: HttpPort = None,
+    rtmp_port: RtmpPort = None,
+    public: Public = False,
     log_level: LogLevel = None,
-) -> None:  # fmt: skip
+) -> None:
     """Start everything on this machine and print where to watch and publish."""
     from weir import up as embedded
 
-    settings = _settings(config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level)
+    settings = _settings(
+        config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level
+    )
     sys.exit(_until_signalled(lambda stop: embedded.up(settings, stop)))
 
 
 @app.command()
 def demo(
-    config: Config = None, data_dir: Data = None, http_port: HttpPort = None, rtmp_port: RtmpPort = None, public: Public = False,
+    config: Config = None,
+    data_dir: Data = None,
+    http_port: HttpPort = None,
+    rtmp_port: RtmpPort = None,
+    public: Public = False,
     log_level: LogLevel = None,
-    seconds: Annotated[float | None, typer.Option("--for", help="Stop by itself after so many seconds.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line with figures and addresses last on stdout.")] = False,
-) -> None:  # fmt: skip
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="Stop by itself after so many seconds.", show_default=False)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line with figures and addresses last on stdout.")
+    ] = False,
+) -> None:
     """`up`, and a demo stream: a moving test pattern with clock and tone, published over real RTMP."""
     from weir import demo as demonstration
 
-    settings = _settings(config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level)
+    settings = _settings(
+        config, data_dir, public, http_port=http_port, rtmp_port=rtmp_port, log_level=log_level
+    )
     sys.exit(_until_signalled(lambda stop: demonstration.run(settings, stop, seconds, as_json)))
 
 
 def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't go on."""
+    """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't
+    go on."""
     from weir.supervisor import StackError
 
     async def main() -> int:
@@ -91,9 +121,13 @@ def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
 @app.command()
 def run(
     room: Annotated[str, typer.Argument(help="control, realtime, media or all.")],
-    listen: Annotated[str | None, typer.Option("--listen", help="HOST:PORT or unix:PATH.", show_default=False)] = None,
-    config: Config = None, data_dir: Data = None, log_level: LogLevel = None,
-) -> None:  # fmt: skip
+    listen: Annotated[
+        str | None, typer.Option("--listen", help="HOST:PORT or unix:PATH.", show_default=False)
+    ] = None,
+    config: Config = None,
+    data_dir: Data = None,
+    log_level: LogLevel = None,
+) -> None:
     """Serve one room (or all) without the embedded servers, for a layout over several machines."""
     from weir.app import ALL, check_store, serve
 
@@ -112,7 +146,9 @@ def run(
 
 
 @app.command()
-def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def doctor(
+    config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False
+) -> None:
     """Say what is present, missing or too old, which ports are taken, and what to do."""
     from weir import doctor as checks
 
@@ -125,7 +161,12 @@ def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool
         table = Table("", "part", "found", "what to do", box=None)
         for one in found:
             mark = "[green]✓[/]" if one.state == "ok" else "[red]✗[/]" if one.needed else "[yellow]![/]"
-            table.add_row(mark, one.name, one.detail if one.state == "ok" else f"[bold]{one.state}[/]: {one.detail}", one.remedy)
+            table.add_row(
+                mark,
+                one.name,
+                one.detail if one.state == "ok" else f"[bold]{one.state}[/]: {one.detail}",
+                one.remedy,
+            )
         out.print(table)
         if own:
             out.print(f"A stack is running on {settings.data}.")
@@ -133,7 +174,9 @@ def doctor(config: Config = None, data_dir: Data = None, as_json: Annotated[bool
 
 
 @app.command()
-def status(config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def status(
+    config: Config = None, data_dir: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False
+) -> None:
     """Ask the running stack for its health, its addresses and who is on air; 1 when it is not well."""
     from weir import up as embedded
 
@@ -144,10 +187,16 @@ def status(config: Config = None, data_dir: Data = None, as_json: Annotated[bool
 @app.command()
 def logs(
     tail: Annotated[int, typer.Option("--tail", min=1, help="Lines of each part.")] = 20,
-    part: Annotated[str | None, typer.Option("--part", help="app, redis, ingest or web.", show_default=False)] = None,
-    room: Annotated[str | None, typer.Option("--room", help="Only lines of control, realtime or media.", show_default=False)] = None,
-    config: Config = None, data_dir: Data = None,
-) -> None:  # fmt: skip
+    part: Annotated[
+        str | None, typer.Option("--part", help="app, redis, ingest or web.", show_default=False)
+    ] = None,
+    room: Annotated[
+        str | None,
+        typer.Option("--room", help="Only lines of control, realtime or media.", show_default=False),
+    ] = None,
+    config: Config = None,
+    data_dir: Data = None,
+) -> None:
     """Show the newest log lines of the embedded stack's parts."""
     from weir import log_reader
 
@@ -161,10 +210,14 @@ def logs(
 
 @app.command()
 def backup(
-    file: Path, config: Config = None, data_dir: Data = None,
+    file: Path,
+    config: Config = None,
+    data_dir: Data = None,
     media: Annotated[bool, typer.Option(help="Recordings and segments too.")] = True,
-    with_secret: Annotated[bool, typer.Option("--with-secret", help="The installation's secret too, which opens what is sealed.")] = False,
-) -> None:  # fmt: skip
+    with_secret: Annotated[
+        bool, typer.Option("--with-secret", help="The installation's secret too, which opens what is sealed.")
+    ] = False,
+) -> None:
     """Write the embedded data into one file, while everything runs."""
     from weir import backup as keeping
 
@@ -175,10 +228,16 @@ def backup(
         fail(str(error))
     kept = "WEIR_SECRET_KEY" if settings.secret_key else str(settings.data / "secret")
     if with_secret and not settings.secret_key:
-        out.print(f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.", soft_wrap=True)
+        out.print(
+            f"{file}: {size / 1e6:.1f} MB. It holds the installation's secret; keep it as safe.",
+            soft_wrap=True,
+        )
     else:
         out.print(f"{file}: {size / 1e6:.1f} MB, without the installation's secret.", soft_wrap=True)
-        out.print(f"Keep a copy of {kept} in another safe place: what is sealed opens with it alone.", soft_wrap=True)
+        out.print(
+            f"Keep a copy of {kept} in another safe place: what is sealed opens with it alone.",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -193,7 +252,10 @@ def restore(file: Path, config: Config = None, data_dir: Data = None) -> None:
         fail(str(error))
     out.print(f"Restored into {settings.data}.")
     if not complete:
-        out.print(f"Before you start Weir, put the installation's secret back as {settings.data / 'secret'}.", soft_wrap=True)
+        out.print(
+            f"Before you start Weir, put the installation's secret back as {settings.data / 'secret'}.",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -224,12 +286,15 @@ def events() -> None:
 
 @create.command("owner")
 def create_owner(
-    email: str, name: str = "",
+    email: str,
+    name: str = "",
     password_file: Annotated[
-        Path | None, typer.Option(help="Read the password from this file instead of asking for it.", show_default=False)
+        Path | None,
+        typer.Option(help="Read the password from this file instead of asking for it.", show_default=False),
     ] = None,
-    config: Config = None, data_dir: Data = None,
-) -> None:  # fmt: skip
+    config: Config = None,
+    data_dir: Data = None,
+) -> None:
     """Create the platform's first account, its operator, and give it the apps that have no owner yet."""
     password = _password(password_file)
     _on_ground(config, data_dir, lambda control: control.create_owner(email, password, name))
@@ -237,7 +302,11 @@ def create_owner(
 
 def _password(file: Path | None) -> str:
     try:
-        given = file.read_text().rstrip("\n") if file else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        given = (
+            file.read_text().rstrip("\n")
+            if file
+            else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        )
     except OSError as error:
         fail(f"--password-file: {file} cannot be read: {error.strerror}.")
     if not 10 <= len(given) <= 256:
@@ -253,9 +322,13 @@ def create_app(name: str, config: Config = None, data_dir: Data = None) -> None:
 
 @create.command("key")
 def create_key(
-    app_id: str, scopes: Annotated[list[str], typer.Argument(help="What it may do, e.g. streams:write events:read; '*' for everything.")],
-    config: Config = None, data_dir: Data = None,
-) -> None:  # fmt: skip
+    app_id: str,
+    scopes: Annotated[
+        list[str], typer.Argument(help="What it may do, e.g. streams:write events:read; '*' for everything.")
+    ],
+    config: Config = None,
+    data_dir: Data = None,
+) -> None:
     """Create an API key; it is shown this once."""
     _on_ground(config, data_dir, lambda control: control.create_key(app_id, scopes))
 
@@ -266,7 +339,9 @@ def create_stream(app_id: str, title: str = "", config: Config = None, data_dir:
     _on_ground(config, data_dir, lambda control: control.create_stream(app_id, title))
 
 
-def _on_ground(config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+def _on_ground(
+    config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]
+) -> None:
     """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
     from control.local_admin import LocalAdmin as ControlConsole
     from weir.app import open_services

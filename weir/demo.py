@@ -28,7 +28,8 @@ SEGMENT_S = 2
 
 @dataclass
 class Report:
-    """Seconds: `ready_s` from start until the stack answers, `first_playable_s` from publish to the first playable part."""
+    """Seconds: `ready_s` from start until the stack answers, `first_playable_s` from publish to the first
+    playable part."""
 
     ready_s: float
     master_url: str
@@ -43,11 +44,13 @@ class Report:
 
 
 class Encoder:
-    """FFmpeg with a moving picture, a running clock and a tone, 720p at 30 frames. The stream key reaches it in a private
-    file: arguments can be read by every user of the machine."""
+    """FFmpeg with a moving picture, a running clock and a tone, 720p at 30 frames. The stream key reaches it
+    in a private file: arguments can be read by every user of the machine."""
 
     def __init__(self, settings: Settings, key: str) -> None:
-        self._settings, self._key, self._preset = settings, key, settings.run / "demo.ffpreset"
+        self._settings = settings
+        self._key = key
+        self._preset = settings.run / "demo.ffpreset"
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -55,15 +58,51 @@ class Encoder:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"rtmp_playpath={self._key}\n")
         argv = [
-            "ffmpeg", "-nostdin", "-v", "error", "-re",
-            "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
-            "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000", *_wall_clock(),
-            "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "1250k",
-            "-g", "30", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-fpre", str(self._preset),
-            "-f", "flv", f"rtmp://{self._settings.ingest_host}:{self._settings.rtmp_port}/live",
-        ]  # fmt: skip
+            "ffmpeg",
+            "-nostdin",
+            "-v",
+            "error",
+            "-re",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=1280x720:rate=30",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=frequency=440:beep_factor=2:sample_rate=48000",
+            *_wall_clock(),
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-tune",
+            "zerolatency",
+            "-b:v",
+            "2500k",
+            "-maxrate",
+            "2500k",
+            "-bufsize",
+            "1250k",
+            "-g",
+            "30",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-b:a",
+            "96k",
+            "-fpre",
+            str(self._preset),
+            "-f",
+            "flv",
+            f"rtmp://{self._settings.ingest_host}:{self._settings.rtmp_port}/live",
+        ]
         self._process = await asyncio.create_subprocess_exec(
-            *tethered(argv), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *tethered(argv),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
         )
 
     @property
@@ -86,7 +125,8 @@ class Encoder:
 
 
 def _wall_clock() -> list[str]:
-    """A large clock over the pattern, so that anybody sees the delay; without a font the pattern's own small one must do."""
+    """A large clock over the pattern, so that anybody sees the delay; without a font the pattern's own small
+    one must do."""
     if not any(Path("/usr/share/fonts").glob("truetype/*/*.ttf")):
         return []
     look = "fontsize=72:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=24:x=(w-tw)/2:y=h*0.72"
@@ -98,16 +138,23 @@ async def run(settings: Settings, stop: asyncio.Event, seconds: float | None, as
     stack, ready_s = await up.start(settings)
     encoder: Encoder | None = None
     try:
-        card = await up.application(settings).post("/internal/card", {"app": "Demo app", "title": "Demo stream"})
+        card = await up.application(settings).post(
+            "/internal/card", {"app": "Demo app", "title": "Demo stream"}
+        )
         report = _report(settings, card, ready_s)
         encoder = Encoder(settings, card["stream_key"])
         await encoder.start()
         began = monotonic()
         report.first_playable_s = await _first_playable(report.master_url, stop, encoder)
         if report.first_playable_s is None:
-            report.errors.append(f"The stream was not playable within {PLAYABLE_WITHIN_S:.0f} s; see {settings.data}/logs.")
+            report.errors.append(
+                f"The stream was not playable within {PLAYABLE_WITHIN_S:.0f} s; see {settings.data}/logs."
+            )
         elif not as_json:
-            up.print_card(card, f"The demo stream is live (ready {ready_s:.1f} s, playable {report.first_playable_s:.1f} s)")
+            up.print_card(
+                card,
+                f"The demo stream is live (ready {ready_s:.1f} s, playable {report.first_playable_s:.1f} s)",
+            )
         await _play_on(report, stop, seconds, began, encoder)
     finally:
         up.err.print("stopping …")
@@ -127,13 +174,20 @@ def _report(settings: Settings, card: dict[str, Any], ready_s: float) -> Report:
     playback = tokens.mint_playback(card["playback_id"], card["app"], new_id("ses"), TOKEN_S)
 
     def user(role: str) -> str:
-        return tokens.mint_user(f"demo-{role}", card["app"], f"Demo {role}", TOKEN_S, roles={card["channel"]: role})
+        return tokens.mint_user(
+            f"demo-{role}", card["app"], f"Demo {role}", TOKEN_S, roles={card["channel"]: role}
+        )
 
     return Report(
-        ready_s=round(ready_s, 3), master_url=f"{settings.base_url}/hls/{playback}/{card['playback_id']}/master.m3u8",
-        watch_url=card["watch_url"], rtmp_url=card["rtmp_url"], stream_key=card["stream_key"], channel=card["channel"],
-        user_token=user("member"), moderator_token=user("moderator"),
-    )  # fmt: skip
+        ready_s=round(ready_s, 3),
+        master_url=f"{settings.base_url}/hls/{playback}/{card['playback_id']}/master.m3u8",
+        watch_url=card["watch_url"],
+        rtmp_url=card["rtmp_url"],
+        stream_key=card["stream_key"],
+        channel=card["channel"],
+        user_token=user("member"),
+        moderator_token=user("moderator"),
+    )
 
 
 async def _first_playable(master_url: str, stop: asyncio.Event, encoder: Encoder) -> float | None:
@@ -158,13 +212,17 @@ async def _rendition(master_url: str) -> tuple[str | None, str]:
     return await get_text(url), url
 
 
-async def _play_on(report: Report, stop: asyncio.Event, seconds: float | None, began: float, encoder: Encoder) -> None:
+async def _play_on(
+    report: Report, stop: asyncio.Event, seconds: float | None, began: float, encoder: Encoder
+) -> None:
     """Waits for the end and says whether the stream went on until then."""
     if report.errors:
         return
     first, since = await _newest_segment(report.master_url), monotonic()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), None if seconds is None else max(0.0, began + seconds - monotonic()))
+        await asyncio.wait_for(
+            stop.wait(), None if seconds is None else max(0.0, began + seconds - monotonic())
+        )
     made, played = await _newest_segment(report.master_url) - first, monotonic() - since
     if made * SEGMENT_S < played * 0.8 - 2 * SEGMENT_S:
         report.errors.append(f"Only {made} segments were made in {played:.0f} s.")

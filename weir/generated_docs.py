@@ -1,4 +1,5 @@
-"""docs/configuration.md, .env.example, docs/moderation.md and docs/events.md, written from the code itself so that they can't drift."""
+"""docs/configuration.md, .env.example, docs/moderation.md and docs/events.md, written from the code itself so
+that they can't drift."""
 
 import json
 from pathlib import Path
@@ -45,7 +46,8 @@ def configuration() -> str:
 
 def env_example() -> str:
     return ENV_HEAD + "".join(
-        f"\n# {one.description}\n#{PREFIX}{name.upper()}={_default(one.default)}\n" for name, one in Settings.model_fields.items()
+        f"\n# {one.description}\n#{PREFIX}{name.upper()}={_default(one.default)}\n"
+        for name, one in Settings.model_fields.items()
     )
 
 
@@ -89,7 +91,10 @@ has the same for all its channels as `guest_wait_s` and `guests` (`PATCH /v1/app
 
 
 def moderation() -> str:
-    rows = (f"| `/{name}{' ' if form.usage else ''}{form.usage}` | {form.role} | {form.about} |" for name, form in FORMS.items())
+    rows = (
+        f"| `/{name}{' ' if form.usage else ''}{form.usage}` | {form.role} | {form.about} |"
+        for name, form in FORMS.items()
+    )
     return MODERATION_HEAD + "\n".join(rows) + "\n"
 
 
@@ -144,5 +149,8 @@ def _data(form: EventSchema) -> str:
 
 
 def events() -> str:
-    rows = (f"| `{kind}`{'*' if form.ephemeral else ''} | {form.about} | {_data(form)} |" for kind, form in EVENTS.items())
+    rows = (
+        f"| `{kind}`{'*' if form.ephemeral else ''} | {form.about} | {_data(form)} |"
+        for kind, form in EVENTS.items()
+    )
     return EVENTS_HEAD + "\n".join(rows) + "\n"

@@ -23,7 +23,15 @@ def newest(folder: Path, count: int, part: str | None, room: str | None) -> Iter
     if wanted is not None and wanted not in parts:
         raise NoLogs(f"There is no log of {wanted}; there are {', '.join(parts)}.")
     for one in parts if wanted is None else [wanted]:
-        yield one, list(deque((line for line in _lines(folder, one) if room is None or room_of(line) == room), maxlen=count))
+        yield (
+            one,
+            list(
+                deque(
+                    (line for line in _lines(folder, one) if room is None or room_of(line) == room),
+                    maxlen=count,
+                )
+            ),
+        )
 
 
 def _lines(folder: Path, part: str) -> Iterator[str]:
@@ -37,7 +45,8 @@ def _lines(folder: Path, part: str) -> Iterator[str]:
 
 
 def room_of(line: str) -> str | None:
-    """The room that wrote a log line of the application, by its logger; None for what belongs to no room or is no JSON."""
+    """The room that wrote a log line of the application, by its logger; None for what belongs to no room or
+    is no JSON."""
     try:
         logger = str(json.loads(line).get("logger", ""))
     except (ValueError, AttributeError):

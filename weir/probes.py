@@ -7,7 +7,9 @@ from pathlib import Path
 ANSWER_WITHIN_S = 2.0
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: bytes, wanted: bytes) -> bool:
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: bytes, wanted: bytes
+) -> bool:
     try:
         writer.write(question)
         await writer.drain()

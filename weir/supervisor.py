@@ -1,8 +1,9 @@
 """The embedded stack: one supervisor and its children on one machine.
 
-redis-server, the application, the RTMP ingest and the web server start in this order and stop in the opposite one. A child
-that dies is started again with back-off. Each runs in a session of its own, so Ctrl-C reaches only the supervisor, and with
-a parent-death signal, so that a supervisor killed with -9 takes its children along.
+redis-server, the application, the RTMP ingest and the web server start in this order and stop in the
+opposite one. A child that dies is started again with back-off. Each runs in a session of its own, so
+Ctrl-C reaches only the supervisor, and with a parent-death signal, so that a supervisor killed with -9
+takes its children along.
 """
 
 import asyncio
@@ -36,13 +37,14 @@ log = structlog.get_logger("stack")
 
 
 class StackError(Exception):
-    """The stack can't start; one sentence for the person who typed the command. The command ends with exit code 2."""
+    """The stack can't start; one sentence for the person who typed the command. The command ends with exit
+    code 2."""
 
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its probe; a line of its
-    output with `fatal` in it means that it must start anew."""
+    """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its
+    probe; a line of its output with `fatal` in it means that it must start anew."""
 
     name: str
     argv: Callable[[], list[str]]
@@ -94,7 +96,9 @@ class SupervisedProcess:
         if self.pid is None:
             raise StackError(f"{self.part.name} ended at once: {self._log.last or 'it said nothing'}")
         if not await self.part.answers():
-            raise StackError(f"{self.part.name} does not answer after {READY_WITHIN_S:.0f} s; see {self._settings.data}/logs.")
+            raise StackError(
+                f"{self.part.name} does not answer after {READY_WITHIN_S:.0f} s; see {self._settings.data}/logs."
+            )
         self._keep(self._watch())
 
     async def _answering(self) -> None:
@@ -104,14 +108,19 @@ class SupervisedProcess:
             await asyncio.sleep(0.03)
 
     async def _spawn(self) -> None:
-        """The output goes through a pipe of our own: asyncio's would hide a dead nginx master for as long as its worker,
-        which inherited it, lives."""
+        """The output goes through a pipe of our own: asyncio's would hide a dead nginx master for as long as
+        its worker, which inherited it, lives."""
         read_end, write_end = os.pipe()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *tethered(self.part.argv(), self.part.death_signal), start_new_session=True,
-                env=child_environment(self._settings), stdin=asyncio.subprocess.DEVNULL, stdout=write_end, stderr=write_end, umask=0o077,
-            )  # fmt: skip
+                *tethered(self.part.argv(), self.part.death_signal),
+                start_new_session=True,
+                env=child_environment(self._settings),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                umask=0o077,
+            )
         finally:
             os.close(write_end)
         self._keep(self._drain(read_end))
@@ -124,10 +133,14 @@ class SupervisedProcess:
     async def _drain(self, read_end: int) -> None:
         reader = asyncio.StreamReader()
         with os.fdopen(read_end, "rb") as pipe:
-            await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), pipe
+            )
             rest = b""
             while chunk := await reader.read(65536):
-                *lines, rest = (rest + chunk).split(b"\n")  # whole lines only: half a secret would not be known as one
+                *lines, rest = (rest + chunk).split(
+                    b"\n"
+                )  # whole lines only: half a secret would not be known as one
                 if len(rest) > LONGEST_LINE:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
@@ -155,12 +168,18 @@ class SupervisedProcess:
                 await self._spawn()
             await self._answering()
             if not self._stopping:
-                log.info("child.started_again" if self.pid else "child.ended_again", part=self.part.name, pid=self.pid)
+                log.info(
+                    "child.started_again" if self.pid else "child.ended_again",
+                    part=self.part.name,
+                    pid=self.pid,
+                )
 
     async def stop(self) -> None:
         """TERM, then KILL for the whole group when the time is over; returns when nothing is left."""
         self._stopping = True
-        async with self._changing:  # a new start that is under way is waited for, or its process would be left behind
+        async with (
+            self._changing
+        ):  # a new start that is under way is waited for, or its process would be left behind
             if self._process is None:
                 return
             self._end_group(signal.SIGTERM, master_only=True)
@@ -197,7 +216,8 @@ class Supervisor:
         self._rotation: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _step: None) -> None:
-        """Errors: StackError; whatever had started is stopped again. `told` hears each step for the person waiting."""
+        """Errors: StackError; whatever had started is stopped again. `told` hears each step for the person
+        waiting."""
         prepare(self.settings)
         self._lock = _lock(self.settings.data)
         failed = doctor.first_failure(self.settings)
@@ -216,8 +236,8 @@ class Supervisor:
             raise
 
     async def _look_after_web(self) -> None:
-        """Runs until cancelled: gives nginx a new usage log before the old one grows large (the ledger removes what it has
-        read), and lets it read a certificate that was renewed."""
+        """Runs until cancelled: gives nginx a new usage log before the old one grows large (the ledger
+        removes what it has read), and lets it read a certificate that was renewed."""
         log_file, seen = self.settings.data / "usage" / "web.log", self._certified()
         while True:
             await asyncio.sleep(ROTATE_CHECK_S)
@@ -259,13 +279,19 @@ def prepare(settings: Settings) -> None:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder is not settings.data and folder.stat().st_uid != os.geteuid():
-                raise StackError(f"{folder} belongs to another user; set WEIR_RUN_DIR and WEIR_LIVE_DIR to folders of your own.")
+                raise StackError(
+                    f"{folder} belongs to another user; set WEIR_RUN_DIR and WEIR_LIVE_DIR to folders of your own."
+                )
             (folder / ".probe").touch()
             (folder / ".probe").unlink()
         except OSError as error:
-            raise StackError(f"Weir cannot write to the folder {folder}: {error.strerror}. Choose another with WEIR_DATA_DIR.") from None
+            raise StackError(
+                f"Weir cannot write to the folder {folder}: {error.strerror}. Choose another with WEIR_DATA_DIR."
+            ) from None
     if len(str(settings.app_socket)) > 100:
-        raise StackError(f"The path {settings.run} is too long for a socket; set WEIR_RUN_DIR to a shorter folder.")
+        raise StackError(
+            f"The path {settings.run} is too long for a socket; set WEIR_RUN_DIR to a shorter folder."
+        )
 
 
 def _lock(data: Path) -> int:
@@ -274,7 +300,9 @@ def _lock(data: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise StackError(f"Weir is already running on the folder {data}; stop it, or choose another with WEIR_DATA_DIR.") from None
+        raise StackError(
+            f"Weir is already running on the folder {data}; stop it, or choose another with WEIR_DATA_DIR."
+        ) from None
     return descriptor
 
 
@@ -289,13 +317,26 @@ def parts(settings: Settings, vault: Vault) -> list[ChildSpec]:
         return [sys.executable, "-m", "weir", "run", "all", "--listen", f"unix:{settings.app_socket}"]
 
     redis = ChildSpec(
-        "redis", lambda: ["redis-server", str(server_configs.write_redis(settings, vault))],
+        "redis",
+        lambda: ["redis-server", str(server_configs.write_redis(settings, vault))],
         lambda: answers_redis(settings.redis_socket, redis_password(vault)),
-    )  # fmt: skip
-    app = ChildSpec("app", application, lambda: answers_http(settings.app_socket, "/readyz"), death_signal="KILL", stop_within_s=15)
+    )
+    app = ChildSpec(
+        "app",
+        application,
+        lambda: answers_http(settings.app_socket, "/readyz"),
+        death_signal="KILL",
+        stop_within_s=15,
+    )
     ingest = ChildSpec(
-        "ingest", nginx("ingest", server_configs.write_ingest), lambda: answers_http(settings.ingest_socket, "/stat"),
+        "ingest",
+        nginx("ingest", server_configs.write_ingest),
+        lambda: answers_http(settings.ingest_socket, "/stat"),
         fatal="exited on signal",  # its only worker: all publishes have ended, and its master would count them for ever
-    )  # fmt: skip
-    web = ChildSpec("web", nginx("web", server_configs.write_web), lambda: answers_tcp(settings.http_host, settings.http_port))
+    )
+    web = ChildSpec(
+        "web",
+        nginx("web", server_configs.write_web),
+        lambda: answers_tcp(settings.http_host, settings.http_port),
+    )
     return [redis, app, ingest, web]

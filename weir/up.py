@@ -51,15 +51,18 @@ def print_card(card: dict[str, Any], title: str) -> None:
     """Plain lines: a key that a frame has cut cannot be copied."""
     out.rule(f"[bold]{title}[/]", align="left")
     for label, value in (
-        ("Watch", card["watch_url"]), ("Studio", card["studio_url"]),
-        ("OBS server", card["rtmp_url"]), ("OBS stream key", card["stream_key"]),
-    ):  # fmt: skip
+        ("Watch", card["watch_url"]),
+        ("Studio", card["studio_url"]),
+        ("OBS server", card["rtmp_url"]),
+        ("OBS stream key", card["stream_key"]),
+    ):
         out.print(f"  [bold]{label:<15}[/]{value}", soft_wrap=True)
     out.rule("Ctrl-C stops everything", align="left", style="dim")
 
 
 async def status(settings: Settings, as_json: bool = False) -> int:
-    """0 when a stack runs on this data folder and is healthy. Changes nothing, but for a fresh set-up link while nobody owns it."""
+    """0 when a stack runs on this data folder and is healthy. Changes nothing, but for a fresh set-up link
+    while nobody owns it."""
     if not doctor.running(settings.data):
         err.print(f"No stack is running on {settings.data}.")
         return 1
@@ -83,5 +86,8 @@ def print_overview(health: dict[str, Any], seen: dict[str, Any]) -> None:
     out.print(f"{seen['apps']} apps, {seen['streams']} streams, {len(seen['on_air'])} on air")
     for one in seen["on_air"]:
         viewers = "?" if one["viewers"] is None else one["viewers"]
-        out.print(f"  [bold]{one['state']:<15}[/]{one['title'] or one['id']}, {viewers} watching, since {one['since']}", soft_wrap=True)
+        out.print(
+            f"  [bold]{one['state']:<15}[/]{one['title'] or one['id']}, {viewers} watching, since {one['since']}",
+            soft_wrap=True,
+        )
         out.print(f"  {'':<15}{one['watch_url']}", soft_wrap=True)

@@ -78,8 +78,12 @@ class Memberships(Protocol):
 class AccountRoutes:
     """`claim_apps` gives the first owner the apps that were made before anybody signed up."""
 
-    def __init__(self, accounts: Accounts, memberships: Memberships, claim_apps: Callable[[], Awaitable[None]]) -> None:
-        self._accounts, self._memberships, self._claim_apps = accounts, memberships, claim_apps
+    def __init__(
+        self, accounts: Accounts, memberships: Memberships, claim_apps: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._accounts = accounts
+        self._memberships = memberships
+        self._claim_apps = claim_apps
 
     def rows(self) -> list[Row]:
         base, signed_in = "/v1/auth", SignedIn
@@ -108,30 +112,38 @@ class AccountRoutes:
     async def register(self, call: Call) -> Answer:
         body: Register = call.body
         if body.setup:
-            signed_in = await self._accounts.register_first(body.setup, body.email, body.password, body.name, by(call))
+            signed_in = await self._accounts.register_first(
+                body.setup, body.email, body.password, body.name, by(call)
+            )
             await self._claim_apps()
             return _signed_in(signed_in, 201)
         if body.invitation:
             return await self._invited(call, body)
-        return await self._entered(call, await self._accounts.register(body.email, body.password, body.name, by(call)))
+        return await self._entered(
+            call, await self._accounts.register(body.email, body.password, body.name, by(call))
+        )
 
     async def _entered(self, call: Call, account: Doc) -> Answer:
         """A new account's own; without tokens while its mailbox must be proven first."""
         if self._accounts.must_verify:
-            return Answer({"account": views.public_view(account), "access_token": None, "expires_in": None}, 201)
+            return Answer(
+                {"account": views.public_view(account), "access_token": None, "expires_in": None}, 201
+            )
         return _signed_in(await self._accounts.signed_in(account, by(call)), 201)
 
     async def options(self, call: Call) -> Answer:
         return Answer({"sign_up": self._accounts.sign_up})
 
     async def _invited(self, call: Call, body: Register) -> Answer:
-        """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox must be proven, somebody with
-        the latter joins when that is done."""
+        """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox
+        must be proven, somebody with the latter joins when that is done."""
         invitation, mailed = await self._memberships.find(body.invitation)
         if invitation["email"] != views.normalize_email(body.email):
             raise Forbidden("This invitation is for another e-mail address.")
         if mailed:
-            account = await self._accounts.create(body.email, body.password, body.name, by(call), verified=True)
+            account = await self._accounts.create(
+                body.email, body.password, body.name, by(call), verified=True
+            )
             if account is None:
                 raise Conflict(KNOWN)
         else:
@@ -150,22 +162,29 @@ class AccountRoutes:
         return _signed_in(await self._accounts.refresh(call.request.cookies.get(REFRESH_COOKIE, "")))
 
     async def logout(self, call: Call) -> Answer:
-        await self._accounts.logout(call.request.cookies.get(REFRESH_COOKIE, ""), call.body.everywhere, by(call))
+        await self._accounts.logout(
+            call.request.cookies.get(REFRESH_COOKIE, ""), call.body.everywhere, by(call)
+        )
         return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
     async def me(self, call: Call) -> Answer:
         return Answer(views.public_view(await person(self._accounts, call)))
 
     async def delete(self, call: Call) -> Answer:
-        """Needs the password again. The only owner of an app gives it away or deletes it first (`last_owner`)."""
+        """Needs the password again. The only owner of an app gives it away or deletes it first
+        (`last_owner`)."""
         account = await person(self._accounts, call)
-        await self._memberships.delete_account(account, call.signed_in().session, call.body.password, by(call))
+        await self._memberships.delete_account(
+            account, call.signed_in().session, call.body.password, by(call)
+        )
         return Answer(None, 204, ((REFRESH_COOKIE, "", 0),))
 
     async def change_password(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body
         session = call.signed_in().session
-        return _signed_in(await self._accounts.change_password(account, session, body.present, body.password, by(call)))
+        return _signed_in(
+            await self._accounts.change_password(account, session, body.present, body.password, by(call))
+        )
 
     async def forgot(self, call: Call) -> Answer:
         await self._accounts.forgot(call.body.email)
@@ -182,6 +201,10 @@ class AccountRoutes:
 
 
 def _signed_in(signed_in: SignInResult, status: int = 200) -> Answer:
-    data = {"account": views.public_view(signed_in.account), "access_token": signed_in.access_token, "expires_in": views.ACCESS_S}
+    data = {
+        "account": views.public_view(signed_in.account),
+        "access_token": signed_in.access_token,
+        "expires_in": views.ACCESS_S,
+    }
     known = ((DEVICE_COOKIE, signed_in.device, DEVICE_S),) if signed_in.device is not None else ()
     return Answer(data, status, ((REFRESH_COOKIE, signed_in.refresh_token, REFRESH_S), *known))

@@ -11,7 +11,12 @@ from weir.foundation.http.routing import Call
 
 def _address(text: str) -> str:
     name, _, domain = text.partition("@")
-    if not name or "." not in domain.strip(".") or not text.isprintable() or any(character.isspace() for character in text):
+    if (
+        not name
+        or "." not in domain.strip(".")
+        or not text.isprintable()
+        or any(character.isspace() for character in text)
+    ):
         raise ValueError("this is not an e-mail address")
     return text
 

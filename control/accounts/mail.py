@@ -1,10 +1,11 @@
 """Mail to people: links that reset a password, verify an address or invite to an app.
 
-An address is sent MOST_MAILS an hour of a kind at most, whoever asks for them: a stranger must not fill a mailbox. Nothing that somebody
-else has chosen stands in a mail but an app's name, in quotation marks and with nothing in it that a mail program makes a link of.
+An address is sent MOST_MAILS an hour of a kind at most, whoever asks for them: a stranger must not fill a
+mailbox. Nothing that somebody else has chosen stands in a mail but an app's name, in quotation marks and
+with nothing in it that a mail program makes a link of.
 
-Without `WEIR_SMTP_URL` a mail becomes a file in the data folder's `mail/`, and a log line says so without its link: good for
-one machine and for trying out. Senders are tried once; who asked may ask again.
+Without `WEIR_SMTP_URL` a mail becomes a file in the data folder's `mail/`, and a log line says so without
+its link: good for one machine and for trying out. Senders are tried once; who asked may ask again.
 """
 
 import asyncio
@@ -51,7 +52,10 @@ class MailLimit:
     async def admits(self, kind: str, address: str) -> bool:
         """Counts one mail. Errors: Unavailable."""
         try:
-            return int(await self._redis.eval(MAIL, 1, f"weir:mail:{kind}:{address}", MOST_MAILS, WITHIN_MS)) == 0
+            return (
+                int(await self._redis.eval(MAIL, 1, f"weir:mail:{kind}:{address}", MOST_MAILS, WITHIN_MS))
+                == 0
+            )
         except (RedisError, OSError) as error:
             raise Unavailable("No mail can be sent at the moment; try again soon.") from error
 
@@ -82,14 +86,16 @@ class FolderSender:
 class SmtpSender:
     """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`.
 
-    A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it comes: a relay on this
-    machine often has a certificate of its own making.
+    A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it
+    comes: a relay on this machine often has a certificate of its own making.
     """
 
     delivers = True
 
     def __init__(self, url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
-        self._url, self._sender, self._timeout_s = urlsplit(url), sender, timeout_s
+        self._url = urlsplit(url)
+        self._sender = sender
+        self._timeout_s = timeout_s
 
     async def send(self, to: str, subject: str, text: str) -> None:
         message = EmailMessage()
@@ -128,4 +134,8 @@ class SmtpSender:
 
 
 def open_sender(settings: Settings) -> MailSender:
-    return SmtpSender(settings.smtp_url, settings.mail_from) if settings.smtp_url else FolderSender(settings.data / "mail")
+    return (
+        SmtpSender(settings.smtp_url, settings.mail_from)
+        if settings.smtp_url
+        else FolderSender(settings.data / "mail")
+    )

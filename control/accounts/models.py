@@ -20,7 +20,8 @@ class Options(AnswerModel):
 
 
 class SignedIn(AnswerModel):
-    """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified first."""
+    """The refresh token comes as the cookie `weir_refresh`. Without a token the address has to be verified
+    first."""
 
     account: Account
     access_token: str | None = shown_once()

@@ -1,8 +1,10 @@
-"""Accounts: the first owner by a one-time link, registration, sign-in, rotating refresh tokens, sign-out, passwords.
+"""Accounts: the first owner by a one-time link, registration, sign-in, rotating refresh tokens, sign-out,
+passwords.
 
-A refresh token is used once. When a spent one comes again, somebody has copied it: the whole family is ended. A new password begins
-another era of the account in the same write: the sign-ins of the former one, and all that was made in them, are over with it.
-Tries of passwords are counted by control.accounts.sign_in_limits.
+A refresh token is used once. When a spent one comes again, somebody has copied it: the whole family is
+ended. A new password begins another era of the account in the same write: the sign-ins of the former one,
+and all that was made in them, are over with it. Tries of passwords are counted by
+control.accounts.sign_in_limits.
 """
 
 import asyncio
@@ -42,14 +44,20 @@ Purpose = Literal["reset", "verify"]
 log = structlog.get_logger("control.accounts")
 
 LETTERS = {
-    "reset": ("Set a new password", "Open this link within an hour to set a new password. If you did not ask for it, do nothing."),
-    "verify": ("Verify your address", "Open this link to verify your address. If you did not make an account, do nothing."),
+    "reset": (
+        "Set a new password",
+        "Open this link within an hour to set a new password. If you did not ask for it, do nothing.",
+    ),
+    "verify": (
+        "Verify your address",
+        "Open this link to verify your address. If you did not make an account, do nothing.",
+    ),
     "known": (
         "You have an account already",
         "Somebody has tried to make an account with your e-mail address, which has one. If it was you, sign in; if you have forgotten the "
         "password, ask for another at the sign-in page. If it was not you, do nothing.",
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +81,19 @@ def normalize_email(email: str) -> str:
 
 class Accounts:
     def __init__(self, services: Services, audit: Audit, sender: MailSender | None = None) -> None:
-        self._services, self._audit = services, audit
+        self._services = services
+        self._audit = audit
         self._all = services.store.operator()
-        self._mail, self._bound = sender or open_sender(services.settings), MailLimit(services.redis)
-        self._attempts, self._devices = SignInAttempts(services.redis), KnownDevices(services.vault)
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's Argon2id minimum
-        self._hashing = asyncio.Semaphore(PARALLEL_HASHES)  # a burst of log-ins must not take the memory of the machine
+        self._mail = sender or open_sender(services.settings)
+        self._bound = MailLimit(services.redis)
+        self._attempts = SignInAttempts(services.redis)
+        self._devices = KnownDevices(services.vault)
+        self._hasher = PasswordHasher(
+            time_cost=2, memory_cost=19 * 1024, parallelism=1
+        )  # OWASP's Argon2id minimum
+        self._hashing = asyncio.Semaphore(
+            PARALLEL_HASHES
+        )  # a burst of log-ins must not take the memory of the machine
         self._letters = Tasks()
         self._nobody = self._hasher.hash(new_secret())
 
@@ -99,15 +114,20 @@ class Accounts:
         if await self._owned():
             return None
         token = new_secret(32)
-        await self._all.update("installation", "setup", set={"hash": self._services.vault.lookup_hash(token)}, upsert=True)
+        await self._all.update(
+            "installation", "setup", set={"hash": self._services.vault.lookup_hash(token)}, upsert=True
+        )
         return token
 
     async def _owned(self) -> bool:
         return await self._all.find_one("accounts", {"operator": True}) is not None
 
-    async def register_first(self, setup_token: str, email: str, password: str, name: str, by: By) -> SignInResult:
-        """The platform's operator and owner. The token is taken first, so it is good once; when nothing comes of it, it is given back.
-        Dies the process in between, the next set-up link is printed by `weir up` or `weir status`.
+    async def register_first(
+        self, setup_token: str, email: str, password: str, name: str, by: By
+    ) -> SignInResult:
+        """The platform's operator and owner. The token is taken first, so it is good once; when nothing comes
+        of it, it is given back. Dies the process in between, the next set-up link is printed by `weir up`
+        or `weir status`.
 
         Errors: Forbidden for a spent or wrong token, Conflict for a second first owner."""
         given = self._services.vault.lookup_hash(setup_token)
@@ -137,10 +157,13 @@ class Accounts:
             raise Forbidden("Accounts are made by invitation here; ask for one.")
         return await self.register_unproven(email, password, name, by)
 
-    async def register_unproven(self, email: str, password: str, name: str, by: By, invitation: str | None = None) -> Doc:
-        """An account whose mailbox nothing proves yet; `invitation` is accepted when the mailed link is opened. Where that is asked for
-        before the first sign-in, an address that has an account is answered like a new one, and told so by mail. Elsewhere nothing
-        could be mailed in place of the answer. Errors: Conflict."""
+    async def register_unproven(
+        self, email: str, password: str, name: str, by: By, invitation: str | None = None
+    ) -> Doc:
+        """An account whose mailbox nothing proves yet; `invitation` is accepted when the mailed link is
+        opened. Where that is asked for before the first sign-in, an address that has an account is
+        answered like a new one, and told so by mail. Elsewhere nothing could be mailed in place of the
+        answer. Errors: Conflict."""
         account = await self.create(email, password, name, by, verified=False)
         if account is not None and self.must_verify:
             self._post(partial(self.send_link, account, "verify", invitation))
@@ -151,13 +174,28 @@ class Accounts:
         like_a_new_one = {"id": new_id("acc"), "operator": False, "verified": False, "created": now_ms()}
         return account or {**like_a_new_one, "email": normalize_email(email), "name": name}
 
-    async def create(self, email: str, password: str, name: str, by: By, *, operator: bool = False, verified: bool) -> Doc | None:
+    async def create(
+        self, email: str, password: str, name: str, by: By, *, operator: bool = False, verified: bool
+    ) -> Doc | None:
         """None for an address that has an account, and for a second operator."""
         doc: Doc = {
-            "id": OWNER if operator else new_id("acc"), "email": normalize_email(email), "name": name, "operator": operator, "verified": verified,
-            "password": await self._hash(password), "created": now_ms(), "era": 0,
-        }  # fmt: skip
-        noted = self._audit.entry(PLATFORM, By(by.actor or doc["id"], by.address, by.request), "account.created", doc["id"], None, doc)
+            "id": OWNER if operator else new_id("acc"),
+            "email": normalize_email(email),
+            "name": name,
+            "operator": operator,
+            "verified": verified,
+            "password": await self._hash(password),
+            "created": now_ms(),
+            "era": 0,
+        }
+        noted = self._audit.entry(
+            PLATFORM,
+            By(by.actor or doc["id"], by.address, by.request),
+            "account.created",
+            doc["id"],
+            None,
+            doc,
+        )
         try:
             account = await self._all.insert("accounts", doc, emit=[noted])
         except DuplicateKey:
@@ -173,12 +211,14 @@ class Accounts:
     # -- signing in and out
 
     async def login(self, email: str, password: str, by: By, device: str = "") -> SignInResult:
-        """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same words and time for an
-        unknown address, a wrong password and an address that is still to be verified; RateLimited after too many of these;
-        Unavailable without Redis."""
+        """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same
+        words and time for an unknown address, a wrong password and an address that is still to be
+        verified; RateLimited after too many of these; Unavailable without Redis."""
         account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         known = self._devices.device_of(device, account)
-        attempt = self._attempt(email, f"device:{known}" if known else network_of(by.address), known is not None)
+        attempt = self._attempt(
+            email, f"device:{known}" if known else network_of(by.address), known is not None
+        )
         await self._attempts.begin(attempt)
         right = await self._right(account, password)
         if account is not None and right and self._may_enter(account):
@@ -186,7 +226,9 @@ class Accounts:
             return await self.signed_in(account, by, known)
         if account is not None and right:
             self._post(partial(self.send_link, account, "verify"))
-        await self._audit.count(PLATFORM, By("", by.address), "sign_in.failed", account["id"] if account is not None else "")
+        await self._audit.count(
+            PLATFORM, By("", by.address), "sign_in.failed", account["id"] if account is not None else ""
+        )
         raise Unauthenticated(WRONG_OR_UNVERIFIED if self.must_verify else WRONG)
 
     def _attempt(self, email: str, source: str, known: bool) -> SignInAttempt:
@@ -200,7 +242,9 @@ class Accounts:
 
     async def _right(self, account: Doc | None, password: str) -> bool:
         async with self._hashing:
-            return await asyncio.to_thread(self._verify, account["password"] if account else self._nobody, password)
+            return await asyncio.to_thread(
+                self._verify, account["password"] if account else self._nobody, password
+            )
 
     def _verify(self, hashed: str, password: str) -> bool:
         try:
@@ -212,12 +256,26 @@ class Accounts:
         """A new family of tokens, in a browser that is known from now on."""
         family, secret = new_id("ses"), new_secret()
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
-        await self._all.insert("sign_ins", {
-            "id": family, "account": account["id"], "hash": self._services.vault.lookup_hash(secret), "turn": 0,
-            "era": account.get("era", 0), "created": now_ms(), "expires": now_ms() + REFRESH_S * 1000,
-        }, emit=[noted])  # fmt: skip
+        await self._all.insert(
+            "sign_ins",
+            {
+                "id": family,
+                "account": account["id"],
+                "hash": self._services.vault.lookup_hash(secret),
+                "turn": 0,
+                "era": account.get("era", 0),
+                "created": now_ms(),
+                "expires": now_ms() + REFRESH_S * 1000,
+            },
+            emit=[noted],
+        )
         await self._audit.write(noted, "sign_ins", family)
-        return SignInResult(account, self._access(account["id"], family), f"{family}.0.{secret}", self._devices.cookie(account, device))
+        return SignInResult(
+            account,
+            self._access(account["id"], family),
+            f"{family}.0.{secret}",
+            self._devices.cookie(account, device),
+        )
 
     def _access(self, account_id: str, family: str) -> str:
         return self._services.tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
@@ -233,15 +291,25 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         fresh, turn = new_secret(), session["turn"] + 1
         rotated = {
-            "hash": self._services.vault.lookup_hash(fresh), "spent": session["hash"], "turn": turn, "expires": now_ms() + REFRESH_S * 1000,
-        }  # fmt: skip
-        if await self._all.update("sign_ins", session["id"], set=rotated, expect={"expires": session["expires"]}) is None:
+            "hash": self._services.vault.lookup_hash(fresh),
+            "spent": session["hash"],
+            "turn": turn,
+            "expires": now_ms() + REFRESH_S * 1000,
+        }
+        if (
+            await self._all.update(
+                "sign_ins", session["id"], set=rotated, expect={"expires": session["expires"]}
+            )
+            is None
+        ):
             raise Unauthenticated("Sign in again.")
-        return SignInResult(account, self._access(account["id"], session["id"]), f"{session['id']}.{turn}.{fresh}")
+        return SignInResult(
+            account, self._access(account["id"], session["id"]), f"{session['id']}.{turn}.{fresh}"
+        )
 
     async def _shown(self, refresh_token: str) -> tuple[Doc | None, Literal["present", "spent", "strange"]]:
-        """The living family that a refresh token names, and whether the token is its present one, or the one before. The family's id
-        alone stands in every access token, so it proves nothing."""
+        """The living family that a refresh token names, and whether the token is its present one, or the one
+        before. The family's id alone stands in every access token, so it proves nothing."""
         family, _, rest = refresh_token.partition(".")
         turn, _, secret = rest.partition(".")
         session = await self._all.get("sign_ins", family) if turn.isdecimal() and family else None
@@ -255,7 +323,8 @@ class Accounts:
         return session, "strange"
 
     async def logout(self, refresh_token: str, everywhere: bool, by: By) -> None:
-        """Ends this family, or all of its account with everything that was made in them; access tokens and app tokens end with them."""
+        """Ends this family, or all of its account with everything that was made in them; access tokens and
+        app tokens end with them."""
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             return
@@ -272,7 +341,9 @@ class Accounts:
     async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
         """One write ends all sign-ins of the account, and withdraws what its app tokens have made in any app."""
         moment = now_ms() + 1000  # tokens carry whole seconds
-        changed = await self._all.update("accounts", account_id, set={**fields, "void": moment}, inc={"era": 1}, **options)
+        changed = await self._all.update(
+            "accounts", account_id, set={**fields, "void": moment}, inc={"era": 1}, **options
+        )
         if changed is not None:
             await self._changed("accounts", account_id)
             await self._tell(Revoked(app="", kind="member", subject=account_id, before=moment))
@@ -313,17 +384,23 @@ class Accounts:
 
     # -- passwords and addresses
 
-    async def change_password(self, account: Doc, session: str, present: str, fresh: str, by: By) -> SignInResult:
+    async def change_password(
+        self, account: Doc, session: str, present: str, fresh: str, by: By
+    ) -> SignInResult:
         """Ends all other sign-ins. Errors: as check_password."""
         await self.check_password(account, session, present, "present")
         return await self._set_password(account, fresh, by, {})
 
-    async def check_password(self, account: Doc, session: str, password: str, field: str = "password") -> None:
+    async def check_password(
+        self, account: Doc, session: str, password: str, field: str = "password"
+    ) -> None:
         """Errors: Invalid for a wrong one; RateLimited after too many of these in this sign-in."""
         attempt = self._attempt(account["email"], f"session:{session}", True)
         await self._attempts.begin(attempt)
         if not await self._right(account, password):
-            raise Invalid(f"{field}: this is not your present password.", fields=[{"field": field, "detail": "wrong"}])
+            raise Invalid(
+                f"{field}: this is not your present password.", fields=[{"field": field, "detail": "wrong"}]
+            )
         await self._attempts.succeeded(attempt)
 
     async def delete(self, account: Doc, by: By) -> None:
@@ -335,8 +412,12 @@ class Accounts:
         await self._changed("accounts", account["id"])
 
     async def _set_password(self, account: Doc, fresh: str, by: By, proven: dict[str, bool]) -> SignInResult:
-        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"])
-        changed = await self._new_era(account["id"], {"password": await self._hash(fresh), **proven}, emit=[noted])
+        noted = self._audit.entry(
+            PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"]
+        )
+        changed = await self._new_era(
+            account["id"], {"password": await self._hash(fresh), **proven}, emit=[noted]
+        )
         if changed is None:
             raise Unauthenticated("Sign in again.")
         await self._audit.write(noted, "accounts", account["id"])
@@ -344,8 +425,8 @@ class Accounts:
         return await self.signed_in(changed, by)
 
     async def forgot(self, email: str) -> None:
-        """Mails a link that sets a new password; says nothing about whether there is such an account, also not by how long it
-        takes or by a mail server that does not answer."""
+        """Mails a link that sets a new password; says nothing about whether there is such an account, also
+        not by how long it takes or by a mail server that does not answer."""
         account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         if account is not None:
             self._post(partial(self.send_link, account, "reset"))
@@ -365,16 +446,24 @@ class Accounts:
         await self._letters.stop()
 
     async def send_link(self, account: Doc, purpose: Purpose, invitation: str | None = None) -> None:
-        """A fresh link, good once, within the bound of mails to an address. The two before it stay good: a stranger who asks for links
-        ends nobody's. Errors: Unavailable."""
+        """A fresh link, good once, within the bound of mails to an address. The two before it stay good: a
+        stranger who asks for links ends nobody's. Errors: Unavailable."""
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
         link_id, ends = self._services.vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
-        link = {"id": link_id, "account": account["id"], "purpose": purpose, "expires": ends, "invitation": invitation}
+        link = {
+            "id": link_id,
+            "account": account["id"],
+            "purpose": purpose,
+            "expires": ends,
+            "invitation": invitation,
+        }
         await self._all.insert("links", link)
         about = {"account": account["id"], "purpose": purpose}
-        for old in (await self._all.find("links", about, sort="expires", descending=True, limit=100)).data[MOST_LINKS:]:
+        for old in (await self._all.find("links", about, sort="expires", descending=True, limit=100)).data[
+            MOST_LINKS:
+        ]:
             await self._all.delete("links", {"id": old["id"]})
         await self._letter(account["email"], purpose, f"#{purpose}={token}")
 
@@ -385,7 +474,9 @@ class Accounts:
 
     async def _letter(self, to: str, kind: str, fragment: str) -> None:
         subject, sentence = LETTERS[kind]
-        await self._mail.send(to, subject, f"{sentence}\n\n{self._services.settings.base_url}/studio{fragment}")
+        await self._mail.send(
+            to, subject, f"{sentence}\n\n{self._services.settings.base_url}/studio{fragment}"
+        )
 
     async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
         """The link proves the mailbox. Errors: Forbidden for a spent, old or wrong link."""
@@ -402,7 +493,9 @@ class Accounts:
         """Somebody has opened a link that was mailed to the account's address."""
         if account.get("verified", True):
             return account
-        noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "account.verified", account["id"])
+        noted = self._audit.entry(
+            PLATFORM, By(account["id"], by.address, by.request), "account.verified", account["id"]
+        )
         proven = await self._all.update("accounts", account["id"], set={"verified": True}, emit=[noted])
         await self._audit.write(noted, "accounts", account["id"])
         return proven or account

@@ -1,9 +1,10 @@
 """Tries of passwords: how many are free, and the browsers that an account has signed in with before. [store]
 
-A try is counted in Redis before the password is checked, by account address and network (/24, or /64 of IPv6), so that nobody locks
-an account for its owner elsewhere. After FREE tries in a row each further one waits twice as long as the one before, up to
-LONGEST_LOCK_MS. An account that is tried from many networks at once leaves each of them one free try. A known browser has a count
-of its own. Addresses without an account are treated alike. Without Redis nobody signs in.
+A try is counted in Redis before the password is checked, by account address and network (/24, or /64 of
+IPv6), so that nobody locks an account for its owner elsewhere. After FREE tries in a row each further one
+waits twice as long as the one before, up to LONGEST_LOCK_MS. An account that is tried from many networks
+at once leaves each of them one free try. A known browser has a count of its own. Addresses without an
+account are treated alike. Without Redis nobody signs in.
 """
 
 import hmac
@@ -59,10 +60,13 @@ class SignInAttempts:
         self._redis: Any = redis  # its reply types are unions that fit no single command
 
     async def begin(self, attempt: SignInAttempt) -> None:
-        """Counts a try as failed until `right` takes it back. Errors: RateLimited while it must wait; Unavailable."""
+        """Counts a try as failed until `right` takes it back. Errors: RateLimited while it must wait;
+        Unavailable."""
         unknown = "0" if attempt.known else "1"
         try:
-            left_ms = await self._redis.eval(ATTEMPT, 3, *attempt.keys, FREE, unknown, MANY, LONGEST_LOCK_MS, REMEMBERED_MS)
+            left_ms = await self._redis.eval(
+                ATTEMPT, 3, *attempt.keys, FREE, unknown, MANY, LONGEST_LOCK_MS, REMEMBERED_MS
+            )
         except (RedisError, OSError) as error:
             raise Unavailable("Nobody can sign in at the moment; try again soon.") from error
         if left_ms > 0:
@@ -77,8 +81,8 @@ class SignInAttempts:
 
 
 class KnownDevices:
-    """The cookie of a browser in which an account was signed in before. It opens nothing; it is bound to the account and to its era,
-    so a new password ends it."""
+    """The cookie of a browser in which an account was signed in before. It opens nothing; it is bound to the
+    account and to its era, so a new password ends it."""
 
     def __init__(self, vault: Vault) -> None:
         self._key = vault.key("device")
@@ -95,4 +99,6 @@ class KnownDevices:
         return device if right and account is not None else None
 
     def _mark(self, device: str, account: Doc) -> str:
-        return hmac.digest(self._key, f"{device}|{account['id']}|{account.get('era', 0)}".encode(), "sha256").hex()
+        return hmac.digest(
+            self._key, f"{device}|{account['id']}|{account.get('era', 0)}".encode(), "sha256"
+        ).hex()

@@ -12,7 +12,18 @@ from control.apps import api_keys as key_views
 from control.apps import service as app_views
 from control.apps import teams as team_views
 from control.apps.api_keys import ApiKeys, KeyOptions
-from control.apps.models import App, AppToken, AuditEntry, Invitation, InvitationShown, Joined, Key, Member, NewKeyShown, Whoami
+from control.apps.models import (
+    App,
+    AppToken,
+    AuditEntry,
+    Invitation,
+    InvitationShown,
+    Joined,
+    Key,
+    Member,
+    NewKeyShown,
+    Whoami,
+)
 from control.apps.service import MEMBER_TOKEN_S, Apps
 from control.apps.teams import Teams
 from control.csv_export import as_csv
@@ -54,8 +65,12 @@ class ChangeApp(Body):
     name: Name | None = None
     description: Text | None = Field(None, max_length=500)
     guests: Literal["none", "read", "chat"] | None = None
-    guest_wait_s: int | None = Field(None, ge=0, le=86_400, description="Seconds from when a guest came first until it may write.")
-    origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(None, max_length=20)
+    guest_wait_s: int | None = Field(
+        None, ge=0, le=86_400, description="Seconds from when a guest came first until it may write."
+    )
+    origins: list[Annotated[str, Field(max_length=200), AfterValidator(_origin)]] | None = Field(
+        None, max_length=20
+    )
 
 
 class NewKey(Body):
@@ -69,7 +84,8 @@ class NewKey(Body):
 
 
 class NewSigningKey(Body):
-    """What the key may sign, by scope: `chat:moderate` user tokens, `streams:write` playback tokens, `*` both."""
+    """What the key may sign, by scope: `chat:moderate` user tokens, `streams:write` playback tokens, `*`
+    both."""
 
     name: Line = Field("", max_length=80)
     scopes: list[SigningScope | Literal["*"]] = Field(min_length=1, max_length=3)
@@ -115,9 +131,15 @@ class UsageQuery(Query):
 
 
 class AppRoutes:
-    def __init__(self, accounts: Accounts, apps: Apps, keys: ApiKeys, teams: Teams, audit: Audit, ledger: Ledger) -> None:
+    def __init__(
+        self, accounts: Accounts, apps: Apps, keys: ApiKeys, teams: Teams, audit: Audit, ledger: Ledger
+    ) -> None:
         self._ledger = ledger
-        self._accounts, self._apps, self._keys, self._teams, self._audit = accounts, apps, keys, teams, audit
+        self._accounts = accounts
+        self._apps = apps
+        self._keys = keys
+        self._teams = teams
+        self._audit = audit
 
     def rows(self) -> list[Row]:
         one, key = "/v1/apps/{app}", "/v1/apps/{app}/keys"
@@ -180,12 +202,21 @@ class AppRoutes:
         return Answer({**self._apps.to_public(app), "role": role}, status, etag=app_views.etag(app))
 
     async def list_apps(self, call: Call) -> Answer:
-        found, following = await self._apps.of_member(call.signed_in().id, call.query.limit, call.query.cursor)
-        return Answer({"data": [{**self._apps.to_public(app), "role": role} for app, role in found], "next_cursor": following})
+        found, following = await self._apps.of_member(
+            call.signed_in().id, call.query.limit, call.query.cursor
+        )
+        return Answer(
+            {
+                "data": [{**self._apps.to_public(app), "role": role} for app, role in found],
+                "next_cursor": following,
+            }
+        )
 
     async def create_app(self, call: Call) -> Answer:
         account, body = await person(self._accounts, call), call.body
-        app = await self._apps.create(account["id"], body.name, by(call), call.new_id("app"), body.description)
+        app = await self._apps.create(
+            account["id"], body.name, by(call), call.new_id("app"), body.description
+        )
         return self._app(app, "owner", 201)
 
     async def get_app(self, call: Call) -> Answer:
@@ -242,7 +273,9 @@ class AppRoutes:
         app, _, _ = await self._access(call, "keys.write")
         body: PublicKey = call.body
         options = KeyOptions(body.name, body.scopes, _moment(body.expires))
-        return Answer(key_views.public_view(await self._keys.upload(app["id"], options, body.public_key, by(call))), 201)
+        return Answer(
+            key_views.public_view(await self._keys.upload(app["id"], options, body.public_key, by(call))), 201
+        )
 
     async def rotate_key(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "keys.write")
@@ -257,7 +290,9 @@ class AppRoutes:
     async def list_members(self, call: Call) -> Answer:
         app, role, account = await self._access(call, "members.read")
         addresses = may(role, "members.write")
-        data, following = await self._teams.members(app["id"], account["id"], addresses, call.query.limit, call.query.cursor)
+        data, following = await self._teams.members(
+            app["id"], account["id"], addresses, call.query.limit, call.query.cursor
+        )
         return Answer({"data": data, "next_cursor": following})
 
     async def get_member(self, call: Call) -> Answer:
@@ -270,7 +305,9 @@ class AppRoutes:
         app, role, _ = await self._access(call, "members.write")
         present = await self._teams.member(app["id"], call.path("account"))
         call.expects(_member_etag(present))
-        after = await self._teams.set_role(app["id"], role, call.path("account"), call.body.role, by(call), present["role"])
+        after = await self._teams.set_role(
+            app["id"], role, call.path("account"), call.body.role, by(call), present["role"]
+        )
         return Answer(after, etag=_member_etag(after))
 
     async def remove_member(self, call: Call) -> Answer:
@@ -282,11 +319,15 @@ class AppRoutes:
     async def list_invitations(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "members.write")
         page = await self._teams.invitations(app["id"], call.query.limit, call.query.cursor)
-        return Answer({"data": [team_views.invitation_view(one) for one in page.data], "next_cursor": page.next})
+        return Answer(
+            {"data": [team_views.invitation_view(one) for one in page.data], "next_cursor": page.next}
+        )
 
     async def invite(self, call: Call) -> Answer:
         app, role, _ = await self._access(call, "members.write")
-        invitation, link, mailed = await self._teams.invite(app, role, call.body.email, call.body.role, by(call))
+        invitation, link, mailed = await self._teams.invite(
+            app, role, call.body.email, call.body.role, by(call)
+        )
         return Answer({**team_views.invitation_view(invitation), "link": link, "mailed": mailed}, 201)
 
     async def withdraw(self, call: Call) -> Answer:
@@ -313,9 +354,19 @@ class AppRoutes:
         """For every API key and app token, whatever its scopes."""
         tenant = call.acting()
         app = await self._apps.get_any(tenant.app)
-        key = key_views.public_view(await self._keys.get(tenant.app, tenant.actor)) if tenant.kind == "key" else {}
+        key = (
+            key_views.public_view(await self._keys.get(tenant.app, tenant.actor))
+            if tenant.kind == "key"
+            else {}
+        )
         known = {name: key.get(name) for name in ("name", "expires", "networks", "rate")}
-        credential = {"id": tenant.actor, "kind": tenant.kind, "role": tenant.role, "scopes": list(tenant.scopes), **known}
+        credential = {
+            "id": tenant.actor,
+            "kind": tenant.kind,
+            "role": tenant.role,
+            "scopes": list(tenant.scopes),
+            **known,
+        }
         shown = self._apps.to_public(app)
         about = {name: shown[name] for name in ("id", "name", "state", "plan", "features")}
         return Answer({"app": about, "credential": credential, "limits": self._apps.bounds(app)})

@@ -1,4 +1,5 @@
-"""API keys and signing keys of an app: shown once, kept hashed (or sealed, where they must be read again), rotated, revoked."""
+"""API keys and signing keys of an app: shown once, kept hashed (or sealed, where they must be read again),
+rotated, revoked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ log = structlog.get_logger("control.keys")
 
 @dataclass(frozen=True)
 class KeyOptions:
-    """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its own; `expires` ms."""
+    """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its
+    own; `expires` ms."""
 
     name: str = ""
     scopes: Sequence[str] = ()
@@ -45,36 +47,61 @@ def public_view(key: Doc) -> dict[str, Any]:
     scopes = key.get("scopes", list(SIGNING_SCOPES))  # a public key from before it could have fewer
     times = {name: format_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
     return {
-        "id": key["id"], "kind": key["kind"], "name": key["name"], "scopes": scopes, "algorithm": key["algorithm"],
-        "networks": key.get("networks", []), "rate": key.get("rate"), "replaced_by": key.get("replaced_by"), **times,
+        "id": key["id"],
+        "kind": key["kind"],
+        "name": key["name"],
+        "scopes": scopes,
+        "algorithm": key["algorithm"],
+        "networks": key.get("networks", []),
+        "rate": key.get("rate"),
+        "replaced_by": key.get("replaced_by"),
+        **times,
         "created": rfc3339(key["created"]),
-    }  # fmt: skip
+    }
 
 
 class ApiKeys:
     def __init__(self, services: Services, apps: Apps, audit: Audit) -> None:
-        self._services, self._apps, self._audit = services, apps, audit
+        self._services = services
+        self._apps = apps
+        self._audit = audit
         self._all = services.store.operator()
 
     async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
-        """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors: Invalid, NotFound, Conflict."""
+        """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors:
+        Invalid, NotFound, Conflict."""
         scopes = _checked_scopes(options.scopes, SCOPES)
         await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, secret = new_id("key"), new_secret()
         signing = new_secret() if signs(scopes) else None
         fresh: Doc = {
-            "id": key_id, "kind": "key", "name": options.name, "scopes": scopes, "created": now_ms(),
-            "expires": options.expires, "networks": [str(ip_network(one)) for one in options.networks], "rate": options.rate,
-            "hash": self._services.vault.lookup_hash(secret), **self._sealed(key_id, signing),
-        }  # fmt: skip
-        return await self._add(app_id, fresh, by, "key.created"), f"{KEY_PREFIX}{body(key_id)}_{secret}", signing
+            "id": key_id,
+            "kind": "key",
+            "name": options.name,
+            "scopes": scopes,
+            "created": now_ms(),
+            "expires": options.expires,
+            "networks": [str(ip_network(one)) for one in options.networks],
+            "rate": options.rate,
+            "hash": self._services.vault.lookup_hash(secret),
+            **self._sealed(key_id, signing),
+        }
+        return (
+            await self._add(app_id, fresh, by, "key.created"),
+            f"{KEY_PREFIX}{body(key_id)}_{secret}",
+            signing,
+        )
 
     def _sealed(self, key_id: str, signing: str | None) -> Doc:
-        return {"signing": self._services.vault.seal(signing, key_id) if signing is not None else None, "algorithm": "HS256"}
+        return {
+            "signing": self._services.vault.seal(signing, key_id) if signing is not None else None,
+            "algorithm": "HS256",
+        }
 
     async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
-        """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid, NotFound, Conflict."""
+        """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid,
+        NotFound, Conflict."""
         await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, signing = new_id("key"), new_secret()
@@ -83,7 +110,14 @@ class ApiKeys:
 
     def _signer(self, key_id: str, kind: str, options: KeyOptions) -> Doc:
         scopes = _checked_scopes(options.scopes, SIGNING_SCOPES)
-        return {"id": key_id, "kind": kind, "name": options.name, "scopes": scopes, "expires": options.expires, "created": now_ms()}
+        return {
+            "id": key_id,
+            "kind": kind,
+            "name": options.name,
+            "scopes": scopes,
+            "expires": options.expires,
+            "created": now_ms(),
+        }
 
     async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
         noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
@@ -94,7 +128,9 @@ class ApiKeys:
     async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
         """Errors: NotFound when it is gone."""
         noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
-        after = await self._services.store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
+        after = await self._services.store.app(app_id).update(
+            "credentials", old["id"], set=changes, emit=[noted]
+        )
         if after is None:
             raise NotFound("There is no such key.")
         await self._audit.write(noted, "credentials", old["id"])
@@ -106,14 +142,17 @@ class ApiKeys:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
     async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
-        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid, Conflict."""
+        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid,
+        Conflict."""
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
         fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
         return await self._add(app_id, fresh, by, "key.uploaded")
 
     async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._services.store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
+        return await self._services.store.app(app_id).find(
+            "credentials", sort="created", limit=limit, cursor=cursor
+        )
 
     async def get(self, app_id: str, key_id: str) -> Doc:
         """Errors: NotFound."""
@@ -122,27 +161,39 @@ class ApiKeys:
             raise NotFound("There is no such key.")
         return doc
 
-    async def rotate(self, app_id: str, key_id: str, overlap_s: int, by: By) -> tuple[Doc, str | None, str | None]:
-        """A new key with the same rights; the old one works `overlap_s` longer, and what it has signed is good as long. Errors: NotFound;
-        Conflict for one that is revoked, replaced already or an uploaded public key."""
+    async def rotate(
+        self, app_id: str, key_id: str, overlap_s: int, by: By
+    ) -> tuple[Doc, str | None, str | None]:
+        """A new key with the same rights; the old one works `overlap_s` longer, and what it has signed is
+        good as long. Errors: NotFound; Conflict for one that is revoked, replaced already or an uploaded
+        public key."""
         old = await self.get(app_id, key_id)
         if old["kind"] == "public" or old.get("revoked") or old.get("replaced_by"):
-            raise Conflict("Only an API key or a signing key that is neither revoked nor replaced can be rotated.")
+            raise Conflict(
+                "Only an API key or a signing key that is neither revoked nor replaced can be rotated."
+            )
         end = now_ms() + overlap_s * 1000
-        options = KeyOptions(old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate"))
+        options = KeyOptions(
+            old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate")
+        )
         fresh = await (self.create_signing if old["kind"] == "signing" else self.create)(app_id, options, by)
         until = min(end, old["expires"]) if old.get("expires") else end
         await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})
         return fresh
 
     async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
-        """Dead at once here and within seconds everywhere, with all that it has signed and made. Errors: NotFound."""
+        """Dead at once here and within seconds everywhere, with all that it has signed and made. Errors:
+        NotFound."""
         old = await self.get(app_id, key_id)
-        after = await self._change(app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()})
+        after = await self._change(
+            app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()}
+        )
         try:
             await self._services.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
         except Unavailable:
-            log.warning("revocation.not_told", key=key_id)  # open sockets go on until their tokens end; asking again tells it
+            log.warning(
+                "revocation.not_told", key=key_id
+            )  # open sockets go on until their tokens end; asking again tells it
         return after
 
     async def store_last_used(self) -> None:
@@ -155,7 +206,8 @@ class ApiKeys:
 
 
 def _checked_scopes(asked: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Those that were asked for by name, or all of them for `*`: a key that says nothing would be one for everything by mistake."""
+    """Those that were asked for by name, or all of them for `*`: a key that says nothing would be one for
+    everything by mistake."""
     if not asked:
         raise Invalid(f"scopes: say what the key may do: {', '.join(known)}, or {EVERY} for all of it.")
     unknown = sorted(set(asked) - {*known, EVERY})
@@ -169,7 +221,9 @@ def algorithm_of(pem: str) -> str:
     try:
         key = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm):
-        raise Invalid("public_key: this is not a public key in PEM form (-----BEGIN PUBLIC KEY-----).") from None
+        raise Invalid(
+            "public_key: this is not a public key in PEM form (-----BEGIN PUBLIC KEY-----)."
+        ) from None
     if isinstance(key, Ed25519PublicKey):
         return "EdDSA"
     if isinstance(key, RSAPublicKey):

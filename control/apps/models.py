@@ -64,8 +64,8 @@ class Key(AnswerModel):
 
 
 class NewKeyShown(Key):
-    """`api_key` for `Authorization: Bearer`; `signing_secret` (HS256) for tokens with `iss` = the key's id, null for a key whose scopes
-    sign nothing. A signing key has no `api_key`."""
+    """`api_key` for `Authorization: Bearer`; `signing_secret` (HS256) for tokens with `iss` = the key's id,
+    null for a key whose scopes sign nothing. A signing key has no `api_key`."""
 
     api_key: str | None = shown_once()
     signing_secret: str | None = shown_once()
@@ -131,8 +131,8 @@ class Invitation(AnswerModel):
 
 
 class InvitationShown(Invitation):
-    """`link` lets somebody join, and does not prove the address as the mailed one does. `mailed` is false when the address has been
-    sent enough of late: then hand over the link."""
+    """`link` lets somebody join, and does not prove the address as the mailed one does. `mailed` is false
+    when the address has been sent enough of late: then hand over the link."""
 
     link: str | None = shown_once()
     mailed: bool

@@ -26,7 +26,8 @@ class NewTrial(Body):
 
 
 class Plans(Body):
-    """Only what is given changes. `features` are those that the app has whatever its plan says, e.g. `{"analytics": true}`."""
+    """Only what is given changes. `features` are those that the app has whatever its plan says, e.g.
+    `{"analytics": true}`."""
 
     plan: PlanName | None = None
     trial: NewTrial | None = None
@@ -40,7 +41,9 @@ class AppsQuery(Paging):
 
 class OperatorRoutes:
     def __init__(self, accounts: Accounts, apps: Apps, audit: Audit) -> None:
-        self._accounts, self._apps, self._audit = accounts, apps, audit
+        self._accounts = accounts
+        self._apps = apps
+        self._audit = audit
 
     def rows(self) -> list[Row]:
         base = "/v1/operator/apps"

@@ -25,7 +25,11 @@ log = structlog.get_logger("control.apps")
 def _trial(app: Doc) -> dict[str, str] | None:
     """None when there is none, or it has ended."""
     trial = app.get("trial")
-    return {"plan": trial["plan"], "until": rfc3339(trial["until"])} if trial and now_ms() < trial["until"] else None
+    return (
+        {"plan": trial["plan"], "until": rfc3339(trial["until"])}
+        if trial and now_ms() < trial["until"]
+        else None
+    )
 
 
 def etag(doc: Doc) -> str:
@@ -34,30 +38,54 @@ def etag(doc: Doc) -> str:
 
 class Apps:
     def __init__(self, services: Services, audit: Audit) -> None:
-        self._services, self._audit = services, audit
+        self._services = services
+        self._audit = audit
         self._all = services.store.operator()
 
     def to_public(self, app: Doc) -> dict[str, Any]:
         """As its members see it; `features` are those that it has."""
         return {
-            "id": app["id"], "name": app["name"], "description": app.get("description", ""), "guests": app["guests"],
+            "id": app["id"],
+            "name": app["name"],
+            "description": app.get("description", ""),
+            "guests": app["guests"],
             "guest_wait_s": app.get("guest_wait_s", 0),
-            "origins": app.get("origins", []), "plan": app.get("plan"), "trial": _trial(app), "features": self._services.quotas.features(app),
-            "state": app.get("state", "active"), "deletion": app.get("deletion"), "created": rfc3339(app["created"]),
-        }  # fmt: skip
+            "origins": app.get("origins", []),
+            "plan": app.get("plan"),
+            "trial": _trial(app),
+            "features": self._services.quotas.features(app),
+            "state": app.get("state", "active"),
+            "deletion": app.get("deletion"),
+            "created": rfc3339(app["created"]),
+        }
 
     def bounds(self, app: Doc) -> dict[str, int | None]:
         """What the app's plan bounds; None for no bound."""
         return self._services.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
-    async def create(self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = "") -> Doc:
-        """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a repeat)."""
+    async def create(
+        self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = ""
+    ) -> Doc:
+        """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a
+        repeat)."""
         fresh: Doc = {
-            "id": app_id or new_id("app"), "account": account or "", "name": name, "description": description, "guests": "chat",
-            "origins": [], "plan": self._services.settings.default_plan, "features": {}, "state": "active", "revision": 0,
-            "owners": [account] if account else [], "ownership": 0, "created": now_ms(),
-        }  # fmt: skip
-        if account is not None:  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
+            "id": app_id or new_id("app"),
+            "account": account or "",
+            "name": name,
+            "description": description,
+            "guests": "chat",
+            "origins": [],
+            "plan": self._services.settings.default_plan,
+            "features": {},
+            "state": "active",
+            "revision": 0,
+            "owners": [account] if account else [],
+            "ownership": 0,
+            "created": now_ms(),
+        }
+        if (
+            account is not None
+        ):  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
             await self._own(fresh["id"], account)
         noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
         try:
@@ -78,9 +106,13 @@ class Apps:
             raise NotFound(MISSING)
         return app
 
-    async def of_member(self, account: str, limit: int, cursor: str | None) -> tuple[list[tuple[Doc, str]], str | None]:
+    async def of_member(
+        self, account: str, limit: int, cursor: str | None
+    ) -> tuple[list[tuple[Doc, str]], str | None]:
         """(app, role) of the apps that an account is a member of, oldest membership first."""
-        page = await self._all.find("members", {"account": account}, sort="created", limit=limit, cursor=cursor)
+        page = await self._all.find(
+            "members", {"account": account}, sort="created", limit=limit, cursor=cursor
+        )
         found = [(await self._all.get("apps", member["app"]), member["role"]) for member in page.data]
         return [(app, role) for app, role in found if app is not None], page.next
 
@@ -95,20 +127,24 @@ class Apps:
             await self._all.update("apps", orphan["id"], set={"account": account, "owners": [account]})
             await self.changed("apps", orphan["id"], orphan["id"])
 
-    # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The list never names
-    # somebody who is no owner: it is left before the membership, and entered after.
+    # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The
+    # list never names somebody who is no owner: it is left before the membership, and entered after.
 
     async def add_owner(self, app_id: str, account: str) -> None:
         """This member is an owner from now on. Errors: NotFound, Unavailable."""
         await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
 
     async def remove_owner(self, app_id: str, account: str) -> None:
-        """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound, Unavailable."""
+        """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound,
+        Unavailable."""
 
         def without(owners: list[str]) -> list[str]:
             left = [one for one in owners if one != account]
             if not left:
-                raise Conflict("An app needs an owner: make somebody else one first, or delete the app.", code="last_owner")
+                raise Conflict(
+                    "An app needs an owner: make somebody else one first, or delete the app.",
+                    code="last_owner",
+                )
             return left
 
         await self._change_owners(app_id, without)
@@ -139,8 +175,8 @@ class Apps:
         return app, role
 
     async def member_token(self, account: Doc, app_id: str, session: str) -> tuple[str, Role]:
-        """An app token (15 min) with the member's role, which ends with the sign-in. Errors: NotFound; Conflict for an app that is not
-        active."""
+        """An app token (15 min) with the member's role, which ends with the sign-in. Errors: NotFound;
+        Conflict for an app that is not active."""
         app, role = await self.access(account["id"], app_id, "app.read")
         if app.get("state", "active") != "active":
             raise Conflict(f"This app is {app['state']}.")
@@ -150,7 +186,9 @@ class Apps:
 
     async def _issued(self, account: Doc, app_id: str) -> int:
         """Now; or, when something was withdrawn from this member a moment ago, the first second behind that."""
-        void = await self._services.store.app(app_id).get("revocations", revocation_id(app_id, "member", account["id"]))
+        void = await self._services.store.app(app_id).get(
+            "revocations", revocation_id(app_id, "member", account["id"])
+        )
         withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
         return max(int(now_s()), -(-withdrawn // 1000))
 
@@ -159,7 +197,9 @@ class Apps:
         revision = app.get("revision")
         changes = {**set_, "revision": (revision or 0) + 1}
         noted = self._audit.entry(app["id"], by, action, app["id"], app, {**app, **changes})
-        after = await self._all.update("apps", app["id"], set=changes, expect={"revision": revision}, emit=[noted])
+        after = await self._all.update(
+            "apps", app["id"], set=changes, expect={"revision": revision}, emit=[noted]
+        )
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
         await self._audit.write(noted, "apps", app["id"])
@@ -173,10 +213,14 @@ class Apps:
         return await self.update(app, {"state": state}, by, f"app.{state}")
 
     async def delete(self, app: Doc, by: By) -> Doc:
-        """Closes the app at once; a job deletes what is its own, every room on the fact. Repeating it changes nothing."""
+        """Closes the app at once; a job deletes what is its own, every room on the fact. Repeating it changes
+        nothing."""
         if app.get("state") == "deleting":
             return app
-        begun = {"state": "deleting", "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)}}
+        begun = {
+            "state": "deleting",
+            "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)},
+        }
         noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
         after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
         await self._audit.write(noted, "apps", app["id"])
@@ -185,9 +229,13 @@ class Apps:
         return after or app
 
     async def delete_more(self) -> None:
-        """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms are told first: the
-        outbox would go with the document."""
-        untold = {doc_id async for collection, doc_id, _ in self._services.store.pending(limit=1000) if collection == "apps"}
+        """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms
+        are told first: the outbox would go with the document."""
+        untold = {
+            doc_id
+            async for collection, doc_id, _ in self._services.store.pending(limit=1000)
+            if collection == "apps"
+        }
         for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
             if app["id"] in untold:
                 continue
@@ -205,12 +253,16 @@ class Apps:
                 try:
                     await self._services.ingest.drop_publisher(stream["playback"])
                 except Unavailable:
-                    log.warning("publisher.not_dropped", playback=stream["playback"])  # its next update hook ends it
+                    log.warning(
+                        "publisher.not_dropped", playback=stream["playback"]
+                    )  # its next update hook ends it
 
     async def list_all(self, state: str | None, limit: int, cursor: str | None) -> Page:
         """All apps of the installation, newest first."""
         where = {"state": state} if state else {}
-        return await self._all.find("apps", where, sort="created", descending=True, limit=limit, cursor=cursor)
+        return await self._all.find(
+            "apps", where, sort="created", descending=True, limit=limit, cursor=cursor
+        )
 
     async def get_any(self, app_id: str) -> Doc:
         """For the operator. Errors: NotFound."""

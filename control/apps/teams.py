@@ -27,24 +27,43 @@ def invitation_view(invitation: Doc) -> dict[str, Any]:
 
 
 class Teams:
-    def __init__(self, services: Services, accounts: Accounts, apps: Apps, audit: Audit, sender: MailSender | None = None) -> None:
-        self._services, self._accounts, self._apps, self._audit = services, accounts, apps, audit
-        self._mail, self._bound = sender or open_sender(services.settings), MailLimit(services.redis)
+    def __init__(
+        self,
+        services: Services,
+        accounts: Accounts,
+        apps: Apps,
+        audit: Audit,
+        sender: MailSender | None = None,
+    ) -> None:
+        self._services = services
+        self._accounts = accounts
+        self._apps = apps
+        self._audit = audit
+        self._mail = sender or open_sender(services.settings)
+        self._bound = MailLimit(services.redis)
         self._all = services.store.operator()
 
     async def members(
         self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """With everybody's e-mail address only for those who may change members; one's own is shown in any case."""
-        page = await self._services.store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
-        return [await self._shown(member, addresses or member["account"] == reader) for member in page.data], page.next
+        """With everybody's e-mail address only for those who may change members; one's own is shown in any
+        case."""
+        page = await self._services.store.app(app_id).find(
+            "members", sort="created", limit=limit, cursor=cursor
+        )
+        return [
+            await self._shown(member, addresses or member["account"] == reader) for member in page.data
+        ], page.next
 
     async def _shown(self, member: Doc, address: bool = True) -> dict[str, Any]:
         account = await self._all.get("accounts", member["account"]) or {"email": "", "name": ""}
         return {
-            "account": member["account"], "email": account["email"] if address else None, "name": account["name"], "role": member["role"],
+            "account": member["account"],
+            "email": account["email"] if address else None,
+            "name": account["name"],
+            "role": member["role"],
             "since": rfc3339(member["created"]),
-        }  # fmt: skip
+        }
 
     async def _member(self, app_id: str, account: str) -> Doc:
         member = await self._services.store.app(app_id).get("members", f"{app_id}:{account}")
@@ -56,14 +75,19 @@ class Teams:
         """Errors: NotFound."""
         return await self._shown(await self._member(app_id, account), address)
 
-    async def set_role(self, app_id: str, actor: Role, account: str, role: Role, by: By, present: str | None = None) -> dict[str, Any]:
-        """Errors: NotFound; Forbidden; Conflict for the last owner; Stale when the role is no longer the `present` one."""
+    async def set_role(
+        self, app_id: str, actor: Role, account: str, role: Role, by: By, present: str | None = None
+    ) -> dict[str, Any]:
+        """Errors: NotFound; Forbidden; Conflict for the last owner; Stale when the role is no longer the
+        `present` one."""
         member = await self._member(app_id, account)
         if present not in (None, member["role"]):
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         await self._check_change(app_id, actor, member, role)
         noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
-        after = await self._services.store.app(app_id).update("members", member["id"], set={"role": role}, emit=[noted])
+        after = await self._services.store.app(app_id).update(
+            "members", member["id"], set={"role": role}, emit=[noted]
+        )
         if after is None:
             raise NotFound(MISSING)
         if role == "owner":
@@ -73,14 +97,23 @@ class Teams:
         return await self._shown(after)
 
     async def remove(self, app_id: str, actor: Role, account: str, by: By) -> None:
-        """By somebody who may, or the member's own leaving. Errors: NotFound; Forbidden; Conflict for the last owner."""
+        """By somebody who may, or the member's own leaving. Errors: NotFound; Forbidden; Conflict for the
+        last owner."""
         member = await self._member(app_id, account)
-        await self._check_change(app_id, member["role"] if by.actor == account else actor, member, None, leaving=by.actor == account)
+        await self._check_change(
+            app_id,
+            member["role"] if by.actor == account else actor,
+            member,
+            None,
+            leaving=by.actor == account,
+        )
         async with self._audit.before_it(app_id, by, "member.removed", account, member):
             await self._services.store.app(app_id).delete("members", {"id": member["id"]})
         await self._void(app_id, account)
 
-    async def _check_change(self, app_id: str, actor: Role, member: Doc, to: Role | None, leaving: bool = False) -> None:
+    async def _check_change(
+        self, app_id: str, actor: Role, member: Doc, to: Role | None, leaving: bool = False
+    ) -> None:
         if not leaving and not may_change_member(actor, member["role"], to):
             raise Forbidden("Your role may not change this member in this way.")
         if member["role"] == "owner" and to != "owner":
@@ -90,7 +123,9 @@ class Teams:
         """App tokens that were given to the old role, and what these made."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
-        await self._services.store.app(app_id).update("revocations", revocation_id(app_id, "member", account), set=void, upsert=True)
+        await self._services.store.app(app_id).update(
+            "revocations", revocation_id(app_id, "member", account), set=void, upsert=True
+        )
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
         await self._services.directory.on_event(fact)
         try:
@@ -99,8 +134,8 @@ class Teams:
             return  # caches forget within seconds
 
     async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None:
-        """Leaves all apps first; what a dead process left is done by asking again. Errors: Invalid; Conflict for the operator, and for
-        the only owner of an app."""
+        """Leaves all apps first; what a dead process left is done by asking again. Errors: Invalid; Conflict
+        for the operator, and for the only owner of an app."""
         await self._accounts.check_password(account, session, password)
         if account["operator"]:
             raise Conflict("The operator's account can't be deleted: the installation needs it.")
@@ -108,10 +143,17 @@ class Teams:
         cursor: str | None = None
         while True:
             found, cursor = await self._apps.of_member(account["id"], 200, cursor)
-            alone = [app["name"] for app, _ in found if app.get("owners") == [account["id"]] and app.get("state") != "deleting"]
+            alone = [
+                app["name"]
+                for app, _ in found
+                if app.get("owners") == [account["id"]] and app.get("state") != "deleting"
+            ]
             if alone:
                 named = ", ".join(map(quoted, alone))
-                raise Conflict(f"You are the only owner of {named}: make somebody else an owner first, or delete it.", code="last_owner")
+                raise Conflict(
+                    f"You are the only owner of {named}: make somebody else an owner first, or delete it.",
+                    code="last_owner",
+                )
             roles |= {app["id"]: role for app, role in found if app.get("state") != "deleting"}
             if cursor is None:
                 break
@@ -122,10 +164,12 @@ class Teams:
     # -- invitations
 
     async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str, bool]:
-        """(invitation, a link to it, whether it was mailed too). A second one to the same address replaces the first.
+        """(invitation, a link to it, whether it was mailed too). A second one to the same address replaces
+        the first.
 
-        The mailed link is another one: only somebody who reads that mailbox has it. Nothing is mailed to an address that has had enough
-        of it. Errors: Forbidden; Conflict for somebody who is a member; QuotaExceeded.
+        The mailed link is another one: only somebody who reads that mailbox has it. Nothing is mailed to
+        an address that has had enough of it. Errors: Forbidden; Conflict for somebody who is a member;
+        QuotaExceeded.
         """
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
@@ -140,9 +184,15 @@ class Teams:
 
         hashed, shown, mailed = self._services.vault.lookup_hash, new_secret(32), new_secret(32)
         fresh: Doc = {
-            "id": new_id("act"), "email": address, "role": role, "hash": hashed(shown), "mailed_hash": hashed(mailed), "by": by.actor,
-            "created": now_ms(), "expires": now_ms() + INVITED_MS,
-        }  # fmt: skip
+            "id": new_id("act"),
+            "email": address,
+            "role": role,
+            "hash": hashed(shown),
+            "mailed_hash": hashed(mailed),
+            "by": by.actor,
+            "created": now_ms(),
+            "expires": now_ms() + INVITED_MS,
+        }
         noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
         async with self._services.quotas.room_for(app["id"], "members", taken):
             invitation = await handle.insert("invitations", fresh, emit=[noted])
@@ -152,14 +202,17 @@ class Teams:
             return invitation, link + shown, False
         about = quoted(app["name"])
         await self._mail.send(
-            address, f"Join {about}",
+            address,
+            f"Join {about}",
             f"You are invited to work on {about} as {role}. If you do not know what this is, do nothing. To join, open this link:\n\n"
             f"{link}{mailed}",
-        )  # fmt: skip
+        )
         return invitation, link + shown, self._mail.delivers
 
     async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._services.store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
+        return await self._services.store.app(app_id).find(
+            "invitations", sort="created", limit=limit, cursor=cursor
+        )
 
     async def withdraw(self, app_id: str, invitation_id: str, by: By) -> None:
         """Errors: NotFound."""
@@ -168,8 +221,8 @@ class Teams:
                 raise NotFound("There is no such invitation.")
 
     async def find(self, token: str) -> tuple[Doc, bool]:
-        """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired one, and for one whose
-        inviter may not give that role any more."""
+        """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired
+        one, and for one whose inviter may not give that role any more."""
         hashed = self._services.vault.lookup_hash(token)
         by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
@@ -178,7 +231,8 @@ class Teams:
         return invitation, by_mail is not None
 
     async def _stands(self, invitation: Doc) -> bool:
-        """Somebody who was removed or demoted, or whose stolen account has a new password, lets nobody in behind that."""
+        """Somebody who was removed or demoted, or whose stolen account has a new password, lets nobody in
+        behind that."""
         if invitation["expires"] <= now_ms():
             return False
         inviter = invitation.get("by")
@@ -191,8 +245,8 @@ class Teams:
         return bool(invitation["created"] >= account.get("void", 0))
 
     async def accept(self, account: Doc, token: str, by: By) -> str:
-        """The app's id. The mailed link proves the address. Errors: Forbidden, also for an invitation to another address, and while
-        the account's own must be proven; Conflict for a member."""
+        """The app's id. The mailed link proves the address. Errors: Forbidden, also for an invitation to
+        another address, and while the account's own must be proven; Conflict for a member."""
         invitation, mailed = await self.find(token)
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
@@ -203,18 +257,29 @@ class Teams:
         return await self._join(account, invitation, by)
 
     async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None:
-        """The invitation with which somebody registered whose address is proven now; nothing when it is no more."""
+        """The invitation with which somebody registered whose address is proven now; nothing when it is no
+        more."""
         invitation = await self._all.get("invitations", invitation_id)
-        if invitation is not None and invitation["email"] == account["email"] and await self._stands(invitation):
+        if (
+            invitation is not None
+            and invitation["email"] == account["email"]
+            and await self._stands(invitation)
+        ):
             with contextlib.suppress(Conflict, Forbidden):
                 await self._join(account, invitation, by)
 
     async def _join(self, account: Doc, invitation: Doc, by: By) -> str:
-        """The invitation is taken first: it is good once, and one that was withdrawn at the same moment is good no more."""
+        """The invitation is taken first: it is good once, and one that was withdrawn at the same moment is
+        good no more."""
         app_id = str(invitation["app"])
         if not await self._all.delete("invitations", {"id": invitation["id"]}):
             raise Forbidden(SPENT)
-        member = {"id": f"{app_id}:{account['id']}", "account": account["id"], "role": invitation["role"], "created": now_ms()}
+        member = {
+            "id": f"{app_id}:{account['id']}",
+            "account": account["id"],
+            "role": invitation["role"],
+            "created": now_ms(),
+        }
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         try:
             await self._services.store.app(app_id).insert("members", member, emit=[noted])

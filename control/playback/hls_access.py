@@ -1,6 +1,7 @@
 """Door for the web nginx: may this token play this stream? nginx keeps the answer for a few seconds.
 
-Each uncached question is also the viewer's sign of life. They are told to the realtime room in one fact a second.
+Each uncached question is also the viewer's sign of life. They are told to the realtime room in one fact a
+second.
 """
 
 import asyncio
@@ -29,7 +30,9 @@ from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims
 PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
 DECISION_S = 4
 ADDRESSES = 4
-ADDRESS_KNOWN_S = 20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
+ADDRESS_KNOWN_S = (
+    20.0  # Redis is asked that seldom about one viewer: its four-second questions were a third of the CPU
+)
 ADDRESSES_KNOWN = 20_000
 TELL_EVERY_S = 1.0
 REMEMBERED_S, TOKENS_REMEMBERED = 60.0, 20_000
@@ -37,8 +40,8 @@ log = structlog.get_logger("control.hls_access")
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
-    """The headers of a question that our own nginx, or the supervisor, asks by GET. None when one stands twice or a body comes along:
-    they send neither, so it is not they who wrote it."""
+    """The headers of a question that our own nginx, or the supervisor, asks by GET. None when one stands
+    twice or a body comes along: they send neither, so it is not they who wrote it."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in found or name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
@@ -73,11 +76,14 @@ def _mark(token: str, address: str) -> bytes:
 
 class HlsAccess:
     def __init__(self, services: Services, secret: str, seats: ViewerLimit) -> None:
-        self._services, self._secret, self._viewer_limit = services, secret.encode(), seats
+        self._services = services
+        self._secret = secret.encode()
+        self._viewer_limit = seats
         self._owners = StreamOwners(services.redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
-        self._good, self._bad = RecentTokens(), RecentTokens()
+        self._good = RecentTokens()
+        self._bad = RecentTokens()
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/internal/hls_access", self.decide)]
@@ -88,12 +94,15 @@ class HlsAccess:
         if headers is None or not hmac.compare_digest(headers.get(b"x-internal-secret", b""), self._secret):
             return Response(status_code=403, headers={"Connection": "close"})
         token, playback, address = (
-            headers.get(b"x-" + name, b"").decode("latin-1") for name in (b"playback-token", b"playback-id", b"forwarded-for")
+            headers.get(b"x-" + name, b"").decode("latin-1")
+            for name in (b"playback-token", b"playback-id", b"forwarded-for")
         )
         try:
             self._services.door.limits.check_address(address)
         except RateLimited as refusal:
-            if not self._good.has(token, address):  # others behind the same address play on with what they have
+            if not self._good.has(
+                token, address
+            ):  # others behind the same address play on with what they have
                 wait = {"Retry-After": str(int(refusal.retry_after or 0) + 1)}
                 return Response(status_code=403, headers={"X-Accel-Expires": "2", **wait})
         claims = await self.allowed(token, playback, address)
@@ -102,7 +111,10 @@ class HlsAccess:
         self._good.add(token, address)
         origin = await self._owners.origin(playback) if self._services.settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
-        return Response(status_code=204, headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin})
+        return Response(
+            status_code=204,
+            headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin},
+        )
 
     async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
         """The claims of a token that may play `playback` now, else None."""
@@ -111,17 +123,23 @@ class HlsAccess:
         try:
             claims = await self._services.tokens.playback(token)
         except Unauthenticated:
-            if self._bad.add(token, address):  # a player that asks again and again with one that has expired is no guesser
+            if self._bad.add(
+                token, address
+            ):  # a player that asks again and again with one that has expired is no guesser
                 self._services.door.limits.offended(address)
             return None
         shown = await self._shown(playback)
         if shown is None or claims.sub != playback or claims.app != shown["app"]:
             return None
         of_stream = shown.get("stream", shown["id"])
-        withdrawn = self._services.directory.withdrawn(claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid)
+        withdrawn = self._services.directory.withdrawn(
+            claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid
+        )
         if await withdrawn or (claims.guest and await self._signed(shown)):
             return None
-        if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(shown, claims.sid):
+        if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(
+            shown, claims.sid
+        ):
             return None
         if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
             self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
@@ -149,15 +167,16 @@ class HlsAccess:
         return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _signed(self, shown: Doc) -> bool:
-        """What the watch page gave to anybody plays nothing that is signed by now; a recording that says nothing is as its stream."""
+        """What the watch page gave to anybody plays nothing that is signed by now; a recording that says
+        nothing is as its stream."""
         if shown.get("visibility") is not None:
             return bool(shown["visibility"] == "signed")
         stream = await self._services.directory.stream(shown["stream"]) if shown.get("stream") else shown
         return stream is None or (stream.get("visibility") or "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
-        """False when a session is used from more than 4 addresses within a minute. Without Redis this check rests; the
-        token itself was checked without it."""
+        """False when a session is used from more than 4 addresses within a minute. Without Redis this check
+        rests; the token itself was checked without it."""
         address = subject_of(address)
         known = self._addresses.get((sid, address))
         if known is not None and known > monotonic():
@@ -187,6 +206,8 @@ class HlsAccess:
             if not seen:
                 continue
             try:
-                await self._services.bus.publish(*(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items()))
+                await self._services.bus.publish(
+                    *(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items())
+                )
             except Unavailable:
                 log.warning("heartbeats.lost", apps=len(seen))  # ephemeral: the next ones come in 4 s

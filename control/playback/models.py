@@ -33,7 +33,9 @@ class WatchedStream(AnswerModel):
     previews: bool | None = None
     ended: str | None = Field(description="When the newest broadcast ended.")
     sound_alone: bool | None = Field(description="The newest broadcast has no picture of its own.")
-    recording: str | None = Field(description="After a broadcast of a public stream: the id under which its recording is watched.")
+    recording: str | None = Field(
+        description="After a broadcast of a public stream: the id under which its recording is watched."
+    )
     viewers: int | None
 
 
@@ -56,4 +58,6 @@ class WatchSession(Renewed):
     part_s: float
     user_token: str | None
     user: Person | None
-    device: str | None = Field(description="Of a guest: to be kept and sent along, so that it is known as the same one.")
+    device: str | None = Field(
+        description="Of a guest: to be kept and sent along, so that it is known as the same one."
+    )

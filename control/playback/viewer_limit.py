@@ -1,7 +1,8 @@
-"""Seats of viewers, for streams and apps that have only so many. Exact over all processes: one atomic step in Redis.
+"""Seats of viewers, for streams and apps that have only so many. Exact over all processes: one atomic step in
+Redis.
 
-A seat is kept for SEAT_MS after the viewer's last sign of life (players show one every four seconds). Without Redis nobody
-is refused: a bound on viewers is no matter of safety.
+A seat is kept for SEAT_MS after the viewer's last sign of life (players show one every four seconds).
+Without Redis nobody is refused: a bound on viewers is no matter of safety.
 """
 
 from collections import OrderedDict
@@ -43,6 +44,9 @@ class ViewerLimit:
         """True when a further session would find no seat."""
         try:
             seconds, micros = await self._redis.time()
-            return int(await self._redis.zcount(f"weir:seats:{place}", seconds * 1000 + micros // 1000, "+inf")) >= most
+            return (
+                int(await self._redis.zcount(f"weir:seats:{place}", seconds * 1000 + micros // 1000, "+inf"))
+                >= most
+            )
         except (RedisError, OSError):
             return False

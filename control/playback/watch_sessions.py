@@ -1,7 +1,8 @@
 """Watching: sessions for ordinary browsers, tokens for customers' own pages, and their withdrawal.
 
-A session on a public stream needs nothing, and its tokens are renewed as long as the stream is public. One on a signed stream is made
-from a token of the app's: what is made from that names its key or member, and ends with it.
+A session on a public stream needs nothing, and its tokens are renewed as long as the stream is public. One
+on a signed stream is made from a token of the app's: what is made from that names its key or member, and
+ends with it.
 """
 
 import secrets
@@ -25,11 +26,21 @@ CLOSED = "This stream needs a token of its owner."
 
 def stream_view(stream: Doc) -> dict[str, Any]:
     """What any viewer may know of a stream, or of a finished recording of one."""
-    shown = {"id": stream["id"], "playback_id": stream["playback"], "title": stream["title"], "state": stream["state"],
-             "visibility": stream["visibility"], "live_since": format_time(stream.get("live_since"))}  # fmt: skip
+    shown = {
+        "id": stream["id"],
+        "playback_id": stream["playback"],
+        "title": stream["title"],
+        "state": stream["state"],
+        "visibility": stream["visibility"],
+        "live_since": format_time(stream.get("live_since")),
+    }
     if stream["state"] == RECORDED:
         return {**shown, "previews": stream["previews"], "ended": None, "sound_alone": False}
-    return {**shown, "ended": format_time(stream.get("ended")), "sound_alone": stream.get("sound_alone", False)}
+    return {
+        **shown,
+        "ended": format_time(stream.get("ended")),
+        "sound_alone": stream.get("sound_alone", False),
+    }
 
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
@@ -44,12 +55,17 @@ def _alone(video: Doc) -> Doc:
 
 class WatchSessions:
     def __init__(self, services: Services, seats: ViewerLimit) -> None:
-        self._services, self._viewer_limit, self._devices = services, seats, GuestDevices(services.vault)
+        self._services = services
+        self._viewer_limit = seats
+        self._devices = GuestDevices(services.vault)
 
     async def stream(self, playback: str) -> Doc:
-        """The stream with this playback id, or the recording with this id in the shape of one. Errors: NotFound."""
+        """The stream with this playback id, or the recording with this id in the shape of one. Errors:
+        NotFound."""
         of_stream = is_id("ply", playback)
-        stream = await (self._services.directory.stream_by_playback(playback) if of_stream else self._recorded(playback))
+        stream = await (
+            self._services.directory.stream_by_playback(playback) if of_stream else self._recorded(playback)
+        )
         if stream is None:
             raise NotFound("There is no stream at this address.")
         return stream
@@ -58,18 +74,26 @@ class WatchSessions:
         recording = await self._services.directory.recording(recording_id)
         if recording is None or recording["state"] != "ready":
             return None
-        stream = await self._services.directory.stream(recording["stream"]) if recording.get("stream") else _alone(recording)
+        stream = (
+            await self._services.directory.stream(recording["stream"])
+            if recording.get("stream")
+            else _alone(recording)
+        )
         if stream is None:
             return None
         return {
-            **stream, "playback": recording_id, "title": recording["title"] or stream["title"], "state": RECORDED,
+            **stream,
+            "playback": recording_id,
+            "title": recording["title"] or stream["title"],
+            "state": RECORDED,
             "visibility": recording.get("visibility") or stream["visibility"],
-            "live_since": recording["started"], "previews": recording.get("sprite", False),
-        }  # fmt: skip
+            "live_since": recording["started"],
+            "previews": recording.get("sprite", False),
+        }
 
     async def about(self, stream: Doc) -> dict[str, Any]:
-        """What those who watch may know. After a broadcast its recording is offered when that is public; a signed one needs a token of
-        its own."""
+        """What those who watch may know. After a broadcast its recording is offered when that is public; a
+        signed one needs a token of its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
         recording = await self._services.directory.recording_of(stream["broadcast"]) if over else None
         if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
@@ -77,7 +101,8 @@ class WatchSessions:
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
     async def may_know(self, stream: Doc, token: str | None) -> bool:
-        """Whether the bearer of a playback token, or anybody, may know more of a stream than that it is signed."""
+        """Whether the bearer of a playback token, or anybody, may know more of a stream than that it is
+        signed."""
         if stream["visibility"] != "signed":
             return True
         try:
@@ -87,18 +112,26 @@ class WatchSessions:
         return True
 
     async def session(
-        self, playback: str, name: str | None, resume: str | None, token: str | None, user: str | None = None, device: str | None = None
+        self,
+        playback: str,
+        name: str | None,
+        resume: str | None,
+        token: str | None,
+        user: str | None = None,
+        device: str | None = None,
     ) -> dict[str, Any]:
         """Tokens and addresses for one viewing browser.
 
-        `token` opens a signed stream, and bounds what is given for it. `user` is a user token that the app gave: who sits there has its
-        name and roles as long as it is valid, and is a guest afterwards. `resume` is an earlier guest's token, whose person comes back;
-        `device` is what an earlier answer gave.
-        Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
+        `token` opens a signed stream, and bounds what is given for it. `user` is a user token that the app
+        gave: who sits there has its name and roles as long as it is valid, and is a guest afterwards.
+        `resume` is an earlier guest's token, whose person comes back; `device` is what an earlier answer
+        gave. Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
         """
         stream = await self.stream(playback)
         given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
-        if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(stream["channel"], stream["max_viewers"]):
+        if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(
+            stream["channel"], stream["max_viewers"]
+        ):
             raise QuotaExceeded("This stream is full.")
         app = await self._services.directory.app(stream["app"])
         guests = app["guests"] if app else "none"
@@ -107,9 +140,14 @@ class WatchSessions:
         rights = _rights(given) if given is not None else {"guest": True}
         sid, viewer = (given.sid, given.uid or uid) if given is not None else (new_id("ses"), uid)
         answer: dict[str, Any] = {
-            **self._played(playback, stream["app"], sid, viewer, rights), "channel": stream["channel"], "stream": stream_view(stream),
-            "part_s": self._services.settings.part_s, "user_token": None, "user": None, "device": None,
-        }  # fmt: skip
+            **self._played(playback, stream["app"], sid, viewer, rights),
+            "channel": stream["channel"],
+            "stream": stream_view(stream),
+            "part_s": self._services.settings.part_s,
+            "user_token": None,
+            "user": None,
+            "device": None,
+        }
         if seated is not None:
             answer |= {"user_token": user, "user": {"id": uid, "name": seated.name}}
         elif guests != "none" and stream["state"] != RECORDED:
@@ -117,21 +155,37 @@ class WatchSessions:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             of = given.uid if given is not None else None
             known = self._devices.known(device) or (back.device if back else None) or new_device()
-            answer["user_token"] = self._services.tokens.mint("weir:user", self._services.settings.user_token_ttl_s, **{
-                **rights, "sub": uid, "uid": of, "app": stream["app"], "name": shown, "sid": sid, "roles": roles,
-                "channel": stream["channel"], "guest": True, "device": known,
-            })  # fmt: skip
+            answer["user_token"] = self._services.tokens.mint(
+                "weir:user",
+                self._services.settings.user_token_ttl_s,
+                **{
+                    **rights,
+                    "sub": uid,
+                    "uid": of,
+                    "app": stream["app"],
+                    "name": shown,
+                    "sid": sid,
+                    "roles": roles,
+                    "channel": stream["channel"],
+                    "guest": True,
+                    "device": known,
+                },
+            )
             answer |= {"user": {"id": uid, "name": shown}, "device": self._devices.signed(known)}
         return answer
 
-    def _played(self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]) -> dict[str, Any]:
-        """A playback token, the seconds that it lives, and the moment behind which it can't be renewed, if there is one."""
+    def _played(
+        self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A playback token, the seconds that it lives, and the moment behind which it can't be renewed, if
+        there is one."""
         ttl, until = self._services.settings.playback_token_ttl_s, rights.get("until")
         left = ttl if until is None else min(ttl, until - int(now_s()))
         return {
-            "playback_token": self._services.tokens.mint_playback(playback, app, sid, ttl, uid, **rights), "playback_ttl_s": left,
+            "playback_token": self._services.tokens.mint_playback(playback, app, sid, ttl, uid, **rights),
+            "playback_ttl_s": left,
             "access_ends": rfc3339(until * 1000) if until is not None else None,
-        }  # fmt: skip
+        }
 
     async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""
@@ -145,15 +199,26 @@ class WatchSessions:
 
     async def _plays(self, stream: Doc, claims: PlaybackClaims) -> bool:
         """What the watch page gave to anybody is good while the stream is public."""
-        if claims.sub != stream["playback"] or claims.app != stream["app"] or (claims.guest and stream["visibility"] == "signed"):
+        if (
+            claims.sub != stream["playback"]
+            or claims.app != stream["app"]
+            or (claims.guest and stream["visibility"] == "signed")
+        ):
             return False
         withdrawn = self._services.directory.withdrawn
-        return not await withdrawn(stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid)
+        return not await withdrawn(
+            stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid
+        )
 
     async def _seated(self, stream: Doc, token: str | None) -> UserClaims | None:
-        """The person of a user token that the app gave. None for no token, and for one that is not valid here any more."""
+        """The person of a user token that the app gave. None for no token, and for one that is not valid here
+        any more."""
         claims = await self._user(stream["app"], token)
-        return claims if claims is not None and not claims.guest and claims.channel in (None, stream["channel"]) else None
+        return (
+            claims
+            if claims is not None and not claims.guest and claims.channel in (None, stream["channel"])
+            else None
+        )
 
     async def _guest(self, app: str, token: str | None) -> UserClaims | None:
         """A guest of ours who comes back: nobody whose id the app gave."""
@@ -165,30 +230,39 @@ class WatchSessions:
             claims = await self._services.tokens.user(token or "")
         except Refused:
             return None
-        withdrawn = await self._services.directory.withdrawn(app, claims.iat, session=claims.sid, user=claims.sub)
+        withdrawn = await self._services.directory.withdrawn(
+            app, claims.iat, session=claims.sid, user=claims.sub
+        )
         return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
-        """A fresh playback token of the same session, which ends with what the session was made from. Errors: Unauthenticated;
-        Forbidden when it was withdrawn or nothing is left to renew."""
+        """A fresh playback token of the same session, which ends with what the session was made from. Errors:
+        Unauthenticated; Forbidden when it was withdrawn or nothing is left to renew."""
         claims = await self._services.tokens.playback(token)
         stream = await self.stream(playback)
         if not await self._plays(stream, claims):
             raise Forbidden("Access to this stream has been withdrawn.")
         rights = {"guest": True} if claims.guest else _rights(claims)
         if rights.get("until", claims.exp) <= now_s():
-            raise Forbidden("Access to this stream has ended with the token that it was given for; ask the stream's owner for another.")
+            raise Forbidden(
+                "Access to this stream has ended with the token that it was given for; ask the stream's owner for another."
+            )
         return self._played(playback, stream["app"], claims.sid, claims.uid, rights)
 
-    async def revoke(self, app: str, kind: Literal["session", "user", "stream"], subject: str, by: By) -> None:
-        """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a foreign stream."""
+    async def revoke(
+        self, app: str, kind: Literal["session", "user", "stream"], subject: str, by: By
+    ) -> None:
+        """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a
+        foreign stream."""
         if kind == "stream" and await self._services.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
         revocation, audit = revocation_id(app, kind, subject), self._services.audit
         noted = audit.entry(app, by, "access.revoked", subject, None, {"kind": kind})
-        await self._services.store.app(app).update("revocations", revocation, set=withdrawal, upsert=True, emit=[noted])
+        await self._services.store.app(app).update(
+            "revocations", revocation, set=withdrawal, upsert=True, emit=[noted]
+        )
         await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
         await self._services.directory.on_event(fact)

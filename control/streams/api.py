@@ -10,7 +10,15 @@ from control.playback import watch_sessions as watch_views
 from control.playback.models import Renewed, WatchedStream, WatchSession
 from control.playback.watch_sessions import WatchSessions
 from control.streams import service as views
-from control.streams.models import Disconnected, NewStreamShown, Revoked, Stream, StreamKey, Token, UserTokenShown
+from control.streams.models import (
+    Disconnected,
+    NewStreamShown,
+    Revoked,
+    Stream,
+    StreamKey,
+    Token,
+    UserTokenShown,
+)
 from control.streams.service import Streams, Viewers
 from control.usage import broadcasts as broadcast_views
 from control.usage.broadcasts import Broadcasts
@@ -42,8 +50,9 @@ class BroadcastFilter(Spanned):
 
 
 class StreamFields(Body):
-    """null takes a field back to its default: `recording`, `profile` and `reconnect_grace_s` are then as the app or the installation
-    has them. What media does with these begins with the next broadcast; `visibility` and `max_viewers` count at once."""
+    """null takes a field back to its default: `recording`, `profile` and `reconnect_grace_s` are then as the
+    app or the installation has them. What media does with these begins with the next broadcast;
+    `visibility` and `max_viewers` count at once."""
 
     title: Line | None = Field(None, max_length=140)
     description: Text | None = Field(None, max_length=2000)
@@ -51,12 +60,17 @@ class StreamFields(Body):
     profile: str | None = Field(None, min_length=1, max_length=64)
     recording: bool | None = None
     latency: Literal["low", "normal", "standard"] | None = None
-    priority: Literal["low", "normal", "high"] | None = Field(None, description="Whose ladder is let in first when a machine gets full.")
+    priority: Literal["low", "normal", "high"] | None = Field(
+        None, description="Whose ladder is let in first when a machine gets full."
+    )
     dvr_s: int | None = Field(None, ge=0, le=48 * 3600)
     encrypted: bool | None = None
     max_viewers: int | None = Field(None, ge=0, le=1_000_000, description="0 lifts the bound.")
     reconnect_grace_s: float | None = Field(
-        None, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast."
+        None,
+        ge=0,
+        le=1800,
+        description="How long a vanished encoder may stay away without ending the broadcast.",
     )
     metadata: Metadata | None = None
 
@@ -81,7 +95,10 @@ class AnalyticsQuery(Query):
 class NewPlaybackToken(Body):
     sid: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     user: str | None = Field(
-        None, max_length=128, validation_alias=AliasChoices("user", "uid"), description="Your user's id; formerly `uid`."
+        None,
+        max_length=128,
+        validation_alias=AliasChoices("user", "uid"),
+        description="Your user's id; formerly `uid`.",
     )
     ttl_s: int | None = Field(None, ge=60, le=86400)
 
@@ -93,12 +110,18 @@ def _own_user(sub: str) -> str:
 
 
 class NewUserToken(Body):
-    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of the app."""
+    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of
+    the app."""
 
     user: Annotated[
-        str, Field(pattern=USER_ID, validation_alias=AliasChoices("user", "sub"), description="Your user's id; formerly `sub`."),
+        str,
+        Field(
+            pattern=USER_ID,
+            validation_alias=AliasChoices("user", "sub"),
+            description="Your user's id; formerly `sub`.",
+        ),
         AfterValidator(_own_user),
-    ]  # fmt: skip
+    ]
     name: PersonName = Field("", max_length=80)
     avatar: str | None = Field(None, max_length=500, pattern=r"^https://")
     roles: dict[str, Literal["owner", "moderator", "vip", "member", "guest"]] = {}
@@ -118,10 +141,16 @@ class NewWatchSession(Body):
     name: Annotated[str, AfterValidator(cleaned_name)] | None = Field(None, min_length=1, max_length=40)
     resume: str | None = Field(None, max_length=4096)
     device: str | None = Field(
-        None, max_length=200, description="What an earlier answer gave as `device`; a guest who is known is no new one."
+        None,
+        max_length=200,
+        description="What an earlier answer gave as `device`; a guest who is known is no new one.",
     )
-    token: str | None = Field(None, max_length=4096, description="A playback token, which opens a signed stream.")
-    user: str | None = Field(None, max_length=4096, description="A user token of the app: the browser sits there as this person.")
+    token: str | None = Field(
+        None, max_length=4096, description="A playback token, which opens a signed stream."
+    )
+    user: str | None = Field(
+        None, max_length=4096, description="A user token of the app: the browser sits there as this person."
+    )
 
 
 class Renewal(Body):
@@ -130,9 +159,19 @@ class Renewal(Body):
 
 class StreamRoutes:
     def __init__(
-        self, services: Services, streams: Streams, watch: WatchSessions, ledger: Ledger, broadcasts: Broadcasts, viewers: Viewers
+        self,
+        services: Services,
+        streams: Streams,
+        watch: WatchSessions,
+        ledger: Ledger,
+        broadcasts: Broadcasts,
+        viewers: Viewers,
     ) -> None:
-        self._services, self._streams, self._watch, self._ledger, self._viewers = services, streams, watch, ledger, viewers
+        self._services = services
+        self._streams = streams
+        self._watch = watch
+        self._ledger = ledger
+        self._viewers = viewers
         self._broadcasts = broadcasts
 
     def rows(self) -> list[Row]:
@@ -173,7 +212,8 @@ class StreamRoutes:
         ]  # fmt: skip
 
     async def _count(self, stream: Doc) -> int | None:
-        """None while the counts can't be read: the rest of the answer is still right. A recording has no audience of the moment."""
+        """None while the counts can't be read: the rest of the answer is still right. A recording has no
+        audience of the moment."""
         if stream["state"] == watch_views.RECORDED:
             return 0
         try:
@@ -184,16 +224,23 @@ class StreamRoutes:
     async def _shown(self, stream: Doc) -> dict[str, Any]:
         settings = self._services.settings
         return {
-            **views.public_view(stream), "viewers": await self._count(stream), "server": settings.publish_url,
+            **views.public_view(stream),
+            "viewers": await self._count(stream),
+            "server": settings.publish_url,
             "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
-        }  # fmt: skip
+        }
 
     async def list_streams(self, call: Call) -> Answer:
         asked: StreamFilter = call.query
         page = await self._services.store.app(call.acting().app).find(
-            "streams", {**asked.where("state"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
-            cursor=asked.cursor, sieve=asked.sieve("title"),
-        )  # fmt: skip
+            "streams",
+            {**asked.where("state"), "created": asked.span()},
+            sort="created",
+            descending=asked.descending,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            sieve=asked.sieve("title"),
+        )
         return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
 
     async def _stream(self, call: Call) -> Doc:
@@ -202,7 +249,9 @@ class StreamRoutes:
 
     async def create(self, call: Call) -> Answer:
         await self._streams.check_profile(call.acting().app, call.body.profile)
-        stream, key = await self._streams.create(call.acting().app, call.body.given(), by(call), call.new_id("str"))
+        stream, key = await self._streams.create(
+            call.acting().app, call.body.given(), by(call), call.new_id("str")
+        )
         return Answer({**await self._shown(stream), "key": key}, 201, etag=views.etag(stream))
 
     async def get(self, call: Call) -> Answer:
@@ -225,11 +274,15 @@ class StreamRoutes:
         return Answer({"server": self._services.settings.publish_url, "key": key})
 
     async def rotate_key(self, call: Call) -> Answer:
-        key, cut = await self._streams.rotate_key(call.acting().app, call.path("stream"), by(call), call.body.cut)
+        key, cut = await self._streams.rotate_key(
+            call.acting().app, call.path("stream"), by(call), call.body.cut
+        )
         return Answer({"server": self._services.settings.publish_url, "key": key, "disconnected": cut})
 
     async def disconnect(self, call: Call) -> Answer:
-        return Answer({"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))})
+        return Answer(
+            {"disconnected": await self._streams.disconnect(call.acting().app, call.path("stream"), by(call))}
+        )
 
     async def complete(self, call: Call) -> Answer:
         stream = await self._streams.complete(await self._stream(call), by(call))
@@ -238,7 +291,9 @@ class StreamRoutes:
     async def list_broadcasts(self, call: Call) -> Answer:
         stream = await self._stream(call)
         page = await self._broadcasts.page(stream["app"], stream["id"], call.query.state, call.query)
-        return Answer({"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next})
+        return Answer(
+            {"data": [broadcast_views.public_view(one) for one in page.data], "next_cursor": page.next}
+        )
 
     async def analytics(self, call: Call) -> Answer:
         await self._services.quotas.check_feature(call.acting().app, "analytics")
@@ -251,7 +306,9 @@ class StreamRoutes:
         stream = await self._stream(call)
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._services.settings.playback_token_ttl_s
         await self._services.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
-        token = self._services.tokens.mint_playback(stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin)
+        token = self._services.tokens.mint_playback(
+            stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin
+        )
         url = f"{self._services.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
@@ -259,8 +316,12 @@ class StreamRoutes:
         tenant, body = call.acting(), call.body
         ttl = body.ttl_s or self._services.settings.user_token_ttl_s
         claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
-        await self._services.audit.count(tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values()))))
-        token = self._services.tokens.mint_user(body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin)
+        await self._services.audit.count(
+            tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values())))
+        )
+        token = self._services.tokens.mint_user(
+            body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin
+        )
         return Answer({"token": token, "expires_in": ttl}, 201)
 
     async def revoke(self, call: Call) -> Answer:
@@ -288,7 +349,12 @@ class StreamRoutes:
     async def watch_session(self, call: Call) -> Answer:
         body: NewWatchSession = call.body
         await self._watched(call)
-        return Answer(await self._watch.session(call.path("playback"), body.name, body.resume, body.token, body.user, body.device), 201)
+        return Answer(
+            await self._watch.session(
+                call.path("playback"), body.name, body.resume, body.token, body.user, body.device
+            ),
+            201,
+        )
 
     async def watch_renew(self, call: Call) -> Answer:
         await self._watched(call)

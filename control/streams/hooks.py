@@ -1,6 +1,8 @@
-"""Door for the ingest nginx: publish, done, play, update. Closed to everybody who does not show the internal secret.
+"""Door for the ingest nginx: publish, done, play, update. Closed to everybody who does not show the internal
+secret.
 
-Answers: 302 with the public name (nginx renames the stream, so the key shows nowhere), 204, or 403, which ends the connection.
+Answers: 302 with the public name (nginx renames the stream, so the key shows nowhere), 204, or 403, which
+ends the connection.
 """
 
 import hmac
@@ -44,10 +46,15 @@ def fields_of(form: bytes) -> dict[str, str]:
 class RtmpHooks:
     def __init__(self, streams: Streams, tickets: PlayTickets, secret: str, allowed: str) -> None:
         self._tickets = tickets
-        self._streams, self._secret, self._allowed = streams, secret.encode(), ip_network(allowed)
+        self._streams = streams
+        self._secret = secret.encode()
+        self._allowed = ip_network(allowed)
 
     def routes(self) -> list[BaseRoute]:
-        return [Route(f"/internal/rtmp/{name}", getattr(self, name), methods=["POST"]) for name in ("publish", "done", "play", "update")]
+        return [
+            Route(f"/internal/rtmp/{name}", getattr(self, name), methods=["POST"])
+            for name in ("publish", "done", "play", "update")
+        ]
 
     async def publish(self, request: Request) -> Response:
         asked = await self._asked(request)
@@ -57,16 +64,21 @@ class RtmpHooks:
             stream = await self._streams.publish(asked.name, asked.publisher)
         except (Forbidden, QuotaExceeded, Conflict, Unavailable) as refusal:
             PUBLISHES.labels("refused").inc()
-            log.warning("publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client)
+            log.warning(
+                "publish.refused", code=refusal.code, reason=refusal.detail, client=asked.publisher.client
+            )
             return REFUSED
         PUBLISHES.labels("accepted").inc()
         await self._pulled(stream)
         return Response(status_code=302, headers={"Location": stream["playback"]})
 
     async def _pulled(self, stream: Doc) -> None:
-        """Holds the encoder back until a media worker listens, so that its very first key frame is seen; not for long."""
+        """Holds the encoder back until a media worker listens, so that its very first key frame is seen; not
+        for long."""
         try:
-            if not await self._tickets.attached(publish_name(stream["broadcast"], stream["generation"]), PULLED_WITHIN_S):
+            if not await self._tickets.attached(
+                publish_name(stream["broadcast"], stream["generation"]), PULLED_WITHIN_S
+            ):
                 log.warning("publish.not_pulled", playback=stream["playback"])
         except Unavailable as error:
             log.warning("publish.not_pulled", playback=stream["playback"], reason=error.detail)
@@ -98,7 +110,11 @@ class RtmpHooks:
         if asked is None:
             return REFUSED
         pulled = asked.call == "update_play"
-        return Response(status_code=204) if pulled or await self._streams.may_continue(asked.name, asked.publisher) else REFUSED
+        return (
+            Response(status_code=204)
+            if pulled or await self._streams.may_continue(asked.name, asked.publisher)
+            else REFUSED
+        )
 
     async def _asked(self, request: Request) -> Hook | None:
         """The content of a genuine and well-formed hook, else None."""

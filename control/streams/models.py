@@ -26,7 +26,9 @@ class Stream(AnswerModel):
     max_viewers: int | None
     reconnect_grace_s: float | None = Field(description="null: as the installation has it.")
     metadata: dict[str, str]
-    trouble: str | None = Field(description="Why nothing could be made of the newest publish; null when it was well.")
+    trouble: str | None = Field(
+        description="Why nothing could be made of the newest publish; null when it was well."
+    )
     sound_alone: bool = Field(description="The newest broadcast has no picture of its own.")
     live_since: str | None
     created: str

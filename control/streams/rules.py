@@ -8,8 +8,8 @@ A stream's state machine. `interrupted` also covers an encoder that is back but 
      │                   ▼  │                 ▼  │
      └──grace over─── interrupted ◀───────────┘──┘
 
-Rule 1: everything about transitions lives in this file. Rule 2: it knows no store, no clock and no bus; it gets a stream
-document and the time, and answers with what to set and what to tell.
+Rule 1: everything about transitions lives in this file. Rule 2: it knows no store, no clock and no bus; it
+gets a stream document and the time, and answers with what to set and what to tell.
 """
 
 import re
@@ -33,14 +33,16 @@ class ParsedStreamKey:
 
 
 def parse_stream_key(text: str) -> ParsedStreamKey | None:
-    """`<app>_<stream>_<secret>`, ids without prefix; blanks that were copied with it do not count. None for anything else."""
+    """`<app>_<stream>_<secret>`, ids without prefix; blanks that were copied with it do not count. None for
+    anything else."""
     found = _KEY.fullmatch(text.strip())
     return ParsedStreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Who publishes: one run of the ingest nginx and its connection number; a name alone would confuse two of them."""
+    """Who publishes: one run of the ingest nginx and its connection number; a name alone would confuse two of
+    them."""
 
     boot: str
     client: str
@@ -60,20 +62,30 @@ def publisher_of(stream: Doc) -> Publisher | None:
     return Publisher(ingest["boot"], ingest["client"]) if ingest else None
 
 
-def _change(stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any) -> Transition:
+def _change(
+    stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any
+) -> Transition:
     after = {**stream, **set_, "transition": stream["transition"] + 1}
     told = [
         kind(
-            id=derived_id("evt", stream["id"], after["transition"], type_of(kind)), at=now, app=stream["app"], stream=stream["id"],
-            playback=stream["playback"], channel=stream["channel"], broadcast=after["broadcast"], generation=after["generation"], **extra,
+            id=derived_id("evt", stream["id"], after["transition"], type_of(kind)),
+            at=now,
+            app=stream["app"],
+            stream=stream["id"],
+            playback=stream["playback"],
+            channel=stream["channel"],
+            broadcast=after["broadcast"],
+            generation=after["generation"],
+            **extra,
         )
         for kind in kinds
-    ]  # fmt: skip
+    ]
     return Transition({**set_, "transition": after["transition"]}, told, {"transition": stream["transition"]})
 
 
 def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Transition:
-    """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is replaced."""
+    """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is
+    replaced."""
     taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}, "trouble": None}
     if stream["state"] == "idle":
         begin = {**taken, "state": "starting", "broadcast": broadcast, "generation": 1, "began": now}
@@ -92,12 +104,18 @@ def publisher_left(stream: Doc, now: int) -> Transition:
     return _change(stream, now, left, tell)
 
 
-def playable(stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False) -> Transition | None:
+def playable(
+    stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False
+) -> Transition | None:
     """Media can show this generation, which may be sound `alone`; None when that is old news."""
-    if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get("ingest") is None:
+    if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get(
+        "ingest"
+    ) is None:
         return None
     if stream["state"] == "starting" or (stream["state"] == "interrupted" and not stream.get("live_since")):
-        return _change(stream, now, {"state": "live", "live_since": now, "sound_alone": alone}, (events.StreamLive,))
+        return _change(
+            stream, now, {"state": "live", "live_since": now, "sound_alone": alone}, (events.StreamLive,)
+        )
     if stream["state"] == "interrupted":
         return _change(stream, now, {"state": "live", "sound_alone": alone}, (events.StreamResumed,))
     return None
@@ -107,14 +125,22 @@ def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
     """The broadcast ends when nobody has come back; None while there is time or somebody is there."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
-    return _change(stream, now, {"state": "idle", "live_since": None, "ended": now}, (events.StreamOffline,), gone=stream["interrupted"])
+    return _change(
+        stream,
+        now,
+        {"state": "idle", "live_since": None, "ended": now},
+        (events.StreamOffline,),
+        gone=stream["interrupted"],
+    )
 
 
 def complete(stream: Doc, now: int) -> Transition | None:
     """The broadcast ends because its owner says so; None when there is none."""
     if stream["state"] == "idle":
         return None
-    gone = stream["interrupted"] if stream["state"] == "interrupted" and stream.get("ingest") is None else None
+    gone = (
+        stream["interrupted"] if stream["state"] == "interrupted" and stream.get("ingest") is None else None
+    )
     ended = {"state": "idle", "live_since": None, "ended": now, "ingest": None}
     return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 

@@ -1,5 +1,5 @@
-"""Streams: created, published to, interrupted, ended. Every change is a compare-and-set on the transition number, with
-the facts it tells in the same write."""
+"""Streams: created, published to, interrupted, ended. Every change is a compare-and-set on the transition
+number, with the facts it tells in the same write."""
 
 import asyncio
 import contextlib
@@ -36,21 +36,35 @@ log = structlog.get_logger("control.streams")
 
 # What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
 DEFAULTS: dict[str, Any] = {
-    "title": "", "description": "", "visibility": "public", "profile": None, "recording": None, "latency": "normal",
-    "priority": "normal", "dvr_s": 0,
-    "encrypted": False, "max_viewers": None, "reconnect_grace_s": None, "metadata": {},
-}  # fmt: skip
+    "title": "",
+    "description": "",
+    "visibility": "public",
+    "profile": None,
+    "recording": None,
+    "latency": "normal",
+    "priority": "normal",
+    "dvr_s": 0,
+    "encrypted": False,
+    "max_viewers": None,
+    "reconnect_grace_s": None,
+    "metadata": {},
+}
 
 
 def public_view(stream: Doc) -> dict[str, Any]:
     """A stream as its app sees it, without any secret."""
     return {
-        "id": stream["id"], "playback_id": stream["playback"], "channel": stream["channel"], "state": stream["state"],
+        "id": stream["id"],
+        "playback_id": stream["playback"],
+        "channel": stream["channel"],
+        "state": stream["state"],
         "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
         **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
-        "trouble": stream.get("trouble"), "sound_alone": stream.get("sound_alone", False),
-        "live_since": format_time(stream.get("live_since")), "created": rfc3339(stream["created"]),
-    }  # fmt: skip
+        "trouble": stream.get("trouble"),
+        "sound_alone": stream.get("sound_alone", False),
+        "live_since": format_time(stream.get("live_since")),
+        "created": rfc3339(stream["created"]),
+    }
 
 
 def etag(stream: Doc) -> str:
@@ -59,20 +73,31 @@ def etag(stream: Doc) -> str:
 
 class Streams:
     def __init__(self, services: Services, audit: Audit) -> None:
-        self._services, self._audit, self._minutes = services, audit, PublishMinutes(services)
+        self._services = services
+        self._audit = audit
+        self._minutes = PublishMinutes(services)
         self._all = services.store.operator()
         self._ingest_seen = now_ms()
 
     # -- verbs of the API
 
-    async def create(self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None) -> tuple[Doc, str]:
-        """A new stream and its key; with an id that exists already, that stream (a repeat). Errors: QuotaExceeded."""
+    async def create(
+        self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None
+    ) -> tuple[Doc, str]:
+        """A new stream and its key; with an id that exists already, that stream (a repeat). Errors:
+        QuotaExceeded."""
         stream_id, secret = stream_id or new_id("str"), new_secret(32)
         doc: Doc = {
             **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
-            "id": stream_id, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "revision": 0,
-            "created": now_ms(), **self._sealed(stream_id, secret),
-        }  # fmt: skip
+            "id": stream_id,
+            "playback": new_id("ply"),
+            "channel": new_id("chn"),
+            "state": "idle",
+            "transition": 0,
+            "revision": 0,
+            "created": now_ms(),
+            **self._sealed(stream_id, secret),
+        }
         handle = self._services.store.app(app)
         if await handle.get("streams", stream_id) is not None:
             return await self.get(app, stream_id), await self.key(app, stream_id)
@@ -86,13 +111,18 @@ class Streams:
     async def check_profile(self, app: str, profile: str | None) -> None:
         """Errors: Invalid for a profile that the app does not have, another app's too."""
         if profile is not None and await self._services.store.app(app).get("profiles", profile) is None:
-            raise Invalid("profile: there is no such profile.", fields=[{"field": "profile", "detail": "there is no such profile"}])
+            raise Invalid(
+                "profile: there is no such profile.",
+                fields=[{"field": "profile", "detail": "there is no such profile"}],
+            )
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
         """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
         revision = stream.get("revision")
         changes = {**fields, "revision": (revision or 0) + 1}
-        noted = self._audit.entry(stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes})
+        noted = self._audit.entry(
+            stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes}
+        )
         after = await self._services.store.app(stream["app"]).update(
             "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
@@ -106,7 +136,9 @@ class Streams:
         """Errors: Conflict while it is on air."""
         handle = self._services.store.app(stream["app"])
         async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
-            if stream["state"] != "idle" or not await handle.delete("streams", {"id": stream["id"], "state": "idle"}):
+            if stream["state"] != "idle" or not await handle.delete(
+                "streams", {"id": stream["id"], "state": "idle"}
+            ):
                 raise Conflict("This stream is on air; end it first.")
         await handle.delete("broadcasts", {"stream": stream["id"]})
         await self._changed(stream)
@@ -124,11 +156,14 @@ class Streams:
         return self._key(doc, self._services.vault.open(doc["key_sealed"], stream_id))
 
     async def rotate_key(self, app: str, stream_id: str, by: By, cut: bool = False) -> tuple[str, bool]:
-        """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running one goes on unless
-        `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does not answer."""
+        """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running
+        one goes on unless `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does
+        not answer."""
         await self.get(app, stream_id)
         secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
-        doc = await self._services.store.app(app).update("streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted])
+        doc = await self._services.store.app(app).update(
+            "streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted]
+        )
         if doc is None:
             raise NotFound("There is no such stream.")
         await self._audit.write(noted, "streams", stream_id)
@@ -142,7 +177,10 @@ class Streams:
             return await self._services.ingest.drop_publisher(playback)
 
     def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
-        return {"key_hash": self._services.vault.lookup_hash(secret), "key_sealed": self._services.vault.seal(secret, stream_id)}
+        return {
+            "key_hash": self._services.vault.lookup_hash(secret),
+            "key_sealed": self._services.vault.seal(secret, stream_id),
+        }
 
     def _key(self, doc: Doc, secret: str) -> str:
         return f"{body(doc['app'])}_{body(doc['id'])}_{secret}"
@@ -153,11 +191,13 @@ class Streams:
         try:
             await self._services.bus.publish(fact)
         except Unavailable:
-            log.warning("directory.not_told", stream=doc["id"])  # caches forget by themselves after a few seconds
+            log.warning(
+                "directory.not_told", stream=doc["id"]
+            )  # caches forget by themselves after a few seconds
 
     async def complete(self, stream: Doc, by: By) -> Doc:
-        """Ends the broadcast, and its encoder's connection. One that connects again begins another. Errors: Conflict when nothing is on
-        air."""
+        """Ends the broadcast, and its encoder's connection. One that connects again begins another. Errors:
+        Conflict when nothing is on air."""
         for _ in range(TRIES):
             change = rules.complete(stream, now_ms())
             if change is None:
@@ -175,12 +215,18 @@ class Streams:
     # -- verbs of the ingest
 
     async def publish(self, name: str, publisher: Publisher) -> Doc:
-        """Lets an encoder in and returns its stream. Errors: Forbidden (wrong key), Conflict (somebody is live)."""
+        """Lets an encoder in and returns its stream. Errors: Forbidden (wrong key), Conflict (somebody is
+        live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
         await self._minutes.check_publish(stream["app"])
         present = rules.publisher_of(stream)
-        if present is not None and present != publisher and present.boot == publisher.boot and await self._bytes_flow(stream["playback"]):
+        if (
+            present is not None
+            and present != publisher
+            and present.boot == publisher.boot
+            and await self._bytes_flow(stream["playback"])
+        ):
             raise Conflict("Somebody is publishing with this key already.")
         if present is not None:
             await self._drop_dead(stream["playback"])
@@ -188,7 +234,12 @@ class Streams:
         for _ in range(TRIES):
             done = await self._apply(stream, rules.publish(stream, publisher, broadcast, now_ms()))
             if done is not None:
-                log.info("publish.accepted", stream=done["id"], broadcast=done["broadcast"], generation=done["generation"])
+                log.info(
+                    "publish.accepted",
+                    stream=done["id"],
+                    broadcast=done["broadcast"],
+                    generation=done["generation"],
+                )
                 return done
             stream = await self._by_key(name)
             if rules.publisher_of(stream) not in (None, present):
@@ -205,12 +256,17 @@ class Streams:
         key = rules.parse_stream_key(name)
         stream = await self._services.store.app(key.app).get("streams", key.stream) if key else None
         wanted = stream["key_hash"] if stream else ""
-        if key is None or stream is None or not hmac.compare_digest(self._services.vault.lookup_hash(key.secret), wanted):
+        if (
+            key is None
+            or stream is None
+            or not hmac.compare_digest(self._services.vault.lookup_hash(key.secret), wanted)
+        ):
             raise Forbidden("This stream key is not valid.")
         return stream
 
     async def _bytes_flow(self, playback: str) -> bool:
-        """True as soon as the present publisher's byte count grows; False when it stands still for 2 s or it is gone."""
+        """True as soon as the present publisher's byte count grows; False when it stands still for 2 s or it
+        is gone."""
         first: int | None = None
         deadline = monotonic() + STILL_AFTER_S
         while True:
@@ -231,8 +287,8 @@ class Streams:
             log.warning("publisher.not_dropped", playback=playback)
 
     async def publisher_left(self, name: str, publisher: Publisher) -> None:
-        """The encoder has left. A report about anybody but the present publisher changes nothing (a refused second
-        publisher is reported under the same name)."""
+        """The encoder has left. A report about anybody but the present publisher changes nothing (a refused
+        second publisher is reported under the same name)."""
         key = rules.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and rules.publisher_of(stream) == publisher:
@@ -266,7 +322,9 @@ class Streams:
             if stream is None:
                 return
             if isinstance(event, Playable):
-                change = rules.playable(stream, event.broadcast, event.generation, now_ms(), event.sound_alone)
+                change = rules.playable(
+                    stream, event.broadcast, event.generation, now_ms(), event.sound_alone
+                )
             else:
                 change = rules.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
             if change is None:
@@ -311,7 +369,9 @@ class Streams:
 
     async def _apply(self, stream: Doc, change: Transition) -> Doc | None:
         """Writes the change and its facts in one step; None when somebody was faster."""
-        done = await self._all.update("streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell)
+        done = await self._all.update(
+            "streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell
+        )
         if done is not None:
             self._services.relay.nudge()
             await self._changed(done)

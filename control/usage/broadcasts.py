@@ -1,4 +1,5 @@
-"""The history of broadcasts: when each began and ended, who watched. Written from facts, each of which may come twice or late."""
+"""The history of broadcasts: when each began and ended, who watched. Written from facts, each of which may
+come twice or late."""
 
 from typing import Any, Literal
 
@@ -25,11 +26,16 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
     ended = broadcast.get("ended")
     until = ended or (broadcast["away"] if broadcast.get("away", 0) > broadcast.get("back", 0) else now_ms())
     return {
-        "id": broadcast["id"], "stream": broadcast["stream"], "started": rfc3339(broadcast["started"]), "ended": format_time(ended),
-        "live_s": max(0, until - began) // 1000 if broadcast.get("live") else 0, "peak_viewers": broadcast.get("peak"),
-        "viewers": broadcast.get("total"), "trouble": broadcast.get("trouble"),
+        "id": broadcast["id"],
+        "stream": broadcast["stream"],
+        "started": rfc3339(broadcast["started"]),
+        "ended": format_time(ended),
+        "live_s": max(0, until - began) // 1000 if broadcast.get("live") else 0,
+        "peak_viewers": broadcast.get("peak"),
+        "viewers": broadcast.get("total"),
+        "trouble": broadcast.get("trouble"),
         "minutes_watched": round(broadcast.get("watched_s", 0) / 60, 2),
-    }  # fmt: skip
+    }
 
 
 class Broadcasts:
@@ -50,20 +56,31 @@ class Broadcasts:
         elif isinstance(event, StreamOffline):
             await self._set(event.app, event.broadcast, stream=event.stream, ended=event.gone or event.at)
         elif isinstance(event, ViewersCounted):
-            await self._set(event.app, event.broadcast, stream=event.stream, peak=event.peak, total=event.total)
+            await self._set(
+                event.app, event.broadcast, stream=event.stream, peak=event.peak, total=event.total
+            )
 
     async def _set(self, app: str, broadcast: str, **facts: Any) -> None:
         await self._store.app(app).update("broadcasts", broadcast, set=facts, upsert=True)
 
-    async def page(self, app: str, stream: str, state: Literal["on_air", "ended"] | None, asked: Spanned) -> Page:
+    async def page(
+        self, app: str, stream: str, state: Literal["on_air", "ended"] | None, asked: Spanned
+    ) -> Page:
         where = {"stream": stream, "started": asked.span(), **({"ended": None} if state == "on_air" else {})}
         return await self._store.app(app).find(
-            "broadcasts", where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            "broadcasts",
+            where,
+            sort="started",
+            descending=asked.descending,
+            limit=asked.limit,
+            cursor=asked.cursor,
             sieve=OVER if state == "ended" else None,
-        )  # fmt: skip
+        )
 
     async def add_watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
         """Adds watched time from one batch of the web log, once."""
         held = await self._store.app(app).get("broadcasts", broadcast)
         if held is not None and held.get("batch") != batch:
-            await self._store.app(app).update("broadcasts", broadcast, set={"batch": batch}, inc={"watched_s": seconds})
+            await self._store.app(app).update(
+                "broadcasts", broadcast, set={"batch": batch}, inc={"watched_s": seconds}
+            )

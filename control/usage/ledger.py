@@ -1,11 +1,12 @@
 """The usage ledger: what each stream used on each day, one row a stream and day, in documents.
 
-Several jobs write it, each its own columns: the web log (bytes, requests, viewers, watched time), the publish meter, the counts
-of messages, the size of what is stored. A row remembers the last batch of each source, so a batch that a dying job left
-half done is repeated and counts once.
+Several jobs write it, each its own columns: the web log (bytes, requests, viewers, watched time), the
+publish meter, the counts of messages, the size of what is stored. A row remembers the last batch of each
+source, so a batch that a dying job left half done is repeated and counts once.
 
-Columns: `bytes` sent, `recording_bytes` of them from recordings, `requests`, `viewers` (different viewing sessions; above some
-hundreds within 1 %), `watched_s`, `published_s`, `messages`, and `storage_bytes`, which stands: the last value of the day.
+Columns: `bytes` sent, `recording_bytes` of them from recordings, `requests`, `viewers` (different viewing
+sessions; above some hundreds within 1 %), `watched_s`, `published_s`, `messages`, and `storage_bytes`,
+which stands: the last value of the day.
 """
 
 from collections.abc import Mapping
@@ -27,9 +28,17 @@ class Ledger:
         self._store = store
 
     async def add(
-        self, app: str, stream: str, day: str, source: str, batch: str, more: Mapping[str, int], at_least: Mapping[str, int] | None = None
+        self,
+        app: str,
+        stream: str,
+        day: str,
+        source: str,
+        batch: str,
+        more: Mapping[str, int],
+        at_least: Mapping[str, int] | None = None,
     ) -> None:
-        """Adds `more` once a batch of this source (`web` or `chat`), and raises columns to `at_least`. Errors: Unavailable."""
+        """Adds `more` once a batch of this source (`web` or `chat`), and raises columns to `at_least`.
+        Errors: Unavailable."""
         mark = f"{source}_batch"
         for _ in range(TRIES):
             handle, row_id = self._store.app(app), f"{stream}:{day}"
@@ -39,7 +48,12 @@ class Ledger:
             if row.get(mark) == batch:
                 return
             raised = {name: value for name, value in (at_least or {}).items() if value > row.get(name, 0)}
-            if await handle.update(USAGE.name, row_id, set={mark: batch, **raised}, inc=more, expect={mark: row.get(mark)}) is not None:
+            if (
+                await handle.update(
+                    USAGE.name, row_id, set={mark: batch, **raised}, inc=more, expect={mark: row.get(mark)}
+                )
+                is not None
+            ):
                 return
         raise Unavailable("The ledger changes too fast.")
 
@@ -52,7 +66,9 @@ class Ledger:
     async def add_published(self, app: str, stream: str, day: str, seconds: int) -> None:
         """Whoever moved the meter's mark adds what it moved by."""
         about = {"stream": stream, "day": day}
-        await self._store.app(app).update(USAGE.name, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True)
+        await self._store.app(app).update(
+            USAGE.name, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True
+        )
 
     async def set_stored(self, day: str, sums: Mapping[tuple[str, str], int]) -> None:
         """Bytes stored now by (app, stream); what is not among them is nothing."""
@@ -62,7 +78,9 @@ class Ledger:
             for row in page.data:
                 size = waiting.pop((row["app"], row["stream"]), 0)
                 if row.get("storage_bytes", 0) != size:
-                    await self._store.app(row["app"]).update(USAGE.name, row["id"], set={"storage_bytes": size})
+                    await self._store.app(row["app"]).update(
+                        USAGE.name, row["id"], set={"storage_bytes": size}
+                    )
             if page.next is None:
                 break
             cursor = page.next
@@ -90,7 +108,9 @@ class Ledger:
         """By day, over all streams of the app; days as YYYY-MM-DD, `until` not included."""
         return {"app": app_id, **_table(await self._rows(app_id, {"day": Between(since, until)}))}
 
-    async def of_stream(self, stream: Doc, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+    async def of_stream(
+        self, stream: Doc, since: str | None = None, until: str | None = None
+    ) -> dict[str, Any]:
         rows = await self._rows(stream["app"], {"stream": stream["id"], "day": Between(since, until)})
         return {"stream": stream["id"], **_table(rows)}
 

@@ -1,4 +1,5 @@
-"""Columns of the ledger that other rooms' work fills: messages, which every process counts into Redis, and stored bytes."""
+"""Columns of the ledger that other rooms' work fills: messages, which every process counts into Redis, and
+stored bytes."""
 
 from collections import defaultdict
 from typing import Any
@@ -17,7 +18,8 @@ PAGE = 1000
 
 class Meters:
     def __init__(self, services: Services, ledger: Ledger) -> None:
-        self._services, self._ledger = services, ledger
+        self._services = services
+        self._ledger = ledger
 
     async def drain_messages(self) -> None:
         """Periodic: moves the counts from Redis to the ledger. A batch stays in Redis until every row has it."""
@@ -45,7 +47,9 @@ class Meters:
         while True:
             page = await self._services.store.operator().find(RECORDINGS.name, limit=PAGE, cursor=cursor)
             for recording in page.data:
-                sums[(recording["app"], recording.get("stream") or recording["app"])] += stored_bytes(recording)
+                sums[(recording["app"], recording.get("stream") or recording["app"])] += stored_bytes(
+                    recording
+                )
             if page.next is None:
                 break
             cursor = page.next

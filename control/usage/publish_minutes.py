@@ -1,8 +1,8 @@
-"""Publish time: metered into the ledger and held against the plan's minutes of the month, live. A publisher without minutes left
-is refused, and a running one is cut at its next update.
+"""Publish time: metered into the ledger and held against the plan's minutes of the month, live. A publisher
+without minutes left is refused, and a running one is cut at its next update.
 
-Measured every METER_S: the mark in the stream's document moves first (compare-and-set), then the ledger counts. A process
-that dies between the two gives away one step; none is counted twice.
+Measured every METER_S: the mark in the stream's document moves first (compare-and-set), then the ledger
+counts. A process that dies between the two gives away one step; none is counted twice.
 """
 
 from control.usage.ledger import Ledger
@@ -15,7 +15,8 @@ METER_S = 10.0
 
 class PublishMinutes:
     def __init__(self, services: Services) -> None:
-        self._services, self._ledger = services, Ledger(services.store)
+        self._services = services
+        self._ledger = Ledger(services.store)
         self._all = services.store.operator()
 
     async def check_publish(self, app_id: str) -> None:
@@ -23,7 +24,9 @@ class PublishMinutes:
         quotas = self._services.quotas
         most = (await quotas.plan(app_id)).publish_minutes
         if most is not None and await self.published_s(app_id) // 60 >= most:
-            await quotas.refuse(app_id, "publish_minutes", most, f"This month's {most:,} publish minutes are used up.")
+            await quotas.refuse(
+                app_id, "publish_minutes", most, f"This month's {most:,} publish minutes are used up."
+            )
 
     async def published_s(self, app_id: str) -> int:
         """Seconds published this month."""
@@ -42,6 +45,8 @@ class PublishMinutes:
         seconds = (now - since) // 1000
         if seconds < 1:
             return
-        moved = await self._all.update("streams", stream["id"], set={"metered": since + seconds * 1000}, expect={"metered": mark})
+        moved = await self._all.update(
+            "streams", stream["id"], set={"metered": since + seconds * 1000}, expect={"metered": mark}
+        )
         if moved is not None:
             await self._ledger.add_published(stream["app"], stream["id"], day_of(now), seconds)

@@ -1,8 +1,9 @@
 """What the web nginx sent to whom, from its log into the ledger.
 
-The log is a plain file that nginx appends to and a job reads behind it, rather than a pipe: a pipe would stall nginx when its
-reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file; it is written down before it is
-applied and each row of the ledger remembers the last batch, so a job that dies in the middle repeats it without counting twice.
+The log is a plain file that nginx appends to and a job reads behind it, rather than a pipe: a pipe would
+stall nginx when its reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file;
+it is written down before it is applied and each row of the ledger remembers the last batch, so a job that
+dies in the middle repeats it without counting twice.
 """
 
 from collections import defaultdict
@@ -26,7 +27,8 @@ log = structlog.get_logger("control.usage")
 
 @dataclass
 class Traffic:
-    """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs with traffic."""
+    """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs with
+    traffic."""
 
     bytes: int = 0
     requests: int = 0
@@ -39,7 +41,8 @@ class Traffic:
 
 
 def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
-    """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines are skipped."""
+    """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines
+    are skipped."""
     sums: dict[tuple[str, str], Traffic] = defaultdict(Traffic)
     for line in lines:
         parts = line.decode("ascii", "replace").rstrip("\n").split("\t")
@@ -56,7 +59,8 @@ def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
 
 
 def whole_buckets(chunk: bytes, bucket_now: int) -> bytes:
-    """The complete lines of `chunk` whose 10-second bucket is over, so that no bucket is split between two batches."""
+    """The complete lines of `chunk` whose 10-second bucket is over, so that no bucket is split between two
+    batches."""
     kept = 0
     for line in chunk.splitlines(keepends=True):
         moment = _seconds(line)
@@ -75,12 +79,15 @@ def _seconds(line: bytes) -> float | None:
 
 class WebLog:
     def __init__(self, services: Services, broadcasts: Broadcasts) -> None:
-        self._services, self._broadcasts, self._ledger = services, broadcasts, Ledger(services.store)
+        self._services = services
+        self._broadcasts = broadcasts
+        self._ledger = Ledger(services.store)
         self._all = services.store.operator()
         self._folder = services.settings.data / "usage"
 
     async def collect(self) -> None:
-        """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one position."""
+        """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one
+        position."""
         for file in self._files():
             while await self._next_batch(file):
                 pass
@@ -108,13 +115,18 @@ class WebLog:
                 file.unlink()
             return False
         end = position["at"] + len(chunk)
-        await self._all.update("installation", POSITION, set={"inode": inode, "at": position["at"], "to": end}, upsert=True)
+        await self._all.update(
+            "installation", POSITION, set={"inode": inode, "at": position["at"], "to": end}, upsert=True
+        )
         await self._apply(f"{inode}:{end}", chunk)
-        await self._all.update("installation", POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True)
+        await self._all.update(
+            "installation", POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True
+        )
         return True
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
-        """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says whether they have it."""
+        """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says
+        whether they have it."""
         days: dict[tuple[str, str, str], Traffic] = defaultdict(Traffic)
         recorded: dict[tuple[str, str, str], int] = defaultdict(int)
         watched_s: dict[tuple[str, str], int] = defaultdict(int)
@@ -131,18 +143,24 @@ class WebLog:
         for (app, stream, day), sent in days.items():
             more = {"bytes": sent.bytes, "requests": sent.requests, "watched_s": len(sent.buckets) * BUCKET_S}
             more["recording_bytes"] = recorded[(app, stream, day)]
-            await self._ledger.add(app, stream, day, "web", batch, more, {"viewers": await self._viewers(stream, day, sent)})
+            await self._ledger.add(
+                app, stream, day, "web", batch, more, {"viewers": await self._viewers(stream, day, sent)}
+            )
         for (app, broadcast), seconds in watched_s.items():
             await self._broadcasts.add_watched(app, broadcast, seconds, batch)
 
     async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
-        """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone, and no broadcast.
-        What belongs to no stream stands under the app's own id."""
+        """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone,
+        and no broadcast. What belongs to no stream stands under the app's own id."""
         if is_id("ply", playback):
             stream = await self._services.directory.stream_by_playback(playback)
             return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
         recording = await self._services.directory.recording(playback)
-        return (recording["app"], recording.get("stream") or recording["app"], None) if recording is not None else None
+        return (
+            (recording["app"], recording.get("stream") or recording["app"], None)
+            if recording is not None
+            else None
+        )
 
     async def _viewers(self, stream: str, day: str, sent: Traffic) -> int:
         """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""

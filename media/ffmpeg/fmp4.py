@@ -1,7 +1,9 @@
-"""Fragmented MP4 (ISO/IEC 14496-12) as FFmpeg writes it: read as it arrives, written again one fragment a part.
+"""Fragmented MP4 (ISO/IEC 14496-12) as FFmpeg writes it: read as it arrives, written again one fragment a
+part.
 
-FFmpeg sends one fragment per frame; joined, a part carries one moof of 4 bytes a sample instead of one of 108 bytes
-(71 kb/s less on each rendition at 30 frames/s with sound), and players parse one box where there were 26.
+FFmpeg sends one fragment per frame; joined, a part carries one moof of 4 bytes a sample instead of one of
+108 bytes (71 kb/s less on each rendition at 30 frames/s with sound), and players parse one box where there
+were 26.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +14,21 @@ from struct import error as Truncated  # noqa: N812 – what it means here
 from typing import NamedTuple
 
 LARGEST_BOX = 32 << 20
-TOP_LEVEL = frozenset((b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"prft", b"emsg", b"mfra"))
+TOP_LEVEL = frozenset(
+    (b"ftyp", b"moov", b"moof", b"mdat", b"styp", b"sidx", b"free", b"skip", b"prft", b"emsg", b"mfra")
+)
 NON_SYNC = 0x10000
 PICTURE, SOUND = 1, 2
 _HEAD = Struct(">I4s")
 # moof and the head of its mdat as FFmpeg writes nearly all: one track, one sample, everything said in tfhd.
 _LONE = Struct(">20s4x20sIIII12sQ20sI4s")
 _LONE_HEADS = (
-    pack(">I4sI4sI", 100, b"moof", 16, b"mfhd", 0), pack(">I4sI4sI", 76, b"traf", 28, b"tfhd", 0x020038),
-    pack(">I4sI", 20, b"tfdt", 0x01000000), pack(">I4sIIi", 20, b"trun", 0x1, 1, _LONE.size), b"mdat",
-)  # fmt: skip
+    pack(">I4sI4sI", 100, b"moof", 16, b"mfhd", 0),
+    pack(">I4sI4sI", 76, b"traf", 28, b"tfhd", 0x020038),
+    pack(">I4sI", 20, b"tfdt", 0x01000000),
+    pack(">I4sIIi", 20, b"trun", 0x1, 1, _LONE.size),
+    b"mdat",
+)
 
 
 class BoxError(ValueError):
@@ -43,7 +50,8 @@ class MediaSample(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """`kind` is video or audio; `codec` as in RFC 6381, e.g. avc1.64001f or mp4a.40.2; size is (0, 0) for audio."""
+    """`kind` is video or audio; `codec` as in RFC 6381, e.g. avc1.64001f or mp4a.40.2; size is (0, 0) for
+    audio."""
 
     id: int
     kind: str
@@ -69,8 +77,11 @@ class InitSegment:
         return tuple(track for track in self.tracks if track.kind == "video")
 
     def only(self, picture: Track | None) -> "InitSegment":
-        """The initialisation segment of one picture, or of none, with the sound. Tracks get the same ids in all of them."""
-        ids = {track.id: SOUND for track in self.tracks if track.kind != "video"} | ({picture.id: PICTURE} if picture else {})
+        """The initialisation segment of one picture, or of none, with the sound. Tracks get the same ids in
+        all of them."""
+        ids = {track.id: SOUND for track in self.tracks if track.kind != "video"} | (
+            {picture.id: PICTURE} if picture else {}
+        )
         (size,) = unpack_from(">I", self.data)
         kept = b"".join(_of_tracks(kind, child, ids) for kind, child in _children(self.data[size:]))
         tracks = tuple(replace(track, id=ids[track.id]) for track in self.tracks if track.id in ids)
@@ -86,8 +97,9 @@ class SampleRun(NamedTuple):
 
 
 class TimedRun(NamedTuple):
-    """A run as it is written: each sample lasts `duration` ticks, whatever it says itself. `words` are what trun tells of the samples
-    (their sizes at least), `bits` its flags, which say what those are; where no others are told `flags` hold. `data` is `size` bytes."""
+    """A run as it is written: each sample lasts `duration` ticks, whatever it says itself. `words` are what
+    trun tells of the samples (their sizes at least), `bits` its flags, which say what those are; where no
+    others are told `flags` hold. `data` is `size` bytes."""
 
     track: int
     time: int
@@ -100,12 +112,18 @@ class TimedRun(NamedTuple):
 
 
 def timed_run(track: int, time: int, duration: int, samples: Sequence[MediaSample]) -> TimedRun:
-    """Of one sample at least. A first one that is a key frame before others is the usual case; B-frames need a row for each."""
+    """Of one sample at least. A first one that is a key frame before others is the usual case; B-frames need
+    a row for each."""
     _, flags, shifts, data = zip(*samples, strict=True)
     sizes, bits = tuple(map(len, data)), 0x201
     words = sizes
     if any(shifts):
-        bits, words = 0x01000E01, tuple(chain.from_iterable(zip(sizes, flags, (shift & 0xFFFFFFFF for shift in shifts), strict=True)))
+        bits, words = (
+            0x01000E01,
+            tuple(
+                chain.from_iterable(zip(sizes, flags, (shift & 0xFFFFFFFF for shift in shifts), strict=True))
+            ),
+        )
     elif flags[1:].count(flags[-1]) != len(flags) - 1:
         bits, words = 0x601, tuple(chain.from_iterable(zip(sizes, flags, strict=True)))
     elif flags[0] != flags[-1]:
@@ -114,11 +132,13 @@ def timed_run(track: int, time: int, duration: int, samples: Sequence[MediaSampl
 
 
 class Fmp4Parser:
-    """Bytes in any slicing in; one Init, then the runs that have come out. Samples are views of what was fed, not copies."""
+    """Bytes in any slicing in; one Init, then the runs that have come out. Samples are views of what was fed,
+    not copies."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
-        self._come, self._wanted = 0, _HEAD.size
+        self._come = 0
+        self._wanted = _HEAD.size
         self._ftyp = b""
         self._moof: bytes | None = None
         self._tracks: dict[int, Track] = {}
@@ -148,7 +168,9 @@ class Fmp4Parser:
                 yield found
             else:
                 runs += found
-        self._held, self._come, self._wanted = [data[at:]] if at < len(data) else [], len(data) - at, size
+        self._held = [data[at:]] if at < len(data) else []
+        self._come = len(data) - at
+        self._wanted = size
         if runs:
             yield runs
 
@@ -191,7 +213,10 @@ def _of_tracks(kind: bytes, child: bytes, ids: dict[int, int]) -> bytes:
         renamed = _renamed(tkhd, 28 if tkhd[8] else 20, ids)
         return child.replace(tkhd, renamed, 1) if renamed else b""
     if kind == b"mvex":
-        return _box(b"mvex", b"".join(_renamed(box, 12, ids) if name == b"trex" else box for name, box in _children(child)))
+        return _box(
+            b"mvex",
+            b"".join(_renamed(box, 12, ids) if name == b"trex" else box for name, box in _children(child)),
+        )
     return child
 
 
@@ -252,9 +277,23 @@ def _track(trak: bytes, defaults: dict[int, tuple[int, int, int]]) -> Track:
         if configuration is None:
             raise BoxError("avc1: no avcC")
         size = unpack_from(">2H", entry, 32)
-        return Track(track_id, "video", timescale, f"avc1.{configuration[9:12].hex()}", (size[0], size[1]), defaults[track_id])
+        return Track(
+            track_id,
+            "video",
+            timescale,
+            f"avc1.{configuration[9:12].hex()}",
+            (size[0], size[1]),
+            defaults[track_id],
+        )
     if kind == b"mp4a":
-        return Track(track_id, "audio", timescale, _aac(dict(_children(entry, 36)).get(b"esds", b"")), (0, 0), defaults[track_id])
+        return Track(
+            track_id,
+            "audio",
+            timescale,
+            _aac(dict(_children(entry, 36)).get(b"esds", b"")),
+            (0, 0),
+            defaults[track_id],
+        )
     raise BoxError(f"stsd: codec {kind!r} is not ours")
 
 
@@ -278,13 +317,20 @@ def _aac(esds: bytes) -> str:
 
 
 def _lone(data: bytes, at: int, view: memoryview, tracks: dict[int, Track]) -> SampleRun | None:
-    """moof and mdat at once, where they look as 99 of 100 do: 1.4 µs instead of 9. None when anything is different or missing."""
+    """moof and mdat at once, where they look as 99 of 100 do: 1.4 µs instead of 9. None when anything is
+    different or missing."""
     begins = at + _LONE.size
     if len(data) < begins:
         return None
     moof, traf, track, duration, size, flags, tfdt, time, trun, mdat_size, mdat = _LONE.unpack_from(data, at)
     heads = (moof, traf, tfdt, trun, mdat)
-    if heads != _LONE_HEADS or mdat_size != size + 8 or len(data) - begins < size or not 0 < size < LARGEST_BOX or track not in tracks:
+    if (
+        heads != _LONE_HEADS
+        or mdat_size != size + 8
+        or len(data) - begins < size
+        or not 0 < size < LARGEST_BOX
+        or track not in tracks
+    ):
         return None
     return SampleRun(track, time, (MediaSample(duration, flags, 0, view[begins : begins + size]),))
 
@@ -311,7 +357,12 @@ def _run(traf: bytes, mdat: memoryview, moof_size: int, tracks: dict[int, Track]
             (defaults[index],) = unpack_from(">I", tfhd, at)
             at += 4
     (time,) = unpack_from(">Q" if tfdt[8] else ">I", tfdt, 12)
-    samples = [sample for kind, trun in _children(traf) if kind == b"trun" for sample in _samples(trun, defaults, mdat, moof_size)]
+    samples = [
+        sample
+        for kind, trun in _children(traf)
+        if kind == b"trun"
+        for sample in _samples(trun, defaults, mdat, moof_size)
+    ]
     return SampleRun(track_id, time, tuple(samples))
 
 
@@ -345,7 +396,11 @@ def _samples(trun: bytes, defaults: Sequence[int], mdat: memoryview, moof_size: 
 def fragment(sequence: int, runs: Sequence[TimedRun]) -> bytes:
     """One moof + mdat; at most one run a track (CMAF, 23000-19 §7.3.2.3)."""
     size = 24 + sum(72 + 4 * len(run.words) for run in runs)
-    boxes, data, offset = [pack(">I4sI4sII", size, b"moof", 16, b"mfhd", 0, sequence)], list[bytes | memoryview](), size + 8
+    boxes, data, offset = (
+        [pack(">I4sI4sII", size, b"moof", 16, b"mfhd", 0, sequence)],
+        list[bytes | memoryview](),
+        size + 8,
+    )
     for run in runs:
         boxes.append(_traf(run, offset))
         data += run.data
@@ -356,6 +411,23 @@ def fragment(sequence: int, runs: Sequence[TimedRun]) -> bytes:
 def _traf(run: TimedRun, offset: int) -> bytes:
     trun_size, count = 20 + 4 * len(run.words), len(run.data)
     return pack(
-        f">I4sI4s4II4sIQI4sIIi{len(run.words)}I", 52 + trun_size, b"traf", 24, b"tfhd", 0x020028, run.track, run.duration, run.flags,
-        20, b"tfdt", 0x01000000, run.time, trun_size, b"trun", run.bits, count, offset, *run.words,
-    )  # fmt: skip
+        f">I4sI4s4II4sIQI4sIIi{len(run.words)}I",
+        52 + trun_size,
+        b"traf",
+        24,
+        b"tfhd",
+        0x020028,
+        run.track,
+        run.duration,
+        run.flags,
+        20,
+        b"tfdt",
+        0x01000000,
+        run.time,
+        trun_size,
+        b"trun",
+        run.bits,
+        count,
+        offset,
+        *run.words,
+    )

@@ -1,4 +1,5 @@
-"""Languages of tracks: as containers name them (ISO 639-2), as playlists do (BCP 47), and in English. [decision]"""
+"""Languages of tracks: as containers name them (ISO 639-2), as playlists do (BCP 47), and in English.
+[decision]"""
 
 # ISO 639-1, English name, ISO 639-2 (two of them where the bibliographic one is another).
 _KNOWN = """
@@ -19,7 +20,9 @@ def tag_of(said: str) -> str:
     """The BCP 47 tag of what a container says, empty for what is none."""
     code, _, rest = said.strip().replace("_", "-").partition("-")
     code = code.lower()
-    if code in ("und", "mis", "mul", "zxx") or not (code.isascii() and code.isalpha() and 2 <= len(code) <= 3):
+    if code in ("und", "mis", "mul", "zxx") or not (
+        code.isascii() and code.isalpha() and 2 <= len(code) <= 3
+    ):
         return ""
     region = f"-{rest.upper()}" if len(rest) == 2 and rest.isascii() and rest.isalpha() else ""
     return _SHORT.get(code, code) + region

@@ -10,9 +10,10 @@ from media.ffmpeg.segmenter import CutPart, Segmenter
 from media.ladder.rules import AUDIO_BIT_RATE, Cadence, Rendition
 from weir.foundation.clock import monotonic
 
-# A part needs nearly all of its duration to come: so long the pipe is left alone once the part before is cut, then it is looked into
-# now and then. That finds a part 12 ms late at the median and wakes the loop twice a part instead of once a frame and rendition; with
-# .96 and 6 ms it is 4 ms late and the packager takes 10 % more.
+# A part needs nearly all of its duration to come: so long the pipe is left alone once the part before is cut,
+# then it is looked into now and then. That finds a part 12 ms late at the median and wakes the loop twice a
+# part instead of once a frame and rendition; with .96 and 6 ms it is 4 ms late and the packager takes 10 %
+# more.
 REST, LOOK_S, LONGEST_REST_S = 0.985, 0.010, 0.33
 
 
@@ -27,8 +28,8 @@ class EncodedPart:
 async def read_parts(
     output: OutputPipe, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool
 ) -> AsyncGenerator[EncodedPart, None]:
-    """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes, and a rest would hold
-    it up. Errors: BoxError, OSError."""
+    """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes,
+    and a rest would hold it up. Errors: BoxError, OSError."""
     parser, cutter = Fmp4Parser(), None
     inits: tuple[InitSegment, ...] = ()
     longest_s = _longest_rest_s(renditions) if live and output.room >= PIPE_BYTES else 0.0

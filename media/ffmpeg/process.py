@@ -18,7 +18,8 @@ from weir.foundation.sandbox import confined
 
 BEHIND, LAST = 10, 19  # how nice
 MOST_MEMORY, MOST_FILES = 8 << 30, 256
-# Of address space. 8192×4320 in high dynamic range with six rungs takes 4.4 GB on two cores, 4K takes 2.1; each core's threads add .14.
+# Of address space. 8192×4320 in high dynamic range with six rungs takes 4.4 GB on two cores, 4K takes 2.1;
+# each core's threads add .14.
 LIVE_MEMORY, LIVE_MEMORY_A_CORE = 6 << 30, 256 << 20
 STARVED = ("cannot allocate memory", "malloc of size", "out of memory", "failed to allocate")
 GRACE_S = 2.0
@@ -47,8 +48,8 @@ class OutputPipe:
             return None
 
     async def read(self, look_s: float = 0.0) -> bytes:
-        """What has come, empty at the end. Where nothing has, it looks again each `look_s`; without, and after a while, the loop tells
-        it, which takes thirteen calls of the kernel where a look takes one."""
+        """What has come, empty at the end. Where nothing has, it looks again each `look_s`; without, and
+        after a while, the loop tells it, which takes thirteen calls of the kernel where a look takes one."""
         looks = MOST_LOOKS if look_s else 0
         while (data := self.read_nowait()) is None:
             if looks:
@@ -81,11 +82,13 @@ class ChildPipes(NamedTuple):
 
 
 class FfmpegProcess:
-    """One FFmpeg. `output` gives what it makes. As of the last `look`: `progress_at` when its output was last seen to have grown
-    (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated` frames that were left out or shown twice."""
+    """One FFmpeg. `output` gives what it makes. As of the last `look`: `progress_at` when its output was last
+    seen to have grown (monotonic), `done_s` how much media there is of it, `dropped` and `duplicated`
+    frames that were left out or shown twice."""
 
     def __init__(self, process: asyncio.subprocess.Process, output: OutputPipe, progress: OutputPipe) -> None:
-        self.output, self._progress = output, progress
+        self.output = output
+        self._progress = progress
         self.progress_at = monotonic()
         self.done_s = 0.0
         self.dropped = self.duplicated = 0
@@ -98,8 +101,9 @@ class FfmpegProcess:
         self._listener = asyncio.create_task(self._listen(process.stderr))
 
     def read_progress(self) -> None:
-        """Reads what it has told of its progress: it waits in its pipe, since to be woken for it took 6 % of a stream's packager.
-        `out_time_us` stands still while nothing is encoded, though reports may keep coming."""
+        """Reads what it has told of its progress: it waits in its pipe, since to be woken for it took 6 % of
+        a stream's packager. `out_time_us` stands still while nothing is encoded, though reports may keep
+        coming."""
         while data := self._progress.read_nowait():
             *lines, self._torn = (self._torn + data).split(b"\n")
             for line in lines:
@@ -113,9 +117,11 @@ class FfmpegProcess:
                     self.duplicated = int(value)
 
     def _reached(self, done_s: float) -> None:
-        """FFmpeg that stands still tells times that flicker by a millisecond: only a time that has grown is progress."""
+        """FFmpeg that stands still tells times that flicker by a millisecond: only a time that has grown is
+        progress."""
         if done_s > self.done_s:
-            self.done_s, self.progress_at = done_s, monotonic()
+            self.done_s = done_s
+            self.progress_at = monotonic()
 
     def write_input(self, data: bytes) -> None:
         """Bytes for its standard input. One that takes none any more is killed: what waits would only grow."""
@@ -145,8 +151,8 @@ class FfmpegProcess:
         return any(word in line.lower() for line in self._said for word in STARVED)
 
     async def stop(self) -> None:
-        """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the first TERM and
-        obeys the second. Returns when it is reaped; nothing can be read from it any more."""
+        """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the
+        first TERM and obeys the second. Returns when it is reaped; nothing can be read from it any more."""
         self.pause(False)
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is not None:
@@ -171,7 +177,8 @@ class FfmpegProcess:
     def pause(self, wanted: bool) -> None:
         """Stands still, all of its threads, until it may go on."""
         if wanted is not self.paused and self._process.returncode is None:
-            self.paused, self.progress_at = wanted, monotonic()
+            self.paused = wanted
+            self.progress_at = monotonic()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
 
@@ -186,7 +193,9 @@ class FfmpegProcess:
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while data := await stderr.read(4096):
-            self._said += [line[:STDERR_CHARS] for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
+            self._said += [
+                line[:STDERR_CHARS] for line in data.decode("utf-8", "replace").splitlines() if line.strip()
+            ]
 
 
 def cores_here() -> int:
@@ -199,19 +208,28 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
-async def spawn(argv: Callable[[ChildPipes], list[str]], under: Sequence[str] = (), *, fed: bool = False) -> FfmpegProcess:
-    """Starts the program that `argv` names, with the words `under` before it; `fed` by its standard input. Errors: OSError."""
+async def spawn(
+    argv: Callable[[ChildPipes], list[str]], under: Sequence[str] = (), *, fed: bool = False
+) -> FfmpegProcess:
+    """Starts the program that `argv` names, with the words `under` before it; `fed` by its standard input.
+    Errors: OSError."""
     pipes = [os.pipe() for _ in ChildPipes._fields]
     written = ChildPipes(*(write for _, write in pipes))
     theirs, ours = os.pipe() if fed else (DEVNULL, -1)
     try:
         for write in written:
-            with contextlib.suppress(OSError):  # beyond the user's share of pipe memory the small default has to do
+            with contextlib.suppress(
+                OSError
+            ):  # beyond the user's share of pipe memory the small default has to do
                 fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         process = await asyncio.create_subprocess_exec(
-            *tethered([*under, *argv(written)]), stdin=theirs, stdout=DEVNULL, stderr=PIPE, pass_fds=written,
+            *tethered([*under, *argv(written)]),
+            stdin=theirs,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            pass_fds=written,
             start_new_session=True,
-        )  # fmt: skip
+        )
     except BaseException:
         for read, _ in pipes:
             os.close(read)
@@ -227,7 +245,9 @@ async def spawn(argv: Callable[[ChildPipes], list[str]], under: Sequence[str] = 
     if fed:
         with contextlib.suppress(OSError):
             fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        child.input, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, os.fdopen(ours, "wb", 0))
+        child.input, _ = await asyncio.get_running_loop().connect_write_pipe(
+            asyncio.BaseProtocol, os.fdopen(ours, "wb", 0)
+        )
     return child
 
 
@@ -237,16 +257,22 @@ def sandbox_for_file(file: Path) -> list[str]:
 
 
 def sandbox_for_pipe() -> list[str]:
-    """Words before a program that is given its input and writes into what it has inherited: no file, no socket, and no more memory than
-    any ladder needs."""
+    """Words before a program that is given its input and writes into what it has inherited: no file, no
+    socket, and no more memory than any ladder needs."""
     return confined(silent=True, memory=LIVE_MEMORY + cores_here() * LIVE_MEMORY_A_CORE)
 
 
-async def capture_output(argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None) -> bytes:
-    """Standard output of a short program that is `given` its standard input; empty when it fails, takes longer or says more than
-    64 KB."""
+async def capture_output(
+    argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None
+) -> bytes:
+    """Standard output of a short program that is `given` its standard input; empty when it fails, takes
+    longer or says more than 64 KB."""
     process = await asyncio.create_subprocess_exec(
-        *tethered([*under, *argv]), stdin=DEVNULL if given is None else PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        *tethered([*under, *argv]),
+        stdin=DEVNULL if given is None else PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -267,9 +293,13 @@ async def capture_output(argv: Sequence[str], timeout_s: float, under: Sequence[
 
 
 async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
-    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work, else why not. `given` is a
-    file that a stranger has sent, which it may read."""
-    bounds = confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST) if given else None
+    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work,
+    else why not. `given` is a file that a stranger has sent, which it may read."""
+    bounds = (
+        confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST)
+        if given
+        else None
+    )
     process, words = _begun([*(bounds or confined(write=(str(folder),), nice=BEHIND)), *argv])
     said = b""
     try:
@@ -290,11 +320,13 @@ async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given:
 
 
 def _begun(argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], OutputPipe]:
-    """The program and its standard error. Each stream needs one each ten seconds, for its thumbnail; uvloop forks, which costs a
-    process of our size 2.5 ms, a vfork costs .6."""
+    """The program and its standard error. Each stream needs one each ten seconds, for its thumbnail; uvloop
+    forks, which costs a process of our size 2.5 ms, a vfork costs .6."""
     read, write = os.pipe()
     try:
-        return subprocess.Popen(tethered(argv), stdin=DEVNULL, stdout=DEVNULL, stderr=write, start_new_session=True), OutputPipe(read)
+        return subprocess.Popen(
+            tethered(argv), stdin=DEVNULL, stdout=DEVNULL, stderr=write, start_new_session=True
+        ), OutputPipe(read)
     except BaseException:
         os.close(read)
         raise

@@ -1,15 +1,28 @@
-"""Where parts and segments end, and when each frame is shown: by counting, the same in every rendition of one encoder run.
+"""Where parts and segments end, and when each frame is shown: by counting, the same in every rendition of one
+encoder run.
 
-FFmpeg 5.1 ends a one-frame fragment at the next packet of any track and guesses the frame's duration from that: at
-30 frames/s with 44.1 kHz sound, times of single frames were up to 33 ms off. The frames themselves are exact (constant rate
-by the fps filter, AAC frames of 1024 samples), so they are numbered here and FFmpeg's times are not used.
+FFmpeg 5.1 ends a one-frame fragment at the next packet of any track and guesses the frame's duration from
+that: at 30 frames/s with 44.1 kHz sound, times of single frames were up to 33 ms off. The frames
+themselves are exact (constant rate by the fps filter, AAC frames of 1024 samples), so they are numbered
+here and FFmpeg's times are not used.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from media.ffmpeg.fmp4 import PICTURE, SOUND, BoxError, InitSegment, MediaSample, SampleRun, TimedRun, Track, fragment, timed_run
+from media.ffmpeg.fmp4 import (
+    PICTURE,
+    SOUND,
+    BoxError,
+    InitSegment,
+    MediaSample,
+    SampleRun,
+    TimedRun,
+    Track,
+    fragment,
+    timed_run,
+)
 from media.ladder.rules import Cadence, Rendition, sound_of
 
 AAC_FRAME = 1024
@@ -18,8 +31,9 @@ MOST_DRIFT_S = 0.1
 
 @dataclass(frozen=True)
 class CutPart:
-    """A finished part of every rendition: `segment` and `part` count from 0 within the run, `frames` are the cadence's, `end_s` is
-    media time from the run's start; `last` closes its segment. `bodies` are the renditions', in the ladder's order."""
+    """A finished part of every rendition: `segment` and `part` count from 0 within the run, `frames` are the
+    cadence's, `end_s` is media time from the run's start; `last` closes its segment. `bodies` are the
+    renditions', in the ladder's order."""
 
     segment: int
     part: int
@@ -34,7 +48,8 @@ class _Picture:
     """What has come of one rendition's frames, `every`-th ones of the cadence."""
 
     def __init__(self, track: Track, rendition: Rendition, cadence: Cadence) -> None:
-        self.every, self.ticks = rendition.every, _ticks(track, cadence.divided(rendition.every))
+        self.every = rendition.every
+        self.ticks = _ticks(track, cadence.divided(rendition.every))
         self._segment_frames = cadence.segment_frames // rendition.every
         self._drift_ticks = track.timescale * MOST_DRIFT_S if rendition.copied else math.inf
         self._began: int | None = None
@@ -58,7 +73,8 @@ class _Picture:
         return self.available
 
     def _check(self, time: int, number: int) -> None:
-        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted here."""
+        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted
+        here."""
         self._began = time if self._began is None else self._began
         if abs(time - self._began - number * self.ticks) > self._drift_ticks:
             raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
@@ -71,14 +87,15 @@ class _Picture:
 
 
 class Segmenter:
-    """Takes the fragments of one run in order. Frames of a copied rendition are counted as well, and their times checked.
-    Errors: BoxError when the encoder does not keep to the cadence."""
+    """Takes the fragments of one run in order. Frames of a copied rendition are counted as well, and their
+    times checked. Errors: BoxError when the encoder does not keep to the cadence."""
 
     def __init__(self, init: InitSegment, renditions: Sequence[Rendition], cadence: Cadence) -> None:
         pictured = [rendition for rendition in renditions if rendition.height]
         if len(init.pictures) != len(pictured):
             raise BoxError(f"moov: {len(init.pictures)} video tracks instead of {len(pictured)}")
-        self._cadence, self._sound_alone = cadence, sound_of(renditions)
+        self._cadence = cadence
+        self._sound_alone = sound_of(renditions)
         pairs = zip(init.pictures, pictured, strict=True)
         self._pictures = {track.id: _Picture(track, rendition, cadence) for track, rendition in pairs}
         self._wanted = cadence.part_frames
@@ -97,7 +114,8 @@ class Segmenter:
                     yield self._cut(self._wanted)
 
     def flush(self) -> Iterator[CutPart]:
-        """What all have when the run has ended; it closes its segment, so that a short part is the last of one."""
+        """What all have when the run has ended; it closes its segment, so that a short part is the last of
+        one."""
         frames = self._come() // self._step * self._step
         if frames:
             yield replace(self._cut(frames), last=True)
@@ -108,7 +126,9 @@ class Segmenter:
 
     def _cut(self, frames: int) -> CutPart:
         self._sequence += 1
-        sound = [timed_run(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
+        sound = (
+            [timed_run(SOUND, self._sound_before * AAC_FRAME, AAC_FRAME, self._sound)] if self._sound else []
+        )
         independent = all(picture.waiting[0].key for picture in self._pictures.values())
         pictures = [picture.pop(frames // picture.every) for picture in self._pictures.values()]
         self._before += frames
@@ -120,12 +140,16 @@ class Segmenter:
         end_s = float(self._before / self._cadence.rate)
         cut = CutPart(self._segment, self._part, frames, independent, last, end_s, bodies)
         self._segment, self._part = (self._segment + 1, 0) if last else (self._segment, self._part + 1)
-        self._wanted = min(self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before)
+        self._wanted = min(
+            self._cadence.part_frames, (self._segment + 1) * self._cadence.segment_frames - self._before
+        )
         return cut
 
 
 def _ticks(track: Track, cadence: Cadence) -> int:
     ticks = track.timescale / cadence.rate
     if ticks.denominator != 1:
-        raise BoxError(f"mdhd: a timescale of {track.timescale} does not divide by {cadence.rate} frames a second")
+        raise BoxError(
+            f"mdhd: a timescale of {track.timescale} does not divide by {cadence.rate} frames a second"
+        )
     return ticks.numerator

@@ -1,7 +1,9 @@
-"""AES-128 of parts and segments (RFC 8216 §5.2): CBC with PKCS7, the segment's media sequence number as initialisation vector.
+"""AES-128 of parts and segments (RFC 8216 §5.2): CBC with PKCS7, the segment's media sequence number as
+initialisation vector.
 
-A part is encrypted on its own, with key and vector of its segment; so do hls.js and Shaka read it. Keys are derived, never
-stored: any worker of the installation can hand out the key of any broadcast, and a disk or cache holds none. [decision]
+A part is encrypted on its own, with key and vector of its segment; so do hls.js and Shaka read it. Keys
+are derived, never stored: any worker of the installation can hand out the key of any broadcast, and a disk
+or cache holds none. [decision]
 """
 
 import hashlib
@@ -15,11 +17,13 @@ KEY_FILE = re.compile(r"k_([0-9a-z]{1,26})_(\d{1,12})\.key")
 
 
 class SegmentKeys:
-    """The keys of one broadcast; each is good for `rotation` segments, so of (broadcast, number) there is one."""
+    """The keys of one broadcast; each is good for `rotation` segments, so of (broadcast, number) there is
+    one."""
 
     def __init__(self, secret: bytes, broadcast: str, rotation: int) -> None:
         self.rotation = rotation
-        self._secret, self._broadcast = secret, broadcast
+        self._secret = secret
+        self._broadcast = broadcast
 
     def number(self, msn: int) -> int:
         return msn // self.rotation

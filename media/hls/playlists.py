@@ -1,4 +1,5 @@
-"""HLS playlists as text (RFC 8216bis), from a timeline. All URIs are relative, so a token in the path rides along."""
+"""HLS playlists as text (RFC 8216bis), from a timeline. All URIs are relative, so a token in the path rides
+along."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -48,15 +49,26 @@ def part_name(run: str, rendition: str, msn: int, part: int) -> str:
     return f"p_{run}_{rendition}_{msn}_{part}.m4s"
 
 
-def master(variants: Sequence[Variant], frame_rate: float, sounds: Sequence[Choice] = (), texts: Sequence[Choice] = ()) -> str:
+def master(
+    variants: Sequence[Variant],
+    frame_rate: float,
+    sounds: Sequence[Choice] = (),
+    texts: Sequence[Choice] = (),
+) -> str:
     """`sounds` and `texts` are the same beside every variant."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    lines += [_choice("AUDIO", "sounds", one) for one in sounds] + [_choice("SUBTITLES", "texts", one) for one in texts]
+    lines += [_choice("AUDIO", "sounds", one) for one in sounds] + [
+        _choice("SUBTITLES", "texts", one) for one in texts
+    ]
     groups = (',AUDIO="sounds"' if sounds else "") + (',SUBTITLES="texts"' if texts else "")
     for variant in variants:
         width, height = variant.rendition.size
         average = variant.rendition.bit_rate + (AUDIO_BIT_RATE if "," in variant.codecs else 0)
-        picture = f",RESOLUTION={width}x{height},FRAME-RATE={frame_rate / variant.rendition.every:.3f}" if height else ""
+        picture = (
+            f",RESOLUTION={width}x{height},FRAME-RATE={frame_rate / variant.rendition.every:.3f}"
+            if height
+            else ""
+        )
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={round(average * PEAK)},AVERAGE-BANDWIDTH={average},"
             f'CODECS="{variant.codecs}"{picture}{groups},CLOSED-CAPTIONS=NONE',
@@ -75,17 +87,33 @@ def _choice(kind: str, group: str, one: Choice) -> str:
 
 def text(file: str, duration_s: float) -> str:
     """The media playlist of one WebVTT file."""
-    return "\n".join([
-        "#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{math.ceil(duration_s)}", "#EXT-X-MEDIA-SEQUENCE:0",
-        "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{duration_s:.6f},", file, "#EXT-X-ENDLIST", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "#EXTM3U",
+            "#EXT-X-VERSION:7",
+            f"#EXT-X-TARGETDURATION:{math.ceil(duration_s)}",
+            "#EXT-X-MEDIA-SEQUENCE:0",
+            "#EXT-X-PLAYLIST-TYPE:VOD",
+            f"#EXTINF:{duration_s:.6f},",
+            file,
+            "#EXT-X-ENDLIST",
+            "",
+        ]
+    )
 
 
 def media(
-    timeline: Timeline, rendition: str, others: Sequence[str], keys: SegmentKeys | None = None, *, delta: bool = False, base: str = ""
+    timeline: Timeline,
+    rendition: str,
+    others: Sequence[str],
+    keys: SegmentKeys | None = None,
+    *,
+    delta: bool = False,
+    base: str = "",
 ) -> str:
-    """The media playlist of one rendition; `others` get a rendition report. `delta` leaves out what the player knows already
-    (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` stands before the names of segments and parts."""
+    """The media playlist of one rendition; `others` get a rendition report. `delta` leaves out what the
+    player knows already (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` stands before
+    the names of segments and parts."""
     skipped = _skippable(timeline) if delta else 0
     body = _body(timeline, rendition, keys, skipped, base)
     return "\n".join([*_head(timeline), *body, *_tail(timeline, rendition, others, base)]) + "\n"
@@ -97,7 +125,11 @@ def _target_s(timeline: Timeline) -> int:
 
 def _skip_until_s(timeline: Timeline) -> int:
     """Delta updates pay where the window is long; 0 where it is not."""
-    return SKIP_TARGETS * _target_s(timeline) if timeline.window * timeline.cadence.segment_s > LONG_WINDOW_S else 0
+    return (
+        SKIP_TARGETS * _target_s(timeline)
+        if timeline.window * timeline.cadence.segment_s > LONG_WINDOW_S
+        else 0
+    )
 
 
 def _skippable(timeline: Timeline) -> int:
@@ -114,7 +146,11 @@ def _skippable(timeline: Timeline) -> int:
 
 def _head(timeline: Timeline) -> Iterator[str]:
     part_s, target_s = timeline.cadence.part_s, _target_s(timeline)
-    hold_back = f"PART-HOLD-BACK={math.ceil(part_s * 3000) / 1000:.3f}" if timeline.cadence.low_latency else f"HOLD-BACK={3 * target_s}.0"
+    hold_back = (
+        f"PART-HOLD-BACK={math.ceil(part_s * 3000) / 1000:.3f}"
+        if timeline.cadence.low_latency
+        else f"HOLD-BACK={3 * target_s}.0"
+    )
     skip = f",CAN-SKIP-UNTIL={_skip_until_s(timeline)}.0" if _skip_until_s(timeline) else ""
     yield "#EXTM3U"
     yield "#EXT-X-VERSION:9"
@@ -127,8 +163,11 @@ def _head(timeline: Timeline) -> Iterator[str]:
     yield "#EXT-X-INDEPENDENT-SEGMENTS"
 
 
-def _body(timeline: Timeline, rendition: str, keys: SegmentKeys | None, skipped: int, base: str) -> Iterator[str]:
-    """A key that is in force would hold for the initialisation segment of the next run too; that one is clear."""
+def _body(
+    timeline: Timeline, rendition: str, keys: SegmentKeys | None, skipped: int, base: str
+) -> Iterator[str]:
+    """A key that is in force would hold for the initialisation segment of the next run too; that one is
+    clear."""
     if skipped:
         yield f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"
     run, number = "", None
@@ -144,11 +183,16 @@ def _body(timeline: Timeline, rendition: str, keys: SegmentKeys | None, skipped:
         if keys is not None and keys.number(segment.msn) != number:
             number = keys.number(segment.msn)
             yield f'#EXT-X-KEY:METHOD=AES-128,URI="{keys.name(number)}"'
-        yield from _segment(segment, rendition, base) if segment.msn >= with_parts else [_settled(segment, rendition, base)]
+        yield from (
+            _segment(segment, rendition, base)
+            if segment.msn >= with_parts
+            else [_settled(segment, rendition, base)]
+        )
 
 
 def _segment(segment: Segment, rendition: str, base: str, with_parts: bool = True) -> Iterator[str]:
-    """A segment that this rendition does not have, because it came or came back later, is a gap (RFC 8216bis §4.4.4.7)."""
+    """A segment that this rendition does not have, because it came or came back later, is a gap (RFC 8216bis
+    §4.4.4.7)."""
     yield f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}"
     if rendition not in segment.names:
         yield "#EXT-X-GAP"
@@ -215,8 +259,14 @@ class RecordedSegment:
 def recorded_playlist(segments: Sequence[RecordedSegment]) -> str:
     """The media playlist of one rendition of a finished recording, as byte ranges of few files."""
     longest = max(segment.duration_s for segment in segments)
-    lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{max(1, math.floor(longest + 0.5))}",
-             "#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS"]  # fmt: skip
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{max(1, math.floor(longest + 0.5))}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
     init: Extent | None = None
     for segment in segments:
         if init is not None and not segment.continues:
@@ -224,6 +274,10 @@ def recorded_playlist(segments: Sequence[RecordedSegment]) -> str:
         if segment.init != init:
             init = segment.init
             lines.append(f'#EXT-X-MAP:URI="{init.file}",BYTERANGE="{init.byterange}"')
-        lines += [f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}", f"#EXTINF:{segment.duration_s:.6f},",
-                  f"#EXT-X-BYTERANGE:{segment.body.byterange}", segment.body.file]  # fmt: skip
+        lines += [
+            f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(segment.start_ms)}",
+            f"#EXTINF:{segment.duration_s:.6f},",
+            f"#EXT-X-BYTERANGE:{segment.body.byterange}",
+            segment.body.file,
+        ]
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"

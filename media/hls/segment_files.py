@@ -1,7 +1,8 @@
-"""Files of one playback id: parts in memory (tmpfs), initialisation and full segments on disk, and the index of segments.
+"""Files of one playback id: parts in memory (tmpfs), initialisation and full segments on disk, and the index
+of segments.
 
-Everything gets its name by rename, complete, before a playlist speaks of it. The index is one JSON object a line and only
-grows; a line that a crash has torn is the last one and is passed over.
+Everything gets its name by rename, complete, before a playlist speaks of it. The index is one JSON object
+a line and only grows; a line that a crash has torn is the last one and is passed over.
 """
 
 import contextlib
@@ -36,8 +37,8 @@ class SegmentFiles:
         _write(self._live / name, data)
 
     def write_segment(self, name: str, *data: bytes) -> None:
-        """A full segment, by its parts, or an initialisation segment. While the disk is full, live goes on in memory: nginx looks there
-        first."""
+        """A full segment, by its parts, or an initialisation segment. While the disk is full, live goes on in
+        memory: nginx looks there first."""
         try:
             _write(self._data / name, *data)
         except OSError as error:
@@ -57,7 +58,8 @@ class SegmentFiles:
         return self._live / name
 
     def await_next(self, position: str) -> None:
-        """Tells nginx that it may hold those who ask for this position. Where that cannot be written the origin holds them."""
+        """Tells nginx that it may hold those who ask for this position. Where that cannot be written the
+        origin holds them."""
         with contextlib.suppress(OSError):
             private(self._live / NEXT)
             (self._live / NEXT / position).touch(0o600)
@@ -71,7 +73,8 @@ class SegmentFiles:
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     def append(self, entry: dict[str, Any]) -> None:
-        """An entry that finds the disk full is left out: a process that takes up from here has a hole, viewers have none."""
+        """An entry that finds the disk full is left out: a process that takes up from here has a hole,
+        viewers have none."""
         append_line(self._data / INDEX, entry)
 
     def index(self) -> Iterator[dict[str, Any]]:
@@ -105,7 +108,8 @@ def playbacks(settings: Settings) -> set[str]:
 
 
 def append_line(path: Path, entry: dict[str, Any], *, sync: bool = False) -> bool:
-    """One JSON object as a line of its own; False when the disk is full, and then nothing of it stays. Errors: OSError."""
+    """One JSON object as a line of its own; False when the disk is full, and then nothing of it stays.
+    Errors: OSError."""
     line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:

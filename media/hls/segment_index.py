@@ -1,8 +1,8 @@
 """What a broadcast has produced, on disk: enough for another process to go on where this one stops.
 
-Index entries: first the shape (`broadcast`, `renditions`, `rate`, …), again when its renditions change, then one per segment
-(`msn`, `run`, `generation`, `start_ms`, `duration_s`, `discontinuity`, `files` by rendition). A segment's entry follows its
-files, so what the index names exists.
+Index entries: first the shape (`broadcast`, `renditions`, `rate`, …), again when its renditions change,
+then one per segment (`msn`, `run`, `generation`, `start_ms`, `duration_s`, `discontinuity`, `files` by
+rendition). A segment's entry follows its files, so what the index names exists.
 """
 
 from collections import deque
@@ -29,26 +29,38 @@ class IndexedSegments:
 
 class SegmentIndex:
     def __init__(self, files: SegmentFiles, broadcast: str) -> None:
-        self._files, self._broadcast = files, broadcast
+        self._files = files
+        self._broadcast = broadcast
         self._with_segment: deque[Segment] = deque()
         self._with_parts: deque[Segment] = deque()
 
     def start(self, shape: BroadcastShape, codecs: Sequence[str]) -> None:
-        self._files.append({
-            "broadcast": self._broadcast, "codecs": list(codecs), "renditions": [asdict(one) for one in shape.renditions],
-            "rate": [shape.cadence.rate.numerator, shape.cadence.rate.denominator],
-            "part_frames": shape.cadence.part_frames, "segment_frames": shape.cadence.segment_frames,
-            "rotation": shape.rotation,
-        })  # fmt: skip
+        self._files.append(
+            {
+                "broadcast": self._broadcast,
+                "codecs": list(codecs),
+                "renditions": [asdict(one) for one in shape.renditions],
+                "rate": [shape.cadence.rate.numerator, shape.cadence.rate.denominator],
+                "part_frames": shape.cadence.part_frames,
+                "segment_frames": shape.cadence.segment_frames,
+                "rotation": shape.rotation,
+            }
+        )
 
     def add(self, segment: Segment, generation: int) -> None:
         """Notes a complete segment whose files are written."""
-        self._files.append({
-            "msn": segment.msn, "run": segment.run, "generation": generation, "start_ms": segment.start_ms,
-            "duration_s": segment.duration_s, "discontinuity": segment.discontinuity,
-            "files": {name: segment_name(segment.stem, name, segment.msn) for name in segment.names},
-            **({"stem": segment.stem} if segment.stem != segment.run else {}),
-        })  # fmt: skip
+        self._files.append(
+            {
+                "msn": segment.msn,
+                "run": segment.run,
+                "generation": generation,
+                "start_ms": segment.start_ms,
+                "duration_s": segment.duration_s,
+                "discontinuity": segment.discontinuity,
+                "files": {name: segment_name(segment.stem, name, segment.msn) for name in segment.names},
+                **({"stem": segment.stem} if segment.stem != segment.run else {}),
+            }
+        )
         self._with_segment.append(segment)
         self._with_parts.append(segment)
 
@@ -56,17 +68,25 @@ class SegmentIndex:
         """Deletes the files of segments, and of parts, below these media sequence numbers."""
         while self._with_parts and self._with_parts[0].msn < parts_below:
             old = self._with_parts.popleft()
-            self._files.drop(part_name(old.stem, name, old.msn, part) for name in old.names for part in range(len(old.parts)))
+            self._files.drop(
+                part_name(old.stem, name, old.msn, part)
+                for name in old.names
+                for part in range(len(old.parts))
+            )
         while self._with_segment and self._with_segment[0].msn < segments_below:
             old = self._with_segment.popleft()
             self._files.drop(segment_name(old.stem, name, old.msn) for name in old.names)
 
     def read(self, window: int) -> IndexedSegments | None:
-        """What a former process has left of this broadcast, at most `window` segments; None when it is another's."""
+        """What a former process has left of this broadcast, at most `window` segments; None when it is
+        another's."""
         entries = list(self._files.index())
         if not entries or entries[0].get("broadcast") != self._broadcast:
             return None
-        heads, rows = [row for row in entries if "renditions" in row], [row for row in entries[1:] if "msn" in row]
+        heads, rows = (
+            [row for row in entries if "renditions" in row],
+            [row for row in entries[1:] if "msn" in row],
+        )
         head = heads[-1]
         shape = _shape(head)
         present = [row for row in rows if all(self._files.has(name) for name in row["files"].values())]
@@ -77,7 +97,9 @@ class SegmentIndex:
                 break
             kept.insert(0, segment)
         before = [row for row in rows if not kept or row["msn"] <= kept[0].msn]
-        return IndexedSegments(shape, tuple(head["codecs"]), kept, sum(row["discontinuity"] for row in before))
+        return IndexedSegments(
+            shape, tuple(head["codecs"]), kept, sum(row["discontinuity"] for row in before)
+        )
 
 
 def renditions_of(rows: Iterable[dict[str, Any]]) -> tuple[Rendition, ...]:
@@ -95,6 +117,12 @@ def _shape(head: dict[str, Any]) -> BroadcastShape:
 
 def _segment(row: dict[str, Any]) -> Segment:
     return Segment(
-        row["msn"], row["run"], row["start_ms"], row["discontinuity"], tuple(row["files"]), row["duration_s"], complete=True,
+        row["msn"],
+        row["run"],
+        row["start_ms"],
+        row["discontinuity"],
+        tuple(row["files"]),
+        row["duration_s"],
+        complete=True,
         stem=row.get("stem", ""),
-    )  # fmt: skip
+    )

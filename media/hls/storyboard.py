@@ -30,7 +30,9 @@ def plan_storyboard(duration_s: float, picture: tuple[int, int]) -> Storyboard:
     every_s = FINE_S if duration_s <= LONG_S else COARSE_S
     width, height = picture
     scale = WIDTH / max(width, height)
-    return Storyboard(every_s, _even(width * scale), _even(height * scale), max(1, -(-int(duration_s) // every_s)))
+    return Storyboard(
+        every_s, _even(width * scale), _even(height * scale), max(1, -(-int(duration_s) // every_s))
+    )
 
 
 def webvtt(sheets: Storyboard, duration_s: float) -> str:
@@ -39,9 +41,17 @@ def webvtt(sheets: Storyboard, duration_s: float) -> str:
     for number in range(sheets.pictures):
         sheet, place = divmod(number, COLUMNS * ROWS)
         row, column = divmod(place, COLUMNS)
-        end_s = min((number + 1) * sheets.every_s, duration_s) if number == sheets.pictures - 1 else (number + 1) * sheets.every_s
+        end_s = (
+            min((number + 1) * sheets.every_s, duration_s)
+            if number == sheets.pictures - 1
+            else (number + 1) * sheets.every_s
+        )
         where = f"{column * sheets.width},{row * sheets.height},{sheets.width},{sheets.height}"
-        lines += [f"{_cue(number * sheets.every_s)} --> {_cue(end_s)}", f"{sheet_name(sheet)}#xywh={where}", ""]
+        lines += [
+            f"{_cue(number * sheets.every_s)} --> {_cue(end_s)}",
+            f"{sheet_name(sheet)}#xywh={where}",
+            "",
+        ]
     return "\n".join(lines)
 
 

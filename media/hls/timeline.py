@@ -1,7 +1,8 @@
-"""The media sequence of one broadcast: which segments and parts exist, in order, over any number of encoder runs.
+"""The media sequence of one broadcast: which segments and parts exist, in order, over any number of encoder
+runs.
 
-A run is one life of an FFmpeg process. Media sequence numbers (MSN) only grow; a new run begins with a discontinuity. All
-renditions have the same cuts, so there is one timeline for all of them.
+A run is one life of an FFmpeg process. Media sequence numbers (MSN) only grow; a new run begins with a
+discontinuity. All renditions have the same cuts, so there is one timeline for all of them.
 """
 
 import math
@@ -23,9 +24,9 @@ class Part:
 
 @dataclass
 class Segment:
-    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has no parts. `names` are the
-    renditions that have it, `stem` is in the names of its files (default: the run), `settled` its text by rendition, once it will not
-    change any more."""
+    """`start_ms` is its first frame's time on the PROGRAM-DATE-TIME line. A segment read back from disk has
+    no parts. `names` are the renditions that have it, `stem` is in the names of its files (default: the
+    run), `settled` its text by rendition, once it will not change any more."""
 
     msn: int
     run: str
@@ -48,8 +49,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentData:
-    """A finished segment with its content in clear, for whoever keeps it: by rendition in the ladder's order, each as its parts (to
-    join them costs as much as to write them)."""
+    """A finished segment with its content in clear, for whoever keeps it: by rendition in the ladder's order,
+    each as its parts (to join them costs as much as to write them)."""
 
     segment: Segment
     inits: tuple[InitSegment, ...]
@@ -58,11 +59,16 @@ class SegmentData:
 
 class Timeline:
     def __init__(
-        self, cadence: Cadence, window: int, first_msn: int, before: Iterable[Segment] = (), discontinuities: int = 0,
+        self,
+        cadence: Cadence,
+        window: int,
+        first_msn: int,
+        before: Iterable[Segment] = (),
+        discontinuities: int = 0,
         stem: Callable[[str, int], str] = lambda run, _msn: run,
-    ) -> None:  # fmt: skip
-        """`before` are segments that a former process has left, `discontinuities` the discontinuity sequence of the first. `stem` names a
-        run's segment."""
+    ) -> None:
+        """`before` are segments that a former process has left, `discontinuities` the discontinuity sequence
+        of the first. `stem` names a run's segment."""
         self._stem = stem
         self.cadence = cadence
         self.segments = deque(before)
@@ -70,24 +76,30 @@ class Timeline:
         self.ended = False
         self.window = window
         self._next = self.segments[-1].msn + 1 if self.segments else first_msn
-        self._run, self._base, self._epoch_ms = "", 0, 0.0
+        self._run = ""
+        self._base = 0
+        self._epoch_ms = 0.0
         self._names: tuple[str, ...] = ()
 
     def begin_run(self, run: str, epoch_ms: float, names: Sequence[str]) -> None:
-        """`epoch_ms` is the wall-clock time of the run's first frame. It never moves again: players align by it, and one that
-        sees it jump inside a discontinuity stops loading (hls.js 1.7)."""
+        """`epoch_ms` is the wall-clock time of the run's first frame. It never moves again: players align by
+        it, and one that sees it jump inside a discontinuity stops loading (hls.js 1.7)."""
         previous_end = self.segments[-1].end_ms if self.segments else 0
-        self._run, self._base, self._epoch_ms = run, self._next, max(epoch_ms, previous_end)
+        self._run = run
+        self._base = self._next
+        self._epoch_ms = max(epoch_ms, previous_end)
         self._names = tuple(names)
 
     def add(self, segment: int, duration_s: float, independent: bool, last: bool) -> Segment:
-        """The run's next part, in its segment counted from 0; `last` closes the segment at once, so that the preload hint
-        and the next blocking request name a part that will exist."""
+        """The run's next part, in its segment counted from 0; `last` closes the segment at once, so that the
+        preload hint and the next blocking request name a part that will exist."""
         msn = self._base + segment
         if not self.segments or self.segments[-1].complete:
             start_ms = round(self._epoch_ms + segment * self.cadence.segment_s * 1000)
             discontinuity = bool(self.segments) and self.segments[-1].run != self._run
-            self.segments.append(Segment(msn, self._run, start_ms, discontinuity, self._names, stem=self._stem(self._run, msn)))
+            self.segments.append(
+                Segment(msn, self._run, start_ms, discontinuity, self._names, stem=self._stem(self._run, msn))
+            )
         current = self.segments[-1]
         if self.cadence.low_latency:
             current.parts.append(Part(duration_s, independent))
@@ -141,10 +153,13 @@ class Timeline:
         if not self.segments:
             return False
         last = self.segments[-1]
-        return last.msn > msn or (last.msn == msn and (last.complete or (part is not None and len(last.parts) > part)))
+        return last.msn > msn or (
+            last.msn == msn and (last.complete or (part is not None and len(last.parts) > part))
+        )
 
     def too_far(self, msn: int, part: int | None) -> bool:
-        """Beyond two segments, or beyond the advance part limit, nobody waits in earnest (RFC 8216bis §6.2.5.2)."""
+        """Beyond two segments, or beyond the advance part limit, nobody waits in earnest (RFC 8216bis
+        §6.2.5.2)."""
         last = self.segments[-1]
         limit = max(3, math.ceil(3 / self.cadence.part_s))
         return msn > last.msn + 2 or (part or 0) > self.cadence.parts_per_segment + limit

@@ -1,5 +1,5 @@
-"""What the bodies of RTMP's video and audio messages hold: FLV tags (Adobe's FLV specification 10.1, annex E) and the FourCC forms of
-Enhanced RTMP v1. [decision]"""
+"""What the bodies of RTMP's video and audio messages hold: FLV tags (Adobe's FLV specification 10.1, annex E)
+and the FourCC forms of Enhanced RTMP v1. [decision]"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,30 @@ KEY_FRAME, COMMAND_FRAME = 1, 5
 AVC, HEVC, AV1 = "avc1", "hvc1", "av01"
 AAC, MP3 = "mp4a", "mp3"
 _VIDEO_IDS = {2: "Sorenson H.263", 3: "Screen video", 4: "VP6", 5: "VP6", 7: AVC, 12: HEVC}
-_AUDIO_IDS = {0: "PCM", 1: "ADPCM", 2: MP3, 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser", 7: "G.711", 8: "G.711", 10: AAC,
-              11: "Speex", 14: MP3}  # fmt: skip
-_FOURCCS = {b"avc1": AVC, b"hvc1": HEVC, b"av01": AV1, b"vp09": "VP9", b"mp4a": AAC, b".mp3": MP3, b"Opus": "Opus", b"fLaC": "FLAC"}
+_AUDIO_IDS = {
+    0: "PCM",
+    1: "ADPCM",
+    2: MP3,
+    3: "PCM",
+    4: "Nellymoser",
+    5: "Nellymoser",
+    6: "Nellymoser",
+    7: "G.711",
+    8: "G.711",
+    10: AAC,
+    11: "Speex",
+    14: MP3,
+}
+_FOURCCS = {
+    b"avc1": AVC,
+    b"hvc1": HEVC,
+    b"av01": AV1,
+    b"vp09": "VP9",
+    b"mp4a": AAC,
+    b".mp3": MP3,
+    b"Opus": "Opus",
+    b"fLaC": "FLAC",
+}
 RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _MP3_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
@@ -19,8 +40,8 @@ Part = Literal["header", "frame", "other"]
 
 
 class Picture(NamedTuple):
-    """`codec` is ours to decode, or the name of one that is not. `shift` is presentation − decoding, ms. A `header` is a decoder
-    configuration record."""
+    """`codec` is ours to decode, or the name of one that is not. `shift` is presentation − decoding, ms. A
+    `header` is a decoder configuration record."""
 
     codec: str
     part: Part
@@ -52,7 +73,11 @@ def tags(file: bytes) -> Iterator[tuple[int, int, bytes]]:
         size = int.from_bytes(file[at + 1 : at + 4], "big")
         if at + 11 + size > len(file):
             return
-        yield file[at], int.from_bytes(file[at + 4 : at + 7], "big") | file[at + 7] << 24, file[at + 11 : at + 11 + size]
+        yield (
+            file[at],
+            int.from_bytes(file[at + 4 : at + 7], "big") | file[at + 7] << 24,
+            file[at + 11 : at + 11 + size],
+        )
         at += 15 + size
 
 
@@ -67,7 +92,9 @@ def picture(body: bytes) -> Picture | None:
         return Picture(codec, "frame", frame == KEY_FRAME, 0, body[1:])
     if frame == COMMAND_FRAME or body[1] > 1:
         return Picture(codec, "other", False, 0, b"")
-    return Picture(codec, "header" if body[1] == 0 else "frame", frame == KEY_FRAME, _signed24(body, 2), body[5:])
+    return Picture(
+        codec, "header" if body[1] == 0 else "frame", frame == KEY_FRAME, _signed24(body, 2), body[5:]
+    )
 
 
 def _enhanced(body: bytes) -> Picture:
@@ -89,7 +116,10 @@ def sound(body: bytes) -> Sound | None:
     if kind == 9:  # Enhanced RTMP
         if len(body) < 5:
             return None
-        codec, packet = _FOURCCS.get(body[1:5], f"sound codec {body[1:5].decode('ascii', 'replace')}"), body[0] & 15
+        codec, packet = (
+            _FOURCCS.get(body[1:5], f"sound codec {body[1:5].decode('ascii', 'replace')}"),
+            body[0] & 15,
+        )
         return Sound(codec, ("header", "frame")[packet] if packet < 2 else "other", body[5:])
     codec = _AUDIO_IDS.get(kind, f"sound codec {kind}")
     if codec == AAC:

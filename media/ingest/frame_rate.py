@@ -1,7 +1,9 @@
-"""How many frames a second a picture has, from what its encoder says and from the frames' own times. [decision]
+"""How many frames a second a picture has, from what its encoder says and from the frames' own times.
+[decision]
 
-Times come in whole milliseconds: over n frames the mean interval is known to 1/n ms, so a third of a second tells 25 from 30, and
-half a minute would tell 29.97 from 30. What the encoder says is exact, and now and then wrong.
+Times come in whole milliseconds: over n frames the mean interval is known to 1/n ms, so a third of a
+second tells 25 from 30, and half a minute would tell 29.97 from 30. What the encoder says is exact, and
+now and then wrong.
 """
 
 from collections.abc import Sequence
@@ -16,8 +18,9 @@ WHOLE = (10.0, 12.0, 15.0, 20.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 100.0, 120.
 
 
 def frame_rate(said: Sequence[float], times: Sequence[int]) -> float | None:
-    """`said` by the parameter set and by the metadata, in this order; `times` when frames are decoded, ms. None while it takes more
-    frames to know. Two that agree are believed; else the frames decide which is right, and where none is, the rate is theirs."""
+    """`said` by the parameter set and by the metadata, in this order; `times` when frames are decoded, ms.
+    None while it takes more frames to know. Two that agree are believed; else the frames decide which is
+    right, and where none is, the rate is theirs."""
     told = [rate for rate in said if SLOWEST <= rate <= FASTEST]
     if len(told) > 1 and abs(told[0] / told[1] - 1) < AGREE:
         return told[0]

@@ -1,4 +1,5 @@
-"""What an H.264 decoder configuration (14496-15 §5.3.3) and its sequence parameter set (H.264 §7.3.2.1) say of the picture. [decision]"""
+"""What an H.264 decoder configuration (14496-15 §5.3.3) and its sequence parameter set (H.264 §7.3.2.1) say
+of the picture. [decision]"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,9 +7,24 @@ from fractions import Fraction
 
 HIGH = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 ASPECTS = (
-    (1, 1), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11), (80, 33), (18, 11), (15, 11), (64, 33), (160, 99),
-    (4, 3), (3, 2), (2, 1),
-)  # fmt: skip
+    (1, 1),
+    (1, 1),
+    (12, 11),
+    (10, 11),
+    (16, 11),
+    (40, 33),
+    (24, 11),
+    (20, 11),
+    (32, 11),
+    (80, 33),
+    (18, 11),
+    (15, 11),
+    (64, 33),
+    (160, 99),
+    (4, 3),
+    (3, 2),
+    (2, 1),
+)
 EXTENDED_SAR = 255
 MOST_SIDE = 16_384
 LARGEST_SET = 1024  # one with all of its scaling lists has 300 bytes; 64 KB take 15 ms
@@ -17,8 +33,9 @@ MOST_STRETCH = 10
 
 @dataclass(frozen=True)
 class Sps:
-    """`width` and `height` in coded, cropped pixels; `aspect` of one pixel; `rate` frames a second as the encoder wrote it, None where
-    it did not; `plain` is 8 bit 4:2:0, which every player takes; `fields`: some pictures may be interlaced."""
+    """`width` and `height` in coded, cropped pixels; `aspect` of one pixel; `rate` frames a second as the
+    encoder wrote it, None where it did not; `plain` is 8 bit 4:2:0, which every player takes; `fields`:
+    some pictures may be interlaced."""
 
     width: int
     height: int
@@ -32,7 +49,9 @@ class _Bits:
     """Reads beyond the end are zeros: a set that was cut short says what it can."""
 
     def __init__(self, data: bytes) -> None:
-        self._value, self._length, self._at = int.from_bytes(data, "big"), len(data) * 8, 0
+        self._value = int.from_bytes(data, "big")
+        self._length = len(data) * 8
+        self._at = 0
 
     def take(self, count: int) -> int:
         self._at += count
@@ -131,7 +150,13 @@ def _vui(bits: _Bits) -> tuple[Fraction, Fraction | None]:
     aspect = Fraction(1)
     if bits.take(1):
         index = bits.take(8)
-        across, down = (bits.take(16), bits.take(16)) if index == EXTENDED_SAR else ASPECTS[index] if index < len(ASPECTS) else (1, 1)
+        across, down = (
+            (bits.take(16), bits.take(16))
+            if index == EXTENDED_SAR
+            else ASPECTS[index]
+            if index < len(ASPECTS)
+            else (1, 1)
+        )
         aspect = stretch(Fraction(across, down)) if across and down else Fraction(1)
     if bits.take(1):
         bits.take(1)

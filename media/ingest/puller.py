@@ -20,11 +20,22 @@ class PullRefused(Exception):
 
 
 class RtmpPull(asyncio.Protocol):
-    """One stream that is being played. `heard` gets its messages, `ended` is called once, when no more will come."""
+    """One stream that is being played. `heard` gets its messages, `ended` is called once, when no more will
+    come."""
 
-    def __init__(self, application: str, name: str, address: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]) -> None:
-        self._application, self._name, self._address = application, name, address
-        self._heard, self._ended = heard, ended
+    def __init__(
+        self,
+        application: str,
+        name: str,
+        address: str,
+        heard: Callable[[RtmpMessage], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._application = application
+        self._name = name
+        self._address = address
+        self._heard = heard
+        self._ended = ended
         self._transport: asyncio.Transport | None = None
         self._handshake: bytes | None = b""
         self._demuxer = Demuxer()
@@ -45,7 +56,9 @@ class RtmpPull(asyncio.Protocol):
                     self._take(message)
             if self._window and self._received - self._acknowledged >= self._window // 2:
                 self._acknowledged = self._received
-                self._send(CONTROL, RtmpMessage(rtmp.ACKNOWLEDGEMENT, 0, 0, pack(">I", self._received & 0xFFFFFFFF)))
+                self._send(
+                    CONTROL, RtmpMessage(rtmp.ACKNOWLEDGEMENT, 0, 0, pack(">I", self._received & 0xFFFFFFFF))
+                )
         except RtmpError as error:
             self._over(str(error))
 
@@ -60,7 +73,13 @@ class RtmpPull(asyncio.Protocol):
         self._handshake = None
         assert self._transport is not None
         self._transport.write(theirs)
-        about = {"app": self._application, "flashVer": "LNX 9,0,124,2", "tcUrl": self._address, "fpad": False, "capabilities": 15}
+        about = {
+            "app": self._application,
+            "flashVer": "LNX 9,0,124,2",
+            "tcUrl": self._address,
+            "fpad": False,
+            "capabilities": 15,
+        }
         self._invoke(0, "connect", 1, about)
         return rest
 
@@ -92,7 +111,10 @@ class RtmpPull(asyncio.Protocol):
             self._invoke(0, "createStream", 2, None)
         elif name == "_result" and rest[0] == 2.0 and isinstance(about, float):
             self._invoke(int(about), "play", 3, None, self._name, -1)
-            self._send(CONTROL, RtmpMessage(rtmp.USER_CONTROL, 0, 0, pack(">HII", rtmp.BUFFER_LENGTH, int(about), BUFFER_MS)))
+            self._send(
+                CONTROL,
+                RtmpMessage(rtmp.USER_CONTROL, 0, 0, pack(">HII", rtmp.BUFFER_LENGTH, int(about), BUFFER_MS)),
+            )
         elif name == "_error":
             self._over("the ingest refuses to let it be played")
         elif name == "onStatus" and isinstance(about, dict):
@@ -119,14 +141,19 @@ class RtmpPull(asyncio.Protocol):
             self._transport.close()
 
 
-async def play(url: str, name: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]) -> RtmpPull:
-    """Plays `name` of an application `rtmp://HOST[:PORT]/APPLICATION`. Errors: Refused, OSError; `ended` may have been called then."""
+async def play(
+    url: str, name: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]
+) -> RtmpPull:
+    """Plays `name` of an application `rtmp://HOST[:PORT]/APPLICATION`. Errors: Refused, OSError; `ended` may
+    have been called then."""
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
     application = address.path.strip("/")
     async with asyncio.timeout(CONNECT_S):
         _, pull = await loop.create_connection(
-            lambda: RtmpPull(application, name, url, heard, ended), address.hostname or "127.0.0.1", address.port or 1935
+            lambda: RtmpPull(application, name, url, heard, ended),
+            address.hostname or "127.0.0.1",
+            address.port or 1935,
         )
         try:
             await pull.playing

@@ -1,7 +1,9 @@
-"""RTMP chunks, messages and AMF0 (Adobe's RTMP specification 1.0), as far as playing one stream needs them. [decision]
+"""RTMP chunks, messages and AMF0 (Adobe's RTMP specification 1.0), as far as playing one stream needs them.
+[decision]
 
-A message is cut into chunks; chunks of several messages may come in turns, each on its chunk stream. Times are milliseconds modulo
-2³², as the encoder gave them: who reads them unwraps them (media.ingest.source_feed).
+A message is cut into chunks; chunks of several messages may come in turns, each on its chunk stream. Times
+are milliseconds modulo 2³², as the encoder gave them: who reads them unwraps them
+(media.ingest.source_feed).
 """
 
 from collections.abc import Iterator
@@ -44,7 +46,8 @@ class _Channel:
 
 
 class Demuxer:
-    """Bytes in any slicing in, messages out. Chunk sizes and aborts are obeyed here. Errors: RtmpError; it is of no use then."""
+    """Bytes in any slicing in, messages out. Chunk sizes and aborts are obeyed here. Errors: RtmpError; it is
+    of no use then."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -64,13 +67,14 @@ class Demuxer:
             if message is not None:
                 self._obey(message)
                 yield message
-        self._held, self._wanted = data[at:], -step
+        self._held = data[at:]
+        self._wanted = -step
 
     _finished: RtmpMessage | None = None
 
     def _chunk(self, data: bytes, at: int) -> int:
-        """Takes the chunk that begins there: its length, or minus how many bytes have to be there to go on. `_finished` is the
-        message that it ends, or None."""
+        """Takes the chunk that begins there: its length, or minus how many bytes have to be there to go on.
+        `_finished` is the message that it ends, or None."""
         have = len(data) - at
         if have < 1:
             return -1
@@ -111,7 +115,9 @@ class Demuxer:
         self._finished = self._whole(channel) if channel.left == 0 else None
         return whole
 
-    def _begin(self, channel: _Channel, form: int, time: int, length: int, extended: bool, data: bytes, begins: int) -> None:
+    def _begin(
+        self, channel: _Channel, form: int, time: int, length: int, extended: bool, data: bytes, begins: int
+    ) -> None:
         if channel.growing:
             if form != 3:
                 raise RtmpError("a message begins before the one on its chunk stream has ended")
@@ -147,7 +153,12 @@ def chunks(message: RtmpMessage, channel: int, chunk_size: int = 128) -> bytes:
     """A message as it goes out, with a full header; `channel` 2 to 65599."""
     time, body = message.time, message.body
     extended = pack(">I", time) if time >= EXTENDED else b""
-    head = min(time, EXTENDED).to_bytes(3, "big") + len(body).to_bytes(3, "big") + bytes((message.kind,)) + pack("<I", message.stream)
+    head = (
+        min(time, EXTENDED).to_bytes(3, "big")
+        + len(body).to_bytes(3, "big")
+        + bytes((message.kind,))
+        + pack("<I", message.stream)
+    )
     pieces = [_basic(0, channel), head, extended, body[:chunk_size]]
     for at in range(chunk_size, len(body), chunk_size):
         pieces += (_basic(3, channel), extended, body[at : at + chunk_size])
@@ -201,7 +212,9 @@ def decode_amf(body: bytes) -> list[Any]:
 
 class _Reader:
     def __init__(self, body: bytes) -> None:
-        self._body, self.at, self._depth = body, 0, 0
+        self._body = body
+        self.at = 0
+        self._depth = 0
 
     def value(self) -> Any:
         marker = self._body[self.at]

@@ -41,10 +41,12 @@ class FloodedSource(UnusableSource):
 
 
 class MessageBudget:
-    """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood still."""
+    """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood
+    still."""
 
     def __init__(self) -> None:
-        self._left, self._at = float(MESSAGES_BURST), 0.0
+        self._left = float(MESSAGES_BURST)
+        self._at = 0.0
 
     def allows(self, now: float) -> bool:
         """Counts one message; False when it is too many."""
@@ -57,15 +59,20 @@ class PublishSource:
     """One publish. Its `vitals` hear of every frame."""
 
     def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
-        self._url, self._tickets, self._playback = settings.pull_url, tickets, fact.playback
+        self._url = settings.pull_url
+        self._tickets = tickets
+        self._playback = fact.playback
         self._publish = publish_name(fact.broadcast, fact.generation)
         self.health = health = StreamHealth()
-        self.feed = SourceFeed(lambda frame, now: health.frame(frame.track, frame.time, len(frame.data), frame.key, now))
+        self.feed = SourceFeed(
+            lambda frame, now: health.frame(frame.track, frame.time, len(frame.data), frame.key, now)
+        )
         self._opening = asyncio.Lock()
         self._closed = False
         self._pull: RtmpPull | None = None
         self._come = False  # anything, over the present connection
-        self._pace, self._flooded = MessageBudget(), False
+        self._pace = MessageBudget()
+        self._flooded = False
         self._probed: tuple[Format | None, Source] | None = None
         self._still: StillPicture | None = None
 
@@ -75,14 +82,18 @@ class PublishSource:
         return self._pull is not None
 
     async def source(self, appears_within_s: float) -> Source | None:
-        """What the encoder sends, as soon as something can be made of it; None when nobody publishes, or it was closed. Errors: Unusable.
+        """What the encoder sends, as soon as something can be made of it; None when nobody publishes, or it
+        was closed. Errors: Unusable.
 
-        A client library that is cancelled may go on all the same, so being closed ends this too: who closes waits for it.
+        A client library that is cancelled may go on all the same, so being closed ends this too: who
+        closes waits for it.
         """
         until = monotonic() + appears_within_s
         while not self._closed or self._flooded:
             if self._flooded:
-                raise FloodedSource("The encoder sends far more messages a second than pictures and sound need. Restart it.")
+                raise FloodedSource(
+                    "The encoder sends far more messages a second than pictures and sound need. Restart it."
+                )
             if not await self.open():
                 if monotonic() >= until:
                     return None
@@ -117,7 +128,8 @@ class PublishSource:
             self.close()
 
     def _heard(self, message: RtmpMessage) -> None:
-        """Each message costs this process, which has other streams, too: one that floods is listened to no more."""
+        """Each message costs this process, which has other streams, too: one that floods is listened to no
+        more."""
         now = monotonic()
         if not self._pace.allows(now):
             if not self._flooded:
@@ -141,9 +153,13 @@ class PublishSource:
         if self._probed is None or self._probed[0] != form:
             said = await capture_output(args.probe(), PROBE_S, sandbox_for_pipe(), self.feed.opening)
             streams: list[dict[str, Any]] = json.loads(said).get("streams", []) if said else []
-            video = next((one for one in streams if one.get("codec_type") == "video" and one.get("width")), None)
+            video = next(
+                (one for one in streams if one.get("codec_type") == "video" and one.get("width")), None
+            )
             if video is None:
-                raise UnusableSource("The encoder's picture can't be decoded here. Choose H.264 in its settings.")
+                raise UnusableSource(
+                    "The encoder's picture can't be decoded here. Choose H.264 in its settings."
+                )
             self._probed = form, _source(video, source)
         return replace(self._probed[1], frame_rate=source.frame_rate, audio=source.audio)
 
@@ -151,7 +167,9 @@ class PublishSource:
         """The picture of those who send none. Errors: Unusable."""
         if self._still is None:
             pictures = [
-                flv.picture(body) for kind, _, body in flv.tags(await capture_output(args.still(STILL_SIZE), STILL_S)) if kind == VIDEO
+                flv.picture(body)
+                for kind, _, body in flv.tags(await capture_output(args.still(STILL_SIZE), STILL_S))
+                if kind == VIDEO
             ]
             found = {one.part: one.data for one in pictures if one is not None and one.data}
             if "header" not in found or "frame" not in found:
@@ -159,7 +177,9 @@ class PublishSource:
             self._still = StillPicture(found["header"], found["frame"])
         return self._still
 
-    def begin_run(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None) -> bool:
+    def begin_run(
+        self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None
+    ) -> bool:
         return self.feed.begin_run(write, end, still)
 
     def close(self) -> None:
@@ -172,7 +192,9 @@ class PublishSource:
 def _bearable(source: Source) -> Source:
     """Errors: Unusable."""
     if source.width * source.height > MOST_PIXELS:
-        raise UnusableSource(f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one.")
+        raise UnusableSource(
+            f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one."
+        )
     return source
 
 
@@ -182,7 +204,11 @@ def _source(video: dict[str, Any], source: Source) -> Source:
     with contextlib.suppress(ValueError, ZeroDivisionError):
         aspect = h264.stretch(Fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/")))
     return replace(
-        source, width=round(int(video["width"]) * aspect), height=int(video["height"]), square=aspect == 1, plain=False,
+        source,
+        width=round(int(video["width"]) * aspect),
+        height=int(video["height"]),
+        square=aspect == 1,
+        plain=False,
         interlaced=video.get("field_order", "progressive") not in ("progressive", "unknown"),
         high=video.get("color_transfer") in ("smpte2084", "arib-std-b67"),
-    )  # fmt: skip
+    )

@@ -1,8 +1,10 @@
-"""What one encoder sends, made fit for FFmpeg: times that only grow, from the newest key frame on, with sound always there. [decision]
+"""What one encoder sends, made fit for FFmpeg: times that only grow, from the newest key frame on, with sound
+always there. [decision]
 
-A run begins at the newest key frame that has come, so nobody waits for the next one. It ends where its decoder would have to change:
-another parameter set, other sound, a clock that was set; what comes then waits for the next run. Where an encoder has no sound, silence
-is put in its place: players and recordings keep one shape when sound joins later. One that has no picture gets a still one.
+A run begins at the newest key frame that has come, so nobody waits for the next one. It ends where its
+decoder would have to change: another parameter set, other sound, a clock that was set; what comes then
+waits for the next run. Where an encoder has no sound, silence is put in its place: players and recordings
+keep one shape when sound joins later. One that has no picture gets a still one.
 """
 
 from collections import deque
@@ -19,7 +21,11 @@ from media.ladder.rules import Source
 MOST_BACK_MS, MOST_AHEAD_MS = 2_000, 10_000
 APART_MS, ALIGNED_AFTER_S = 5_000, 3.0
 SOUND_WITHIN_S, SOUND_SAID_WITHIN_S, SOUND_ALONE_S, PICTURE_SAID_WITHIN_S = 0.4, 1.0, 1.0, 4.0
-LONGEST_GOP_MS, LARGEST_GOP, MOST_IN_GOP = 30_000, 96 << 20, 8_000  # 30 s of 120 pictures and 94 sounds a second are 6,420
+LONGEST_GOP_MS, LARGEST_GOP, MOST_IN_GOP = (
+    30_000,
+    96 << 20,
+    8_000,
+)  # 30 s of 120 pictures and 94 sounds a second are 6,420
 LARGEST_METADATA = 1 << 16
 MOST_CHANGES, CHANGES_S = 20, 10.0
 SILENCE = Voice(flv.AAC, 48_000, 2, b"\x11\x90")
@@ -59,8 +65,14 @@ class StillPicture:
 class FeedRun:
     """One FFmpeg's input. `write` gets bytes, `end` is called once, when no more will come."""
 
-    def __init__(self, form: Format, voice: Voice, zero: int, write: Callable[[bytes], None], end: Callable[[], None]) -> None:
-        self.form, self.voice, self.zero, self.write, self.end = form, voice, zero, write, end
+    def __init__(
+        self, form: Format, voice: Voice, zero: int, write: Callable[[bytes], None], end: Callable[[], None]
+    ) -> None:
+        self.form = form
+        self.voice = voice
+        self.zero = zero
+        self.write = write
+        self.end = end
         self.silent = form.voice is None
         self.sounds = self.stills = 0
         self.fed_ms = 0
@@ -73,7 +85,9 @@ class FeedRun:
         duration = max(1, min(1000, time - self._before[frame.track]))
         self._before[frame.track] = time
         self.fed_ms = max(self.fed_ms, time)
-        self.write(fmp4_writer.frame(frame.track, time, duration, frame.data, key=frame.key, shift=frame.shift))
+        self.write(
+            fmp4_writer.frame(frame.track, time, duration, frame.data, key=frame.key, shift=frame.shift)
+        )
 
     def silence(self, until: int) -> None:
         """Up to this time of the feed's clock."""
@@ -88,7 +102,8 @@ class FeedRun:
 
 
 class SourceFeed:
-    """Give it every message in order, with the moment it came (s, never going back). `trouble` says why nothing can be made of it."""
+    """Give it every message in order, with the moment it came (s, never going back). `trouble` says why
+    nothing can be made of it."""
 
     def __init__(self, observe: Callable[[Frame, float], None] = lambda _frame, _now: None) -> None:
         """`observe` is told of every frame."""
@@ -119,7 +134,8 @@ class SourceFeed:
         return self._unheard
 
     def ready(self, now: float) -> bool:
-        """Something can be made of it: a key frame has come, its rate is known, and whether there is sound. Or there is sound alone."""
+        """Something can be made of it: a key frame has come, its rate is known, and whether there is sound.
+        Or there is sound alone."""
         return self.source(now) is not None
 
     def source(self, now: float) -> Source | None:
@@ -136,13 +152,28 @@ class SourceFeed:
             return Source(0, 0, rate, self._voice is not None)
         width = sps.width * sps.aspect
         return Source(
-            round(width), sps.height, rate, self._voice is not None, square=sps.aspect == 1, plain=sps.plain, interlaced=sps.fields
+            round(width),
+            sps.height,
+            rate,
+            self._voice is not None,
+            square=sps.aspect == 1,
+            plain=sps.plain,
+            interlaced=sps.fields,
         )
 
     def _alone(self, now: float) -> Source | None:
-        if self._sounded_at is None or self._voice is None or self._pictured_at is not None or self.form is not None:
+        if (
+            self._sounded_at is None
+            or self._voice is None
+            or self._pictured_at is not None
+            or self.form is not None
+        ):
             return None
-        patience = PICTURE_SAID_WITHIN_S if self.metadata.get("videocodecid") or self.metadata.get("width") else SOUND_ALONE_S
+        patience = (
+            PICTURE_SAID_WITHIN_S
+            if self.metadata.get("videocodecid") or self.metadata.get("width")
+            else SOUND_ALONE_S
+        )
         if now - self._sounded_at < patience:
             return None
         return Source(*STILL_SIZE, STILL_RATE, True, alone=True)
@@ -162,7 +193,9 @@ class SourceFeed:
         assert self._pictured_at is not None
         if self.metadata and not self.metadata.get("audiocodecid"):
             return True
-        return now - self._pictured_at >= (SOUND_SAID_WITHIN_S if self.metadata.get("audiocodecid") else SOUND_WITHIN_S)
+        return now - self._pictured_at >= (
+            SOUND_SAID_WITHIN_S if self.metadata.get("audiocodecid") else SOUND_WITHIN_S
+        )
 
     @property
     def opening(self) -> bytes:
@@ -177,7 +210,8 @@ class SourceFeed:
 
     @property
     def zero(self) -> tuple[int, int] | None:
-        """(era, ms) where the present run begins on the encoder's clock; each time the clock is set another era begins."""
+        """(era, ms) where the present run begins on the encoder's clock; each time the clock is set another
+        era begins."""
         return (self._clock.era, self._run.zero) if self._run is not None else None
 
     @property
@@ -187,7 +221,9 @@ class SourceFeed:
 
     # -- runs
 
-    def begin_run(self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None) -> bool:
+    def begin_run(
+        self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None
+    ) -> bool:
         """A new run, from the newest key frame on; False when there is none to begin with."""
         self.stop()
         if not self._gop or (self.form is None and still is None):
@@ -206,12 +242,14 @@ class SourceFeed:
         return (self._sps.width, self._sps.height) if self._sps is not None else STILL_SIZE
 
     def renew(self) -> None:
-        """The present run ends in front of the next key frame, so that the next one can begin there without a gap."""
+        """The present run ends in front of the next key frame, so that the next one can begin there without a
+        gap."""
         self._renew = True
 
     def forget(self) -> None:
         """What has come so far is not shown (again): the next run begins at the next key frame."""
-        self._gop, self._gop_size = [], 0
+        self._gop = []
+        self._gop_size = 0
 
     def stop(self) -> None:
         run, self._run = self._run, None
@@ -245,9 +283,7 @@ class SourceFeed:
         if picture is None or picture.part == "other" or not picture.data:
             return
         if picture.codec not in TRANSCODED:
-            self.trouble = (
-                f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
-            )
+            self.trouble = f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
         elif picture.part == "header":
             self._reconfigured(picture, now)
         elif self.form is not None:
@@ -312,7 +348,9 @@ class SourceFeed:
         if time is None:
             return
         if self.form is None:  # so far it has sound alone
-            self._gop = [frame for frame in self._gop if time - frame.time < 1000] if self._run is None else []
+            self._gop = (
+                [frame for frame in self._gop if time - frame.time < 1000] if self._run is None else []
+            )
             self._gop_size = 0
         if self._gop or self._run is not None or self.form is None:
             self._add(Frame(fmp4_writer.SOUND, time, sound.data, True, 0), now)
@@ -320,7 +358,8 @@ class SourceFeed:
     def _speaks(self, voice: Voice) -> None:
         if voice == self._voice:
             return
-        self._voice, self._unheard = voice, None
+        self._voice = voice
+        self._unheard = None
         self._gop = [frame for frame in self._gop if frame.track == fmp4_writer.PICTURE]
         if self._run is None:
             return
@@ -355,8 +394,8 @@ class SourceFeed:
 
 
 class _Clock:
-    """The encoder's 32 bits of milliseconds as a time that never goes back. Picture and sound have one clock; one that is set is
-    noticed by the first of them, and the other is waited for."""
+    """The encoder's 32 bits of milliseconds as a time that never goes back. Picture and sound have one clock;
+    one that is set is noticed by the first of them, and the other is waited for."""
 
     def __init__(self) -> None:
         self._now: int | None = None
@@ -378,19 +417,22 @@ class _Clock:
     def begin(self, raw: int) -> int:
         """A new reckoning, a little behind the old one."""
         self._now = self._furthest = self._furthest + 1000
-        self._raw, self._shift, self._lost_at = raw, 0, None
+        self._raw = raw
+        self._shift = 0
+        self._lost_at = None
         self.era += 1
         return self._now
 
     def sound(self, raw: int, now: float, *, pictured: bool) -> int | None:
-        """By the picture's clock. None while it is far from it: it may follow in a moment; else it has a clock of its own, and what comes
-        together is taken to belong together."""
+        """By the picture's clock. None while it is far from it: it may follow in a moment; else it has a
+        clock of its own, and what comes together is taken to belong together."""
         if not pictured or self._now is None:
             time = self.picture(raw)
             return self.begin(raw) if time is None else time
         apart = _signed(raw - self._raw)
         if abs(apart) <= APART_MS:
-            self._shift, self._lost_at = 0, None
+            self._shift = 0
+            self._lost_at = None
             return self._now + apart
         if self._lost_at is None:
             self._lost_at = now

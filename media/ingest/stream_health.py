@@ -1,4 +1,5 @@
-"""How an encoder and its transcoder are doing, from every frame that comes in and from FFmpeg's own progress. [decision]
+"""How an encoder and its transcoder are doing, from every frame that comes in and from FFmpeg's own progress.
+[decision]
 
 Everything here is counted, not estimated: nginx knows rates only as means of ten seconds.
 """
@@ -15,9 +16,10 @@ VIDEO, AUDIO = 1, 2  # media.ingest.fmp4_writer.PICTURE and SOUND
 
 @dataclass(frozen=True)
 class HealthSample:
-    """`bitrate` in bits a second, `keyframe_s` between the last two key frames, `dropped_frames` and `duplicated_frames` of this
-    FFmpeg so far, `av_drift_ms` how far the sound is ahead of the picture, `speed` 1 when transcoding keeps up, `behind_s` what it
-    has not made of what has come. None where nothing is known (yet)."""
+    """`bitrate` in bits a second, `keyframe_s` between the last two key frames, `dropped_frames` and
+    `duplicated_frames` of this FFmpeg so far, `av_drift_ms` how far the sound is ahead of the picture,
+    `speed` 1 when transcoding keeps up, `behind_s` what it has not made of what has come. None where
+    nothing is known (yet)."""
 
     at: int
     bitrate: int
@@ -69,27 +71,48 @@ class StreamHealth:
             self._progress.popleft()
 
     def sample(
-        self, now: float, at: int, *, sent_s: float, dropped: int, duplicated: int, heights: tuple[int, ...], left_out: int
+        self,
+        now: float,
+        at: int,
+        *,
+        sent_s: float,
+        dropped: int,
+        duplicated: int,
+        heights: tuple[int, ...],
+        left_out: int,
     ) -> HealthSample:
-        """`sent_s` is the encoder's media time as the ingest knows it, 0 when it does not; of the ladder's `heights` the first ones
-        may be `left_out`."""
+        """`sent_s` is the encoder's media time as the ingest knows it, 0 when it does not; of the ladder's
+        `heights` the first ones may be `left_out`."""
         self._forget(now)
         done_s = self._progress[-1][1] if self._progress else 0.0
         keyframe_s = (self._keys[1] - self._keys[0]) / 1000 if len(self._keys) == self._keys.maxlen else None
         return HealthSample(
-            at, self._bitrate(), self._frame_rate(), keyframe_s, self._drift_ms(), dropped, duplicated, self._speed(),
+            at,
+            self._bitrate(),
+            self._frame_rate(),
+            keyframe_s,
+            self._drift_ms(),
+            dropped,
+            duplicated,
+            self._speed(),
             round(max(0.0, sent_s - done_s), 2) if sent_s and done_s else None,
-            heights[left_out:], heights[:left_out],
-        )  # fmt: skip
+            heights[left_out:],
+            heights[:left_out],
+        )
 
     def _forget(self, now: float) -> None:
         while self._packets and now - self._packets[0].at > WINDOW_S:
             self._packets.popleft()
 
     def _bitrate(self) -> int:
-        """By the packets' own times: they are read in bursts. The last one's bytes belong to the time behind it."""
+        """By the packets' own times: they are read in bursts. The last one's bytes belong to the time behind
+        it."""
         span_ms = self._span_ms(self._packets)
-        return round(sum(packet.size for packet in list(self._packets)[:-1]) * 8000 / span_ms) if span_ms > 0 else 0
+        return (
+            round(sum(packet.size for packet in list(self._packets)[:-1]) * 8000 / span_ms)
+            if span_ms > 0
+            else 0
+        )
 
     def _frame_rate(self) -> float:
         pictures = [packet for packet in self._packets if packet.track == VIDEO]
@@ -101,7 +124,8 @@ class StreamHealth:
         return max(one.time_ms for one in packets) - min(one.time_ms for one in packets) if packets else 0
 
     def _drift_ms(self) -> int | None:
-        """Packets of both tracks come in turns; how far apart in time the newest of each are, over the window."""
+        """Packets of both tracks come in turns; how far apart in time the newest of each are, over the
+        window."""
         newest: dict[int, int] = {}
         apart = []
         for packet in self._packets:

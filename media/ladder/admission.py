@@ -1,7 +1,9 @@
-"""Whether this machine carries one more ladder: estimated before its FFmpeg begins, so that those on air are not disturbed. [decision]
+"""Whether this machine carries one more ladder: estimated before its FFmpeg begins, so that those on air are
+not disturbed. [decision]
 
-Cores by pixels a second. Measured with a 1080p30 source and preset superfast: four rungs 1.16 cores, three .79, two .46. Camera and
-game pictures take up to a half more than that; `strain` sees it then and drops rungs.
+Cores by pixels a second. Measured with a 1080p30 source and preset superfast: four rungs 1.16 cores, three
+.79, two .46. Camera and game pictures take up to a half more than that; `strain` sees it then and drops
+rungs.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,8 @@ from media.ladder.rules import Rendition, Source
 
 Priority = Literal["low", "normal", "high"]
 SHARES: dict[str, float] = {"low": 0.6, "normal": 0.85, "high": 1.0}
-"""How much of the machine may be taken when a stream of this priority is let in: the rest waits for more important ones."""
+"""How much of the machine may be taken when a stream of this priority is let in: the rest waits for more
+important ones."""
 
 DECODED, ENCODED = 0.004, 0.008  # cores for a million pixels a second
 PRESETS = {"ultrafast": 0.6, "superfast": 1.0, "veryfast": 1.3, "faster": 1.7, "fast": 2.2, "medium": 2.8}
@@ -32,7 +35,12 @@ class LadderDemand:
         """What it takes without its highest rungs."""
         decoded = self.source.width * self.source.height * self.rate * DECODED
         encoded = sum(
-            one.size[0] * one.size[1] * self.rate / one.every * ENCODED * PRESETS.get(one.preset or self.preset, SLOWEST)
+            one.size[0]
+            * one.size[1]
+            * self.rate
+            / one.every
+            * ENCODED
+            * PRESETS.get(one.preset or self.preset, SLOWEST)
             for one in self.renditions[left_out:]
             if one.height and not one.copied
         )
@@ -47,9 +55,11 @@ class RunningLadder:
     strained: bool = False
 
 
-def rungs_to_drop(wanted: LadderDemand, running: Sequence[RunningLadder], cores: float, priority: str) -> int | None:
-    """How many of its highest rungs a new ladder has to leave out; None when not even the lowest fits. A stream that has the
-    machine for itself always gets its lowest."""
+def rungs_to_drop(
+    wanted: LadderDemand, running: Sequence[RunningLadder], cores: float, priority: str
+) -> int | None:
+    """How many of its highest rungs a new ladder has to leave out; None when not even the lowest fits. A
+    stream that has the machine for itself always gets its lowest."""
     rungs = sum(1 for one in wanted.renditions if one.height)
     if not running:
         return next((out for out in range(rungs) if wanted.cores(out) <= cores * SHARES[priority]), rungs - 1)

@@ -29,7 +29,8 @@ class RungFields(Body):
 
 
 class NewProfile(Body):
-    """Rungs above the source are left out: nothing is upscaled. `copy_top` hands on a fitting source without encoding it again."""
+    """Rungs above the source are left out: nothing is upscaled. `copy_top` hands on a fitting source without
+    encoding it again."""
 
     name: Line = Field(min_length=1, max_length=64)
     rungs: list[RungFields] = Field(min_length=1, max_length=MOST_RUNGS)
@@ -64,7 +65,8 @@ def etag_of(profile: Doc) -> str:
 
 class ProfileRoutes:
     def __init__(self, services: Services, profiles: Profiles) -> None:
-        self._services, self._profiles = services, profiles
+        self._services = services
+        self._profiles = profiles
 
     def routes(self) -> list[BaseRoute]:
         return [bind(row, self._services.door) for row in self.rows()]
@@ -89,7 +91,9 @@ class ProfileRoutes:
         return Answer({"data": [shown(profile) for profile in page.data], "next_cursor": page.next})
 
     async def create(self, call: Call) -> Answer:
-        made = await self._profiles.create(call.acting().app, call.new_id("prf"), call.body.model_dump(), by(call))
+        made = await self._profiles.create(
+            call.acting().app, call.new_id("prf"), call.body.model_dump(), by(call)
+        )
         return Answer(shown(made), 201, etag=etag_of(made))
 
     async def get(self, call: Call) -> Answer:
@@ -99,7 +103,9 @@ class ProfileRoutes:
     async def change(self, call: Call) -> Answer:
         profile = await self._profile(call)
         call.expects(etag_of(profile))
-        changed = await self._profiles.change(profile, call.body.changes({"audio_only": False, "copy_top": False}), by(call))
+        changed = await self._profiles.change(
+            profile, call.body.changes({"audio_only": False, "copy_top": False}), by(call)
+        )
         if changed is None:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         return Answer(shown(changed), etag=etag_of(changed))

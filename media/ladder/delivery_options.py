@@ -1,4 +1,5 @@
-"""How a broadcast reaches its viewers: how early, how far back, and whether encrypted. Decided once a broadcast. [decision]"""
+"""How a broadcast reaches its viewers: how early, how far back, and whether encrypted. Decided once a
+broadcast. [decision]"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +7,15 @@ from typing import Any
 
 from weir.foundation.settings import Settings
 
-# Seconds of a part: about 1.1 s behind, 1.4 s, and whole segments only (6 s and more behind, for players without LL-HLS).
+# Seconds of a part: about 1.1 s behind, 1.4 s, and whole segments only (6 s and more behind, for players
+# without LL-HLS).
 LOW_PART_S = 0.2
 
 
 @dataclass(frozen=True)
 class DeliveryOptions:
-    """`part_s` None means whole segments only; `window` counts segments; a key lasts `rotation` segments, 0 means clear."""
+    """`part_s` None means whole segments only; `window` counts segments; a key lasts `rotation` segments, 0
+    means clear."""
 
     part_s: float | None
     segment_s: float
@@ -21,7 +24,8 @@ class DeliveryOptions:
 
 
 def delivery_options(stream: Mapping[str, Any], settings: Settings) -> DeliveryOptions:
-    """What the stream's document asks for (`latency`, `dvr_s`, `encrypted`), else what the installation has as default."""
+    """What the stream's document asks for (`latency`, `dvr_s`, `encrypted`), else what the installation has
+    as default."""
     parts = {"low": min(LOW_PART_S, settings.part_s), "normal": settings.part_s, "standard": None}
     back_s = min(stream.get("dvr_s") or 0, settings.longest_dvr_s)
     window = max(settings.window_segments, round(back_s / settings.segment_s))

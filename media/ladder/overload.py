@@ -1,8 +1,9 @@
 """Whether the machine carries a ladder: how far FFmpeg is behind what the encoder has sent. [decision]
 
-A slow encoder or line slows FFmpeg as well, so its speed alone says nothing; what counts is a distance that grows. Both ends
-of it are told in steps (a part, and what came in at once), so it has to grow by a second: at nine tenths of the needed speed
-that takes ten seconds. A rung that was dropped comes back after a calm minute, after a relapse only after two, four, … 32.
+A slow encoder or line slows FFmpeg as well, so its speed alone says nothing; what counts is a distance
+that grows. Both ends of it are told in steps (a part, and what came in at once), so it has to grow by a
+second: at nine tenths of the needed speed that takes ten seconds. A rung that was dropped comes back after
+a calm minute, after a relapse only after two, four, … 32.
 """
 
 from collections import deque
@@ -19,8 +20,8 @@ Verdict = Literal["drop", "raise"]
 
 
 def distance_s(sent_s: float, sent_at: float, done_s: float, done_at: float) -> float:
-    """How much of what was sent is not done. Both are told now and then, and neither stands still between: what was done when the
-    ingest told of the encoder is what counts."""
+    """How much of what was sent is not done. Both are told now and then, and neither stands still between:
+    what was done when the ingest told of the encoder is what counts."""
     return sent_s - (done_s + sent_at - done_at)
 
 
@@ -29,14 +30,16 @@ class OverloadDetector:
 
     def __init__(self) -> None:
         self._behind: deque[tuple[float, float]] = deque()
-        self._calm_s, self._began_at = CALM_S, 0.0
+        self._calm_s = CALM_S
+        self._began_at = 0.0
         self._raised_at: float | None = None
         self.growth_s = 0.0
 
     def started(self, now: float) -> None:
         """A new FFmpeg: its first seconds are no measure."""
         self._behind.clear()
-        self._began_at, self.growth_s = now, 0.0
+        self._began_at = now
+        self.growth_s = 0.0
 
     @property
     def is_strained(self) -> bool:
@@ -44,8 +47,8 @@ class OverloadDetector:
         return self.growth_s > NOTED_GROWTH_S
 
     def judge(self, now: float, behind_s: float, load: float, dropped: int, rungs: int) -> Verdict | None:
-        """`behind_s` as `distance_s` tells it, `load` is the machine's run queue per core, `dropped` how many of the `rungs` are left
-        out now."""
+        """`behind_s` as `distance_s` tells it, `load` is the machine's run queue per core, `dropped` how many
+        of the `rungs` are left out now."""
         if now - self._began_at < SETTLE_S:
             return None
         self._behind.append((now, behind_s))

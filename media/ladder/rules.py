@@ -1,4 +1,5 @@
-"""Which renditions a source gets: decided once a broadcast, so that its playlists keep one shape over reconnects."""
+"""Which renditions a source gets: decided once a broadcast, so that its playlists keep one shape over
+reconnects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +13,9 @@ AUDIO_BIT_RATE = 128_000
 
 @dataclass(frozen=True)
 class Source:
-    """What the encoder sends: square pixels, frames a second (0 when unknown), and whether there is sound. `square`: its own are so;
-    `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is sound and a still picture of ours. `high`:
-    high dynamic range (PQ or HLG)."""
+    """What the encoder sends: square pixels, frames a second (0 when unknown), and whether there is sound.
+    `square`: its own are so; `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is
+    sound and a still picture of ours. `high`: high dynamic range (PQ or HLG)."""
 
     width: int
     height: int
@@ -29,7 +30,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Rung:
-    """What a profile wants of one rendition: `height` of the short side, bits a second, most frames a second, x264's preset."""
+    """What a profile wants of one rendition: `height` of the short side, bits a second, most frames a second,
+    x264's preset."""
 
     height: int
     bit_rate: int | None = None
@@ -39,7 +41,8 @@ class Rung:
 
 @dataclass(frozen=True)
 class Profile:
-    """`copy_top`: a source that fits is handed on as its highest rendition, not encoded again. `audio_only`: one without picture."""
+    """`copy_top`: a source that fits is handed on as its highest rendition, not encoded again. `audio_only`:
+    one without picture."""
 
     rungs: tuple[Rung, ...]
     audio_only: bool = False
@@ -52,8 +55,8 @@ SOUND_ALONE = Profile((Rung(360, 100_000, preset="ultrafast"),), audio_only=True
 
 @dataclass(frozen=True)
 class Rendition:
-    """`height` is the rung's name: the short side, so a portrait picture of 720×1280 is rung 720; 0 has sound alone. Bits a
-    second. It has every `every`-th frame of the cadence. `copied` from the encoder as it is."""
+    """`height` is the rung's name: the short side, so a portrait picture of 720×1280 is rung 720; 0 has sound
+    alone. Bits a second. It has every `every`-th frame of the cadence. `copied` from the encoder as it is."""
 
     height: int
     size: tuple[int, int]
@@ -106,12 +109,20 @@ class Cadence:
 
 
 def ladder(source: Source, profile: Profile, rhythm: Cadence) -> tuple[Rendition, ...]:
-    """The rungs at or below the source, highest first; never upscaled. A source below all rungs is its own rung."""
+    """The rungs at or below the source, highest first; never upscaled. A source below all rungs is its own
+    rung."""
     rungs = _fitting(source, profile)
     found = [_rendition(source, rung, rhythm) for rung in rungs]
     top = found[0]
-    copies = profile.copy_top and source.square and source.plain and not source.interlaced and not source.alone
-    if copies and (source.width, source.height) == top.size and top.every == 1 and rhythm.rate == exact_rate(source.frame_rate):
+    copies = (
+        profile.copy_top and source.square and source.plain and not source.interlaced and not source.alone
+    )
+    if (
+        copies
+        and (source.width, source.height) == top.size
+        and top.every == 1
+        and rhythm.rate == exact_rate(source.frame_rate)
+    ):
         found[0] = replace(top, copied=True)
     if profile.audio_only and source.audio:
         found.append(Rendition(0, (0, 0), AUDIO_BIT_RATE))
@@ -150,10 +161,11 @@ def _capped(rate: float, most: int | None) -> float:
 
 
 def cadence(frame_rate: float, part_s: float | None, segment_s: float, multiple: int = 1) -> Cadence:
-    """Whole frames for parts and segments, as near to the wanted durations as the frame rate allows; without parts, a segment
-    is one. Numbers of frames are multiples of `multiple`.
+    """Whole frames for parts and segments, as near to the wanted durations as the frame rate allows; without
+    parts, a segment is one. Numbers of frames are multiples of `multiple`.
 
-    25 frames/s with .333 s and 2 s: 50 frames in six parts of 9 (the last has 5), where 8 would leave a seventh stub.
+    25 frames/s with .333 s and 2 s: 50 frames in six parts of 9 (the last has 5), where 8 would leave a
+    seventh stub.
     """
     rate = exact_rate(frame_rate)
     segment_frames = max(1, round(segment_s * rate / multiple)) * multiple
@@ -188,9 +200,9 @@ def _even(pixels: int) -> int:
 
 @dataclass(frozen=True)
 class BroadcastShape:
-    """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and so do the
-    renditions unless somebody changes its profile or the machine can't carry them: a source that returns with other pixels is
-    scaled and padded into them."""
+    """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and
+    so do the renditions unless somebody changes its profile or the machine can't carry them: a source that
+    returns with other pixels is scaled and padded into them."""
 
     renditions: tuple[Rendition, ...]
     cadence: Cadence

@@ -17,7 +17,10 @@ class Profiles:
     """Errors of all verbs: Unavailable."""
 
     def __init__(self, store: Store, bus: Bus, settings: Settings, audit: Audit) -> None:
-        self._store, self._bus, self._settings, self._audit = store, bus, settings, audit
+        self._store = store
+        self._bus = bus
+        self._settings = settings
+        self._audit = audit
 
     async def create(self, app: str, profile_id: str, fields: dict[str, Any], by: By) -> Doc:
         """Errors: DuplicateKey for a name that the app has already."""
@@ -55,7 +58,8 @@ class Profiles:
         await self._store.operator().delete(PROFILES.name, {"app": app})
 
     async def of_stream(self, stream: Doc, app: Doc | None) -> Profile:
-        """The stream's own, else its app's, else the installation's ladder. A profile that is gone counts as none."""
+        """The stream's own, else its app's, else the installation's ladder. A profile that is gone counts as
+        none."""
         for wanted in (stream.get("profile"), (app or {}).get("profile")):
             doc = await self.get(stream["app"], wanted) if wanted else None
             if doc is not None:
@@ -71,5 +75,8 @@ class Profiles:
 
 
 def profile(doc: Doc) -> Profile:
-    rungs = tuple(Rung(one["height"], one.get("bit_rate"), one.get("frame_rate"), one.get("preset")) for one in doc["rungs"])
+    rungs = tuple(
+        Rung(one["height"], one.get("bit_rate"), one.get("frame_rate"), one.get("preset"))
+        for one in doc["rungs"]
+    )
     return Profile(rungs, doc["audio_only"], doc["copy_top"])

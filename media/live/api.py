@@ -36,8 +36,8 @@ class Moment(BaseModel):
 
 
 class Health(BaseModel):
-    """What the encoder sends and how transcoding keeps up, now; null while nobody publishes. `history`: the last two minutes,
-    oldest first."""
+    """What the encoder sends and how transcoding keeps up, now; null while nobody publishes. `history`: the
+    last two minutes, oldest first."""
 
     state: str
     publishing: bool
@@ -66,7 +66,9 @@ class HealthRoutes:
     """`snapshot` gives a JPEG of a playback id's stream, None when this worker has none."""
 
     def __init__(self, services: Services, monitor: HealthStore, snapshot: Snapshot) -> None:
-        self._services, self._health_store, self._snapshot = services, monitor, snapshot
+        self._services = services
+        self._health_store = monitor
+        self._snapshot = snapshot
 
     def routes(self) -> list[BaseRoute]:
         return [bind(row, self._services.door) for row in self.rows()]
@@ -89,13 +91,23 @@ class HealthRoutes:
         newest = samples[-1] if samples else {}
         told = {name: getattr(seen, name) or None if seen else None for name in INGEST}
         told |= {name: newest[name] for name in ("bitrate", "frame_rate") if newest.get(name)}
-        history = [{**{name: one[name] for name in Moment.model_fields}, "at": rfc3339(one["at"])} for one in samples]
-        return Answer({
-            "state": stream["state"], "publishing": seen is not None, "since": format_time(ingest["since"]) if ingest else None, **told,
-            "generation": stream.get("generation") if stream["state"] != "idle" else None,
-            **{name: newest.get(name) for name in MEASURED}, "renditions": newest.get("renditions", []),
-            "left_out": newest.get("left_out", []), "trouble": trouble, "history": history,
-        })  # fmt: skip
+        history = [
+            {**{name: one[name] for name in Moment.model_fields}, "at": rfc3339(one["at"])} for one in samples
+        ]
+        return Answer(
+            {
+                "state": stream["state"],
+                "publishing": seen is not None,
+                "since": format_time(ingest["since"]) if ingest else None,
+                **told,
+                "generation": stream.get("generation") if stream["state"] != "idle" else None,
+                **{name: newest.get(name) for name in MEASURED},
+                "renditions": newest.get("renditions", []),
+                "left_out": newest.get("left_out", []),
+                "trouble": trouble,
+                "history": history,
+            }
+        )
 
     async def picture(self, call: Call) -> Answer:
         stream = await self._stream(call)
@@ -106,7 +118,9 @@ class HealthRoutes:
 
     async def _measured(self, playback: str) -> tuple[list[dict[str, Any]], str | None]:
         try:
-            return await self._health_store.read_samples(playback), await self._health_store.read_trouble(playback)
+            return await self._health_store.read_samples(playback), await self._health_store.read_trouble(
+                playback
+            )
         except (RedisError, OSError):
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 

@@ -1,8 +1,9 @@
 """Which position's reloads a web server may hold by itself, and what it gives to those it holds. [work]
 
-A file `next/MSN.PART` among a stream's parts says that nginx may hold players who ask for that position: the one that comes
-next, and for a moment those just before, whose playlists nginx still has. All other questions nginx passes to the origin, which
-knows what to answer: nobody waits for a part that has been or that will never come.
+A file `next/MSN.PART` among a stream's parts says that nginx may hold players who ask for that position:
+the one that comes next, and for a moment those just before, whose playlists nginx still has. All other
+questions nginx passes to the origin, which knows what to answer: nobody waits for a part that has been or
+that will never come.
 """
 
 from collections import deque
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping
 from media.hls.segment_files import SegmentFiles
 from media.live.nchan import NchanPublisher
 
-# 2 s with parts of .333 s: a player that is late because the core is busy must not make the application busy as well.
+# 2 s with parts of .333 s: a player that is late because the core is busy must not make the application busy
+# as well.
 BEHIND = 6
 Lists = Callable[[], Mapping[str, bytes]]
 
@@ -20,7 +22,10 @@ class HeldReloads:
     """`lists` renders the playlists of all renditions as they are now."""
 
     def __init__(self, edge: NchanPublisher, files: SegmentFiles, playback: str, lists: Lists) -> None:
-        self._nchan, self._files, self._playback, self._lists = edge, files, playback, lists
+        self._nchan = edge
+        self._files = files
+        self._playback = playback
+        self._lists = lists
         self._awaited: str | None = None
         self._behind: deque[str] = deque()
 

@@ -32,7 +32,15 @@ from media.live.packager import ClockJumped, EncoderRun, Packager
 from media.live.restart_backoff import RestartBackoff
 from media.live.thumbnails import THUMBNAIL, Thumbnailer
 from weir.foundation.clock import monotonic, now_ms
-from weir.foundation.events import Event, MediaFailed, Playable, QualityDropped, QualityRecovered, StreamEvent, ThumbnailReady
+from weir.foundation.events import (
+    Event,
+    MediaFailed,
+    Playable,
+    QualityDropped,
+    QualityRecovered,
+    StreamEvent,
+    ThumbnailReady,
+)
 from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.settings import Settings
@@ -43,7 +51,11 @@ RENEWED_WITHIN_S = 4.0
 SLOW_S = 0.75  # a transcoder that is only slow tells of progress each half second; one that stands still is no strain
 DRAIN_S = 3.0
 STARVED = "The transcoder needs more memory for this than a stream may take. Send a smaller picture, or make fewer renditions."
-STARTS = Counter("weir_ffmpeg_starts", "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.", ["why"])
+STARTS = Counter(
+    "weir_ffmpeg_starts",
+    "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.",
+    ["why"],
+)
 log = structlog.get_logger("media")
 
 
@@ -51,15 +63,28 @@ class LiveBroadcast:
     """`fact` is the newest publish's. `tell` must not block; it takes Playable and MediaFailed."""
 
     def __init__(
-        self, settings: Settings, fact: StreamEvent, wanted: DeliveryOptions, profile: Profile, secret: bytes,
-        tell: Callable[[Event], None], keep: Callable[[str, BroadcastShape, SegmentData], None], admit: Callable[[LadderDemand], int | None],
-        tickets: PlayTickets, edge: NchanPublisher | None = None, backoff: RestartBackoff | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        fact: StreamEvent,
+        wanted: DeliveryOptions,
+        profile: Profile,
+        secret: bytes,
+        tell: Callable[[Event], None],
+        keep: Callable[[str, BroadcastShape, SegmentData], None],
+        admit: Callable[[LadderDemand], int | None],
+        tickets: PlayTickets,
+        edge: NchanPublisher | None = None,
+        backoff: RestartBackoff | None = None,
+    ) -> None:
         self.fact = fact
         self.files = SegmentFiles(settings, fact.playback)
         held = functools.partial(HeldReloads, edge, self.files, fact.playback) if edge else None
-        self.packager = Packager(self.files, fact.broadcast, wanted, secret, self._kept, held, settings.media_base(fact.playback))
-        self._wanted, self._keep, self._admit = wanted, keep, admit
+        self.packager = Packager(
+            self.files, fact.broadcast, wanted, secret, self._kept, held, settings.media_base(fact.playback)
+        )
+        self._wanted = wanted
+        self._keep = keep
+        self._admit = admit
         self._load: LadderDemand | None = None
         self.trouble: str | None = None
         self._tickets = tickets
@@ -70,13 +95,16 @@ class LiveBroadcast:
         self._wanted_profile = self._profile = profile
         self._full: BroadcastShape | None = None
         self._planned_by: Profile | None = None
-        self._dropped, self._never_had, self._overload = 0, 0, OverloadDetector()
+        self._dropped = 0
+        self._never_had = 0
+        self._overload = OverloadDetector()
         self._child: FfmpegProcess | None = None
         self._made: tuple[float, float] | None = None
         self._planned = False
         self._thumbnails = Thumbnailer(self.files, settings.thumbnail_every_s, self._pictured)
         self.finished = False
-        self._settings, self._tell = settings, tell
+        self._settings = settings
+        self._tell = tell
         self._backoff = backoff or RestartBackoff()
         self._gone = self._given_up = False
         self._told: set[int] = set()
@@ -105,9 +133,14 @@ class LiveBroadcast:
         if child is None or self._full is None:
             return None
         return self._source.health.sample(
-            monotonic(), now_ms(), sent_s=self._source.feed.fed_s, dropped=child.dropped,
-            duplicated=child.duplicated, heights=tuple(one.height for one in self._full.pictured), left_out=self._dropped,
-        )  # fmt: skip
+            monotonic(),
+            now_ms(),
+            sent_s=self._source.feed.fed_s,
+            dropped=child.dropped,
+            duplicated=child.duplicated,
+            heights=tuple(one.height for one in self._full.pictured),
+            left_out=self._dropped,
+        )
 
     async def snapshot(self) -> bytes | None:
         """A JPEG of the newest segment."""
@@ -119,16 +152,21 @@ class LiveBroadcast:
         return not (self.producing or self._gone or self._given_up or self.finished)
 
     async def publish(self, fact: StreamEvent, intake: PublishSource | None = None) -> None:
-        """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never spans two
-        publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that publish's, where it listens already."""
+        """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never
+        spans two publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that
+        publish's, where it listens already."""
         await self.close()
-        self.fact, self._gone, self._given_up, self.trouble = fact, False, False, None
-        self._source, self._epoch = intake or PublishSource(self._settings, self._tickets, fact), None
+        self.fact = fact
+        self._gone = False
+        self._given_up = False
+        self.trouble = None
+        self._source = intake or PublishSource(self._settings, self._tickets, fact)
+        self._epoch = None
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
-        """FFmpeg sees the end of its input by itself and hands over what it still has; after 3 s it is stopped. Where none runs yet,
-        there is nothing to wait for."""
+        """FFmpeg sees the end of its input by itself and hands over what it still has; after 3 s it is
+        stopped. Where none runs yet, there is nothing to wait for."""
         self._gone = True
         if self._producer is not None and self._child is not None:
             await asyncio.wait([self._producer], timeout=DRAIN_S)
@@ -164,7 +202,12 @@ class LiveBroadcast:
                 STARTS.labels(why).inc()
                 self._planned = False
                 reason = await self._run(source)
-                log.info("encoder.ended", playback=self.fact.playback, generation=self.fact.generation, reason=reason)
+                log.info(
+                    "encoder.ended",
+                    playback=self.fact.playback,
+                    generation=self.fact.generation,
+                    reason=reason,
+                )
                 if self._gone:
                     return
                 why = "ladder" if self._planned else "input" if self._input_ended else "restart"
@@ -175,16 +218,32 @@ class LiveBroadcast:
                     await asyncio.sleep(self._backoff.changed_pause_s(monotonic()))
                 patience = STILL_THERE_S
         except UnusableSource as error:
-            self._given_up, self._load, self.trouble = True, None, str(error)
+            self._given_up = True
+            self._load = None
+            self.trouble = str(error)
             self._source.close()  # what goes on coming is read for nothing
-            log.error("media.failed", playback=self.fact.playback, generation=self.fact.generation, reason=str(error))
-            self._tell(MediaFailed(**self._about("failed"), reason=str(error), flooded=isinstance(error, FloodedSource)))
+            log.error(
+                "media.failed",
+                playback=self.fact.playback,
+                generation=self.fact.generation,
+                reason=str(error),
+            )
+            self._tell(
+                MediaFailed(
+                    **self._about("failed"), reason=str(error), flooded=isinstance(error, FloodedSource)
+                )
+            )
 
     def _next_shape(self, source: Source) -> BroadcastShape:
-        """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the machine can't carry."""
+        """The ladder of the next FFmpeg: the present one, unless it was changed; without the rungs that the
+        machine can't carry."""
         known, profile = self.packager.shape, SOUND_ALONE if source.alone else self._profile
         if self._full is None or known is None:
-            rhythm = known.cadence if known else choose_cadence(source, profile, self._wanted.part_s, self._wanted.segment_s)
+            rhythm = (
+                known.cadence
+                if known
+                else choose_cadence(source, profile, self._wanted.part_s, self._wanted.segment_s)
+            )
             rotation = known.rotation if known else self._wanted.rotation
             self._full = BroadcastShape(ladder(source, profile, rhythm), rhythm, rotation)
             self._let_in(source, rhythm, known is not None, self._planned_by not in (None, profile))
@@ -192,8 +251,8 @@ class LiveBroadcast:
         return replace(self._full, renditions=self._full.renditions[self._dropped :])
 
     def _let_in(self, source: Source, rhythm: Cadence, on_air: bool, changed: bool) -> None:
-        """A new ladder gets what the others leave; one that goes on after a restart keeps what it has, and a broadcast that is on
-        air is never refused. Errors: Unusable."""
+        """A new ladder gets what the others leave; one that goes on after a restart keeps what it has, and a
+        broadcast that is on air is never refused. Errors: Unusable."""
         assert self._full is not None
         wanted = LadderDemand(source, self._full.renditions, float(rhythm.rate), self._settings.x264_preset)
         left_out = self._dropped if on_air and not changed else self._admit(wanted)
@@ -201,11 +260,19 @@ class LiveBroadcast:
             left_out = len(self._full.pictured) - 1
         if left_out is None:
             self._full = None
-            raise UnusableSource("This machine carries no further stream now. Publish again when another one has ended.")
+            raise UnusableSource(
+                "This machine carries no further stream now. Publish again when another one has ended."
+            )
         for rung in self._full.pictured[self._dropped : left_out]:
             log.warning("ladder.reduced", playback=self.fact.playback, height=rung.height, reason="admission")
-            self._tell(QualityDropped(**{**self._about("quality"), "id": new_id("evt")}, height=rung.height, reason="admission"))
-        self._load, self._dropped, self._never_had = wanted, left_out, left_out
+            self._tell(
+                QualityDropped(
+                    **{**self._about("quality"), "id": new_id("evt")}, height=rung.height, reason="admission"
+                )
+            )
+        self._load = wanted
+        self._dropped = left_out
+        self._never_had = left_out
 
     async def _run(self, source: Source) -> str:
         """One life of FFmpeg; returns why it ended."""
@@ -214,18 +281,28 @@ class LiveBroadcast:
         self._alone = source.alone
         shape = self.packager.shape = self._next_shape(source)
         pictured = shape.pictured
-        run, still = EncoderRun(new_secret(22), self.fact.generation), await self._source.still() if source.alone else None
+        run, still = (
+            EncoderRun(new_secret(22), self.fact.generation),
+            await self._source.still() if source.alone else None,
+        )
         try:
             child = await spawn(
                 lambda pipes: args.transcode(
-                    source, pictured, shape.cadence, preset=self._settings.x264_preset, output=pipes.output, progress=pipes.progress
+                    source,
+                    pictured,
+                    shape.cadence,
+                    preset=self._settings.x264_preset,
+                    output=pipes.output,
+                    progress=pipes.progress,
                 ),
                 sandbox_for_pipe(),
                 fed=True,
             )
         except OSError as error:
             return str(error)
-        self._child, self._made, self._input_ended = child, None, False
+        self._child = child
+        self._made = None
+        self._input_ended = False
         self._source.health.began()
         self._overload.started(monotonic())
         if self._source.begin_run(child.write_input, functools.partial(self._no_more, child), still):
@@ -234,7 +311,9 @@ class LiveBroadcast:
             self._no_more(child)
         watch = asyncio.create_task(self._watch(child))
         try:
-            async with contextlib.aclosing(read_parts(child.output, shape.renditions, shape.cadence, live=True)) as arriving:
+            async with contextlib.aclosing(
+                read_parts(child.output, shape.renditions, shape.cadence, live=True)
+            ) as arriving:
                 async for piece in arriving:
                     self._made = piece.cut.end_s, monotonic()
                     child.read_progress()
@@ -273,12 +352,13 @@ class LiveBroadcast:
         self._begins = zero
 
     def _encode_all(self) -> None:
-        """What the encoder sends does not keep a copy's conditions: from here on every rendition is made anew."""
+        """What the encoder sends does not keep a copy's conditions: from here on every rendition is made
+        anew."""
         self._profile, self._full = replace(self._profile, copy_top=False), None
 
     async def _watch(self, child: FfmpegProcess) -> None:
-        """Stops an FFmpeg that stands still while it is given frames; an encoder that falls silent is the ingest's business. One that
-        falls behind gets fewer rungs."""
+        """Stops an FFmpeg that stands still while it is given frames; an encoder that falls silent is the
+        ingest's business. One that falls behind gets fewer rungs."""
         fed_s: float | None = None
         feed = self._source.feed
         while True:
@@ -310,9 +390,13 @@ class LiveBroadcast:
         self._dropped += 1 if dropping else -1
         self._never_had = min(self._never_had, self._dropped)
         height = rungs[self._dropped - 1 if dropping else self._dropped].height
-        log.warning("ladder.reduced" if dropping else "ladder.restored", playback=self.fact.playback, height=height)
+        log.warning(
+            "ladder.reduced" if dropping else "ladder.restored", playback=self.fact.playback, height=height
+        )
         about = {**self._about("quality"), "id": new_id("evt")}  # it may happen again in the same publish
-        self._tell(QualityDropped(**about, height=height) if dropping else QualityRecovered(**about, height=height))
+        self._tell(
+            QualityDropped(**about, height=height) if dropping else QualityRecovered(**about, height=height)
+        )
         self._renew(child)
 
     def _may_raise(self) -> bool:
@@ -325,7 +409,8 @@ class LiveBroadcast:
         """Another ladder from the next FFmpeg on, which begins at once; the broadcast goes on."""
         if profile != self._wanted_profile:
             self._wanted_profile = self._profile = profile
-            self._full, self._dropped = None, 0
+            self._full = None
+            self._dropped = 0
             if self._child is not None:
                 self._renew(self._child)
 
@@ -333,7 +418,9 @@ class LiveBroadcast:
         """At the next key frame, so that nothing is missing; soon at any rate."""
         self._planned = True
         self._source.feed.renew()
-        asyncio.get_running_loop().call_later(RENEWED_WITHIN_S, lambda: child.terminate() if child is self._child else None)
+        asyncio.get_running_loop().call_later(
+            RENEWED_WITHIN_S, lambda: child.terminate() if child is self._child else None
+        )
 
     def _kept(self, whole: SegmentData) -> None:
         assert self.packager.shape is not None
@@ -350,7 +437,9 @@ class LiveBroadcast:
         if self.fact.generation not in self._told:
             self._told.add(self.fact.generation)
             width, height = shape.renditions[0].size
-            self._tell(Playable(**self._about("playable"), width=width, height=height, sound_alone=self._alone))
+            self._tell(
+                Playable(**self._about("playable"), width=width, height=height, sound_alone=self._alone)
+            )
 
     def _about(self, what: str) -> dict[str, Any]:
         """The id is derived, so that the same fact told after a restart is the same event."""

@@ -1,7 +1,7 @@
 """What is measured of live streams, where every process can read it, and as metrics. [hands]
 
-`weir:health:<playback id>` is a list of samples as JSON, newest first, one each two seconds; it vanishes by itself when nothing
-is measured any more.
+`weir:health:<playback id>` is a list of samples as JSON, newest first, one each two seconds; it vanishes
+by itself when nothing is measured any more.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,18 @@ end
 _MEASURED = {
     "bitrate": Gauge("weir_stream_bits_per_second", "What the encoder sends.", ["stream"]),
     "frame_rate": Gauge("weir_stream_frames_per_second", "What the encoder sends.", ["stream"]),
-    "keyframe_s": Gauge("weir_stream_keyframe_interval_seconds", "Between the encoder's last two key frames.", ["stream"]),
-    "av_drift_ms": Gauge("weir_stream_av_drift_milliseconds", "How far the sound is ahead of the picture.", ["stream"]),
-    "dropped_frames": Gauge("weir_stream_dropped_frames", "Frames that the present FFmpeg has left out.", ["stream"]),
-    "duplicated_frames": Gauge("weir_stream_duplicated_frames", "Frames that the present FFmpeg has shown twice.", ["stream"]),
+    "keyframe_s": Gauge(
+        "weir_stream_keyframe_interval_seconds", "Between the encoder's last two key frames.", ["stream"]
+    ),
+    "av_drift_ms": Gauge(
+        "weir_stream_av_drift_milliseconds", "How far the sound is ahead of the picture.", ["stream"]
+    ),
+    "dropped_frames": Gauge(
+        "weir_stream_dropped_frames", "Frames that the present FFmpeg has left out.", ["stream"]
+    ),
+    "duplicated_frames": Gauge(
+        "weir_stream_duplicated_frames", "Frames that the present FFmpeg has shown twice.", ["stream"]
+    ),
     "speed": Gauge("weir_stream_transcoding_speed", "1 when transcoding keeps up.", ["stream"]),
     "behind_s": Gauge("weir_stream_transcoding_behind_seconds", "What has come and is not made.", ["stream"]),
 }
@@ -52,7 +60,10 @@ class HealthStore:
                 gauge.labels(stream).set(getattr(sample, name) or 0)
         if not samples:
             return
-        keys, shown = [_key(playback) for _, playback in samples], [orjson.dumps(sample.to_public()) for sample in samples.values()]
+        keys, shown = (
+            [_key(playback) for _, playback in samples],
+            [orjson.dumps(sample.to_public()) for sample in samples.values()],
+        )
         await self._redis.eval(_NOTE, len(keys), *keys, KEPT, LIVES_MS, *shown)
 
     async def write_trouble(self, words: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
 """Playlists on their way to the web servers that hold blocking reloads themselves (nchan). [hands]
 
-Each playlist is posted once a part, to the channels of its position, `PLAYBACK/FILE/MSN.PART` and, packed, `…gzip`; nginx gives it
-to all who wait there, and for 20 s to those who come later. Spoken as plain HTTP/1.1 on one connection a web server, all renditions in
-one write: a client library costs more than the packager itself.
+Each playlist is posted once a part, to the channels of its position, `PLAYBACK/FILE/MSN.PART` and, packed,
+`…gzip`; nginx gives it to all who wait there, and for 20 s to those who come later. Spoken as plain
+HTTP/1.1 on one connection a web server, all renditions in one write: a client library costs more than the
+packager itself.
 """
 
 import asyncio
@@ -24,8 +25,9 @@ log = structlog.get_logger("media")
 
 
 class NchanPublisher:
-    """`run` until cancelled; `post` never blocks. What a web server has not accepted is posted again when it answers: it may
-    have been slow, not away, and then players wait there for just that. Only what no longer fits is dropped, the oldest first."""
+    """`run` until cancelled; `post` never blocks. What a web server has not accepted is posted again when it
+    answers: it may have been slow, not away, and then players wait there for just that. Only what no
+    longer fits is dropped, the oldest first."""
 
     def __init__(self, settings: Settings, secret: str) -> None:
         self._secret = secret
@@ -37,8 +39,13 @@ class NchanPublisher:
         kind = "Content-Type: application/vnd.apple.mpegurl\r\n\r\n"
         texts = []
         for name, body in lists.items():
-            for channel, sent in ((position, body), (f"{position}gzip", gzip.compress(body, PACKED, mtime=0))):
-                texts.append((heads.format(playback, name, channel, self._secret, len(sent)) + kind).encode() + sent)
+            for channel, sent in (
+                (position, body),
+                (f"{position}gzip", gzip.compress(body, PACKED, mtime=0)),
+            ):
+                texts.append(
+                    (heads.format(playback, name, channel, self._secret, len(sent)) + kind).encode() + sent
+                )
         for server in self._servers:
             server.put(texts)
 
@@ -69,7 +76,8 @@ class _Server:
                 await asyncio.sleep(AGAIN_S)
 
     async def _talk(self) -> None:
-        """Over one connection until it breaks. Errors: OSError (a time-out too), EOFError, ValueError for a refusal."""
+        """Over one connection until it breaks. Errors: OSError (a time-out too), EOFError, ValueError for a
+        refusal."""
         await self._some.wait()
         if self._url.startswith("unix:"):
             reader, writer = await asyncio.open_unix_connection(self._url.removeprefix("unix:"))

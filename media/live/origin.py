@@ -1,5 +1,5 @@
-"""Playlists with blocking reload, and every file of a live stream, as raw ASGI: no request or response objects, since each
-viewer asks six times a second.
+"""Playlists with blocking reload, and every file of a live stream, as raw ASGI: no request or response
+objects, since each viewer asks six times a second.
 
 `GET /origin/<playback id>/<file>`; who may see it has been decided before (nginx asks the control room).
 """
@@ -34,8 +34,11 @@ HELD_TARGETS = 3
 class Origin:
     """`packager_of` finds a playback id's packager, None when this worker does not have it."""
 
-    def __init__(self, packager_of: Callable[[str], Packager | None], read: Callable[[str, str], bytes | None]) -> None:
-        self._packager_of, self._read = packager_of, read
+    def __init__(
+        self, packager_of: Callable[[str], Packager | None], read: Callable[[str, str], bytes | None]
+    ) -> None:
+        self._packager_of = packager_of
+        self._read = read
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -104,7 +107,8 @@ class Origin:
         return data
 
     async def _hinted(self, packager: Packager, name: str) -> bool:
-        """Holds the request for the part that comes next until it is there; other missing parts are not waited for."""
+        """Holds the request for the part that comes next until it is there; other missing parts are not
+        waited for."""
         found, timeline = PART.fullmatch(name), packager.timeline
         if found is None or timeline is None or timeline.hint is None:
             return False
@@ -143,7 +147,12 @@ def _number(text: str | None) -> int | None:
 
 
 async def _refuse(send: Send, refusal: Refused) -> None:
-    problem = {"type": "about:blank", "title": refusal.code.replace("_", " "), "status": refusal.status, "code": refusal.code}
+    problem = {
+        "type": "about:blank",
+        "title": refusal.code.replace("_", " "),
+        "status": refusal.status,
+        "code": refusal.code,
+    }
     headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     if refusal.retry_after is not None:
         headers.append((b"retry-after", str(int(refusal.retry_after)).encode()))

@@ -1,4 +1,5 @@
-"""From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media sequence grows."""
+"""From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media
+sequence grows."""
 
 import asyncio
 import gzip
@@ -33,9 +34,9 @@ class ClockJumped(Exception):
 
 @dataclass
 class EncoderRun:
-    """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met again.
-    `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived; `known` from the start where the run
-    goes on from another one."""
+    """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met
+    again. `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived;
+    `known` from the start where the run goes on from another one."""
 
     id: str
     generation: int
@@ -51,16 +52,27 @@ class Packager:
     """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
 
     def __init__(
-        self, files: SegmentFiles, broadcast: str, delivery: DeliveryOptions, secret: bytes, keep: Callable[[SegmentData], None] = lambda _: None,
-        held: Callable[[Lists], HeldReloads] | None = None, base: str = "",
-    ) -> None:  # fmt: skip
-        """`base` is where segments and parts are found by whoever knows their names: each segment then has one that can't be guessed."""
+        self,
+        files: SegmentFiles,
+        broadcast: str,
+        delivery: DeliveryOptions,
+        secret: bytes,
+        keep: Callable[[SegmentData], None] = lambda _: None,
+        held: Callable[[Lists], HeldReloads] | None = None,
+        base: str = "",
+    ) -> None:
+        """`base` is where segments and parts are found by whoever knows their names: each segment then has
+        one that can't be guessed."""
         self._base = base
         self.master = b""
         self.timeline: Timeline | None = None
         self._shape: BroadcastShape | None = None
         self._keys: SegmentKeys | None = None
-        self._files, self._broadcast, self._window, self._secret, self._keep = files, broadcast, delivery.window, secret, keep
+        self._files = files
+        self._broadcast = broadcast
+        self._window = delivery.window
+        self._secret = secret
+        self._keep = keep
         self._held = held(self._lists) if held else None
         self._rendered: dict[tuple[str, bool], bytes] = {}
         self._packed: dict[bytes, bytes] = {}
@@ -68,7 +80,8 @@ class Packager:
         self._announced: tuple[BroadcastShape, tuple[str, ...]] | None = None
         self._closed = False
         self._waiters: dict[tuple[int, int | None], list[asyncio.Future[bool]]] = {}
-        # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the old one.
+        # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the
+        # old one.
         self._first_msn = int(now_s() / delivery.segment_s)
 
     @property
@@ -81,7 +94,8 @@ class Packager:
         self._keys = SegmentKeys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
 
     def open(self) -> None:
-        """Goes on where a former process stopped if its files are of the same broadcast; clears them if not. Errors: OSError."""
+        """Goes on where a former process stopped if its files are of the same broadcast; clears them if not.
+        Errors: OSError."""
         past = self._history.read(self._window)
         if past is None:
             self._files.remove()
@@ -91,7 +105,14 @@ class Packager:
             if past.segments:
                 past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
             self._files.drop_parts()
-            self.timeline = Timeline(past.shape.cadence, self._window, self._first_msn, past.segments, past.discontinuities, self._stem)
+            self.timeline = Timeline(
+                past.shape.cadence,
+                self._window,
+                self._first_msn,
+                past.segments,
+                past.discontinuities,
+                self._stem,
+            )
             self._announced = (past.shape, past.codecs)
             self._render_master(past.codecs)
             if self._held is not None:
@@ -99,7 +120,8 @@ class Packager:
             self._render()
 
     def _salvaged(self, shape: BroadcastShape, last: Segment) -> Iterator[Segment]:
-        """The segment that was growing when its process was killed: players have seen its parts, so its number is taken."""
+        """The segment that was growing when its process was killed: players have seen its parts, so its
+        number is taken."""
         msn, parts = last.msn + 1, 0
         stem = self._stem(last.run, msn)
         data: list[list[bytes]] = [[] for _ in last.names]
@@ -121,8 +143,9 @@ class Packager:
     async def add_part(self, run: EncoderRun, piece: EncodedPart) -> bool:
         """True when this piece makes the run playable. Errors: OSError, ClockJumped.
 
-        A run's first segment is held until it is whole: only then is the time of its first frame known. The first parts
-        come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the segment decides.
+        A run's first segment is held until it is whole: only then is the time of its first frame known.
+        The first parts come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the
+        segment decides.
         """
         now = now_s()
         if not run.begun and run.known and self._goes_on():
@@ -161,8 +184,8 @@ class Packager:
             self._render()
 
     async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
-        """True when that part (or, without one, that whole segment) is listed or nothing will come any more; False when it
-        takes longer than the first who asked for it would wait, or this worker stops."""
+        """True when that part (or, without one, that whole segment) is listed or nothing will come any more;
+        False when it takes longer than the first who asked for it would wait, or this worker stops."""
         if self._answered(msn, part) or self._closed:
             return not self._closed
         loop = asyncio.get_running_loop()
@@ -180,8 +203,11 @@ class Packager:
         for key, waiting in list(self._waiters.items()):
             self._release_waiters(key, waiting, False)
 
-    def _release_waiters(self, key: tuple[int, int | None], waiting: "list[asyncio.Future[bool]]", come: bool) -> None:
-        """All who wait for one position, at once, with one timer: a timer and a shield each cost a fifth of a playlist's CPU."""
+    def _release_waiters(
+        self, key: tuple[int, int | None], waiting: "list[asyncio.Future[bool]]", come: bool
+    ) -> None:
+        """All who wait for one position, at once, with one timer: a timer and a shield each cost a fifth of a
+        playlist's CPU."""
         if self._waiters.get(key) is waiting:
             del self._waiters[key]
             for waiter in waiting:
@@ -193,7 +219,11 @@ class Packager:
 
     def _goes_on(self) -> bool:
         """Players have the same renditions already, so that a part is enough to go on from."""
-        announced = self._announced is not None and self.shape is not None and self._announced[0].names == self.shape.names
+        announced = (
+            self._announced is not None
+            and self.shape is not None
+            and self._announced[0].names == self.shape.names
+        )
         return announced and self.timeline is not None and self.timeline.playable
 
     def _whole(self, run: EncoderRun) -> bool:
@@ -223,10 +253,14 @@ class Packager:
         cut, msn = piece.cut, run.base + piece.cut.segment
         if self.shape.cadence.low_latency:
             for name, one in zip(self.shape.names, cut.bodies, strict=True):
-                self._files.write_part(part_name(self._stem(run.id, msn), name, msn, cut.part), self._sealed(msn, one))
+                self._files.write_part(
+                    part_name(self._stem(run.id, msn), name, msn, cut.part), self._sealed(msn, one)
+                )
         bodies: tuple[tuple[bytes, ...], ...] = ()
         if cut.last:
-            bodies = await _undisturbed(asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece]))
+            bodies = await _undisturbed(
+                asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece])
+            )
             run.growing.clear()
         else:
             run.growing.append(piece)
@@ -241,21 +275,27 @@ class Packager:
         bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
         stem = self._stem(run, msn)
         for name, body in zip(self.shape.names, bodies, strict=True):
-            self._files.write_segment(segment_name(stem, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body))
+            self._files.write_segment(
+                segment_name(stem, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body)
+            )
         return bodies
 
     def _stem(self, run: str, msn: int) -> str:
-        """What a segment's names begin with. Where they alone let somebody in, who has seen one segment's can't tell the next one's;
-        it is derived, so that the next process finds what this one has written."""
+        """What a segment's names begin with. Where they alone let somebody in, who has seen one segment's
+        can't tell the next one's; it is derived, so that the next process finds what this one has written."""
         if not self._base:
             return run
         key = self._secret[:64]
-        return blake2b(f"{self._broadcast}/{run}/{msn}".encode(), digest_size=16, key=key, person=b"weir media name").hexdigest()
+        return blake2b(
+            f"{self._broadcast}/{run}/{msn}".encode(), digest_size=16, key=key, person=b"weir media name"
+        ).hexdigest()
 
     def _sealed(self, msn: int, data: bytes) -> bytes:
         return self._keys.encrypt(msn, data) if self._keys else data
 
-    def _note(self, run: EncoderRun, inits: tuple[InitSegment, ...], bodies: tuple[tuple[bytes, ...], ...]) -> None:
+    def _note(
+        self, run: EncoderRun, inits: tuple[InitSegment, ...], bodies: tuple[tuple[bytes, ...], ...]
+    ) -> None:
         """Files stay as long as a playlist that names them may be in use."""
         assert self.timeline is not None
         segment = self.timeline.segments[-1]
@@ -267,7 +307,9 @@ class Packager:
 
     def _render_master(self, codecs: tuple[str, ...]) -> None:
         assert self.shape is not None
-        variants = [Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)]
+        variants = [
+            Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)
+        ]
         self.master = playlists.master(variants, float(self.shape.cadence.rate)).encode()
 
     @property
@@ -276,7 +318,8 @@ class Packager:
         return self._announced[0].names if self._announced else []
 
     def media(self, name: str, *, delta: bool = False) -> bytes:
-        """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it costs .15 ms."""
+        """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it
+        costs .15 ms."""
         assert self.timeline is not None
         text = self._rendered.get((name, delta))
         if text is None:
@@ -294,7 +337,8 @@ class Packager:
         return found
 
     def key(self, name: str) -> bytes | None:
-        """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted with it."""
+        """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted
+        with it."""
         number = self._keys.of_name(name) if self._keys else None
         if number is None or self._keys is None or self.timeline is None or not self.timeline.segments:
             return None
@@ -316,7 +360,8 @@ class Packager:
 
 
 async def _undisturbed(work: Coroutine[None, None, R]) -> R:
-    """A cancelled caller waits for the thread that is writing: two writers of one file would take each other's away."""
+    """A cancelled caller waits for the thread that is writing: two writers of one file would take each
+    other's away."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

@@ -43,7 +43,8 @@ class RestartBackoff:
         return max(0.0, self._publishes[-1] + NEXT_PUBLISH_S - now)
 
     def changed_pause_s(self, now: float) -> float:
-        """Counts a change of what the encoder sends at `now`; how long to wait before another start follows it."""
+        """Counts a change of what the encoder sends at `now`; how long to wait before another start follows
+        it."""
         pause_s = max(0.0, self._changes[0] + CHANGES_S - now) if len(self._changes) == FREE_CHANGES else 0.0
         self._changes.append(now + pause_s)
         return pause_s

@@ -24,7 +24,9 @@ class Thumbnailer:
     """One key frame a picture: .09 s of a core each 10 s."""
 
     def __init__(self, files: SegmentFiles, every_s: float, made: Callable[[], None]) -> None:
-        self._files, self._every_s, self._made = files, every_s, made
+        self._files = files
+        self._every_s = every_s
+        self._made = made
         self._next = 0.0
         self._newest: tuple[BroadcastShape, SegmentData] | None = None
         self._snapshot: tuple[int, bytes] | None = None
@@ -41,15 +43,17 @@ class Thumbnailer:
         await self._tasks.stop()
 
     async def snapshot(self) -> bytes | None:
-        """A JPEG of the newest segment's first frame, at most 720 high: made once a segment, when somebody asks; None before the
-        first."""
+        """A JPEG of the newest segment's first frame, at most 720 high: made once a segment, when somebody
+        asks; None before the first."""
         async with self._one:
             if self._newest is None:
                 return None
             shape, whole = self._newest
             if self._snapshot is None or self._snapshot[0] != whole.segment.msn:
                 picture = self._files.scratch("snapshot.new.jpg")
-                if not await self._drawn(whole, _index(shape, SNAPSHOT_HEIGHT), self._files.scratch("snapshot.mp4"), picture):
+                if not await self._drawn(
+                    whole, _index(shape, SNAPSHOT_HEIGHT), self._files.scratch("snapshot.mp4"), picture
+                ):
                     return self._snapshot[1] if self._snapshot else None
                 self._snapshot = whole.segment.msn, await asyncio.to_thread(picture.read_bytes)
             return self._snapshot[1]
@@ -63,7 +67,9 @@ class Thumbnailer:
     async def _drawn(self, whole: SegmentData, index: int, source: Path, picture: Path) -> bool:
         """The first frame of one rendition's segment."""
         try:
-            await asyncio.to_thread(source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index])))
+            await asyncio.to_thread(
+                source.write_bytes, b"".join((whole.inits[index].data, *whole.bodies[index]))
+            )
             failed = await run_to_end(args.poster(source, 0, picture), WITHIN_S, picture.parent)
         except OSError as error:
             failed = str(error)

@@ -3,7 +3,14 @@
 from starlette.routing import BaseRoute
 
 from media.recordings.finalizer import MP4, POSTER, PREVIEWS
-from media.recordings.models import NewRecordingToken, PlaybackAccess, Recording, RecordingChange, RecordingFilter, shown
+from media.recordings.models import (
+    NewRecordingToken,
+    PlaybackAccess,
+    Recording,
+    RecordingChange,
+    RecordingFilter,
+    shown,
+)
 from media.recordings.service import Recordings
 from media.recordings.store import NOTED, RecordingStore
 from weir.foundation.audit import by
@@ -23,7 +30,9 @@ def etag_of(recording: Doc) -> str:
 
 class RecordingRoutes:
     def __init__(self, services: Services, recording_store: RecordingStore, recordings: Recordings) -> None:
-        self._services, self._recording_store, self._recordings = services, recording_store, recordings
+        self._services = services
+        self._recording_store = recording_store
+        self._recordings = recordings
 
     def routes(self) -> list[BaseRoute]:
         return [bind(row, self._services.door) for row in self.rows()]
@@ -86,10 +95,19 @@ class RecordingRoutes:
             raise Conflict("The recording is not ready.")
         settings = self._services.settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
-        await self._services.audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
-        token = self._services.tokens.mint_playback(recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin)
+        await self._services.audit.count(
+            recording["app"], by(call), "playback_tokens.minted", recording["id"]
+        )
+        token = self._services.tokens.mint_playback(
+            recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin
+        )
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"
-        urls = {"url": base + "master.m3u8", "mp4_url": base + MP4, "poster_url": base + POSTER, "previews_url": base + PREVIEWS}
+        urls = {
+            "url": base + "master.m3u8",
+            "mp4_url": base + MP4,
+            "poster_url": base + POSTER,
+            "previews_url": base + PREVIEWS,
+        }
         return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)
 
     async def _recording(self, call: Call) -> Doc:

@@ -1,8 +1,9 @@
 """Files of recordings that were moved to a bucket, by byte ranges, as raw ASGI. [door]
 
-`GET /recorded/<recording id>/<file>`; who may see it has been decided before (nginx asks the control room). The bytes go through
-here and not by a redirect: playlists name their segments relative to their own address, which the viewer's token is part of, and
-neither the page's content policy nor the bucket's CORS has to know about the other.
+`GET /recorded/<recording id>/<file>`; who may see it has been decided before (nginx asks the control
+room). The bytes go through here and not by a redirect: playlists name their segments relative to their own
+address, which the viewer's token is part of, and neither the page's content policy nor the bucket's CORS
+has to know about the other.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""From a recording's files to what people play: playlists over the same bytes, an MP4, a poster and seek previews. [work]
+"""From a recording's files to what people play: playlists over the same bytes, an MP4, a poster and seek
+previews. [work]
 
-Nothing is encoded again but the small pictures. Every file gets its name when it is whole, so a process that dies here leaves a
-recording that the next one finishes from the beginning.
+Nothing is encoded again but the small pictures. Every file gets its name when it is whole, so a process
+that dies here leaves a recording that the next one finishes from the beginning.
 """
 
 import asyncio
@@ -40,13 +41,18 @@ class NoRoom(Exception):
 async def finish(tape: RecordingFiles) -> FinishedRecording:
     """Makes the recording playable. Safe to repeat. Errors: Unplayable, NoRoom, OSError."""
     await asyncio.to_thread(tape.trim)
-    runs, segments = await asyncio.to_thread(lambda: ({run.number: run for run in tape.runs()}, tape.segments()))
+    runs, segments = await asyncio.to_thread(
+        lambda: ({run.number: run for run in tape.runs()}, tape.segments())
+    )
     if not segments:
         raise Unplayable("Nothing was recorded.")
     duration_s = round(sum(segment.duration_s for segment in segments), 3)
     fullest = fullest_of(list(runs.values()))
     for rendition in fullest.renditions:
-        write(tape.folder / f"{rendition.name}.m3u8", playlists.recorded_playlist(list(_listed(rendition, runs, segments))))
+        write(
+            tape.folder / f"{rendition.name}.m3u8",
+            playlists.recorded_playlist(list(_listed(rendition, runs, segments))),
+        )
     write(tape.folder / "master.m3u8", playlists.master(variants(fullest), fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
     used = sorted({segment.run for segment in segments})
@@ -56,7 +62,9 @@ async def finish(tape: RecordingFiles) -> FinishedRecording:
     await _join(tape, parts, parts[len(silent) :] if silent else [], silent_s)
     sprite = await _pictures(tape.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
-    return FinishedRecording(duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape))
+    return FinishedRecording(
+        duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape)
+    )
 
 
 def taken(tape: RecordingFiles) -> int:
@@ -73,8 +81,11 @@ def variants(run: RecordedRun) -> list[Variant]:
     return [Variant(rendition, codecs) for rendition, codecs in zip(run.renditions, run.codecs, strict=True)]
 
 
-def _listed(rendition: Rendition, runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> Iterator[RecordedSegment]:
-    """Where a run has not got this rendition, because the ladder was another one then, the nearest stands for it."""
+def _listed(
+    rendition: Rendition, runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]
+) -> Iterator[RecordedSegment]:
+    """Where a run has not got this rendition, because the ladder was another one then, the nearest stands for
+    it."""
     before: StoredSegment | None = None
     for segment in segments:
         run = runs[segment.run]
@@ -82,7 +93,11 @@ def _listed(rendition: Rendition, runs: dict[int, RecordedRun], segments: Sequen
         file = run_file(name, segment.run)
         continues = before is not None and (before.run, before.msn) == (segment.run, segment.msn - 1)
         yield RecordedSegment(
-            segment.duration_s, segment.start_ms, Extent(file, 0, run.inits[name]), Extent(file, *segment.at[name]), continues
+            segment.duration_s,
+            segment.start_ms,
+            Extent(file, 0, run.inits[name]),
+            Extent(file, *segment.at[name]),
+            continues,
         )
         before = segment
 
@@ -92,17 +107,21 @@ def _nearest(run: RecordedRun, rendition: Rendition) -> str:
 
 
 def _common(runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> Rendition | None:
-    """The highest rendition with a picture that all runs have in the same size; none when somebody has replaced the whole ladder."""
+    """The highest rendition with a picture that all runs have in the same size; none when somebody has
+    replaced the whole ladder."""
     used = [runs[number].renditions for number in {segment.run for segment in segments}]
     shared = [
-        one for one in used[0] if one.height and all(any((one.name, one.size) == (other.name, other.size) for other in run) for run in used)
+        one
+        for one in used[0]
+        if one.height
+        and all(any((one.name, one.size) == (other.name, other.size) for other in run) for run in used)
     ]
     return max(shared, key=lambda one: one.height, default=None)
 
 
 async def _join(tape: RecordingFiles, parts: Sequence[str], sound: Sequence[str], sound_at_s: float) -> None:
-    """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in it, since every key
-    frame brings its parameters."""
+    """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in
+    it, since every key frame brings its parameters."""
     wanted = sum((tape.folder / part).stat().st_size for part in parts)
     if shutil.disk_usage(tape.folder).free < wanted * ROOM_LEFT:
         raise NoRoom
@@ -110,7 +129,9 @@ async def _join(tape: RecordingFiles, parts: Sequence[str], sound: Sequence[str]
     for path, named in zip(lists, (parts, sound), strict=True):
         write(path, "".join(f"file '{part}'\n" for part in named))
     fresh = tape.folder / "recording.new.mp4"
-    failed = await run_to_end(args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder)
+    failed = await run_to_end(
+        args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder
+    )
     if failed:
         fresh.unlink(missing_ok=True)
         raise OSError(failed)
@@ -122,12 +143,16 @@ async def _join(tape: RecordingFiles, parts: Sequence[str], sound: Sequence[str]
 async def _pictures(folder: Path, duration_s: float, picture: tuple[int, int]) -> bool:
     """Poster and previews; a recording without them is still one."""
     source = folder / MP4
-    failed = await run_to_end(args.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S, folder)
+    failed = await run_to_end(
+        args.poster(source, min(POSTER_AT_S, duration_s / 2), folder / POSTER), PICTURE_WITHIN_S, folder
+    )
     sheets = storyboard.plan_storyboard(duration_s, picture)
     tiles = (storyboard.COLUMNS, storyboard.ROWS)
     within_s = PICTURE_WITHIN_S + duration_s / 20
     failed = failed or await run_to_end(
-        args.previews(source, sheets.every_s, (sheets.width, sheets.height), tiles, folder / "sprite_%d.jpg"), within_s, folder
+        args.previews(source, sheets.every_s, (sheets.width, sheets.height), tiles, folder / "sprite_%d.jpg"),
+        within_s,
+        folder,
     )
     if failed or not all((folder / name).exists() for name in sheets.names):
         log.warning("recording.without_pictures", folder=folder.name, reason=failed)

@@ -23,9 +23,9 @@ class NewRecordingToken(Body):
 
 
 class RecordingChange(Body):
-    """Only what is given changes; null takes a field back to its default. `visibility` decides who may watch: `public` anybody,
-    `signed` those with a token, null as its stream (and an upload of no stream is signed). It counts within seconds, also for those
-    who watch."""
+    """Only what is given changes; null takes a field back to its default. `visibility` decides who may watch:
+    `public` anybody, `signed` those with a token, null as its stream (and an upload of no stream is
+    signed). It counts within seconds, also for those who watch."""
 
     title: Line | None = Field(None, max_length=200)
     description: Text | None = Field(None, max_length=2000)
@@ -41,9 +41,9 @@ class RecordingFilter(Searched):
 
 
 class Recording(BaseModel):
-    """A recorded broadcast, or an uploaded video. `size` of the MP4 in bytes; what is known only at the end is null before.
-    `renditions` are heights, highest first. Of a video: `progress` in percent while it is processed, and a stable `code` when it
-    has failed."""
+    """A recorded broadcast, or an uploaded video. `size` of the MP4 in bytes; what is known only at the end
+    is null before. `renditions` are heights, highest first. Of a video: `progress` in percent while it is
+    processed, and a stable `code` when it has failed."""
 
     id: str
     source: Literal["broadcast", "upload"]
@@ -81,12 +81,23 @@ class PlaybackAccess(BaseModel):
 def shown(recording: Doc) -> dict[str, Any]:
     """A recording as its app sees it."""
     return {
-        "id": recording["id"], "source": recording.get("source", "broadcast"), "stream": recording.get("stream"),
-        "broadcast": recording.get("broadcast"), "title": recording["title"],
-        "description": recording.get("description", ""), "visibility": recording.get("visibility"),
-        "metadata": recording.get(NOTED) or {}, "state": recording["state"],
-        "progress": recording.get("progress"), "code": recording.get("code"),
-        "started": rfc3339(recording["started"]), "ended": format_time(recording.get("ended")),
-        "duration_s": recording.get("duration_s"), "size": recording.get("size"), "width": recording.get("width"),
-        "height": recording.get("height"), "renditions": recording.get("heights", []), "reason": recording.get("reason"),
-    }  # fmt: skip
+        "id": recording["id"],
+        "source": recording.get("source", "broadcast"),
+        "stream": recording.get("stream"),
+        "broadcast": recording.get("broadcast"),
+        "title": recording["title"],
+        "description": recording.get("description", ""),
+        "visibility": recording.get("visibility"),
+        "metadata": recording.get(NOTED) or {},
+        "state": recording["state"],
+        "progress": recording.get("progress"),
+        "code": recording.get("code"),
+        "started": rfc3339(recording["started"]),
+        "ended": format_time(recording.get("ended")),
+        "duration_s": recording.get("duration_s"),
+        "size": recording.get("size"),
+        "width": recording.get("width"),
+        "height": recording.get("height"),
+        "renditions": recording.get("heights", []),
+        "reason": recording.get("reason"),
+    }

@@ -1,9 +1,11 @@
-"""The files of one recording: what the packager cut, appended, and an index beside it that never names what is not on disk.
+"""The files of one recording: what the packager cut, appended, and an index beside it that never names what
+is not on disk.
 
-Folder `recordings/<recording id>/` in the data folder. Each life of an encoder is a run of its own, with one fragmented MP4 a
-rendition (`v720_0.mp4`: initialisation segment, then segments). Index entries: a run's head (`run`, `id`, `rate`, `codecs`,
-`renditions`, `inits` by length), then one a segment (`run`, `msn`, `start_ms`, `duration_s`, `at` by rendition: offset and length).
-kill -9 at any point costs the segment that was growing, 2 s; what lies in a file behind the index's last word is not read.
+Folder `recordings/<recording id>/` in the data folder. Each life of an encoder is a run of its own, with
+one fragmented MP4 a rendition (`v720_0.mp4`: initialisation segment, then segments). Index entries: a
+run's head (`run`, `id`, `rate`, `codecs`, `renditions`, `inits` by length), then one a segment (`run`,
+`msn`, `start_ms`, `duration_s`, `at` by rendition: offset and length). kill -9 at any point costs the
+segment that was growing, 2 s; what lies in a file behind the index's last word is not read.
 """
 
 import os
@@ -57,7 +59,8 @@ class RecordingFiles:
 
     def __init__(self, settings: Settings, recording: str) -> None:
         self.folder = settings.data / "recordings" / recording
-        self._run, self._number = "", -1
+        self._run = ""
+        self._number = -1
         self._ends: dict[str, int] = {}
 
     def open(self) -> None:
@@ -74,7 +77,13 @@ class RecordingFiles:
                 return self._undo()
             at[name] = (self._ends[name], sum(map(len, body)))
         segment = whole.segment
-        entry = {"run": self._number, "msn": segment.msn, "start_ms": segment.start_ms, "duration_s": segment.duration_s, "at": at}
+        entry = {
+            "run": self._number,
+            "msn": segment.msn,
+            "start_ms": segment.start_ms,
+            "duration_s": segment.duration_s,
+            "at": at,
+        }
         if not append_line(self.folder / INDEX, entry, sync=True):
             return self._undo()
         for name, (offset, length) in at.items():
@@ -82,29 +91,41 @@ class RecordingFiles:
         return True
 
     def _begin(self, shape: BroadcastShape, whole: SegmentData) -> bool:
-        """A run of its own: codec parameters may differ, and the end of a file that a crash has torn is left as it is."""
+        """A run of its own: codec parameters may differ, and the end of a file that a crash has torn is left
+        as it is."""
         number = self._number + 1
         inits = {name: init.data for name, init in zip(shape.names, whole.inits, strict=True)}
         ends = self._ends
-        self._number, self._ends = number, dict.fromkeys(inits, 0)
+        self._number = number
+        self._ends = dict.fromkeys(inits, 0)
         head = {
-            "run": number, "id": whole.segment.run, "rate": float(shape.cadence.rate), "codecs": [init.codecs for init in whole.inits],
+            "run": number,
+            "id": whole.segment.run,
+            "rate": float(shape.cadence.rate),
+            "codecs": [init.codecs for init in whole.inits],
             "renditions": [asdict(one) for one in shape.renditions],
             "inits": {name: len(data) for name, data in inits.items()},
-        }  # fmt: skip
-        if not (all(self._append(name, data) for name, data in inits.items()) and append_line(self.folder / INDEX, head, sync=True)):
+        }
+        if not (
+            all(self._append(name, data) for name, data in inits.items())
+            and append_line(self.folder / INDEX, head, sync=True)
+        ):
             for name in inits:
                 (self.folder / run_file(name, number)).unlink(missing_ok=True)
-            self._number, self._ends = number - 1, ends
+            self._number = number - 1
+            self._ends = ends
             return False
-        self._run, self._ends = whole.segment.run, {name: len(data) for name, data in inits.items()}
+        self._run = whole.segment.run
+        self._ends = {name: len(data) for name, data in inits.items()}
         return True
 
     def _append(self, name: str, *data: bytes) -> bool:
         end = self._ends[name]
         descriptor = os.open(self.folder / run_file(name, self._number), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            if os.fstat(descriptor).st_size != end:  # to cut nothing off takes as long as to write a small rendition
+            if (
+                os.fstat(descriptor).st_size != end
+            ):  # to cut nothing off takes as long as to write a small rendition
                 os.ftruncate(descriptor, end)
             written = os.pwritev(descriptor, data, end)
             os.fdatasync(descriptor)
@@ -124,7 +145,9 @@ class RecordingFiles:
 
     def runs(self) -> list[RecordedRun]:
         return [
-            RecordedRun(row["run"], row["rate"], tuple(row["codecs"]), renditions_of(row["renditions"]), row["inits"])
+            RecordedRun(
+                row["run"], row["rate"], tuple(row["codecs"]), renditions_of(row["renditions"]), row["inits"]
+            )
             for row in self._rows()
             if "inits" in row
         ]
@@ -136,7 +159,9 @@ class RecordingFiles:
 
     def trim(self) -> None:
         """Cuts off what the index does not know: the torn end of a process that was killed."""
-        known = {run_file(name, run.number): length for run in self.runs() for name, length in run.inits.items()}
+        known = {
+            run_file(name, run.number): length for run in self.runs() for name, length in run.inits.items()
+        }
         for one in self.segments():
             known |= {run_file(name, one.run): offset + length for name, (offset, length) in one.at.items()}
         for path in self.folder.glob("*_*.mp4"):
@@ -155,7 +180,9 @@ def _taped(row: dict[str, Any]) -> StoredSegment:
 
 
 def _held(one: StoredSegment, sizes: dict[str, int]) -> bool:
-    return all(sizes.get(run_file(name, one.run), 0) >= offset + length for name, (offset, length) in one.at.items())
+    return all(
+        sizes.get(run_file(name, one.run), 0) >= offset + length for name, (offset, length) in one.at.items()
+    )
 
 
 def recordings(settings: Settings) -> set[str]:

@@ -1,7 +1,9 @@
-"""A bucket of an S3-compatible store: files go in by parts, over the deaths of this process, and come out by ranges. [hands]
+"""A bucket of an S3-compatible store: files go in by parts, over the deaths of this process, and come out by
+ranges. [hands]
 
-Beside a file that is under way lies `<file>.upload`, one JSON object a line: the upload's id, then each part that the store has
-taken. Checked are each part and then the whole object: size and ETag, which is an MD5 unless the bucket encrypts with KMS keys.
+Beside a file that is under way lies `<file>.upload`, one JSON object a line: the upload's id, then each
+part that the store has taken. Checked are each part and then the whole object: size and ETag, which is an
+MD5 unless the bucket encrypts with KMS keys.
 """
 
 import asyncio
@@ -43,12 +45,14 @@ class Bucket:
 
     def __init__(self, settings: Settings, *, part: int = PART) -> None:
         self._base = f"{settings.s3_endpoint.rstrip('/')}/{settings.s3_bucket}"
-        self._prefix, self._part = settings.s3_prefix, part
+        self._prefix = settings.s3_prefix
+        self._part = part
         self._signer = Signer(settings.s3_access_key, settings.s3_secret_key, settings.s3_region)
         self._session: aiohttp.ClientSession | None = None
 
     async def put(self, name: str, path: Path) -> None:
-        """Returns when the store has the whole file and says so itself. Safe to repeat. Errors: Unavailable, OSError."""
+        """Returns when the store has the whole file and says so itself. Safe to repeat. Errors: Unavailable,
+        OSError."""
         size = (await asyncio.to_thread(path.stat)).st_size
         part = max(self._part, -(-size // MOST_PARTS))
         tag = await asyncio.to_thread(_tag, path, part)
@@ -61,8 +65,11 @@ class Bucket:
         if not await self._has(name, size, tag):
             raise Unavailable("The bucket has not kept a file as it was sent.")
 
-    async def read(self, method: str, name: str, span: str | None) -> tuple[int, Mapping[str, str], AsyncIterator[bytes]]:
-        """GET or HEAD: status (200, 206, 404, 416), headers and body of an object; `span` is the value of a Range header."""
+    async def read(
+        self, method: str, name: str, span: str | None
+    ) -> tuple[int, Mapping[str, str], AsyncIterator[bytes]]:
+        """GET or HEAD: status (200, 206, 404, 416), headers and body of an object; `span` is the value of a
+        Range header."""
         reply = await self._ask(method, name, {}, b"", {"range": span} if span else {})
         if reply.status not in (200, 206, GONE, 416):
             reply.release()
@@ -74,7 +81,10 @@ class Bucket:
         found = await self._call("GET", "", {"list-type": "2", "prefix": self._prefix + prefix})
         if found.status != 200:
             raise Unavailable("The bucket refuses to be listed.")
-        return [(one.text or "").removeprefix(self._prefix) for one in _xml(found.body).iterfind(".//{*}Contents/{*}Key")]
+        return [
+            (one.text or "").removeprefix(self._prefix)
+            for one in _xml(found.body).iterfind(".//{*}Contents/{*}Key")
+        ]
 
     async def delete(self, prefix: str) -> None:
         """All objects whose names begin so."""
@@ -91,7 +101,10 @@ class Bucket:
         found = await self._call("HEAD", name, {})
         if found.status not in (200, GONE):
             raise Unavailable(f"The bucket answers {found.status}.")
-        return found.status == 200 and (found.headers.get("content-length", "0"), _plain(found.headers)) == (str(size), tag)
+        return found.status == 200 and (found.headers.get("content-length", "0"), _plain(found.headers)) == (
+            str(size),
+            tag,
+        )
 
     async def _by_parts(self, name: str, path: Path, size: int, part: int) -> None:
         state = path.with_name(path.name + UPLOAD)
@@ -99,7 +112,13 @@ class Bucket:
         if not rows or rows[0].get("size") != size or rows[0].get("part") != part:
             state.unlink(missing_ok=True)
             begun = await self._call("POST", name, {"uploads": ""})
-            rows = [{"upload": _xml(begun.body).findtext("{*}UploadId") if begun.status == 200 else None, "size": size, "part": part}]
+            rows = [
+                {
+                    "upload": _xml(begun.body).findtext("{*}UploadId") if begun.status == 200 else None,
+                    "size": size,
+                    "part": part,
+                }
+            ]
             if not rows[0]["upload"] or not append_line(state, rows[0], sync=True):
                 raise Unavailable("The bucket, or the disk, takes no upload.")
         upload: str = rows[0]["upload"]
@@ -108,11 +127,17 @@ class Bucket:
             for number in range(1, -(-size // part) + 1):
                 if number not in tags:
                     body = await asyncio.to_thread(_slice, path, (number - 1) * part, part)
-                    tags[number] = await self._taken("PUT", name, {"partNumber": str(number), "uploadId": upload}, body)
+                    tags[number] = await self._taken(
+                        "PUT", name, {"partNumber": str(number), "uploadId": upload}, body
+                    )
                     append_line(state, {"number": number, "tag": tags[number]}, sync=True)
-            listed = "".join(f"<Part><PartNumber>{one}</PartNumber><ETag>{tags[one]}</ETag></Part>" for one in sorted(tags))
+            listed = "".join(
+                f"<Part><PartNumber>{one}</PartNumber><ETag>{tags[one]}</ETag></Part>" for one in sorted(tags)
+            )
             whole = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-            await self._call("POST", name, {"uploadId": upload}, whole)  # what it has led to, the check of the object says
+            await self._call(
+                "POST", name, {"uploadId": upload}, whole
+            )  # what it has led to, the check of the object says
         except Unavailable:
             if await self._forgotten(name, upload):
                 state.unlink(missing_ok=True)
@@ -127,13 +152,20 @@ class Bucket:
     async def _taken(self, method: str, name: str, query: Mapping[str, str], body: bytes) -> str:
         """Sends and compares; the ETag."""
         digest = hashlib.md5(body, usedforsecurity=False)
-        reply = await self._call(method, name, query, body, {"content-md5": base64.b64encode(digest.digest()).decode()})
+        reply = await self._call(
+            method, name, query, body, {"content-md5": base64.b64encode(digest.digest()).decode()}
+        )
         if reply.status != 200 or _plain(reply.headers) != digest.hexdigest():
             raise Unavailable(f"The bucket answers {reply.status} to a part, or has another checksum.")
         return digest.hexdigest()
 
     async def _call(
-        self, method: str, name: str, query: Mapping[str, str], body: bytes = b"", more: Mapping[str, str] | None = None
+        self,
+        method: str,
+        name: str,
+        query: Mapping[str, str],
+        body: bytes = b"",
+        more: Mapping[str, str] | None = None,
     ) -> Reply:
         for attempt in range(ATTEMPTS):
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError, Unavailable):
@@ -144,17 +176,26 @@ class Bucket:
             await asyncio.sleep(AGAIN_S * 2**attempt)
         raise Unavailable("The bucket does not answer.")
 
-    async def _ask(self, method: str, name: str, query: Mapping[str, str], body: bytes, more: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _ask(
+        self, method: str, name: str, query: Mapping[str, str], body: bytes, more: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
-            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, skip_auto_headers=("accept-encoding",))
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, auto_decompress=False, skip_auto_headers=("accept-encoding",)
+            )
         address = urlsplit(self._base + (f"/{self._prefix}{name}" if name else ""))
         path = quote(address.path, safe="/-_.~")
         digest = hashlib.sha256(body).hexdigest()
         headers = self._signer.headers(method, address.netloc, path, query, more, digest, now_s())
-        url = URL(f"{address.scheme}://{address.netloc}{path}" + (f"?{encoded(query)}" if query else ""), encoded=True)
+        url = URL(
+            f"{address.scheme}://{address.netloc}{path}" + (f"?{encoded(query)}" if query else ""),
+            encoded=True,
+        )
         try:
-            return await self._session.request(method, url, data=body or None, headers=headers, allow_redirects=False)
+            return await self._session.request(
+                method, url, data=body or None, headers=headers, allow_redirects=False
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable("The bucket does not answer.", retry_after=1) from error
 

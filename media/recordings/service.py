@@ -1,7 +1,8 @@
-"""Recordings, from the first segment of a broadcast to something that can be played, over the deaths of any process. [work]
+"""Recordings, from the first segment of a broadcast to something that can be played, over the deaths of any
+process. [work]
 
-A recording that its process did not end is found by the sweep: while its broadcast goes on the worker that takes the stream
-appends to it, afterwards whoever sweeps finishes it.
+A recording that its process did not end is found by the sweep: while its broadcast goes on the worker that
+takes the stream appends to it, afterwards whoever sweeps finishes it.
 """
 
 import asyncio
@@ -47,8 +48,13 @@ class Recorder:
         recording_store: RecordingStore,
         tell: Callable[[Event], None],
     ) -> None:
-        self.recording, self.broadcast = recording, fact.broadcast
-        self._fact, self._title, self._tape, self._recording_store, self._tell = fact, title, tape, recording_store, tell
+        self.recording = recording
+        self.broadcast = fact.broadcast
+        self._fact = fact
+        self._title = title
+        self._tape = tape
+        self._recording_store = recording_store
+        self._tell = tell
         self._queue: asyncio.Queue[tuple[BroadcastShape, SegmentData] | None] = asyncio.Queue(QUEUED_SEGMENTS)
         self._full = False
         self._task: asyncio.Task[None] | None = None
@@ -91,15 +97,27 @@ class Recorder:
                 await asyncio.sleep(AGAIN_S)
 
     def _notice(self) -> StorageFull:
-        log.warning("recording.storage_full" if self._full else "recording.storage_recovered", recording=self.recording)
-        about = self._fact.model_dump(include={"app", "stream", "playback", "channel", "broadcast", "generation"})
+        log.warning(
+            "recording.storage_full" if self._full else "recording.storage_recovered",
+            recording=self.recording,
+        )
+        about = self._fact.model_dump(
+            include={"app", "stream", "playback", "channel", "broadcast", "generation"}
+        )
         if self._full:
-            return StorageFull(**about, code="storage_full", message="The disk is full: the recording has a gap until there is room.")
-        return StorageFull(**about, code="storage_recovered", message="There is room again: the recording goes on.")
+            return StorageFull(
+                **about,
+                code="storage_full",
+                message="The disk is full: the recording has a gap until there is room.",
+            )
+        return StorageFull(
+            **about, code="storage_recovered", message="There is room again: the recording goes on."
+        )
 
 
 class Recordings:
-    """All recordings of this worker, by playback id while they run. Errors of the API's verbs: NotFound, Conflict, Unavailable."""
+    """All recordings of this worker, by playback id while they run. Errors of the API's verbs: NotFound,
+    Conflict, Unavailable."""
 
     def __init__(
         self,
@@ -110,20 +128,25 @@ class Recordings:
         remove_staged: Callable[[str], None],
         bucket: Bucket | None = None,
     ) -> None:
-        """`held` says whether any worker has this playback id; it then ends its recording itself. `remove_staged` deletes the bytes of
-        an upload, by its id; it blocks."""
-        self._services, self._recording_store, self._tell, self._held = services, recording_store, tell, held
+        """`held` says whether any worker has this playback id; it then ends its recording itself.
+        `remove_staged` deletes the bytes of an upload, by its id; it blocks."""
+        self._services = services
+        self._recording_store = recording_store
+        self._tell = tell
+        self._held = held
         self._remove_staged = remove_staged
         self._running: dict[str, Recorder] = {}
         self._finishing: set[str] = set()
-        self._bucket, self._moving = bucket, False
+        self._bucket = bucket
+        self._moving = False
         self._tasks = Tasks()
 
     def jobs(self) -> list[Job]:
         return [Job("recordings", SWEEP_S, self.sweep)]
 
     async def resume_or_start(self, fact: StreamEvent, stream: Doc) -> None:
-        """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants it."""
+        """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants
+        it."""
         known = await self._recording_store.of_broadcast(fact.broadcast)
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
         if going_on is not None:
@@ -132,7 +155,8 @@ class Recordings:
             self._record(fact, stream, new_id("rec"))
 
     async def _fits(self, app_id: str) -> bool:
-        """False when the plan has no room for a recording; its owner was told, and the broadcast goes on without."""
+        """False when the plan has no room for a recording; its owner was told, and the broadcast goes on
+        without."""
         try:
             async with self._services.quotas.storage_for(app_id):
                 return True
@@ -166,14 +190,20 @@ class Recordings:
                 await self._stopped(doc)
 
     async def start(self, stream: Doc, recording: str, by: By) -> Doc:
-        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on is its first.
+        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on
+        is its first.
 
         Errors: QuotaExceeded, too."""
         if stream["state"] not in ("live", "interrupted"):
             raise Conflict("The stream is not live.")
-        if any(doc["state"] == "recording" for doc in await self._recording_store.of_broadcast(stream["broadcast"])):
+        if any(
+            doc["state"] == "recording"
+            for doc in await self._recording_store.of_broadcast(stream["broadcast"])
+        ):
             raise Conflict("The stream is being recorded already.")
-        noted = self._services.audit.entry(stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]})
+        noted = self._services.audit.entry(
+            stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]}
+        )
         async with self._services.quotas.storage_for(stream["app"]):
             await self._recording_store.create(recording, _fact(stream), stream["title"], [noted])
         await self._services.audit.write(noted, COLLECTION, recording)
@@ -203,7 +233,9 @@ class Recordings:
 
     async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
         """Errors: Stale when somebody was faster."""
-        noted = self._services.audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
+        noted = self._services.audit.entry(
+            doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields}
+        )
         changed = await self._recording_store.change(doc, fields, noted)
         if changed is None:
             raise Stale("This has been changed at the same moment; read it again.")
@@ -228,7 +260,9 @@ class Recordings:
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
         tape = RecordingFiles(self._services.settings, recording)
-        self._running[fact.playback] = Recorder(fact, stream.get("title", ""), recording, tape, self._recording_store, self._tell)
+        self._running[fact.playback] = Recorder(
+            fact, stream.get("title", ""), recording, tape, self._recording_store, self._tell
+        )
 
     async def _stopped(self, doc: Doc) -> None:
         taped = await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).segments)
@@ -245,7 +279,9 @@ class Recordings:
         self._finishing.add(doc["id"])
         try:
             attempt = await self._recording_store.count_attempt(doc)
-            await self._recording_store.mark_ready(doc, await finish(RecordingFiles(self._services.settings, doc["id"])))
+            await self._recording_store.mark_ready(
+                doc, await finish(RecordingFiles(self._services.settings, doc["id"]))
+            )
         except Unplayable as error:
             await self._recording_store.mark_failed(doc, str(error))
         except NoRoom:
@@ -253,7 +289,9 @@ class Recordings:
         except OSError as error:
             log.warning("recording.not_finished", recording=doc["id"], reason=str(error))
             if attempt >= MOST_ATTEMPTS:
-                await self._recording_store.mark_failed(doc, "The recording could not be made into a file; its parts are kept.")
+                await self._recording_store.mark_failed(
+                    doc, "The recording could not be made into a file; its parts are kept."
+                )
         finally:
             self._finishing.discard(doc["id"])
 
@@ -284,7 +322,8 @@ class Recordings:
             await asyncio.to_thread(self._remove_staged, doc["id"])
 
     async def _move(self, bucket: Bucket) -> None:
-        """What is ready goes to the bucket; the files here go when the bucket has them all and the document says so."""
+        """What is ready goes to the bucket; the files here go when the bucket has them all and the document
+        says so."""
         try:
             for doc in await self._recording_store.to_be_moved():
                 folder = RecordingFiles(self._services.settings, doc["id"]).folder
@@ -315,5 +354,7 @@ class Recordings:
 
 
 def _fact(stream: Doc) -> StreamEvent:
-    about: dict[str, Any] = {name: stream[name] for name in ("app", "playback", "channel", "broadcast", "generation")}
+    about: dict[str, Any] = {
+        name: stream[name] for name in ("app", "playback", "channel", "broadcast", "generation")
+    }
     return StreamEvent(stream=stream["id"], **about)

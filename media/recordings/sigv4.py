@@ -15,9 +15,17 @@ class Signer:
     region: str
 
     def headers(
-        self, method: str, host: str, path: str, query: Mapping[str, str], more: Mapping[str, str], digest: str, at_s: float
+        self,
+        method: str,
+        host: str,
+        path: str,
+        query: Mapping[str, str],
+        more: Mapping[str, str],
+        digest: str,
+        at_s: float,
     ) -> dict[str, str]:
-        """The headers `more` and those that sign them. `path` is encoded already; `digest` is the body's SHA-256 in hexadecimal."""
+        """The headers `more` and those that sign them. `path` is encoded already; `digest` is the body's
+        SHA-256 in hexadecimal."""
         stamp = datetime.fromtimestamp(at_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         signed = {**{name.lower(): value for name, value in more.items()}, "host": host}
         signed |= {"x-amz-content-sha256": digest, "x-amz-date": stamp}
@@ -31,7 +39,10 @@ class Signer:
             key = hmac.digest(key, word.encode(), "sha256")
         signature = hmac.digest(key, text.encode(), "sha256").hex()
         credential = f"Credential={self.access_key}/{scope}"
-        return {**signed, "authorization": f"AWS4-HMAC-SHA256 {credential},SignedHeaders={names},Signature={signature}"}
+        return {
+            **signed,
+            "authorization": f"AWS4-HMAC-SHA256 {credential},SignedHeaders={names},Signature={signature}",
+        }
 
 
 def encoded(query: Mapping[str, str]) -> str:

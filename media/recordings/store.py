@@ -1,10 +1,10 @@
-"""Recordings, and uploaded videos among them, as documents: `recording | uploading → processing → ready | failed`, each step a
-compare-and-set with its fact in the same write.
+"""Recordings, and uploaded videos among them, as documents: `recording | uploading → processing → ready |
+failed`, each step a compare-and-set with its fact in the same write.
 
-Fields: `stream playback channel broadcast generation title state transition started ended duration_s size width height heights
-sprite bytes reason attempts stored` (`local | s3`); times in ms, `size` of the MP4, `bytes` of all files, `heights` of the
-renditions. Those with `source: upload` have no broadcast but `length` (bytes), `expires`, `metadata`, `user`, `progress` (percent),
-`code`. [store]
+Fields: `stream playback channel broadcast generation title state transition started ended duration_s size
+width height heights sprite bytes reason attempts stored` (`local | s3`); times in ms, `size` of the MP4,
+`bytes` of all files, `heights` of the renditions. Those with `source: upload` have no broadcast but
+`length` (bytes), `expires`, `metadata`, `user`, `progress` (percent), `code`. [store]
 """
 
 import contextlib
@@ -40,8 +40,8 @@ NOTED = "noted"
 
 @dataclass(frozen=True)
 class FinishedRecording:
-    """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions, highest first;
-    `sprite`: previews exist."""
+    """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions,
+    highest first; `sprite`: previews exist."""
 
     duration_s: float
     size: int
@@ -56,24 +56,44 @@ class RecordingStore:
     """Errors of all verbs: Unavailable."""
 
     def __init__(self, store: Store, bus: Bus, relay: Relay) -> None:
-        self._store, self._all, self._bus, self._relay = store, store.operator(), bus, relay
+        self._store = store
+        self._all = store.operator()
+        self._bus = bus
+        self._relay = relay
 
     async def create(self, recording: str, fact: StreamEvent, title: str, note: Sequence[Event] = ()) -> None:
         """`note` are facts to store in the same write. Safe to repeat."""
         doc: Doc = {
-            "id": recording, "stream": fact.stream, "playback": fact.playback, "channel": fact.channel, "broadcast": fact.broadcast,
-            "generation": fact.generation, "title": title, "state": "recording", "transition": 0, "started": now_ms(), "attempts": 0,
-        }  # fmt: skip
+            "id": recording,
+            "stream": fact.stream,
+            "playback": fact.playback,
+            "channel": fact.channel,
+            "broadcast": fact.broadcast,
+            "generation": fact.generation,
+            "title": title,
+            "state": "recording",
+            "transition": 0,
+            "started": now_ms(),
+            "attempts": 0,
+        }
         if await self._all.get(COLLECTION, recording) is None:
-            await self._store.app(fact.app).insert(COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app}), *note])
+            await self._store.app(fact.app).insert(
+                COLLECTION, doc, emit=[_told(RecordingStarted, {**doc, "app": fact.app}), *note]
+            )
             self._relay.nudge()
 
     async def expect(self, app: str, video: str, about: Doc, note: Sequence[Event] = ()) -> Doc:
         """A video that is going to be uploaded. Safe to repeat."""
         doc: Doc = {
-            "id": video, "source": UPLOAD, "state": "uploading", "transition": 0, "started": now_ms(), "attempts": 0, "progress": None,
+            "id": video,
+            "source": UPLOAD,
+            "state": "uploading",
+            "transition": 0,
+            "started": now_ms(),
+            "attempts": 0,
+            "progress": None,
             **{name: value for name, value in about.items() if value is not None},
-        }  # fmt: skip
+        }
         with contextlib.suppress(DuplicateKey):
             return await self._store.app(app).insert(COLLECTION, doc, emit=note)
         found = await self.get(app, video)
@@ -85,7 +105,8 @@ class RecordingStore:
         return (await self._store.app(app).find(COLLECTION, {"state": "uploading"}, limit=1000)).data
 
     async def started_by_user(self, app: str, user: str, since: int) -> list[Doc]:
-        """Uploads that a user has begun since then, whatever became of them; those that were deleted do not count."""
+        """Uploads that a user has begun since then, whatever became of them; those that were deleted do not
+        count."""
         where = {"user": user, "started": Between(since, None)}
         return (await self._store.app(app).find(COLLECTION, where, limit=1000)).data
 
@@ -105,7 +126,9 @@ class RecordingStore:
         return True
 
     async def refused(self, doc: Doc, code: Any, reason: str) -> None:
-        event = VodFailed(id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason)
+        event = VodFailed(
+            id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason
+        )
         await self._to(doc, "failed", {"code": code, "reason": reason, "progress": None}, [event])
 
     async def get(self, app: str, recording: str) -> Doc | None:
@@ -115,9 +138,14 @@ class RecordingStore:
         """Errors: Invalid for a foreign cursor."""
         where = {**asked.where("stream", "state"), "started": asked.span()}
         return await self._store.app(app).find(
-            COLLECTION, where, sort="started", descending=asked.descending, limit=asked.limit, cursor=asked.cursor,
+            COLLECTION,
+            where,
+            sort="started",
+            descending=asked.descending,
+            limit=asked.limit,
+            cursor=asked.cursor,
             sieve=asked.sieve("title", noted_in=NOTED),
-        )  # fmt: skip
+        )
 
     async def of_broadcast(self, broadcast: str) -> list[Doc]:
         """Oldest first."""
@@ -143,9 +171,12 @@ class RecordingStore:
         """None when somebody was faster."""
         revision = doc.get("revision")
         done = await self._all.update(
-            COLLECTION, doc["id"], set={**fields, "revision": (revision or 0) + 1}, expect={"revision": revision},
+            COLLECTION,
+            doc["id"],
+            set={**fields, "revision": (revision or 0) + 1},
+            expect={"revision": revision},
             emit=[note, _changed(doc)],
-        )  # fmt: skip
+        )
         self._relay.nudge()
         return done
 
@@ -155,7 +186,9 @@ class RecordingStore:
 
     async def request_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
         """Tells the worker that records; it does the rest."""
-        await self._all.update(COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note])
+        await self._all.update(
+            COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note]
+        )
         self._relay.nudge()
 
     async def mark_ready(self, doc: Doc, made: FinishedRecording) -> None:
@@ -165,9 +198,15 @@ class RecordingStore:
         else:
             event = _told(RecordingReady, doc, **about)
         shown = {
-            "duration_s": made.duration_s, "size": made.size, "width": made.width, "height": made.height,
-            "heights": list(made.heights), "sprite": made.sprite, "bytes": made.bytes, "stored": "local",
-        }  # fmt: skip
+            "duration_s": made.duration_s,
+            "size": made.size,
+            "width": made.width,
+            "height": made.height,
+            "heights": list(made.heights),
+            "sprite": made.sprite,
+            "bytes": made.bytes,
+            "stored": "local",
+        }
         await self._to(doc, "ready", shown, [event])
 
     async def mark_failed(self, doc: Doc, reason: str) -> None:
@@ -187,11 +226,16 @@ class RecordingStore:
         with contextlib.suppress(Unavailable):  # caches forget by themselves after a few seconds
             await self._bus.publish(_changed(doc))
 
-    async def _to(self, doc: Doc, state: str, shown: dict[str, Any], tell: Sequence[Event] = ()) -> Doc | None:
+    async def _to(
+        self, doc: Doc, state: str, shown: dict[str, Any], tell: Sequence[Event] = ()
+    ) -> Doc | None:
         done = await self._all.update(
-            COLLECTION, doc["id"], set={**shown, "state": state, "transition": doc["transition"] + 1},
-            expect={"transition": doc["transition"]}, emit=[*tell, _changed(doc)],
-        )  # fmt: skip
+            COLLECTION,
+            doc["id"],
+            set={**shown, "state": state, "transition": doc["transition"] + 1},
+            expect={"transition": doc["transition"]},
+            emit=[*tell, _changed(doc)],
+        )
         self._relay.nudge()
         return done
 

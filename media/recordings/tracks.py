@@ -1,7 +1,7 @@
 """What else an uploaded film has to choose from: its other sounds, and subtitles that are words. [work]
 
-A player that changes the sound needs pictures without one, so where there are several sounds, every rendition is split in two once more,
-by copying. Whatever fails here leaves the film as it was without.
+A player that changes the sound needs pictures without one, so where there are several sounds, every
+rendition is split in two once more, by copying. Whatever fails here leaves the film as it was without.
 """
 
 from pathlib import Path
@@ -24,8 +24,16 @@ log = structlog.get_logger("media")
 async def add(tape: RecordingFiles, film: MediaFile, file: Path, duration_s: float, segment_s: float) -> None:
     """To a video that is finished, in its files and its master playlist. Safe to repeat. Errors: OSError."""
     runs = tape.runs()
-    texts = [made for number, one in enumerate(film.texts) if (made := await _text(tape, one, number, file, duration_s))]
-    sounds = [made for number, one in enumerate(film.sounds) if (made := await _sound(tape, one, number, file, segment_s))]
+    texts = [
+        made
+        for number, one in enumerate(film.texts)
+        if (made := await _text(tape, one, number, file, duration_s))
+    ]
+    sounds = [
+        made
+        for number, one in enumerate(film.sounds)
+        if (made := await _sound(tape, one, number, file, segment_s))
+    ]
     if not any(one.shown for one in sounds) or len(sounds) < 2 or not await _split(tape, runs, segment_s):
         sounds = []
     run = fullest_of(runs)
@@ -36,21 +44,32 @@ async def add(tape: RecordingFiles, film: MediaFile, file: Path, duration_s: flo
                 (tape.folder / run_file(rendition.name, one.number)).unlink(missing_ok=True)
 
 
-async def _text(tape: RecordingFiles, track: FileTrack, number: int, file: Path, duration_s: float) -> Choice | None:
+async def _text(
+    tape: RecordingFiles, track: FileTrack, number: int, file: Path, duration_s: float
+) -> Choice | None:
     """A track that can't be read, or has no words, is left out."""
     name, into = f"text_{number}", tape.folder / f"text_{number}.vtt"
     failed = await run_to_end(args.text_of(file, track.number, into), TEXT_WITHIN_S, tape.folder, file)
     if failed or not into.exists() or not LEAST_TEXT < into.stat().st_size <= LARGEST_TEXT:
-        log.warning("choice.left_out", video=tape.folder.name, track=track.number, reason=failed or "no words, or too many")
+        log.warning(
+            "choice.left_out",
+            video=tape.folder.name,
+            track=track.number,
+            reason=failed or "no words, or too many",
+        )
         into.unlink(missing_ok=True)
         return None
     write(tape.folder / f"{name}.m3u8", playlists.text(into.name, duration_s))
     return Choice(track.name, track.language, f"{name}.m3u8", forced=track.forced)
 
 
-async def _sound(tape: RecordingFiles, track: FileTrack, number: int, file: Path, segment_s: float) -> Choice | None:
+async def _sound(
+    tape: RecordingFiles, track: FileTrack, number: int, file: Path, segment_s: float
+) -> Choice | None:
     name = f"sound_{number}"
-    failed = await run_to_end(args.sound_of(file, track.number, segment_s, tape.folder, name), SOUND_WITHIN_S, tape.folder, file)
+    failed = await run_to_end(
+        args.sound_of(file, track.number, segment_s, tape.folder, name), SOUND_WITHIN_S, tape.folder, file
+    )
     if failed:
         log.warning("choice.left_out", video=tape.folder.name, track=track.number, reason=failed)
         return None
@@ -65,9 +84,15 @@ async def _split(tape: RecordingFiles, runs: list[RecordedRun], segment_s: float
         for name in names:
             write(
                 parts,
-                "".join(f"file '{run_file(name, run.number)}'\n" for run in runs if (tape.folder / run_file(name, run.number)).exists()),
+                "".join(
+                    f"file '{run_file(name, run.number)}'\n"
+                    for run in runs
+                    if (tape.folder / run_file(name, run.number)).exists()
+                ),
             )
-            failed = await run_to_end(args.picture_of(parts, segment_s, tape.folder, f"{name}_alone"), SOUND_WITHIN_S, tape.folder)
+            failed = await run_to_end(
+                args.picture_of(parts, segment_s, tape.folder, f"{name}_alone"), SOUND_WITHIN_S, tape.folder
+            )
             if failed:
                 log.warning("choice.not_split", video=tape.folder.name, rendition=name, reason=failed)
                 return False

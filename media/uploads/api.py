@@ -39,8 +39,9 @@ SPOKEN = {"Tus-Resumable": tus.VERSION}
 
 
 class NewUploadToken(Body):
-    """`user` is the customer's own id of who uploads; uploads of one user are out of another's sight. `max_size` is of one file,
-    `max_total` of all that are begun with the token, in bytes (default: the largest that one upload may have)."""
+    """`user` is the customer's own id of who uploads; uploads of one user are out of another's sight.
+    `max_size` is of one file, `max_total` of all that are begun with the token, in bytes (default: the
+    largest that one upload may have)."""
 
     user: str = Field(min_length=1, max_length=128)
     stream: str | None = Field(None, max_length=64)
@@ -59,7 +60,8 @@ class UploadToken(BaseModel):
 
 
 class Upload(Recording):
-    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload goes on until it `expires`."""
+    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload goes on until it
+    `expires`."""
 
     url: str
     offset: int
@@ -69,7 +71,9 @@ class Upload(Recording):
 
 class VodRoutes:
     def __init__(self, services: Services, uploads: Uploads, recordings: Recordings) -> None:
-        self._services, self._uploads, self._recordings = services, uploads, recordings
+        self._services = services
+        self._uploads = uploads
+        self._recordings = recordings
 
     def routes(self) -> list[BaseRoute]:
         return [bind(row, self._services.door) for row in self.rows()]
@@ -92,14 +96,24 @@ class VodRoutes:
         ]  # fmt: skip
 
     async def options(self, call: Call) -> Answer:
-        about = {"Tus-Version": tus.VERSION, "Tus-Extension": ",".join(tus.EXTENSIONS), "Tus-Max-Size": str(self._uploads.most)}
-        return Answer(None, 204, headers={**SPOKEN, **about, "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS)})
+        about = {
+            "Tus-Version": tus.VERSION,
+            "Tus-Extension": ",".join(tus.EXTENSIONS),
+            "Tus-Max-Size": str(self._uploads.most),
+        }
+        return Answer(
+            None, 204, headers={**SPOKEN, **about, "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS)}
+        )
 
     async def create(self, call: Call) -> Answer:
-        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; a file's name stands for one."""
+        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; a file's name
+        stands for one."""
         asked = call.request.headers
         _check_version(call)
-        length, given = tus.number(asked.get("upload-length"), "Upload-Length"), asked.get("upload-metadata", "")
+        length, given = (
+            tus.number(asked.get("upload-length"), "Upload-Length"),
+            asked.get("upload-metadata", ""),
+        )
         about = tus.metadata(given)
         if length == 0:
             raise Invalid("An empty file is no video.")
@@ -108,18 +122,28 @@ class VodRoutes:
         stream = about.get("stream") or (claims.stream if claims else None)
         if claims is not None and claims.stream is not None and stream != claims.stream:
             raise NotFound("There is no such stream.")
-        leave = UploadGrant(claims.sub, claims.iat * 1000, claims.most, claims.uploads, claims.total) if claims else None
+        leave = (
+            UploadGrant(claims.sub, claims.iat * 1000, claims.most, claims.uploads, claims.total)
+            if claims
+            else None
+        )
         wanted = UploadRequest(length, _title(about), given, stream, leave)
         doc = await self._uploads.create(call.acting().app, call.new_id("vod"), wanted, by(call))
         offset = await self._uploads.offset(doc)
         if body:
             offset = await self._uploads.append(doc, offset, call.request.stream(), _checksum(call))
-        return Answer({**self._shown(doc, offset)}, 201, headers={"Location": self._url(doc), **_progress(doc, offset)})
+        return Answer(
+            {**self._shown(doc, offset)}, 201, headers={"Location": self._url(doc), **_progress(doc, offset)}
+        )
 
     async def get(self, call: Call) -> Answer:
         doc = await self._upload(call)
         offset = await self._uploads.offset(doc)
-        about = {"Upload-Length": str(doc["length"]), "Upload-Metadata": doc["metadata"], "Cache-Control": "no-store"}
+        about = {
+            "Upload-Length": str(doc["length"]),
+            "Upload-Metadata": doc["metadata"],
+            "Cache-Control": "no-store",
+        }
         return Answer(self._shown(doc, offset), headers={**about, **_progress(doc, offset)})
 
     async def append(self, call: Call) -> Answer:
@@ -128,7 +152,13 @@ class VodRoutes:
             raise WrongType(f"The body is {tus.BODY}.")
         at = tus.number(call.request.headers.get("upload-offset"), "Upload-Offset")
         doc = await self._upload(call)
-        return Answer(None, 204, headers=_progress(doc, await self._uploads.append(doc, at, call.request.stream(), _checksum(call))))
+        return Answer(
+            None,
+            204,
+            headers=_progress(
+                doc, await self._uploads.append(doc, at, call.request.stream(), _checksum(call))
+            ),
+        )
 
     async def delete(self, call: Call) -> Answer:
         doc = await self._upload(call)
@@ -137,7 +167,10 @@ class VodRoutes:
 
     async def token(self, call: Call) -> Answer:
         app, body = call.acting().app, call.body
-        if body.stream is not None and await self._services.store.app(app).get("streams", body.stream) is None:
+        if (
+            body.stream is not None
+            and await self._services.store.app(app).get("streams", body.stream) is None
+        ):
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {
             "sub": body.user,
@@ -150,11 +183,20 @@ class VodRoutes:
         await self._services.audit.count(app, by(call), "upload_tokens.minted", body.user)
         claims |= call.acting().origin
         token = self._services.tokens.mint("weir:upload", body.ttl_s, **claims)
-        return Answer({"token": token, "expires_in": body.ttl_s, "url": f"{self._services.settings.base_url}/v1/vod"}, 201)
+        return Answer(
+            {"token": token, "expires_in": body.ttl_s, "url": f"{self._services.settings.base_url}/v1/vod"},
+            201,
+        )
 
     def _shown(self, doc: Doc, offset: int) -> dict[str, Any]:
         expires = rfc3339(doc["expires"]) if doc["state"] == "uploading" else None
-        return {**shown(doc), "url": self._url(doc), "offset": offset, "length": doc["length"], "expires": expires}
+        return {
+            **shown(doc),
+            "url": self._url(doc),
+            "offset": offset,
+            "length": doc["length"],
+            "expires": expires,
+        }
 
     def _url(self, doc: Doc) -> str:
         return f"{self._services.settings.base_url}/v1/vod/{doc['id']}"
@@ -162,7 +204,9 @@ class VodRoutes:
     async def _upload(self, call: Call) -> Doc:
         """A user's own only. Errors: NotFound."""
         acting = call.acting()
-        return await self._uploads.get(acting.app, call.path("vod"), user=acting.upload.sub if acting.upload is not None else None)
+        return await self._uploads.get(
+            acting.app, call.path("vod"), user=acting.upload.sub if acting.upload is not None else None
+        )
 
 
 def _spoken(work: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Awaitable[Answer]]:
@@ -172,7 +216,10 @@ def _spoken(work: Callable[[Call], Awaitable[Answer]]) -> Callable[[Call], Await
         try:
             answer = await work(call)
         except Refused as refusal:
-            refusal.headers = {**SPOKEN, **({"Tus-Version": tus.VERSION} if isinstance(refusal, Stale) else {})}
+            refusal.headers = {
+                **SPOKEN,
+                **({"Tus-Version": tus.VERSION} if isinstance(refusal, Stale) else {}),
+            }
             raise
         answer.headers = {**answer.headers, **SPOKEN}
         return answer
@@ -212,4 +259,8 @@ def _checksum(call: Call) -> tus.Checksum | None:
 
 def _progress(doc: Doc, offset: int) -> dict[str, str]:
     whole = offset == doc["length"]
-    return {"Upload-Offset": str(offset)} if whole else {"Upload-Offset": str(offset), "Upload-Expires": tus.moment(doc["expires"])}
+    return (
+        {"Upload-Offset": str(offset)}
+        if whole
+        else {"Upload-Offset": str(offset), "Upload-Expires": tus.moment(doc["expires"])}
+    )

@@ -1,4 +1,5 @@
-"""Videos that people send: taken byte by byte, over broken lines and dead processes, until they are whole. [work]"""
+"""Videos that people send: taken byte by byte, over broken lines and dead processes, until they are whole.
+[work]"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +22,9 @@ from weir.foundation.services import Services
 SWEEP_S = 60.0
 HOUR_MS, NOTED_MS = 3_600_000, 600_000
 MOST_UNFINISHED, MOST_OF_USERS, MOST_OF_A_USER = 100, 80, 5
-USERS_SHARE = 0.5  # of the storage that the app's plan has, for what its users have announced and not yet sent
+USERS_SHARE = (
+    0.5  # of the storage that the app's plan has, for what its users have announced and not yet sent
+)
 MOST_OF_A_TOKEN = 20
 IDLE_S = 3600.0
 GATHERED, KEPT_EVERY = 1 << 20, 1 << 24
@@ -30,7 +33,8 @@ log = structlog.get_logger("media")
 
 @dataclass(frozen=True)
 class UploadRequest:
-    """An upload that is asked for: `length` bytes, to a stream or to none. `leave` is that of the app's user who sends it."""
+    """An upload that is asked for: `length` bytes, to a stream or to none. `leave` is that of the app's user
+    who sends it."""
 
     length: int
     title: str
@@ -41,8 +45,8 @@ class UploadRequest:
 
 @dataclass(frozen=True)
 class UploadGrant:
-    """What an upload token, issued at `issued` ms, lets a `user` (the customer's own id) do: `uploads` files of `most` bytes each and
-    `total` in all."""
+    """What an upload token, issued at `issued` ms, lets a `user` (the customer's own id) do: `uploads` files
+    of `most` bytes each and `total` in all."""
 
     user: str
     issued: int
@@ -54,8 +58,13 @@ class UploadGrant:
 class Uploads:
     """`arrived` is called when one is whole. Errors of all verbs: Unavailable, OSError."""
 
-    def __init__(self, services: Services, recording_store: RecordingStore, arrived: Callable[[], None]) -> None:
-        self._services, self._settings, self._recording_store, self._arrived = services, services.settings, recording_store, arrived
+    def __init__(
+        self, services: Services, recording_store: RecordingStore, arrived: Callable[[], None]
+    ) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._recording_store = recording_store
+        self._arrived = arrived
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def jobs(self) -> list[Job]:
@@ -95,24 +104,32 @@ class Uploads:
             await self._check_under_way(app, video, wanted.length, user)
             async with self._services.quotas.storage_for(app, wanted.length):
                 await asyncio.to_thread(UploadStaging(self._settings, video).open)
-                doc = await self._recording_store.expect(app, video, {**about, **stream, "expires": self._expiry()}, [noted])
+                doc = await self._recording_store.expect(
+                    app, video, {**about, **stream, "expires": self._expiry()}, [noted]
+                )
         await self._services.audit.write(noted, COLLECTION, video)
         return doc
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
         """What was begun with the token, and with any other of its user's since. Errors: QuotaExceeded."""
-        begun = [doc for doc in await self._recording_store.started_by_user(app, leave.user, leave.issued) if doc["id"] != video]
+        begun = [
+            doc
+            for doc in await self._recording_store.started_by_user(app, leave.user, leave.issued)
+            if doc["id"] != video
+        ]
         uploads, total = leave.uploads or MOST_OF_A_TOKEN, leave.total or self.most
         if len(begun) >= uploads:
             raise QuotaExceeded(
                 f"This token is for {uploads} uploads, which have been begun: delete one, or ask the app for another token."
             )
         if sum(doc["length"] for doc in begun) + length > total:
-            raise QuotaExceeded(f"This token is for {total} bytes in all: delete an upload, or ask the app for another token.")
+            raise QuotaExceeded(
+                f"This token is for {total} bytes in all: delete an upload, or ask the app for another token."
+            )
 
     async def _check_under_way(self, app: str, video: str, length: int, user: str | None) -> None:
-        """Users share a part of what an app may have under way, so none of them keeps the app's own uploads out. What is idle makes
-        room. Errors: QuotaExceeded."""
+        """Users share a part of what an app may have under way, so none of them keeps the app's own uploads
+        out. What is idle makes room. Errors: QuotaExceeded."""
         docs = [doc for doc in await self._recording_store.unfinished(app) if doc["id"] != video]
         if user is not None:
             of_users = [doc for doc in docs if doc.get("user") is not None]
@@ -122,11 +139,19 @@ class Uploads:
                     f"{MOST_OF_A_USER} of your uploads are under way: finish or delete one. One that gets no bytes for an hour makes room."
                 )
             if len(of_users) >= MOST_OF_USERS and not await self._forget_idle(of_users):
-                raise QuotaExceeded(f"{MOST_OF_USERS} uploads by users of this app are under way; try again when some have finished.")
+                raise QuotaExceeded(
+                    f"{MOST_OF_USERS} uploads by users of this app are under way; try again when some have finished."
+                )
             storage_gb = (await self._services.quotas.plan(app)).storage_gb
             announced = sum(doc["length"] for doc in of_users) + length
-            if storage_gb is not None and announced > storage_gb * 10**9 * USERS_SHARE and not await self._forget_idle(of_users):
-                raise QuotaExceeded("What users of this app have announced takes half of its storage; try again when some have finished.")
+            if (
+                storage_gb is not None
+                and announced > storage_gb * 10**9 * USERS_SHARE
+                and not await self._forget_idle(of_users)
+            ):
+                raise QuotaExceeded(
+                    "What users of this app have announced takes half of its storage; try again when some have finished."
+                )
         if len(docs) >= MOST_UNFINISHED:
             raise QuotaExceeded(f"{MOST_UNFINISHED} uploads are under way already; finish or delete some.")
 
@@ -134,7 +159,9 @@ class Uploads:
         """Ends the one that has been idle longest, if it has been for an hour."""
         staged_by_id = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
         now = now_ms()
-        idle = await asyncio.to_thread(lambda: {name: staged.idle_s(now) for name, staged in staged_by_id.items()})
+        idle = await asyncio.to_thread(
+            lambda: {name: staged.idle_s(now) for name, staged in staged_by_id.items()}
+        )
         longest = max(docs, key=lambda doc: idle[doc["id"]], default=None)
         if longest is None or idle[longest["id"]] < IDLE_S:
             return False
@@ -154,8 +181,9 @@ class Uploads:
         return await asyncio.to_thread(staged.offset)
 
     async def append(self, doc: Doc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
-        """Takes bytes from offset `at` on; how many are safe now. A body that breaks off leaves what has come, unless a checksum
-        speaks for the whole of it. Errors: Conflict for another offset, Busy, Damaged, TooLarge, StorageFull, NotFound."""
+        """Takes bytes from offset `at` on; how many are safe now. A body that breaks off leaves what has
+        come, unless a checksum speaks for the whole of it. Errors: Conflict for another offset, Busy,
+        Damaged, TooLarge, StorageFull, NotFound."""
         safe = await self.offset(doc)
         if doc["state"] != "uploading" or at != safe:
             raise Conflict(f"The upload goes on at byte {safe}.")
@@ -173,7 +201,9 @@ class Uploads:
             await self._recording_store.prolong(doc, self._expiry())
         return safe
 
-    async def _take(self, writer: StagingWriter, body: AsyncIterator[bytes], length: int, checksum: Checksum | None) -> None:
+    async def _take(
+        self, writer: StagingWriter, body: AsyncIterator[bytes], length: int, checksum: Checksum | None
+    ) -> None:
         held: list[bytes] = []
         size, broken = 0, False
         try:

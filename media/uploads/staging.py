@@ -1,7 +1,9 @@
-"""What has arrived of an upload, on disk: nothing that an answer has called received is lost with a process. [store]
+"""What has arrived of an upload, on disk: nothing that an answer has called received is lost with a process.
+[store]
 
-Folder `uploads/<video id>/` in the data folder: `video`, and `offsets.jsonl`, which grows by a line (`offset`) whenever that
-many bytes of the video are synced. Bytes behind the last line were promised to nobody and are cut off.
+Folder `uploads/<video id>/` in the data folder: `video`, and `offsets.jsonl`, which grows by a line
+(`offset`) whenever that many bytes of the video are synced. Bytes behind the last line were promised to
+nobody and are cut off.
 """
 
 import fcntl
@@ -39,8 +41,8 @@ class UploadStaging:
         return self.file.exists()
 
     def offset(self) -> int:
-        """How many bytes are safe. Lines only grow, so the last whole one says it: who sends a file byte by byte makes a long journal,
-        and asks for it each time."""
+        """How many bytes are safe. Lines only grow, so the last whole one says it: who sends a file byte by
+        byte makes a long journal, and asks for it each time."""
         return max((int(row["offset"]) for row in newest_lines(self.folder / OFFSETS)), default=0)
 
     def idle_s(self, now_ms: int) -> float:
@@ -73,7 +75,8 @@ class StagingWriter:
 
     def __init__(self, descriptor: int, offsets: Path, offset: int) -> None:
         self.offset = self._end = offset
-        self._descriptor, self._offsets = descriptor, offsets
+        self._descriptor = descriptor
+        self._offsets = offsets
 
     @property
     def position(self) -> int:
@@ -81,7 +84,8 @@ class StagingWriter:
         return self._end
 
     def write(self, data: bytes) -> None:
-        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what goes on being written."""
+        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what goes
+        on being written."""
         if os.fstat(self._descriptor).st_nlink == 0:
             raise FileNotFoundError
         rest = memoryview(data)
@@ -115,7 +119,10 @@ class StagingWriter:
 def has_room(settings: Settings, wanted: int) -> bool:
     """True when that many bytes fit and leave the others what they need."""
     folder = settings.data
-    return shutil.disk_usage(folder if folder.exists() else folder.parent).free - wanted >= settings.upload_reserve_mb * MB
+    return (
+        shutil.disk_usage(folder if folder.exists() else folder.parent).free - wanted
+        >= settings.upload_reserve_mb * MB
+    )
 
 
 def staged_uploads(settings: Settings) -> set[str]:
@@ -129,7 +136,9 @@ def _refusal(error: OSError) -> Exception:
 
 
 def _full() -> StorageFull:
-    return StorageFull("The disk is full; what has arrived is kept, go on when there is room.", retry_after=60)
+    return StorageFull(
+        "The disk is full; what has arrived is kept, go on when there is room.", retry_after=60
+    )
 
 
 def _sync(folder: Path) -> None:

@@ -1,8 +1,9 @@
-"""From an uploaded file to a recording like those of broadcasts: inspected, transcoded behind everything that is live, finished. [work]
+"""From an uploaded file to a recording like those of broadcasts: inspected, transcoded behind everything that
+is live, finished. [work]
 
-One video at a time in each worker. What is transcoded is taped like a broadcast, segment by segment, so a process that dies costs
-two seconds of work, and the next one goes on where the tape ends. So does a long video that others have waited for: each has a turn, since
-twelve hours of black are a small file.
+One video at a time in each worker. What is transcoded is taped like a broadcast, segment by segment, so a
+process that dies costs two seconds of work, and the next one goes on where the tape ends. So does a long
+video that others have waited for: each has a turn, since twelve hours of black are a small file.
 """
 
 import asyncio
@@ -64,10 +65,19 @@ class Transcoder:
     """`strained` says whether a live stream here needs the machine; FFmpeg then stands still."""
 
     def __init__(
-        self, services: Services, recording_store: RecordingStore, profiles: Profiles, leases: StreamLeases, strained: Callable[[], bool]
+        self,
+        services: Services,
+        recording_store: RecordingStore,
+        profiles: Profiles,
+        leases: StreamLeases,
+        strained: Callable[[], bool],
     ) -> None:
-        self._services, self._settings, self._recording_store, self._profiles = services, services.settings, recording_store, profiles
-        self._leases, self._is_overloaded = leases, strained
+        self._services = services
+        self._settings = services.settings
+        self._recording_store = recording_store
+        self._profiles = profiles
+        self._leases = leases
+        self._is_overloaded = strained
         self._wake = asyncio.Event()
         self._tasks = Tasks()
 
@@ -83,8 +93,12 @@ class Transcoder:
     async def _run(self) -> None:
         while True:
             try:
-                for doc in await self._recording_store.in_states("processing") if has_room(self._settings, 0) else []:
-                    if of_upload(doc) and await asyncio.to_thread(lambda staged: staged.here, UploadStaging(self._settings, doc["id"])):
+                for doc in (
+                    await self._recording_store.in_states("processing") if has_room(self._settings, 0) else []
+                ):
+                    if of_upload(doc) and await asyncio.to_thread(
+                        lambda staged: staged.here, UploadStaging(self._settings, doc["id"])
+                    ):
                         await self._leased(doc)
             except (Unavailable, RedisError, OSError) as error:
                 log.warning("transcoding.waits", reason=str(error))
@@ -113,7 +127,11 @@ class Transcoder:
     async def _make(self, doc: Doc) -> None:
         tape, staged = RecordingFiles(self._settings, doc["id"]), UploadStaging(self._settings, doc["id"])
         try:
-            film = parse_probe(await capture_output(args.probe_file(staged.file), INSPECTED_WITHIN_S, sandbox_for_file(staged.file)))
+            film = parse_probe(
+                await capture_output(
+                    args.probe_file(staged.file), INSPECTED_WITHIN_S, sandbox_for_file(staged.file)
+                )
+            )
             await self._transcode(TranscodeJob(doc, film, await self._shape(doc, film, tape), tape))
             finished = await finish(tape)
             if film.sounds or film.texts:
@@ -151,7 +169,8 @@ class Transcoder:
         await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
 
     async def _shape(self, doc: Doc, film: MediaFile, tape: RecordingFiles) -> BroadcastShape:
-        """That of the tape where one has begun: a profile that was changed meanwhile counts for the next video."""
+        """That of the tape where one has begun: a profile that was changed meanwhile counts for the next
+        video."""
         app = await self._services.directory.app(doc["app"])
         stream = await self._services.directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
@@ -169,11 +188,17 @@ class Transcoder:
             return
         child = await spawn(
             lambda pipes: args.transcode_file(
-                UploadStaging(self._settings, job.doc["id"]).file, job.film, job.shape.pictured, job.shape.cadence,
-                from_s=from_s, preset=self._settings.vod_preset, output=pipes.output, progress=pipes.progress,
+                UploadStaging(self._settings, job.doc["id"]).file,
+                job.film,
+                job.shape.pictured,
+                job.shape.cadence,
+                from_s=from_s,
+                preset=self._settings.vod_preset,
+                output=pipes.output,
+                progress=pipes.progress,
             ),
             sandbox_for_file(UploadStaging(self._settings, job.doc["id"]).file),
-        )  # fmt: skip
+        )
         watch = asyncio.create_task(self._watch(child))
         try:
             kept = await self._keep(job, child, before[-1].msn + 1 if before else 0, from_s)
@@ -193,8 +218,12 @@ class Transcoder:
         """Tapes what comes; how many segments that were."""
         run, kept, position_s = new_secret(22), 0, from_s
         told_at = turn_began = monotonic()
-        longest_s = LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
-        async with contextlib.aclosing(read_parts(child.output, job.shape.renditions, job.shape.cadence, live=False)) as arriving:
+        longest_s = (
+            LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
+        )
+        async with contextlib.aclosing(
+            read_parts(child.output, job.shape.renditions, job.shape.cadence, live=False)
+        ) as arriving:
             async for piece in arriving:
                 whole = _whole(job, piece, run, first, position_s)
                 if not await asyncio.to_thread(job.tape.add, job.shape, whole):
@@ -242,5 +271,13 @@ class Transcoder:
 
 def _whole(job: TranscodeJob, piece: EncodedPart, run: str, first: int, position_s: float) -> SegmentData:
     msn, start_ms = first + piece.cut.segment, job.doc["started"] + round(position_s * 1000)
-    segment = Segment(msn, run, start_ms, False, tuple(job.shape.names), float(piece.cut.frames / job.shape.cadence.rate), complete=True)
+    segment = Segment(
+        msn,
+        run,
+        start_ms,
+        False,
+        tuple(job.shape.names),
+        float(piece.cut.frames / job.shape.cadence.rate),
+        complete=True,
+    )
     return SegmentData(segment, piece.inits, tuple((body,) for body in piece.cut.bodies))

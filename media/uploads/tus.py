@@ -1,4 +1,5 @@
-"""The headers of the tus resumable upload protocol, version 1.0.0 (https://tus.io/protocols/resumable-upload). [decision]"""
+"""The headers of the tus resumable upload protocol, version 1.0.0
+(https://tus.io/protocols/resumable-upload). [decision]"""
 
 import base64
 import binascii

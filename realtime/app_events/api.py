@@ -23,7 +23,17 @@ from realtime.protocol.envelope import Entry, cursor, envelope, page, parse_curs
 from realtime.protocol.messages import DEEPEST, Subscribe, deeper_than
 from realtime.rules.permissions import Rate, RateWindow
 from weir.foundation.clock import monotonic, now_ms, rfc3339
-from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Refused, TooLarge, Unauthenticated, Unavailable
+from weir.foundation.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Refused,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from weir.foundation.http.problems import invalid, problem
 from weir.foundation.http.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
 from weir.foundation.ids import new_id
@@ -46,9 +56,10 @@ log = structlog.get_logger("realtime.events")
 
 
 class NewEvent(Body):
-    """`id` makes a repeat within 24 hours the same event. `stream`, `channel` and `place` are for filters. With `deliver: channel` it
-    also goes to everybody who has joined the `channel`, under the channel's own seq, which makes it part of what is resumed; there a
-    repeat of an `id` is known for 10 minutes. An `ephemeral` one goes to those who are there now, at most once, without a seq."""
+    """`id` makes a repeat within 24 hours the same event. `stream`, `channel` and `place` are for filters.
+    With `deliver: channel` it also goes to everybody who has joined the `channel`, under the channel's own
+    seq, which makes it part of what is resumed; there a repeat of an `id` is known for 10 minutes. An
+    `ephemeral` one goes to those who are there now, at most once, without a seq."""
 
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     type: str = Field(pattern=r"^custom(\.[a-z0-9_-]{1,32}){1,3}$")
@@ -101,8 +112,19 @@ class Published(BaseModel):
 
 
 class EventRoutes:
-    def __init__(self, auth: Authenticator, apps: AppLog, feeds: EventSubscriptions, entries: ChannelLog, archive: Archive) -> None:
-        self._auth, self._apps, self._feeds, self._log, self._archive = auth, apps, feeds, entries, archive
+    def __init__(
+        self,
+        auth: Authenticator,
+        apps: AppLog,
+        feeds: EventSubscriptions,
+        entries: ChannelLog,
+        archive: Archive,
+    ) -> None:
+        self._auth = auth
+        self._apps = apps
+        self._feeds = feeds
+        self._log = entries
+        self._archive = archive
         self._paces: dict[str, RateWindow] = {}
 
     def routes(self, door: Door) -> list[BaseRoute]:
@@ -118,9 +140,12 @@ class EventRoutes:
         return [WebSocketRoute("/v1/events/ws", self._follow), Route("/v1/events/ws", _upgrade_required)]
 
     async def list_events(self, call: Call) -> Answer:
-        """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes later."""
+        """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes
+        later."""
         app, query, limit = call.acting().app, call.query, call.query.limit
-        wanted = await self._feeds.filter_of(app, _asked(query.types, query.stream, query.channel, query.place))
+        wanted = await self._feeds.filter_of(
+            app, _asked(query.types, query.stream, query.channel, query.place)
+        )
         await self._feeds.mark_followed(app)
         found: list[Entry] = []
         at: str | None = query.cursor
@@ -139,10 +164,13 @@ class EventRoutes:
         if len(shown) < len(found):
             at = cursor(shown[-1].epoch, shown[-1].seq)
         at = at or cursor(epoch, top)
-        return Answer({
-            "data": [orjson.Fragment(entry.body) for entry in shown], "position": at,
-            "next_cursor": at if at != cursor(epoch, top) else None,
-        })  # fmt: skip
+        return Answer(
+            {
+                "data": [orjson.Fragment(entry.body) for entry in shown],
+                "position": at,
+                "next_cursor": at if at != cursor(epoch, top) else None,
+            }
+        )
 
     async def _read(self, app: str, at: str | None) -> tuple[list[Entry], str, int]:
         """Entries behind a cursor, or the oldest; epoch and top of the log."""
@@ -156,23 +184,37 @@ class EventRoutes:
         return answer.entries, answer.position.epoch, answer.position.top
 
     async def publish(self, call: Call) -> Answer:
-        """For followers of the app, or also for everybody in a channel: the pinned product, the score, the question of a poll."""
+        """For followers of the app, or also for everybody in a channel: the pinned product, the score, the
+        question of a poll."""
         app, body = call.acting().app, call.body
         most = LARGEST_DATA if body.deliver == "app" else LARGEST_TOLD
         if len(orjson.dumps(body.data)) > most:
-            raise TooLarge(f"data: {most} bytes are the most{'' if body.deliver == 'app' else ' for a channel'}.")
+            raise TooLarge(
+                f"data: {most} bytes are the most{'' if body.deliver == 'app' else ' for a channel'}."
+            )
         if body.deliver == "channel":
             return await self._to_channel(app, body)
-        about = {name: getattr(body, name) for name in ("stream", "channel", "place") if getattr(body, name) is not None}
+        about = {
+            name: getattr(body, name)
+            for name in ("stream", "channel", "place")
+            if getattr(body, name) is not None
+        }
         event_id = body.id or new_id("evt")
         published = await self._apps.publish(app, event_id, body.type, {**about, "data": body.data})
         if not published.same:
             raise Conflict("There is an event with this id that says something else: choose another id.")
-        answer = {"id": event_id, "type": body.type, "at": rfc3339(published.at_ms), "epoch": published.epoch, "seq": published.seq}
+        answer = {
+            "id": event_id,
+            "type": body.type,
+            "at": rfc3339(published.at_ms),
+            "epoch": published.epoch,
+            "seq": published.seq,
+        }
         return _published(answer, repeated=published.repeated)
 
     async def _to_channel(self, app: str, body: NewEvent) -> Answer:
-        """Errors: NotFound for another app's channel; RateLimited; Conflict for an id that says something else."""
+        """Errors: NotFound for another app's channel; RateLimited; Conflict for an id that says something
+        else."""
         channel = str((await self._feeds.filter_of(app, Subscribe(types=[], channel=body.channel))).channel)
         event_id, at = body.id or new_id("evt"), now_ms()
         about = {name: getattr(body, name) for name in ("stream", "place") if getattr(body, name) is not None}
@@ -187,9 +229,15 @@ class EventRoutes:
             await self._apps.publish_ephemeral(app, body.type, envelope(event_id, body.type, at, **told))
             return Answer(answer, 201)
         stored = await self._log.append(
-            channel, kind=body.type, entry_id=event_id, cid=event_id, uid=OWN, rate=CHANNEL_RATE, at_ms=at,
+            channel,
+            kind=body.type,
+            entry_id=event_id,
+            cid=event_id,
+            uid=OWN,
+            rate=CHANNEL_RATE,
+            at_ms=at,
             tail=tail(event_id, body.type, channel, {**about, "data": body.data}),
-        )  # fmt: skip
+        )
         seq = stored.seq
         if stored.repeated:
             at = await self._first_at(channel, stored, {"type": body.type, **told})
@@ -201,7 +249,9 @@ class EventRoutes:
 
     async def _first_at(self, channel: str, stored: Appended, said: dict[str, Any]) -> int:
         """When an event of this id was stored first, ms. Errors: Conflict when it said something else."""
-        entry = await self._log.entry(channel, stored.seq) or await self._archive.entry(channel, stored.epoch, stored.seq)
+        entry = await self._log.entry(channel, stored.seq) or await self._archive.entry(
+            channel, stored.epoch, stored.seq
+        )
         first = orjson.loads(entry.body) if entry is not None else {}
         if {name: one for name, one in first.items() if name not in ("id", "at", "epoch", "seq")} != said:
             raise Conflict("There is an event with this id that says something else: choose another id.")
@@ -211,7 +261,9 @@ class EventRoutes:
 
     async def _follow(self, socket: WebSocket) -> None:
         try:
-            tenant = await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
+            tenant = await self._auth.tenant(
+                socket.headers.get("authorization"), socket.client.host if socket.client else ""
+            )
             tenant.need("events:read")
             request = _from_query(socket)
             line = EventSocket(socket)
@@ -231,7 +283,10 @@ class EventRoutes:
         line.put_answer(answer)
         await line.socket.accept()
         pages = asyncio.create_task(self._pages(line, feed, request, answer))
-        ends = [asyncio.create_task(one) for one in (line.write(), line.read(), line.overflow(), self._check(line.socket))]
+        ends = [
+            asyncio.create_task(one)
+            for one in (line.write(), line.read(), line.overflow(), self._check(line.socket))
+        ]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -240,13 +295,20 @@ class EventRoutes:
             await asyncio.gather(pages, *ends, return_exceptions=True)
         await line.close()
 
-    async def _pages(self, line: "EventSocket", feed: EventSubscription, request: Subscribe, answer: dict[str, Any]) -> None:
+    async def _pages(
+        self, line: "EventSocket", feed: EventSubscription, request: Subscribe, answer: dict[str, Any]
+    ) -> None:
         """The pages after the first, each once the one before is written."""
         while answer.get("more"):
             await line.emptied()
-            answer = await self._feeds.subscribe(feed, request.model_copy(update={"epoch": answer["epoch"], "seq": answer["seq"]}))
+            answer = await self._feeds.subscribe(
+                feed, request.model_copy(update={"epoch": answer["epoch"], "seq": answer["seq"]})
+            )
             if not answer["recovered"]:
-                line.put(NOTICE, envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again."))
+                line.put(
+                    NOTICE,
+                    envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again."),
+                )
                 return
             line.put_events(answer)
 
@@ -256,12 +318,18 @@ class EventRoutes:
             while True:
                 await asyncio.sleep(CREDENTIAL_S)
                 with contextlib.suppress(Unavailable):
-                    await self._auth.tenant(socket.headers.get("authorization"), socket.client.host if socket.client else "")
+                    await self._auth.tenant(
+                        socket.headers.get("authorization"), socket.client.host if socket.client else ""
+                    )
 
 
 async def _upgrade_required(_request: Request) -> Response:
     """RFC 9110 §15.5.22: says what the client should have asked for."""
-    answer = problem(426, "invalid", "Here is a WebSocket: send Upgrade: websocket, or read the events with GET /v1/events.")
+    answer = problem(
+        426,
+        "invalid",
+        "Here is a WebSocket: send Upgrade: websocket, or read the events with GET /v1/events.",
+    )
     answer.headers["Upgrade"] = "websocket"
     answer.headers["Connection"] = "Upgrade"
     return answer
@@ -318,7 +386,8 @@ class EventSocket:
                     return
 
     async def overflow(self) -> None:
-        """Returns when the client has left too much unread: a close frame would queue behind it, so the line is cut."""
+        """Returns when the client has left too much unread: a close frame would queue behind it, so the line
+        is cut."""
         await self._full.wait()
         log.warning("events.slow_reader")
         raw = self.socket.scope.get("extensions", {}).get(RAW)
@@ -334,7 +403,9 @@ def _published(answer: dict[str, Any], *, repeated: bool) -> Answer:
     return Answer(answer, 200, headers={"Idempotency-Replayed": "true"}) if repeated else Answer(answer, 201)
 
 
-def _asked(types: str | None, stream: str | None, channel: str | None, place: str | None, **position: Any) -> Subscribe:
+def _asked(
+    types: str | None, stream: str | None, channel: str | None, place: str | None, **position: Any
+) -> Subscribe:
     listed = [one for one in (types or "").split(",") if one]
     try:
         return Subscribe(types=listed, stream=stream, channel=channel, place=place, **position)
@@ -347,11 +418,19 @@ def _from_query(socket: WebSocket) -> Subscribe:
     if seq is not None and not (seq.isascii() and seq.isdecimal() and len(seq) <= 16):
         raise Invalid("seq: this is no position.")
     position = {"epoch": query.get("epoch"), "seq": int(seq) if seq is not None else None}
-    return _asked(query.get("types"), query.get("stream"), query.get("channel"), query.get("place"), **position)
+    return _asked(
+        query.get("types"), query.get("stream"), query.get("channel"), query.get("place"), **position
+    )
 
 
 async def _refuse(socket: WebSocket, refused: Refused) -> None:
     """As any HTTP answer while the handshake lasts, as a close code afterwards."""
     with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
-        answer = problem(refused.status, refused.code, refused.detail, fields=refused.fields, retry_after=refused.retry_after)
+        answer = problem(
+            refused.status,
+            refused.code,
+            refused.detail,
+            fields=refused.fields,
+            retry_after=refused.retry_after,
+        )
         await socket.send_denial_response(answer)

@@ -1,7 +1,7 @@
 """An app's events for its own programs: who follows what, from where, and what reaches them. [work]
 
-A feed is one subscriber on this node. Its position is one in the app's log, whatever it filters; resuming works as joining
-a channel does. Delivery is a function that must not wait.
+A feed is one subscriber on this node. Its position is one in the app's log, whatever it filters; resuming
+works as joining a channel does. Delivery is a function that must not wait.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ log = structlog.get_logger("realtime.feeds")
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """What somebody wants to hear: types (`stream.live`, `stream.*`, none for all), and of which stream, channel or place.
-    Events about a stream also count as such about its channel, and the other way round."""
+    """What somebody wants to hear: types (`stream.live`, `stream.*`, none for all), and of which stream,
+    channel or place. Events about a stream also count as such about its channel, and the other way round."""
 
     types: tuple[str, ...] = ()
     stream: str | None = None
@@ -46,7 +46,10 @@ class SubscriptionFilter:
     place: str | None = None
 
     def matches(self, kind: str, body: bytes) -> bool:
-        if self.types and not any(kind == one or (one.endswith(".*") and kind.startswith(one[:-1])) or one == "*" for one in self.types):
+        if self.types and not any(
+            kind == one or (one.endswith(".*") and kind.startswith(one[:-1])) or one == "*"
+            for one in self.types
+        ):
             return False
         if self.stream is None and self.channel is None and self.place is None:
             return True
@@ -68,13 +71,15 @@ def check_type(kind: str) -> None:
     near = get_close_matches(kind, [one for one in known if "<" not in one], n=1, cutoff=0.5)
     guess = f" Did you mean {near[0]}?" if near else " docs/events.md lists them."
     raise Invalid(
-        f"types: no event is of the type {kind}.{guess}", fields=[{"field": "types", "detail": f"no event is of the type {kind}"}]
+        f"types: no event is of the type {kind}.{guess}",
+        fields=[{"field": "types", "detail": f"no event is of the type {kind}"}],
     )
 
 
 class EventSubscription:
     def __init__(self, app: str, send: Send) -> None:
-        self.app, self.send = app, send
+        self.app = app
+        self.send = send
         self.filter = SubscriptionFilter()
         self.followed: Followed | None = None
         self.live = False
@@ -82,15 +87,22 @@ class EventSubscription:
 
 
 class EventSubscriptions:
-    """Errors of the verbs: NotFound (a stream, channel or place that is not this app's), RateLimited, Unavailable."""
+    """Errors of the verbs: NotFound (a stream, channel or place that is not this app's), RateLimited,
+    Unavailable."""
 
-    def __init__(self, apps: AppLog, follower: Follower, resume: Recovery, directory: Directory, bus: Bus) -> None:
-        self._apps, self._follower, self._resume, self._directory, self._bus = apps, follower, resume, directory, bus
+    def __init__(
+        self, apps: AppLog, follower: Follower, resume: Recovery, directory: Directory, bus: Bus
+    ) -> None:
+        self._apps = apps
+        self._follower = follower
+        self._resume = resume
+        self._directory = directory
+        self._bus = bus
         self._feeds: dict[str, set[EventSubscription]] = {}
 
     async def subscribe(self, feed: EventSubscription, request: Subscribe) -> dict[str, Any]:
-        """Missed events, a page at a time, and live delivery from exactly there on once the page is the last one. Nothing may
-        be awaited between this and the ack. Asking again replaces the filter."""
+        """Missed events, a page at a time, and live delivery from exactly there on once the page is the last
+        one. Nothing may be awaited between this and the ack. Asking again replaces the filter."""
         feed.live = False
         feed.filter = await self.filter_of(feed.app, request)
         await self.mark_followed(feed.app)
@@ -103,9 +115,16 @@ class EventSubscriptions:
         entries, more = missed
         feed.live = not (more or feed.over)
         return {
-            **answer, "seq": entries[-1].seq if entries else request.seq, "recovered": True, "more": more,
-            "events": [orjson.Fragment(entry.body) for entry in entries if feed.filter.matches(kind_of(entry), entry.body)],
-        }  # fmt: skip
+            **answer,
+            "seq": entries[-1].seq if entries else request.seq,
+            "recovered": True,
+            "more": more,
+            "events": [
+                orjson.Fragment(entry.body)
+                for entry in entries
+                if feed.filter.matches(kind_of(entry), entry.body)
+            ],
+        }
 
     async def mark_followed(self, app: str) -> None:
         if await self._apps.mark_followed(app):
@@ -184,7 +203,8 @@ class EventSubscriptions:
         return [feed for feed in self._feeds.get(app, ()) if feed.live]
 
     async def run_position_updates(self) -> None:
-        """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that they still want."""
+        """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that
+        they still want."""
         rounds = 0
         while True:
             await asyncio.sleep(POSITION_S)

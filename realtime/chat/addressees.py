@@ -1,7 +1,8 @@
 """Whom a command means: by name or by id, among those who are or were here. [store]
 
-Nobody is acted on who was not found: a word that is nobody's name and nobody's id is refused with the nearest names, and one that
-may mean several people is asked back. Only `@id:ID` also means somebody who was never here.
+Nobody is acted on who was not found: a word that is nobody's name and nobody's id is refused with the
+nearest names, and one that may mean several people is asked back. Only `@id:ID` also means somebody who
+was never here.
 """
 
 from collections.abc import Iterable
@@ -30,11 +31,13 @@ RAISES = {"unmod": "moderator", "unvip": "vip"}
 
 
 class Addressees:
-    """Errors of the verbs: NotFound and Invalid with `choices` (`{id, name, role, text?}`: the same command about that person);
-    Unavailable."""
+    """Errors of the verbs: NotFound and Invalid with `choices` (`{id, name, role, text?}`: the same command
+    about that person); Unavailable."""
 
     def __init__(self, entries: ChannelLog, people: ChannelUsers, actions: Actions) -> None:
-        self._log, self._users, self._actions = entries, people, actions
+        self._log = entries
+        self._users = people
+        self._actions = actions
 
     async def find(self, channel: str, command: Command) -> tuple[ChannelUser, Command]:
         """The one person who is meant, and the command about them."""
@@ -56,11 +59,14 @@ class Addressees:
 
     async def _by_id(self, channel: str, uid: str) -> ChannelUser:
         authors = await self._authors(channel)
-        said = next((one for (known, _), one in authors.items() if known == uid), ChannelUser(uid, uid, "member"))
+        said = next(
+            (one for (known, _), one in authors.items() if known == uid), ChannelUser(uid, uid, "member")
+        )
         return await self._users.get(channel, uid) or said
 
     async def _authors(self, channel: str) -> dict[tuple[str, str], ChannelUser]:
-        """Whose messages are among the newest entries, by id and the name that stands there: those too who are forgotten by now."""
+        """Whose messages are among the newest entries, by id and the name that stands there: those too who
+        are forgotten by now."""
         found: dict[tuple[str, str], ChannelUser] = {}
         for entry in (await self._log.newest(channel, PAGE_EVENTS)).entries:
             if entry.type == NEW_MESSAGE:
@@ -69,13 +75,17 @@ class Addressees:
         return found
 
     async def _lifted(self, channel: str, command: Command, reading: Interpretation) -> ChannelUser | None:
-        """The one person of this name on whom stands what the command takes back: another one who has taken their name since is not
-        meant. None where there is none. Errors: Invalid for several."""
+        """The one person of this name on whom stands what the command takes back: another one who has taken
+        their name since is not meant. None where there is none. Errors: Invalid for several."""
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
         if not kind or reading.command is None:
             return None
         called = await self._users.find_by_name(channel, reading.names)
-        found = [one for one in _of(reading, called, {}) if _stands(kind, command, await self._users.standing(channel, one.id, one.role))]
+        found = [
+            one
+            for one in _of(reading, called, {})
+            if _stands(kind, command, await self._users.standing(channel, one.id, one.role))
+        ]
         if not found:
             found = await self._targets(channel, kind, command, {folded(name) for name in reading.names})
         if len(found) > 1:
@@ -83,7 +93,8 @@ class Addressees:
         return found[0] if found else None
 
     async def _targets(self, channel: str, kind: str, command: Command, names: set[str]) -> list[ChannelUser]:
-        """Those of these names to whom moderators did it, by the moderation log: guests are forgotten before their bans end."""
+        """Those of these names to whom moderators did it, by the moderation log: guests are forgotten before
+        their bans end."""
         now, found = now_ms(), dict[str, ChannelUser]()
         for action in sorted(await self._actions.current(channel), key=lambda one: int(one["turn"])):
             target = action.get("target")
@@ -92,17 +103,23 @@ class Addressees:
             value, _ = standing(action, now)
             found.pop(target["id"], None)
             if value is not None and RAISES.get(command.name, value) == value:
-                found[target["id"]] = ChannelUser(target["id"], target["name"], cast(Role, value) if kind == "role" else "member")
+                found[target["id"]] = ChannelUser(
+                    target["id"], target["name"], cast(Role, value) if kind == "role" else "member"
+                )
         return list(found.values())
 
 
 def _stands(kind: str, command: Command, stands: UserStanding) -> bool:
     if kind == "role":
         return stands.role == RAISES[command.name]
-    return {"ban": stands.banned is not None, "mute": stands.muted is not None, "shadow": stands.shadowed}[kind]
+    return {"ban": stands.banned is not None, "mute": stands.muted is not None, "shadow": stands.shadowed}[
+        kind
+    ]
 
 
-def _of(reading: Interpretation, called: dict[str, list[ChannelUser]], authors: dict[tuple[str, str], ChannelUser]) -> list[ChannelUser]:
+def _of(
+    reading: Interpretation, called: dict[str, list[ChannelUser]], authors: dict[tuple[str, str], ChannelUser]
+) -> list[ChannelUser]:
     """Everybody whom this reading may mean."""
     names = {folded(name) for name in reading.names}
     people = {one.id: one for name in reading.names for one in called[name]}
@@ -138,7 +155,8 @@ def _nobody(command: Command, possible: list[Interpretation], known: Iterable[Ch
     *others, last = [one.name for _, one in near]
     guess = f"{', '.join(others)} or {last}" if others else last
     return NotFound(
-        f"Nobody here is called {_shown(reading)}. Did you mean {guess}?", choices=[_choice(command, reading, one) for _, one in near]
+        f"Nobody here is called {_shown(reading)}. Did you mean {guess}?",
+        choices=[_choice(command, reading, one) for _, one in near],
     )
 
 
@@ -165,4 +183,8 @@ def _word(person: ChannelUser) -> str:
 
 def _choice(command: Command, reading: Interpretation, person: ChannelUser) -> dict[str, Any]:
     choice = {"id": person.id, "name": person.name, "role": person.role}
-    return choice if reading.command is None else {**choice, "text": f"/{command.name} {_word(person)} {reading.rest}".rstrip()}
+    return (
+        choice
+        if reading.command is None
+        else {**choice, "text": f"/{command.name} {_word(person)} {reading.rest}".rstrip()}
+    )

@@ -1,6 +1,7 @@
 """REST for channels, with an API key or an app token: read, write, moderate. [door]
 
-An app's owner and admins act as the channel's owner, its editors as moderators, an API key with `chat:moderate` as owner.
+An app's owner and admins act as the channel's owner, its editors as moderators, an API key with
+`chat:moderate` as owner.
 """
 
 import re
@@ -40,7 +41,18 @@ from weir.foundation.audit import By, by
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from weir.foundation.http.routing import Answer, Body, Call, Cursor, Door, Listed, Paging, Row, bind, content_etag
+from weir.foundation.http.routing import (
+    Answer,
+    Body,
+    Call,
+    Cursor,
+    Door,
+    Listed,
+    Paging,
+    Row,
+    bind,
+    content_etag,
+)
 from weir.foundation.tenancy.auth import Tenant
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.texts import Line, PersonName
@@ -61,7 +73,8 @@ class Sender(Body):
 
 
 class MessageFilter(Paging):
-    """`since` ≤ the time of a message < `until`; `q` is a part of its text, in small or capital letters; `user` the id of its author."""
+    """`since` ≤ the time of a message < `until`; `q` is a part of its text, in small or capital letters;
+    `user` the id of its author."""
 
     user: str | None = Field(None, min_length=1, max_length=128)
     since: AwareDatetime | None = None
@@ -69,7 +82,9 @@ class MessageFilter(Paging):
     q: str | None = Field(None, min_length=1, max_length=100)
 
     def sought(self) -> Sought:
-        since, until = (round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until))
+        since, until = (
+            round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until)
+        )
         return Sought(self.user, since, until, self.q)
 
 
@@ -93,8 +108,8 @@ class NewRestriction(Body):
 
 
 class NewBan(NewRestriction):
-    """Of a guest who is known here also the device and, for a day, the address are shut out, for guests alone, unless `id_only`.
-    `expires_s`: for a while."""
+    """Of a guest who is known here also the device and, for a day, the address are shut out, for guests
+    alone, unless `id_only`. `expires_s`: for a while."""
 
     expires_s: int | None = Field(None, ge=1, le=LONGEST_TIMEOUT_S)
     id_only: bool = False
@@ -118,7 +133,8 @@ class NewTimeout(NewRestriction):
 
 
 class ChannelSettings(Body):
-    """Only what is given changes. `slow` and `guestwait` (from when a guest came first until it may write) in seconds, 0 = off."""
+    """Only what is given changes. `slow` and `guestwait` (from when a guest came first until it may write) in
+    seconds, 0 = off."""
 
     slow: int | None = Field(None, ge=0, le=6 * 3600)
     guestwait: int | None = Field(None, ge=0, le=LONGEST_GUEST_WAIT_S)
@@ -211,11 +227,27 @@ class Present(Listed[Inhabitant]):
 
 class ChannelRoutes:
     def __init__(
-        self, *, directory: Directory, entries: ChannelLog, chat: Chat, reader: HistoryReader, people: ChannelUsers, presence: PresenceTracker, actions: Actions,
-        moderation: Moderation, viewers: Viewers,
-    ) -> None:  # fmt: skip
-        self._directory, self._log, self._chat, self._reader, self._users = directory, entries, chat, reader, people
-        self._presence, self._actions, self._moderation, self._viewers = presence, actions, moderation, viewers
+        self,
+        *,
+        directory: Directory,
+        entries: ChannelLog,
+        chat: Chat,
+        reader: HistoryReader,
+        people: ChannelUsers,
+        presence: PresenceTracker,
+        actions: Actions,
+        moderation: Moderation,
+        viewers: Viewers,
+    ) -> None:
+        self._directory = directory
+        self._log = entries
+        self._chat = chat
+        self._reader = reader
+        self._users = people
+        self._presence = presence
+        self._actions = actions
+        self._moderation = moderation
+        self._viewers = viewers
 
     def routes(self, door: Door) -> list[BaseRoute]:
         base = "/v1/channels/{channel}"
@@ -250,7 +282,8 @@ class ChannelRoutes:
         return [bind(row, door) for row in rows]
 
     def _restrictions(self, base: str, act: dict[str, Any], moderate: dict[str, Any]) -> list[Row]:
-        """Bans, timeouts and mutes as lists: the same actions as the commands of that name, with the same undo."""
+        """Bans, timeouts and mutes as lists: the same actions as the commands of that name, with the same
+        undo."""
         rows: list[Row] = []
         for path, kind, back, model, one in (
             ("/bans", "ban", "unban", NewBan, "ban"),
@@ -276,19 +309,31 @@ class ChannelRoutes:
     async def bans(self, call: Call) -> Answer:
         """Those that stand, in each channel and in all of them."""
         query: BanFilter = call.query
-        page = await self._actions.bans(call.acting().app, query.user, query.everywhere, query.limit, query.cursor)
-        shown = [{**_restriction(one), "channel": None if of_app(one["channel"]) else one["channel"]} for one in page.data]
+        page = await self._actions.bans(
+            call.acting().app, query.user, query.everywhere, query.limit, query.cursor
+        )
+        shown = [
+            {**_restriction(one), "channel": None if of_app(one["channel"]) else one["channel"]}
+            for one in page.data
+        ]
         return Answer({"data": shown, "next_cursor": page.next})
 
     async def ban(self, call: Call) -> Answer:
-        """They can join, write and react in no channel of the app, and are disconnected at once. What they wrote stays: /clear hides it."""
+        """They can join, write and react in no channel of the app, and are disconnected at once. What they
+        wrote stays: /clear hides it."""
         tenant, body = call.acting(), call.body
         if body.channel is not None:
             stream = await self._directory.stream_by_channel(body.channel)
             if stream is None or stream["app"] != tenant.app:
                 raise NotFound("There is no such channel.")
-        command = about("ban", body.user, seconds=body.expires_s, text=body.reason, extent=_extent(body, EVERYWHERE))
-        return _outcome(await self._moderation.everywhere(tenant.app, body.channel or "", _actor(tenant, by(call)), command))
+        command = about(
+            "ban", body.user, seconds=body.expires_s, text=body.reason, extent=_extent(body, EVERYWHERE)
+        )
+        return _outcome(
+            await self._moderation.everywhere(
+                tenant.app, body.channel or "", _actor(tenant, by(call)), command
+            )
+        )
 
     async def unban(self, call: Call) -> Answer:
         """Errors: Conflict for somebody who is not banned from all channels."""
@@ -299,7 +344,9 @@ class ChannelRoutes:
         """The newest first."""
         _, stream = await self._access(call)
         facet, found = USER_FACETS[kind], dict[str, Doc]()
-        for action in sorted(await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])):
+        for action in sorted(
+            await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])
+        ):
             if split(action["facet"])[0] == facet and action.get("target"):
                 found[action["target"]["id"]] = action
         shown = []
@@ -319,7 +366,11 @@ class ChannelRoutes:
     async def release(self, kind: str, call: Call) -> Answer:
         """Errors: Conflict for somebody who is not in the list."""
         tenant, stream = await self._access(call)
-        return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), about(kind, _user(call))))
+        return _outcome(
+            await self._moderation.run(
+                tenant.app, stream["channel"], _actor(tenant), about(kind, _user(call))
+            )
+        )
 
     async def _access(self, call: Call) -> tuple[Tenant, Doc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""
@@ -333,19 +384,28 @@ class ChannelRoutes:
         _, stream = await self._access(call)
         channel = stream["channel"]
         rules, position = await self._log.rules(channel), await self._log.open(channel)
-        return Answer({
-            "id": channel, "stream": stream["id"], "playback": stream["playback"], "epoch": position.epoch, "seq": position.top,
-            "viewers": await self._viewers(channel), "settings": rules,
-        })  # fmt: skip
+        return Answer(
+            {
+                "id": channel,
+                "stream": stream["id"],
+                "playback": stream["playback"],
+                "epoch": position.epoch,
+                "seq": position.top,
+                "viewers": await self._viewers(channel),
+                "settings": rules,
+            }
+        )
 
     async def messages(self, call: Call) -> Answer:
-        """Oldest first inside a page; the cursor leads to the page before it. With a filter 2,000 entries are looked at, so a page may
-        hold fewer than `limit` and still have one before it."""
+        """Oldest first inside a page; the cursor leads to the page before it. With a filter 2,000 entries are
+        looked at, so a page may hold fewer than `limit` and still have one before it."""
         tenant, stream = await self._access(call)
         role: Role = _actor(tenant).role if "chat:moderate" in tenant.scopes else "member"
         sees = UserStanding(role, None, None, None, False)
         asked: MessageFilter = call.query
-        data, following = await self._reader.page(stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor")
+        data, following = await self._reader.page(
+            stream["channel"], asked.limit, asked.cursor, "", sees, asked.sought(), "cursor"
+        )
         return Answer({"data": data, "next_cursor": following})
 
     async def message(self, call: Call) -> Answer:
@@ -357,16 +417,22 @@ class ChannelRoutes:
         return Answer(entry.body)
 
     async def post(self, call: Call) -> Answer:
-        """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An Idempotency-Key, or a
-        cid, makes a repeat within 10 minutes the same message."""
+        """In the name of a user; bans, mutes and roles of that user hold, rates and modes do not. An
+        Idempotency-Key, or a cid, makes a repeat within 10 minutes the same message."""
         _, stream = await self._access(call)
         body: NewMessage = call.body
         cid = body.cid or call.new_id("msg")
         standing = await self._users.standing(stream["channel"], body.user.id, body.user.role)
-        card = {**body.user.model_dump(exclude_none=True), "name": body.user.name or body.user.id, "role": standing.role}
+        card = {
+            **body.user.model_dump(exclude_none=True),
+            "name": body.user.name or body.user.id,
+            "role": standing.role,
+        }
         data = {"text": body.text, "reply_to": body.reply_to, "picture_time": body.picture_time}
         stored = await self._chat.append(stream, body.user.id, cid, card, NO_RATE, data)
-        await self._users.remember_author(stream["channel"], Known(body.user.id, card["name"], body.user.role))
+        await self._users.remember_author(
+            stream["channel"], Known(body.user.id, card["name"], body.user.role)
+        )
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
 
     async def original(self, call: Call) -> Answer:
@@ -377,7 +443,9 @@ class ChannelRoutes:
 
     async def delete(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)
-        return _outcome(await self._moderation.delete(tenant.app, stream["channel"], _actor(tenant), call.path("message")))
+        return _outcome(
+            await self._moderation.delete(tenant.app, stream["channel"], _actor(tenant), call.path("message"))
+        )
 
     async def command(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)
@@ -398,7 +466,9 @@ class ChannelRoutes:
         for mode in MODES:
             value = getattr(call.body, mode)
             if value is not None:
-                command = Command(mode if value else mode + "off", seconds=value if mode in TIMED_MODES and value else None)
+                command = Command(
+                    mode if value else mode + "off", seconds=value if mode in TIMED_MODES and value else None
+                )
                 await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command)
         rules = await self._log.rules(stream["channel"])
         return Answer(rules, etag=content_etag(rules))
@@ -407,7 +477,9 @@ class ChannelRoutes:
         """Users with a stored role, a ban, a mute or a shadow ban."""
         _, stream = await self._access(call)
         found: dict[str, dict[str, Any]] = {}
-        for action in sorted(await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])):
+        for action in sorted(
+            await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])
+        ):
             kind, _ = split(action["facet"])
             if kind not in ("role", "ban", "mute", "shadow") or not action.get("target"):
                 continue
@@ -415,7 +487,11 @@ class ChannelRoutes:
             member = found.setdefault(action["target"]["id"], dict(action["target"]))
             member.pop(kind, None)
             if value is not None:
-                member[kind] = value if kind == "role" else {"action": action["id"], "expires": rfc3339(ends) if ends else None}
+                member[kind] = (
+                    value
+                    if kind == "role"
+                    else {"action": action["id"], "expires": rfc3339(ends) if ends else None}
+                )
         return Answer({"data": [member for member in found.values() if len(member) > 2], "next_cursor": None})
 
     async def present(self, call: Call) -> Answer:
@@ -436,7 +512,9 @@ class ChannelRoutes:
 
 def _actor(tenant: Tenant, origin: By | None = None) -> Actor:
     """Errors: none; who lacks `chat:moderate` was refused before."""
-    return Actor(tenant.actor, tenant.actor, ROLES.get(tenant.role, "member"), tenant.app, staff=True, by=origin)
+    return Actor(
+        tenant.actor, tenant.actor, ROLES.get(tenant.role, "member"), tenant.app, staff=True, by=origin
+    )
 
 
 def _user(call: Call) -> str:
@@ -452,9 +530,13 @@ def _extent(body: NewRestriction, *more: str) -> frozenset[str]:
 
 def _restriction(action: Doc) -> dict[str, Any]:
     return {
-        "user": action["target"], "action": action["id"], "actor": action["actor"], "reason": action["reason"],
-        "at": rfc3339(action["at"]), "expires": rfc3339(action["expires"]) if action["expires"] else None,
-    }  # fmt: skip
+        "user": action["target"],
+        "action": action["id"],
+        "actor": action["actor"],
+        "reason": action["reason"],
+        "at": rfc3339(action["at"]),
+        "expires": rfc3339(action["expires"]) if action["expires"] else None,
+    }
 
 
 def _outcome(outcome: Outcome) -> Answer:

@@ -1,7 +1,8 @@
 """Who is shut out of all channels of an app, and what a ban of a guest holds on. [work]
 
-Such a ban is an action like a channel's, in the name of the app (realtime.rules.moderation_actions), and its state stands in the app's own key. Whoever
-joins, writes or reacts is looked up there, in the step before; a fact on the bus closes the sockets that are open.
+Such a ban is an action like a channel's, in the name of the app (realtime.rules.moderation_actions), and
+its state stands in the app's own key. Whoever joins, writes or reacts is looked up there, in the step
+before; a fact on the bus closes the sockets that are open.
 """
 
 from typing import Any
@@ -27,19 +28,29 @@ HOUR_MS = 3_600_000
 class Bans:
     """Errors of all verbs: Unavailable."""
 
-    def __init__(self, entries: ChannelLog, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int) -> None:
+    def __init__(
+        self, entries: ChannelLog, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int
+    ) -> None:
         """`address_h`: the hours for which a guest's address is shut out too."""
-        self._log, self._actions, self._apps, self._bus, self._audit = entries, actions, apps, bus, audit
+        self._log = entries
+        self._actions = actions
+        self._apps = apps
+        self._bus = bus
+        self._audit = audit
         self._address_ms = address_h * HOUR_MS
 
     async def check_member(self, member: Client) -> None:
         """Errors: Forbidden (banned)."""
         await self.check(member.user.app, member.user.sub, member.barred)
 
-    async def check(self, app: str, uid: str, barred: moderation_actions.Barred = moderation_actions.NO_MORE) -> None:
+    async def check(
+        self, app: str, uid: str, barred: moderation_actions.Barred = moderation_actions.NO_MORE
+    ) -> None:
         """Errors: Forbidden (banned)."""
         ends = moderation_actions.holds(
-            await self._log.state(app, moderation_actions.user_field(uid), *barred.fields), now_ms(), barred.since_ms
+            await self._log.state(app, moderation_actions.user_field(uid), *barred.fields),
+            now_ms(),
+            barred.since_ms,
         )
         if ends is not None:
             raise refusal(await self.reason(app, uid), ends)
@@ -50,8 +61,8 @@ class Bans:
         return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
 
     async def marks(self, scope: str, person: ChannelUser, at_ms: int) -> Doc:
-        """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address holds for those who come
-        after the ban, or after an earlier one that holds on it too."""
+        """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address
+        holds for those who come after the ban, or after an earlier one that holds on it too."""
         marks: Doc = {"device": person.device} if person.device else {}
         if person.address and self._address_ms:
             state = (await self._log.state(scope, moderation_actions.address_field(person.address)))[0]
@@ -67,9 +78,19 @@ class Bans:
         for one in sorted(await self._actions.current(action["channel"]), key=lambda one: int(one["turn"])):
             others[one["facet"]] = one
         others.pop(action["facet"], None)
-        held = [one["marks"] for one in others.values() if one.get("marks") and moderation_actions.standing(one, now)[0] is not None]
-        kept = {name: value for name, value in marks.items() if not any(other.get(name) == value for other in held)}
-        return kept if "address" in kept else {name: value for name, value in kept.items() if name == "device"}
+        held = [
+            one["marks"]
+            for one in others.values()
+            if one.get("marks") and moderation_actions.standing(one, now)[0] is not None
+        ]
+        kept = {
+            name: value
+            for name, value in marks.items()
+            if not any(other.get(name) == value for other in held)
+        }
+        return (
+            kept if "address" in kept else {name: value for name, value in kept.items() if name == "device"}
+        )
 
     async def apply(self, action: Doc) -> None:
         """Enforces and tells one that holds in the whole app; may be repeated."""
@@ -77,19 +98,39 @@ class Bans:
         await self._log.set_state(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
         if action["value"] is not None:
             marks = action.get("marks") or {}
-            await self._bus.publish(AppBan(
-                app=app, user=action["target"]["id"], device=marks.get("device"), address=marks.get("address"), since=marks.get("from"),
-                reason=action["reason"], until=action["expires"],
-            ))  # fmt: skip
+            await self._bus.publish(
+                AppBan(
+                    app=app,
+                    user=action["target"]["id"],
+                    device=marks.get("device"),
+                    address=marks.get("address"),
+                    since=marks.get("from"),
+                    reason=action["reason"],
+                    until=action["expires"],
+                )
+            )
         await self._apps.append_once(
-            app, event_id, entry_of(event_id, MODERATION, action["at"], {"action": moderation_actions.public_action(action)})
+            app,
+            event_id,
+            entry_of(
+                event_id, MODERATION, action["at"], {"action": moderation_actions.public_action(action)}
+            ),
         )
         kind = UNBANNED if action["value"] is None else BANNED
         told = derived_id("evt", action["id"], kind)
         await self._apps.append_once(app, told, entry_of(told, kind, action["at"], _said(action)))
         by = By(**action["by"]) if action.get("by") else By(action["actor"]["id"])
-        noted = self._audit.entry(app, by, "ban.added" if kind == BANNED else "ban.lifted", action["target"]["id"], None, _noted(action))
-        await self._audit.on_event(noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]}))
+        noted = self._audit.entry(
+            app,
+            by,
+            "ban.added" if kind == BANNED else "ban.lifted",
+            action["target"]["id"],
+            None,
+            _noted(action),
+        )
+        await self._audit.on_event(
+            noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]})
+        )
 
     async def ended(self, action: Doc) -> None:
         """The time of a ban in the whole app is over; may be repeated."""
@@ -114,16 +155,27 @@ class Bans:
 def refusal(reason: str, ends: int) -> Forbidden:
     """`ends` in ms, 0 for good."""
     left_s = max(0, ends - now_ms()) / 1000 if ends else None
-    return Forbidden("You are banned from all channels here." + (f" Reason: {reason}" if reason else ""), code="banned", retry_after=left_s)
+    return Forbidden(
+        "You are banned from all channels here." + (f" Reason: {reason}" if reason else ""),
+        code="banned",
+        retry_after=left_s,
+    )
 
 
 def _said(action: Doc) -> dict[str, Any]:
     told = {
-        "user": action["target"], "action": action["id"], "reason": action["reason"] or None,
+        "user": action["target"],
+        "action": action["id"],
+        "reason": action["reason"] or None,
         "expires": rfc3339(action["expires"]) if action["expires"] else None,
-    }  # fmt: skip
+    }
     return {name: value for name, value in told.items() if value is not None}
 
 
 def _noted(action: Doc) -> Doc:
-    return {"action": action["id"], "name": action["target"]["name"], "reason": action["reason"], "expires": action["expires"]}
+    return {
+        "action": action["id"],
+        "name": action["target"]["name"],
+        "reason": action["reason"],
+        "expires": action["expires"],
+    }

@@ -15,12 +15,13 @@ OURS = "weir"
 
 @dataclass(eq=False)
 class Client:
-    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for its address
-    (realtime.log.redis_keys). `guest`: the watch page let it in without a token of the app's; `only` is the one channel that there is for it,
-    None where it has no such bound. `joined` holds the channels it has joined and under which viewing session it is counted there;
-    `stored` the roles that moderation gave it, where these are known to be up to date; `noted` the channels that list it among their
-    people. `turn` lets its requests through one by one, in the order they came; `waiting` counts them. `given_name` stands for
-    a guest's own where that is somebody else's."""
+    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for
+    its address (realtime.log.redis_keys). `guest`: the watch page let it in without a token of the app's;
+    `only` is the one channel that there is for it, None where it has no such bound. `joined` holds the
+    channels it has joined and under which viewing session it is counted there; `stored` the roles that
+    moderation gave it, where these are known to be up to date; `noted` the channels that list it among
+    their people. `turn` lets its requests through one by one, in the order they came; `waiting` counts
+    them. `given_name` stands for a guest's own where that is somebody else's."""
 
     socket: str
     user: UserClaims
@@ -41,8 +42,8 @@ class Client:
     only: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Guests' tokens from before these said so are told by what only they had together: a session, and one channel; such a token
-        lives 12 hours at most."""
+        """Guests' tokens from before these said so are told by what only they had together: a session, and
+        one channel; such a token lives 12 hours at most."""
         user = self.user
         before = user.iss == OURS and user.sid is not None and user.channel is None and len(user.roles) == 1
         self.guest = user.guest or before
@@ -57,14 +58,16 @@ class Client:
 
     @property
     def barred(self) -> Barred:
-        """Under what it may be banned beside its own id: the app's user who let a guest in, and a guest's device and address. Those of
-        signed-in users never count: others may share them."""
+        """Under what it may be banned beside its own id: the app's user who let a guest in, and a guest's
+        device and address. Those of signed-in users never count: others may share them."""
         if not self.guest:
             return NO_MORE
         user = self.user
         let_in = (user_field(user.uid),) if user.uid else ()
         device = (device_field(user.device),) if user.device else ()
-        return Barred((*let_in, *device, *((address_field(self.origin),) if self.origin else ())), self.since_ms)
+        return Barred(
+            (*let_in, *device, *((address_field(self.origin),) if self.origin else ())), self.since_ms
+        )
 
     @property
     def since_ms(self) -> int:
@@ -76,7 +79,8 @@ class Client:
         return self.given_name or self.user.name or self.user.sub
 
     def session(self, playback: str) -> str:
-        """The viewing session it counts as at this playback id: its player's, else the user token's, else its own."""
+        """The viewing session it counts as at this playback id: its player's, else the user token's, else its
+        own."""
         if self.playback is not None and self.playback.sub == playback:
             return self.playback.sid
         return self.user.sid or self.socket
@@ -84,21 +88,30 @@ class Client:
     def card(self, role: Role) -> dict[str, Any]:
         """What others see beside a message."""
         card: dict[str, Any] = {
-            "id": self.user.sub, "name": self.name, "role": role, "badges": self.user.badges,
-        }  # fmt: skip
+            "id": self.user.sub,
+            "name": self.name,
+            "role": role,
+            "badges": self.user.badges,
+        }
         if self.user.avatar:
             card["avatar"] = self.user.avatar
         return card
 
     def holds(self, kind: str, subject: str, before_ms: int) -> bool:
-        """True when this client's rights are among those withdrawn by (kind, subject) for tokens issued before."""
+        """True when this client's rights are among those withdrawn by (kind, subject) for tokens issued
+        before."""
         user, playback = self.user, self.playback
         if kind in ("member", "key"):
-            return any(one is not None and one.by == subject and one.iat * 1000 < before_ms for one in (user, playback))
+            return any(
+                one is not None and one.by == subject and one.iat * 1000 < before_ms
+                for one in (user, playback)
+            )
         if kind == "user":
             return subject in (user.sub, user.uid) and user.iat * 1000 < before_ms
         if kind == "session":
             by_user = user.sid == subject and user.iat * 1000 < before_ms
-            return by_user or (playback is not None and playback.sid == subject and playback.iat * 1000 < before_ms)
+            return by_user or (
+                playback is not None and playback.sid == subject and playback.iat * 1000 < before_ms
+            )
         issued_s = [*([playback.iat] if playback is not None else []), *([user.iat] if self.guest else [])]
         return self.stream == subject and any(one * 1000 < before_ms for one in issued_s)

@@ -1,4 +1,5 @@
-"""What has been said in a channel: the log first, the archive below it, without what moderation took away. [work]"""
+"""What has been said in a channel: the log first, the archive below it, without what moderation took away.
+[work]"""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -24,7 +25,8 @@ ALL = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which messages somebody looks for: of a user, within a time (ms; `until` is not included), with a text in them."""
+    """Which messages somebody looks for: of a user, within a time (ms; `until` is not included), with a text
+    in them."""
 
     user: str | None = None
     since: int | None = None
@@ -69,33 +71,47 @@ class HistoryReader:
     """Errors of the verbs: Unavailable."""
 
     def __init__(self, entries: ChannelLog, archive: Archive, actions: Actions) -> None:
-        self._log, self._archive, self._actions = entries, archive, actions
+        self._log = entries
+        self._archive = archive
+        self._actions = actions
 
     async def page(
-        self, channel: str, limit: int, before: str | None, uid: str, standing: UserStanding, sought: Sought = EVERYTHING,
+        self,
+        channel: str,
+        limit: int,
+        before: str | None,
+        uid: str,
+        standing: UserStanding,
+        sought: Sought = EVERYTHING,
         field: str = "cursor",
-    ) -> tuple[list[orjson.Fragment], str | None]:  # fmt: skip
-        """A page of messages as this user may see them, oldest first, and the cursor of the page before it. What is sought is looked
-        for among 2,000 entries at most: the page may be short and still have one before it. `field` is where `before` was given.
-        Errors: Invalid."""
+    ) -> tuple[list[orjson.Fragment], str | None]:
+        """A page of messages as this user may see them, oldest first, and the cursor of the page before it.
+        What is sought is looked for among 2,000 entries at most: the page may be short and still have one
+        before it. `field` is where `before` was given. Errors: Invalid."""
         below: int | None = None
         if before is not None:
             epoch, below = _place(before, sought, field)
             position = (await self._log.tops([channel]))[0]
-            if (position is None or position.epoch != epoch) and not await self._archive.holds(channel, epoch, below):
+            if (position is None or position.epoch != epoch) and not await self._archive.holds(
+                channel, epoch, below
+            ):
                 raise Invalid(f"{field}: this channel has begun anew; read it from its newest message.")
         elif sought.until is not None:
             below = await self._archive.begins(channel, sought.until + CLOCKS_MS)
         read = await self._below(channel, limit, below, sought)
         high = ALL if below is None else below - 1
-        beside = await self.shadowed_between(channel, uid, standing, read.below.seq if read.below else 0, high)
+        beside = await self.shadowed_between(
+            channel, uid, standing, read.below.seq if read.below else 0, high
+        )
         beside = beside if sought == EVERYTHING else [one for one in beside if sought.wants(one[1])]
         return merged(read.messages, beside), None if read.below is None else _cursor(read.below, sought)
 
     async def visible(self, entry: Entry) -> bool:
         """Whether moderation has not hidden a message."""
         channel = str(orjson.loads(entry.body)["channel"])
-        shown_now = Redactions(clearings=await self._actions.clearings(channel, {author(entry)})).apply([entry])
+        shown_now = Redactions(clearings=await self._actions.clearings(channel, {author(entry)})).apply(
+            [entry]
+        )
         return bool(shown_now) and shown_now[0].type == NEW_MESSAGE
 
     async def newest(self, followed: Followed, wanted: int) -> list[Entry]:
@@ -115,21 +131,32 @@ class HistoryReader:
     async def shadowed_between(
         self, channel: str, uid: str, standing: UserStanding, low: int = 0, high: int = ALL
     ) -> list[tuple[int, bytes]]:
-        """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their sender as any other."""
+        """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their
+        sender as any other."""
         moderates = RANK[standing.role] >= RANK["moderator"]
         if not moderates and not standing.shadowed:
             return []
-        kept = [entry for writer, entry in await self._log.shadowed(channel, low, high) if moderates or writer == uid]
+        kept = [
+            entry
+            for writer, entry in await self._log.shadowed(channel, low, high)
+            if moderates or writer == uid
+        ]
         archived = await self._archive.shadowed(channel, low, high, None if moderates else uid)
-        bodies = {entry.body: entry.seq for entry in [*archived, *kept]}  # one that was archived in between is in both
+        bodies = {
+            entry.body: entry.seq for entry in [*archived, *kept]
+        }  # one that was archived in between is in both
         return [(seq, marked(body) if moderates else body) for body, seq in bodies.items()][-PAGE_EVENTS:]
 
-    async def _below(self, channel: str, wanted: int, below: int | None, sought: Sought = EVERYTHING) -> HistoryPage:
+    async def _below(
+        self, channel: str, wanted: int, below: int | None, sought: Sought = EVERYTHING
+    ) -> HistoryPage:
         found: list[Entry] = []
         edge: HistoryPosition | None = None
         for _ in range(MOST_READS):
             entries = await self._entries_below(channel, below)
-            found = [one for one in _messages(entries) if sought is EVERYTHING or sought.wants(one.body)] + found
+            found = [
+                one for one in _messages(entries) if sought is EVERYTHING or sought.wants(one.body)
+            ] + found
             kept = newest_page(found[-wanted:])
             if len(found) > len(kept):
                 return HistoryPage(kept, HistoryPosition(kept[0].epoch, kept[0].seq))
@@ -143,10 +170,16 @@ class HistoryReader:
         answer = await self._log.newest(channel, PAGE_EVENTS, below)
         if answer.entries:
             return answer.entries
-        archived = await self._archive.below(channel, answer.position.top + 1 if below is None else below, PAGE_EVENTS)
+        archived = await self._archive.below(
+            channel, answer.position.top + 1 if below is None else below, PAGE_EVENTS
+        )
         entries = [shown(doc) for doc in archived]
         writers = {author(entry) for entry in entries if entry.type == NEW_MESSAGE}
-        return Redactions(clearings=await self._actions.clearings(channel, writers)).apply(entries) if writers else entries
+        return (
+            Redactions(clearings=await self._actions.clearings(channel, writers)).apply(entries)
+            if writers
+            else entries
+        )
 
 
 def merged(messages: list[Entry], beside: list[tuple[int, bytes]]) -> list[orjson.Fragment]:
@@ -156,7 +189,8 @@ def merged(messages: list[Entry], beside: list[tuple[int, bytes]]) -> list[orjso
 
 
 def _too_old(entry: Entry, sought: Sought) -> bool:
-    """Whether nothing before this entry can be sought. Times follow the order but for the clocks of several nodes."""
+    """Whether nothing before this entry can be sought. Times follow the order but for the clocks of several
+    nodes."""
     return sought.since is not None and orjson.loads(entry.body)["at"] < rfc3339(sought.since - CLOCKS_MS)
 
 

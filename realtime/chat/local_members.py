@@ -1,8 +1,8 @@
 """Who is in which channel on this node, and what reaches whom. [work]
 
-Entries of the sequence go to everyone in the channel, without reasons. What stands beside it is told apart: messages of
-shadow-banned users go to themselves and to moderators, actions to moderators, what happened to somebody, with the reason, to them;
-other ephemeral events to everyone.
+Entries of the sequence go to everyone in the channel, without reasons. What stands beside it is told
+apart: messages of shadow-banned users go to themselves and to moderators, actions to moderators, what
+happened to somebody, with the reason, to them; other ephemeral events to everyone.
 """
 
 from collections import Counter
@@ -28,15 +28,20 @@ from realtime.protocol.event_types import (
 from realtime.protocol.redaction import marked, public
 from realtime.rules.permissions import RANK
 
-CHANGING = frozenset({BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED})
+CHANGING = frozenset(
+    {BANNED, ROLE_CHANGED, SETTINGS_UPDATED, MESSAGE_UPDATED, MESSAGE_DELETED, CLEARED, RESTORED}
+)
 Expel = Callable[[Client, str], None]
 
 
 class LocalMembers:
-    """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests may share what they had."""
+    """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests
+    may share what they had."""
 
     def __init__(self, fanout: Fanout, expel: Expel, banned: Callable[[str, str], None]) -> None:
-        self._fanout, self._expel, self._banned = fanout, expel, banned
+        self._fanout = fanout
+        self._expel = expel
+        self._banned = banned
         self._members: dict[str, set[Client]] = {}
         self._changes: Counter[str] = Counter()
 
@@ -49,7 +54,12 @@ class LocalMembers:
 
     def guests(self) -> list[tuple[Client, str]]:
         """Each guest here, with a channel that it is in."""
-        return [(member, channel) for channel, members in self._members.items() for member in members if member.guest]
+        return [
+            (member, channel)
+            for channel, members in self._members.items()
+            for member in members
+            if member.guest
+        ]
 
     def go_live(self, member: Client, channel: str) -> None:
         """From here on entries reach the member, unless it has been sent away meanwhile."""
@@ -57,7 +67,8 @@ class LocalMembers:
             self._fanout.enter(member.socket, channel)
 
     def changes(self, channel: str) -> int:
-        """Grows with each change of a standing or a setting here, so that a reader knows whether what it read is still so."""
+        """Grows with each change of a standing or a setting here, so that a reader knows whether what it read
+        is still so."""
         return self._changes[channel]
 
     def pause(self, member: Client, channel: str) -> None:
@@ -101,7 +112,8 @@ class LocalMembers:
                 member.stored[channel] = told["role"] if told["source"] == "channel" else None
 
     def _tell_personally(self, channel: str, entry: Entry) -> bool:
-        """What happened to somebody comes to them with the reason, beside the sequence. True when nobody else is told."""
+        """What happened to somebody comes to them with the reason, beside the sequence. True when nobody else
+        is told."""
         told = orjson.loads(entry.body)
         if entry.aside or "reason" in told:
             body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})

@@ -1,8 +1,10 @@
-"""Commands carried out: who may, on whom, with what effect; everything is written down and can be undone. [work]
+"""Commands carried out: who may, on whom, with what effect; everything is written down and can be undone.
+[work]
 
-An action is stored in documents first, then told and enforced in one step of the channel's log, which acts on all nodes
-at once. A process that dies in between leaves an action that is not `applied`; the sweep carries it out. Each step may
-be repeated: turns order what happens to one facet, and entries are known by the action's id.
+An action is stored in documents first, then told and enforced in one step of the channel's log, which acts
+on all nodes at once. A process that dies in between leaves an action that is not `applied`; the sweep
+carries it out. Each step may be repeated: turns order what happens to one facet, and entries are known by
+the action's id.
 """
 
 import contextlib
@@ -46,8 +48,9 @@ log = structlog.get_logger("realtime.moderation")
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account. `staff` may ban in all channels of
-    the app; `by` is how the app's log of changes names them, where that is known."""
+    """Who gives a command, with the role that counts in this channel. `id` is a user, key or account. `staff`
+    may ban in all channels of the app; `by` is how the app's log of changes names them, where that is
+    known."""
 
     id: str
     name: str
@@ -72,14 +75,28 @@ class Moderation:
     """Errors of the verbs: Forbidden, NotFound, Invalid (usage, ambiguous names), Conflict, Unavailable."""
 
     def __init__(
-        self, entries: ChannelLog, people: ChannelUsers, actions: Actions, archive: Archive, apps: AppLog, bans: Bans, removed_days: int = 30
-    ) -> None:  # fmt: skip
-        self._log, self._users, self._actions, self._archive, self._apps = entries, people, actions, archive, apps
-        self._bans, self._removed_ms = bans, removed_days * DAY_MS
+        self,
+        entries: ChannelLog,
+        people: ChannelUsers,
+        actions: Actions,
+        archive: Archive,
+        apps: AppLog,
+        bans: Bans,
+        removed_days: int = 30,
+    ) -> None:
+        self._log = entries
+        self._users = people
+        self._actions = actions
+        self._archive = archive
+        self._apps = apps
+        self._bans = bans
+        self._removed_ms = removed_days * DAY_MS
         self._addressees = Addressees(entries, people, actions)
         self._tellers: dict[str, Callable[[str, Actor, Command], Awaitable[str]]] = {
-            "help": self._help, "mods": self._mods, "user": self._user,
-        }  # fmt: skip
+            "help": self._help,
+            "mods": self._mods,
+            "user": self._user,
+        }
 
     def jobs(self) -> list[Job]:
         return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end_expired)]
@@ -119,12 +136,27 @@ class Moderation:
         latest = await self._actions.latest(found["channel"], found["facet"])
         if latest is not None and latest["id"] != found["id"]:
             raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
-        kept: Doc = {name: found[name] for name in ("target", "marks", "message", "place", "said", "card") if name in found}
+        kept: Doc = {
+            name: found[name]
+            for name in ("target", "marks", "message", "place", "said", "card")
+            if name in found
+        }
         action: Doc = {
-            **kept, "id": new_id("act"), "app": found["app"], "channel": found["channel"], "kind": "undo", "facet": found["facet"],
-            "value": found["before"]["value"], "expires": found["before"]["expires"], "actor": actor.to_public(), "reason": "",
-            "at": now_ms(), "undoes": found["id"], "current": True, "applied": False,
-        }  # fmt: skip
+            **kept,
+            "id": new_id("act"),
+            "app": found["app"],
+            "channel": found["channel"],
+            "kind": "undo",
+            "facet": found["facet"],
+            "value": found["before"]["value"],
+            "expires": found["before"]["expires"],
+            "actor": actor.to_public(),
+            "reason": "",
+            "at": now_ms(),
+            "undoes": found["id"],
+            "current": True,
+            "applied": False,
+        }
         if action["value"] is not None and found["before"].get("cleared_to"):
             action["cleared_to"] = found["before"]["cleared_to"]
         if found["kind"] == "announce":
@@ -132,25 +164,34 @@ class Moderation:
             action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
         outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
         await self._actions.update(found["id"], undone=action["id"])
-        if found.get("also") and (beside := await self._actions.get(channel, found["also"])) is not None and not beside.get("undone"):
+        if (
+            found.get("also")
+            and (beside := await self._actions.get(channel, found["also"])) is not None
+            and not beside.get("undone")
+        ):
             with contextlib.suppress(Conflict):
                 await self.undo(channel, actor, beside["id"])
         of = f" of {found['target']['name']}" if found.get("target") else ""
         return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
 
     async def _undoable(self, channel: str, actor: Actor, action_id: str) -> Doc:
-        """An action here, the actor's last one by default; or one of the app's, for its staff. Errors: NotFound."""
+        """An action here, the actor's last one by default; or one of the app's, for its staff. Errors:
+        NotFound."""
         if not action_id:
             found = await self._actions.last_of(channel, actor.id)
             last = await self._actions.last_of(actor.app, actor.id) if actor.staff else None
-            if found is None or (last is not None and (last.get("also") == found["id"] or last["id"] > found["id"])):
+            if found is None or (
+                last is not None and (last.get("also") == found["id"] or last["id"] > found["id"])
+            ):
                 found = last
         else:
             found = await self._actions.get(channel, action_id)
             if found is None and actor.staff:
                 found = await self._actions.get(actor.app, action_id)
         if found is None:
-            raise NotFound("There is no such action." if action_id else "You have taken no action that could be undone.")
+            raise NotFound(
+                "There is no such action." if action_id else "You have taken no action that could be undone."
+            )
         return found
 
     async def reason(self, channel: str, facet: str) -> str:
@@ -161,7 +202,9 @@ class Moderation:
     async def recall(self, channel: str) -> ArchivedState:
         """What an emptied Redis must know before the channel, or an app, is used again."""
         top = 0 if of_app(channel) else await self._archive.top(channel)
-        return ArchivedState(top, moderation_actions.fields_of(await self._actions.current(channel), now_ms()))
+        return ArchivedState(
+            top, moderation_actions.fields_of(await self._actions.current(channel), now_ms())
+        )
 
     async def sweep(self) -> None:
         """Carries out what a dead process, or one without Redis, has stored only."""
@@ -169,7 +212,8 @@ class Moderation:
             await self._apply(action)
 
     async def end_expired(self) -> None:
-        """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one, and only once."""
+        """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one,
+        and only once."""
         for action in await self._actions.ended(now_ms()):
             await self._end(action)
 
@@ -188,10 +232,16 @@ class Moderation:
             entry_id = derived_id("evt", action["id"], "ended")
             with contextlib.suppress(Superseded):
                 await self._log.append(
-                    action["channel"], kind=kind, entry_id=entry_id, cid=f"{action['id']}:ended", rate=NO_RATE,
-                    tail=tail(entry_id, kind, action["channel"], data), facet=action["facet"], turn=action["turn"] + 0.5,
+                    action["channel"],
+                    kind=kind,
+                    entry_id=entry_id,
+                    cid=f"{action['id']}:ended",
+                    rate=NO_RATE,
+                    tail=tail(entry_id, kind, action["channel"], data),
+                    facet=action["facet"],
+                    turn=action["turn"] + 0.5,
                     changes=changes,
-                )  # fmt: skip
+                )
         await self._actions.update(action["id"], due=marks.get("until"))
 
     async def _forget_said(self, action: Doc) -> None:
@@ -206,7 +256,10 @@ class Moderation:
     async def _on_user(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         person, command = await self._addressees.find(channel, command)
         check_hierarchy(actor.role, person.role)
-        if command.name in ("unmod", "unvip") and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]:
+        if (
+            command.name in ("unmod", "unvip")
+            and person.role != {"unmod": "moderator", "unvip": "vip"}[command.name]
+        ):
             raise Conflict(f"{person.name} is no {command.name.removeprefix('un')}.")
         if command.name in ("ban", "unban") and EVERYWHERE in command.extent:
             return await self._everywhere(app, channel, actor, command, person)
@@ -215,11 +268,17 @@ class Moderation:
     async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: ChannelUser) -> Doc:
         action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.to_public()
-        if command.name == "ban" and ID_ONLY not in command.extent and (marks := await self._bans.marks(scope, person, action["at"])):
+        if (
+            command.name == "ban"
+            and ID_ONLY not in command.extent
+            and (marks := await self._bans.marks(scope, person, action["at"]))
+        ):
             action["marks"] = marks
         return action
 
-    async def _everywhere(self, app: str, channel: str, actor: Actor, command: Command, person: ChannelUser) -> Outcome:
+    async def _everywhere(
+        self, app: str, channel: str, actor: Actor, command: Command, person: ChannelUser
+    ) -> Outcome:
         """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
         if not actor.staff:
             raise Forbidden("Only staff of the app may do this everywhere.")
@@ -230,7 +289,8 @@ class Moderation:
         return await self._take(action, person)
 
     async def everywhere(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
-        """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they are known there."""
+        """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they
+        are known there."""
         uid = command.who
         known = await self._users.get(channel, uid) if channel else None
         person = known or ChannelUser(uid, uid, "member")
@@ -250,16 +310,19 @@ class Moderation:
         return await self._take(action)
 
     async def find(self, channel: str, message: str) -> Entry:
-        """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also when deleted."""
+        """A message by its id, in the archive or among the newest entries of the log. Errors: NotFound, also
+        when deleted."""
         entry = await self._archive.message(channel, message) or await self._logged(channel, message)
         if entry is None or entry.type != NEW_MESSAGE:
             raise NotFound("There is no such message.")
         return entry
 
     async def original(self, channel: str, message: str) -> tuple[Entry, bool]:
-        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound, also some time after it
-        was taken away."""
-        entry = await self._archive.original(channel, message) or await self._logged(channel, message, whole=True)
+        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound,
+        also some time after it was taken away."""
+        entry = await self._archive.original(channel, message) or await self._logged(
+            channel, message, whole=True
+        )
         try:
             await self.find(channel, message)
         except NotFound:
@@ -290,12 +353,24 @@ class Moderation:
         action_id, at = new_id("act"), now_ms()
         ends = at + command.seconds * 1000 if command.name in ("timeout", "ban") and command.seconds else None
         return {
-            "id": action_id, "app": app, "channel": channel, "kind": command.name, "facet": moderation_actions.facet_of(command, action_id, target),
-            "value": moderation_actions.value_of(command, target), "expires": ends, "actor": actor.to_public(), "reason": command.text, "at": at,
-            "current": True, "applied": False, **({"by": asdict(actor.by)} if actor.by is not None else {}),
-        }  # fmt: skip
+            "id": action_id,
+            "app": app,
+            "channel": channel,
+            "kind": command.name,
+            "facet": moderation_actions.facet_of(command, action_id, target),
+            "value": moderation_actions.value_of(command, target),
+            "expires": ends,
+            "actor": actor.to_public(),
+            "reason": command.text,
+            "at": at,
+            "current": True,
+            "applied": False,
+            **({"by": asdict(actor.by)} if actor.by is not None else {}),
+        }
 
-    async def _take(self, action: Doc, person: ChannelUser | None = None, only_behind: int | None = None) -> Outcome:
+    async def _take(
+        self, action: Doc, person: ChannelUser | None = None, only_behind: int | None = None
+    ) -> Outcome:
         """Stores the action as the facet's next turn, then carries it out."""
         for _ in range(MOST_TRIES):
             latest = await self._actions.latest(action["channel"], action["facet"])
@@ -303,7 +378,9 @@ class Moderation:
                 raise Conflict("Another action came in between.")
             value, ends = moderation_actions.standing(latest, action["at"])
             if value is None and action["kind"] in moderation_actions.LIFTS:
-                raise Conflict(f"{person.name if person else 'Nothing'} is not {moderation_actions.LIFTS[action['kind']]}.")
+                raise Conflict(
+                    f"{person.name if person else 'Nothing'} is not {moderation_actions.LIFTS[action['kind']]}."
+                )
             before: Doc = {"value": value, "expires": ends}
             if value is not None and latest is not None and latest.get("cleared_to"):
                 before["cleared_to"] = latest["cleared_to"]
@@ -338,7 +415,9 @@ class Moderation:
         umbrella = {"channel": channel, "action": moderation_actions.public_action(action)}
         body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
         if moderation_actions.split(facet)[0] in moderation_actions.ASIDE:
-            await self._log.set_state(channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body)
+            await self._log.set_state(
+                channel, facet, action["turn"], moderation_actions.changes_of(action), MODERATION, body
+            )
         else:
             try:
                 done |= await self._tell(action)
@@ -348,25 +427,34 @@ class Moderation:
         await self._tell_app(action, derived_id("evt", action["id"]), MODERATION, umbrella)
         if facet.startswith("warn:") and action["value"] is not None:
             warned, data = derived_id("evt", action["id"], WARNED), moderation_actions.warning(action)
-            await self._log.publish_ephemeral(channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data))
+            await self._log.publish_ephemeral(
+                channel, WARNED, envelope(warned, WARNED, action["at"], channel=channel, **data)
+            )
             await self._tell_app(action, warned, WARNED, {"channel": channel, **data})
         if facet.startswith("message:"):
-            await self._archive.mark(channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None)
+            await self._archive.mark(
+                channel, action["place"]["epoch"], action["place"]["seq"], deleted=action["value"] is not None
+            )
         await self._actions.update(action["id"], **done)
 
     async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
         """What is not for all members stands in the log of the app, as long as somebody follows it."""
         if await self._apps.is_followed(action["app"]):
-            await self._apps.append_once(action["app"], event_id, entry_of(event_id, kind, action["at"], data))
+            await self._apps.append_once(
+                action["app"], event_id, entry_of(event_id, kind, action["at"], data)
+            )
 
     async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
-        """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on these are all."""
+        """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on
+        these are all."""
         facet, keeps = action["facet"], action.get("cleared_to") or 0
         _, user = moderation_actions.split(facet)
         found: list[Entry] = []
         size, edge = 0, below
         for _ in range(MOST_SEARCHED):
-            page = (await self._log.newest(action["channel"], PAGE_EVENTS, edge, lifted=(facet, keeps))).entries
+            page = (
+                await self._log.newest(action["channel"], PAGE_EVENTS, edge, lifted=(facet, keeps))
+            ).entries
             for entry in reversed(page):
                 if entry.seq < keeps:
                     return {"messages": found[::-1], "from_seq": 0}
@@ -387,18 +475,35 @@ class Moderation:
         if below is not None:
             back = await self._restored(action, below)
             messages = [orjson.Fragment(entry.body) for entry in back["messages"]]
-            told.append((RESTORED, {"action": action["id"], "user": action.get("target"), **back, "messages": messages}))
+            told.append(
+                (
+                    RESTORED,
+                    {"action": action["id"], "user": action.get("target"), **back, "messages": messages},
+                )
+            )
         for number, (kind, data) in enumerate(told):
             entry_id = action["message"] if kind == NEW_MESSAGE else derived_id("evt", action["id"], kind)
             first: dict[str, Any] = {}
             if number == 0:
-                first = {"facet": action["facet"], "turn": action["turn"], "changes": moderation_actions.changes_of(action)}
+                first = {
+                    "facet": action["facet"],
+                    "turn": action["turn"],
+                    "changes": moderation_actions.changes_of(action),
+                }
             stored = await self._log.append(
-                channel, kind=kind, entry_id=entry_id, cid=f"{action['id']}:{kind}", rate=NO_RATE, at_ms=action["at"],
-                tail=tail(entry_id, kind, channel, data), **first,
-            )  # fmt: skip
+                channel,
+                kind=kind,
+                entry_id=entry_id,
+                cid=f"{action['id']}:{kind}",
+                rate=NO_RATE,
+                at_ms=action["at"],
+                tail=tail(entry_id, kind, channel, data),
+                **first,
+            )
             seqs.append(stored.seq)
-        clears = moderation_actions.split(action["facet"])[0] in ("clear", "ban") and action["value"] is not None
+        clears = (
+            moderation_actions.split(action["facet"])[0] in ("clear", "ban") and action["value"] is not None
+        )
         return {"cleared_to": action.get("cleared_to") or seqs[0]} if clears else {}
 
     # -- commands that only tell
@@ -409,15 +514,27 @@ class Moderation:
     async def _mods(self, channel: str, _actor: Actor, _command: Command) -> str:
         current = await self._actions.current(channel)
         latest = {one["facet"]: one for one in sorted(current, key=lambda one: int(one["turn"]))}
-        names = [one["target"]["name"] for one in latest.values() if one["value"] == "moderator" and one["facet"].startswith("role:")]
-        return f"Moderators: {', '.join(sorted(names))}." if names else "No moderators were named here by /mod."
+        names = [
+            one["target"]["name"]
+            for one in latest.values()
+            if one["value"] == "moderator" and one["facet"].startswith("role:")
+        ]
+        return (
+            f"Moderators: {', '.join(sorted(names))}." if names else "No moderators were named here by /mod."
+        )
 
     async def _user(self, channel: str, _actor: Actor, command: Command) -> str:
         person, _ = await self._addressees.find(channel, command)
         stands = await self._users.standing(channel, person.id)
-        marks = [word for word, yes in (
-            ("banned", stands.banned is not None), ("muted", stands.muted is not None), ("shadow-banned", stands.shadowed),
-        ) if yes]  # fmt: skip
+        marks = [
+            word
+            for word, yes in (
+                ("banned", stands.banned is not None),
+                ("muted", stands.muted is not None),
+                ("shadow-banned", stands.shadowed),
+            )
+            if yes
+        ]
         return f"{person.name} ({person.id}): {', '.join([person.role, *marks])}."
 
 
@@ -434,7 +551,9 @@ def _reply(action: Doc) -> str:
         said = f"{target} is timed out for {format_duration((action['expires'] - action['at']) // 1000)}."
     elif kind == "ban" and (action["expires"] or of_app(action["channel"])):
         where = " in all channels" if of_app(action["channel"]) else ""
-        lasts = f" for {format_duration((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
+        lasts = (
+            f" for {format_duration((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
+        )
         said = f"{target} is banned{where}{lasts}."
     elif kind == "unban" and of_app(action["channel"]):
         said = f"{target} is no longer banned in all channels."

@@ -1,8 +1,8 @@
 """Who is in a channel: by user, however many tabs; gone within 45 s when a node or client dies. [work]
 
-A user is present while any of their sockets holds a lease (45 s, renewed every 15 s, given back at once when it leaves).
-Coming and going is told once a second, in one event with at most 50 users; both in the same second is nothing. Ephemeral:
-at most once, no seq.
+A user is present while any of their sockets holds a lease (45 s, renewed every 15 s, given back at once
+when it leaves). Coming and going is told once a second, in one event with at most 50 users; both in the
+same second is nothing. Ephemeral: at most once, no seq.
 """
 
 import asyncio
@@ -34,8 +34,13 @@ log = structlog.get_logger("realtime.presence")
 class PresenceTracker:
     """Errors of the verbs: Unavailable."""
 
-    def __init__(self, connection: RedisConnection, entries: ChannelLog, people: ChannelUsers, leases: LeaseTimes) -> None:
-        self._connection, self._log, self._users, self._leases = connection, entries, people, leases
+    def __init__(
+        self, connection: RedisConnection, entries: ChannelLog, people: ChannelUsers, leases: LeaseTimes
+    ) -> None:
+        self._connection = connection
+        self._log = entries
+        self._users = people
+        self._leases = leases
         self._held: defaultdict[str, set[str]] = defaultdict(set)
         self._moves: defaultdict[str, dict[str, bool]] = defaultdict(dict)
 
@@ -51,8 +56,11 @@ class PresenceTracker:
         await self._run(channel, "leave", [f"{uid}|{socket}"])
 
     async def page(self, channel: str, cursor: str | None) -> dict[str, Any]:
-        """About 100 users: {users, total, next}. Users that come or go meanwhile may be in no page. Errors: Invalid."""
-        if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20 and int(cursor) < 2**64):
+        """About 100 users: {users, total, next}. Users that come or go meanwhile may be in no page. Errors:
+        Invalid."""
+        if cursor is not None and not (
+            cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20 and int(cursor) < 2**64
+        ):
             raise Invalid("cursor: this is not a cursor of this list.")
         total = await self._run(channel, "sweep", [])
         link, keys = self._connection.link(), keys_of(channel)
@@ -77,7 +85,9 @@ class PresenceTracker:
     async def _renew(self, channel: str) -> None:
         members = list(self._held.get(channel, ()))
         for start in range(0, len(members), BATCH):
-            still = [member for member in members[start : start + BATCH] if member in self._held.get(channel, ())]
+            still = [
+                member for member in members[start : start + BATCH] if member in self._held.get(channel, ())
+            ]
             if still:
                 await self._run(channel, "beat", still)
 
@@ -95,7 +105,10 @@ class PresenceTracker:
     async def _tell(self, channel: str, kind: str, uids: list[str]) -> None:
         try:
             people = await asyncio.gather(*(self._users.get(channel, uid) for uid in uids[:MOST_TOLD]))
-            users = [{"id": uid, "name": person.name if person else uid} for uid, person in zip(uids, people, strict=False)]
+            users = [
+                {"id": uid, "name": person.name if person else uid}
+                for uid, person in zip(uids, people, strict=False)
+            ]
             body = envelope(new_id("evt"), kind, now_ms(), channel=channel, users=users, count=len(uids))
             await self._log.publish_ephemeral(channel, kind, body)
         except Unavailable:
@@ -104,7 +117,9 @@ class PresenceTracker:
     async def _run(self, channel: str, verb: str, members: list[str]) -> int:
         keys = keys_of(channel)
         lease_ms = int(self._leases.socket_s * 1000)
-        users, came, gone = await self._connection.link().run(PRESENCE, (keys.presence, keys.present), verb, lease_ms, *members)
+        users, came, gone = await self._connection.link().run(
+            PRESENCE, (keys.presence, keys.present), verb, lease_ms, *members
+        )
         for raws, online in ((came, True), (gone, False)):
             for raw in raws:
                 self._move(self._moves[channel], raw.decode(), online)

@@ -1,4 +1,5 @@
-"""Channels as their members use them: join, leave, send, history; and facts about streams, told to the channel. [work]"""
+"""Channels as their members use them: join, leave, send, history; and facts about streams, told to the
+channel. [work]"""
 
 import asyncio
 from typing import Any
@@ -19,7 +20,17 @@ from realtime.log.follower import Followed, Follower
 from realtime.log.recovery import Recovery
 from realtime.protocol.envelope import envelope, fragments, tail
 from realtime.protocol.event_types import BANNED, NEW_MESSAGE
-from realtime.protocol.messages import Commands, Delete, History, Join, Leave, Order, Original, PresenceList, Send
+from realtime.protocol.messages import (
+    Commands,
+    Delete,
+    History,
+    Join,
+    Leave,
+    Order,
+    Original,
+    PresenceList,
+    Send,
+)
 from realtime.protocol.redaction import public
 from realtime.rules.commands import allowed, parse
 from realtime.rules.moderation_actions import NO_MORE, Barred, holds, public_action
@@ -28,7 +39,15 @@ from realtime.viewers import ViewerCounter
 from weir.foundation.audit import By
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.documents import Doc
-from weir.foundation.errors import Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, Refused, Unavailable
+from weir.foundation.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
 from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ids import new_id
 from weir.foundation.services import Tasks
@@ -44,16 +63,37 @@ log = structlog.get_logger("realtime.chat")
 
 
 class Chat:
-    """Errors of the verbs: NotFound (missing, or another app's), Forbidden, RateLimited, Invalid, Unavailable. The caller
-    lets one request of a member through at a time."""
+    """Errors of the verbs: NotFound (missing, or another app's), Forbidden, RateLimited, Invalid,
+    Unavailable. The caller lets one request of a member through at a time."""
 
     def __init__(
-        self, *, settings: Settings, directory: Directory, entries: ChannelLog, follower: Follower, fanout: Fanout, occupancy: ViewerCounter,
-        reader: HistoryReader, people: ChannelUsers, moderation: Moderation, presence: PresenceTracker, messages: MessageQuota, bans: Bans,
-    ) -> None:  # fmt: skip
-        self._settings, self._directory, self._messages, self._bans = settings, directory, messages, bans
-        self._log, self._follower, self._occupancy, self._fanout = entries, follower, occupancy, fanout
-        self._reader, self._users, self._moderation, self._presence = reader, people, moderation, presence
+        self,
+        *,
+        settings: Settings,
+        directory: Directory,
+        entries: ChannelLog,
+        follower: Follower,
+        fanout: Fanout,
+        occupancy: ViewerCounter,
+        reader: HistoryReader,
+        people: ChannelUsers,
+        moderation: Moderation,
+        presence: PresenceTracker,
+        messages: MessageQuota,
+        bans: Bans,
+    ) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._messages = messages
+        self._bans = bans
+        self._log = entries
+        self._follower = follower
+        self._occupancy = occupancy
+        self._fanout = fanout
+        self._reader = reader
+        self._users = people
+        self._moderation = moderation
+        self._presence = presence
         self._resume = Recovery(entries, follower)
         self.roster = LocalMembers(fanout, self._expel, self._expel_marked)
         self._tasks = Tasks()
@@ -68,7 +108,9 @@ class Chat:
         while True:
             changes = self.roster.changes(request.channel)
             answer, complete = await self._joined(member, request, followed)
-            if changes == self.roster.changes(request.channel):  # what was read still fits the position in the answer
+            if changes == self.roster.changes(
+                request.channel
+            ):  # what was read still fits the position in the answer
                 break
         if complete:
             self._go_live(member, followed)
@@ -79,14 +121,22 @@ class Chat:
         channel = request.channel
         standing = await self._admit(member, channel)
         rules, count, _ = await asyncio.gather(
-            self._log.rules(channel), self._occupancy.enter(channel, member.joined[channel], member.socket),
+            self._log.rules(channel),
+            self._occupancy.enter(channel, member.joined[channel], member.socket),
             self._presence.enter(channel, member.user.sub, member.socket),
-        )  # fmt: skip
+        )
         answer = {
-            "ok": True, "role": standing.role, "viewers": count.viewers, "muted": await self._muting(channel, member, standing),
+            "ok": True,
+            "role": standing.role,
+            "viewers": count.viewers,
+            "muted": await self._muting(channel, member, standing),
             "badges": member.user.badges,
-            "settings": {**rules, "rate_per_s": self._settings.chat_rate_per_s, "burst": self._settings.chat_burst},
-        }  # fmt: skip
+            "settings": {
+                **rules,
+                "rate_per_s": self._settings.chat_rate_per_s,
+                "burst": self._settings.chat_burst,
+            },
+        }
         warned, moderates = warning(standing), RANK[standing.role] >= RANK["moderator"]
         if warned is not None:
             answer["warned"] = warned
@@ -95,13 +145,27 @@ class Chat:
             known_s = max(0, now_ms() - member.since_ms) / 1000
             answer["guest"] = {"known_s": known_s, "wait_s": (app or {}).get("guest_wait_s", 0)}
         if member.given_name:
-            answer["renamed"] = {"name": member.given_name, "message": TAKEN.format(member.user.name, member.given_name)}
+            answer["renamed"] = {
+                "name": member.given_name,
+                "message": TAKEN.format(member.user.name, member.given_name),
+            }
         missed = await self._resume.missed_entries(followed, request.epoch, request.seq)
         if missed is not None:
             events, more = missed
             seq = events[-1].seq if events else request.seq
-            seen = [one for event in events if (one := public(event, member.user.sub, moderates=moderates)) is not None]
-            return {**answer, "epoch": followed.epoch, "seq": seq, "recovered": True, "events": fragments(seen), "more": more}, not more
+            seen = [
+                one
+                for event in events
+                if (one := public(event, member.user.sub, moderates=moderates)) is not None
+            ]
+            return {
+                **answer,
+                "epoch": followed.epoch,
+                "seq": seq,
+                "recovered": True,
+                "events": fragments(seen),
+                "more": more,
+            }, not more
         beside = await self._reader.shadowed_between(channel, member.user.sub, standing)
         messages = await self._reader.newest(followed, self._settings.history_messages)
         low = messages[0].seq if messages and not followed.whole else 0
@@ -109,7 +173,13 @@ class Chat:
         pinned = await self._pinned(followed, rules["pinned"]) if rules["pinned"] else None
         if pinned is not None:
             answer["pinned"] = orjson.Fragment(pinned)
-        return {**answer, "epoch": followed.epoch, "seq": followed.last, "recovered": False, "messages": shown}, True
+        return {
+            **answer,
+            "epoch": followed.epoch,
+            "seq": followed.last,
+            "recovered": False,
+            "messages": shown,
+        }, True
 
     async def _pinned(self, followed: Followed, message: str) -> bytes | None:
         """The pinned message, which may be older than what a snapshot holds; looked up once by this node."""
@@ -124,7 +194,9 @@ class Chat:
             followed.pinned = message, body
         return body
 
-    async def _muting(self, channel: str, member: Client, standing: UserStanding) -> dict[str, str | None] | None:
+    async def _muting(
+        self, channel: str, member: Client, standing: UserStanding
+    ) -> dict[str, str | None] | None:
         if standing.muted is None:
             return None
         return muting(standing, await self._moderation.reason(channel, f"mute:{member.user.sub}"))
@@ -163,7 +235,8 @@ class Chat:
         return {"ok": True}
 
     async def original(self, member: Client, request: Original) -> dict[str, Any]:
-        """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when it is kept no longer."""
+        """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when
+        it is kept no longer."""
         standing = await self.standing_of(member, request.channel)
         check_role(standing.role, "moderator")
         entry, removed = await self._moderation.original(request.channel, request.id)
@@ -176,7 +249,9 @@ class Chat:
         channel: str = stream["channel"]
         if not member.commands.allows(monotonic()):
             raise RateLimited("Too many commands; slow down.", retry_after=1)
-        outcome = await self._moderation.run(stream["app"], channel, await self._actor(member, channel), command)
+        outcome = await self._moderation.run(
+            stream["app"], channel, await self._actor(member, channel), command
+        )
         action = {"action": public_action(outcome.action)} if outcome.action is not None else {}
         return {"ok": True, **action, "reply": outcome.reply}
 
@@ -190,26 +265,49 @@ class Chat:
     async def _say(self, member: Client, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
-        role = member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
+        role = (
+            member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
+        )
         guests, origin = (app or {}).get("guests", "read"), member.origin if member.guest else None
         rate = may_send(
-            role, guests, self._settings, member.user.badges, data["text"], origin, member.since_ms, (app or {}).get("guest_wait_s", 0)
+            role,
+            guests,
+            self._settings,
+            member.user.badges,
+            data["text"],
+            origin,
+            member.since_ms,
+            (app or {}).get("guest_wait_s", 0),
         )
         stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data, member.barred)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
     async def append(
-        self, stream: Doc, uid: str, cid: str, card: dict[str, Any], rate: Rate, data: dict[str, Any], barred: Barred = NO_MORE
+        self,
+        stream: Doc,
+        uid: str,
+        cid: str,
+        card: dict[str, Any],
+        rate: Rate,
+        data: dict[str, Any],
+        barred: Barred = NO_MORE,
     ) -> Appended:
-        """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that is there."""
+        """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that
+        is there."""
         message_id, channel = new_id("msg"), stream["channel"]
         await self._bans.check(stream["app"], uid, barred)
         try:
             async with self._messages.spend(stream["app"], stream["id"]) as receipt:
                 appended = await self._log.append(
-                    channel, kind=NEW_MESSAGE, entry_id=message_id, cid=cid, uid=uid, rate=rate, barred=barred,
+                    channel,
+                    kind=NEW_MESSAGE,
+                    entry_id=message_id,
+                    cid=cid,
+                    uid=uid,
+                    rate=rate,
+                    barred=barred,
                     tail=tail(message_id, NEW_MESSAGE, channel, {"cid": cid, "user": card, **data}),
-                )  # fmt: skip
+                )
                 receipt.stored = not appended.repeated
         except QuotaExceeded:
             before = await self._log.appended_before(channel, uid, cid)
@@ -235,21 +333,29 @@ class Chat:
         """A page of messages, oldest first, and the cursor of the page before it."""
         channel = request.channel
         standing = await self.standing_of(member, channel)
-        messages, following = await self._reader.page(channel, request.limit, request.cursor, member.user.sub, standing)
+        messages, following = await self._reader.page(
+            channel, request.limit, request.cursor, member.user.sub, standing
+        )
         return {"ok": True, "messages": messages, "next_cursor": following, "next": following}
 
     async def append_stream_event(self, event: StreamEvent) -> Appended:
         """Puts a fact about a stream into its channel's sequence, once however often it is told."""
         kind = type_of(event)
         return await self._log.append(
-            event.channel, kind=kind, entry_id=event.id, cid=event.id, rate=NO_RATE, at_ms=event.at,
+            event.channel,
+            kind=kind,
+            entry_id=event.id,
+            cid=event.id,
+            rate=NO_RATE,
+            at_ms=event.at,
             tail=tail(event.id, kind, event.channel, event.to_public()),
-        )  # fmt: skip
+        )
 
     # -- who is where
 
     async def _stream(self, member: Client, channel: str) -> Doc:
-        """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a signed stream's."""
+        """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a
+        signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
         if stream is None or stream["app"] != member.user.app or member.only not in (None, channel):
             raise NotFound("There is no such channel.")
@@ -258,25 +364,42 @@ class Chat:
         return stream
 
     async def _check_signed(self, member: Client, stream: Doc) -> None:
-        """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in by a playback token.
-        Asked until the member has joined, since a player's token is renewed beside the socket. Errors: Forbidden."""
-        channel, user, playback, withdrawn = stream["channel"], member.user, member.playback, self._directory.withdrawn
+        """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in
+        by a playback token. Asked until the member has joined, since a player's token is renewed beside
+        the socket. Errors: Forbidden."""
+        channel, user, playback, withdrawn = (
+            stream["channel"],
+            member.user,
+            member.playback,
+            self._directory.withdrawn,
+        )
         if member.guest:
             if not await withdrawn(user.app, user.iat, stream=stream["id"]):
                 return
         elif channel in user.roles:
             return
-        watches = playback if playback is not None and playback.sub == stream["playback"] and playback.exp + LEEWAY_S > now_s() else None
-        if watches is not None and not await withdrawn(user.app, watches.iat, stream=stream["id"], session=watches.sid):
+        watches = (
+            playback
+            if playback is not None
+            and playback.sub == stream["playback"]
+            and playback.exp + LEEWAY_S > now_s()
+            else None
+        )
+        if watches is not None and not await withdrawn(
+            user.app, watches.iat, stream=stream["id"], session=watches.sid
+        ):
             return
         if (await self._users.standing(channel, user.sub)).stored is None:
-            raise Forbidden("This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`.")
+            raise Forbidden(
+                "This stream is signed: its channel needs a role in it, or a playback token of the stream as `auth.playback`."
+            )
 
     async def _standing(self, member: Client, channel: str) -> UserStanding:
         """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
         before = self.roster.changes(channel)
         standing, _ = await asyncio.gather(
-            self._users.standing(channel, member.user.sub, member.token_role(channel), member.barred), self._bans.check_member(member)
+            self._users.standing(channel, member.user.sub, member.token_role(channel), member.barred),
+            self._bans.check_member(member),
         )
         if channel not in member.noted:
             await self._note(member, channel)
@@ -307,7 +430,11 @@ class Chat:
         """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""
         try:
             standing = await self._standing(member, channel)
-            reason = "" if standing.banned is None else await self._moderation.reason(channel, f"ban:{member.user.sub}")
+            reason = (
+                ""
+                if standing.banned is None
+                else await self._moderation.reason(channel, f"ban:{member.user.sub}")
+            )
             standing.check_in(reason)
         except Refused:
             await self._release(member, channel)
@@ -320,7 +447,10 @@ class Chat:
 
     async def _look_for_marked(self, channel: str, action: str) -> None:
         guests = [member for member, where in self.roster.guests() if where == channel]
-        fields, held = sorted({field for member in guests for field in member.barred.fields}), dict[str, str | None]()
+        fields, held = (
+            sorted({field for member in guests for field in member.barred.fields}),
+            dict[str, str | None](),
+        )
         for start in range(0, len(fields), MOST_FIELDS):
             asked = fields[start : start + MOST_FIELDS]
             held |= zip(asked, await self._log.state(channel, *asked), strict=True)
@@ -358,7 +488,8 @@ class Chat:
         return followed
 
     def _go_live(self, member: Client, followed: Followed) -> None:
-        """From here on the member gets what follows `followed.last`; nothing may be awaited between this and the ack."""
+        """From here on the member gets what follows `followed.last`; nothing may be awaited between this and
+        the ack."""
         if not member.gone:
             self.roster.go_live(member, followed.channel)
 
@@ -372,7 +503,8 @@ class Chat:
             self._follower.close(followed)
         try:
             await asyncio.gather(
-                self._occupancy.leave(channel, session, member.socket), self._presence.leave(channel, member.user.sub, member.socket)
+                self._occupancy.leave(channel, session, member.socket),
+                self._presence.leave(channel, member.user.sub, member.socket),
             )
         except Unavailable:
             log.warning("chat.lease_left_to_end", channel=channel)

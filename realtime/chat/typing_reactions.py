@@ -35,11 +35,14 @@ class TypingReactions:
     """`admitted` says how a member stands in a channel, or refuses. Errors of the verbs: as of chat.send."""
 
     def __init__(self, connection: RedisConnection, entries: ChannelLog, admitted: Admitted) -> None:
-        self._connection, self._log, self._admitted = connection, entries, admitted
+        self._connection = connection
+        self._log = entries
+        self._admitted = admitted
         self._typing: dict[tuple[str, str], tuple[float, asyncio.TimerHandle]] = {}
         self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._paces: dict[str, RateWindow] = {}
-        self._second, self._told = 0, Counter[str]()
+        self._second = 0
+        self._told = Counter[str]()
         self._telling: set[asyncio.Future[None]] = set()
 
     async def typing(self, member: Client, request: Request) -> dict[str, Any]:
@@ -56,7 +59,10 @@ class TypingReactions:
         if timer is None or now - told >= AGAIN_S:
             told = now
             await self._tell(member, channel, TYPING, expires_in=TYPING_S)
-        self._typing[key] = (told, asyncio.get_running_loop().call_later(TYPING_S, self._over, member, channel))
+        self._typing[key] = (
+            told,
+            asyncio.get_running_loop().call_later(TYPING_S, self._over, member, channel),
+        )
         return {"ok": True}
 
     async def stopped(self, member: Client, request: Request) -> dict[str, Any]:
@@ -74,16 +80,20 @@ class TypingReactions:
         telling.add_done_callback(self._telling.discard)
 
     async def _tell(self, member: Client, channel: str, kind: str, **data: Any) -> None:
-        """At most MOST_TYPING a second and channel by this node: nobody can read more, and each goes to all members."""
+        """At most MOST_TYPING a second and channel by this node: nobody can read more, and each goes to all
+        members."""
         second = int(monotonic())
         if second != self._second:
-            self._second, self._told = second, Counter()
+            self._second = second
+            self._told = Counter()
         self._told[channel] += 1
         if self._told[channel] > MOST_TYPING:
             return
         user = {"id": member.user.sub, "name": member.name}
         try:
-            await self._log.publish_ephemeral(channel, kind, envelope(new_id("evt"), kind, now_ms(), channel=channel, user=user, **data))
+            await self._log.publish_ephemeral(
+                channel, kind, envelope(new_id("evt"), kind, now_ms(), channel=channel, user=user, **data)
+            )
         except Unavailable:
             log.warning("signals.untold", channel=channel)
 
@@ -119,9 +129,13 @@ class TypingReactions:
     async def _tell_channel(self, channel: str, counts: Counter[str]) -> bool:
         """False when another update was told just now and these counts wait in Redis."""
         keys, given = keys_of(channel), [part for pair in counts.items() for part in pair]
-        reply = await self._connection.link().run(COUNT_REACTION, (keys.reactions, keys.reacted), int(UPDATE_S * 1000), *given)
+        reply = await self._connection.link().run(
+            COUNT_REACTION, (keys.reactions, keys.reacted), int(UPDATE_S * 1000), *given
+        )
         if not reply:
             return not counts
         told = {kind.decode(): int(count) for kind, count in zip(reply[::2], reply[1::2], strict=True)}
-        await self._log.publish_ephemeral(channel, REACTED, envelope(new_id("evt"), REACTED, now_ms(), channel=channel, counts=told))
+        await self._log.publish_ephemeral(
+            channel, REACTED, envelope(new_id("evt"), REACTED, now_ms(), channel=channel, counts=told)
+        )
         return True

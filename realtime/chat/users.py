@@ -1,7 +1,8 @@
 """Who has been in a channel: ids by name, and the roles that count. [store]
 
-Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after 30 days, guests an
-hour after they have left: anybody may make guests without end. A role stored by moderation beats the token's.
+Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after
+30 days, guests an hour after they have left: anybody may make guests without end. A role stored by
+moderation beats the token's.
 """
 
 import asyncio
@@ -44,8 +45,9 @@ class ChannelUser:
 
 @dataclass(frozen=True, slots=True)
 class UserStanding:
-    """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave, if any. Ends are
-    ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as JSON {reason, at}."""
+    """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave,
+    if any. Ends are ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as
+    JSON {reason, at}."""
 
     role: Role
     stored: Role | None
@@ -66,10 +68,12 @@ class ChannelUsers:
     """Errors of all verbs: Unavailable."""
 
     def __init__(self, connection: RedisConnection, entries: ChannelLog) -> None:
-        self._connection, self._log = connection, entries
+        self._connection = connection
+        self._log = entries
 
     async def remember(self, channel: str, person: ChannelUser, *, guest: bool = False) -> None:
-        """Somebody is here, under this name and with this role by their token. A guest must be noted again within the hour."""
+        """Somebody is here, under this name and with this role by their token. A guest must be noted again
+        within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
         ours = not guest or RANK[person.role] >= RANK["vip"]
@@ -77,7 +81,11 @@ class ChannelUsers:
         noted = [person.name, person.role, *([person.device, person.address] if guest else [])]
         before = await link.ask("SET", keys.person(person.id), orjson.dumps(noted), "EX", known_s, "GET")
         old = orjson.loads(before)[0] if before is not None else person.name
-        renamed = [] if folded(old) == folded(person.name) else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
+        renamed = (
+            []
+            if folded(old) == folded(person.name)
+            else [keys.named(old), keys.named_guests(old), keys.like(skeleton(old))]
+        )
         like = keys.like(skeleton(person.name))
         await asyncio.gather(
             *(link.ask("SREM", key, person.id) for key in renamed),
@@ -91,8 +99,8 @@ class ChannelUsers:
         )
 
     async def claim_name(self, channel: str, uid: str, wanted: str) -> str:
-        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not for them. Then it is the
-        one that they had, or else one like any guest's."""
+        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not
+        for them. Then it is the one that they had, or else one like any guest's."""
         if not await self._belongs(channel, uid, wanted):
             return wanted
         known = await self._noted(channel, [uid])
@@ -103,12 +111,23 @@ class ChannelUsers:
     async def _belongs(self, channel: str, uid: str, name: str) -> bool:
         """Whether this name would be taken for that of staff, or of a member who is here."""
         link, keys, bones = self._connection.link(), keys_of(channel), skeleton(name)
-        found = [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)] if bones else []
-        others = [one for one in await self._noted(channel, [one for one in found if one != uid]) if skeleton(one.name) == bones]
+        found = (
+            [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)]
+            if bones
+            else []
+        )
+        others = [
+            one
+            for one in await self._noted(channel, [one for one in found if one != uid])
+            if skeleton(one.name) == bones
+        ]
         if not others:
             return False
         stored = await self._log.state(channel, *(f"r:{one.id}" for one in others))
-        if any(RANK[cast(Role, role or one.role)] >= RANK["vip"] for one, role in zip(others, stored, strict=True)):
+        if any(
+            RANK[cast(Role, role or one.role)] >= RANK["vip"]
+            for one, role in zip(others, stored, strict=True)
+        ):
             return True
         here = await link.ask("HMGET", keys.present, *(one.id for one in others))
         return any(one is not None for one in here)
@@ -120,11 +139,20 @@ class ChannelUsers:
             person = replace(person, role=known[0].role)
         await self.remember(channel, person)
 
-    async def standing(self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE) -> UserStanding:
+    async def standing(
+        self, channel: str, uid: str, claimed: Role = "member", barred: Barred = NO_MORE
+    ) -> UserStanding:
         found = await self._log.state(channel, *(f"{field}:{uid}" for field in "rmswb"), *barred.fields)
         role, muted, shadowed, warned, *bans = found
         stored, now = cast(Role | None, role), now_ms()
-        return UserStanding(stored or claimed, stored, holds(bans, now, barred.since_ms), holds([muted], now), shadowed is not None, warned)
+        return UserStanding(
+            stored or claimed,
+            stored,
+            holds(bans, now, barred.since_ms),
+            holds([muted], now),
+            shadowed is not None,
+            warned,
+        )
 
     async def get(self, channel: str, uid: str) -> ChannelUser | None:
         """Somebody who has been here, with the role that counts."""
@@ -144,7 +172,9 @@ class ChannelUsers:
     async def recent(self, channel: str) -> list[ChannelUser]:
         """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
         link, keys = self._connection.link(), keys_of(channel)
-        found = await asyncio.gather(*(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests)))
+        found = await asyncio.gather(
+            *(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests))
+        )
         return await self._noted(channel, [raw.decode() for some in found for raw in some])
 
     async def _bearers(self, channel: str, spelling: str) -> list[ChannelUser]:
@@ -162,7 +192,9 @@ class ChannelUsers:
             bearing.append(ChannelUser(spelling, spelling, "member"))
         people = list({one.id: one for one in bearing}.values())
         roles = await self._log.state(channel, *(f"r:{one.id}" for one in people)) if people else []
-        return [replace(one, role=cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)]
+        return [
+            replace(one, role=cast(Role, role or one.role)) for one, role in zip(people, roles, strict=True)
+        ]
 
     async def _noted(self, channel: str, ids: list[str]) -> list[ChannelUser]:
         """Those of these ids who are known here."""
@@ -170,14 +202,22 @@ class ChannelUsers:
             return []
         keys = keys_of(channel)
         raws = await self._connection.link().ask("MGET", *(keys.person(uid) for uid in ids))
-        return [ChannelUser(uid, *orjson.loads(raw)) for uid, raw in zip(ids, raws, strict=True) if raw is not None]
+        return [
+            ChannelUser(uid, *orjson.loads(raw))
+            for uid, raw in zip(ids, raws, strict=True)
+            if raw is not None
+        ]
 
 
 def muting(standing: UserStanding, reason: str = "") -> dict[str, str | None] | None:
-    """What somebody who joins must know: until when they may not write, and why; an end of None means for good."""
+    """What somebody who joins must know: until when they may not write, and why; an end of None means for
+    good."""
     if standing.muted is None:
         return None
-    return {"until": rfc3339(standing.muted) if standing.muted else None, **({"reason": reason} if reason else {})}
+    return {
+        "until": rfc3339(standing.muted) if standing.muted else None,
+        **({"reason": reason} if reason else {}),
+    }
 
 
 def warning(standing: UserStanding) -> dict[str, str] | None:

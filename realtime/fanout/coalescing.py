@@ -1,9 +1,9 @@
 """When a room may be written to again. [work]
 
-At once when it is idle; after a fan-out, no sooner than that took (in CPU time: a busy machine must not make the room
-wait longer). What comes meanwhile leaves in one write a member, so
-half of a node's time at most goes into one room, and a room that is offered more than it can send one by one gets
-cheaper instead of slower: at 400 messages a second to 1,000 members a delivery costs a fifth of a lone one.
+At once when it is idle; after a fan-out, no sooner than that took (in CPU time: a busy machine must not
+make the room wait longer). What comes meanwhile leaves in one write a member, so half of a node's time at
+most goes into one room, and a room that is offered more than it can send one by one gets cheaper instead
+of slower: at 400 messages a second to 1,000 members a delivery costs a fifth of a lone one.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ class Coalescer:
         self._rest(room, thread_time() - began)
 
     def _rest(self, room: ChannelRoom, took_s: float) -> None:
-        """Until the loop's next turn at least: what one read from Redis brings for a room leaves in two writes."""
+        """Until the loop's next turn at least: what one read from Redis brings for a room leaves in two
+        writes."""
         room.resting = True
         if not self._written:
             asyncio.get_running_loop().call_soon(self._turn)

@@ -28,16 +28,21 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self._lean = fits()
 
     async def handle_request(self, scope: Any, receive: Any, send: Any) -> Any:
-        """A POST to a polling session that has just ended is a bad request; the library has a traceback for it."""
+        """A POST to a polling session that has just ended is a bad request; the library has a traceback for
+        it."""
         try:
             return await super().handle_request(scope, receive, send)
         except KeyError:
             if scope["type"] != "http":
                 raise
-            await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"text/plain")]})
+            await send(
+                {"type": "http.response.start", "status": 400, "headers": [(b"content-type", b"text/plain")]}
+            )
             await send({"type": "http.response.body", "body": b"This session has ended."})
 
-    async def _handle_connect(self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None) -> Any:
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
         protocol = environ["asgi.scope"].get("extensions", {}).get(RAW)
         if transport != "websocket" or protocol is None or not self._lean:
             return await super()._handle_connect(environ, transport, jsonp_index)
@@ -53,7 +58,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return socket
 
     async def _serve(self, environ: dict[str, Any], protocol: RawProtocol) -> str:
-        """One connection from its first byte to its last. The ASGI messages still pass the guard in front of us."""
+        """One connection from its first byte to its last. The ASGI messages still pass the guard in front of
+        us."""
         sid = self.generate_id()
         await environ["asgi.send"]({"type": "websocket.accept"})
         due = asyncio.get_running_loop().time() + self.ping_interval
@@ -73,9 +79,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
 
     def _greeting(self, sid: str) -> dict[str, Any]:
         return {
-            "sid": sid, "upgrades": [], "pingTimeout": int(self.ping_timeout * 1000), "pingInterval": int(self.ping_interval * 1000),
+            "sid": sid,
+            "upgrades": [],
+            "pingTimeout": int(self.ping_timeout * 1000),
+            "pingInterval": int(self.ping_interval * 1000),
             "maxPayload": self.max_http_buffer_size,
-        }  # fmt: skip
+        }
 
     async def _read(self, socket: FastSocket, receive: Any) -> str:
         """Takes the client's packets until it goes; returns why."""
@@ -100,7 +109,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     async def send(self, sid: str, data: str | bytes) -> None:
         socket = self.sockets.get(sid)
         if isinstance(socket, FastSocket):
-            socket.send_frame(binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode()))
+            socket.send_frame(
+                binary_frame(data) if isinstance(data, bytes) else text_frame(b"4" + data.encode())
+            )
         else:
             await super().send(sid, data)
 

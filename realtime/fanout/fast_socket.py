@@ -1,7 +1,9 @@
-"""An Engine.IO socket without tasks and queues: what is sent is written to the transport before the call returns. [hands]
+"""An Engine.IO socket without tasks and queues: what is sent is written to the transport before the call
+returns. [hands]
 
-The stock socket costs two tasks, two queues and three wake-ups a packet. This one has the part of its interface that the
-servers use, and the one bound that matters: a client that has left more than 256 messages or 1 MB unread is cut off.
+The stock socket costs two tasks, two queues and three wake-ups a packet. This one has the part of its
+interface that the servers use, and the one bound that matters: a client that has left more than 256
+messages or 1 MB unread is cut off.
 """
 
 import asyncio
@@ -44,21 +46,42 @@ class Membership(Protocol):
 
 
 class FastSocket:
-    """`descriptor` is all that the fan-out needs of a member: the kernel's, as long as frames may be written to it directly, else
-    BUSY. It stays this connection's own until `ended`: both event loops tell of the end before they close it.
+    """`descriptor` is all that the fan-out needs of a member: the kernel's, as long as frames may be written
+    to it directly, else BUSY. It stays this connection's own until `ended`: both event loops tell of the
+    end before they close it.
     """
 
     __slots__ = (
-        "_behind", "_own", "_transport", "closed", "closing", "connected", "descriptor", "due", "greetings", "on_close", "outbox",
-        "over", "reason", "rooms", "session", "sid", "unanswered", "upgraded", "upgrading",
-    )  # fmt: skip
+        "_behind",
+        "_own",
+        "_transport",
+        "closed",
+        "closing",
+        "connected",
+        "descriptor",
+        "due",
+        "greetings",
+        "on_close",
+        "outbox",
+        "over",
+        "reason",
+        "rooms",
+        "session",
+        "sid",
+        "unanswered",
+        "upgraded",
+        "upgrading",
+    )
 
     def __init__(self, sid: str, protocol: RawProtocol, due: float, on_close: Callable[..., Any]) -> None:
-        self.sid, self.on_close = sid, on_close
+        self.sid = sid
+        self.on_close = on_close
         self.session: dict[str, Any] = {}
         self.connected = self.upgraded = True
         self.upgrading = self.closing = self.closed = False
-        self.due, self.unanswered, self.greetings = due, False, 0
+        self.due = due
+        self.unanswered = False
+        self.greetings = 0
         self.reason: str | None = None
         self.rooms: tuple[Membership, ...] = ()
         self.outbox: list[bytes] = []
@@ -100,14 +123,17 @@ class FastSocket:
             self.write_rest(data, sent, count)
 
     def write_rest(self, data: bytes, sent: int, count: int) -> None:
-        """The kernel took only `sent` bytes: the loop writes the others, and reports the error where there is one."""
+        """The kernel took only `sent` bytes: the loop writes the others, and reports the error where there is
+        one."""
         self._behind = count
         self._transport.write(data[sent:])
 
     def _wait(self, data: bytes, count: int) -> None:
         self._behind += count
         if self._behind > MOST_BEHIND or self.buffered() + len(data) > MOST_BEHIND_BYTES:
-            log.warning("fanout.slow_reader", connection=self.sid, messages=self._behind, bytes=self.buffered())
+            log.warning(
+                "fanout.slow_reader", connection=self.sid, messages=self._behind, bytes=self.buffered()
+            )
             self.abort()
         else:
             self._transport.write(data)
@@ -120,7 +146,8 @@ class FastSocket:
         return not self.over and not self._transport.is_closing() and self._behind <= MOST_BEHIND
 
     def abort(self) -> None:
-        """Ends the connection without a word, and frees what is buffered: a close would wait for the client to read it."""
+        """Ends the connection without a word, and frees what is buffered: a close would wait for the client
+        to read it."""
         self.over = True
         self._turn(BUSY)
         self._transport.abort()
@@ -141,7 +168,8 @@ class FastSocket:
             room.turn(self)
 
     def ended(self) -> None:
-        self.over, self.descriptor = True, BUSY
+        self.over = True
+        self.descriptor = BUSY
         self.outbox = []
         for room in self.rooms:
             room.remove(self)
@@ -153,18 +181,21 @@ class FastSocket:
         self.send_frame(binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode()))
 
     def beat(self, now: float, timeout: float) -> bool:
-        """Pings when it is time; False when the last ping was not answered in time. `now` in the loop's seconds."""
+        """Pings when it is time; False when the last ping was not answered in time. `now` in the loop's
+        seconds."""
         if now < self.due:
             return True
         if self.unanswered:
             return False
-        self.unanswered, self.due = True, now + timeout
+        self.unanswered = True
+        self.due = now + timeout
         self.send_frame(text_frame(PING.encode()))
         return True
 
     def pong(self, now: float, interval: float) -> None:
         if self.unanswered:
-            self.unanswered, self.due = False, now + interval
+            self.unanswered = False
+            self.due = now + interval
 
     async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
         """Tells the application once; then says farewell, unless the connection is gone or not being read."""

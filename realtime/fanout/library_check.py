@@ -1,7 +1,8 @@
 """Are the libraries those that the fast path was written for? Asked once, when a server is made. [hands]
 
-The versions are pinned exactly; this notices the installation that has others. What the fast path replaces or relies on
-is compared by its source text, so a change that keeps every name is noticed too, and costs speed instead of messages.
+The versions are pinned exactly; this notices the installation that has others. What the fast path replaces
+or relies on is compared by its source text, so a change that keeps every name is noticed too, and costs
+speed instead of messages.
 """
 
 import inspect
@@ -53,7 +54,11 @@ def fits() -> bool:
     """False, with a warning that names what has changed, when the stock path must be taken."""
     changed = [function.__qualname__ for function, expected in STANDS_ON if not _same(function, expected)]
     if changed:
-        log.warning("fanout.fast_path_off", changed=changed, effect="a delivery costs several times more CPU; nothing else changes")
+        log.warning(
+            "fanout.fast_path_off",
+            changed=changed,
+            effect="a delivery costs several times more CPU; nothing else changes",
+        )
     return not changed
 
 

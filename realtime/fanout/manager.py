@@ -1,9 +1,10 @@
 """Delivery to this node's own members of a channel. [work]
 
-A subclass of python-socketio's manager, because its `emit` makes a task per recipient and waits for none of them in
-turn: here an envelope is encoded and framed once and is on its way to every recipient when the call returns, so two
-deliveries can't overtake each other and joining at a known seq is exact. It also keeps no room for each session and
-looks through none when one leaves: both cost the stock manager time and memory in proportion to all its clients.
+A subclass of python-socketio's manager, because its `emit` makes a task per recipient and waits for none
+of them in turn: here an envelope is encoded and framed once and is on its way to every recipient when the
+call returns, so two deliveries can't overtake each other and joining at a known seq is exact. It also
+keeps no room for each session and looks through none when one leaves: both cost the stock manager time and
+memory in proportion to all its clients.
 """
 
 import asyncio
@@ -53,13 +54,14 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             stock_socket.put(connection, event(kind, body)[1:])
 
     def can_queue(self, eio_sid: str) -> bool:
-        """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here. Lean sockets bound
-        what waits by themselves."""
+        """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here.
+        Lean sockets bound what waits by themselves."""
         connection = self.server.eio.sockets.get(eio_sid)
         return connection is None or isinstance(connection, FastSocket) or self._reads(connection)
 
     def keeps_up(self, socket: str) -> bool:
-        """False, and the connection ends, when a client has left too much unread; ask before answering it at length."""
+        """False, and the connection ends, when a client has left too much unread; ask before answering it at
+        length."""
         connection = self._connection(socket)
         if isinstance(connection, FastSocket):
             return connection.keeps_up()
@@ -125,7 +127,9 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
 
     # -- what python-socketio asks of its manager
 
-    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+    def basic_enter_room(
+        self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None
+    ) -> None:
         if room is None:
             super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
         elif room != sid:  # a session's own room is the session

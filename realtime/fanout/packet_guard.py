@@ -1,7 +1,9 @@
-"""A guard in front of the Socket.IO application: refuses what is no packet, and can really end a connection. [door]
+"""A guard in front of the Socket.IO application: refuses what is no packet, and can really end a connection.
+[door]
 
-python-engineio answers garbage with a traceback and a connection that nobody closes, and cannot close a WebSocket whose
-client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4) and a sentence.
+python-engineio answers garbage with a traceback and a connection that nobody closes, and cannot close a
+WebSocket whose client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4)
+and a sentence.
 """
 
 import contextlib
@@ -36,29 +38,35 @@ def fault(message: Message) -> tuple[int, str] | None:
 
 
 class PerSecond:
-    """At most `most` within a second; seconds are passed in. Two numbers, where realtime.rules.permissions.RateWindow has a list."""
+    """At most `most` within a second; seconds are passed in. Two numbers, where
+    realtime.rules.permissions.RateWindow has a list."""
 
     __slots__ = ("_count", "_most", "_since")
 
     def __init__(self, most: int) -> None:
-        self._most, self._since, self._count = most, float("-inf"), 0
+        self._most = most
+        self._since = float("-inf")
+        self._count = 0
 
     def allows(self, now_s: float) -> bool:
         if now_s - self._since >= 1:
-            self._since, self._count = now_s, 0
+            self._since = now_s
+            self._count = 0
         self._count += 1
         return self._count <= self._most
 
 
 class GuardedSocket:
-    """One WebSocket between client and application, which brings at most `most` packets a second. Packets of an upgrade belong to
-    its beginning: the application answers each, however little of that is read."""
+    """One WebSocket between client and application, which brings at most `most` packets a second. Packets of
+    an upgrade belong to its beginning: the application answers each, however little of that is read."""
 
     __slots__ = ("_over", "_packets", "_receive", "_send", "_transport", "_upgrading")
 
     def __init__(self, receive: Receive, send: Send, most: int) -> None:
-        self._receive, self._send = receive, send
-        self._packets, self._upgrading = PerSecond(most), 0
+        self._receive = receive
+        self._send = send
+        self._packets = PerSecond(most)
+        self._upgrading = 0
         self._over = False
         self._transport = getattr(getattr(receive, "__self__", None), "transport", None)
 
@@ -99,11 +107,14 @@ class GuardedSocket:
 
 
 class PacketGuard:
-    """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503, after which a
-    Socket.IO client tries again by itself, as it does not after being refused in the protocol. `most`: packets a second of one."""
+    """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503,
+    after which a Socket.IO client tries again by itself, as it does not after being refused in the
+    protocol. `most`: packets a second of one."""
 
     def __init__(self, app: ASGIApp, shut: Callable[[], bool], most: int) -> None:
-        self._app, self._shut, self._most = app, shut, most
+        self._app = app
+        self._shut = shut
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._shut() and scope["type"] in ("http", "websocket"):

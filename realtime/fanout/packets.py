@@ -16,8 +16,8 @@ class PacketJson:
 
     @staticmethod
     def loads(text: str) -> Any:
-        """Half a character (a lone surrogate) is a fault of the request, which is answered, and none of the connection. Errors:
-        ValueError."""
+        """Half a character (a lone surrogate) is a fault of the request, which is answered, and none of the
+        connection. Errors: ValueError."""
         try:
             return orjson.loads(text)
         except ValueError:
@@ -33,7 +33,8 @@ RESERVED = frozenset({"connect", "disconnect", "*"})
 
 
 class Packet(socketio.packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet that refuses what no client of ours sends: binary parts, events without a name, reserved names."""
+    """A Socket.IO packet that refuses what no client of ours sends: binary parts, events without a name,
+    reserved names."""
 
     json = PacketJson
 

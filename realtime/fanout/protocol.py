@@ -1,11 +1,11 @@
 """uvicorn's WebSocket protocol, opened for whoever writes ready-made frames. [door]
 
-The ASGI way to send costs a dict, a coroutine, a wait and a new frame for each recipient (15 µs); a ready frame written
-to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in `scope["extensions"][RAW]` where
-frames may be written past uvicorn: never on TLS, never with compression.
+The ASGI way to send costs a dict, a coroutine, a wait and a new frame for each recipient (15 µs); a ready
+frame written to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in
+`scope["extensions"][RAW]` where frames may be written past uvicorn: never on TLS, never with compression.
 
-It also bounds what a client may make this process keep or do beside its messages: control frames, fragments, and pongs that
-it does not read.
+It also bounds what a client may make this process keep or do beside its messages: control frames,
+fragments, and pongs that it does not read.
 """
 
 import asyncio
@@ -58,8 +58,9 @@ class RawProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, object], scope["extensions"])[RAW] = self
 
     def attach_writer(self, writer: FrameWriter) -> asyncio.Transport:
-        """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the tick's end, `clogged`
-        comes before the write returns that left something over, and `drained` means that the client has taken everything."""
+        """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the
+        tick's end, `clogged` comes before the write returns that left something over, and `drained` means
+        that the client has taken everything."""
         self.transport.set_write_buffer_limits(high=0)
         self.writer = writer
         return self.transport
@@ -78,14 +79,16 @@ class RawProtocol(WebSocketsSansIOProtocol):
             self.transport.write(owed)
 
     def data_received(self, data: bytes) -> None:
-        """In slices: a read may bring 256 KB, all of whose frames would be parsed, and whose pings answered, before a bound is seen."""
+        """In slices: a read may bring 256 KB, all of whose frames would be parsed, and whose pings answered,
+        before a bound is seen."""
         for start in range(0, len(data), SLICE_BYTES):
             if self.discards:
                 return
             super().data_received(data if len(data) <= SLICE_BYTES else data[start : start + SLICE_BYTES])
 
     def handle_ping(self) -> None:
-        """While the client does not read, only its newest ping is owed an answer (RFC 6455 §5.5.3 allows it): pongs would pile up."""
+        """While the client does not read, only its newest ping is owed an answer (RFC 6455 §5.5.3 allows it):
+        pongs would pile up."""
         pongs = self.conn.data_to_send()
         if self.close_sent or not self._few_control():
             return
@@ -112,12 +115,14 @@ class RawProtocol(WebSocketsSansIOProtocol):
             self.cut("Too many fragments of one message.")
             return
         if self._unfinished is None and not event.fin:
-            self._unfinished = self.loop.call_later(FRAGMENTED_S, self.cut, "A message must be whole within 10 seconds.")
+            self._unfinished = self.loop.call_later(
+                FRAGMENTED_S, self.cut, "A message must be whole within 10 seconds."
+            )
         super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """A text that is no UTF-8 goes on as a fault, to end as any other nonsense does. uvicorn's own way is a traceback in the
-        log for each, and a close that the client may not read."""
+        """A text that is no UTF-8 goes on as a fault, to end as any other nonsense does. uvicorn's own way is
+        a traceback in the log for each, and a close that the client may not read."""
         if self._unfinished is not None:
             self._unfinished.cancel()
             self._unfinished = None
@@ -129,7 +134,9 @@ class RawProtocol(WebSocketsSansIOProtocol):
                 b"".join(self.frames).decode()  # again in the base: 0.1 µs
             except UnicodeDecodeError:
                 self.frames = []
-                self.queue.put_nowait(cast(ASGIReceiveEvent, {"type": "websocket.receive", "bytes": b"", FAULT: NOT_UTF_8}))
+                self.queue.put_nowait(
+                    cast(ASGIReceiveEvent, {"type": "websocket.receive", "bytes": b"", FAULT: NOT_UTF_8})
+                )
                 return
         super().send_receive_event_to_app()
 
@@ -146,8 +153,8 @@ class RawProtocol(WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
-        """As uvicorn's, except that what the client still sends is read and dropped for a while: closing a socket with unread
-        bytes resets it, and a reset overtakes the close frame."""
+        """As uvicorn's, except that what the client still sends is read and dropped for a while: closing a
+        socket with unread bytes resets it, and a reset overtakes the close frame."""
         self.discards = True
         if self.close_sent or self.conn.close_sent is None:
             return
@@ -184,7 +191,8 @@ class RawProtocol(WebSocketsSansIOProtocol):
                 timer.cancel()
 
     def _end(self) -> None:
-        """Closing a transport waits until the client has read what is buffered, which it may never do: an abort follows."""
+        """Closing a transport waits until the client has read what is buffered, which it may never do: an
+        abort follows."""
         if self._overdue is None and not self.disconnected:
             self._overdue = self.loop.call_later(self.close_timeout + LINGER_S, self.transport.abort)
         self._owed = b""

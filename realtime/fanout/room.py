@@ -1,9 +1,10 @@
 """One channel's members on this node, and the frames that wait for them. [work]
 
-Joining and leaving cost the same in a room of ten and of ten thousand: nothing is rebuilt. While a room rests (see pace),
-its frames are kept once for all members that are in no other room. Two kinds of members need more, so that each
-connection sees one order: one that was written to meanwhile has been given its frames `early`, up to an index; one that
-is in several rooms has an outbox of its own, into which all its rooms put their frames as they come.
+Joining and leaving cost the same in a room of ten and of ten thousand: nothing is rebuilt. While a room
+rests (see pace), its frames are kept once for all members that are in no other room. Two kinds of members
+need more, so that each connection sees one order: one that was written to meanwhile has been given its
+frames `early`, up to an index; one that is in several rooms has an outbox of its own, into which all its
+rooms put their frames as they come.
 """
 
 import os
@@ -14,13 +15,15 @@ from realtime.fanout.fast_socket import FastSocket
 
 
 class ChannelRoom:
-    """A Membership. `lone` members, with their descriptors, are in this room only, `shared` ones also in others; `queued` ones
-    (by Socket.IO session) are on the stock path, which keeps its own order. An empty room takes itself out of `home`."""
+    """A Membership. `lone` members, with their descriptors, are in this room only, `shared` ones also in
+    others; `queued` ones (by Socket.IO session) are on the stock path, which keeps its own order. An empty
+    room takes itself out of `home`."""
 
     __slots__ = ("_channel", "_home", "early", "lone", "pending", "queued", "resting", "shared")
 
     def __init__(self, channel: str, home: dict[str, "ChannelRoom"]) -> None:
-        self._channel, self._home = channel, home
+        self._channel = channel
+        self._home = home
         self.lone: dict[FastSocket, int] = {}
         self.shared: dict[FastSocket, None] = {}
         self.queued: dict[str, Any] = {}
@@ -102,7 +105,8 @@ class ChannelRoom:
     def flush(self) -> None:
         """Writes what waits."""
         pending, early = self.pending, self.early
-        self.pending, self.early = [], {}
+        self.pending = []
+        self.early = {}
         data = b"".join(pending)
         if early:
             for member in self.lone:
@@ -125,8 +129,9 @@ class ChannelRoom:
                 member.write(frame, 1)
 
     def _write(self, data: bytes, count: int) -> None:
-        """The hot loop, without a line of Python for each member that takes everything: that is a sixth of a delivery's cost.
-        A write that fails ends `extend`, which keeps what it has; the next one goes on behind it."""
+        """The hot loop, without a line of Python for each member that takes everything: that is a sixth of a
+        delivery's cost. A write that fails ends `extend`, which keeps what it has; the next one goes on
+        behind it."""
         sent: list[int] = []
         writes = map(os.write, self.lone.values(), repeat(data))
         while len(sent) < len(self.lone):

@@ -33,11 +33,15 @@ def _overfull(queue: "asyncio.Queue[Any]") -> bool:
     if waiting <= FEW:
         return False
     packets = queue._queue  # type: ignore[attr-defined]
-    return waiting >= MOST_BEHIND or sum(len(one.data) for one in packets if one is not None and one.data) > MOST_BEHIND_BYTES
+    return (
+        waiting >= MOST_BEHIND
+        or sum(len(one.data) for one in packets if one is not None and one.data) > MOST_BEHIND_BYTES
+    )
 
 
 def drop(socket: Any, environ: dict[str, Any] | None) -> asyncio.Future[None]:
-    """Ends a connection whose reader has fallen behind, and frees what waits for it; it comes back and resumes from where it was."""
+    """Ends a connection whose reader has fallen behind, and frees what waits for it; it comes back and
+    resumes from where it was."""
     log.warning("fanout.slow_reader", connection=socket.sid)
     while not socket.queue.empty():
         socket.queue.get_nowait()
@@ -50,10 +54,11 @@ def drop(socket: Any, environ: dict[str, Any] | None) -> asyncio.Future[None]:
 
 
 async def take(socket: Any, environ: dict[str, Any]) -> None:
-    """A polling client's POST. What is no payload, or too large, ends the session and is answered 400 at once: the stock way
-    answers 200 after a traceback, or waits until the client has read its farewell, if ever. So does a client that posts what is
-    answered and fetches no answers. Where the POST ends the session, the GET that waits beside it is answered, instead of being
-    held for an interval and a timeout more.
+    """A polling client's POST. What is no payload, or too large, ends the session and is answered 400 at
+    once: the stock way answers 200 after a traceback, or waits until the client has read its farewell, if
+    ever. So does a client that posts what is answered and fetches no answers. Where the POST ends the
+    session, the GET that waits beside it is answered, instead of being held for an interval and a timeout
+    more.
 
     Errors: EngineIOError.
     """

@@ -1,9 +1,9 @@
 """One log for each app: everything public that happens in it, under one sequence. [store]
 
-The same kind of Redis Stream as a channel's log, and followed in the same way. It is no source of truth: channels' entries
-are carried into it from the channels' logs, other facts from documents' outboxes. Each source (a channel, a place, a
-space) has its mark in the log's own state, moved in the step that appends; so what comes from one source comes in its
-order and once, whoever dies and however many carry at a time.
+The same kind of Redis Stream as a channel's log, and followed in the same way. It is no source of truth:
+channels' entries are carried into it from the channels' logs, other facts from documents' outboxes. Each
+source (a channel, a place, a space) has its mark in the log's own state, moved in the step that appends;
+so what comes from one source comes in its order and once, whoever dies and however many carry at a time.
 
 Chat is carried only while somebody follows: from the first question until WANTED_MS after the last.
 """
@@ -44,8 +44,8 @@ class OutOfOrder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublishedEvent:
-    """`repeated` when an event of this id was there already; then the position and the time are those of the first time. `same`: it said
-    the same."""
+    """`repeated` when an event of this id was there already; then the position and the time are those of the
+    first time. `same`: it said the same."""
 
     epoch: str
     seq: int
@@ -59,12 +59,15 @@ class AppLog:
 
     def __init__(self, connection: RedisConnection, recall: Recall = nothing_known) -> None:
         """`recall` says what an emptied Redis must know of an app."""
-        self._connection, self._recall = connection, recall
+        self._connection = connection
+        self._recall = recall
 
     async def mark_followed(self, app: str) -> bool:
         """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
         while True:
-            reply = await self._connection.link().run(MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS)
+            reply = await self._connection.link().run(
+                MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS
+            )
             if reply[0] >= 0:
                 return bool(reply[0])
             await self._open(app)
@@ -78,27 +81,36 @@ class AppLog:
             mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
             stands = mark.decode() if mark is not None else ""
             keys = keys_of(channel)
-            found = await self._connection.link().run(READ_UNFORWARDED, (keys.meta, keys.log), stands, since, LOOKED_AT)
+            found = await self._connection.link().run(
+                READ_UNFORWARDED, (keys.meta, keys.log), stands, since, LOOKED_AT
+            )
             if not found:
                 return
             entries = [parse_entry(payload) for payload in found[1:]]
             await self._put(app, channel, stands, int(found[0]), [carried(entry) for entry in entries])
 
     async def pass_on(self, app: str, channel: str, seq: int, event_id: str, event: Event) -> bool:
-        """One entry of a channel while nobody follows; False when somebody does, and everything must be carried."""
-        reply = await self._put(app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id))
+        """One entry of a channel while nobody follows; False when somebody does, and everything must be
+        carried."""
+        reply = await self._put(
+            app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id)
+        )
         return bool(reply[0] != -2)
 
     async def keep(self, app: str, entry: Entry, stored_ms: int) -> None:
-        """An event of the app's own that stands in a channel, where the process that took it died before it was here too. What was
-        stored while somebody followed has been carried."""
+        """An event of the app's own that stands in a channel, where the process that took it died before it
+        was here too. What was stored while somebody followed has been carried."""
         since = await self._since(app)
         if since is None or stored_ms < since:
-            await self._put(app, "", "", 0, [carried(entry)], once=keys_of(app).once(str(orjson.loads(entry.body)["id"])))
+            await self._put(
+                app, "", "", 0, [carried(entry)], once=keys_of(app).once(str(orjson.loads(entry.body)["id"]))
+            )
 
-    async def append_numbered(self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False) -> None:
-        """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have not come, unless it
-        may be `early`; what they held up comes late, and once too."""
+    async def append_numbered(
+        self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False
+    ) -> None:
+        """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have
+        not come, unless it may be `early`; what they held up comes late, and once too."""
         once = keys_of(app).once(event_id)
         before = str(number - 1) if number > 1 else ""
         reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
@@ -108,7 +120,8 @@ class AppLog:
             await self._put(app, source, ANYWHERE, number, [event], once=once)
 
     async def tell_moves(self, app: str, channel: str, stream: str) -> bool:
-        """Who came to a channel and went, each once and in the order of the channel; True when there may be more."""
+        """Who came to a channel and went, each once and in the order of the channel; True when there may be
+        more."""
         keys, link, source = keys_of(channel), self._connection.link(), f"{VIEWERS}:{channel}"
         mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{source}")
         start = "-" if mark is None else f"({_place(int(mark))}"
@@ -116,7 +129,11 @@ class AppLog:
         if not found:
             return False
         last = found[-1][0].decode()
-        events = moves(channel, stream, [(place.decode(), fields[0].decode(), fields[1].decode()) for place, fields in found])
+        events = moves(
+            channel,
+            stream,
+            [(place.decode(), fields[0].decode(), fields[1].decode()) for place, fields in found],
+        )
         reply = await self._put(app, source, "" if mark is None else mark.decode(), _number(last), events)
         if reply[0] == 0:
             return False  # another node was first
@@ -144,17 +161,22 @@ class AppLog:
 
     async def publish_ephemeral(self, app: str, kind: str, body: bytes) -> None:
         """Sends an ephemeral event: at most once, no seq."""
-        await self._connection.link().ask("SPUBLISH", keys_of(app).shard, b"0 0 - %b %b" % (kind.encode(), body))
+        await self._connection.link().ask(
+            "SPUBLISH", keys_of(app).shard, b"0 0 - %b %b" % (kind.encode(), body)
+        )
 
     async def oldest(self, app: str) -> tuple[Position, list[Entry]]:
         """Where the log stands, and its oldest entries."""
         keys, link = keys_of(app), self._connection.link()
         position, found = await asyncio.gather(
-            link.ask("HMGET", keys.meta, "epoch", "seq"), link.ask("XRANGE", keys.log, "-", "+", "COUNT", PAGE_EVENTS)
+            link.ask("HMGET", keys.meta, "epoch", "seq"),
+            link.ask("XRANGE", keys.log, "-", "+", "COUNT", PAGE_EVENTS),
         )
         if position[0] is None:
             return await self._open(app), []
-        return Position(position[0].decode(), int(position[1])), [parse_entry(fields[1]) for _, fields in found]
+        return Position(position[0].decode(), int(position[1])), [
+            parse_entry(fields[1]) for _, fields in found
+        ]
 
     async def _since(self, app: str) -> int | None:
         """Since when somebody follows, ms; None when nobody does."""
@@ -162,14 +184,33 @@ class AppLog:
         return int(since) if since is not None and int(until) > now_ms() else None
 
     async def _put(
-        self, app: str, source: str, stands: str, mark: int, events: Sequence[Event], *, unwanted: bool = False, once: str | None = None,
+        self,
+        app: str,
+        source: str,
+        stands: str,
+        mark: int,
+        events: Sequence[Event],
+        *,
+        unwanted: bool = False,
+        once: str | None = None,
         known: str = "",
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         keys, pairs = keys_of(app), [part for event in events for part in event]
         names = (keys.meta, keys.log, *([once] if once is not None else []))
         while True:
             reply = await self._connection.link().run(
-                APPEND_APP_EVENTS, names, INCARNATION, keys.shard, JUMP, KEPT, source, stands, mark, "1" if unwanted else "", known, *pairs
+                APPEND_APP_EVENTS,
+                names,
+                INCARNATION,
+                keys.shard,
+                JUMP,
+                KEPT,
+                source,
+                stands,
+                mark,
+                "1" if unwanted else "",
+                known,
+                *pairs,
             )
             if reply[0] != -1:
                 return reply
@@ -177,12 +218,15 @@ class AppLog:
 
     async def _open(self, app: str) -> Position:
         known = [part for pair in (await self._recall(app)).fields.items() for part in pair]
-        epoch, top = await self._connection.link().run(OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION, *known)
+        epoch, top = await self._connection.link().run(
+            OPEN, (keys_of(app).meta,), new_secret(8), 0, JUMP, INCARNATION, *known
+        )
         return Position(epoch.decode(), int(top))
 
 
 def moves(channel: str, stream: str, told: list[tuple[str, str, str]]) -> list[Event]:
-    """Events about viewers that came and went, (place, joined or left, session); many at once are one of each kind, with their number."""
+    """Events about viewers that came and went, (place, joined or left, session); many at once are one of each
+    kind, with their number."""
     if len(told) <= MOST_TOLD:
         return [_move(channel, stream, how, place, 1, session) for place, how, session in told]
     counts = Counter(how for _, how, _ in told)
@@ -206,7 +250,8 @@ def _place(number: int) -> str:
 
 
 def carried(entry: Entry) -> Event:
-    """A channel's entry for the app's log: the position there is the app's; its own goes with it as `channel_seq`."""
+    """A channel's entry for the app's log: the position there is the app's; its own goes with it as
+    `channel_seq`."""
     return marked(entry.type), b'"channel_seq":%d,%b' % (entry.seq, entry.body[entry.body.index(b'"at":') :])
 
 
@@ -216,8 +261,8 @@ def entry_of(event_id: str, kind: str, at_ms: int, data: dict[str, Any]) -> Even
 
 
 def marked(kind: str) -> str:
-    """The type as it stands in the log's head: what deletes or clears names seqs of its channel, so nobody may take it for an
-    entry that speaks of this log's."""
+    """The type as it stands in the log's head: what deletes or clears names seqs of its channel, so nobody
+    may take it for an entry that speaks of this log's."""
     return MARK + kind
 
 

@@ -1,7 +1,7 @@
 """Carries what happens in channels into the log of their app, within milliseconds while all goes well. [work]
 
-The node that appended an entry carries it; `carry` before archiving brings what a dead node left (about 3 s). A message in
-an app that nobody follows costs one look into a dict.
+The node that appended an entry carries it; `carry` before archiving brings what a dead node left (about 3
+s). A message in an app that nobody follows costs one look into a dict.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ class AppLogForwarder:
     """Errors of the verbs: Unavailable."""
 
     def __init__(self, apps: AppLog, directory: Directory) -> None:
-        self._apps, self._directory = apps, directory
+        self._apps = apps
+        self._directory = directory
         self._quiet: dict[str, float] = {}
         self._wanted: dict[str, tuple[float, bool]] = {}
         self._pending: set[str] = set()
@@ -73,8 +74,8 @@ class AppLogForwarder:
             await self._apps.forward(app, channel)
 
     async def keep(self, app: str, entries: Sequence[tuple[Entry, int]]) -> None:
-        """Before entries (with the ms of their storing) leave their log: an app's own events are in its log whether somebody follows it
-        or not."""
+        """Before entries (with the ms of their storing) leave their log: an app's own events are in its log
+        whether somebody follows it or not."""
         for entry, stored_ms in entries:
             if entry.type.startswith(CUSTOM):
                 await self._apps.keep(app, entry, stored_ms)
@@ -82,7 +83,11 @@ class AppLogForwarder:
     async def followed(self, channel: str) -> tuple[str, str] | None:
         """The channel's app and stream when somebody follows the app."""
         stream = await self._directory.stream_by_channel(channel)
-        return (stream["app"], stream["id"]) if stream is not None and await self._is_wanted(stream["app"]) else None
+        return (
+            (stream["app"], stream["id"])
+            if stream is not None and await self._is_wanted(stream["app"])
+            else None
+        )
 
     async def follower_of(self, channel: str) -> str | None:
         """The channel's app when somebody follows it."""
@@ -105,12 +110,16 @@ class AppLogForwarder:
             self._quiet.clear()
 
     async def append_stream_event(self, fact: StreamEvent, seq: int) -> None:
-        """A fact about a stream that stands in its channel under this seq. These few go to the app's log in any case."""
-        if not await self._apps.pass_on(fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)):
+        """A fact about a stream that stands in its channel under this seq. These few go to the app's log in
+        any case."""
+        if not await self._apps.pass_on(
+            fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)
+        ):
             await self._apps.forward(fact.app, fact.channel)
 
     async def append_event(self, fact: Fact, source: str, number: int) -> None:
-        """A fact of another source, behind the ones before it; one that does not come within 2 s is not waited for."""
+        """A fact of another source, behind the ones before it; one that does not come within 2 s is not
+        waited for."""
         for _ in range(WAITS):
             try:
                 await self._apps.append_numbered(fact.app, source, number, fact.id, event_of(fact))

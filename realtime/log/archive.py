@@ -1,8 +1,9 @@
 """The realtime room's collections: channels' logs beyond Redis, and moderation. [store]
 
-An archived entry is the log's entry as a document; its body stays text, because users choose what stands in it. Its id is
-its place (channel, epoch, seq), so storing it twice stores it once. Seqs only grow over the epochs of a channel, since an
-emptied Redis is opened above the archive's top; so (channel, seq) sorts all of a channel's past.
+An archived entry is the log's entry as a document; its body stays text, because users choose what stands
+in it. Its id is its place (channel, epoch, seq), so storing it twice stores it once. Seqs only grow over
+the epochs of a channel, since an emptied Redis is opened above the archive's top; so (channel, seq) sorts
+all of a channel's past.
 """
 
 from collections.abc import Sequence
@@ -22,21 +23,36 @@ MESSAGES = Collection(
     "messages",
     {"channel": "str", "seq": "int", "epoch": "str", "entry": "str", "at": "int"},
     (
-        Index(("channel", "seq", "epoch"), unique=True), Index(("channel", "entry")), Index(("channel", "at")), Index(("at",)),
+        Index(("channel", "seq", "epoch"), unique=True),
+        Index(("channel", "entry")),
+        Index(("channel", "at")),
+        Index(("at",)),
     ),
-)  # fmt: skip
+)
 MODERATION = Collection(
     "moderation",
     {
-        "channel": "str", "facet": "str", "turn": "int", "kind": "str", "current": "bool", "applied": "bool", "actor.id": "str",
-        "at": "int", "due": "int",
+        "channel": "str",
+        "facet": "str",
+        "turn": "int",
+        "kind": "str",
+        "current": "bool",
+        "applied": "bool",
+        "actor.id": "str",
+        "at": "int",
+        "due": "int",
     },
     (
-        Index(("channel", "facet", "turn"), unique=True), Index(("channel", "current", "id")), Index(("channel", "id")),
-        Index(("channel", "actor.id", "id")), Index(("applied", "at")), Index(("due",)), Index(("app", "current", "id")),
+        Index(("channel", "facet", "turn"), unique=True),
+        Index(("channel", "current", "id")),
+        Index(("channel", "id")),
+        Index(("channel", "actor.id", "id")),
+        Index(("applied", "at")),
+        Index(("due",)),
+        Index(("app", "current", "id")),
         Index(("app", "facet", "current", "id")),
     ),
-)  # fmt: skip
+)
 SHADOWED = Collection(
     "shadowed",
     {"channel": "str", "seq": "int", "user": "str", "at": "int"},
@@ -54,9 +70,17 @@ def place(channel: str, epoch: str, seq: int) -> str:
 
 def document(app: str, channel: str, entry: Entry, at_ms: int) -> Doc:
     return {
-        "id": place(channel, entry.epoch, entry.seq), "app": app, "channel": channel, "seq": entry.seq, "prev": entry.prev,
-        "epoch": entry.epoch, "type": entry.type, "entry": str(orjson.loads(entry.body)["id"]), "at": at_ms, "body": entry.body.decode(),
-    }  # fmt: skip
+        "id": place(channel, entry.epoch, entry.seq),
+        "app": app,
+        "channel": channel,
+        "seq": entry.seq,
+        "prev": entry.prev,
+        "epoch": entry.epoch,
+        "type": entry.type,
+        "entry": str(orjson.loads(entry.body)["id"]),
+        "at": at_ms,
+        "body": entry.body.decode(),
+    }
 
 
 def entry_of(doc: Doc) -> Entry:
@@ -76,7 +100,9 @@ class Archive:
 
     async def add(self, app: str, channel: str, entries: Sequence[tuple[Entry, int]]) -> None:
         """Stores entries (with the ms of their storing) that are not stored yet."""
-        await self._all.insert_many(MESSAGES.name, [document(app, channel, entry, at_ms) for entry, at_ms in entries])
+        await self._all.insert_many(
+            MESSAGES.name, [document(app, channel, entry, at_ms) for entry, at_ms in entries]
+        )
 
     async def top(self, channel: str) -> int:
         """The highest seq of the channel; 0 when nothing is archived."""
@@ -86,17 +112,26 @@ class Archive:
     async def below(self, channel: str, seq: int, count: int) -> list[Doc]:
         """The newest `count` entries with a smaller seq, oldest first; those deleted have `deleted`."""
         page = await self._all.find(
-            MESSAGES.name, {"channel": channel, "seq": Between(None, seq)}, sort="seq", descending=True, limit=count
+            MESSAGES.name,
+            {"channel": channel, "seq": Between(None, seq)},
+            sort="seq",
+            descending=True,
+            limit=count,
         )
         return page.data[::-1]
 
     async def begins(self, channel: str, at_ms: int) -> int | None:
         """The seq of the first archived entry that was stored then or later."""
-        page = await self._all.find(MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1)
+        page = await self._all.find(
+            MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1
+        )
         return int(page.data[0]["seq"]) if page.data else None
 
     async def holds(self, channel: str, epoch: str, seq: int) -> bool:
-        return await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch}) is not None
+        return (
+            await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch})
+            is not None
+        )
 
     async def message(self, channel: str, message: str) -> Entry | None:
         """The message with this id, or its tombstone."""
@@ -116,15 +151,20 @@ class Archive:
         """Deletes what a removed message said."""
         found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
         if found is not None and found.get(DELETED):
-            await self._all.update(MESSAGES.name, found["id"], set={"body": tombstone(entry_of(found)).body.decode()})
+            await self._all.update(
+                MESSAGES.name, found["id"], set={"body": tombstone(entry_of(found)).body.decode()}
+            )
 
     async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
-        """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes to the deletion."""
+        """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes
+        to the deletion."""
         await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})
 
-    async def add_shadowed(self, app: str, channel: str, messages: Sequence[tuple[str, str, Entry, int]]) -> None:
-        """Stores messages beside the log (place in Redis, writer, message, ms of its storing) that are not stored yet. Several
-        may stand behind one seq; their ids keep their order."""
+    async def add_shadowed(
+        self, app: str, channel: str, messages: Sequence[tuple[str, str, Entry, int]]
+    ) -> None:
+        """Stores messages beside the log (place in Redis, writer, message, ms of its storing) that are not
+        stored yet. Several may stand behind one seq; their ids keep their order."""
         docs = [
             {
                 **document(app, channel, entry, at_ms),
@@ -136,8 +176,13 @@ class Archive:
         await self._all.insert_many(SHADOWED.name, docs)
 
     async def shadowed(self, channel: str, low: int, high: int, user: str | None) -> list[Entry]:
-        """Archived messages beside the log, the newest 200 that stand behind low ≤ seq ≤ high, oldest first; of one user or all."""
-        where: dict[str, Any] = {"channel": channel, "seq": Between(low, high + 1), **({"user": user} if user is not None else {})}
+        """Archived messages beside the log, the newest 200 that stand behind low ≤ seq ≤ high, oldest first;
+        of one user or all."""
+        where: dict[str, Any] = {
+            "channel": channel,
+            "seq": Between(low, high + 1),
+            **({"user": user} if user is not None else {}),
+        }
         page = await self._all.find(SHADOWED.name, where, sort="seq", descending=True, limit=PAGE_EVENTS)
         return [entry_of(doc) for doc in reversed(page.data)]
 
@@ -148,10 +193,12 @@ class Archive:
 
 
 class Actions:
-    """Moderation as documents; realtime.rules.moderation_actions says what an action is. Errors of all verbs: Unavailable."""
+    """Moderation as documents; realtime.rules.moderation_actions says what an action is. Errors of all verbs:
+    Unavailable."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._all = store, store.operator()
+        self._store = store
+        self._all = store.operator()
 
     async def add(self, action: Doc) -> None:
         """Errors: DuplicateKey when this turn of the facet has been taken."""
@@ -163,31 +210,47 @@ class Actions:
 
     async def latest(self, channel: str, facet: str) -> Doc | None:
         """The action with the facet's highest turn."""
-        page = await self._all.find(MODERATION.name, {"channel": channel, "facet": facet}, sort="turn", descending=True, limit=1)
+        page = await self._all.find(
+            MODERATION.name, {"channel": channel, "facet": facet}, sort="turn", descending=True, limit=1
+        )
         return page.data[0] if page.data else None
 
     async def last_of(self, channel: str, actor: str) -> Doc | None:
         """The newest action of somebody that is no undo and not undone, among their last 100."""
-        page = await self._all.find(MODERATION.name, {"channel": channel, "actor.id": actor}, descending=True, limit=100)
-        return next((action for action in page.data if not action.get("undoes") and not action.get("undone")), None)
+        page = await self._all.find(
+            MODERATION.name, {"channel": channel, "actor.id": actor}, descending=True, limit=100
+        )
+        return next(
+            (action for action in page.data if not action.get("undoes") and not action.get("undone")), None
+        )
 
     async def current(self, channel: str) -> list[Doc]:
         """Every action that may be the latest of its facet."""
         found: list[Doc] = []
         cursor: str | None = None
         while True:
-            page = await self._all.find(MODERATION.name, {"channel": channel, "current": True}, limit=1000, cursor=cursor)
+            page = await self._all.find(
+                MODERATION.name, {"channel": channel, "current": True}, limit=1000, cursor=cursor
+            )
             found += page.data
             if page.next is None:
                 return found
             cursor = page.next
 
-    async def bans(self, app: str, user: str | None, everywhere: bool | None, limit: int, cursor: str | None) -> Page:
-        """Bans that stand in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign cursor."""
-        where: dict[str, Any] = {"current": True, "facet": Between("ban:", "ban;") if user is None else f"ban:{user}"}
+    async def bans(
+        self, app: str, user: str | None, everywhere: bool | None, limit: int, cursor: str | None
+    ) -> Page:
+        """Bans that stand in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign
+        cursor."""
+        where: dict[str, Any] = {
+            "current": True,
+            "facet": Between("ban:", "ban;") if user is None else f"ban:{user}",
+        }
         found: list[Doc] = []
         while True:
-            page = await self._store.app(app).find(MODERATION.name, where, descending=True, limit=limit, cursor=cursor)
+            page = await self._store.app(app).find(
+                MODERATION.name, where, descending=True, limit=limit, cursor=cursor
+            )
             found += [one for one in page.data if _bans(one, everywhere)]
             if page.next is None or len(found) >= limit:
                 return Page(found, page.next)
@@ -195,7 +258,9 @@ class Actions:
 
     async def page(self, channel: str, limit: int, cursor: str | None) -> Page:
         """The audit log, newest first. Errors: Invalid for a foreign cursor."""
-        return await self._all.find(MODERATION.name, {"channel": channel}, descending=True, limit=limit, cursor=cursor)
+        return await self._all.find(
+            MODERATION.name, {"channel": channel}, descending=True, limit=limit, cursor=cursor
+        )
 
     async def clearings(self, channel: str, users: set[str]) -> dict[str, int]:
         """By facet the seq below which messages are hidden, of these users and of all."""
@@ -205,11 +270,17 @@ class Actions:
         latest: dict[str, Doc] = {}
         for action in page.data:
             latest.setdefault(action["facet"], action)
-        return {facet: action.get("cleared_to") or 0 for facet, action in latest.items() if action["value"] is not None}
+        return {
+            facet: action.get("cleared_to") or 0
+            for facet, action in latest.items()
+            if action["value"] is not None
+        }
 
     async def unapplied(self, before_ms: int) -> list[Doc]:
         """Actions that a dead process stored and did not carry out, oldest first."""
-        page = await self._all.find(MODERATION.name, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200)
+        page = await self._all.find(
+            MODERATION.name, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200
+        )
         return page.data
 
     async def ended(self, now_ms: int) -> list[Doc]:

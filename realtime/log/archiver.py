@@ -1,9 +1,10 @@
 """Moves every channel's log to documents: in batches, exactly once, resumable after any death. [work]
 
-A sweep reads what lies above a channel's mark, stores it (storing twice stores once), then sets the mark and trims in one
-script. It dies at any point without loss: what was stored but not marked is stored again, as nothing. Entries younger
-than SETTLE_MS wait, so the archive is never ahead of Redis' disk. Only this trims a log, only at or below the mark, and
-keeps what a returning client may ask for. Channels are found by a set a bucket that the appending script writes.
+A sweep reads what lies above a channel's mark, stores it (storing twice stores once), then sets the mark
+and trims in one script. It dies at any point without loss: what was stored but not marked is stored again,
+as nothing. Entries younger than SETTLE_MS wait, so the archive is never ahead of Redis' disk. Only this
+trims a log, only at or below the mark, and keeps what a returning client may ask for. Channels are found
+by a set a bucket that the appending script writes.
 """
 
 import asyncio
@@ -46,16 +47,33 @@ def _let_go(number: int) -> None:
 
 class Archiver:
     def __init__(
-        self, connection: RedisConnection, archive: Archive, directory: Directory, settings: Settings, forwarder: AppLogForwarder, *,
-        settle_ms: int = SETTLE_MS, keep_entries: int = KEEP_ENTRIES, keep_ms: int = KEEP_MS,
-    ) -> None:  # fmt: skip
+        self,
+        connection: RedisConnection,
+        archive: Archive,
+        directory: Directory,
+        settings: Settings,
+        forwarder: AppLogForwarder,
+        *,
+        settle_ms: int = SETTLE_MS,
+        keep_entries: int = KEEP_ENTRIES,
+        keep_ms: int = KEEP_MS,
+    ) -> None:
         self._forwarder = forwarder
-        self._connection, self._archive, self._directory, self._days = connection, archive, directory, settings.keep_messages_days
-        self._settle_ms, self._keep_entries, self._keep_ms = settle_ms, keep_entries, keep_ms
+        self._connection = connection
+        self._archive = archive
+        self._directory = directory
+        self._days = settings.keep_messages_days
+        self._settle_ms = settle_ms
+        self._keep_entries = keep_entries
+        self._keep_ms = keep_ms
 
     def jobs(self) -> list[Job]:
-        """For foundation.periodic: the buckets in ranges, so that several processes share the work; and retention."""
-        sweeps = [Job(f"archive.{number}", SWEEP_S, partial(self.sweep, number), partial(_let_go, number)) for number in range(RANGES)]
+        """For foundation.periodic: the buckets in ranges, so that several processes share the work; and
+        retention."""
+        sweeps = [
+            Job(f"archive.{number}", SWEEP_S, partial(self.sweep, number), partial(_let_go, number))
+            for number in range(RANGES)
+        ]
         return [*sweeps, Job("archive.forget", FORGET_S, self.forget)]
 
     async def forget(self) -> None:
@@ -68,7 +86,12 @@ class Archiver:
         due = int(seconds) * 1000 + int(micros) // 1000 - self._settle_ms
         buckets = range(number, BUCKETS, RANGES)
         found = await asyncio.gather(
-            *(link.ask("ZRANGEBYSCORE", dirty_in(bucket), "-inf", due, "WITHSCORES", "LIMIT", 0, MOST_CHANNELS) for bucket in buckets)
+            *(
+                link.ask(
+                    "ZRANGEBYSCORE", dirty_in(bucket), "-inf", due, "WITHSCORES", "LIMIT", 0, MOST_CHANNELS
+                )
+                for bucket in buckets
+            )
         )
         oldest = min((float(channels[1]) for channels in found if channels), default=due)
         AGE.labels(f"archive.{number}").set(max(0, due - oldest) / 1000)
@@ -94,7 +117,8 @@ class Archiver:
             pass
 
     async def _move_shadowed(self, app: str, channel: str) -> bool:
-        """One batch of messages beside the log; True when there may be more. They leave Redis once they are stored."""
+        """One batch of messages beside the log; True when there may be more. They leave Redis once they are
+        stored."""
         link, keys = self._connection.link(), keys_of(channel)
         found = await link.ask("XRANGE", keys.shadow, "-", "+", "COUNT", BATCH)
         seconds, micros = await link.ask("TIME")
@@ -102,7 +126,12 @@ class Archiver:
         due = [(entry_id, fields) for entry_id, fields in found if int(fields[5]) <= latest]
         if due:
             await self._archive.add_shadowed(
-                app, channel, [(entry_id.decode(), fields[3].decode(), parse_entry(fields[1]), int(fields[5])) for entry_id, fields in due]
+                app,
+                channel,
+                [
+                    (entry_id.decode(), fields[3].decode(), parse_entry(fields[1]), int(fields[5]))
+                    for entry_id, fields in due
+                ],
             )
             await self._connection.link().ask("XDEL", keys.shadow, *(entry_id for entry_id, _ in due))
         return len(due) == BATCH

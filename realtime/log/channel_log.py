@@ -1,8 +1,9 @@
-"""The durable log of each channel: one sequence, given in Redis in one atomic step with append and publication. [store]
+"""The durable log of each channel: one sequence, given in Redis in one atomic step with append and
+publication. [store]
 
-Promise: what `append` returns is in the log (fsynced, with appendfsync always); a seq is never given to two entries,
-also when Redis loses a tail of its log; the same (user, cid) within 10 minutes is stored once. Every entry names the seq
-before it, so a jump in the numbers is not a hole in the log.
+Promise: what `append` returns is in the log (fsynced, with appendfsync always); a seq is never given to
+two entries, also when Redis loses a tail of its log; the same (user, cid) within 10 minutes is stored
+once. Every entry names the seq before it, so a jump in the numbers is not a hole in the log.
 """
 
 import asyncio
@@ -24,7 +25,9 @@ from weir.foundation.clock import now_ms
 from weir.foundation.errors import Conflict, Forbidden, RateLimited, Unavailable
 from weir.foundation.ids import new_secret
 
-STORED = Counter("weir_channel_entries", "Messages and other entries stored in channels' logs, by type.", ["type"])
+STORED = Counter(
+    "weir_channel_entries", "Messages and other entries stored in channels' logs, by type.", ["type"]
+)
 RESTRICTED = {
     "subscribers": "Only subscribers may write here now.",
     "followers": "Only followers may write here now.",
@@ -38,7 +41,9 @@ CROWDED = {
 JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
 
-APPEND, OPEN, RESUME, NEWEST, SET_STATE = (load_script(name) for name in ("append", "open", "resume", "newest", "set_state"))
+APPEND, OPEN, RESUME, NEWEST, SET_STATE = (
+    load_script(name) for name in ("append", "open", "resume", "newest", "set_state")
+)
 
 
 class Superseded(Conflict):
@@ -99,38 +104,80 @@ def _nobody(_channel: str) -> None:
 class ChannelLog:
     """Errors of every verb: Unavailable (also storage_full) when Redis does not answer or takes no writes."""
 
-    def __init__(self, connection: RedisConnection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody) -> None:
+    def __init__(
+        self, connection: RedisConnection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody
+    ) -> None:
         """`appended` hears of each entry that this node has stored, with its channel."""
-        self._connection, self._cap, self._recall, self._appended = connection, cap, recall, appended
+        self._connection = connection
+        self._cap = cap
+        self._recall = recall
+        self._appended = appended
 
     async def open(self, channel: str) -> Position:
         """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
         known = await self._recall(channel)
         link, pairs = self._connection.link(), [part for pair in known.fields.items() for part in pair]
-        epoch, top = await link.run(OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, INCARNATION, *pairs)
+        epoch, top = await link.run(
+            OPEN, (keys_of(channel).meta,), new_secret(8), known.floor, JUMP, INCARNATION, *pairs
+        )
         return Position(epoch.decode(), int(top))
 
     async def append(
-        self, channel: str, *, kind: str, entry_id: str, cid: str, tail: bytes, uid: str = "", rate: Rate, at_ms: int = 0,
-        facet: str = "", turn: float = 0, changes: Sequence[tuple[str, str, str | int]] = (), barred: Barred = NO_MORE,
-    ) -> Appended:  # fmt: skip
-        """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step. `at_ms` 0 means
-        Redis' own time. `barred`: under what the sender may be banned beside their id. A message of a
-        shadow-banned user is answered as any, but stands beside the log.
+        self,
+        channel: str,
+        *,
+        kind: str,
+        entry_id: str,
+        cid: str,
+        tail: bytes,
+        uid: str = "",
+        rate: Rate,
+        at_ms: int = 0,
+        facet: str = "",
+        turn: float = 0,
+        changes: Sequence[tuple[str, str, str | int]] = (),
+        barred: Barred = NO_MORE,
+    ) -> Appended:
+        """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step.
+        `at_ms` 0 means Redis' own time. `barred`: under what the sender may be banned beside their id. A
+        message of a shadow-banned user is answered as any, but stands beside the log.
 
-        Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode, guest_wait), Unavailable; Superseded
-        when a later turn of the facet stands.
+        Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode,
+        guest_wait), Unavailable; Superseded when a later turn of the facet stands.
         """
         flat, crowd = [part for change in changes for part in change], rate.crowd
-        shared = " ".join(map(str, (*crowd.address, *crowd.channel, crowd.since_ms, crowd.wait_ms))) if crowd is not None else ""
+        shared = (
+            " ".join(map(str, (*crowd.address, *crowd.channel, crowd.since_ms, crowd.wait_ms)))
+            if crowd is not None
+            else ""
+        )
         while True:
             link, keys = self._connection.link(), keys_of(channel)
             reply = await link.run(
-                APPEND, keys.of_append(uid) if crowd is None else (*keys.of_append(uid), *keys.of_guests(crowd.origin)),
-                INCARNATION, digest(uid, cid), uid, keys.shard, kind, tail, entry_id, at_ms,
-                rate.interval_us, rate.burst_us, int(rate.exempt), JUMP, self._cap, rate.passes, facet, str(turn), shared,
-                " ".join((str(barred.since_ms), *barred.fields)), *flat,
-            )  # fmt: skip
+                APPEND,
+                keys.of_append(uid)
+                if crowd is None
+                else (*keys.of_append(uid), *keys.of_guests(crowd.origin)),
+                INCARNATION,
+                digest(uid, cid),
+                uid,
+                keys.shard,
+                kind,
+                tail,
+                entry_id,
+                at_ms,
+                rate.interval_us,
+                rate.burst_us,
+                int(rate.exempt),
+                JUMP,
+                self._cap,
+                rate.passes,
+                facet,
+                str(turn),
+                shared,
+                " ".join((str(barred.since_ms), *barred.fields)),
+                *flat,
+            )
             if reply[0] == 1:
                 STORED.labels(kind).inc()
                 self._appended(channel)
@@ -145,7 +192,9 @@ class ChannelLog:
         """The entry that this (user, cid) has within the 10 minutes."""
         link, keys, name = self._connection.link(), keys_of(channel), digest(uid, cid)
         found, before, epoch = await asyncio.gather(
-            link.ask("HGET", keys.seen, name), link.ask("HGET", keys.seen_before, name), link.ask("HGET", keys.meta, "epoch")
+            link.ask("HGET", keys.seen, name),
+            link.ask("HGET", keys.seen_before, name),
+            link.ask("HGET", keys.meta, "epoch"),
         )
         return _repeated(found or before, epoch) if (found or before) and epoch else None
 
@@ -168,13 +217,21 @@ class ChannelLog:
         return LogPage(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
     async def newest(
-        self, channel: str, count: int, below: int | None = None, lifted: tuple[str, int] | None = None, *, whole: bool = False
+        self,
+        channel: str,
+        count: int,
+        below: int | None = None,
+        lifted: tuple[str, int] | None = None,
+        *,
+        whole: bool = False,
     ) -> LogPage:
-        """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if this facet hid only what
-        is below this seq; `whole`: also what was taken away."""
+        """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if
+        this facet hid only what is below this seq; `whole`: also what was taken away."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
-            reply = await self._connection.link().run(NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count)
+            reply = await self._connection.link().run(
+                NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count
+            )
             if reply[0] == 1:
                 payloads = reply[3][::-1]
                 if whole:
@@ -185,9 +242,15 @@ class ChannelLog:
             await self.open(channel)
 
     async def _readable(
-        self, channel: str, payloads: list[bytes], gone: list[bytes], clearings: list[bytes], lifted: tuple[str, int] | None = None
-    ) -> list[Entry]:  # fmt: skip
-        """`gone` has the deleted seqs of these entries; those that an entry showed again, and that stand before, are asked for."""
+        self,
+        channel: str,
+        payloads: list[bytes],
+        gone: list[bytes],
+        clearings: list[bytes],
+        lifted: tuple[str, int] | None = None,
+    ) -> list[Entry]:
+        """`gone` has the deleted seqs of these entries; those that an entry showed again, and that stand
+        before, are asked for."""
         entries, cleared = [parse_entry(payload) for payload in payloads], dict[str, int]()
         for facet, seq in zip(clearings[::2], clearings[1::2], strict=True):
             cleared[facet.decode()] = int(seq)
@@ -201,27 +264,44 @@ class ChannelLog:
     async def tops(self, channels: list[str]) -> list[Position | None]:
         """Where each log stands, in one round trip; None where Redis has none."""
         link = self._connection.link()
-        replies = await asyncio.gather(*(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels))
+        replies = await asyncio.gather(
+            *(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels)
+        )
         return [_position(reply) for reply in replies]
 
     async def set_state(
-        self, channel: str, facet: str, turn: float, changes: Sequence[tuple[str, str, str | int]], kind: str = "", body: bytes = b""
+        self,
+        channel: str,
+        facet: str,
+        turn: float,
+        changes: Sequence[tuple[str, str, str | int]],
+        kind: str = "",
+        body: bytes = b"",
     ) -> None:
-        """Changes the state of a channel, or of an app, without an entry; with a `kind` it tells nodes by an event that is not in the
-        sequence."""
+        """Changes the state of a channel, or of an app, without an entry; with a `kind` it tells nodes by an
+        event that is not in the sequence."""
         keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body) if kind else b""
         flat = [part for change in changes for part in change]
-        while await self._connection.link().run(SET_STATE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat) == -1:
+        while (
+            await self._connection.link().run(
+                SET_STATE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat
+            )
+            == -1
+        ):
             await self.open(channel)
 
     async def publish_ephemeral(self, channel: str, kind: str, body: bytes) -> None:
         """Sends all nodes an ephemeral event: at most once, no seq."""
-        await self._connection.link().ask("SPUBLISH", keys_of(channel).shard, b"0 0 - %b %b" % (kind.encode(), body))
+        await self._connection.link().ask(
+            "SPUBLISH", keys_of(channel).shard, b"0 0 - %b %b" % (kind.encode(), body)
+        )
 
     async def state(self, channel: str, *fields: str) -> list[str | None]:
         """Fields of the channel's state, from documents where Redis was emptied."""
         while True:
-            epoch, *values = await self._connection.link().ask("HMGET", keys_of(channel).meta, "epoch", *fields)
+            epoch, *values = await self._connection.link().ask(
+                "HMGET", keys_of(channel).meta, "epoch", *fields
+            )
             if epoch is not None:
                 return [None if value is None else value.decode() for value in values]
             await self.open(channel)
@@ -231,19 +311,28 @@ class ChannelLog:
         await self._connection.link().ask("HDEL", keys_of(channel).meta, field)
 
     async def rules(self, channel: str) -> dict[str, Any]:
-        """The settings that the script enforces (`slow` and `guestwait` in seconds), and the pinned message's id."""
+        """The settings that the script enforces (`slow` and `guestwait` in seconds), and the pinned message's
+        id."""
         slow, lock, subscribers, followers, emotes, pin, wait, reads = await self.state(
             channel, "slow", "lock", "subscribers", "followers", "emoteonly", "pin", "guestwait", "guestsread"
         )
         return {
-            "slow": int(slow or 0) // 1000, "guestwait": int(wait or 0) // 1000, "guestsread": reads is not None, "lockdown": lock == "1",
+            "slow": int(slow or 0) // 1000,
+            "guestwait": int(wait or 0) // 1000,
+            "guestsread": reads is not None,
+            "lockdown": lock == "1",
             "subscribers": subscribers is not None,
-            "followers": followers is not None, "emoteonly": emotes is not None, "pinned": pin,
-        }  # fmt: skip
+            "followers": followers is not None,
+            "emoteonly": emotes is not None,
+            "pinned": pin,
+        }
 
     async def shadowed(self, channel: str, low: int, high: int) -> list[tuple[str, Entry]]:
-        """Messages of shadow-banned users that stand behind the seqs low ≤ seq ≤ high, the newest 200: (user id, message), oldest first."""
-        found = await self._connection.link().ask("XREVRANGE", keys_of(channel).shadow, high, low, "COUNT", PAGE_EVENTS)
+        """Messages of shadow-banned users that stand behind the seqs low ≤ seq ≤ high, the newest 200: (user
+        id, message), oldest first."""
+        found = await self._connection.link().ask(
+            "XREVRANGE", keys_of(channel).shadow, high, low, "COUNT", PAGE_EVENTS
+        )
         return [(fields[3].decode(), parse_entry(fields[1])) for _, fields in reversed(found)]
 
 
@@ -275,13 +364,17 @@ def _refuse(reply: list[Any]) -> NoReturn:
     if code == -3:
         raise Forbidden("This channel is locked by its moderators.", code="locked")
     if code == -4:
-        raise RateLimited("Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000)
+        raise RateLimited(
+            "Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000
+        )
     if code == -5:
         raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
     if code == -12:
         left_s = int(reply[1]) / 1000
         raise RateLimited(
-            f"New guests may write here after a while: in {format_duration(math.ceil(left_s))}.", code="guest_wait", retry_after=left_s
+            f"New guests may write here after a while: in {format_duration(math.ceil(left_s))}.",
+            code="guest_wait",
+            retry_after=left_s,
         )
     if code in CROWDED:
         raise RateLimited(CROWDED[code], retry_after=int(reply[1]) / 1000)

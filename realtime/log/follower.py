@@ -1,9 +1,10 @@
 """One node's copy of the logs its members are in: complete, in order, once. [work]
 
-Every node, the sender's too, delivers only what comes out of here, so all nodes show one order. A channel is followed
-while it has members: subscribe, wait for the confirmation, read, then apply what came in meanwhile (reading first lost
-8,050 of 20,805 in the trial). Each entry must name the one before it; a gap is filled from the log. Because the last
-entry of a quiet channel has no successor to betray it, positions are compared every POSITION_S.
+Every node, the sender's too, delivers only what comes out of here, so all nodes show one order. A channel
+is followed while it has members: subscribe, wait for the confirmation, read, then apply what came in
+meanwhile (reading first lost 8,050 of 20,805 in the trial). Each entry must name the one before it; a gap
+is filled from the log. Because the last entry of a quiet channel has no successor to betray it, positions
+are compared every POSITION_S.
 """
 
 import asyncio
@@ -31,10 +32,10 @@ log = structlog.get_logger("realtime.follow")
 
 
 class Followed:
-    """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that it reaches
-    back to the channel's beginning; `pinned` is the id and the envelope of a message that was asked for, as long as nothing was taken
-    away; `current` that nothing is missing as far as this node can know; `losses` counts how often
-    its subscription broke."""
+    """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that
+    it reaches back to the channel's beginning; `pinned` is the id and the envelope of a message that was
+    asked for, as long as nothing was taken away; `current` that nothing is missing as far as this node can
+    know; `losses` counts how often its subscription broke."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -52,7 +53,8 @@ class Followed:
         self.filling: asyncio.Task[None] | None = None
 
     def reset(self, newest: LogPage) -> None:
-        self.epoch, self.last = newest.position.epoch, newest.position.top
+        self.epoch = newest.position.epoch
+        self.last = newest.position.top
         self.recent.clear()
         self.recent.extend(newest.entries)
         self.whole = self.last == 0 or (bool(newest.entries) and newest.entries[0].prev == 0)
@@ -85,14 +87,18 @@ class Followed:
 
 
 class Follower:
-    """`deliver` gets each entry once, in order, on the event loop's own stack; `resync` means that a channel's members must
-    join again, because the log they followed is gone."""
+    """`deliver` gets each entry once, in order, on the event loop's own stack; `resync` means that a
+    channel's members must join again, because the log they followed is gone."""
 
     def __init__(self, address: RedisAddress, entries: ChannelLog, deliver: Deliver, resync: Resync) -> None:
-        self._log, self._deliver, self._resync = entries, deliver, resync
+        self._log = entries
+        self._deliver = deliver
+        self._resync = resync
         self._channels: dict[str, Followed] = {}
         self._by_shard: dict[str, Followed] = {}
-        self._subscriptions = PubSub(address, on_message=self._published, on_confirmed=self._confirmed, on_lost=self._lost)
+        self._subscriptions = PubSub(
+            address, on_message=self._published, on_confirmed=self._confirmed, on_lost=self._lost
+        )
         self._fills: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -235,7 +241,13 @@ class Follower:
         return all(self._apply(followed, entry) for entry in waiting)
 
     async def _begin_again(self, followed: Followed, lost: PositionLost) -> None:
-        log.warning("follow.reset", channel=followed.channel, reason=lost.reason, seq=followed.last, top=lost.position.top)
+        log.warning(
+            "follow.reset",
+            channel=followed.channel,
+            reason=lost.reason,
+            seq=followed.last,
+            top=lost.position.top,
+        )
         followed.reset(await self._log.newest(followed.channel, NEWEST_KEPT))
         self._resync(followed.channel)
 

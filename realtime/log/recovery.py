@@ -9,10 +9,14 @@ class Recovery:
     """Errors: Unavailable."""
 
     def __init__(self, entries: ChannelLog, follower: Follower) -> None:
-        self._log, self._follower = entries, follower
+        self._log = entries
+        self._follower = follower
 
-    async def missed_entries(self, followed: Followed, epoch: str | None, seq: int | None) -> tuple[list[Entry], bool] | None:
-        """The next page behind the client's position and whether more follow; None when it can't be continued."""
+    async def missed_entries(
+        self, followed: Followed, epoch: str | None, seq: int | None
+    ) -> tuple[list[Entry], bool] | None:
+        """The next page behind the client's position and whether more follow; None when it can't be
+        continued."""
         if epoch is None or seq is None:
             return None
         if epoch == followed.epoch and seq > followed.last:

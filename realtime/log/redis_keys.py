@@ -1,5 +1,6 @@
-"""Where a channel lives in Redis. Everything of one channel carries one hash tag, so each script runs in one slot of a
-cluster; 256 buckets, so that later work over all channels (archiving, locality) is work over buckets. [decision]"""
+"""Where a channel lives in Redis. Everything of one channel carries one hash tag, so each script runs in one
+slot of a cluster; 256 buckets, so that later work over all channels (archiving, locality) is work over
+buckets. [decision]"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,8 +52,16 @@ class ChannelKeys:
     def of_append(self, uid: str) -> tuple[str, ...]:
         """The keys of append.lua, in its order, without those for guests."""
         return (
-            self.meta, self.log, self.seen, self.seen_before, self.rate(uid), self.dirty, self.gone, self.clearings, self.shadow,
-        )  # fmt: skip
+            self.meta,
+            self.log,
+            self.seen,
+            self.seen_before,
+            self.rate(uid),
+            self.dirty,
+            self.gone,
+            self.clearings,
+            self.shadow,
+        )
 
     def of_guests(self, origin: str) -> tuple[str, str]:
         """Rates of the guests of one address (by its `origin`) and of all guests here."""
@@ -118,7 +127,8 @@ class ChannelKeys:
 
     @property
     def moves(self) -> str:
-        """Who came and went that those who follow the app have not been told yet; `followed` exists while somebody follows."""
+        """Who came and went that those who follow the app have not been told yet; `followed` exists while
+        somebody follows."""
         return self.shard + ":moves"
 
     @property
@@ -163,13 +173,14 @@ def viewed_in(bucket: int) -> str:
 
 
 def digest(uid: str, cid: str) -> bytes:
-    """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes 113."""
+    """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes
+    113."""
     return blake2b(f"{len(uid)}:{uid}{cid}".encode(), digest_size=12).digest()
 
 
 def origin(address: str, key: bytes) -> str:
-    """What stands for a client's address in Redis. Who has IPv6 has 2**64 addresses, so these count by their network; without the
-    key, no address can be found by trying all."""
+    """What stands for a client's address in Redis. Who has IPv6 has 2**64 addresses, so these count by their
+    network; without the key, no address can be found by trying all."""
     try:
         known = ip_address(address)
     except ValueError:
@@ -184,5 +195,7 @@ def origin(address: str, key: bytes) -> str:
 
 def lease(session: str, source: str) -> str:
     """Member of the lease set. Sessions come from customers' tokens, so long ones are shortened to a hash."""
-    short = session if len(session) <= LONGEST_SESSION else blake2b(session.encode(), digest_size=16).hexdigest()
+    short = (
+        session if len(session) <= LONGEST_SESSION else blake2b(session.encode(), digest_size=16).hexdigest()
+    )
     return f"{short}|{source}"

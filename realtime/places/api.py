@@ -48,10 +48,13 @@ FUTURE_MS = 300_000
 
 class PlaceRoutes:
     def __init__(self, store: Store, places: Places) -> None:
-        self._store, self._places = store, places
+        self._store = store
+        self._places = places
 
     def routes(self, door: Door) -> list[BaseRoute]:
-        return [bind(row, door) for row in (*self._place_rows(), *self._reservation_rows(), *self._device_rows())]
+        return [
+            bind(row, door) for row in (*self._place_rows(), *self._reservation_rows(), *self._device_rows())
+        ]
 
     def _place_rows(self) -> list[Row]:
         base = "/v1/places"
@@ -123,9 +126,14 @@ class PlaceRoutes:
     async def list_places(self, call: Call) -> Answer:
         asked: PlaceFilter = call.query
         page = await self._store.app(call.acting().app).find(
-            PLACES.name, {**asked.where("site"), "created": asked.span()}, sort="created", descending=asked.descending, limit=asked.limit,
-            cursor=asked.cursor, sieve=asked.sieve("name"),
-        )  # fmt: skip
+            PLACES.name,
+            {**asked.where("site"), "created": asked.span()},
+            sort="created",
+            descending=asked.descending,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            sieve=asked.sieve("name"),
+        )
         return Answer({"data": [_place(one) for one in page.data], "next_cursor": page.next})
 
     async def create(self, call: Call) -> Answer:
@@ -158,14 +166,22 @@ class PlaceRoutes:
         asked: SpaceFilter = call.query
         where = {"place": place, "state": asked.state or OneOf(STATES)}
         page = await handle.find(
-            SPACES.name, where, sort="n", descending=asked.order == "desc", limit=asked.limit, cursor=asked.cursor,
+            SPACES.name,
+            where,
+            sort="n",
+            descending=asked.order == "desc",
+            limit=asked.limit,
+            cursor=asked.cursor,
             sieve=sieve(asked.q, ("label",), asked.metadata),
-        )  # fmt: skip
+        )
         return Answer({"data": [_space(one) for one in page.data], "next_cursor": page.next})
 
     async def add_spaces(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
-        return Answer({"added": await self._places.add_spaces(app, place, call.body.first, call.body.count, by(call))}, 201)
+        return Answer(
+            {"added": await self._places.add_spaces(app, place, call.body.first, call.body.count, by(call))},
+            201,
+        )
 
     async def space(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
@@ -178,7 +194,9 @@ class PlaceRoutes:
         call.expects(_space_etag(space))
         given = call.body.changes({"label": None, "metadata": {}})
         if given:
-            space = await self._places.change_space(space, given, by(call), unchanged="if-match" in call.request.headers)
+            space = await self._places.change_space(
+                space, given, by(call), unchanged="if-match" in call.request.headers
+            )
         return Answer(_space(space), etag=_space_etag(space))
 
     async def remove_space(self, call: Call) -> Answer:
@@ -191,23 +209,44 @@ class PlaceRoutes:
         app, place, _ = self._of(call)
         found, counts = await self._places.get(app, place), await self._places.occupancy(app, place)
         del counts["free"]  # is `available`
-        return Answer({"subject": "place", "place": place, **counts, "peak": peak_of(found, counts["occupied"], now_ms())})
+        return Answer(
+            {
+                "subject": "place",
+                "place": place,
+                **counts,
+                "peak": peak_of(found, counts["occupied"], now_ms()),
+            }
+        )
 
     async def history(self, call: Call) -> Answer:
         app, place, handle = self._of(call)
         await self._places.get(app, place)
         asked: HistoryFilter = call.query
-        where = {"place": place, "at": asked.span(), **({"n": asked.space} if asked.space is not None else {})}
+        where = {
+            "place": place,
+            "at": asked.span(),
+            **({"n": asked.space} if asked.space is not None else {}),
+        }
         page = await handle.find(
-            HISTORY.name, where, sort="at", descending=asked.descending, limit=asked.limit, cursor=asked.cursor
-        )  # fmt: skip
+            HISTORY.name,
+            where,
+            sort="at",
+            descending=asked.descending,
+            limit=asked.limit,
+            cursor=asked.cursor,
+        )
         shown = [
             {
-                "id": one["id"], "at": rfc3339(one["at"]), "space": one["n"], "before": one["from"], "state": one["to"],
-                "cause": one["cause"], "device": one.get("device"),
+                "id": one["id"],
+                "at": rfc3339(one["at"]),
+                "space": one["n"],
+                "before": one["from"],
+                "state": one["to"],
+                "cause": one["cause"],
+                "device": one.get("device"),
             }
             for one in page.data
-        ]  # fmt: skip
+        ]
         return Answer({"data": shown, "next_cursor": page.next})
 
     # -- reservations
@@ -222,7 +261,9 @@ class PlaceRoutes:
         app, place, handle = self._of(call)
         await self._places.get(app, place)
         asked: ReservationFilter = call.query
-        return await _reservations(handle, asked, {"place": place, **({"n": asked.space} if asked.space is not None else {})})
+        return await _reservations(
+            handle, asked, {"place": place, **({"n": asked.space} if asked.space is not None else {})}
+        )
 
     async def all_reservations(self, call: Call) -> Answer:
         return await _reservations(self._store.app(call.acting().app), call.query, {})
@@ -235,11 +276,21 @@ class PlaceRoutes:
         found = await self._places.get(app, place)
         no_show = found["no_show_minutes"] * 60_000 if found["no_show_minutes"] is not None else None
         booking = {
-            "id": own_reservation(app, place, body.id) if body.id is not None else call.new_id("rsv"), "starts": starts, "ends": ends,
-            "no_show": no_show, "note": body.note, "client_id": body.id, "user": body.user, "metadata": body.metadata,
-        }  # fmt: skip
+            "id": own_reservation(app, place, body.id) if body.id is not None else call.new_id("rsv"),
+            "starts": starts,
+            "ends": ends,
+            "no_show": no_show,
+            "note": body.note,
+            "client_id": body.id,
+            "user": body.user,
+            "metadata": body.metadata,
+        }
         reserved, repeated = await self._places.reserve(app, place, booking, body.space, by(call))
-        return Answer(_reservation(reserved), 200 if repeated else 201, headers={"Idempotency-Replayed": "true"} if repeated else {})
+        return Answer(
+            _reservation(reserved),
+            200 if repeated else 201,
+            headers={"Idempotency-Replayed": "true"} if repeated else {},
+        )
 
     async def reservation(self, call: Call) -> Answer:
         app, place, _ = self._of(call)
@@ -287,7 +338,9 @@ class PlaceRoutes:
         app, place, _ = self._of(call)
         device, body = await self._places.device(app, place, call.path("device")), call.body
         if device["kind"] == "display":
-            raise Conflict("This device is a display: it shows, and reports nothing. Register what reports as a sensor.")
+            raise Conflict(
+                "This device is a display: it shows, and reports nothing. Register what reports as a sensor."
+            )
         at = _ms(body.at)
         if at > now_ms() + FUTURE_MS:
             raise Invalid("at: this reading is from the future; check the sensor's clock.")
@@ -301,17 +354,26 @@ class PlaceRoutes:
 
 async def _reservations(handle: Handle, asked: ReservationsFilter, where: dict[str, Any]) -> Answer:
     page = await handle.find(
-        RESERVATIONS.name, {**where, **asked.where("status", "user"), "starts": asked.span()}, sort="starts", descending=asked.descending,
-        limit=asked.limit, cursor=asked.cursor, sieve=sieve(None, (), asked.metadata),
-    )  # fmt: skip
+        RESERVATIONS.name,
+        {**where, **asked.where("status", "user"), "starts": asked.span()},
+        sort="starts",
+        descending=asked.descending,
+        limit=asked.limit,
+        cursor=asked.cursor,
+        sieve=sieve(None, (), asked.metadata),
+    )
     return Answer({"data": [_reservation(one) for one in page.data], "next_cursor": page.next})
 
 
 async def _devices(handle: Handle, asked: DevicesFilter, where: dict[str, Any]) -> Answer:
     page = await handle.find(
-        DEVICES.name, {**where, **asked.where("kind", "serial"), "created": asked.span()}, sort="created", descending=asked.descending,
-        limit=asked.limit, cursor=asked.cursor,
-    )  # fmt: skip
+        DEVICES.name,
+        {**where, **asked.where("kind", "serial"), "created": asked.span()},
+        sort="created",
+        descending=asked.descending,
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
     return Answer({"data": [_device(one) for one in page.data], "next_cursor": page.next})
 
 
@@ -328,13 +390,21 @@ def _ms(time: datetime) -> int:
 
 def _place(doc: Doc) -> dict[str, Any]:
     return {
-        "id": doc["id"], "name": doc["name"], "site": doc.get("site"), "no_show_minutes": doc.get("no_show_minutes"), "full": doc["full"],
-        "metadata": doc.get("metadata", {}), "created": format_time(doc["created"]),
-    }  # fmt: skip
+        "id": doc["id"],
+        "name": doc["name"],
+        "site": doc.get("site"),
+        "no_show_minutes": doc.get("no_show_minutes"),
+        "full": doc["full"],
+        "metadata": doc.get("metadata", {}),
+        "created": format_time(doc["created"]),
+    }
 
 
 def _space(doc: Doc) -> dict[str, Any]:
-    bookings = [{"id": one["id"], "starts": rfc3339(one["starts"]), "ends": rfc3339(one["ends"])} for one in doc["bookings"]]
+    bookings = [
+        {"id": one["id"], "starts": rfc3339(one["starts"]), "ends": rfc3339(one["ends"])}
+        for one in doc["bookings"]
+    ]
     about = {"n": doc["n"], "label": doc["label"], "state": doc["state"], "since": rfc3339(doc["since"])}
     return {**about, "metadata": doc.get("metadata", {}), "reservations": bookings}
 
@@ -342,14 +412,25 @@ def _space(doc: Doc) -> dict[str, Any]:
 def _reservation(doc: Doc) -> dict[str, Any]:
     status = "completed" if doc["status"] == "booked" and doc["ends"] <= now_ms() else doc["status"]
     return {
-        "id": doc["id"], "client_id": doc.get("client_id"), "place": doc["place"], "space": doc["n"], "user": doc.get("user"),
-        "starts": rfc3339(doc["starts"]), "ends": rfc3339(doc["ends"]), "status": status, "note": doc.get("note"),
-        "metadata": doc.get("metadata") or {}, "created": rfc3339(doc["created"]),
-    }  # fmt: skip
+        "id": doc["id"],
+        "client_id": doc.get("client_id"),
+        "place": doc["place"],
+        "space": doc["n"],
+        "user": doc.get("user"),
+        "starts": rfc3339(doc["starts"]),
+        "ends": rfc3339(doc["ends"]),
+        "status": status,
+        "note": doc.get("note"),
+        "metadata": doc.get("metadata") or {},
+        "created": rfc3339(doc["created"]),
+    }
 
 
 def _device(doc: Doc) -> dict[str, Any]:
-    return {**{name: doc[name] for name in ("id", "serial", "place", "kind", "space")}, "created": rfc3339(doc["created"])}
+    return {
+        **{name: doc[name] for name in ("id", "serial", "place", "kind", "space")},
+        "created": rfc3339(doc["created"]),
+    }
 
 
 def _place_etag(doc: Doc) -> str:

@@ -36,8 +36,8 @@ class PlaceChange(Body):
 
 
 class NewSpaces(Body):
-    """Spaces `first` … `first + count - 1`; those that exist stay as they are. The number of a removed space is
-    not given again."""
+    """Spaces `first` … `first + count - 1`; those that exist stay as they are. The number of a removed space
+    is not given again."""
 
     first: int = Field(1, ge=1, le=2000)
     count: int = Field(ge=1, le=2000)
@@ -52,7 +52,8 @@ class SpaceChange(Body):
 
 
 class Reading(Body):
-    """By the sensor's own clock and count: a repeat, or one older than the last that counted, changes nothing."""
+    """By the sensor's own clock and count: a repeat, or one older than the last that counted, changes
+    nothing."""
 
     id: Line = Field(min_length=1, max_length=64)
     at: AwareDatetime
@@ -60,8 +61,9 @@ class Reading(Body):
 
 
 class NewReservation(Body):
-    """`id` is yours: the same one again is the same reservation, and may stand in addresses for ours. `user` is your id of the person.
-    Without `space`, the first that can be had for this time; one that is not occupied now goes before one that is."""
+    """`id` is yours: the same one again is the same reservation, and may stand in addresses for ours. `user`
+    is your id of the person. Without `space`, the first that can be had for this time; one that is not
+    occupied now goes before one that is."""
 
     id: Line | None = Field(None, min_length=1, max_length=64)
     space: int | None = Field(None, ge=1)
@@ -73,7 +75,8 @@ class NewReservation(Body):
 
 
 class NewDevice(Body):
-    """`serial` is the device's own name (a DevEUI, a MAC address), once in an app. A display shows and reports nothing."""
+    """`serial` is the device's own name (a DevEUI, a MAC address), once in an app. A display shows and
+    reports nothing."""
 
     serial: Line = Field(min_length=1, max_length=64)
     kind: DeviceKind = "sensor"
@@ -187,7 +190,9 @@ class TransitionView(BaseModel):
     before: State
     state: State
     cause: Cause = Field(description=CAUSED)
-    device: str | None = Field(description="The device whose reading it was; null for a person, a program, or the clock.")
+    device: str | None = Field(
+        description="The device whose reading it was; null for a person, a program, or the clock."
+    )
 
 
 class ReservationView(BaseModel):

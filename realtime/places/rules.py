@@ -1,11 +1,13 @@
-"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and what is told of both. [decision]
+"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and what is told of both.
+[decision]
 
     free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and is over
     free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance, out of which nothing is known
     any  ──close───▶ maintenance ──open▶ unknown       `lose`: the sensor has no answer
 
-Rule 1: everything about transitions stands in TABLE. Rule 2: while a booking that nobody has used yet holds, a space that
-is not occupied or closed is reserved. Rule 3: no store, no clock; times are milliseconds since the epoch.
+Rule 1: everything about transitions stands in TABLE. Rule 2: while a booking that nobody has used yet
+holds, a space that is not occupied or closed is reserved. Rule 3: no store, no clock; times are
+milliseconds since the epoch.
 """
 
 from dataclasses import dataclass, field
@@ -20,17 +22,44 @@ STATES: tuple[State, ...] = get_args(State)
 REMOVED = "removed"
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 MOST_BOOKINGS = 100
-REPORTED: dict[str, Cause] = {"occupied": "arrive", "free": "leave", "unknown": "lose", "maintenance": "close"}
+REPORTED: dict[str, Cause] = {
+    "occupied": "arrive",
+    "free": "leave",
+    "unknown": "lose",
+    "maintenance": "close",
+}
 
 _SENSED: dict[Cause, tuple[State, State]] = {
-    "arrive": ("occupied", "occupied"), "leave": ("free", "reserved"), "lose": ("unknown", "reserved"),
+    "arrive": ("occupied", "occupied"),
+    "leave": ("free", "reserved"),
+    "lose": ("unknown", "reserved"),
     "close": ("maintenance", "maintenance"),
-}  # fmt: skip
+}
 TABLE: dict[State, dict[Cause, tuple[State, State]]] = {
-    "free": {**_SENSED, "reserve": ("free", "reserved"), "release": ("free", "reserved"), "open": ("free", "reserved")},
-    "occupied": {**_SENSED, "reserve": ("occupied", "occupied"), "release": ("occupied", "occupied"), "open": ("occupied", "occupied")},
-    "reserved": {**_SENSED, "reserve": ("free", "reserved"), "release": ("free", "reserved"), "open": ("free", "reserved")},
-    "unknown": {**_SENSED, "reserve": ("unknown", "reserved"), "release": ("unknown", "reserved"), "open": ("unknown", "reserved")},
+    "free": {
+        **_SENSED,
+        "reserve": ("free", "reserved"),
+        "release": ("free", "reserved"),
+        "open": ("free", "reserved"),
+    },
+    "occupied": {
+        **_SENSED,
+        "reserve": ("occupied", "occupied"),
+        "release": ("occupied", "occupied"),
+        "open": ("occupied", "occupied"),
+    },
+    "reserved": {
+        **_SENSED,
+        "reserve": ("free", "reserved"),
+        "release": ("free", "reserved"),
+        "open": ("free", "reserved"),
+    },
+    "unknown": {
+        **_SENSED,
+        "reserve": ("unknown", "reserved"),
+        "release": ("unknown", "reserved"),
+        "open": ("unknown", "reserved"),
+    },
     "maintenance": {**dict.fromkeys(CAUSES, ("maintenance", "maintenance")), "open": ("unknown", "reserved")},
 }
 """From a state by a cause to: the state while no booking holds, the state while one does."""
@@ -38,8 +67,8 @@ TABLE: dict[State, dict[Cause, tuple[State, State]]] = {
 
 @dataclass
 class Draft:
-    """A space about to change. `events`: (type, data) to tell, in order. A booking: id, starts, ends, used, no_show (ms after
-    its start when it ends unless used; None for never)."""
+    """A space about to change. `events`: (type, data) to tell, in order. A booking: id, starts, ends, used,
+    no_show (ms after its start when it ends unless used; None for never)."""
 
     state: State
     bookings: list[Doc]
@@ -53,15 +82,24 @@ class Draft:
     @classmethod
     def of(cls, space: Doc, now: int) -> "Draft":
         return cls(
-            space["state"], [dict(one) for one in space["bookings"]], now, space["reading"], space["label"], space.get("metadata", {})
+            space["state"],
+            [dict(one) for one in space["bookings"]],
+            now,
+            space["reading"],
+            space["label"],
+            space.get("metadata", {}),
         )
 
     def fields(self) -> Doc:
         """The space's document where a draft may change it."""
         return {
-            "state": self.state, "bookings": self.bookings, "due": self.due(), "reading": self.reading, "label": self.label,
+            "state": self.state,
+            "bookings": self.bookings,
+            "due": self.due(),
+            "reading": self.reading,
+            "label": self.label,
             "metadata": self.metadata,
-        }  # fmt: skip
+        }
 
     def _holding(self) -> Doc | None:
         return next((one for one in self.bookings if one["starts"] <= self.now < one["ends"]), None)
@@ -74,29 +112,38 @@ class Draft:
         before, held = self.state, holding is not None and not holding["used"]
         self.state = TABLE[before][cause][held]
         if self.state != before:
-            self.events.append(("space.state.changed", {"state": self.state, "before": before, "cause": cause, "device": self.device}))
+            self.events.append(
+                (
+                    "space.state.changed",
+                    {"state": self.state, "before": before, "cause": cause, "device": self.device},
+                )
+            )
 
     def report(self, state: str, reading: Doc | None = None) -> bool:
-        """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or maintenance. False when
-        the reading is a repeat, or older than the last one."""
+        """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or
+        maintenance. False when the reading is a repeat, or older than the last one."""
         if reading is not None:
             if not newer(reading, self.reading):
                 return False
-            self.reading, self.device = {"id": reading["id"], "at": reading["at"]}, reading.get("device")
+            self.reading = {"id": reading["id"], "at": reading["at"]}
+            self.device = reading.get("device")
         if state != "maintenance" and self.state == "maintenance":
             self.step("open")
         self.step(REPORTED[state])
         return True
 
     def book(self, booking: Doc) -> None:
-        """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody without one."""
+        """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody
+        without one."""
         if any(one["starts"] < booking["ends"] and booking["starts"] < one["ends"] for one in self.bookings):
             raise Conflict("This space is reserved in that time.")
         if self.state == "maintenance" or (booking["starts"] <= self.now and self.state == "occupied"):
             raise Conflict(f"This space is not free: {self.state}.")
         if len(self.bookings) >= MOST_BOOKINGS:
             raise QuotaExceeded(f"A space may have {MOST_BOOKINGS} reservations that are to come.")
-        self.bookings = sorted([*self.bookings, {**booking, "used": False}], key=lambda one: int(one["starts"]))
+        self.bookings = sorted(
+            [*self.bookings, {**booking, "used": False}], key=lambda one: int(one["starts"])
+        )
         self._tell("reservation.created", booking)
         self.advance()
 
@@ -121,7 +168,11 @@ class Draft:
     def advance(self) -> None:
         """What the clock brings: bookings that begin, end, or that nobody came for."""
         for booking in list(self.bookings):
-            late = not booking["used"] and booking["no_show"] is not None and booking["starts"] + booking["no_show"] <= self.now
+            late = (
+                not booking["used"]
+                and booking["no_show"] is not None
+                and booking["starts"] + booking["no_show"] <= self.now
+            )
             if booking["ends"] > self.now and not late:
                 continue
             self.bookings.remove(booking)
@@ -149,6 +200,6 @@ class Draft:
 
 
 def newer(reading: Doc, last: Doc | None) -> bool:
-    """Whether a reading (id, at) says more than the last one that counted: later by its sensor's clock; of one moment, another id
-    counts when it is the greater, so two that arrive in any order settle alike."""
+    """Whether a reading (id, at) says more than the last one that counted: later by its sensor's clock; of
+    one moment, another id counts when it is the greater, so two that arrive in any order settle alike."""
     return last is None or (reading["at"], reading["id"]) > (last["at"], last["id"])

@@ -1,7 +1,8 @@
 """Places and their spaces: changes, readings, reservations, counts. [work]
 
-Every change of a space is one compare-and-set write of its document with the facts it tells (outbox). History, the
-reservations' documents, the counts and the app's log follow from these facts, each safe to repeat.
+Every change of a space is one compare-and-set write of its document with the facts it tells (outbox).
+History, the reservations' documents, the counts and the app's log follow from these facts, each safe to
+repeat.
 """
 
 import asyncio
@@ -41,17 +42,25 @@ MOST_TRIES = 40
 ADVANCE_S, FORGET_S = 1.0, 3_600.0
 DAY_MS = 86_400_000
 FACTS: dict[str, type[SpaceStateChanged] | type[SpaceRemoved] | type[ReservationEvent]] = {
-    "space.state.changed": SpaceStateChanged, "space.removed": SpaceRemoved, "reservation.created": ReservationCreated,
-    "reservation.cancelled": ReservationCancelled, "reservation.expired": ReservationExpired,
-}  # fmt: skip
+    "space.state.changed": SpaceStateChanged,
+    "space.removed": SpaceRemoved,
+    "reservation.created": ReservationCreated,
+    "reservation.cancelled": ReservationCancelled,
+    "reservation.expired": ReservationExpired,
+}
 log = structlog.get_logger("realtime.places")
 
 
 class Places:
-    """Errors of the verbs: NotFound (missing, or another app's), Conflict, QuotaExceeded, Invalid, Unavailable."""
+    """Errors of the verbs: NotFound (missing, or another app's), Conflict, QuotaExceeded, Invalid,
+    Unavailable."""
 
     def __init__(self, store: Store, relay: Relay, quotas: Quotas, settings: Settings, audit: Audit) -> None:
-        self._store, self._relay, self._quotas, self._days, self._audit = store, relay, quotas, settings.keep_occupancy_days, audit
+        self._store = store
+        self._relay = relay
+        self._quotas = quotas
+        self._days = settings.keep_occupancy_days
+        self._audit = audit
 
     def jobs(self) -> list[Job]:
         return [Job("places.advance", ADVANCE_S, self.advance), Job("places.forget", FORGET_S, self.forget)]
@@ -65,8 +74,18 @@ class Places:
         if place is None:
             _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
             async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES.name)):
-                blank = {"id": place_id, "created": now_ms(), "version": 0, "revision": 0, "told": 0, "full": False, "peak": 0}
-                noted = self._audit.entry(app, by, "place.created", place_id, None, {**fields, "spaces": spaces})
+                blank = {
+                    "id": place_id,
+                    "created": now_ms(),
+                    "version": 0,
+                    "revision": 0,
+                    "told": 0,
+                    "full": False,
+                    "peak": 0,
+                }
+                noted = self._audit.entry(
+                    app, by, "place.created", place_id, None, {**fields, "spaces": spaces}
+                )
                 place = await handle.insert(PLACES.name, {**fields, **blank}, emit=[noted])
                 await self._audit.write(noted, PLACES.name, place_id)
         await self._add_spaces(app, place_id, 1, spaces)
@@ -100,7 +119,9 @@ class Places:
         wanted_numbers = {"place": place, "n": Between(first, first + count)}
         removed = await handle.find(SPACES.name, {**wanted_numbers, "state": REMOVED}, sort="n", limit=1)
         if removed.data:
-            raise Conflict(f"Space {removed.data[0]['n']} was removed, and its number is not given again.", code="in_use")
+            raise Conflict(
+                f"Space {removed.data[0]['n']} was removed, and its number is not given again.", code="in_use"
+            )
         there = await handle.count(SPACES.name, wanted_numbers)
         _within(await self._standing(app) + count - there, MOST_IN_APP, "spaces in an app")
         now = now_ms()
@@ -154,7 +175,9 @@ class Places:
         """Which space a device reports on, or none. Errors: Stale when somebody was faster."""
         if n is not None:
             await self.space(found["app"], found["place"], n)
-        noted = self._audit.entry(found["app"], by, "device.assigned", found["id"], found, {**found, "space": n})
+        noted = self._audit.entry(
+            found["app"], by, "device.assigned", found["id"], found, {**found, "space": n}
+        )
         return await self._revised(DEVICES.name, found, {"space": n}, noted)
 
     async def remove_device(self, app: str, place: str, device: str, by: By) -> None:
@@ -181,10 +204,14 @@ class Places:
         await self._change(app, place, n, Draft.remove, note=noted)
         await self._audit.write(noted, SPACES.name, before["id"])
         for device in (await handle.find(DEVICES.name, {"place": place, "space": n}, limit=MOST_SPACES)).data:
-            await handle.update(DEVICES.name, device["id"], set={"space": None}, inc={"revision": 1}, expect={"space": n})
+            await handle.update(
+                DEVICES.name, device["id"], set={"space": None}, inc={"revision": 1}, expect={"space": n}
+            )
 
     async def spaces(self, app: str, place: str) -> list[Doc]:
-        page = await self._store.app(app).find(SPACES.name, {"place": place, "state": OneOf(STATES)}, sort="n", limit=MOST_SPACES)
+        page = await self._store.app(app).find(
+            SPACES.name, {"place": place, "state": OneOf(STATES)}, sort="n", limit=MOST_SPACES
+        )
         return page.data
 
     async def remove(self, app: str, place: str, by: By) -> None:
@@ -196,8 +223,8 @@ class Places:
             await handle.delete(PLACES.name, {"id": place})
 
     async def report(self, app: str, place: str, n: int, state: str, reading: Doc) -> tuple[Doc, bool]:
-        """What a sensor says of a space, and whether it counted: a reading (id, at, device) that is a repeat or older than the last
-        does not."""
+        """What a sensor says of a space, and whether it counted: a reading (id, at, device) that is a repeat
+        or older than the last does not."""
         applied = False
 
         def change(draft: Draft) -> None:
@@ -207,23 +234,38 @@ class Places:
         return await self._change(app, place, n, change), applied
 
     async def change_space(self, before: Doc, fields: dict[str, Any], by: By, *, unchanged: bool) -> Doc:
-        """State, label and metadata, in one write. The audit log has who closes a space and opens it again; the place's history has
-        all of it. Errors: Stale when it was to be `unchanged` and is not."""
+        """State, label and metadata, in one write. The audit log has who closes a space and opens it again;
+        the place's history has all of it. Errors: Stale when it was to be `unchanged` and is not."""
 
         def change(draft: Draft) -> None:
-            draft.label, draft.metadata = fields.get("label", draft.label), fields.get("metadata", draft.metadata)
+            draft.label, draft.metadata = (
+                fields.get("label", draft.label),
+                fields.get("metadata", draft.metadata),
+            )
             if "state" in fields:
                 draft.report(fields["state"])
 
-        app, place, n, state, noted = before["app"], before["place"], before["n"], fields.get("state", before["state"]), None
+        app, place, n, state, noted = (
+            before["app"],
+            before["place"],
+            before["n"],
+            fields.get("state", before["state"]),
+            None,
+        )
         if fields.keys() - {"state"}:
             noted = self._audit.entry(app, by, "space.updated", before["id"], before, {**before, **fields})
         elif before["state"] != state and "maintenance" in (before["state"], state):
-            noted = self._audit.entry(app, by, "space.state", before["id"], before, {**before, "state": state})
+            noted = self._audit.entry(
+                app, by, "space.state", before["id"], before, {**before, "state": state}
+            )
         try:
-            after = await self._change(app, place, n, change, version=before["version"] if unchanged else None, note=noted)
+            after = await self._change(
+                app, place, n, change, version=before["version"] if unchanged else None, note=noted
+            )
         except _Changed:
-            raise Stale("This has been changed since you read it; read it again and repeat the change.") from None
+            raise Stale(
+                "This has been changed since you read it; read it again and repeat the change."
+            ) from None
         if noted is not None:
             await self._audit.write(noted, SPACES.name, before["id"])
         return after
@@ -231,34 +273,52 @@ class Places:
     async def occupancy(self, app: str, place: str) -> dict[str, int]:
         """Counts by state, total, and `available` (free)."""
         handle = self._store.app(app)
-        counts = await asyncio.gather(*(handle.count(SPACES.name, {"place": place, "state": state}) for state in STATES))
+        counts = await asyncio.gather(
+            *(handle.count(SPACES.name, {"place": place, "state": state}) for state in STATES)
+        )
         by_state: dict[str, int] = dict(zip(STATES, counts, strict=True))
         return {"total": sum(counts), "available": by_state["free"], **by_state}
 
     # -- reservations
 
     async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> tuple[Doc, bool]:
-        """A space for a time, this one or the first that can be had. With the id of an earlier reservation for the same that one, and
-        True.
+        """A space for a time, this one or the first that can be had. With the id of an earlier reservation
+        for the same that one, and True.
 
-        Errors: Conflict when none can be had, or the id is that of a reservation for another time or space.
+        Errors: Conflict when none can be had, or the id is that of a reservation for another time or
+        space.
         """
         handle = self._store.app(app)
         await self.get(app, place)
         for _ in range(MOST_TRIES):
             found = await handle.get(RESERVATIONS.name, booking["id"])
             if found is not None:
-                if any(found[name] != booking[name] for name in ("starts", "ends")) or n not in (None, found["n"]):
-                    raise Conflict("There is a reservation with this id for another time or space: cancel it, or choose another id.")
+                if any(found[name] != booking[name] for name in ("starts", "ends")) or n not in (
+                    None,
+                    found["n"],
+                ):
+                    raise Conflict(
+                        "There is a reservation with this id for another time or space: cancel it, or choose another id."
+                    )
                 return found, True
             candidates = [await self.space(app, place, n)] if n is not None else await self.spaces(app, place)
-            chosen = next((one for one in candidates if any(other["id"] == booking["id"] for other in one["bookings"])), None)
+            chosen = next(
+                (one for one in candidates if any(other["id"] == booking["id"] for other in one["bookings"])),
+                None,
+            )
             if chosen is None:
                 chosen = _choose(candidates, booking, only=n)
                 about = {**booking, "place": place, "space": chosen["n"]}
                 noted = self._audit.entry(app, by, "reservation.created", booking["id"], None, about)
                 try:
-                    await self._change(app, place, chosen["n"], lambda draft: draft.book(booking), version=chosen["version"], note=noted)
+                    await self._change(
+                        app,
+                        place,
+                        chosen["n"],
+                        lambda draft: draft.book(booking),
+                        version=chosen["version"],
+                        note=noted,
+                    )
                 except _Changed:
                     continue
                 await self._audit.write(noted, SPACES.name, chosen["id"])
@@ -270,10 +330,14 @@ class Places:
         reservation = found["id"]
         if found["status"] == "cancelled":
             return found
-        noted = self._audit.entry(app, by, "reservation.cancelled", reservation, found, {**found, "status": "cancelled"})
+        noted = self._audit.entry(
+            app, by, "reservation.cancelled", reservation, found, {**found, "status": "cancelled"}
+        )
         await self._change(app, place, found["n"], lambda draft: draft.cancel(reservation), note=noted)
         await self._audit.write(noted, SPACES.name, space_id(place, found["n"]))
-        changed = await self._store.app(app).update(RESERVATIONS.name, reservation, set={"status": "cancelled"})
+        changed = await self._store.app(app).update(
+            RESERVATIONS.name, reservation, set={"status": "cancelled"}
+        )
         return changed or found
 
     async def reservation(self, app: str, place: str, reservation: str) -> Doc:
@@ -288,11 +352,18 @@ class Places:
 
     async def free_between(self, app: str, place: str, starts: int, ends: int) -> list[int]:
         now = now_ms()
-        return [space["n"] for space in await self.spaces(app, place) if Draft.of(space, now).free_between(starts, ends)]
+        return [
+            space["n"]
+            for space in await self.spaces(app, place)
+            if Draft.of(space, now).free_between(starts, ends)
+        ]
 
     async def _note(self, app: str, place: str, n: int, booking: Doc) -> Doc:
         """The reservation's own document; the fact that it was created brings it too."""
-        kept = {name: booking.get(name) for name in ("id", "starts", "ends", "note", "user", "metadata", "client_id")}
+        kept = {
+            name: booking.get(name)
+            for name in ("id", "starts", "ends", "note", "user", "metadata", "client_id")
+        }
         doc = {**kept, "place": place, "n": n, "status": "booked", "created": now_ms()}
         handle = self._store.app(app)
         await handle.insert_many(RESERVATIONS.name, [doc])
@@ -305,7 +376,9 @@ class Places:
 
     async def advance(self) -> None:
         """Bookings that begin and end, everywhere."""
-        page = await self._store.operator().find(SPACES.name, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500)
+        page = await self._store.operator().find(
+            SPACES.name, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500
+        )
         for space in page.data:
             try:
                 await self._change(space["app"], space["place"], space["n"], Draft.advance)
@@ -315,7 +388,9 @@ class Places:
             RESERVATIONS.name, {"status": "booked", "ends": Between(1, now_ms())}, sort="ends", limit=500
         )
         for booked in over.data:  # what nobody used is told, and becomes `expired`
-            await self._store.operator().update(RESERVATIONS.name, booked["id"], set={"status": "completed"}, expect={"status": "booked"})
+            await self._store.operator().update(
+                RESERVATIONS.name, booked["id"], set={"status": "completed"}, expect={"status": "booked"}
+            )
 
     async def forget(self) -> None:
         before = now_ms() - self._days * DAY_MS
@@ -338,14 +413,17 @@ class Places:
         elif isinstance(fact, ReservationCreated):
             space = await handle.get(SPACES.name, space_id(fact.place, fact.space))
             booking = {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)}
-            kept = next((one for one in (space or {}).get("bookings", ()) if one["id"] == fact.reservation), booking)
+            kept = next(
+                (one for one in (space or {}).get("bookings", ()) if one["id"] == fact.reservation), booking
+            )
             await self._note(fact.app, fact.place, fact.space, kept)
         elif isinstance(fact, ReservationCancelled | ReservationExpired):
             status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"
             await handle.update(RESERVATIONS.name, fact.reservation, set={"status": status})
 
     async def count(self, app: str, place: str) -> dict[str, int] | None:
-        """Counts anew and tells when the place becomes full or available; the counts with the day's peak, None when it is gone."""
+        """Counts anew and tells when the place becomes full or available; the counts with the day's peak,
+        None when it is gone."""
         handle = self._store.app(app)
         for _ in range(MOST_TRIES):
             found = await handle.get(PLACES.name, place)
@@ -354,14 +432,34 @@ class Places:
             counts, now = await self.occupancy(app, place), now_ms()
             peak = peak_of(found, counts["occupied"], now)
             full = counts["total"] > 0 and counts["available"] == 0
-            change: dict[str, Any] = {"peak": peak, "day": now // DAY_MS, "full": full, "version": found["version"] + 1}
+            change: dict[str, Any] = {
+                "peak": peak,
+                "day": now // DAY_MS,
+                "full": full,
+                "version": found["version"] + 1,
+            }
             told = []
             if full != found["full"]:
                 change["told"] = number = found["told"] + 1
                 kind = PlaceFull if full else PlaceAvailable
                 shown = {name: counts[name] for name in ("total", "occupied", "available")}
-                told = [kind(id=derived_id("evt", place, number), at=now, app=app, place=place, source=place, number=number, **shown)]
-            if await handle.update(PLACES.name, place, set=change, expect={"version": found["version"]}, emit=told) is not None:
+                told = [
+                    kind(
+                        id=derived_id("evt", place, number),
+                        at=now,
+                        app=app,
+                        place=place,
+                        source=place,
+                        number=number,
+                        **shown,
+                    )
+                ]
+            if (
+                await handle.update(
+                    PLACES.name, place, set=change, expect={"version": found["version"]}, emit=told
+                )
+                is not None
+            ):
                 if told:
                     self._relay.nudge()
                 return {**counts, "peak": peak}
@@ -369,10 +467,16 @@ class Places:
         raise Unavailable("This place changes too fast; try again.", retry_after=1)
 
     async def _change(
-        self, app: str, place: str, n: int, decide: Callable[[Draft], None], version: int | None = None, note: AuditNoted | None = None
+        self,
+        app: str,
+        place: str,
+        n: int,
+        decide: Callable[[Draft], None],
+        version: int | None = None,
+        note: AuditNoted | None = None,
     ) -> Doc:
-        """One change of a space, with what it tells and its `note` for the audit log. With `version` only if the space is still
-        that one. Errors: _Changed."""
+        """One change of a space, with what it tells and its `note` for the audit log. With `version` only if
+        the space is still that one. Errors: _Changed."""
         for _ in range(MOST_TRIES):
             space, now = await self.space(app, place, n), now_ms()
             if version is not None and space["version"] != version:
@@ -382,7 +486,10 @@ class Places:
             after = draft.fields()
             if all(space.get(name) == value for name, value in after.items()):
                 return space
-            facts = [_fact(space, number, kind, data, now) for number, (kind, data) in enumerate(draft.events, space["told"] + 1)]
+            facts = [
+                _fact(space, number, kind, data, now)
+                for number, (kind, data) in enumerate(draft.events, space["told"] + 1)
+            ]
             counted = {"version": space["version"] + 1, "told": space["told"] + len(facts)}
             since = space["since"] if draft.state == space["state"] else now
             changed = await self._store.app(app).update(
@@ -414,13 +521,17 @@ def _within(wanted: int, most: int, what: str) -> None:
 
 
 def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
-    """The first space that can be had, of those that nobody is in now if there are any; one that was asked for says itself why it
-    can't be."""
+    """The first space that can be had, of those that nobody is in now if there are any; one that was asked
+    for says itself why it can't be."""
     now = now_ms()
     if only is not None:
         return spaces[0]
-    can_be_had = [one for one in spaces if Draft.of(one, now).free_between(booking["starts"], booking["ends"])]
-    free = next((one for one in can_be_had if one["state"] != "occupied"), can_be_had[0] if can_be_had else None)
+    can_be_had = [
+        one for one in spaces if Draft.of(one, now).free_between(booking["starts"], booking["ends"])
+    ]
+    free = next(
+        (one for one in can_be_had if one["state"] != "occupied"), can_be_had[0] if can_be_had else None
+    )
     if free is None:
         raise Conflict("No space can be had for this time.")
     return free
@@ -429,9 +540,15 @@ def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
 def _fact(space: Doc, number: int, kind: str, data: dict[str, Any], now: int) -> PlaceEvent:
     shown = {name: rfc3339(value) if name in ("starts", "ends") else value for name, value in data.items()}
     return FACTS[kind](
-        id=derived_id("evt", space["id"], number), at=now, app=space["app"], place=space["place"], source=space["id"], number=number,
-        space=space["n"], **shown,
-    )  # fmt: skip
+        id=derived_id("evt", space["id"], number),
+        at=now,
+        app=space["app"],
+        place=space["place"],
+        source=space["id"],
+        number=number,
+        space=space["n"],
+        **shown,
+    )
 
 
 def own_reservation(app: str, place: str, client_id: str) -> str:

@@ -1,21 +1,27 @@
 """Places, their spaces, devices and reservations as documents. [store]
 
-A space holds its bookings that are not over in its own document, so that no two of them overlap whoever writes: each
-change is a compare-and-set on `version`. `told` numbers the facts it has told. A reservation's document is for lists and
-looking back; it follows the space. A removed space stays as a document in the state `removed`, so that its number and its facts are not
-given again.
+A space holds its bookings that are not over in its own document, so that no two of them overlap whoever
+writes: each change is a compare-and-set on `version`. `told` numbers the facts it has told. A
+reservation's document is for lists and looking back; it follows the space. A removed space stays as a
+document in the state `removed`, so that its number and its facts are not given again.
 """
 
 from weir.foundation.documents import Collection, Index
 
 PLACES = Collection(
-    "places", {"created": "int", "site": "str", "version": "int", "revision": "int"},
+    "places",
+    {"created": "int", "site": "str", "version": "int", "revision": "int"},
     (Index(("app", "created")), Index(("app", "site", "created"))),
-)  # fmt: skip
+)
 SPACES = Collection(
     "spaces",
     {"place": "str", "n": "int", "state": "str", "version": "int", "due": "int"},
-    (Index(("place", "n"), unique=True), Index(("place", "state", "n")), Index(("app", "state")), Index(("due",))),
+    (
+        Index(("place", "n"), unique=True),
+        Index(("place", "state", "n")),
+        Index(("app", "state")),
+        Index(("due",)),
+    ),
 )
 DEVICES = Collection(
     "devices",
@@ -45,7 +51,9 @@ RESERVATIONS = Collection(
     ),
 )
 HISTORY = Collection(
-    "space_history", {"place": "str", "n": "int", "at": "int"}, (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",)))
+    "space_history",
+    {"place": "str", "n": "int", "at": "int"},
+    (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",))),
 )
 COLLECTIONS = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
 

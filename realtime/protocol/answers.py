@@ -1,6 +1,8 @@
-"""What requests over the socket are answered with when they succeed; asyncapi.json is written from here. [decision]
+"""What requests over the socket are answered with when they succeed; asyncapi.json is written from here.
+[decision]
 
-The examples are what a test receives from a running node, with ids, times and epochs of every day put in (tests/realtime/protocol/test_asyncapi.py).
+The examples are what a test receives from a running node, with ids, times and epochs of every day put in
+(tests/realtime/protocol/test_asyncapi.py).
 """
 
 from pathlib import Path
@@ -20,7 +22,8 @@ class Answer(BaseModel):
 
 
 class Modes(BaseModel):
-    """`slow` and `guestwait` in seconds; `pinned` is a message's id; `rate_per_s` and `burst` are what one user may write at all."""
+    """`slow` and `guestwait` in seconds; `pinned` is a message's id; `rate_per_s` and `burst` are what one
+    user may write at all."""
 
     model_config = ConfigDict(extra="forbid")
     slow: int
@@ -50,7 +53,8 @@ class Warned(BaseModel):
 
 
 class Newcomer(BaseModel):
-    """`known_s`: for how long this guest has been known; `wait_s`: how long the app lets new ones wait before they write."""
+    """`known_s`: for how long this guest has been known; `wait_s`: how long the app lets new ones wait before
+    they write."""
 
     model_config = ConfigDict(extra="forbid")
     known_s: float
@@ -64,8 +68,9 @@ class Renamed(BaseModel):
 
 
 class Joined(Answer):
-    """`recovered`: `events` are what was missed behind the position that was given, in order; with `more`, join again from this `seq`, and
-    live delivery begins with the last page. Otherwise `messages` are the newest ones, and `pinned` the pinned message, however old."""
+    """`recovered`: `events` are what was missed behind the position that was given, in order; with `more`,
+    join again from this `seq`, and live delivery begins with the last page. Otherwise `messages` are the
+    newest ones, and `pinned` the pinned message, however old."""
 
     role: Role
     badges: list[str]
@@ -89,8 +94,8 @@ class Done(Answer):
 
 
 class Sent(Answer):
-    """The message is in the durable log. Its `seq` is that of the entry before it where its author is shadow-banned. A text that was a
-    command is answered as `chat.command` is."""
+    """The message is in the durable log. Its `seq` is that of the entry before it where its author is
+    shadow-banned. A text that was a command is answered as `chat.command` is."""
 
     id: str | None = None
     seq: int | None = None
@@ -99,7 +104,8 @@ class Sent(Answer):
 
 
 class Commanded(Answer):
-    """`reply` is a sentence for whoever gave the command; `action` is what to undo. A `/me` is a message and answered as one."""
+    """`reply` is a sentence for whoever gave the command; `action` is what to undo. A `/me` is a message and
+    answered as one."""
 
     reply: str
     action: Action | None = None
@@ -119,7 +125,8 @@ class CommandList(Answer):
 
 
 class HistoryPage(Answer):
-    """Oldest first; `next_cursor` is the `cursor` of the page before this one, `next` the same under its old name."""
+    """Oldest first; `next_cursor` is the `cursor` of the page before this one, `next` the same under its old
+    name."""
 
     messages: list[Message]
     next_cursor: str | None
@@ -147,7 +154,8 @@ class PresencePage(Answer):
 
 
 class Subscribed(Answer):
-    """`recovered`: `events` are what was missed; with `more`, subscribe again from this `seq`. Otherwise events begin here."""
+    """`recovered`: `events` are what was missed; with `more`, subscribe again from this `seq`. Otherwise
+    events begin here."""
 
     epoch: str
     seq: int
@@ -157,7 +165,18 @@ class Subscribed(Answer):
 
 
 ANSWERS: dict[str, type[Answer]] = {
-    "channel.join": Joined, "channel.leave": Done, "chat.send": Sent, "chat.command": Commanded, "chat.commands": CommandList,
-    "chat.delete": Done, "chat.history": HistoryPage, "chat.original": Written, "typing.start": Done, "typing.stop": Done,
-    "reaction.send": Done, "presence.list": PresencePage, "events.subscribe": Subscribed, "events.unsubscribe": Done,
-}  # fmt: skip
+    "channel.join": Joined,
+    "channel.leave": Done,
+    "chat.send": Sent,
+    "chat.command": Commanded,
+    "chat.commands": CommandList,
+    "chat.delete": Done,
+    "chat.history": HistoryPage,
+    "chat.original": Written,
+    "typing.start": Done,
+    "typing.stop": Done,
+    "reaction.send": Done,
+    "presence.list": PresencePage,
+    "events.subscribe": Subscribed,
+    "events.unsubscribe": Done,
+}

@@ -15,7 +15,8 @@ PAGE_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a channel's log: `body` is the envelope's JSON, ready for the wire; `prev` the seq before it."""
+    """One entry of a channel's log: `body` is the envelope's JSON, ready for the wire; `prev` the seq before
+    it."""
 
     seq: int
     prev: int
@@ -42,7 +43,12 @@ def author(entry: Entry) -> str:
 
 def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:
     """An envelope's JSON behind the head (seq, epoch, at) that the log writes; without the opening brace."""
-    full = {"id": entry_id, "type": kind, "channel": channel, **{name: value for name, value in data.items() if value is not None}}
+    full = {
+        "id": entry_id,
+        "type": kind,
+        "channel": channel,
+        **{name: value for name, value in data.items() if value is not None},
+    }
     return orjson.dumps(full)[1:]
 
 
@@ -79,5 +85,8 @@ def parse_cursor(text: str, field: str = "cursor") -> tuple[str, int]:
     """Errors: Invalid for a cursor that is not ours."""
     epoch, dot, seq = text.rpartition(".")
     if not (dot and epoch and seq.isascii() and seq.isdigit() and len(seq) <= 16):
-        raise Invalid(f"{field}: this cursor is not from here.", fields=[{"field": field, "detail": "this cursor is not from here"}])
+        raise Invalid(
+            f"{field}: this cursor is not from here.",
+            fields=[{"field": field, "detail": "this cursor is not from here"}],
+        )
     return epoch, int(seq)

@@ -1,7 +1,8 @@
-"""Every public event: what it carries and what it means. asyncapi.json and docs/events.md are written from here. [decision]
+"""Every public event: what it carries and what it means. asyncapi.json and docs/events.md are written from
+here. [decision]
 
-An envelope is `{id, type, at, channel?, epoch?, seq?, …data}`. A model below is the data; unknown fields are forbidden, and
-the tests hold every event that they receive against its model.
+An envelope is `{id, type, at, channel?, epoch?, seq?, …data}`. A model below is the data; unknown fields
+are forbidden, and the tests hold every event that they receive against its model.
 """
 
 import re
@@ -17,8 +18,9 @@ Role = Literal["owner", "moderator", "vip", "member", "guest"]
 
 
 class Told(BaseModel):
-    """What every envelope has. `epoch` and `seq` are the place in the channel's log, or in the app's log for those who follow
-    the app; there `channel_seq` is the channel's own. Ephemeral events have none of the three."""
+    """What every envelope has. `epoch` and `seq` are the place in the channel's log, or in the app's log for
+    those who follow the app; there `channel_seq` is the channel's own. Ephemeral events have none of the
+    three."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     id: str
@@ -43,7 +45,8 @@ class Author(Person):
 
 
 class Action(BaseModel):
-    """A moderation action. `undoes` and `undone` are ids of actions; `everywhere`: in all channels of the app."""
+    """A moderation action. `undoes` and `undone` are ids of actions; `everywhere`: in all channels of the
+    app."""
 
     model_config = ConfigDict(extra="forbid")
     id: str
@@ -61,14 +64,16 @@ class Action(BaseModel):
 
 
 class Message(Told):
-    """A message. `me`: says what its author does; `announcement`: stands out. To moderators, messages of a shadow-banned user come
-    with `shadow` and `after_seq` instead of a seq."""
+    """A message. `me`: says what its author does; `announcement`: stands out. To moderators, messages of a
+    shadow-banned user come with `shadow` and `after_seq` instead of a seq."""
 
     cid: str
     user: Author
     text: str
     reply_to: str | None = None
-    picture_time: int | None = Field(None, description="Milliseconds since the epoch on the picture's own clock.")
+    picture_time: int | None = Field(
+        None, description="Milliseconds since the epoch on the picture's own clock."
+    )
     me: bool | None = None
     announcement: bool | None = None
     shadow: bool | None = None
@@ -103,8 +108,9 @@ class MessageUpdated(Told):
 
 
 class Restored(Told):
-    """Messages that a ban or a clearing had hidden are shown again: here are all of them from `from_seq` on, oldest first, 50 and 64 KB
-    at most. Who shows older ones joins again without a position. Without `user`, everybody's."""
+    """Messages that a ban or a clearing had hidden are shown again: here are all of them from `from_seq` on,
+    oldest first, 50 and 64 KB at most. Who shows older ones joins again without a position. Without
+    `user`, everybody's."""
 
     user: Person | None = None
     messages: list[dict[str, Any]]
@@ -113,8 +119,8 @@ class Restored(Told):
 
 
 class Moderated(Told):
-    """Any action, in full: to moderators, without a seq, and in the app's log. All others are told what changed for them, by the events
-    about users and messages."""
+    """Any action, in full: to moderators, without a seq, and in the app's log. All others are told what
+    changed for them, by the events about users and messages."""
 
     action: Action
 
@@ -134,9 +140,9 @@ class SettingsUpdated(Told):
 
 
 class UserEvent(Told):
-    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of the app, told to those who
-    follow the app. To the one concerned it comes once more, without a seq and with the reason; the
-    app's log has it."""
+    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of
+    the app, told to those who follow the app. To the one concerned it comes once more, without a seq and
+    with the reason; the app's log has it."""
 
     user: Person
     action: str
@@ -174,9 +180,10 @@ class Reactions(Told):
 
 
 class ViewerMoved(Told):
-    """A viewing session came to a channel, or went from it: each once, in the app's log, from the first follower on. Above 50 comings and
-    goings in a second they are one event of each kind, with their `count` and without a `session`. A session whose node or player died
-    goes when its lease ends, within a minute. Somebody who was there before the first follower is told only when leaving."""
+    """A viewing session came to a channel, or went from it: each once, in the app's log, from the first
+    follower on. Above 50 comings and goings in a second they are one event of each kind, with their
+    `count` and without a `session`. A session whose node or player died goes when its lease ends, within a
+    minute. Somebody who was there before the first follower is told only when leaving."""
 
     stream: str
     count: int
@@ -204,9 +211,9 @@ class Occupancy(Told):
 
 
 class Notice(Told):
-    """From the server about this connection. `code`: resync (join or subscribe again), restart, unauthenticated; to followers of an
-    app subscribed and position (where they stand). About a stream, and then in the channel's sequence: storage_full,
-    storage_recovered."""
+    """From the server about this connection. `code`: resync (join or subscribe again), restart,
+    unauthenticated; to followers of an app subscribed and position (where they stand). About a stream, and
+    then in the channel's sequence: storage_full, storage_recovered."""
 
     code: str
     message: str | None = None
@@ -218,7 +225,8 @@ class Notice(Told):
 
 
 class Custom(Told):
-    """Published by the app itself by POST /v1/events: for its programs, or for everybody in a channel (`deliver: channel`)."""
+    """Published by the app itself by POST /v1/events: for its programs, or for everybody in a channel
+    (`deliver: channel`)."""
 
     data: dict[str, Any]
     stream: str | None = None
@@ -240,7 +248,9 @@ def _first_line(model: type[BaseModel]) -> str:
 
 def _of_fact(fact: type[Event]) -> EventSchema:
     hidden = {"id", "at", "app", "type", "generation", "source", "channel"}
-    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in fact.model_fields.items() if name not in hidden}
+    fields: dict[str, Any] = {
+        name: (one.annotation, one) for name, one in fact.model_fields.items() if name not in hidden
+    }
     name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
     model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
     about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
@@ -250,30 +260,47 @@ def _of_fact(fact: type[Event]) -> EventSchema:
 EVENTS: dict[str, EventSchema] = {
     **{type_of(fact): _of_fact(fact) for fact in events.catalogue() if fact.public},
     "chat.message.new": EventSchema(Message, "A message."),
-    "chat.message.updated": EventSchema(MessageUpdated, "A message was pinned or unpinned, or is shown again."),
-    "chat.message.deleted": EventSchema(MessageDeleted, "A message is gone; later readers find this in its place."),
+    "chat.message.updated": EventSchema(
+        MessageUpdated, "A message was pinned or unpinned, or is shown again."
+    ),
+    "chat.message.deleted": EventSchema(
+        MessageDeleted, "A message is gone; later readers find this in its place."
+    ),
     "chat.cleared": EventSchema(Cleared, "All messages before it, or one user's, are hidden."),
     "chat.restored": EventSchema(Restored, "Messages that a ban or clearing had hidden are shown again."),
-    "chat.moderation": EventSchema(Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."),
+    "chat.moderation": EventSchema(
+        Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."
+    ),
     "chat.settings.updated": EventSchema(SettingsUpdated, "A mode of the channel was switched."),
     "user.banned": EventSchema(UserEvent, "Somebody is shut out."),
     "user.unbanned": EventSchema(UserEvent, "A ban was lifted."),
     "user.muted": EventSchema(UserEvent, "Somebody may not write, until `expires` or for good."),
     "user.unmuted": EventSchema(UserEvent, "Somebody may write again; `ended` when time was over."),
-    "user.warned": EventSchema(UserEvent, "A warning, with its reason: to the one who is warned, without a seq, and in the app's log."),
+    "user.warned": EventSchema(
+        UserEvent,
+        "A warning, with its reason: to the one who is warned, without a seq, and in the app's log.",
+    ),
     "user.role.changed": EventSchema(RoleChanged, "Somebody's role here has changed."),
     "user.online": EventSchema(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
     "user.offline": EventSchema(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
     "typing.started": EventSchema(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
     "typing.stopped": EventSchema(Typing, "Somebody types no longer.", ephemeral=True),
-    "reaction.sent": EventSchema(Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True),
-    "viewer.count.update": EventSchema(ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True),
+    "reaction.sent": EventSchema(
+        Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True
+    ),
+    "viewer.count.update": EventSchema(
+        ViewerCount, "The number of viewers has changed, at most once a second.", ephemeral=True
+    ),
     "viewer.joined": EventSchema(ViewerMoved, "A viewer came to a channel; in the app's log."),
     "viewer.left": EventSchema(ViewerMoved, "A viewer went from a channel; in the app's log."),
     "occupancy.update": EventSchema(
-        Occupancy, "The occupation of a channel or place has changed; to those who follow the app.", ephemeral=True
+        Occupancy,
+        "The occupation of a channel or place has changed; to those who follow the app.",
+        ephemeral=True,
     ),
-    "system.notice": EventSchema(Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True),
+    "system.notice": EventSchema(
+        Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True
+    ),
     "custom.<name>": EventSchema(Custom, "Published by the app itself, for its programs or for a channel."),
 }
 
@@ -285,4 +312,8 @@ def form_of(kind: str) -> EventSchema | None:
 
 def data_of(form: EventSchema) -> list[tuple[str, bool]]:
     """Names of an event's own fields, and whether each is always there."""
-    return [(name, one.is_required()) for name, one in form.model.model_fields.items() if name not in Told.model_fields]
+    return [
+        (name, one.is_required())
+        for name, one in form.model.model_fields.items()
+        if name not in Told.model_fields
+    ]

@@ -103,7 +103,8 @@ class Unsubscribe(Ask):
 
 
 class Subscribe(Ask):
-    """`types` may end in `.*`; none means all. Of `stream`, `channel` and `place` only what is given is asked for."""
+    """`types` may end in `.*`; none means all. Of `stream`, `channel` and `place` only what is given is asked
+    for."""
 
     types: list[EventType] = Field([], max_length=50)
     stream: str | None = Field(None, max_length=64)
@@ -134,7 +135,10 @@ def check(model: type[R], data: object) -> R:
 
 
 def _invalid(error: ValidationError) -> Invalid:
-    fields = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()]
+    fields = [
+        {"field": ".".join(map(str, one["loc"])), "message": one["msg"].removeprefix("Value error, ")}
+        for one in error.errors()
+    ]
     for one in fields:
         one["field"] = one["field"].encode(errors="replace").decode()  # half a character can't be answered
     return Invalid(f"{fields[0]['field']}: {fields[0]['message']}.", fields=fields)

@@ -39,7 +39,8 @@ def deletion(entry: Entry) -> Deletion | None:
 
 
 def tombstone(entry: Entry) -> Entry:
-    """What stands in the place of a deleted message: its seq, time and id, nothing that was said or who said it."""
+    """What stands in the place of a deleted message: its seq, time and id, nothing that was said or who said
+    it."""
     data = orjson.loads(entry.body)
     kept = {name: data[name] for name in ("seq", "epoch", "at", "id", "channel")}
     body = orjson.dumps({**kept, "type": MESSAGE_DELETED, "message": data["id"], "deleted": True})
@@ -48,7 +49,8 @@ def tombstone(entry: Entry) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Redactions:
-    """What readers must not see of a log: deleted seqs, and by facet (clear, clear:UID, ban:UID) the seq of a clearing."""
+    """What readers must not see of a log: deleted seqs, and by facet (clear, clear:UID, ban:UID) the seq of a
+    clearing."""
 
     gone: frozenset[int] = frozenset()
     clearings: dict[str, int] = field(default_factory=dict)
@@ -113,13 +115,21 @@ def redactions(entry: Entry) -> Redactions | None:
 
 def restores(entry: Entry) -> bool:
     """True when an entry may show again what was hidden; then only the log knows what is to be seen."""
-    return entry.type in (MESSAGE_UPDATED, UNBANNED, RESTORED) or (entry.type == MODERATION and b'"undoes":' in entry.body)
+    return entry.type in (MESSAGE_UPDATED, UNBANNED, RESTORED) or (
+        entry.type == MODERATION and b'"undoes":' in entry.body
+    )
 
 
 def public(entry: Entry, uid: str = "", *, moderates: bool = False) -> Entry | None:
-    """An entry as this user may see it: who acted and why is for moderators, what happened to oneself comes with the reason. None for
-    what is not for them at all."""
-    if entry.type not in PERSONAL and entry.type not in (MODERATION, CLEARED, MESSAGE_DELETED, MESSAGE_UPDATED, SETTINGS_UPDATED):
+    """An entry as this user may see it: who acted and why is for moderators, what happened to oneself comes
+    with the reason. None for what is not for them at all."""
+    if entry.type not in PERSONAL and entry.type not in (
+        MODERATION,
+        CLEARED,
+        MESSAGE_DELETED,
+        MESSAGE_UPDATED,
+        SETTINGS_UPDATED,
+    ):
         return entry
     if moderates:
         return entry

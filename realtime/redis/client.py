@@ -1,4 +1,5 @@
-"""The way to Redis that the chat log stands on: one server or the masters of a cluster, each over one ordered link. [hands]
+"""The way to Redis that the chat log stands on: one server or the masters of a cluster, each over one ordered
+link. [hands]
 
 What it is made of:
 
@@ -20,9 +21,13 @@ RedisConnection = RedisNode | ClusterNodes
 
 
 def connect(
-    address: RedisAddress, *, on_push: Push | None = None, on_up: Callable[[RedisLink], None] | None = None,
-    on_down: Callable[[RedisLink], None] | None = None, on_map: Callable[[], None] | None = None,
-) -> RedisConnection:  # fmt: skip
+    address: RedisAddress,
+    *,
+    on_push: Push | None = None,
+    on_up: Callable[[RedisLink], None] | None = None,
+    on_down: Callable[[RedisLink], None] | None = None,
+    on_map: Callable[[], None] | None = None,
+) -> RedisConnection:
     """To be run in a task; `on_map` is for a cluster."""
     if address.seeds:
         return ClusterNodes(address, on_push=on_push, on_up=on_up, on_down=on_down, on_map=on_map)

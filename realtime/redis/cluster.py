@@ -1,8 +1,9 @@
 """A Redis Cluster: one ordered link to each master, and each command to the master that has its slot. [hands]
 
-Every channel's keys share one tag, so one script runs on one master. The map of slots is read at the start, every
-LOOK_AGAIN_S, and at once when a master says or seems to be another. A command that was redirected was not executed, so it
-is sent again, for as long as ANSWER_S from its beginning; after that, and while its master is away, it is `unavailable`.
+Every channel's keys share one tag, so one script runs on one master. The map of slots is read at the
+start, every LOOK_AGAIN_S, and at once when a master says or seems to be another. A command that was
+redirected was not executed, so it is sent again, for as long as ANSWER_S from its beginning; after that,
+and while its master is away, it is `unavailable`.
 """
 
 import asyncio
@@ -30,11 +31,19 @@ class ClusterNodes:
     """`on_map` is called after each look at the map; the rest is as for Server, for each master."""
 
     def __init__(
-        self, address: RedisAddress, *, on_push: Push | None = None, on_up: Callable[[RedisLink], None] | None = None,
-        on_down: Callable[[RedisLink], None] | None = None, on_map: Callable[[], None] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        address: RedisAddress,
+        *,
+        on_push: Push | None = None,
+        on_up: Callable[[RedisLink], None] | None = None,
+        on_down: Callable[[RedisLink], None] | None = None,
+        on_map: Callable[[], None] | None = None,
+    ) -> None:
         self._address = address
-        self._on_push, self._on_up, self._on_down, self._on_map = on_push, on_up, on_down, on_map
+        self._on_push = on_push
+        self._on_up = on_up
+        self._on_down = on_down
+        self._on_map = on_map
         self._servers: dict[Place, RedisNode] = {}
         self._running: dict[Place, asyncio.Task[None]] = {}
         self._owners: dict[int, Place] = {}
@@ -74,7 +83,9 @@ class ClusterNodes:
     def member(self, place: Place) -> RedisNode:
         """The server there; known from here on."""
         if place not in self._servers:
-            server = RedisNode(self._address.member(place), on_push=self._on_push, on_up=self._on_up, on_down=self._went)
+            server = RedisNode(
+                self._address.member(place), on_push=self._on_push, on_up=self._on_up, on_down=self._went
+            )
             self._servers[place] = server
             self._running[place] = asyncio.create_task(server.run(), name=f"redis {place[0]}:{place[1]}")
         return self._servers[place]
@@ -109,7 +120,9 @@ class ClusterNodes:
 
     async def _look(self) -> None:
         """Asks servers that are up, then any we know of, until one answers."""
-        known = list(dict.fromkeys([*random.sample(list(self._servers), len(self._servers)), *self._address.seeds]))
+        known = list(
+            dict.fromkeys([*random.sample(list(self._servers), len(self._servers)), *self._address.seeds])
+        )
         known.sort(key=lambda place: place not in self._servers or self._servers[place].held() is None)
         for place in known:
             try:
@@ -174,8 +187,11 @@ class ClusterLink:
                 server, asking = await self._elsewhere(key, link, server, error)
             await server.up(until - loop.time())
 
-    async def _elsewhere(self, key: str, link: RedisLink, server: RedisNode, error: hiredis.ReplyError) -> tuple[RedisNode, bool]:
-        """Where to send it again, and whether as a guest of a slot on its way. Errors: Unavailable when nowhere."""
+    async def _elsewhere(
+        self, key: str, link: RedisLink, server: RedisNode, error: hiredis.ReplyError
+    ) -> tuple[RedisNode, bool]:
+        """Where to send it again, and whether as a guest of a slot on its way. Errors: Unavailable when
+        nowhere."""
         text = str(error)
         if text.startswith("TRYAGAIN"):  # the slot's keys are on two masters just now
             await asyncio.sleep(TRY_AGAIN_S)

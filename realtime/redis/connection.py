@@ -1,9 +1,9 @@
 """One ordered, pipelined connection to one Redis process. [hands]
 
-All commands of one loop tick leave in one write and replies come back in that order: 27 µs of a node's CPU a message,
-against 122 for redis-py's pool (2 cores, loopback). A TCP connection belongs to one Redis process, so the incarnation
-read right after connecting holds for everything sent on it. What is unanswered when the link breaks, or after
-ANSWER_S of silence, fails as `unavailable`: it may have happened or not.
+All commands of one loop tick leave in one write and replies come back in that order: 27 µs of a node's CPU
+a message, against 122 for redis-py's pool (2 cores, loopback). A TCP connection belongs to one Redis
+process, so the incarnation read right after connecting holds for everything sent on it. What is unanswered
+when the link breaks, or after ANSWER_S of silence, fails as `unavailable`: it may have happened or not.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ MESSAGE, LEFT = b"smessage", b"sunsubscribe"
 STORAGE_FULL = ("OOM", "MISCONF")
 WRONG_SERVER = ("READONLY", "MOVED", "LOADING", "MASTERDOWN", "NOAUTH")
 INCARNATION = b"<incarnation>"
-"""Stands in a command for the incarnation of whichever Redis process the command is sent to; known by identity."""
+"""Stands in a command for the incarnation of whichever Redis process the command is sent to; known by
+identity."""
 
 Argument = str | bytes | int
 Push = Callable[["RedisLink", list[bytes]], None]
@@ -59,9 +60,9 @@ def lost() -> Unavailable:
 
 
 class RedisLink(asyncio.Protocol):
-    """One TCP or unix connection. `incarnation` names the Redis process and its history; empty until it is read. `on_push`
-    gets what comes unasked: messages of subscriptions, and the end of those whose slot has moved away. `heard` is when
-    anything came last, in the loop's seconds."""
+    """One TCP or unix connection. `incarnation` names the Redis process and its history; empty until it is
+    read. `on_push` gets what comes unasked: messages of subscriptions, and the end of those whose slot has
+    moved away. `heard` is when anything came last, in the loop's seconds."""
 
     def __init__(self, on_push: Push | None = None) -> None:
         self.incarnation = ""
@@ -107,8 +108,11 @@ class RedisLink(asyncio.Protocol):
             future.set_result(reply)
 
     def _unasked(self, reply: list[Any]) -> bool:
-        """A subscription ends as the answer to SUNSUBSCRIBE, or by itself when its slot moves to another master."""
-        return reply[0] == MESSAGE or (reply[0] == LEFT and not (self._unanswered and self._unanswered[0][2] == reply[1]))
+        """A subscription ends as the answer to SUNSUBSCRIBE, or by itself when its slot moves to another
+        master."""
+        return reply[0] == MESSAGE or (
+            reply[0] == LEFT and not (self._unanswered and self._unanswered[0][2] == reply[1])
+        )
 
     def command(self, *arguments: Argument) -> "asyncio.Future[Any]":
         """Sends; the future has the reply. Errors: Unavailable, hiredis.ReplyError."""
@@ -117,7 +121,8 @@ class RedisLink(asyncio.Protocol):
         return self._send(arguments)
 
     def subscribe(self, shard: str) -> "asyncio.Future[Any]":
-        """Subscribes to a shard channel; the future has Redis' confirmation. No bound: all are renewed at once on a new link."""
+        """Subscribes to a shard channel; the future has Redis' confirmation. No bound: all are renewed at
+        once on a new link."""
         return self._send(("SSUBSCRIBE", shard))
 
     def unsubscribe(self, shard: str) -> None:
@@ -154,8 +159,11 @@ class RedisLink(asyncio.Protocol):
         except hiredis.ReplyError as error:
             raise self.meaning(error) from error
 
-    async def evaluate(self, script: Script, keys: tuple[str, ...], arguments: tuple[Argument, ...], asking: bool = False) -> Any:
-        """The same; `asking` for a slot that is on its way to this master. Errors: Unavailable, hiredis.ReplyError."""
+    async def evaluate(
+        self, script: Script, keys: tuple[str, ...], arguments: tuple[Argument, ...], asking: bool = False
+    ) -> Any:
+        """The same; `asking` for a slot that is on its way to this master. Errors: Unavailable,
+        hiredis.ReplyError."""
         try:
             self._asking(asking)
             return await self.command("EVALSHA", script.sha, len(keys), *keys, *arguments)

@@ -1,4 +1,5 @@
-"""Keeps a link to one Redis process up: connects, greets, notices silence and demotion, connects again. [hands]"""
+"""Keeps a link to one Redis process up: connects, greets, notices silence and demotion, connects again.
+[hands]"""
 
 import asyncio
 import contextlib
@@ -27,8 +28,8 @@ log = structlog.get_logger("realtime.redis")
 
 @dataclass(frozen=True)
 class RedisAddress:
-    """Where Redis is; `path` of a unix socket wins over host and port. `seeds` are members of a cluster: any of them says
-    which masters there are."""
+    """Where Redis is; `path` of a unix socket wins over host and port. `seeds` are members of a cluster: any
+    of them says which masters there are."""
 
     path: str = ""
     host: str = "127.0.0.1"
@@ -54,10 +55,15 @@ def address_of(settings: Settings, vault: Vault) -> RedisAddress:
     url, seeds = cluster_seeds(settings.redis_url)
     parts: dict[str, Any] = dict(parse_url(url))
     return RedisAddress(
-        path=parts.get("path") or "", host=parts.get("host") or "127.0.0.1", port=parts.get("port") or 6379,
-        username=parts.get("username") or "", password=parts.get("password") or "", database=parts.get("db") or 0,
-        tls=url.startswith("rediss:"), seeds=seeds,
-    )  # fmt: skip
+        path=parts.get("path") or "",
+        host=parts.get("host") or "127.0.0.1",
+        port=parts.get("port") or 6379,
+        username=parts.get("username") or "",
+        password=parts.get("password") or "",
+        database=parts.get("db") or 0,
+        tls=url.startswith("rediss:"),
+        seeds=seeds,
+    )
 
 
 async def dial(address: RedisAddress, on_push: Push | None = None) -> RedisLink:
@@ -67,7 +73,9 @@ async def dial(address: RedisAddress, on_push: Push | None = None) -> RedisLink:
     if address.path:
         _, link = await loop.create_unix_connection(lambda: RedisLink(on_push), address.path)
     else:
-        _, link = await loop.create_connection(lambda: RedisLink(on_push), address.host, address.port, ssl=tls)
+        _, link = await loop.create_connection(
+            lambda: RedisLink(on_push), address.host, address.port, ssl=tls
+        )
     try:
         if address.password:
             await link.command("AUTH", *([address.username] if address.username else []), address.password)
@@ -80,14 +88,21 @@ async def dial(address: RedisAddress, on_push: Push | None = None) -> RedisLink:
 
 
 class RedisNode:
-    """Keeps one Link up until stopped. `on_push` gets what subscriptions bring; `on_up` and `on_down` tell of each link."""
+    """Keeps one Link up until stopped. `on_push` gets what subscriptions bring; `on_up` and `on_down` tell of
+    each link."""
 
     def __init__(
-        self, address: RedisAddress, *, on_push: Push | None = None,
-        on_up: Callable[[RedisLink], None] | None = None, on_down: Callable[[RedisLink], None] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        address: RedisAddress,
+        *,
+        on_push: Push | None = None,
+        on_up: Callable[[RedisLink], None] | None = None,
+        on_down: Callable[[RedisLink], None] | None = None,
+    ) -> None:
         self.address = address
-        self._on_push, self._on_up, self._on_down = on_push, on_up, on_down
+        self._on_push = on_push
+        self._on_up = on_up
+        self._on_down = on_down
         self._link: RedisLink | None = None
         self._is_up = asyncio.Event()
         self._heard = 0.0
@@ -144,7 +159,8 @@ class RedisNode:
                 self._on_up(link)
             await self._tend(link)
         finally:
-            self._link, self._heard = None, link.heard
+            self._link = None
+            self._heard = link.heard
             self._is_up.clear()
             link.abort()
             if self._on_down is not None:
@@ -160,7 +176,9 @@ class RedisNode:
         return link
 
     async def _identify(self, link: RedisLink) -> None:
-        server, replication = await asyncio.gather(link.command("INFO", "server"), link.command("INFO", "replication"))
+        server, replication = await asyncio.gather(
+            link.command("INFO", "server"), link.command("INFO", "replication")
+        )
         run_id, loading = _info(server, "run_id"), _info(await link.command("INFO", "persistence"), "loading")
         if _info(replication, "role") != "master" or loading == "1":
             raise Unavailable("This Redis is a replica or still loading.")
@@ -180,7 +198,8 @@ class RedisNode:
                 self._ask(link)
 
     def _ask(self, link: RedisLink) -> None:
-        """Something must be asked to notice silence; where commands go, whether this is still the same Redis history."""
+        """Something must be asked to notice silence; where commands go, whether this is still the same Redis
+        history."""
         with contextlib.suppress(Unavailable):
             if self._on_push is not None:
                 ignore(link.command("PING"))
@@ -191,7 +210,10 @@ class RedisNode:
         if reply.cancelled() or reply.exception() is not None:
             return
         told = reply.result()
-        if _info(told, "role") != "master" or _incarnation(self._run_id, _info(told, "master_replid")) != link.incarnation:
+        if (
+            _info(told, "role") != "master"
+            or _incarnation(self._run_id, _info(told, "master_replid")) != link.incarnation
+        ):
             link.abort()
 
 

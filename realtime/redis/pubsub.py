@@ -1,4 +1,5 @@
-"""Shard channels that this node listens to, each on the server that has its slot, and renewed wherever that goes. [hands]"""
+"""Shard channels that this node listens to, each on the server that has its slot, and renewed wherever that
+goes. [hands]"""
 
 import asyncio
 from collections.abc import Callable
@@ -22,13 +23,24 @@ class Subscription:
 
 
 class PubSub:
-    """`on_confirmed` says that from now on every publication comes, `on_lost` that some may be missed until it is confirmed
-    again."""
+    """`on_confirmed` says that from now on every publication comes, `on_lost` that some may be missed until
+    it is confirmed again."""
 
-    def __init__(self, address: RedisAddress, *, on_message: Callable[[str, bytes], None], on_confirmed: Told, on_lost: Told) -> None:
-        self._on_message, self._on_confirmed, self._on_lost = on_message, on_confirmed, on_lost
+    def __init__(
+        self,
+        address: RedisAddress,
+        *,
+        on_message: Callable[[str, bytes], None],
+        on_confirmed: Told,
+        on_lost: Told,
+    ) -> None:
+        self._on_message = on_message
+        self._on_confirmed = on_confirmed
+        self._on_lost = on_lost
         self._held: dict[str, Subscription] = {}
-        self._connection = connect(address, on_push=self._pushed, on_up=self._up, on_down=self._down, on_map=self._settle)
+        self._connection = connect(
+            address, on_push=self._pushed, on_up=self._up, on_down=self._down, on_map=self._settle
+        )
 
     async def run(self) -> None:
         """Runs until cancelled."""
@@ -51,7 +63,11 @@ class PubSub:
 
     def _answered(self, shard: str, subscription: Subscription, done: "asyncio.Future[Any]") -> None:
         """A refusal, or an answer to another question, means that the slot is elsewhere or the link confused."""
-        fits = not done.cancelled() and done.exception() is None and done.result()[:2] == [b"ssubscribe", shard.encode()]
+        fits = (
+            not done.cancelled()
+            and done.exception() is None
+            and done.result()[:2] == [b"ssubscribe", shard.encode()]
+        )
         if self._held.get(shard) is not subscription or subscription.asked is not done:
             return
         if fits:

@@ -1,4 +1,5 @@
-"""Which master of a Redis Cluster serves which key (Redis Cluster specification, "Key distribution model"). [decision]"""
+"""Which master of a Redis Cluster serves which key (Redis Cluster specification, "Key distribution model").
+[decision]"""
 
 from binascii import crc_hqx
 from functools import lru_cache
@@ -21,7 +22,8 @@ def slot_of(key: str) -> int:
 
 
 def masters(reply: list[Any], asked: Place) -> dict[int, Place]:
-    """CLUSTER SLOTS as slot → (host, port) of its master; a master that does not know its own name is the one asked."""
+    """CLUSTER SLOTS as slot → (host, port) of its master; a master that does not know its own name is the one
+    asked."""
     return {
         slot: (_text(master[0]) or asked[0], int(master[1]))
         for first, last, master, *_ in reply
@@ -30,7 +32,8 @@ def masters(reply: list[Any], asked: Place) -> dict[int, Place]:
 
 
 def redirection(error: str, asked: Place) -> tuple[bool, Place] | None:
-    """(True, where) for `MOVED slot host:port`, (False, where) for `ASK slot host:port`; None when it is neither."""
+    """(True, where) for `MOVED slot host:port`, (False, where) for `ASK slot host:port`; None when it is
+    neither."""
     words = error.split(" ")
     if len(words) != 3 or words[0] not in ("MOVED", "ASK"):
         return None

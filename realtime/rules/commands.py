@@ -1,8 +1,9 @@
 """The grammar of moderation: one parser for what is typed, sent by REST and sent by socket. [decision]
 
-A command is a word behind a slash and its arguments. USER is a name or id, with or without @; where a name with blanks ends is
-known only by who is there, so such a command has several readings. `@id:ID` is an id and never a name. Durations are
-30s 10m 2h 7d. What can't be understood is answered with the command's usage line.
+A command is a word behind a slash and its arguments. USER is a name or id, with or without @; where a name
+with blanks ends is known only by who is there, so such a command has several readings. `@id:ID` is an id
+and never a name. Durations are 30s 10m 2h 7d. What can't be understood is answered with the command's
+usage line.
 """
 
 import re
@@ -47,14 +48,21 @@ FORMS: dict[str, CommandForm] = {
         "shuts somebody out and hides what they wrote; of a guest their device and address too, unless `idonly`",
     ),
     "unban": CommandForm("USER [everywhere]", ("user", "extent?"), "moderator", "lets somebody in again"),
-    "timeout": CommandForm("USER [10m] [reason]", ("user", "duration?", "text?"), "moderator", "takes the right to write for a while"),
+    "timeout": CommandForm(
+        "USER [10m] [reason]",
+        ("user", "duration?", "text?"),
+        "moderator",
+        "takes the right to write for a while",
+    ),
     "untimeout": CommandForm("USER", ("user",), "moderator", "ends a timeout"),
     "mute": CommandForm("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
     "unmute": CommandForm("USER", ("user",), "moderator", "ends a mute"),
     "warn": CommandForm("USER reason", ("user", "text"), "moderator", "warns somebody"),
     "delete": CommandForm("MSG", ("message",), "moderator", "removes a message"),
     "clear": CommandForm("[USER]", ("user?",), "moderator", "removes all messages, or somebody's"),
-    "slow": CommandForm("[30s]", ("duration?",), "moderator", "sets the time between two messages of one user"),
+    "slow": CommandForm(
+        "[30s]", ("duration?",), "moderator", "sets the time between two messages of one user"
+    ),
     "slowoff": CommandForm("", (), "moderator", "ends slow mode"),
     "subscribers": CommandForm("", (), "moderator", "lets only subscribers write"),
     "subscribersoff": CommandForm("", (), "moderator", "ends subscribers only"),
@@ -62,13 +70,17 @@ FORMS: dict[str, CommandForm] = {
     "followersoff": CommandForm("", (), "moderator", "ends followers only"),
     "emoteonly": CommandForm("", (), "moderator", "lets messages consist of emotes only"),
     "emoteonlyoff": CommandForm("", (), "moderator", "ends emotes only"),
-    "guestwait": CommandForm("[10m]", ("duration?",), "moderator", "lets new guests write only after a while"),
+    "guestwait": CommandForm(
+        "[10m]", ("duration?",), "moderator", "lets new guests write only after a while"
+    ),
     "guestwaitoff": CommandForm("", (), "moderator", "lets new guests write at once"),
     "guestsread": CommandForm("", (), "moderator", "lets guests read, not write"),
     "guestsreadoff": CommandForm("", (), "moderator", "lets guests write again"),
     "lockdown": CommandForm("", (), "moderator", "lets only moderators and VIPs write"),
     "lockdownoff": CommandForm("", (), "moderator", "ends a lockdown"),
-    "shadowban": CommandForm("USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"),
+    "shadowban": CommandForm(
+        "USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"
+    ),
     "unshadowban": CommandForm("USER", ("user",), "moderator", "ends a shadow ban"),
     "mod": CommandForm("USER", ("user",), "owner", "makes somebody a moderator"),
     "unmod": CommandForm("USER", ("user",), "owner", "takes a moderator's role"),
@@ -101,9 +113,9 @@ DONE: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One understood command. `subject` is the MSG, ACTION or command it is about; `text` a reason or what is said. `who` is what
-    stands behind the name of a command about a USER: `readings` takes it apart, unless it is `exact`: an id. `extent`: how far a ban
-    goes."""
+    """One understood command. `subject` is the MSG, ACTION or command it is about; `text` a reason or what is
+    said. `who` is what stands behind the name of a command about a USER: `readings` takes it apart, unless
+    it is `exact`: an id. `extent`: how far a ban goes."""
 
     name: str
     subject: str = ""
@@ -118,7 +130,9 @@ class Command:
         return FORMS[self.name].role
 
 
-def about(name: str, uid: str, *, seconds: int | None = None, text: str = "", extent: frozenset[str] = frozenset()) -> Command:
+def about(
+    name: str, uid: str, *, seconds: int | None = None, text: str = "", extent: frozenset[str] = frozenset()
+) -> Command:
     """A command about the person with this id."""
     return Command(name, seconds=seconds, text=text, who=uid, exact=True, extent=extent)
 
@@ -129,8 +143,8 @@ def usage(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """One way to understand a command about somebody: `names` are the spellings that may be meant, or ids where `by_id`. `command` is
-    None where what follows the name makes no sense."""
+    """One way to understand a command about somebody: `names` are the spellings that may be meant, or ids
+    where `by_id`. `command` is None where what follows the name makes no sense."""
 
     names: tuple[str, ...]
     by_id: bool
@@ -139,7 +153,8 @@ class Interpretation:
 
 
 def help_text(name: str, role: Role) -> str:
-    """The usage line of one command, or of all that this role may use. Errors: Invalid for a command that does not exist."""
+    """The usage line of one command, or of all that this role may use. Errors: Invalid for a command that
+    does not exist."""
     if not name:
         return " · ".join(one["usage"] for one in allowed(role))
     known = name.removeprefix("/").lower()
@@ -150,7 +165,11 @@ def help_text(name: str, role: Role) -> str:
 
 def allowed(role: Role) -> list[dict[str, str]]:
     """The commands that this role may use: name, usage line, and what it does."""
-    return [{"name": one, "usage": usage(one), "about": form.about} for one, form in FORMS.items() if RANK[role] >= RANK[form.role]]
+    return [
+        {"name": one, "usage": usage(one), "about": form.about}
+        for one, form in FORMS.items()
+        if RANK[role] >= RANK[form.role]
+    ]
 
 
 def parse(text: str) -> Command:

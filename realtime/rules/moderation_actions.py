@@ -1,16 +1,18 @@
 """What a moderation action is, changes and tells. [decision]
 
-A channel's moderation state consists of facets (`ban:UID`, `slow`, `pin`, …). Each action gives one facet a value for its
-turn, or None to take it away; turns of a facet are numbered, so the highest turn is what holds, in documents and in Redis,
-in whatever order the two learn of it. An undo is an action too: it gives the facet back the value from before.
+A channel's moderation state consists of facets (`ban:UID`, `slow`, `pin`, …). Each action gives one facet
+a value for its turn, or None to take it away; turns of a facet are numbered, so the highest turn is what
+holds, in documents and in Redis, in whatever order the two learn of it. An undo is an action too: it gives
+the facet back the value from before.
 
-An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires}, actor {id, name, role},
-target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the message's JSON as text), reason, at, undoes?, undone?,
-current, applied, cleared_to? (the seq below which it hides messages; `before` has one too), due? (its end in ms, until that has been told).
+An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires},
+actor {id, name, role}, target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the
+message's JSON as text), reason, at, undoes?, undone?, current, applied, cleared_to? (the seq below which
+it hides messages; `before` has one too), due? (its end in ms, until that has been told).
 
-A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.log.redis_keys), until? and from? (ms: the address is
-forgotten then, and holds for guests who came first after that)}.
-An action whose `channel` is an app's id holds in all channels of the app.
+A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.log.redis_keys), until?
+and from? (ms: the address is forgotten then, and holds for guests who came first after that)}. An action
+whose `channel` is an app's id holds in all channels of the app.
 """
 
 from collections.abc import Iterable
@@ -38,13 +40,34 @@ from weir.foundation.documents import Doc
 Change = tuple[str, str, str | int]
 Value = str | int | None
 USER_FACETS = {
-    "ban": "ban", "unban": "ban", "timeout": "mute", "untimeout": "mute", "mute": "mute", "unmute": "mute",
-    "shadowban": "shadow", "unshadowban": "shadow", "mod": "role", "unmod": "role", "vip": "role", "unvip": "role",
-}  # fmt: skip
+    "ban": "ban",
+    "unban": "ban",
+    "timeout": "mute",
+    "untimeout": "mute",
+    "mute": "mute",
+    "unmute": "mute",
+    "shadowban": "shadow",
+    "unshadowban": "shadow",
+    "mod": "role",
+    "unmod": "role",
+    "vip": "role",
+    "unvip": "role",
+}
 MODES = ("slow", "guestwait", "guestsread", "subscribers", "followers", "emoteonly", "lockdown")
 TIMED_MODES = ("slow", "guestwait")
-LIFTS = {"unban": "banned", "untimeout": "muted", "unmute": "muted", "unshadowban": "shadow-banned", "unpin": "pinned"}
-ROLES: dict[str, Literal["moderator", "vip", "member"]] = {"mod": "moderator", "unmod": "member", "vip": "vip", "unvip": "member"}
+LIFTS = {
+    "unban": "banned",
+    "untimeout": "muted",
+    "unmute": "muted",
+    "unshadowban": "shadow-banned",
+    "unpin": "pinned",
+}
+ROLES: dict[str, Literal["moderator", "vip", "member"]] = {
+    "mod": "moderator",
+    "unmod": "member",
+    "vip": "vip",
+    "unvip": "member",
+}
 _FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
 _USER_EVENTS = {"ban": (BANNED, UNBANNED), "mute": (MUTED, UNMUTED)}
 ASIDE = ("shadow", "warn")
@@ -107,9 +130,12 @@ def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value]
 
 
 def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
-    """A channel's state for Redis, from the actions that may be current; with several of a facet the highest turn holds."""
+    """A channel's state for Redis, from the actions that may be current; with several of a facet the highest
+    turn holds."""
     fields: dict[str, str | int] = {}
-    for facet, action in {one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))}.items():
+    for facet, action in {
+        one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))
+    }.items():
         fields["t:" + facet] = action["turn"]
         value, ends = standing(action, now_ms)
         given = field_of(facet, value, ends)
@@ -139,7 +165,9 @@ def marked_fields(action: Doc) -> dict[str, str | int]:
     if marks.get("device"):
         fields[device_field(marks["device"])] = action["expires"] or 0
     if marks.get("address"):
-        fields[address_field(marks["address"])] = f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
+        fields[address_field(marks["address"])] = (
+            f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
+        )
     return fields
 
 
@@ -151,12 +179,19 @@ def changes_of(action: Doc) -> list[Change]:
     given = field_of(facet, value, action["expires"])
     if given is not None:
         changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
-    changes += [("unset" if value is None else "set", name, "" if value is None else ends) for name, ends in marked_fields(action).items()]
+    changes += [
+        ("unset" if value is None else "set", name, "" if value is None else ends)
+        for name, ends in marked_fields(action).items()
+    ]
     if kind in ("ban", "clear") and not of_app(action["channel"]):
-        changes.append(("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or ""))
+        changes.append(
+            ("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or "")
+        )
     if kind == "warn":
         field, warning = "w:" + action["target"]["id"], {"reason": action["reason"], "at": action["at"]}
-        changes.append(("unset", field, "") if value is None else ("set", field, orjson.dumps(warning).decode()))
+        changes.append(
+            ("unset", field, "") if value is None else ("set", field, orjson.dumps(warning).decode())
+        )
     if kind == "message":
         changes.append(("back" if value is None else "gone", str(action["place"]["seq"]), ""))
     return changes
@@ -165,12 +200,19 @@ def changes_of(action: Doc) -> list[Change]:
 def public_action(action: Doc) -> dict[str, Any]:
     """An action as the public sees it."""
     shown = {
-        "id": action["id"], "kind": action["kind"], "actor": action["actor"], "target": action.get("target"),
-        "message": action.get("message"), "reason": action["reason"] or None, "at": rfc3339(action["at"]),
+        "id": action["id"],
+        "kind": action["kind"],
+        "actor": action["actor"],
+        "target": action.get("target"),
+        "message": action.get("message"),
+        "reason": action["reason"] or None,
+        "at": rfc3339(action["at"]),
         "expires": rfc3339(action["expires"]) if action["expires"] else None,
         "value": action["value"] if split(action["facet"])[0] in (*MODES, "role") else None,
-        "undoes": action.get("undoes"), "undone": action.get("undone"), "everywhere": True if of_app(action["channel"]) else None,
-    }  # fmt: skip
+        "undoes": action.get("undoes"),
+        "undone": action.get("undone"),
+        "everywhere": True if of_app(action["channel"]) else None,
+    }
     return {name: value for name, value in shown.items() if value is not None}
 
 
@@ -180,7 +222,8 @@ def log_entries(action: Doc) -> list[tuple[str, dict[str, Any]]]:
 
 
 def restored_below(action: Doc) -> int | None:
-    """The seq below which messages were hidden that this action shows again, all or in part; None for any other action."""
+    """The seq below which messages were hidden that this action shows again, all or in part; None for any
+    other action."""
     before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
     if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):
         return None
@@ -194,7 +237,8 @@ def warning(action: Doc) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they are known (ms)."""
+    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they
+    are known (ms)."""
 
     fields: tuple[str, ...] = ()
     since_ms: int = 0
@@ -204,7 +248,8 @@ NO_MORE = Barred()
 
 
 def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int | None:
-    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing holds any more."""
+    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing
+    holds any more."""
     ends: list[int] = []
     for one in states:
         end, _, begins = (one or "1").partition(" ")
@@ -214,8 +259,8 @@ def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int |
 
 
 def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
-    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type, its data, changes. What the
-    ban has hidden stays hidden."""
+    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type,
+    its data, changes. What the ban has hidden stays hidden."""
     field, _ = field_of(action["facet"], None, None) or ("", None)
     return (
         _USER_EVENTS[split(action["facet"])[0]][1],
@@ -227,7 +272,11 @@ def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
 def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     kind, value = split(action["facet"])[0], action["value"]
     if kind == "clear":
-        return [] if value is None or action.get("undoes") else [(CLEARED, {**common, "user": action.get("target")})]
+        return (
+            []
+            if value is None or action.get("undoes")
+            else [(CLEARED, {**common, "user": action.get("target")})]
+        )
     if kind in ("ban", "mute", "role"):
         return _user_events(action, kind, {**common, "user": action.get("target")})
     if kind in ("message", "pin"):
@@ -235,14 +284,24 @@ def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, An
     if kind in MODES:
         setting = (value or 0) if kind in TIMED_MODES else value is not None
         return [(SETTINGS_UPDATED, {**common, "settings": {kind: setting}})]
-    return [(NEW_MESSAGE, {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True})]
+    return [
+        (
+            NEW_MESSAGE,
+            {"cid": action["id"], "user": action["card"], "text": action["reason"], "announcement": True},
+        )
+    ]
 
 
 def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     value = action["value"]
     said = {**data, "reason": action["reason"] or None}
     if kind == "role":
-        return [("user.role.changed", {**said, "role": value or "member", "source": "channel" if value else "token"})]
+        return [
+            (
+                "user.role.changed",
+                {**said, "role": value or "member", "source": "channel" if value else "token"},
+            )
+        ]
     ends = rfc3339(action["expires"]) if action["expires"] else None
     events = [(_USER_EVENTS[kind][value is None], {**said, "expires": ends})]
     return [*events, (CLEARED, data)] if kind == "ban" and value and not action.get("undoes") else events
@@ -251,7 +310,11 @@ def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str
 def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     about, value = split(action["facet"])[1], action["value"]
     if kind == "pin":
-        return MESSAGE_UPDATED, {**data, "message": value or action["before"]["value"], "pinned": value is not None}
+        return MESSAGE_UPDATED, {
+            **data,
+            "message": value or action["before"]["value"],
+            "pinned": value is not None,
+        }
     data = {**data, "message": about, "target": action["place"], "deleted": value is not None}
     own = bool(value) and orjson.loads(action["said"])["user"]["id"] == action["actor"]["id"]
     if value:

@@ -1,4 +1,5 @@
-"""Who may do what. Refuses early; the log's script has the last word on bans, mutes, locks and rates. [decision]"""
+"""Who may do what. Refuses early; the log's script has the last word on bans, mutes, locks and rates.
+[decision]"""
 
 import re
 from collections import deque
@@ -11,14 +12,16 @@ from weir.foundation.settings import Settings
 Role = Literal["owner", "moderator", "vip", "member", "guest"]
 RANK: dict[Role, int] = {"owner": 4, "moderator": 3, "vip": 2, "member": 1, "guest": 0}
 EXEMPT: frozenset[Role] = frozenset({"owner", "moderator", "vip"})
-_EMOTES = re.compile(r"(?::[A-Za-z0-9_+-]{1,32}:|[\s\u00a9\u00ae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f])+")
+_EMOTES = re.compile(
+    r"(?::[A-Za-z0-9_+-]{1,32}:|[\s\u00a9\u00ae\u200d\u203c-\u3299\ufe0f\U0001f000-\U0001faff\U000e0020-\U000e007f])+"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock, slow mode and the
-    like. `passes` has a letter for each restriction this message satisfies: s(ubscriber), f(ollower), e(motes only). `crowd` is
-    what a guest shares with others."""
+    """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock, slow
+    mode and the like. `passes` has a letter for each restriction this message satisfies: s(ubscriber),
+    f(ollower), e(motes only). `crowd` is what a guest shares with others."""
 
     interval_us: int
     burst_us: int
@@ -29,9 +32,9 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Guests are made by the dozen, so they are bounded together: those of one address (its `origin`, realtime.log.redis_keys) in a channel,
-    and all in it. Each a GCRA, (interval, burst) in microseconds. `since_ms`: when this guest came first; `wait_ms`: how long the app
-    lets a new one wait."""
+    """Guests are made by the dozen, so they are bounded together: those of one address (its `origin`,
+    realtime.log.redis_keys) in a channel, and all in it. Each a GCRA, (interval, burst) in microseconds.
+    `since_ms`: when this guest came first; `wait_ms`: how long the app lets a new one wait."""
 
     origin: str
     address: tuple[int, int]
@@ -44,19 +47,33 @@ NO_RATE = Rate(0, 0, True)
 
 
 def may_send(
-    role: Role, guests: str, settings: Settings, badges: list[str], text: str, origin: str | None = None, since_ms: int = 0, wait_s: int = 0
+    role: Role,
+    guests: str,
+    settings: Settings,
+    badges: list[str],
+    text: str,
+    origin: str | None = None,
+    since_ms: int = 0,
+    wait_s: int = 0,
 ) -> Rate:
-    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat, `origin` a guest's, None for
-    everybody else; `since_ms` and `wait_s` as in Crowd. Errors: Forbidden."""
+    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat,
+    `origin` a guest's, None for everybody else; `since_ms` and `wait_s` as in Crowd. Errors: Forbidden."""
     if role == "guest" and guests != "chat":
         raise Forbidden("Guests may read here, not write. Sign in to take part.")
     interval, burst_us = _gcra(settings.chat_rate_per_s, settings.chat_burst)
     crowd = None
     if origin is not None and role not in EXEMPT:
         together = settings.guest_channel_rate_per_s
-        each, all_together = _gcra(settings.guest_rate_per_s, settings.guest_burst), _gcra(together, max(1, int(2 * together)))
+        each, all_together = (
+            _gcra(settings.guest_rate_per_s, settings.guest_burst),
+            _gcra(together, max(1, int(2 * together))),
+        )
         crowd = Crowd(origin, each, all_together, since_ms, wait_s * 1000)
-    passes = ("s" if "subscriber" in badges else "") + ("f" if "follower" in badges else "") + ("e" if only_emotes(text) else "")
+    passes = (
+        ("s" if "subscriber" in badges else "")
+        + ("f" if "follower" in badges else "")
+        + ("e" if only_emotes(text) else "")
+    )
     return Rate(interval, burst_us, role in EXEMPT, passes, crowd)
 
 
@@ -86,7 +103,11 @@ def check_hierarchy(actor: Role, target: Role) -> None:
 def check_may_signal(muted: int | None, now_ms: int) -> None:
     """Errors: Forbidden (muted) with the time left; `muted` is its end in ms, 0 for good."""
     if muted is not None:
-        raise Forbidden("You may not take part here for now.", code="muted", retry_after=(muted - now_ms) / 1000 if muted else None)
+        raise Forbidden(
+            "You may not take part here for now.",
+            code="muted",
+            retry_after=(muted - now_ms) / 1000 if muted else None,
+        )
 
 
 class RateWindow:

@@ -1,4 +1,5 @@
-"""One running stack that the attacks are made on, with its owner, and ways to speak to it as a stranger would."""
+"""One running stack that the attacks are made on, with its owner, and ways to speak to it as a stranger
+would."""
 
 import http.client
 import json
@@ -22,7 +23,11 @@ class Target(Show):
     def account(self) -> dict[str, str]:
         """Header of the first owner, who has followed the set-up link."""
         if self._account is None:
-            body = {"email": "owner@weir.example", "password": "a long password", "setup": self.card["studio"].split("#setup=")[1]}
+            body = {
+                "email": "owner@weir.example",
+                "password": "a long password",
+                "setup": self.card["studio"].split("#setup=")[1],
+            }
             status, self._account = self.stack.ask("POST", "/v1/auth/register", body)
             assert status == 201, self._account
         return {"Authorization": f"Bearer {self._account['access_token']}"}
@@ -40,7 +45,9 @@ class Target(Show):
 
     def new_key(self, app: str | None = None, **options: Any) -> dict[str, Any]:
         """A key as it is shown once."""
-        status, key = self.stack.ask("POST", f"/v1/apps/{app or self.app}/keys", {"scopes": ["*"], **options}, self.account)
+        status, key = self.stack.ask(
+            "POST", f"/v1/apps/{app or self.app}/keys", {"scopes": ["*"], **options}, self.account
+        )
         assert status == 201, key
         return dict(key)
 
@@ -49,20 +56,31 @@ class Target(Show):
         assert status == 201, stream
         return dict(stream)
 
-    def ask_from(self, address: str, path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, dict[str, Any], list[str]]:
-        """(status, JSON, cookies as `name=value`) of a POST by a client at this address of the loopback network."""
-        line = http.client.HTTPConnection("127.0.0.1", self.stack.http, timeout=15, source_address=(address, 0))
+    def ask_from(
+        self, address: str, path: str, body: Any, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any], list[str]]:
+        """(status, JSON, cookies as `name=value`) of a POST by a client at this address of the loopback
+        network."""
+        line = http.client.HTTPConnection(
+            "127.0.0.1", self.stack.http, timeout=15, source_address=(address, 0)
+        )
         try:
-            line.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
+            line.request(
+                "POST", path, json.dumps(body), {"Content-Type": "application/json", **(headers or {})}
+            )
             reply = line.getresponse()
             cookies = [one.split(";")[0] for one in reply.headers.get_all("Set-Cookie") or []]
             return reply.status, json.loads(reply.read() or b"{}"), cookies
         finally:
             line.close()
 
-    def login(self, address: str, email: str, password: str, *cookies: str) -> tuple[int, dict[str, Any], list[str]]:
+    def login(
+        self, address: str, email: str, password: str, *cookies: str
+    ) -> tuple[int, dict[str, Any], list[str]]:
         body = {"email": email, "password": password}
-        return self.ask_from(address, "/v1/auth/login", body, {"Cookie": "; ".join(cookies)} if cookies else None)
+        return self.ask_from(
+            address, "/v1/auth/login", body, {"Cookie": "; ".join(cookies)} if cookies else None
+        )
 
     def registered(self, email: str, **more: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """(header of a new person's access token, the account)."""
@@ -82,12 +100,16 @@ class Target(Show):
         return str(re.findall(rf"#{purpose}=(\w+)", "\n".join(self.letters(to)))[-1])
 
     def plays(self, token: str, playback: str | None = None) -> bool:
-        """Whether the web server lets a token through to a stream: it has none to send while nobody publishes."""
+        """Whether the web server lets a token through to a stream: it has none to send while nobody
+        publishes."""
         return self.stack.get(f"/hls/{token}/{playback or self.playback}/master.m3u8")[0] != 403
 
     def answer(self, request: bytes, seconds: float = 15, address: str = "127.0.0.1") -> tuple[int, bytes]:
-        """(status, body) of the first answer to exactly these bytes; status 0 when the line was closed without one."""
-        with socket.create_connection(("127.0.0.1", self.stack.http), seconds, source_address=(address, 0)) as line:
+        """(status, body) of the first answer to exactly these bytes; status 0 when the line was closed
+        without one."""
+        with socket.create_connection(
+            ("127.0.0.1", self.stack.http), seconds, source_address=(address, 0)
+        ) as line:
             line.sendall(request)
             reply = http.client.HTTPResponse(line)
             try:

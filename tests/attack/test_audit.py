@@ -1,4 +1,5 @@
-"""Who did it: every changing request leaves an entry that says who, from where and what, and nobody can make one up."""
+"""Who did it: every changing request leaves an entry that says who, from where and what, and nobody can make
+one up."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +24,10 @@ SILENT = {
     "POST /v1/channels/{channel}/commands": "the same",
     "PATCH /v1/channels/{channel}/settings": "the same",
     **{f"POST /v1/channels/{{channel}}/{kind}": "the same" for kind in ("bans", "mutes", "timeouts")},
-    **{f"DELETE /v1/channels/{{channel}}/{kind}/{{user}}": "the same" for kind in ("bans", "mutes", "timeouts")},
+    **{
+        f"DELETE /v1/channels/{{channel}}/{kind}/{{user}}": "the same"
+        for kind in ("bans", "mutes", "timeouts")
+    },
     "POST /v1/channels/{channel}/moderation/{act}/undo": "the same",
     "POST /v1/events": "the app's log is its record",
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
@@ -38,9 +42,13 @@ class Acts:
     def __init__(self, target: Target) -> None:
         self.target, self.made = target, {}
 
-    def do(self, route: str, action: str, body: Any = None, headers: dict[str, str] | None = None, **ids: str) -> Any:
+    def do(
+        self, route: str, action: str, body: Any = None, headers: dict[str, str] | None = None, **ids: str
+    ) -> Any:
         method, _, path = route.partition(" ")
-        given = headers or (self.target.account if path.startswith(("/v1/apps", "/v1/auth")) else self.target.opened())
+        given = headers or (
+            self.target.account if path.startswith(("/v1/apps", "/v1/auth")) else self.target.opened()
+        )
         status, answer = self.target.stack.ask(method, path.format(app=self.target.app, **ids), body, given)
         assert status in (200, 201, 202, 204), (route, status, answer)
         self.made[route] = action
@@ -94,21 +102,43 @@ def acts(target: Target) -> Acts:
     times = {"starts": "2099-01-01T10:00:00Z", "ends": "2099-01-01T11:00:00Z"}
     times = {name: text.replace("2099-01-01", soon()) for name, text in times.items()}
     booked = do("POST /v1/places/{place}/reservations", "reservation.created", times, place=place)["id"]
-    do("DELETE /v1/places/{place}/reservations/{reservation}", "reservation.cancelled", place=place, reservation=booked)
-    device = do("POST /v1/places/{place}/devices", "device.created", {"serial": "s1", "space": 2}, place=place)["id"]
-    do("PATCH /v1/places/{place}/devices/{device}", "device.assigned", {"space": 3}, place=place, device=device)
+    do(
+        "DELETE /v1/places/{place}/reservations/{reservation}",
+        "reservation.cancelled",
+        place=place,
+        reservation=booked,
+    )
+    device = do(
+        "POST /v1/places/{place}/devices", "device.created", {"serial": "s1", "space": 2}, place=place
+    )["id"]
+    do(
+        "PATCH /v1/places/{place}/devices/{device}",
+        "device.assigned",
+        {"space": 3},
+        place=place,
+        device=device,
+    )
     do("DELETE /v1/places/{place}/devices/{device}", "device.deleted", place=place, device=device)
     do("DELETE /v1/places/{place}/spaces/{n}", "space.deleted", place=place, n="5")
     do("DELETE /v1/places/{place}", "place.deleted", place=place)
     do("POST /v1/upload-tokens", "upload_tokens.minted", {"user": "ann"})
-    begun = do("POST /v1/vod", "upload.started", None, {**target.opened(), "Tus-Resumable": "1.0.0", "Upload-Length": "100"})["id"]
+    begun = do(
+        "POST /v1/vod",
+        "upload.started",
+        None,
+        {**target.opened(), "Tus-Resumable": "1.0.0", "Upload-Length": "100"},
+    )["id"]
     do("PATCH /v1/recordings/{recording}", "recording.updated", {"visibility": "public"}, recording=begun)
     do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
     key = do("POST /v1/apps/{app}/keys", "key.created", {"scopes": ["streams:read"]})["id"]
     do("POST /v1/apps/{app}/keys/{key}/rotate", "key.rotated", {}, key=key)
     do("DELETE /v1/apps/{app}/keys/{key}", "key.revoked", key=key)
     do("PATCH /v1/apps/{app}", "app.updated", {"name": "Renamed"})
-    invited = do("POST /v1/apps/{app}/invitations", "invitation.created", {"email": "ann@weir.example", "role": "viewer"})["id"]
+    invited = do(
+        "POST /v1/apps/{app}/invitations",
+        "invitation.created",
+        {"email": "ann@weir.example", "role": "viewer"},
+    )["id"]
     do("DELETE /v1/apps/{app}/invitations/{invitation}", "invitation.withdrawn", invitation=invited)
     return acts
 
@@ -124,7 +154,11 @@ def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
     def known() -> dict[str, dict[str, Any]]:
         return {entry["action"]: entry for entry in reversed(entries(target, path, target.account))}
 
-    wait_until(lambda: set(acts.made.values()) <= set(known()), f"entries: {set(acts.made.values()) - set(known())}", 40)
+    wait_until(
+        lambda: set(acts.made.values()) <= set(known()),
+        f"entries: {set(acts.made.values()) - set(known())}",
+        40,
+    )
     owner = target.stack.ask("GET", "/v1/auth/me", headers=target.account)[1]["id"]
     found = known()
     for action in set(acts.made.values()):
@@ -134,9 +168,15 @@ def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
 
 
 def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
-    """What the API's own description offers is made above, is the platform's, or is silent for a reason that stands here."""
+    """What the API's own description offers is made above, is the platform's, or is silent for a reason that
+    stands here."""
     described = target.stack.get("/v1/openapi.json")[1]["paths"]
-    routes = {f"{method.upper()} {path}" for path, verbs in described.items() for method in verbs if method in ("post", "patch", "delete")}
+    routes = {
+        f"{method.upper()} {path}"
+        for path, verbs in described.items()
+        for method in verbs
+        if method in ("post", "patch", "delete")
+    }
     elsewhere = {
         "POST /v1/auth/register", "POST /v1/auth/login", "POST /v1/auth/logout", "POST /v1/auth/password", "POST /v1/auth/password/reset",
         "POST /v1/auth/verify", "POST /v1/apps", "DELETE /v1/apps/{app}", "POST /v1/apps/{app}/archive", "POST /v1/apps/{app}/restore",
@@ -158,8 +198,14 @@ def test_the_operator_reads_what_concerns_the_installation(target: Target) -> No
     def actions() -> set[str]:
         return {entry["action"] for entry in entries(target, "/v1/operator/audit", account)}
 
-    wait_until(lambda: {"account.created", "sign_in.failed", "sign_in.done"} <= actions(), "the operator's entries", 40)
-    assert not actions() & {entry["action"] for entry in entries(target, f"/v1/apps/{target.app}/audit", account)}
+    wait_until(
+        lambda: {"account.created", "sign_in.failed", "sign_in.done"} <= actions(),
+        "the operator's entries",
+        40,
+    )
+    assert not actions() & {
+        entry["action"] for entry in entries(target, f"/v1/apps/{target.app}/audit", account)
+    }
     assert target.stack.ask("GET", "/v1/operator/audit", headers=target.opened())[0] == 401
     assert target.stack.get("/v1/operator/audit")[0] == 401
 

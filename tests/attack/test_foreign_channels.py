@@ -26,7 +26,9 @@ def answers(wire: Wire, channel: str) -> list[Any]:
 
 
 def user_token(target: Target, **fields: Any) -> str:
-    status, answer = target.stack.ask("POST", "/v1/user-tokens", {"sub": new_id("ses"), **fields}, target.opened())
+    status, answer = target.stack.ask(
+        "POST", "/v1/user-tokens", {"sub": new_id("ses"), **fields}, target.opened()
+    )
     assert status == 201, answer
     return str(answer["token"])
 
@@ -45,18 +47,25 @@ def test_a_signed_streams_channel_wants_a_role_or_a_playback_token(target: Targe
     """The app's own users too: what they may watch, or were given a role in, they may take part in."""
     stream = target.new_stream(visibility="signed")
     other = target.new_stream(visibility="signed")
-    playback = {one["id"]: target.tokens.mint_playback(one["playback_id"], target.app, new_id("ses"), 600) for one in (stream, other)}
+    playback = {
+        one["id"]: target.tokens.mint_playback(one["playback_id"], target.app, new_id("ses"), 600)
+        for one in (stream, other)
+    }
     for token, more in ((user_token(target), {}), (user_token(target), {"playback": playback[other["id"]]})):
         with entered(target, token, **more) as stranger:
             assert {error["code"] for error in answers(stranger, stream["channel"])} == {"forbidden"}
     roles = {stream["channel"]: "member"}
-    for token, more in ((user_token(target, roles=roles), {}), (user_token(target), {"playback": playback[stream["id"]]})):
+    for token, more in (
+        (user_token(target, roles=roles), {}),
+        (user_token(target), {"playback": playback[stream["id"]]}),
+    ):
         with entered(target, token, **more) as member:
             assert member.call("channel.join", channel=stream["channel"])["ok"]
 
 
 def test_a_guest_of_a_signed_stream_is_let_in_until_it_is_withdrawn(target: Target) -> None:
-    """The watch page opens it by a playback token of the app's; withdrawing the stream ends what came of that."""
+    """The watch page opens it by a playback token of the app's; withdrawing the stream ends what came of
+    that."""
     stream = target.new_stream(visibility="signed")
     path = f"/v1/watch/{stream['playback_id']}/session"
     assert target.stack.ask("POST", path, {})[0] == 403
@@ -65,7 +74,9 @@ def test_a_guest_of_a_signed_stream_is_let_in_until_it_is_withdrawn(target: Targ
     assert status == 201
     with entered(target, session["user_token"]) as guest:
         assert guest.call("channel.join", channel=stream["channel"])["ok"]
-        assert target.stack.ask("POST", "/v1/revocations", {"stream": stream["id"]}, target.opened())[0] == 201
+        assert (
+            target.stack.ask("POST", "/v1/revocations", {"stream": stream["id"]}, target.opened())[0] == 201
+        )
         assert guest.end() is not None
     with Wire(target.stack.http) as again:
         again.read()

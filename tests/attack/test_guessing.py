@@ -1,4 +1,5 @@
-"""Guessed playback tokens: soon nobody looks at them, and who plays behind the same address sees nothing of it."""
+"""Guessed playback tokens: soon nobody looks at them, and who plays behind the same address sees nothing of
+it."""
 
 import http.client
 import re
@@ -23,7 +24,9 @@ class Line:
     """A connection of one client, kept."""
 
     def __init__(self, target: Target, source: str) -> None:
-        self._http = http.client.HTTPConnection("127.0.0.1", target.stack.http, timeout=15, source_address=(source, 0))
+        self._http = http.client.HTTPConnection(
+            "127.0.0.1", target.stack.http, timeout=15, source_address=(source, 0)
+        )
 
     def get(self, path: str) -> tuple[int, bytes, Any]:
         self._http.request("GET", path)
@@ -61,8 +64,9 @@ class Player(threading.Thread):
 
 
 def test_guesses_are_refused_unseen_and_a_viewer_plays_on(target: Target) -> None:
-    """More than the bound from one address: the application checks no further ones, says how long to wait, and the viewer there misses no
-    part. A neighbour, and who comes from that address when it is over, plays."""
+    """More than the bound from one address: the application checks no further ones, says how long to wait,
+    and the viewer there misses no part. A neighbour, and who comes from that address when it is over,
+    plays."""
     publisher = target.publish()
     try:
         target.wait_state("live")
@@ -76,17 +80,29 @@ def test_guesses_are_refused_unseen_and_a_viewer_plays_on(target: Target) -> Non
             status, _, headers = line.get(f"/hls/{guess(number)}/{target.playback}/v360.m3u8")
             answers[status] += 1
         assert set(answers) <= {403, 429}
-        wait_until(lambda: line.get(f"/hls/{guess(time.monotonic_ns())}/{target.playback}/v360.m3u8")[2]["Retry-After"], "the block", 10)
+        wait_until(
+            lambda: line.get(f"/hls/{guess(time.monotonic_ns())}/{target.playback}/v360.m3u8")[2][
+                "Retry-After"
+            ],
+            "the block",
+            10,
+        )
         status, body, headers = line.get(f"/hls/{guess(TOO_MANY * 2)}/{target.playback}/v360.m3u8")
         assert (status, 0 < int(headers["Retry-After"]) <= 121) == (403, True), body
         assert b"forbidden" in body
-        assert line.get(f"/hls/{target.token()}/{target.playback}/v360.m3u8")[0] == 403, "a token that was not played there before"
+        assert line.get(f"/hls/{target.token()}/{target.playback}/v360.m3u8")[0] == 403, (
+            "a token that was not played there before"
+        )
         assert Line(target, NEIGHBOUR).get(f"/hls/{target.token()}/{target.playback}/v360.m3u8")[0] == 200
         seen = len(player.parts)
         wait_until(lambda: len(player.parts) >= seen + 20, "twenty more parts", 20)
         player.stop()
         assert player.refused == []
-        numbers = sorted(tuple(map(int, re.findall(r"_v360_(\d+)_(\d+)\.m4s", part)[0])) for part in player.parts)
-        assert len(numbers) == (numbers[-1][0] - numbers[0][0]) * 6 + numbers[-1][1] - numbers[0][1] + 1, "no part is missing"
+        numbers = sorted(
+            tuple(map(int, re.findall(r"_v360_(\d+)_(\d+)\.m4s", part)[0])) for part in player.parts
+        )
+        assert len(numbers) == (numbers[-1][0] - numbers[0][0]) * 6 + numbers[-1][1] - numbers[0][1] + 1, (
+            "no part is missing"
+        )
     finally:
         publisher.stop()

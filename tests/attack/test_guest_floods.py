@@ -42,8 +42,11 @@ def test_new_guests_are_no_new_burst(target: Target) -> None:
 
 
 def test_a_month_is_not_eaten_by_one_address(make_target: Callable[..., Target]) -> None:
-    """The app itself can still write when the guests of one address have tried to write twice the month's messages."""
-    target = make_target(DEFAULT_PLAN="free", PLANS='{"free": {"messages": 100, "requests_per_minute": 1000}}')
+    """The app itself can still write when the guests of one address have tried to write twice the month's
+    messages."""
+    target = make_target(
+        DEFAULT_PLAN="free", PLANS='{"free": {"messages": 100, "requests_per_minute": 1000}}'
+    )
     outcomes, _ = flood(target, 10, 20, "flood")
     assert "quota_exceeded" not in outcomes
     key = {"Authorization": f"Bearer {target.new_key(scopes=['chat:moderate'])['api_key']}"}
@@ -81,7 +84,9 @@ def test_honest_guests_behind_one_address_are_not_hindered(target: Target) -> No
                     refused.append(answer)
                 due += EACH_S
 
-    people = [threading.Thread(target=talk, args=(writer(target), dice.uniform(0, EACH_S))) for _ in range(HONEST)]
+    people = [
+        threading.Thread(target=talk, args=(writer(target), dice.uniform(0, EACH_S))) for _ in range(HONEST)
+    ]
     for one in people:
         one.start()
     for one in people:

@@ -21,18 +21,36 @@ from weir.foundation.vault import open_vault
 
 STRANGER, OTHER = "127.0.0.5", "127.0.0.6"
 MOST = 20
-LONGER_THAN_QUESTIONS_S = 16  # the ingest asks about each publisher every five seconds, and waits for the answer
+LONGER_THAN_QUESTIONS_S = (
+    16  # the ingest asks about each publisher every five seconds, and waits for the answer
+)
 HELLO = b"\x03" + bytes(1536)
 
 
 def redis_of(target: Target) -> Redis:
     settings = Settings(data_dir=target.stack.folder / "var", _env_file=None)  # type: ignore[call-arg]
-    return Redis(unix_socket_path=str(target.stack.run / "redis.sock"), password=redis_password(open_vault(settings)))
+    return Redis(
+        unix_socket_path=str(target.stack.run / "redis.sock"), password=redis_password(open_vault(settings))
+    )
 
 
 def pulled(url: str) -> bool:
     """Whether FFmpeg gets a picture from it."""
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-rw_timeout", "5000000", "-i", url, "-frames:v", "1", "-f", "null", "-"]
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-rw_timeout",
+        "5000000",
+        "-i",
+        url,
+        "-frames:v",
+        "1",
+        "-f",
+        "null",
+        "-",
+    ]
     return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
 
 
@@ -82,7 +100,12 @@ def test_a_ticket_is_good_once_and_for_one_stream(target: Target, air: str) -> N
 
 def test_who_asks_the_hook_itself_is_refused(target: Target) -> None:
     """It is not on the web server, and without the secret it answers nobody."""
-    for path in ("/internal/rtmp/play", "/internal/rtmp/publish", "//internal/rtmp/play", "/v1/../internal/rtmp/play"):
+    for path in (
+        "/internal/rtmp/play",
+        "/internal/rtmp/publish",
+        "//internal/rtmp/play",
+        "/v1/../internal/rtmp/play",
+    ):
         assert target.stack.ask("POST", path, {})[0] in (404, 405), path
 
 
@@ -115,8 +138,8 @@ def open_ones(lines: list[socket.socket]) -> int:
 
 @pytest.mark.parametrize("say", [b"", HELLO[:700], HELLO], ids=["silent", "half a greeting", "greeted"])
 def test_one_address_has_so_many_connections(target: Target, say: bytes) -> None:
-    """Also those that say nothing or stop in the middle; what is more is closed at once, others still come in, and after some
-    seconds of silence all of them are gone."""
+    """Also those that say nothing or stop in the middle; what is more is closed at once, others still come
+    in, and after some seconds of silence all of them are gone."""
     lines = taken(target, STRANGER, 3 * MOST, say)
     try:
         wait_until(lambda: open_ones(lines) <= MOST, "the end of those that are too many", 5)
@@ -134,8 +157,9 @@ def test_one_address_has_so_many_connections(target: Target, say: bytes) -> None
 
 
 def test_who_is_on_air_stays_there_while_others_come(target: Target, air: str) -> None:
-    """Hundreds of connections from many addresses, and thousands from one that opens each again: nothing is cut, as it would be when
-    the ingest had no connection left to ask about it, and another encoder is let in."""
+    """Hundreds of connections from many addresses, and thousands from one that opens each again: nothing is
+    cut, as it would be when the ingest had no connection left to ask about it, and another encoder is let
+    in."""
     lines = [line for number in range(10, 60) for line in taken(target, f"127.0.1.{number}", MOST)]
     try:
         wait_until(lambda: open_ones(lines) > 500, "many that hold on", 5)
@@ -146,7 +170,11 @@ def test_who_is_on_air_stays_there_while_others_come(target: Target, air: str) -
             lines += taken(target, STRANGER, 4300 - open_ones(lines))
             assert (target.state(), target.publisher.sending) == ("live", True)
             time.sleep(1)
-        wait_until(lambda: target.stack.get(f"/v1/watch/{again['playback_id']}")[1]["state"] == "live", "another stream", 40)
+        wait_until(
+            lambda: target.stack.get(f"/v1/watch/{again['playback_id']}")[1]["state"] == "live",
+            "another stream",
+            40,
+        )
         encoder.stop()
     finally:
         for line in lines:
@@ -154,7 +182,8 @@ def test_who_is_on_air_stays_there_while_others_come(target: Target, air: str) -
 
 
 class Relay:
-    """A line from an address of its own to the ingest, as a household's router is one. Frozen, it forwards nothing and closes nothing."""
+    """A line from an address of its own to the ingest, as a household's router is one. Frozen, it forwards
+    nothing and closes nothing."""
 
     def __init__(self, target: Target, source: str) -> None:
         self._target, self._source, self._frozen = target.stack.rtmp, source, threading.Event()
@@ -166,7 +195,9 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._server.accept()
-                far = socket.create_connection(("127.0.0.1", self._target), 5, source_address=(self._source, 0))
+                far = socket.create_connection(
+                    ("127.0.0.1", self._target), 5, source_address=(self._source, 0)
+                )
                 for ends in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=ends, daemon=True).start()
 
@@ -184,8 +215,8 @@ class Relay:
 
 
 def test_an_encoder_that_comes_back_finds_room(make_target: Callable[..., Target]) -> None:
-    """Its dead connection is not noticed yet: the smallest bound of an address has room for both, and the broadcast goes on. A third
-    one is closed at once."""
+    """Its dead connection is not noticed yet: the smallest bound of an address has room for both, and the
+    broadcast goes on. A third one is closed at once."""
     target = make_target(RTMP_CONNECTIONS_PER_ADDRESS=2, RECONNECT_GRACE_S=60)
     dead, fresh = Relay(target, STRANGER), Relay(target, STRANGER)
     path = f"live/{target.card['key']}"

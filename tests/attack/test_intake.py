@@ -1,4 +1,5 @@
-"""An encoder with a good key that means harm: what it sends costs its own stream, not the process that has the others."""
+"""An encoder with a good key that means harm: what it sends costs its own stream, not the process that has
+the others."""
 
 import contextlib
 import re
@@ -40,7 +41,8 @@ def starts(target: Target) -> float:
 
 
 def test_a_flood_of_tiny_frames_keeps_nobody_waiting(target: Target, attacker: Callable[[], Encoder]) -> None:
-    """Millions of messages of a few bytes: the API answers in between, and the encoder is sent away, for the ingest is everybody's."""
+    """Millions of messages of a few bytes: the API answers in between, and the encoder is sent away, for the
+    ingest is everybody's."""
     encoder = attacker()
     for one in SENT[:20]:
         encoder.send(one)
@@ -57,8 +59,11 @@ def test_a_flood_of_tiny_frames_keeps_nobody_waiting(target: Target, attacker: C
     assert "encoder.flooded" in (target.stack.folder / "var/logs/app.log").read_text()
 
 
-def test_sound_that_changes_with_each_frame_starts_few_transcoders(target: Target, attacker: Callable[[], Encoder]) -> None:
-    """Another description of the sound in front of each key frame ends FFmpeg each time; another one waits for its turn."""
+def test_sound_that_changes_with_each_frame_starts_few_transcoders(
+    target: Target, attacker: Callable[[], Encoder]
+) -> None:
+    """Another description of the sound in front of each key frame ends FFmpeg each time; another one waits
+    for its turn."""
     encoder, before = attacker(), starts(target)
     (_header, key, *_) = [one for one in SENT if one.kind == VIDEO]
     for one in SENT:

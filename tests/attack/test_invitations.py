@@ -1,4 +1,5 @@
-"""Invitations and mails: whose mailbox is proven, who is let in by whom, and how much a stranger can have mailed."""
+"""Invitations and mails: whose mailbox is proven, who is let in by whom, and how much a stranger can have
+mailed."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -38,7 +39,9 @@ def app_of(target: Target, person: dict[str, str], name: str = "Mine") -> str:
     return str(target.stack.ask("POST", "/v1/apps", {"name": name}, person)[1]["id"])
 
 
-def invite(target: Target, person: dict[str, str], app: str, email: str, role: str = "viewer") -> tuple[int, dict[str, Any]]:
+def invite(
+    target: Target, person: dict[str, str], app: str, email: str, role: str = "viewer"
+) -> tuple[int, dict[str, Any]]:
     return target.stack.ask("POST", f"/v1/apps/{app}/invitations", {"email": email, "role": role}, person)
 
 
@@ -47,7 +50,8 @@ def token_of(invited: dict[str, Any]) -> str:
 
 
 def test_an_inviter_proves_nobody_s_mailbox(platform: Target) -> None:
-    """With the link that the API answers an account is made that can't sign in; the real person takes it over by mail."""
+    """With the link that the API answers an account is made that can't sign in; the real person takes it over
+    by mail."""
     troll = entered(platform, "troll@weir.example")
     app = app_of(platform, troll)
     _, made = invite(platform, troll, app, "ceo@victim.example")
@@ -63,7 +67,8 @@ def test_an_inviter_proves_nobody_s_mailbox(platform: Target) -> None:
 
 
 def test_an_address_is_asked_after_in_vain(platform: Target) -> None:
-    """Registering, with and without an invitation, and signing in afterwards: alike for addresses that are known and that are not."""
+    """Registering, with and without an invitation, and signing in afterwards: alike for addresses that are
+    known and that are not."""
     asker = entered(platform, "asker@weir.example")
     app = app_of(platform, asker)
     entered(platform, "known@weir.example")
@@ -72,10 +77,17 @@ def test_an_address_is_asked_after_in_vain(platform: Target) -> None:
         invited = token_of(invite(platform, asker, app, email)[1])
         answers: list[Any] = []
         for more in ({}, {"invitation": invited}):
-            status, answer = platform.stack.ask("POST", "/v1/auth/register", {"email": email, "password": "the asker's own", **more})
-            answers.append((status, sorted(answer["account"]), answer["account"]["verified"], answer["access_token"]))
+            status, answer = platform.stack.ask(
+                "POST", "/v1/auth/register", {"email": email, "password": "the asker's own", **more}
+            )
+            answers.append(
+                (status, sorted(answer["account"]), answer["account"]["verified"], answer["access_token"])
+            )
         answers.append(platform.login("127.0.60.1", email, "the asker's own")[:2])
-        team = (platform.stack.ask("GET", f"/v1/apps/{app}/{what}", headers=asker)[1]["data"] for what in ("members", "invitations"))
+        team = (
+            platform.stack.ask("GET", f"/v1/apps/{app}/{what}", headers=asker)[1]["data"]
+            for what in ("members", "invitations")
+        )
         answers.append([len(one) for one in team])
         platform.stack.ask("DELETE", f"/v1/apps/{app}/invitations/{invited}", headers=asker)
         seen.append([{**one, "detail": ""} if isinstance(one, dict) else one for one in answers])
@@ -85,7 +97,8 @@ def test_an_address_is_asked_after_in_vain(platform: Target) -> None:
 
 
 def test_a_mailbox_is_not_filled(platform: Target) -> None:
-    """Whoever invites from however many apps, or asks for links: three of a kind an hour; and each of the links still works."""
+    """Whoever invites from however many apps, or asks for links: three of a kind an hour; and each of the
+    links still works."""
     flooder = entered(platform, "flooder@weir.example")
     apps = [app_of(platform, flooder, f"App {number}") for number in range(4)]
     for app in apps * 2:
@@ -93,8 +106,13 @@ def test_a_mailbox_is_not_filled(platform: Target) -> None:
     assert len(platform.letters("victim@weir.example")) == 3
     entered(platform, "forgetful@weir.example")
     for _ in range(8):
-        assert platform.stack.ask("POST", "/v1/auth/password/forgot", {"email": "forgetful@weir.example"})[0] == 204
-    wait_until(lambda: sum("#reset=" in one for one in platform.letters("forgetful@weir.example")) == 3, "the mails")
+        assert (
+            platform.stack.ask("POST", "/v1/auth/password/forgot", {"email": "forgetful@weir.example"})[0]
+            == 204
+        )
+    wait_until(
+        lambda: sum("#reset=" in one for one in platform.letters("forgetful@weir.example")) == 3, "the mails"
+    )
     first = next(one for one in platform.letters("forgetful@weir.example") if "#reset=" in one)
     body = {"token": first.split("#reset=")[1].split()[0], "password": "a fresh password"}
     assert platform.stack.ask("POST", "/v1/auth/password/reset", body)[0] == 200
@@ -117,7 +135,9 @@ def test_nobody_is_let_in_by_somebody_who_is_out(platform: Target) -> None:
     owner, admin = entered(platform, "boss@weir.example"), entered(platform, "admin@weir.example")
     app = app_of(platform, owner)
     invite(platform, owner, app, "admin@weir.example", "admin")
-    status, _ = platform.stack.ask("POST", "/v1/invitations/accept", {"token": platform.link("admin@weir.example", "invitation")}, admin)
+    status, _ = platform.stack.ask(
+        "POST", "/v1/invitations/accept", {"token": platform.link("admin@weir.example", "invitation")}, admin
+    )
     assert status == 201
     second = entered(platform, "second@weir.example")
     _, made = invite(platform, admin, app, "second@weir.example", "admin")
@@ -129,7 +149,8 @@ def test_nobody_is_let_in_by_somebody_who_is_out(platform: Target) -> None:
 
 
 def test_an_invitation_is_accepted_once_or_withdrawn(platform: Target) -> None:
-    """Twelve acceptances and a withdrawal at the same moment: whoever joins has used it up, whoever was too late has nothing."""
+    """Twelve acceptances and a withdrawal at the same moment: whoever joins has used it up, whoever was too
+    late has nothing."""
     owner, guest = entered(platform, "host@weir.example"), entered(platform, "late@weir.example")
     app = app_of(platform, owner)
     for _ in range(5):

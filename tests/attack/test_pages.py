@@ -47,7 +47,12 @@ def evil() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def account(target: Target) -> dict[str, str]:
     """Mallory's own, which the page wants its visitor to be signed in to."""
-    made = target.stack.ask("POST", f"/v1/apps/{target.app}/invitations", {"email": LOGIN["email"], "role": "viewer"}, target.account)[1]
+    made = target.stack.ask(
+        "POST",
+        f"/v1/apps/{target.app}/invitations",
+        {"email": LOGIN["email"], "role": "viewer"},
+        target.account,
+    )[1]
     body = {**LOGIN, "invitation": made["link"].rpartition("=")[2]}
     assert target.stack.ask("POST", "/v1/auth/register", body)[0] == 201
     return LOGIN
@@ -60,7 +65,9 @@ def form(port: int, path: str, text: str) -> str:
     return f"<form method=post enctype=text/plain action='http://127.0.0.1:{port}{path}'>{field}</form><script>document.forms[0].submit()</script>"
 
 
-def test_a_stranger_s_form_signs_nobody_in(target: Target, account: dict[str, str], browser: Browser, evil: int) -> None:
+def test_a_stranger_s_form_signs_nobody_in(
+    target: Target, account: dict[str, str], browser: Browser, evil: int
+) -> None:
     """Chromium sends it, as plain text that is JSON; no cookie is set, and nobody's account is shown."""
     context = browser.new_context()
     page, answers = context.new_page(), []
@@ -75,7 +82,9 @@ def test_a_stranger_s_form_signs_nobody_in(target: Target, account: dict[str, st
     context.close()
 
 
-def test_a_stranger_s_script_signs_nobody_out(target: Target, account: dict[str, str], browser: Browser, evil: int) -> None:
+def test_a_stranger_s_script_signs_nobody_out(
+    target: Target, account: dict[str, str], browser: Browser, evil: int
+) -> None:
     """Nor is the refresh cookie sent with what it asks."""
     context = browser.new_context()
     page = context.new_page()
@@ -98,14 +107,25 @@ def test_a_stranger_s_script_signs_nobody_out(target: Target, account: dict[str,
     context.close()
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
 def test_what_a_form_can_send_is_no_request(target: Target, kind: str) -> None:
     """To any route that takes a body, whatever it looks like."""
     body = json.dumps(LOGIN).encode()
-    for path in ("/v1/auth/login", "/v1/auth/register", "/v1/streams", f"/v1/watch/{target.playback}/session"):
-        headers = f"Host: 127.0.0.1\r\nContent-Length: {len(body)}\r\n" + (f"Content-Type: {kind}\r\n" if kind else "")
+    for path in (
+        "/v1/auth/login",
+        "/v1/auth/register",
+        "/v1/streams",
+        f"/v1/watch/{target.playback}/session",
+    ):
+        headers = f"Host: 127.0.0.1\r\nContent-Length: {len(body)}\r\n" + (
+            f"Content-Type: {kind}\r\n" if kind else ""
+        )
         credential = f"Authorization: {target.opened()['Authorization']}\r\n" if path == "/v1/streams" else ""
-        status, answer = target.answer(f"POST {path} HTTP/1.1\r\n{headers}{credential}Connection: close\r\n\r\n".encode() + body)
+        status, answer = target.answer(
+            f"POST {path} HTTP/1.1\r\n{headers}{credential}Connection: close\r\n\r\n".encode() + body
+        )
         assert (status, json.loads(answer)["code"]) == (415, "invalid")
 
 
@@ -122,10 +142,18 @@ def test_the_page_that_asks_is_looked_at(target: Target, headers: dict[str, str]
 
 
 def test_the_page_says_when_access_is_over(target: Target, browser: Browser) -> None:
-    """A signed stream: shut without a token, open with one, and a sentence instead of a spinner when the token ends."""
+    """A signed stream: shut without a token, open with one, and a sentence instead of a spinner when the
+    token ends."""
     stream, key = target.new_stream(visibility="signed", title="Board meeting"), target.new_key()
     now = int(time.time())
-    claims = {"iss": key["id"], "aud": "weir:playback", "app": target.app, "sub": stream["playback_id"], "iat": now, "exp": now + 8}
+    claims = {
+        "iss": key["id"],
+        "aud": "weir:playback",
+        "app": target.app,
+        "sub": stream["playback_id"],
+        "iat": now,
+        "exp": now + 8,
+    }
     address = f"http://127.0.0.1:{target.stack.http}/watch/{stream['playback_id']}"
     context = browser.new_context()
     page = context.new_page()

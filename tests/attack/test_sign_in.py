@@ -27,7 +27,10 @@ def test_one_set_up_link_makes_one_owner(make_target: Any) -> None:
 
     password = target.stack.folder / "password"
     password.write_text(PASSWORD)
-    words = [("create", "owner", f"c{number}@weir.example", "--password-file", str(password)) for number in range(2)]
+    words = [
+        ("create", "owner", f"c{number}@weir.example", "--password-file", str(password))
+        for number in range(2)
+    ]
     with ThreadPoolExecutor(22) as pool:
         typed = [pool.submit(target.stack.command, *one) for one in words]
         statuses = list(pool.map(register, range(20)))
@@ -66,37 +69,65 @@ def test_signing_out_ends_what_the_sign_in_opened(target: Target) -> None:
     other = signed_in(target)[1]
     assert target.stack.ask("GET", "/v1/streams", headers=app)[0] == 200
     assert target.ask_from("127.0.0.1", "/v1/auth/logout", {}, {"Cookie": "; ".join(cookies)})[0] == 204
-    for path, headers in (("/v1/apps", access), ("/v1/auth/me", access), (f"/v1/apps/{target.app}", access), ("/v1/streams", app)):
+    for path, headers in (
+        ("/v1/apps", access),
+        ("/v1/auth/me", access),
+        (f"/v1/apps/{target.app}", access),
+        ("/v1/streams", app),
+    ):
         assert target.stack.ask("GET", path, headers=headers)[0] == 401, path
     assert target.stack.ask("GET", "/v1/streams", headers=other)[0] == 200
 
 
 def test_a_new_password_ends_what_a_thief_has(make_target: Any) -> None:
-    """The access token for every route, the app token, the user and playback tokens that it made; the person goes on at once."""
+    """The access token for every route, the app token, the user and playback tokens that it made; the person
+    goes on at once."""
     target = make_target()
     thief, app, _ = signed_in(target)
     stream = target.new_stream(visibility="signed")
-    user = target.stack.ask("POST", "/v1/user-tokens", {"sub": "thief", "roles": {stream["channel"]: "owner"}}, app)[1]["token"]
+    user = target.stack.ask(
+        "POST", "/v1/user-tokens", {"sub": "thief", "roles": {stream["channel"]: "owner"}}, app
+    )[1]["token"]
     play = target.stack.ask("POST", f"/v1/streams/{stream['id']}/playback-tokens", {}, app)[1]["token"]
-    renewed = target.stack.ask("POST", f"/v1/watch/{stream['playback_id']}/renew", {"playback_token": play})[1]["playback_token"]
+    renewed = target.stack.ask("POST", f"/v1/watch/{stream['playback_id']}/renew", {"playback_token": play})[
+        1
+    ]["playback_token"]
     assert [target.plays(one, stream["playback_id"]) for one in (play, renewed)] == [True, True]
     body = {"present": PASSWORD, "password": "another password"}
     status, fresh = target.stack.ask("POST", "/v1/auth/password", body, target.account)
     assert status == 200
-    for path, headers in (("/v1/apps", thief), ("/v1/auth/me", thief), ("/v1/streams", app), (f"/v1/streams/{stream['id']}/key", app)):
+    for path, headers in (
+        ("/v1/apps", thief),
+        ("/v1/auth/me", thief),
+        ("/v1/streams", app),
+        (f"/v1/streams/{stream['id']}/key", app),
+    ):
         assert target.stack.ask("GET", path, headers=headers)[0] == 401, path
     assert target.stack.ask("POST", "/v1/user-tokens", {"sub": "x"}, app)[0] == 401
-    mine = bearer(target.stack.ask("POST", f"/v1/apps/{target.app}/session", headers=bearer(fresh["access_token"]))[1]["app_token"])
+    mine = bearer(
+        target.stack.ask("POST", f"/v1/apps/{target.app}/session", headers=bearer(fresh["access_token"]))[1][
+            "app_token"
+        ]
+    )
     assert target.stack.ask("GET", "/v1/streams", headers=mine)[0] == 200
-    wait_until(lambda: not (target.plays(play, stream["playback_id"]) or target.plays(renewed, stream["playback_id"])), "the end", SECONDS)
+    wait_until(
+        lambda: (
+            not (target.plays(play, stream["playback_id"]) or target.plays(renewed, stream["playback_id"]))
+        ),
+        "the end",
+        SECONDS,
+    )
     seated = target.stack.ask("POST", f"/v1/watch/{target.playback}/session", {"user": user})[1]
     assert seated["user"]["id"] != "thief"
 
 
 def test_nobody_is_kept_out_by_a_stranger(target: Target) -> None:
-    """An attacker's address hammers; the right password works from the owner's all the while, and is locked at the attacker's."""
+    """An attacker's address hammers; the right password works from the owner's all the while, and is locked
+    at the attacker's."""
     target.account  # noqa: B018 – the owner registers
-    answers = [target.login("127.0.7.1", "owner@weir.example", f"wrong password {number}")[0] for number in range(12)]
+    answers = [
+        target.login("127.0.7.1", "owner@weir.example", f"wrong password {number}")[0] for number in range(12)
+    ]
     assert (answers[:5], set(answers[5:]) <= {401, 429}, 429 in answers) == ([401] * 5, True, True)
     status, answer, cookies = target.login("127.0.5.1", "owner@weir.example", PASSWORD)
     assert status == 200, answer

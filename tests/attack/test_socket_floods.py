@@ -181,9 +181,17 @@ def polled() -> Iterator[Target]:
 
 @pytest.mark.parametrize(
     ("packet", "signed_in"),
-    [("5", True), ("5", False), ("40/nowhere,", True), ("40/nowhere,", False), ('427["channel.leave",{"channel":"CHANNEL"}]', True)],
+    [
+        ("5", True),
+        ("5", False),
+        ("40/nowhere,", True),
+        ("40/nowhere,", False),
+        ('427["channel.leave",{"channel":"CHANNEL"}]', True),
+    ],
 )
-def test_posts_whose_answers_are_not_fetched_end_the_session(polled: Target, packet: str, signed_in: bool) -> None:
+def test_posts_whose_answers_are_not_fetched_end_the_session(
+    polled: Target, packet: str, signed_in: bool
+) -> None:
     """Answers that wait for a polling client are bounded, whatever asks for them."""
     poller = Poller(polled)
     if signed_in:

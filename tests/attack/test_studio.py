@@ -16,7 +16,9 @@ MARKUP = "<img src=x onerror=document.title='owned'>"
 
 
 def joined(target: Target, email: str, role: str, **more: Any) -> dict[str, str]:
-    made = target.stack.ask("POST", f"/v1/apps/{target.app}/invitations", {"email": email, "role": role}, target.account)[1]
+    made = target.stack.ask(
+        "POST", f"/v1/apps/{target.app}/invitations", {"email": email, "role": role}, target.account
+    )[1]
     return target.registered(email, invitation=made["link"].rpartition("=")[2], **more)[0]
 
 
@@ -28,9 +30,14 @@ def test_a_viewer_learns_no_addresses(target: Target) -> None:
 
 
 def test_a_signed_stream_is_nobody_s_business(target: Target) -> None:
-    """A stranger with its address learns that it is signed, and nothing else; a recording of it is missing or the same."""
+    """A stranger with its address learns that it is signed, and nothing else; a recording of it is missing or
+    the same."""
     stream = target.new_stream(title="Board meeting", visibility="signed")
-    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {target.session()['playback_token']}"}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer x"},
+        {"Authorization": f"Bearer {target.session()['playback_token']}"},
+    ):
         status, shown = target.stack.ask("GET", f"/v1/watch/{stream['playback_id']}", headers=headers)
         assert status == 200
         assert {name for name, value in shown.items() if value is not None} == {"playback_id", "visibility"}
@@ -60,7 +67,8 @@ def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
 
 @pytest.mark.parametrize("bad", ["a\x00b", "a\x1b]0;x\x07", "line\nbreak", "\u202egpj.exe", "\u200b"])
 def test_a_name_is_one_line_that_can_be_read(target: Target, bad: str) -> None:
-    """Wherever a name is taken, and in users' tokens; what a guest is called is cleaned, and refused when nothing is left."""
+    """Wherever a name is taken, and in users' tokens; what a guest is called is cleaned, and refused when
+    nothing is left."""
     app = f"/v1/apps/{target.app}"
     for method, path, body, headers in (
         ("POST", "/v1/apps", {"name": bad}, target.account), ("PATCH", app, {"name": bad}, target.account),
@@ -86,4 +94,6 @@ def test_a_formula_in_a_name_is_text_in_a_table(target: Target) -> None:
     target.new_stream(title='=HYPERLINK("https://evil.example")')
     path = f"/v1/apps/{target.app}/audit?action=stream.created&format=csv"
     text = target.stack.ask("GET", path, headers=target.account)[1].decode()
-    assert not [cell for row in csv.reader(io.StringIO(text)) for cell in row if cell[:1] in ("=", "+", "-", "@")]
+    assert not [
+        cell for row in csv.reader(io.StringIO(text)) for cell in row if cell[:1] in ("=", "+", "-", "@")
+    ]

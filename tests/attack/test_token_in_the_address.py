@@ -1,4 +1,5 @@
-"""Line ends, lengths and whole requests hidden in a playback token: nobody plays, asks or reads what is somebody else's."""
+"""Line ends, lengths and whole requests hidden in a playback token: nobody plays, asks or reads what is
+somebody else's."""
 
 import http.client
 import json
@@ -27,9 +28,13 @@ def victim(target: Target) -> Iterator[Doc]:
     """A signed stream of the owner's app, on air, with the token of somebody who paid."""
     stream = target.new_stream(title="Paid", visibility="signed")
     publisher = Publisher(f"{stream['server']}/{stream['key']}")
-    state = lambda: target.stack.ask("GET", f"/v1/streams/{stream['id']}", headers=target.opened())[1]["state"]
+    state = lambda: target.stack.ask("GET", f"/v1/streams/{stream['id']}", headers=target.opened())[1][
+        "state"
+    ]
     wait_until(lambda: state() == "live", "the signed stream", 60)
-    token = target.stack.ask("POST", f"/v1/streams/{stream['id']}/playback-tokens", {}, target.opened())[1]["token"]
+    token = target.stack.ask("POST", f"/v1/streams/{stream['id']}/playback-tokens", {}, target.opened())[1][
+        "token"
+    ]
     yield {**stream, "token": token}
     publisher.stop()
 
@@ -58,7 +63,15 @@ def get(target: Target, where: str) -> int:
 def test_one_streams_token_opens_no_other(target: Target, victim: Doc, outsider: Doc) -> None:
     """With a second id or token hidden in it, before or behind, for every kind of file."""
     playback, token = victim["playback_id"], outsider["token"]
-    for file in ("master.m3u8", "v360.m3u8", "p_x_v360_1_0.m4s", "s_x_v360_1.m4s", "i_x_v360.mp4", "k_x_1.key", "thumbnail.jpg"):
+    for file in (
+        "master.m3u8",
+        "v360.m3u8",
+        "p_x_v360_1_0.m4s",
+        "s_x_v360_1.m4s",
+        "i_x_v360.mp4",
+        "k_x_1.key",
+        "thumbnail.jpg",
+    ):
         for lines in (
             [f"X-Playback-Id: {outsider['playback_id']}"],
             [f"X-Playback-Id: {outsider['playback_id']}", "X-Other: "],
@@ -73,11 +86,17 @@ def test_who_has_the_right_token_plays(target: Target, victim: Doc) -> None:
     """Of each kind that there is: ours, a secret's, Ed25519, RSA of 2048 and 4096 bits."""
     app = f"/v1/apps/{target.app}/keys"
     secret = target.new_key()
-    edwards, rsa, long_rsa = Ed25519PrivateKey.generate(), generate_private_key(65537, 2048), generate_private_key(65537, 4096)
+    edwards, rsa, long_rsa = (
+        Ed25519PrivateKey.generate(),
+        generate_private_key(65537, 2048),
+        generate_private_key(65537, 4096),
+    )
     signers: list[tuple[str, Any, str]] = [(secret["id"], secret["signing_secret"], "HS256")]
     for key, algorithm in ((edwards, "EdDSA"), (rsa, "RS256"), (long_rsa, "RS256")):
         pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        status, public = target.stack.ask("POST", f"{app}/public", {"public_key": pem, "scopes": ["*"]}, target.account)
+        status, public = target.stack.ask(
+            "POST", f"{app}/public", {"public_key": pem, "scopes": ["*"]}, target.account
+        )
         assert status == 201, public
         signers.append((public["id"], key, algorithm))
     now = int(time.time())
@@ -100,9 +119,13 @@ def test_who_has_the_right_token_plays(target: Target, victim: Doc) -> None:
 
 
 def test_an_altered_token_is_another_one(target: Target, victim: Doc) -> None:
-    """Also while nginx still knows the decision about the right one: another word in it, another signature, or another algorithm."""
+    """Also while nginx still knows the decision about the right one: another word in it, another signature,
+    or another algorithm."""
     header, payload, signature = victim["token"].split(".")
-    claims = {**jwt.decode(victim["token"], options={"verify_signature": False}), "exp": int(time.time()) + 86_400}
+    claims = {
+        **jwt.decode(victim["token"], options={"verify_signature": False}),
+        "exp": int(time.time()) + 86_400,
+    }
     longer = jwt.encode(claims, "k" * 40, "HS256").split(".")[1]
     none = jwt.encode(claims, None, "none").split(".")[0]
     for wrong in (
@@ -124,9 +147,14 @@ def hidden(target: Target, victim: Doc, smuggled: bytes, length: int = 700) -> t
 
 
 def test_no_request_hides_in_another(target: Target, victim: Doc) -> None:
-    """What stands in a body is not answered as a request: a playlist without a token, or an address of one's own choosing."""
+    """What stands in a body is not answered as a request: a playlist without a token, or an address of one's
+    own choosing."""
     for _ in range(3):
-        status, body = hidden(target, victim, f"GET /origin/{victim['playback_id']}/master.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        status, body = hidden(
+            target,
+            victim,
+            f"GET /origin/{victim['playback_id']}/master.m3u8 HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+        )
         assert b"#EXTM3U" not in body
         assert status in (400, 401, 422), body
     key = target.new_key(scopes=["streams:read", "streams:write"])["api_key"]
@@ -134,22 +162,35 @@ def test_no_request_hides_in_another(target: Target, victim: Doc) -> None:
     head = f"POST /v1/streams HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nX-Forwarded-For: {FORGED}\r\n"
     head += "Content-Type: application/json\r\n"
     for _ in range(3):
-        assert hidden(target, victim, head.encode() + b"Content-Length: %d\r\n\r\n" % len(wish) + wish)[0] in (400, 401, 422)
-    noted = target.stack.ask("GET", f"/v1/apps/{target.app}/audit?limit=200", headers=target.account)[1]["data"]
+        assert hidden(target, victim, head.encode() + b"Content-Length: %d\r\n\r\n" % len(wish) + wish)[
+            0
+        ] in (400, 401, 422)
+    noted = target.stack.ask("GET", f"/v1/apps/{target.app}/audit?limit=200", headers=target.account)[1][
+        "data"
+    ]
     assert noted
     assert FORGED not in json.dumps(noted)
 
 
 def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: Doc) -> None:
-    """A quick and a held request behind one another shift no answers: the owner signs in as the owner, the attacker as nobody."""
-    wait_until(lambda: "\ns_" in target.text(path(victim["token"], victim["playback_id"], "v360.m3u8")), "a segment", 20)
+    """A quick and a held request behind one another shift no answers: the owner signs in as the owner, the
+    attacker as nobody."""
+    wait_until(
+        lambda: "\ns_" in target.text(path(victim["token"], victim["playback_id"], "v360.m3u8")),
+        "a segment",
+        20,
+    )
     text = target.text(path(victim["token"], victim["playback_id"], "v360.m3u8"))
-    next_one = 2 + max(int(line.rpartition("_")[2].partition(".")[0]) for line in text.splitlines() if line.startswith("s_"))
+    next_one = 2 + max(
+        int(line.rpartition("_")[2].partition(".")[0]) for line in text.splitlines() if line.startswith("s_")
+    )
     held = f"GET /origin/{victim['playback_id']}/v360.m3u8?_HLS_msn={next_one}&_HLS_part=0 HTTP/1.1\r\nHost: x\r\n\r\n"
     target.account  # noqa: B018 – the owner exists
     login = json.dumps({"email": "owner@weir.example", "password": "a long password"}).encode()
     owners = (
-        b"POST /v1/auth/login HTTP/1.1\r\nHost: weir\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(login) + login
+        b"POST /v1/auth/login HTTP/1.1\r\nHost: weir\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % len(login)
+        + login
     )
     with ThreadPoolExecutor(1) as pool:
         for _ in range(3):
@@ -163,8 +204,14 @@ def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: D
 
 
 def test_a_line_that_says_too_much_is_closed(target: Target, victim: Doc) -> None:
-    """After each attempt the same connection to us is still in step: the next question on it gets its own answer."""
-    for lines in (["Content-Length: 5"], ["Transfer-Encoding: chunked"], ["Connection: close"], ["Expect: 100-continue"]):
+    """After each attempt the same connection to us is still in step: the next question on it gets its own
+    answer."""
+    for lines in (
+        ["Content-Length: 5"],
+        ["Transfer-Encoding: chunked"],
+        ["Connection: close"],
+        ["Expect: 100-continue"],
+    ):
         line = http.client.HTTPConnection("127.0.0.1", target.stack.http, timeout=15)
         line.request("GET", path("a.b.c", victim["playback_id"], "master.m3u8", *lines))
         first = line.getresponse()

@@ -16,9 +16,18 @@ SECONDS = 10
 """Within which a withdrawal acts: our caches and the web server's decisions together."""
 
 
-def signed(target: Target, key: dict[str, Any], audience: str = "weir:playback", life_s: float = 600, **claims: Any) -> str:
+def signed(
+    target: Target, key: dict[str, Any], audience: str = "weir:playback", life_s: float = 600, **claims: Any
+) -> str:
     now = int(time.time())
-    payload = {"iss": key["id"], "aud": audience, "app": target.app, "iat": now, "exp": now + life_s, **claims}
+    payload = {
+        "iss": key["id"],
+        "aud": audience,
+        "app": target.app,
+        "iat": now,
+        "exp": now + life_s,
+        **claims,
+    }
     return jwt.encode(payload, key["signing_secret"], "HS256")
 
 
@@ -27,7 +36,10 @@ def bearer(key: dict[str, Any]) -> dict[str, str]:
 
 
 def revoke(target: Target, key: dict[str, Any]) -> None:
-    assert target.stack.ask("DELETE", f"/v1/apps/{target.app}/keys/{key['id']}", headers=target.account)[0] == 200
+    assert (
+        target.stack.ask("DELETE", f"/v1/apps/{target.app}/keys/{key['id']}", headers=target.account)[0]
+        == 200
+    )
 
 
 def renew(target: Target, playback: str, token: str) -> tuple[int, dict[str, Any]]:
@@ -40,9 +52,12 @@ def private(target: Target) -> dict[str, Any]:
 
 
 def test_a_short_token_makes_no_long_one(target: Target, private: dict[str, Any]) -> None:
-    """Signed by a customer or given by the API for a minute: neither the page's session nor any renewal lives longer."""
+    """Signed by a customer or given by the API for a minute: neither the page's session nor any renewal lives
+    longer."""
     key, playback = target.new_key(), private["playback_id"]
-    given = target.stack.ask("POST", f"/v1/streams/{private['id']}/playback-tokens", {"ttl_s": 60}, bearer(key))[1]["token"]
+    given = target.stack.ask(
+        "POST", f"/v1/streams/{private['id']}/playback-tokens", {"ttl_s": 60}, bearer(key)
+    )[1]["token"]
     for token in (given, signed(target, key, life_s=60, sub=playback, sid="s1")):
         ends = target.claims(token)["exp"]
         session = target.stack.ask("POST", f"/v1/watch/{playback}/session", {"token": token})[1]
@@ -55,17 +70,23 @@ def test_a_short_token_makes_no_long_one(target: Target, private: dict[str, Any]
 
 
 def test_a_thief_keeps_nothing_of_a_revoked_key(target: Target, private: dict[str, Any]) -> None:
-    """What it signed, asked for, opened and renewed: refused at the web server within seconds, and not renewed."""
+    """What it signed, asked for, opened and renewed: refused at the web server within seconds, and not
+    renewed."""
     key, playback = target.new_key(), private["playback_id"]
     tokens = [
         signed(target, key, sub=playback, sid="s1"),
         target.stack.ask("POST", f"/v1/streams/{private['id']}/playback-tokens", {}, bearer(key))[1]["token"],
     ]
-    tokens += [target.stack.ask("POST", f"/v1/watch/{playback}/session", {"token": one})[1]["playback_token"] for one in tokens]
+    tokens += [
+        target.stack.ask("POST", f"/v1/watch/{playback}/session", {"token": one})[1]["playback_token"]
+        for one in tokens
+    ]
     tokens += [renew(target, playback, one)[1]["playback_token"] for one in tokens]
     assert [target.plays(one, playback) for one in tokens] == [True] * 8
     revoke(target, key)
-    wait_until(lambda: not any(target.plays(one, playback) for one in tokens), "the end of all tokens", SECONDS)
+    wait_until(
+        lambda: not any(target.plays(one, playback) for one in tokens), "the end of all tokens", SECONDS
+    )
     assert {renew(target, playback, one)[0] for one in tokens} <= {401, 403}
 
 
@@ -73,16 +94,23 @@ def test_nobody_comes_back_as_a_customer_s_user(target: Target) -> None:
     """A stolen user token of a minute gives no identity for twelve hours under another name."""
     key = target.new_key()
     alice = signed(target, key, "weir:user", 60, sub="vip-alice", name="Alice")
-    taken = target.stack.ask("POST", f"/v1/watch/{target.playback}/session", {"resume": alice, "name": "Somebody Else"})[1]
+    taken = target.stack.ask(
+        "POST", f"/v1/watch/{target.playback}/session", {"resume": alice, "name": "Somebody Else"}
+    )[1]
     assert taken["user"]["id"] != "vip-alice"
     guest = target.session("Ann")["user"]["id"]
     forged = signed(target, key, "weir:user", sub=guest, name="Not Ann")
-    assert target.stack.ask("POST", f"/v1/watch/{target.playback}/session", {"user": forged})[1]["user"]["id"] != guest
+    assert (
+        target.stack.ask("POST", f"/v1/watch/{target.playback}/session", {"user": forged})[1]["user"]["id"]
+        != guest
+    )
     assert target.stack.ask("POST", "/v1/user-tokens", {"sub": guest}, bearer(key))[0] == 422
 
 
 @pytest.mark.parametrize(("iat", "exp"), [(0, 253_402_300_799), (-(10**18), 600), (0, 2 * 86_400)])
-def test_no_token_outlives_the_memory_of_its_withdrawal(target: Target, private: dict[str, Any], iat: int, exp: int) -> None:
+def test_no_token_outlives_the_memory_of_its_withdrawal(
+    target: Target, private: dict[str, Any], iat: int, exp: int
+) -> None:
     """A customer's own may say what it likes: more than a day is no token."""
     key, now, playback = target.new_key(), int(time.time()), private["playback_id"]
     claims = {"sub": playback, "sid": "s1"}
@@ -96,12 +124,17 @@ def test_a_key_signs_nothing_that_it_may_not_ask_for(target: Target, private: di
     playback = private["playback_id"]
     reading = target.new_key(scopes=["streams:read"])
     if reading["signing_secret"] is not None:
-        owner = signed(target, reading, "weir:user", sub="thief", name="Thief", roles={target.channel: "owner"})
+        owner = signed(
+            target, reading, "weir:user", sub="thief", name="Thief", roles={target.channel: "owner"}
+        )
         shown = target.stack.ask("POST", f"/v1/watch/{target.playback}/session", {"user": owner})[1]
         assert shown["user"]["id"] != "thief"
         assert not target.plays(signed(target, reading, sub=playback, sid="s1"), playback)
     path = f"/v1/apps/{target.app}/keys/signing"
-    chat, play = (target.stack.ask("POST", path, {"scopes": [scope]}, target.account)[1] for scope in ("chat:moderate", "streams:write"))
+    chat, play = (
+        target.stack.ask("POST", path, {"scopes": [scope]}, target.account)[1]
+        for scope in ("chat:moderate", "streams:write")
+    )
     assert not target.plays(signed(target, chat, sub=playback), playback)
     assert target.plays(signed(target, play, sub=playback), playback)
 
@@ -112,7 +145,10 @@ def test_what_a_viewer_was_given_ends_when_the_stream_closes(target: Target) -> 
     shown = target.stack.ask("POST", f"/v1/watch/{stream['playback_id']}/session", {})[1]
     token = renew(target, stream["playback_id"], shown["playback_token"])[1]["playback_token"]
     assert target.plays(token, stream["playback_id"])
-    assert target.stack.ask("PATCH", f"/v1/streams/{stream['id']}", {"visibility": "signed"}, target.opened())[0] == 200
+    assert (
+        target.stack.ask("PATCH", f"/v1/streams/{stream['id']}", {"visibility": "signed"}, target.opened())[0]
+        == 200
+    )
     wait_until(lambda: not target.plays(token, stream["playback_id"]), "the end of public sessions", SECONDS)
     assert renew(target, stream["playback_id"], token)[0] == 403
     assert target.stack.ask("POST", f"/v1/watch/{stream['playback_id']}/session", {"token": token})[0] == 403
@@ -129,18 +165,28 @@ def test_the_watch_page_launders_no_user(target: Target, private: dict[str, Any]
 
 
 def test_another_app_s_sessions_are_not_this_one_s(target: Target, private: dict[str, Any]) -> None:
-    """Sessions are named by customers: one app's tokens, used from everywhere, shut no viewer of another app out."""
+    """Sessions are named by customers: one app's tokens, used from everywhere, shut no viewer of another app
+    out."""
     theirs = target.new_app("Theirs")
     stranger, other = target.new_key(theirs), target.new_stream(theirs, visibility="signed")
     mine, playback = target.new_key(), private["playback_id"]
     sid = f"customer-{new_id('ses')[-8:]}"
 
     def plays_from(address: str, token: str, at: str) -> bool:
-        request = f"GET /hls/{token}/{at}/master.m3u8 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        request = (
+            f"GET /hls/{token}/{at}/master.m3u8 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        )
         return target.answer(request, address=address)[0] != 403
 
     now = int(time.time())
-    foreign = {"iss": stranger["id"], "aud": "weir:playback", "app": theirs, "iat": now, "sub": other["playback_id"], "sid": sid}
+    foreign = {
+        "iss": stranger["id"],
+        "aud": "weir:playback",
+        "app": theirs,
+        "iat": now,
+        "sub": other["playback_id"],
+        "sid": sid,
+    }
     for number in range(6):
         token = jwt.encode({**foreign, "exp": now + 600 + number}, stranger["signing_secret"], "HS256")
         plays_from(f"127.0.9.{number + 1}", token, other["playback_id"])
@@ -156,7 +202,9 @@ async def test_open_sockets_fall_with_the_key(target: Target) -> None:
     ]
     clients = [socketio.AsyncClient(reconnection=False) for _ in tokens]
     for client, token in zip(clients, tokens, strict=True):
-        await client.connect(f"http://127.0.0.1:{target.stack.http}", auth={"token": token}, transports=["websocket"])
+        await client.connect(
+            f"http://127.0.0.1:{target.stack.http}", auth={"token": token}, transports=["websocket"]
+        )
     revoke(target, key)
     async with asyncio.timeout(SECONDS + 5):
         while any(client.connected for client in clients):
@@ -179,7 +227,9 @@ def test_roles_of_another_app_s_channel_are_no_roles(target: Target) -> None:
 
     async def joined() -> Any:
         client = socketio.AsyncClient(reconnection=False)
-        await client.connect(f"http://127.0.0.1:{target.stack.http}", auth={"token": token}, transports=["websocket"])
+        await client.connect(
+            f"http://127.0.0.1:{target.stack.http}", auth={"token": token}, transports=["websocket"]
+        )
         try:
             return await client.call("channel.join", {"channel": channel}, timeout=10)
         finally:

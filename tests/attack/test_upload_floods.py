@@ -22,7 +22,9 @@ def upload_token(target: Target, key: dict[str, str], user: str, **wanted: Any) 
 
 
 def begin(target: Target, bearer: dict[str, str], length: int = 1000) -> tuple[int, Any]:
-    return target.stack.ask("POST", "/v1/vod", headers={**bearer, **TUS, "Upload-Length": str(length), "Content-Type": ""})
+    return target.stack.ask(
+        "POST", "/v1/vod", headers={**bearer, **TUS, "Upload-Length": str(length), "Content-Type": ""}
+    )
 
 
 def test_one_user_does_not_switch_off_the_apps_uploads(target: Target) -> None:
@@ -46,7 +48,9 @@ def test_finished_uploads_of_a_token_are_bounded_too(target: Target) -> None:
     token = upload_token(target, key, new_id("usr"))
     begun, refused = [], ""
     for _ in range(40):
-        status, answer = target.stack.ask("POST", "/v1/vod", headers={**token, **TUS, "Upload-Length": "4", "Content-Type": ""})
+        status, answer = target.stack.ask(
+            "POST", "/v1/vod", headers={**token, **TUS, "Upload-Length": "4", "Content-Type": ""}
+        )
         if status != 201:
             refused = answer["detail"]
             break
@@ -79,7 +83,11 @@ def test_a_deleted_upload_takes_no_more_bytes(target: Target) -> None:
         taken = 0
         for one in Path(f"/proc/{app}/fd").iterdir():
             with contextlib.suppress(OSError):
-                taken += one.stat().st_size if "(deleted)" in os.readlink(one) and "uploads" in os.readlink(one) else 0
+                taken += (
+                    one.stat().st_size
+                    if "(deleted)" in os.readlink(one) and "uploads" in os.readlink(one)
+                    else 0
+                )
         return taken
 
     with socket.create_connection(("127.0.0.1", target.stack.http), 15) as line:
@@ -89,7 +97,10 @@ def test_a_deleted_upload_takes_no_more_bytes(target: Target) -> None:
             f"Upload-Checksum: sha256 {b64encode(bytes(32)).decode()}\r\n\r\n".encode()
         )
         line.sendall(bytes(5_000_000))
-        wait_until(lambda: (target.stack.folder / "var/uploads" / video / "video").stat().st_size > 0, "the first bytes")
+        wait_until(
+            lambda: (target.stack.folder / "var/uploads" / video / "video").stat().st_size > 0,
+            "the first bytes",
+        )
         assert target.stack.ask("DELETE", f"/v1/vod/{video}", headers={**token, **TUS})[0] == 204
 
         def gone() -> bool:

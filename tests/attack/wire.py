@@ -18,14 +18,20 @@ OPENING_S = 15.0
 def frame(payload: bytes = b"", opcode: int = TEXT, *, last: bool = True) -> bytes:
     """Masked with zeros, as clients must."""
     size = len(payload)
-    head = bytes(((0x80 if last else 0) | opcode, 0x80 | size)) if size < 126 else bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
+    head = (
+        bytes(((0x80 if last else 0) | opcode, 0x80 | size))
+        if size < 126
+        else bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2, "big")
+    )
     return head + b"\0\0\0\0" + payload
 
 
 class Wire:
     """Errors: ConnectionError when the handshake is refused."""
 
-    def __init__(self, port: int, path: str = "/socket.io/?EIO=4&transport=websocket", **headers: str) -> None:
+    def __init__(
+        self, port: int, path: str = "/socket.io/?EIO=4&transport=websocket", **headers: str
+    ) -> None:
         self.line = socket.create_connection(("127.0.0.1", port), OPENING_S)
         self._buffer = bytearray()
         self.closed: tuple[int, str] | None = None
@@ -88,7 +94,8 @@ class Wire:
         return self.closed
 
     def pour(self, data: bytes, most: int, seconds: float = 20) -> int:
-        """Writes `data` again and again without reading, until `most` bytes have gone or the other side ends it; bytes that went."""
+        """Writes `data` again and again without reading, until `most` bytes have gone or the other side ends
+        it; bytes that went."""
         self.line.setblocking(False)
         sent, deadline, rest = 0, time.monotonic() + seconds, b""
         with contextlib.suppress(OSError):

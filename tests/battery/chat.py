@@ -20,7 +20,10 @@ class Chat:
 
     @classmethod
     async def begin(cls, stage: Stage, writers: int, readers: int = 2, every: float = EVERY_S) -> "Chat":
-        people = [Guest(stage, f"p{number}", number, talks=number < writers, every=every) for number in range(writers + readers)]
+        people = [
+            Guest(stage, f"p{number}", number, talks=number < writers, every=every)
+            for number in range(writers + readers)
+        ]
         for person in people:
             person.speak(False)
             stage.enter(person)
@@ -37,7 +40,9 @@ class Chat:
         """Returns when a message sent from now on is shown to everybody who is here."""
         acked, reached = self.acked, max(person.seq for person in self.people)
         await eventually(lambda: self.acked > acked, "an acknowledgement", seconds)
-        await eventually(lambda: all(person.seq > reached for person in self.people), "everybody's copy", seconds)
+        await eventually(
+            lambda: all(person.seq > reached for person in self.people), "everybody's copy", seconds
+        )
 
     async def end(self) -> None:
         """Quiet, everything acknowledged, and shown to everybody."""
@@ -47,8 +52,8 @@ class Chat:
         await eventually(lambda: not behind(), f"the last message ({last}) at {behind()[:5]}", 30)
 
     async def verdict(self) -> dict[str, Any]:
-        """Zero faults in what everybody was shown since they last began, and the same in the history, or an AssertionError;
-        the figures."""
+        """Zero faults in what everybody was shown since they last began, and the same in the history, or an
+        AssertionError; the figures."""
         await self.end()
         sent = list(chain.from_iterable(person.sent for person in self.people))
         found = faults(sent, [person.seen for person in self.people])
@@ -58,7 +63,12 @@ class Chat:
         stored = {message["cid"]: message["seq"] for message in history}
         assert len(stored) == len(history)
         assert [one.cid for one in sent if stored.get(one.cid) != one.seq] == []
-        return {"messages": len(sent), "deliveries": sum(len(person.seen.events) for person in self.people), "faults": 0, **self.times()}
+        return {
+            "messages": len(sent),
+            "deliveries": sum(len(person.seen.events) for person in self.people),
+            "faults": 0,
+            **self.times(),
+        }
 
     def times(self) -> dict[str, Any]:
         """Seconds: acknowledgements, and from the end of a connection to the next join."""
@@ -66,7 +76,11 @@ class Chat:
         absences = sorted(chain.from_iterable(person.absences for person in self.people))
         told = {"ack_p50_ms": at(delays, 0.5), "ack_p99_ms": at(delays, 0.99)}
         if absences:
-            told |= {"reconnects": len(absences), "back_p50_ms": at(absences, 0.5), "back_p99_ms": at(absences, 0.99)}
+            told |= {
+                "reconnects": len(absences),
+                "back_p50_ms": at(absences, 0.5),
+                "back_p99_ms": at(absences, 0.99),
+            }
         return told
 
 

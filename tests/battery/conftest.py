@@ -1,4 +1,5 @@
-"""The battery: long runs against two real nodes, each with its figures. `make battery`, or `make battery ARGS="--short"`."""
+"""The battery: long runs against two real nodes, each with its figures. `make battery`, or `make battery
+ARGS="--short"`."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,9 @@ told: list[tuple[str, dict[str, Any]]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--short", action="store_true", help="Three minutes in place of ten: fewer people, shorter runs.")
+    parser.addoption(
+        "--short", action="store_true", help="Three minutes in place of ten: fewer people, shorter runs."
+    )
     parser.addoption("--figures", type=Path, help="Also write the figures to this file, as JSON.")
 
 

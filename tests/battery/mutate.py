@@ -19,8 +19,23 @@ def seeds(channel: str) -> list[bytes]:
         ("typing.start", {"channel": channel}), ("reaction.send", {"channel": channel, "kind": "heart"}),
         ("presence.list", {"channel": channel, "cursor": "0"}),
     ]  # fmt: skip
-    events = [f"42{number}{json.dumps(list(request), separators=(',', ':'))}" for number, request in enumerate(requests)]
-    others = ["2", "3", "3probe", "41", "430[]", "40{}", '42/other,["x"]', '451-0["x",{"_placeholder":true,"num":0}]', "5", "6", "1"]
+    events = [
+        f"42{number}{json.dumps(list(request), separators=(',', ':'))}"
+        for number, request in enumerate(requests)
+    ]
+    others = [
+        "2",
+        "3",
+        "3probe",
+        "41",
+        "430[]",
+        "40{}",
+        '42/other,["x"]',
+        '451-0["x",{"_placeholder":true,"num":0}]',
+        "5",
+        "6",
+        "1",
+    ]
     return [text.encode() for text in (*events, *others)]
 
 
@@ -35,7 +50,18 @@ def cut(packet: bytearray, dice: random.Random) -> None:
 
 def insert(packet: bytearray, dice: random.Random) -> None:
     what = dice.choice(
-        [b"\x00", b"\x1e" * 50, b"[" * 500, b"{" * 500, b"9999999999-", b'"', b"\xff\xfe", b"1e999", b"-" * 20, "\u202e".encode()]
+        [
+            b"\x00",
+            b"\x1e" * 50,
+            b"[" * 500,
+            b"{" * 500,
+            b"9999999999-",
+            b'"',
+            b"\xff\xfe",
+            b"1e999",
+            b"-" * 20,
+            "\u202e".encode(),
+        ]
     )
     packet[dice.randrange(len(packet) + 1) : 0] = what
 
@@ -64,7 +90,17 @@ def confuse(packet: bytearray, dice: random.Random) -> None:
     """Other JSON in the place of a value."""
     at = packet.find(b":")
     if at > 0:
-        what = [b"null", b"[]", b"{}", b"true", b"1e400", b"-1", b'"\\ud800"', b"[" * 200 + b"]" * 200, b"123456789012345678901234567890"]
+        what = [
+            b"null",
+            b"[]",
+            b"{}",
+            b"true",
+            b"1e400",
+            b"-1",
+            b'"\\ud800"',
+            b"[" * 200 + b"]" * 200,
+            b"123456789012345678901234567890",
+        ]
         packet[at + 1 :] = dice.choice(what) + b"}]"
 
 

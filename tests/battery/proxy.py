@@ -11,8 +11,9 @@ TICK_S = 0.05
 
 @dataclass
 class Fault:
-    """What is done to bytes on their way, in both directions. `latency_s` ± `jitter_s` keeps their order; `slice` is the most
-    bytes that travel together; `bytes_per_s` 0 is unbounded; a `hole` swallows without a word."""
+    """What is done to bytes on their way, in both directions. `latency_s` ± `jitter_s` keeps their order;
+    `slice` is the most bytes that travel together; `bytes_per_s` 0 is unbounded; a `hole` swallows without
+    a word."""
 
     latency_s: float = 0.0
     jitter_s: float = 0.0
@@ -97,7 +98,9 @@ class FaultProxy:
         finally:
             delivering.cancel()
 
-    async def _deliver(self, under_way: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter) -> None:
+    async def _deliver(
+        self, under_way: "asyncio.Queue[tuple[float, bytes]]", writer: asyncio.StreamWriter
+    ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             due, data = await under_way.get()

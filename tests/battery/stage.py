@@ -69,7 +69,8 @@ class RedisProcess:
 
 
 class NodeProcess:
-    """`weir run all` on a port of its own; clients reach it through `link`, and it reaches Redis through `redis`."""
+    """`weir run all` on a port of its own; clients reach it through `link`, and it reaches Redis through
+    `redis`."""
 
     def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
         self.name, self.port, self.log = name, free_port(), log
@@ -81,7 +82,9 @@ class NodeProcess:
         environment = {**self._environment, "WEIR_REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0"}
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "weir", "run", "all", "--listen", f"127.0.0.1:{self.port}"]
-            self.process = subprocess.Popen(command, cwd=self.log.parent, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=self.log.parent, env=environment, stdout=log, stderr=log
+            )
 
     async def ready(self) -> None:
         await eventually(lambda: self._answers, f"node {self.name}:\n{self.words()[-2000:]}", 40)
@@ -139,7 +142,10 @@ class Stage:
             "WEIR_RUN_DIR": f"{self.folder}/run", "WEIR_SECRET_KEY": SECRET, "WEIR_CHAT_RATE_PER_S": "1000", "WEIR_CHAT_BURST": "1000",
             "WEIR_SOCKET_REQUESTS_PER_S": "10000", "WEIR_LOG_FORMAT": "json", "WEIR_INGEST_URL": "http://127.0.0.1:9",
         }  # fmt: skip
-        self.nodes = [NodeProcess(f"n{number}", self._environment, self.folder / f"n{number}.log") for number in range(NODES)]
+        self.nodes = [
+            NodeProcess(f"n{number}", self._environment, self.folder / f"n{number}.log")
+            for number in range(NODES)
+        ]
 
     async def start(self, **settings: Any) -> "Stage":
         self._environment.update({f"WEIR_{name}": str(value) for name, value in settings.items()})
@@ -177,7 +183,9 @@ class Stage:
     def _weir(self, *words: str) -> Any:
         environment = {**self._environment, "WEIR_REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0"}
         command = [sys.executable, "-m", "weir", *words]
-        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -207,8 +215,13 @@ class Stage:
 
     # -- REST
 
-    async def ask(self, node: NodeProcess, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, bytes]:
+    async def ask(
+        self, node: NodeProcess, method: str, path: str, body: Any = None, token: str = ""
+    ) -> tuple[int, bytes]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{node.port}{path}"
-        async with aiohttp.ClientSession() as session, session.request(method, url, json=body, headers=headers) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, json=body, headers=headers) as answer,
+        ):
             return answer.status, await answer.read()

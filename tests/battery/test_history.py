@@ -1,5 +1,5 @@
-"""Fifty people on two nodes while things break: nothing acknowledged is lost, nothing is doubled, invented or out of order, and
-nobody has a hole."""
+"""Fifty people on two nodes while things break: nothing acknowledged is lost, nothing is doubled, invented or
+out of order, and nobody has a hole."""
 
 import asyncio
 import random
@@ -37,7 +37,8 @@ async def test_a_node_killed_again_and_again(stage: Stage, scale: Scale, figures
 
 
 async def test_redis_killed(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """While Redis is dead every send is answered `unavailable` within 2 s and none `ok`; then everything goes on."""
+    """While Redis is dead every send is answered `unavailable` within 2 s and none `ok`; then everything goes
+    on."""
     chat = await Chat.begin(stage, scale.writers)
     await asyncio.sleep(3)
     stage.redis.kill()
@@ -56,12 +57,17 @@ async def test_redis_killed(stage: Stage, scale: Scale, figures: Figures) -> Non
     assert refused[-1] <= 2.0
     assert all(person.resets == 0 for person in chat.people)
     figures(
-        outage_s=scale.outage_s, unavailable=len(refused), slowest_refusal_ms=at(refused, 1), flowing_again_ms=round(flowing * 1000), **told
+        outage_s=scale.outage_s,
+        unavailable=len(refused),
+        slowest_refusal_ms=at(refused, 1),
+        flowing_again_ms=round(flowing * 1000),
+        **told,
     )
 
 
 async def test_redis_emptied(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """The log is gone: everybody is told `recovered: false`, nobody is shown a hole, and what is said from then on is whole."""
+    """The log is gone: everybody is told `recovered: false`, nobody is shown a hole, and what is said from
+    then on is whole."""
     chat = await Chat.begin(stage, scale.writers)
     await asyncio.sleep(3)
     await chat.end()
@@ -69,7 +75,9 @@ async def test_redis_emptied(stage: Stage, scale: Scale, figures: Figures) -> No
     before = {one.cid for person in chat.people for one in person.sent}
     for person in chat.people[:2]:  # one on each node: who begins anew is shown the newest messages only
         person.speak(True)
-    await eventually(lambda: all(person.resets == 1 for person in chat.people), "recovered: false for everybody", 20)
+    await eventually(
+        lambda: all(person.resets == 1 for person in chat.people), "recovered: false for everybody", 20
+    )
     for person in chat.people:
         person.speak(True)
     await asyncio.sleep(3)
@@ -82,17 +90,23 @@ async def test_redis_emptied(stage: Stage, scale: Scale, figures: Figures) -> No
 
 
 async def test_one_node_cut_off(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """A node that loses Redis, without a reset, acknowledges nothing and sends its people away within 10 s; they resume on the
-    other node, whose own people notice nothing."""
+    """A node that loses Redis, without a reset, acknowledges nothing and sends its people away within 10 s;
+    they resume on the other node, whose own people notice nothing."""
     chat = await Chat.begin(stage, scale.writers)
     lost = stage.nodes[0]
     await asyncio.sleep(2)
-    theirs = [person for person in chat.people if person.line is not None and person.place.door(0) == lost.link.port]
+    theirs = [
+        person for person in chat.people if person.line is not None and person.place.door(0) == lost.link.port
+    ]
     others = [person for person in chat.people if person not in theirs]
     lost.redis.fault = Fault(hole=True)
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await eventually(lambda: all(person.visits > 1 and person.here.is_set() for person in theirs), "the move to the other node", 20)
+    await eventually(
+        lambda: all(person.visits > 1 and person.here.is_set() for person in theirs),
+        "the move to the other node",
+        20,
+    )
     moved = loop.time() - began
     status, _ = await stage.ask(lost, "GET", "/readyz")
     assert status == 503
@@ -130,7 +144,8 @@ async def test_slow_and_slicing_links(stage: Stage, scale: Scale, figures: Figur
 
 
 async def test_forced_reconnects(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """Connections are reset under load, each time to the other node or back: nothing is lost and nothing shown twice."""
+    """Connections are reset under load, each time to the other node or back: nothing is lost and nothing
+    shown twice."""
     chat = await Chat.begin(stage, scale.writers, readers=10)
     done = 0
     while done < scale.reconnects:

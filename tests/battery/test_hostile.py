@@ -19,7 +19,15 @@ from weir.foundation.services import Services
 
 ATTACKERS = 16
 NO_CODE = 1006
-PREFIXES = {"stream": "str", "channel": "chn", "playback": "ply", "message": "msg", "act": "act", "key": "key", "place": "plc"}
+PREFIXES = {
+    "stream": "str",
+    "channel": "chn",
+    "playback": "ply",
+    "message": "msg",
+    "act": "act",
+    "key": "key",
+    "place": "plc",
+}
 
 
 class Attackers:
@@ -38,7 +46,9 @@ class Attackers:
     async def _attack(self, number: int) -> None:
         dice = random.Random(number)
         while self._left > 0:
-            line = await enter(self._stage.nodes[number % 2].port, {"token": self._stage.token(f"bad{number}")})
+            line = await enter(
+                self._stage.nodes[number % 2].port, {"token": self._stage.token(f"bad{number}")}
+            )
             while self._left > 0 and not line.closed.done():
                 opcode, packet = mutated(self._packets, dice)
                 if packet[:2] == b"41":  # signs out, and is rightly answered no more: it is closed after 10 s
@@ -63,8 +73,8 @@ class Attackers:
 
 
 async def test_mutated_packets(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """No process exits, no traceback leaves the application, each connection that ends has a close code, and two who talk on
-    the same nodes notice nothing."""
+    """No process exits, no traceback leaves the application, each connection that ends has a close code, and
+    two who talk on the same nodes notice nothing."""
     people = [stage.enter(Guest(stage, f"good{number}", number, talks=True)) for number in range(2)]
     await eventually(lambda: all(len(person.seen.events) > 5 for person in people), "talk")
     pids = [node.process.pid for node in stage.nodes if node.process is not None]
@@ -99,13 +109,19 @@ BODIES: dict[str, Any] = {
     "/v1/places/{place}/spaces": {"count": 1},
 }  # fmt: skip
 QUERIES = {"/v1/places/{place}/availability": "?starts=2027-01-01T00:00:00Z&ends=2027-01-01T01:00:00Z"}
-# Refused without the protocol's headers, before anything is looked up; tests/media/uploads/test_service.py asks it with them.
+# Refused without the protocol's headers, before anything is looked up; tests/media/uploads/test_service.py
+# asks it with them.
 EARLIER = {("PATCH", "/v1/vod/{vod}")}
 
 
 def routes(services: Services) -> list[tuple[str, str]]:
     """(method, path) of every route that names something by id, of all rooms."""
-    found = [route for room in build_rooms(services, ALL) for route in room.routes() if not isinstance(route, Mount)]
+    found = [
+        route
+        for room in build_rooms(services, ALL)
+        for route in room.routes()
+        if not isinstance(route, Mount)
+    ]
     return sorted(
         (method, route.path)
         for route in found
@@ -140,23 +156,35 @@ async def neighbour(stage: Stage) -> dict[str, str]:
 
 
 async def test_another_tenants_ids_are_like_none(stage: Stage, services: Services, figures: Figures) -> None:
-    """Every socket request and every REST route answers an id of another app as one that nobody has, byte for byte, and what the
-    other app has is untouched."""
+    """Every socket request and every REST route answers an id of another app as one that nobody has, byte for
+    byte, and what the other app has is untouched."""
     theirs = await neighbour(stage)
     missing = {**theirs, **{name: new_id(prefix) for name, prefix in PREFIXES.items() if name in theirs}}
-    line = await enter(stage.nodes[0].port, {"token": stage.token("spy", role="owner", channel=theirs["channel"])})
+    line = await enter(
+        stage.nodes[0].port, {"token": stage.token("spy", role="owner", channel=theirs["channel"])}
+    )
     for event, more in EVENTS.items():
         asked = [await line.call(event, {"channel": ids["channel"], **more}) for ids in (theirs, missing)]
         assert asked[0] == asked[1], event
-        assert event in ("channel.leave", "typing.stop") or asked[0]["error"]["code"] == "not_found", (event, asked[0])
+        assert event in ("channel.leave", "typing.stop") or asked[0]["error"]["code"] == "not_found", (
+            event,
+            asked[0],
+        )
     own = await stage.weir("create", "stream", stage.app, "--title", "Ours")
     token = stage.tokens.mint("weir:app", 600, sub="acc_spy", app=stage.app, role="owner")
     program = await enter(stage.nodes[0].port, {"token": token})
     for name in ("channel", "stream"):
-        asked = [await program.call("events.subscribe", {"types": ["stream.live"], name: ids[name]}) for ids in (theirs, missing)]
+        asked = [
+            await program.call("events.subscribe", {"types": ["stream.live"], name: ids[name]})
+            for ids in (theirs, missing)
+        ]
         assert asked[0] == asked[1], (name, asked)
     before = await state(stage, theirs)
-    table = [(method, path) for method, path in routes(services) if "{playback}" not in path and "{app}" not in path]
+    table = [
+        (method, path)
+        for method, path in routes(services)
+        if "{playback}" not in path and "{app}" not in path
+    ]
     unknown = {name for _, path in table for name in names_in(path)} - set(theirs)
     asked_for = 0
     for method, path in table:
@@ -165,7 +193,11 @@ async def test_another_tenants_ids_are_like_none(stage: Stage, services: Service
             for ids in (theirs, missing):
                 given = {**dict.fromkeys(unknown, "0" * 26), **ids, **mixed}
                 body = None if method == "GET" else BODIES.get(path, {})
-                answers.append(await stage.ask(stage.nodes[1], method, filled(path, given) + QUERIES.get(path, ""), body, token))
+                answers.append(
+                    await stage.ask(
+                        stage.nodes[1], method, filled(path, given) + QUERIES.get(path, ""), body, token
+                    )
+                )
             assert answers[0] == answers[1], (method, path, answers)
             assert answers[0][0] == 404 or (method, path) in EARLIER, (method, path, answers)
             asked_for += 1
@@ -187,8 +219,13 @@ async def state(stage: Stage, theirs: dict[str, str]) -> tuple[Any, ...]:
     """What the neighbour sees of its own."""
     token = stage.tokens.mint("weir:app", 600, sub="acc_them", app=theirs["app"], role="owner")
     channel = f"/v1/channels/{theirs['channel']}"
-    paths = [f"/v1/streams/{theirs['stream']}", *(channel + rest for rest in ("/messages", "/settings", "/moderation", "/members"))]
-    return tuple([json.loads((await stage.ask(stage.nodes[0], "GET", path, token=token))[1]) for path in paths])
+    paths = [
+        f"/v1/streams/{theirs['stream']}",
+        *(channel + rest for rest in ("/messages", "/settings", "/moderation", "/members")),
+    ]
+    return tuple(
+        [json.loads((await stage.ask(stage.nodes[0], "GET", path, token=token))[1]) for path in paths]
+    )
 
 
 async def test_a_ban_while_offline(stage: Stage, figures: Figures) -> None:
@@ -201,7 +238,9 @@ async def test_a_ban_while_offline(stage: Stage, figures: Figures) -> None:
     assert position["ok"]
     troll.reset()
     for number in range(20):
-        assert (await mod.call("chat.send", {"channel": channel, "cid": f"c{number}", "text": "secret"}))["ok"]
+        assert (await mod.call("chat.send", {"channel": channel, "cid": f"c{number}", "text": "secret"}))[
+            "ok"
+        ]
     assert (await mod.call("chat.command", {"channel": channel, "text": "/ban troll spam"}))["ok"]
     heard: list[Any] = []
     tried = 0
@@ -215,7 +254,9 @@ async def test_a_ban_while_offline(stage: Stage, figures: Figures) -> None:
             answer = await back.call(event, {"channel": channel, **data})
             assert answer["error"]["code"] == "banned", (event, answer)
             tried += 1
-        assert (await mod.call("chat.send", {"channel": channel, "cid": f"after{node.port}", "text": "secret"}))["ok"]
+        assert (
+            await mod.call("chat.send", {"channel": channel, "cid": f"after{node.port}", "text": "secret"})
+        )["ok"]
         await asyncio.sleep(0.5)
         back.disconnect()
     assert [event for event, data in heard if data.get("channel") == channel] == []

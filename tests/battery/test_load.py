@@ -15,13 +15,16 @@ async def reads(stage: Stage) -> dict[str, int]:
     told: dict[str, int] = {}
     for node in stage.nodes:
         _, text = await stage.ask(node, "GET", "/metrics")
-        for collection, count in re.findall(rb'weir_document_reads_total\{collection="(\w+)"\} ([\d.]+)', text):
+        for collection, count in re.findall(
+            rb'weir_document_reads_total\{collection="(\w+)"\} ([\d.]+)', text
+        ):
             told[collection.decode()] = told.get(collection.decode(), 0) + int(float(count))
     return told
 
 
 async def test_a_storm_of_reconnects(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """A thousand sockets are reset at once and all come back within 15 s, at least 99 % recovered, from Redis and memory alone."""
+    """A thousand sockets are reset at once and all come back within 15 s, at least 99 % recovered, from Redis
+    and memory alone."""
     chat = await Chat.begin(stage, writers=5, readers=scale.storm)
     await asyncio.sleep(2)
     before = await reads(stage)
@@ -78,7 +81,12 @@ async def test_a_client_that_never_reads(stage: Stage, scale: Scale, figures: Fi
     pongs.cancel()
     assert "fanout.slow_reader" in node.words()
     assert peak - before <= 5, (before, peak)
-    figures(messages=sent, memory_before_mb=round(before, 1), highest_mb=round(peak, 1), grown_mb=round(peak - before, 1))
+    figures(
+        messages=sent,
+        memory_before_mb=round(before, 1),
+        highest_mb=round(peak, 1),
+        grown_mb=round(peak - before, 1),
+    )
 
 
 class Flood:
@@ -89,7 +97,9 @@ class Flood:
 
     async def run(self, seconds: float) -> int:
         """How many were acknowledged."""
-        return sum(await asyncio.gather(*(self._write(f"flood{number}", seconds) for number in range(self._writers))))
+        return sum(
+            await asyncio.gather(*(self._write(f"flood{number}", seconds) for number in range(self._writers)))
+        )
 
     async def _write(self, name: str, seconds: float) -> int:
         line = await enter(self._node.port, {"token": self._stage.token(name)})
@@ -104,7 +114,8 @@ class Flood:
 
 
 async def test_one_user_on_two_nodes_has_one_rate(scale: Scale, figures: Figures) -> None:
-    """A thousand messages a second over two nodes: accepted are burst + rate · t, ±2 %; a bystander is not slowed down."""
+    """A thousand messages a second over two nodes: accepted are burst + rate · t, ±2 %; a bystander is not
+    slowed down."""
     rate, burst, seconds = 50, 100, 20.0 if scale.seconds > 20 else 10.0
     stage = await Stage().start(CHAT_RATE_PER_S=rate, CHAT_BURST=burst)
     try:
@@ -116,7 +127,9 @@ async def test_one_user_on_two_nodes_has_one_rate(scale: Scale, figures: Figures
         began = loop.time()
 
         async def one(line: Line, number: int) -> None:
-            ack = await line.call("chat.send", {"channel": stage.channel, "cid": f"c{number}", "text": "x"}, 10)
+            ack = await line.call(
+                "chat.send", {"channel": stage.channel, "cid": f"c{number}", "text": "x"}, 10
+            )
             code = "ok" if ack["ok"] else ack["error"]["code"]
             codes[code] = codes.get(code, 0) + 1
 

@@ -1,4 +1,5 @@
-"""What breaks under a picture: encoders, transcoders, the ingest, the recorder, the disk. Viewers' playlists only go on."""
+"""What breaks under a picture: encoders, transcoders, the ingest, the recorder, the disk. Viewers' playlists
+only go on."""
 
 import hashlib
 import os
@@ -51,8 +52,11 @@ def grown(eyes: Any) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize(("how", "within_s"), [(signal.SIGKILL, 6), (signal.SIGSTOP, 15)])
-def test_a_transcoder_that_dies_or_stands_still(on_air: Make, figures: Figures, how: signal.Signals, within_s: float) -> None:
-    """Another takes its place: a new segment in time, the media sequence never goes back, one discontinuity, no zombie."""
+def test_a_transcoder_that_dies_or_stands_still(
+    on_air: Make, figures: Figures, how: signal.Signals, within_s: float
+) -> None:
+    """Another takes its place: a new segment in time, the media sequence never goes back, one discontinuity,
+    no zombie."""
     air = on_air()
     publisher = air.publish()
     eyes = air.eyes()
@@ -69,7 +73,9 @@ def test_a_transcoder_that_dies_or_stands_still(on_air: Make, figures: Figures, 
     assert old not in air.stack.pids()
 
 
-def test_a_transcoder_that_always_dies(on_air: Make, figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transcoder_that_always_dies(
+    on_air: Make, figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is started twelve times at most; then the stream says once that it has failed."""
     counted, broken = tmp_path / "starts", tmp_path / "ffmpeg"
     broken.write_text(f'#!/bin/sh\ncase "$*" in *rtmp:*) echo x >> {counted};; esac\nexit 1\n')
@@ -101,18 +107,28 @@ def test_an_ingest_that_is_killed(on_air: Make, figures: Figures, part: str) -> 
 
 
 def test_an_encoder_that_goes_and_returns(on_air: Make, scale: Scale, figures: Figures) -> None:
-    """Long before the grace is over and just before it: the same broadcast. After it: a new one. Each begins and ends once."""
+    """Long before the grace is over and just before it: the same broadcast. After it: a new one. Each begins
+    and ends once."""
     grace_s = scale.grace_s
     air = on_air(RECONNECT_GRACE_S=grace_s)
     publisher, broadcasts = air.publish(), [air.stream()["broadcast"]]
-    for away_s in (grace_s / 12, grace_s - 1.5, grace_s + 1):  # and about half a second until its publish is heard of
+    for away_s in (
+        grace_s / 12,
+        grace_s - 1.5,
+        grace_s + 1,
+    ):  # and about half a second until its publish is heard of
         publisher.stop()
         time.sleep(away_s)
         publisher = air.publish()
         broadcasts.append(air.stream()["broadcast"])
     publisher.stop()
     wait_until(lambda: len(air.told("stream.offline")) == 2, "the end", grace_s + 30)
-    figures(grace_s=grace_s, broadcasts=len(set(broadcasts)), live=len(air.told("stream.live")), offline=len(air.told("stream.offline")))
+    figures(
+        grace_s=grace_s,
+        broadcasts=len(set(broadcasts)),
+        live=len(air.told("stream.live")),
+        offline=len(air.told("stream.offline")),
+    )
     assert broadcasts[0] == broadcasts[1] == broadcasts[2] != broadcasts[3]
     assert len(air.told("stream.live")) == len(air.told("stream.offline")) == 2
 
@@ -132,9 +148,11 @@ def test_a_second_publisher(on_air: Make, figures: Figures) -> None:
     publisher.stop()
 
 
-async def test_a_recorder_that_is_killed(on_air: Make, scale: Scale, figures: Figures, tmp_path: Path) -> None:
-    """At random points: each time what is on the disk plays as it is, and at most 2 s of what viewers were shown are not in it; the next
-    process goes on with it, and at the end there is one recording of it all."""
+async def test_a_recorder_that_is_killed(
+    on_air: Make, scale: Scale, figures: Figures, tmp_path: Path
+) -> None:
+    """At random points: each time what is on the disk plays as it is, and at most 2 s of what viewers were
+    shown are not in it; the next process goes on with it, and at the end there is one recording of it all."""
     chance, lost_s, unplayable = random.Random(11), [], 0
     air = on_air(LADDER="[180]", RECONNECT_GRACE_S=5)
     publisher = air.publish(size="320x180")
@@ -144,7 +162,10 @@ async def test_a_recorder_that_is_killed(on_air: Make, scale: Scale, figures: Fi
     for kill in range(scale.recorder_kills):
         known = len(RecordingFiles(Settings(data_dir=air.stack.folder / "var"), recording).segments())
         wait_until(
-            lambda known=known: len(RecordingFiles(Settings(data_dir=air.stack.folder / "var"), recording).segments()) > known + 1,
+            lambda known=known: (
+                len(RecordingFiles(Settings(data_dir=air.stack.folder / "var"), recording).segments())
+                > known + 1
+            ),
             "more",
             40,
         )
@@ -162,7 +183,12 @@ async def test_a_recorder_that_is_killed(on_air: Make, scale: Scale, figures: Fi
         wait_until(lambda: air.stack.ready, "the application again", 30)
     publisher.stop()
     wait_until(lambda: air.recordings("ready"), "the whole recording", 60)
-    figures(kills=scale.recorder_kills, most_lost_s=max(lost_s), unplayable=unplayable, recorded_s=air.recordings("ready")[0]["duration_s"])
+    figures(
+        kills=scale.recorder_kills,
+        most_lost_s=max(lost_s),
+        unplayable=unplayable,
+        recorded_s=air.recordings("ready")[0]["duration_s"],
+    )
     assert max(lost_s) <= 2.05
     assert unplayable == 0
     assert air.recordings("ready")[0]["id"] == recording
@@ -172,14 +198,16 @@ PART, PAUSE_S = 16 << 20, 0.5
 
 
 def test_an_uploader_that_is_killed(on_air: Make, scale: Scale, figures: Figures) -> None:
-    """In the middle of a recording's move to a bucket that misbehaves: nothing is lost, parts that the bucket has are not sent again,
-    and what goes here is there, with its checksum."""
+    """In the middle of a recording's move to a bucket that misbehaves: nothing is lost, parts that the bucket
+    has are not sent again, and what goes here is there, with its checksum."""
     chance, resumed = random.Random(16), 0
     with bucket_beside() as bucket:
         bucket.away, bucket.pause_s = True, PAUSE_S
         air = on_air(LADDER="[180]", RECONNECT_GRACE_S=1, **bucket.settings)
         recording, folder = recorded(air)
-        with (folder / MP4).open("ab") as file:  # a box that players skip, so that there are parts enough to die between
+        with (folder / MP4).open(
+            "ab"
+        ) as file:  # a box that players skip, so that there are parts enough to die between
             file.write(struct.pack(">I4s", 7 * PART + 8, b"free") + os.urandom(7 * PART))
         files = {path.name: sha256(path.read_bytes()) for path in folder.glob("*.*") if path.suffix in PLAYED}
         parts = -(-(folder / MP4).stat().st_size // PART)
@@ -197,10 +225,19 @@ def test_an_uploader_that_is_killed(on_air: Make, scale: Scale, figures: Figures
         release_job(air)
         wait_until(lambda: not folder.exists(), "the end of the move", 90)
         sent = sum(bucket.seen.values())
-        equal = sum(sha256(bucket.objects[f"{recording['id']}/{name}"][0]) == wanted for name, wanted in files.items())
+        equal = sum(
+            sha256(bucket.objects[f"{recording['id']}/{name}"][0]) == wanted for name, wanted in files.items()
+        )
         answer = air.stack.ask("POST", f"/v1/recordings/{recording['id']}/playback-tokens", {}, air.member)[1]
         frames = played(answer["url"], 60)["video"]
-        figures(kills=scale.recorder_kills, in_the_middle=resumed, parts=parts, parts_sent=sent, files=len(files), equal=equal)
+        figures(
+            kills=scale.recorder_kills,
+            in_the_middle=resumed,
+            parts=parts,
+            parts_sent=sent,
+            files=len(files),
+            equal=equal,
+        )
     assert equal == len(files)
     assert sent <= parts + resumed + troubles
     assert frames == round(recording["duration_s"] * 30)
@@ -219,14 +256,18 @@ def recorded(air: OnAir) -> tuple[dict[str, Any], Path]:
 def release_job(air: OnAir) -> None:
     """A dead process' lease would hold the next move up for 45 s."""
     settings = Settings(data_dir=air.stack.folder / "var")
-    with Redis(unix_socket_path=str(air.stack.run / "redis.sock"), password=redis_password(open_vault(settings))) as redis:
+    with Redis(
+        unix_socket_path=str(air.stack.run / "redis.sock"), password=redis_password(open_vault(settings))
+    ) as redis:
         redis.delete("weir:job:recordings")
 
 
 def sums(folder: Path, bucket: FakeBucket, name: str) -> set[str]:
     """Checksums of a file here and there."""
     here = {sha256((folder / name).read_bytes())} if (folder / name).exists() else set()
-    return here | {sha256(bucket.objects[key][0]) for key in [f"{folder.name}/{name}"] if key in bucket.objects}
+    return here | {
+        sha256(bucket.objects[key][0]) for key in [f"{folder.name}/{name}"] if key in bucket.objects
+    }
 
 
 def sha256(data: bytes) -> str:
@@ -251,22 +292,38 @@ NARROW = 'for one in recordings hls; do mkdir -p "$0/$one" && mount -t tmpfs -o 
 
 
 def test_a_full_disk(on_air: Make, figures: Figures, tmp_path: Path) -> None:
-    """Recording stops and says so within 10 s, live goes on, no playlist names an empty file; with room again it goes on."""
+    """Recording stops and says so within 10 s, live goes on, no playlist names an empty file; with room again
+    it goes on."""
     var = tmp_path / "var"
-    air = on_air(under=("unshare", "-Urm", "sh", "-c", NARROW, str(var)), folder=tmp_path, RECONNECT_GRACE_S=1, LADDER="[180]")
+    air = on_air(
+        under=("unshare", "-Urm", "sh", "-c", NARROW, str(var)),
+        folder=tmp_path,
+        RECONNECT_GRACE_S=1,
+        LADDER="[180]",
+    )
     publisher, eyes = air.publish(size="320x180"), air.eyes()
     wait_until(lambda: air.recordings("recording"), "the recording", 30)
     inside = Path(f"/proc/{air.stack.pid}/root")
     for name in ("recordings", "hls"):
-        subprocess.run(["dd", "if=/dev/zero", f"of={inside}{var}/{name}/fill", "bs=64k"], stderr=subprocess.DEVNULL, check=False)
-    told_s = clock(lambda: any(one["data"]["code"] == "storage_full" for one in notices(air)), "storage_full", 20)
+        subprocess.run(
+            ["dd", "if=/dev/zero", f"of={inside}{var}/{name}/fill", "bs=64k"],
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    told_s = clock(
+        lambda: any(one["data"]["code"] == "storage_full" for one in notices(air)), "storage_full", 20
+    )
     wait_until(grown(eyes), "live to go on", 20)
     time.sleep(6)
     wait_until(grown(eyes), "live to go on", 20)
     empty = [name for name in named(air) if air.stack.get(air.show.url(name))[1] in (b"", "", None)]
     for name in ("recordings", "hls"):
         (inside / f"{var}/{name}/fill".lstrip("/")).unlink()
-    back_s = clock(lambda: any(one["data"]["code"] == "storage_recovered" for one in notices(air)), "storage_recovered", 30)
+    back_s = clock(
+        lambda: any(one["data"]["code"] == "storage_recovered" for one in notices(air)),
+        "storage_recovered",
+        30,
+    )
     time.sleep(5)
     publisher.stop()
     wait_until(lambda: air.recordings("ready"), "the recording", 60)

@@ -14,8 +14,9 @@ from tests.support.servers import wait_until
 STREAMS, LOOK_S, SETTLED = 4, 2.0, 0.3
 MOST_GROWTH_MB = 30
 MOST_CONNECTIONS = 70
-"""Of Redis: the application's pool of 50, subscriptions and links of their own, and files. A pool keeps what it has opened, so it
-grows with each moment at which more was asked at once than ever before; what it has is counted apart from what may leak."""
+"""Of Redis: the application's pool of 50, subscriptions and links of their own, and files. A pool keeps what
+it has opened, so it grows with each moment at which more was asked at once than ever before; what it has
+is counted apart from what may leak."""
 
 
 def memory_mb(pid: int) -> float:
@@ -29,18 +30,25 @@ def open_files(pid: int) -> int:
 
 
 def test_a_long_day(scale: Scale, figures: Figures) -> None:
-    """Memory and descriptors of the application stay flat, its pool of connections to Redis keeps its bound, no zombie, and every
-    playlist has every segment."""
+    """Memory and descriptors of the application stay flat, its pool of connections to Redis keeps its bound,
+    no zombie, and every playlist has every segment."""
     air = OnAir(LADDER="[180,90]", RECORDING="false")
     publishers: list[Publisher] = []
     try:
         playlists = [begun(air, number, publishers) for number in range(STREAMS)]
         seen: list[dict[int, str]] = [{} for _ in playlists]
         measured: list[tuple[float, int, int]] = []
-        pid, redis, ends, most_dead = air.application(), air.stack.pid_of("redis-server"), time.monotonic() + scale.soak_s, 0
+        pid, redis, ends, most_dead = (
+            air.application(),
+            air.stack.pid_of("redis-server"),
+            time.monotonic() + scale.soak_s,
+            0,
+        )
         while time.monotonic() < ends:
             for playlist, known in zip(playlists, seen, strict=True):
-                known |= {number: file for number, (file, _) in look(air.show.text(playlist)).segments.items()}
+                known |= {
+                    number: file for number, (file, _) in look(air.show.text(playlist)).segments.items()
+                }
             pooled = open_files(redis)
             measured.append((memory_mb(pid), open_files(pid) - pooled, pooled))
             most_dead = max(most_dead, zombies(air.stack.pid))
@@ -49,7 +57,9 @@ def test_a_long_day(scale: Scale, figures: Figures) -> None:
         settled = measured[int(len(measured) * SETTLED) :]
         third = max(1, len(settled) // 3)
         first, last = settled[:third], settled[-third:]
-        growth_mb, more_files, more_pooled = (mean([row[one] for row in last]) - mean([row[one] for row in first]) for one in range(3))
+        growth_mb, more_files, more_pooled = (
+            mean([row[one] for row in last]) - mean([row[one] for row in first]) for one in range(3)
+        )
         figures(
             seconds=scale.soak_s, segments=sum(map(len, seen)), gaps=gaps, zombies=most_dead, memory_mb=round(settled[-1][0]),
             grown_mb=round(growth_mb, 1), files=settled[-1][1], more_files=round(more_files, 1), redis_files=settled[-1][2],

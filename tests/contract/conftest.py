@@ -1,5 +1,5 @@
-"""The document stores under contract: SQLite always, MongoDB's protocol through secantusd-py where that is installed, and a
-real MongoDB where MONGODB_TEST_URI names one."""
+"""The document stores under contract: SQLite always, MongoDB's protocol through secantusd-py where that is
+installed, and a real MongoDB where MONGODB_TEST_URI names one."""
 
 import os
 import secrets
@@ -25,7 +25,14 @@ STORES = ["sqlite", "secantus", "mongodb"]
 
 THINGS = Collection(
     "things",
-    {"name": "str", "rank": "int", "score": "float", "open": "bool", "ingest.boot": "str", "ingest.client": "int"},
+    {
+        "name": "str",
+        "rank": "int",
+        "score": "float",
+        "open": "bool",
+        "ingest.boot": "str",
+        "ingest.client": "int",
+    },
     (
         Index(("name",), unique=True),
         Index(("rank",)),
@@ -42,7 +49,17 @@ def secantus_url() -> Iterator[str]:
     if not SECANTUS.exists():
         pytest.skip("secantusd-py is not installed (requirements-mongo-test.lock)")
     folder, port = tempfile.mkdtemp(prefix="weir-mongo-"), free_port()
-    argv = [SECANTUS, "--host", "127.0.0.1", "--port", str(port), "--storage-path", f"{folder}/data", "--cache-size", "128M"]
+    argv = [
+        SECANTUS,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--storage-path",
+        f"{folder}/data",
+        "--cache-size",
+        "128M",
+    ]
     with Path(folder, "log").open("wb") as log:
         server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
     try:
@@ -81,7 +98,9 @@ def settings(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Se
     url = {"sqlite": lambda: "", "secantus": lambda: request.getfixturevalue("secantus_url")}.get(
         backend, lambda: os.environ["MONGODB_TEST_URI"]
     )()
-    return Settings(data_dir=tmp_path / "data", mongodb_url=url, mongodb_database=f"weir_test_{secrets.token_hex(6)}")
+    return Settings(
+        data_dir=tmp_path / "data", mongodb_url=url, mongodb_database=f"weir_test_{secrets.token_hex(6)}"
+    )
 
 
 @asynccontextmanager

@@ -2,7 +2,17 @@
 
 import pytest
 
-from weir.foundation.documents import MOST_LOOKED_AT, Between, Collection, DuplicateKey, Index, OneOf, Sieve, Store, UndeclaredField
+from weir.foundation.documents import (
+    MOST_LOOKED_AT,
+    Between,
+    Collection,
+    DuplicateKey,
+    Index,
+    OneOf,
+    Sieve,
+    Store,
+    UndeclaredField,
+)
 from weir.foundation.errors import Invalid
 from weir.foundation.events import DirectoryChanged
 
@@ -17,7 +27,10 @@ def event(key: str, at: int = 1) -> DirectoryChanged:
 
 
 async def waiting(store: Store) -> list[tuple[str, str, list[str]]]:
-    return [(collection, doc_id, [event.key for event in events]) async for collection, doc_id, events in store.pending()]
+    return [
+        (collection, doc_id, [event.key for event in events])
+        async for collection, doc_id, events in store.pending()
+    ]
 
 
 async def test_what_goes_in_comes_out_with_the_same_types(store: Store) -> None:
@@ -59,7 +72,9 @@ async def test_id_and_unique_fields_refuse_a_second_document(store: Store) -> No
 async def test_unique_binds_only_documents_with_all_its_fields(store: Store) -> None:
     """Documents without a unique field, with null in it, or with a part of a compound one, live side by side."""
     mine = store.app("app_1")
-    for number, doc in enumerate([{}, {}, {"name": None}, {"ingest": {"boot": "b"}}, {"ingest": {"boot": "b", "client": None}}]):
+    for number, doc in enumerate(
+        [{}, {}, {"name": None}, {"ingest": {"boot": "b"}}, {"ingest": {"boot": "b", "client": None}}]
+    ):
         await mine.insert("things", {"id": str(number), **doc})
     await mine.insert("things", {"id": "x", "ingest": {"boot": "b", "client": 1}})
     with pytest.raises(DuplicateKey):
@@ -119,7 +134,9 @@ async def test_filters(store: Store, where: dict[str, object] | None, ids: str) 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 @pytest.mark.parametrize("sort", ["id", "rank", "name"])
-async def test_pages_walk_everything_once_in_order(store: Store, sort: str, limit: int, descending: bool) -> None:
+async def test_pages_walk_everything_once_in_order(
+    store: Store, sort: str, limit: int, descending: bool
+) -> None:
     """Following `next` gives every match once, sorted by (field, id), missing values first upwards."""
     mine = store.app("app_1")
     names = {"a": "Zoë", "b": "z", "c": "é", "d": None, "e": "😀", "f": "\uffff"}
@@ -134,8 +151,17 @@ async def test_pages_walk_everything_once_in_order(store: Store, sort: str, limi
         cursor = page.next
         if cursor is None:
             break
-    expected = sorted(docs, key=lambda doc: (doc[sort] is not None, doc[sort] or 0 if sort == "rank" else doc[sort] or "", doc["id"]))
-    assert [doc["id"] for doc in found] == [doc["id"] for doc in (reversed(expected) if descending else expected)]
+    expected = sorted(
+        docs,
+        key=lambda doc: (
+            doc[sort] is not None,
+            doc[sort] or 0 if sort == "rank" else doc[sort] or "",
+            doc["id"],
+        ),
+    )
+    assert [doc["id"] for doc in found] == [
+        doc["id"] for doc in (reversed(expected) if descending else expected)
+    ]
 
 
 async def test_a_cursor_serves_its_own_query_only(store: Store) -> None:
@@ -172,7 +198,13 @@ async def test_a_sieve_finds_everything_once(store: Store, limit: int, descendin
     found, cursor = [], None
     while True:
         page = await mine.find(
-            "things", {"rank": Between(10, 440)}, sort="rank", descending=descending, limit=limit, cursor=cursor, sieve=ODD
+            "things",
+            {"rank": Between(10, 440)},
+            sort="rank",
+            descending=descending,
+            limit=limit,
+            cursor=cursor,
+            sieve=ODD,
         )
         assert len(page.data) <= limit
         found += [doc["rank"] for doc in page.data]
@@ -183,13 +215,22 @@ async def test_a_sieve_finds_everything_once(store: Store, limit: int, descendin
     if cursor is not None:
         for other in (None, Sieve("even", lambda doc: doc["rank"] % 2 == 0)):
             with pytest.raises(Invalid):
-                await mine.find("things", {"rank": Between(10, 440)}, sort="rank", descending=descending, cursor=cursor, sieve=other)
+                await mine.find(
+                    "things",
+                    {"rank": Between(10, 440)},
+                    sort="rank",
+                    descending=descending,
+                    cursor=cursor,
+                    sieve=other,
+                )
 
 
 async def test_a_sieve_looks_at_so_many_documents_and_no_more(store: Store) -> None:
     """What passes nothing costs a bounded read; the page says that there may be more."""
     mine = store.app("app_1")
-    await mine.insert_many("things", [{"id": f"{rank:04}", "rank": rank} for rank in range(MOST_LOOKED_AT + 10)])
+    await mine.insert_many(
+        "things", [{"id": f"{rank:04}", "rank": rank} for rank in range(MOST_LOOKED_AT + 10)]
+    )
     looked = 0
 
     def last(doc: dict[str, object]) -> bool:
@@ -208,7 +249,11 @@ async def test_update_sets_counts_and_appends(store: Store) -> None:
     mine = store.app("app_1")
     await mine.insert("things", {"id": "a", "ingest": {"boot": "b"}, "n": 1.5})
     changed = await mine.update(
-        "things", "a", set={"name": "x", "ingest.client": 2, "deep.er.est": [1]}, inc={"rank": 2, "n": 1, "c.x": -3}, push={"log": {"k": 1}}
+        "things",
+        "a",
+        set={"name": "x", "ingest.client": 2, "deep.er.est": [1]},
+        inc={"rank": 2, "n": 1, "c.x": -3},
+        push={"log": {"k": 1}},
     )
     expected = {
         "id": "a", "app": "app_1", "name": "x", "ingest": {"boot": "b", "client": 2}, "deep": {"er": {"est": [1]}},
@@ -225,7 +270,9 @@ async def test_update_sets_counts_and_appends(store: Store) -> None:
 async def test_an_update_that_does_not_fit_the_document_changes_nothing(store: Store) -> None:
     """Counting text, appending to a number and reaching through a list are ValueErrors without effect."""
     mine = store.app("app_1")
-    doc = await mine.insert("things", {"id": "a", "text": "t", "n": 1, "list": [], "null": None, "big": 2**63 - 1, "flag": True})
+    doc = await mine.insert(
+        "things", {"id": "a", "text": "t", "n": 1, "list": [], "null": None, "big": 2**63 - 1, "flag": True}
+    )
     for change in (
         {"inc": {"text": 1}}, {"inc": {"null": 1}}, {"inc": {"flag": 1}}, {"inc": {"big": 1}}, {"inc": {"list.x": 1}},
         {"push": {"n": 1}}, {"push": {"null": 1}}, {"set": {"list.x": 1}}, {"set": {"n.x": 1}}, {"set": {"null.x": 1}},
@@ -236,13 +283,21 @@ async def test_an_update_that_does_not_fit_the_document_changes_nothing(store: S
 
 
 async def test_compare_and_set(store: Store) -> None:
-    """An update whose expectation fails returns None and changes nothing; `expect` takes every kind of filter."""
+    """An update whose expectation fails returns None and changes nothing; `expect` takes every kind of
+    filter."""
     mine = store.app("app_1")
     await mine.insert("things", {"id": "a", "rank": 1})
     assert await mine.update("things", "a", set={"rank": 9}, expect={"rank": 2}) is None
     assert await mine.update("things", "a", set={"rank": 9}, expect={"rank": 1, "name": "x"}) is None
-    assert await mine.update("things", "a", set={"rank": 2}, expect={"rank": 1, "name": None}) == {"id": "a", "rank": 2, "app": "app_1"}
-    assert await mine.update("things", "a", inc={"rank": 1}, expect={"rank": Between(0, 5), "id": "a"}) is not None
+    assert await mine.update("things", "a", set={"rank": 2}, expect={"rank": 1, "name": None}) == {
+        "id": "a",
+        "rank": 2,
+        "app": "app_1",
+    }
+    assert (
+        await mine.update("things", "a", inc={"rank": 1}, expect={"rank": Between(0, 5), "id": "a"})
+        is not None
+    )
     assert await mine.update("things", "a", expect={"rank": OneOf([3])}) is not None
 
 
@@ -276,7 +331,8 @@ async def test_delete(store: Store) -> None:
 
 
 async def test_an_apps_handle_reaches_its_own_documents_only(store: Store) -> None:
-    """By id, filter, update, upsert, delete and count a foreign document is exactly as invisible as a missing one."""
+    """By id, filter, update, upsert, delete and count a foreign document is exactly as invisible as a missing
+    one."""
     mine, other, everyone = store.app("app_1"), store.app("app_2"), store.operator()
     theirs = await other.insert("things", {"id": "t", "name": "theirs", "rank": 1})
     assert await mine.get("things", "t") is None
@@ -288,7 +344,10 @@ async def test_an_apps_handle_reaches_its_own_documents_only(store: Store) -> No
     assert await mine.delete("things", {"id": "t"}) == 0
     assert await mine.delete("things", {"app": "app_2"}) == 0
     assert await mine.count("things") == 0
-    for attempt in (mine.update("things", "t", set={"rank": 2}, upsert=True), mine.insert("things", {"id": "t"})):
+    for attempt in (
+        mine.update("things", "t", set={"rank": 2}, upsert=True),
+        mine.insert("things", {"id": "t"}),
+    ):
         with pytest.raises(DuplicateKey):
             await attempt
     assert await mine.insert_many("things", [{"id": "t"}]) == 0
@@ -300,7 +359,11 @@ async def test_a_document_stays_with_its_app(store: Store) -> None:
     """No verb stores a document under another app, moves it there, or leaves it without one."""
     mine, everyone = store.app("app_1"), store.operator()
     await mine.insert("things", {"id": "a", "app": "app_1"})
-    assert await mine.update("things", "a", set={"app": "app_1", "rank": 1}) == {"id": "a", "app": "app_1", "rank": 1}
+    assert await mine.update("things", "a", set={"app": "app_1", "rank": 1}) == {
+        "id": "a",
+        "app": "app_1",
+        "rank": 1,
+    }
     for attempt in (
         mine.insert("things", {"id": "b", "app": "app_2"}),
         mine.insert_many("things", [{"id": "b"}, {"id": "c", "app": "app_2"}]),
@@ -354,7 +417,8 @@ async def test_undeclared_names_are_refused(store: Store) -> None:
     ids=lambda doc: str(doc)[:40].encode("ascii", "backslashreplace").decode(),
 )  # fmt: skip
 async def test_what_cannot_be_stored_is_refused(store: Store, doc: dict[str, object]) -> None:
-    """A missing id, a wrong type, a number out of range or a reserved name is a ValueError and nothing is written."""
+    """A missing id, a wrong type, a number out of range or a reserved name is a ValueError and nothing is
+    written."""
     mine = store.app("app_1")
     with pytest.raises(ValueError):
         await mine.insert("things", doc)
@@ -388,7 +452,8 @@ async def test_a_document_may_be_64_levels_deep_and_no_deeper(store: Store) -> N
     ids=str,
 )  # fmt: skip
 async def test_changes_that_cannot_be_stored_are_refused(store: Store, change: dict[str, object]) -> None:
-    """An update with a wrong type, a reserved or ambiguous path or a foreign operator is a ValueError without effect."""
+    """An update with a wrong type, a reserved or ambiguous path or a foreign operator is a ValueError without
+    effect."""
     mine = store.app("app_1")
     doc = await mine.insert("things", {"id": "a", "l": [], "a": {}})
     with pytest.raises(ValueError):
@@ -401,7 +466,14 @@ async def test_changes_that_cannot_be_stored_are_refused(store: Store, change: d
 
 @pytest.mark.parametrize(
     "where",
-    [{"rank": "1"}, {"rank": True}, {"name": OneOf("xy")}, {"name": OneOf([1])}, {"score": Between(1)}, {"name": {"$gt": ""}}],
+    [
+        {"rank": "1"},
+        {"rank": True},
+        {"name": OneOf("xy")},
+        {"name": OneOf([1])},
+        {"score": Between(1)},
+        {"name": {"$gt": ""}},
+    ],
     ids=str,
 )
 async def test_filter_values_have_the_declared_type(store: Store, where: dict[str, object]) -> None:
@@ -411,11 +483,16 @@ async def test_filter_values_have_the_declared_type(store: Store, where: dict[st
 
 
 async def test_events_wait_in_the_outbox_until_settled(store: Store) -> None:
-    """Emitted events wait in order, oldest document first, unseen in documents, until settle takes exactly the published."""
+    """Emitted events wait in order, oldest document first, unseen in documents, until settle takes exactly
+    the published."""
     mine = store.app("app_1")
     first, second, third = event("1", at=30), event("2", at=31), event("3", at=5)
     assert await mine.insert("things", {"id": "a"}, emit=[first]) == {"id": "a", "app": "app_1"}
-    assert await mine.update("things", "a", set={"rank": 1}, emit=[second]) == {"id": "a", "app": "app_1", "rank": 1}
+    assert await mine.update("things", "a", set={"rank": 1}, emit=[second]) == {
+        "id": "a",
+        "app": "app_1",
+        "rank": 1,
+    }
     await store.operator().update("notes", "n", upsert=True, emit=[third])
     assert (await mine.find("things")).data == [{"id": "a", "app": "app_1", "rank": 1}]
     assert await mine.get("things", "a") == {"id": "a", "app": "app_1", "rank": 1}
@@ -447,12 +524,17 @@ async def test_a_change_that_is_refused_emits_nothing(store: Store) -> None:
 
 
 async def test_documents_survive_closing_and_opening(settings, opened) -> None:
-    """What was stored is there, indexed and unpublished as before, when the store is opened again, also twice."""
+    """What was stored is there, indexed and unpublished as before, when the store is opened again, also
+    twice."""
     async with opened(settings) as store:
         await store.app("app_1").insert("things", {"id": "a", "name": "x"}, emit=[event("1")])
     async with opened(settings) as store, opened(settings) as again:
         for one in (store, again):
-            assert await one.app("app_1").find_one("things", {"name": "x"}) == {"id": "a", "name": "x", "app": "app_1"}
+            assert await one.app("app_1").find_one("things", {"name": "x"}) == {
+                "id": "a",
+                "name": "x",
+                "app": "app_1",
+            }
             assert await waiting(one) == [("things", "a", ["1"])]
             with pytest.raises(DuplicateKey):
                 await one.app("app_1").insert("things", {"id": "b", "name": "x"})
@@ -461,15 +543,23 @@ async def test_documents_survive_closing_and_opening(settings, opened) -> None:
 async def test_a_collection_may_gain_fields_and_indexes(settings, opened) -> None:
     """Documents stored before a field was declared are found, sorted and bound by it afterwards."""
     before = Collection("things", {"rank": "int"})
-    after = Collection("things", {"rank": "int", "size": "int", "at.x": "str"}, (Index(("size", "rank")), Index(("at.x",), unique=True)))
+    after = Collection(
+        "things",
+        {"rank": "int", "size": "int", "at.x": "str"},
+        (Index(("size", "rank")), Index(("at.x",), unique=True)),
+    )
     async with opened(settings, before) as store:
         mine = store.app("app_1")
-        await mine.insert_many("things", [{"id": str(n), "rank": n, "size": 10 - n, "at": {"x": f"x{n}"}} for n in range(5)])
+        await mine.insert_many(
+            "things", [{"id": str(n), "rank": n, "size": 10 - n, "at": {"x": f"x{n}"}} for n in range(5)]
+        )
         await mine.insert("things", {"id": "odd"})
     for _ in range(2):
         async with opened(settings, after) as store:
             mine = store.app("app_1")
-            assert [doc["id"] for doc in (await mine.find("things", {"size": Between(7)}, sort="size")).data] == ["3", "2", "1", "0"]
+            assert [
+                doc["id"] for doc in (await mine.find("things", {"size": Between(7)}, sort="size")).data
+            ] == ["3", "2", "1", "0"]
             assert (await mine.find_one("things", {"at.x": "x4"}) or {})["rank"] == 4
             assert await mine.count("things", {"size": None}) == 1
             with pytest.raises(DuplicateKey):

@@ -27,7 +27,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 FIELDS = st.sampled_from(sorted(VALUES))
 FREE = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.binary(max_size=2),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["k", "a.b", "0"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["k", "a.b", "0"]), inner, max_size=2)
+    ),
 )
 
 
@@ -37,12 +39,20 @@ def nullable(field: str) -> st.SearchStrategy[Any]:
 
 def wanted(field: str) -> st.SearchStrategy[Any]:
     ends = st.none() | VALUES[field]
-    return nullable(field) | st.builds(OneOf, st.lists(nullable(field), max_size=3)) | st.builds(Between, ends, ends)
+    return (
+        nullable(field)
+        | st.builds(OneOf, st.lists(nullable(field), max_size=3))
+        | st.builds(Between, ends, ends)
+    )
 
 
-FILTER = st.lists(FIELDS.flatmap(lambda field: st.tuples(st.just(field), wanted(field))), max_size=2).map(dict)
+FILTER = st.lists(FIELDS.flatmap(lambda field: st.tuples(st.just(field), wanted(field))), max_size=2).map(
+    dict
+)
 SETTING = st.lists(
-    st.sampled_from(["name", "rank", "score", "open", "ingest.boot"]).flatmap(lambda field: st.tuples(st.just(field), nullable(field))),
+    st.sampled_from(["name", "rank", "score", "open", "ingest.boot"]).flatmap(
+        lambda field: st.tuples(st.just(field), nullable(field))
+    ),
     max_size=2,
 ).map(dict)
 APPS = st.sampled_from(["app_1", "app_2"])
@@ -57,9 +67,15 @@ STEP = (
     st.tuples(st.just("insert"), APPS, st.tuples(DOC))
     | st.tuples(st.just("insert_many"), APPS, st.tuples(st.lists(DOC, max_size=4)))
     | st.tuples(
-        st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans())
+        st.just("update"),
+        APPS,
+        st.tuples(
+            VALUES["id"], SETTING, st.sampled_from([{}, {"n": 1}, {"c.d": -2}]), st.just({}), st.booleans()
+        ),
     )
-    | st.tuples(st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.just({}), FILTER, st.just(False)))
+    | st.tuples(
+        st.just("update"), APPS, st.tuples(VALUES["id"], SETTING, st.just({}), FILTER, st.just(False))
+    )
     | st.tuples(st.just("delete"), APPS, st.tuples(FILTER))
     | st.tuples(st.just("walk"), APPS, st.tuples(FILTER, FIELDS, st.booleans(), st.integers(1, 3)))
     | st.tuples(st.just("count"), APPS, st.tuples(FILTER))
@@ -93,7 +109,11 @@ class Model:
         self.docs: dict[str, Doc] = {}
 
     def put(self, doc: Doc, new: bool) -> Doc:
-        taken = {held["name"] for key, held in self.docs.items() if key != doc["id"] and held.get("name") is not None}
+        taken = {
+            held["name"]
+            for key, held in self.docs.items()
+            if key != doc["id"] and held.get("name") is not None
+        }
         if (new and doc["id"] in self.docs) or doc.get("name") in taken:
             raise DuplicateKey("taken")
         self.docs[doc["id"]] = doc
@@ -111,7 +131,9 @@ class Model:
                 continue
         return len(self.docs) - before
 
-    def update(self, app: str, doc_id: str, setting: Doc, inc: dict[str, int], expect: Doc, upsert: bool) -> Doc | None:
+    def update(
+        self, app: str, doc_id: str, setting: Doc, inc: dict[str, int], expect: Doc, upsert: bool
+    ) -> Doc | None:
         held = self.docs.get(doc_id)
         if held is None or not fits(held, app, expect):
             if not upsert:
@@ -133,7 +155,10 @@ class Model:
 
     def walk(self, app: str, where: Doc, sort: str, descending: bool, limit: int) -> list[list[Doc]]:
         found = [doc for doc in self.docs.values() if fits(doc, app, where)]
-        found.sort(key=lambda doc: ((0,) if at(doc, sort) is None else (1, at(doc, sort)), doc["id"]), reverse=descending)
+        found.sort(
+            key=lambda doc: ((0,) if at(doc, sort) is None else (1, at(doc, sort)), doc["id"]),
+            reverse=descending,
+        )
         return [found[start : start + limit] for start in range(0, max(1, len(found)), limit)]
 
     def count(self, app: str, where: Doc) -> int:
@@ -154,14 +179,18 @@ async def ask(handle: Handle, verb: str, arguments: tuple[Any, ...]) -> Any:
     where, sort, descending, limit = arguments
     pages, cursor = [], None
     while True:
-        page = await handle.find("things", where, sort=sort, descending=descending, limit=limit, cursor=cursor)
+        page = await handle.find(
+            "things", where, sort=sort, descending=descending, limit=limit, cursor=cursor
+        )
         pages.append(page.data)
         cursor = page.next
         if cursor is None:
             return pages
 
 
-async def check_history(settings: Settings, history: list[tuple[str, str, tuple[Any, ...]]], opened: Any) -> None:
+async def check_history(
+    settings: Settings, history: list[tuple[str, str, tuple[Any, ...]]], opened: Any
+) -> None:
     model = Model()
     async with opened(settings) as store:
         for verb, app, arguments in history:

@@ -21,8 +21,16 @@ BOUND_S = 60
 
 @asynccontextmanager
 async def writer(settings: Settings, name: str, count: int) -> AsyncIterator[Process]:
-    argv = [sys.executable, str(ROOT / "tests/contract/writer.py"), settings.model_dump_json(), name, str(count)]
-    process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
+    argv = [
+        sys.executable,
+        str(ROOT / "tests/contract/writer.py"),
+        settings.model_dump_json(),
+        name,
+        str(count),
+    ]
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}
+    )
     try:
         yield process
     finally:
@@ -62,8 +70,11 @@ async def test_two_processes_share_a_store(settings: Settings, backend: str, ope
 
 
 @pytest.mark.parametrize("after", [1, 40, 160, 400])
-async def test_a_killed_writer_leaves_whole_documents(settings: Settings, backend: str, after: int, opened) -> None:
-    """After kill -9 of a writer every answered write is there, every document has exactly its events, every event its document."""
+async def test_a_killed_writer_leaves_whole_documents(
+    settings: Settings, backend: str, after: int, opened
+) -> None:
+    """After kill -9 of a writer every answered write is there, every document has exactly its events, every
+    event its document."""
     if backend != "sqlite" and after != 40:
         pytest.skip("once is enough for a server that is not killed")
     async with opened(settings, LOG) as store:
@@ -72,10 +83,19 @@ async def test_a_killed_writer_leaves_whole_documents(settings: Settings, backen
         await start(process)
         acked = [await line(process) for _ in range(after + random.randrange(20))]
         process.kill()
-        acked += [text for text in (await process.communicate())[0].decode().split("\n")[:-1] if not text.startswith("done")]
+        acked += [
+            text
+            for text in (await process.communicate())[0].decode().split("\n")[:-1]
+            if not text.startswith("done")
+        ]
     async with opened(settings, LOG) as store:
-        docs = {doc["id"]: doc for doc in (await store.app("app_1").find("log", {"writer": "w"}, limit=10_000)).data}
-        outbox = {doc_id: [event.key for event in events] async for _, doc_id, events in store.pending(limit=10_000)}
+        docs = {
+            doc["id"]: doc
+            for doc in (await store.app("app_1").find("log", {"writer": "w"}, limit=10_000)).data
+        }
+        outbox = {
+            doc_id: [event.key for event in events] async for _, doc_id, events in store.pending(limit=10_000)
+        }
         assert all(len(docs[doc_id]["told"]) == 2 for doc_id in acked)
         assert (await store.app("app_1").get("log", "total") or {})["n"] >= len(acked)
         assert {doc_id: doc["told"] for doc_id, doc in docs.items()} == outbox

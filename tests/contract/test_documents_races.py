@@ -12,14 +12,18 @@ CALLERS = 50
 
 
 async def test_one_of_many_wins_a_unique_value(store: Store) -> None:
-    """Of concurrent inserts with one unique value exactly one succeeds, the others are DuplicateKey, nobody else suffers."""
+    """Of concurrent inserts with one unique value exactly one succeeds, the others are DuplicateKey, nobody
+    else suffers."""
     mine = store.app("app_1")
     answers = await asyncio.gather(
-        *(mine.insert("things", {"id": str(n), "name": f"n{n % 10}"}) for n in range(200)), return_exceptions=True
+        *(mine.insert("things", {"id": str(n), "name": f"n{n % 10}"}) for n in range(200)),
+        return_exceptions=True,
     )
     assert sum(isinstance(answer, dict) for answer in answers) == 10
     assert sum(isinstance(answer, DuplicateKey) for answer in answers) == 190
-    assert sorted(doc["name"] for doc in (await mine.find("things")).data) == sorted(f"n{n}" for n in range(10))
+    assert sorted(doc["name"] for doc in (await mine.find("things")).data) == sorted(
+        f"n{n}" for n in range(10)
+    )
 
 
 async def test_no_count_is_lost(store: Store) -> None:
@@ -37,7 +41,10 @@ async def test_one_of_many_wins_a_compare_and_set(store: Store) -> None:
     for step in range(5):
         told = [DirectoryChanged(app="app_1", collection="things", key=f"{step}-{n}") for n in range(CALLERS)]
         answers = await asyncio.gather(
-            *(mine.update("things", "a", set={"rank": step + 1}, expect={"rank": step}, emit=[one]) for one in told)
+            *(
+                mine.update("things", "a", set={"rank": step + 1}, expect={"rank": step}, emit=[one])
+                for one in told
+            )
         )
         assert sum(answer is not None for answer in answers) == 1
     assert [len(events) async for _, _, events in store.pending()] == [5]
@@ -46,7 +53,9 @@ async def test_one_of_many_wins_a_compare_and_set(store: Store) -> None:
 async def test_concurrent_upserts_make_one_document(store: Store, backend: str) -> None:
     """Concurrent upserts of one id all apply to one document."""
     mine = store.app("app_1")
-    answers = await asyncio.gather(*(mine.update("things", "a", inc={"rank": 1}, upsert=True) for _ in range(CALLERS)))
+    answers = await asyncio.gather(
+        *(mine.update("things", "a", inc={"rank": 1}, upsert=True) for _ in range(CALLERS))
+    )
     assert await mine.get("things", "a") == {"id": "a", "app": "app_1", "rank": CALLERS}
     if backend == "secantus":  # its known defect: a racing upsert may answer null although it was applied
         answers = [answer for answer in answers if answer is not None]
@@ -61,7 +70,9 @@ async def test_a_caller_reads_its_own_writes(store: Store) -> None:
 
     async def write_and_read(n: int) -> None:
         for step in range(5):
-            await mine.update("things", str(n), set={"rank": step}) or await mine.insert("things", {"id": str(n), "rank": step})
+            await mine.update("things", str(n), set={"rank": step}) or await mine.insert(
+                "things", {"id": str(n), "rank": step}
+            )
             assert (await mine.get("things", str(n)) or {})["rank"] == step
             assert await mine.count("things", {"id": str(n), "rank": step}) == 1
 
@@ -83,7 +94,8 @@ async def test_a_caller_that_gives_up_harms_nobody(store: Store) -> None:
 
 
 async def test_after_close_everything_is_refused(store: Store) -> None:
-    """Writes asked before close are answered or refused, what comes after is Unavailable, and closing twice is fine."""
+    """Writes asked before close are answered or refused, what comes after is Unavailable, and closing twice
+    is fine."""
     mine = store.app("app_1")
     await mine.insert("things", {"id": "a"})
     await store.ping()

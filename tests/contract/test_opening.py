@@ -16,7 +16,14 @@ from weir.foundation.settings import Settings
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost", "mongodb://", "mongodb://user:pa:ss@wor/d@host", "mongodb://h:99999", "mongodb://h/?w=x&x"]
+    "url",
+    [
+        "http://localhost",
+        "mongodb://",
+        "mongodb://user:pa:ss@wor/d@host",
+        "mongodb://h:99999",
+        "mongodb://h/?w=x&x",
+    ],
 )
 async def test_a_wrong_address_is_named_without_repeating_it(url: str) -> None:
     """A wrong WEIR_MONGODB_URL is refused by name, in one sentence that holds nothing of it."""
@@ -38,7 +45,9 @@ async def test_an_unreachable_server_is_refused_in_bounded_time(monkeypatch: pyt
 
 async def test_the_servers_reason_is_told(secantus_url: str) -> None:
     """Who may not sign in reads why, in one sentence without the password."""
-    url = secantus_url.replace("mongodb://", "mongodb://nobody:hidden-word@") + "/?authMechanism=SCRAM-SHA-256"
+    url = (
+        secantus_url.replace("mongodb://", "mongodb://nobody:hidden-word@") + "/?authMechanism=SCRAM-SHA-256"
+    )
     with pytest.raises(StoreUnavailable) as refusal:
         await open_store(Settings(mongodb_url=url), [])
     assert refusal.value.detail.startswith("MongoDB refuses (code 18): ")
@@ -51,7 +60,9 @@ async def test_the_servers_reason_is_told(secantus_url: str) -> None:
 async def test_an_old_server_is_refused(secantus_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its version, before anything is made in it."""
     monkeypatch.setattr(mongo, "OLDEST", (99, 0))
-    with pytest.raises(StoreUnavailable, match=r"^MongoDB 99\.0 or newer is needed; this one is \d+\.\d+\.\d+\.$"):
+    with pytest.raises(
+        StoreUnavailable, match=r"^MongoDB 99\.0 or newer is needed; this one is \d+\.\d+\.\d+\.$"
+    ):
         await open_store(Settings(mongodb_url=secantus_url), [])
 
 
@@ -72,7 +83,9 @@ def test_a_room_that_can_not_have_its_store_says_so_in_a_sentence(tmp_path: Path
             "WEIR_REDIS_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"],
         }  # fmt: skip
         argv = [sys.executable, "-m", "weir", "run", "control", "--listen", f"unix:{tmp_path}/s"]
-        run = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        run = subprocess.run(
+            argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
     assert run.returncode != 0
     said = run.stdout + run.stderr
     assert "MongoDB can't be reached" in said

@@ -37,7 +37,12 @@ async def test_what_a_room_may_read_it_does_not_write(store: Store) -> None:
 
 async def test_another_rooms_collection_is_refused(store: Store) -> None:
     handle: Any = RoomStore(store, frozenset({"mine"}), frozenset()).operator()
-    for work in (handle.get("things", "n1"), handle.find_one("things", {}), handle.find("things"), handle.count("things")):
+    for work in (
+        handle.get("things", "n1"),
+        handle.find_one("things", {}),
+        handle.find("things"),
+        handle.count("things"),
+    ):
         with pytest.raises(ForeignCollection):
             await work
 

@@ -8,13 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from weir.foundation.documents import Collection, DuplicateKey, Index, OneOf, StoreUnavailable, sqlite, sqlite_queue, sqlite_writer
+from weir.foundation.documents import (
+    Collection,
+    DuplicateKey,
+    Index,
+    OneOf,
+    StoreUnavailable,
+    sqlite,
+    sqlite_queue,
+    sqlite_writer,
+)
 from weir.foundation.documents.schema import Order, filtered, specify
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_tables import SqliteTable
 from weir.foundation.documents.sqlite_writer import SqliteWriter
 
-THINGS = Collection("things", {"name": "str", "rank": "int"}, (Index(("name",), unique=True), Index(("app", "rank"))))
+THINGS = Collection(
+    "things", {"name": "str", "rank": "int"}, (Index(("name",), unique=True), Index(("app", "rank")))
+)
 
 
 @pytest.fixture
@@ -47,7 +58,8 @@ async def test_closing_answers_what_was_asked_before(path: Path) -> None:
 
 
 async def test_a_held_lock_is_a_refusal_and_not_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another process holds the file, writes are refused after the bound and reads go on; afterwards writes work."""
+    """While another process holds the file, writes are refused after the bound and reads go on; afterwards
+    writes work."""
     store = await open_sqlite(path, [THINGS])
     mine = store.app("app_1")
     await mine.insert("things", {"id": "a"})
@@ -63,14 +75,17 @@ async def test_a_held_lock_is_a_refusal_and_not_the_end(path: Path, monkeypatch:
 
 
 async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a stuck disk callers beyond the queue are refused at once and the waiting ones after the bound; none is written later."""
+    """With a stuck disk callers beyond the queue are refused at once and the waiting ones after the bound;
+    none is written later."""
     monkeypatch.setattr(sqlite_queue, "WAITING", 5)
     monkeypatch.setattr(sqlite_queue, "ANSWER_S", 0.2)
     store = await open_sqlite(path, [THINGS])
     mine = store.app("app_1")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
-        answers = await asyncio.gather(*(mine.insert("things", {"id": str(n)}) for n in range(20)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(mine.insert("things", {"id": str(n)}) for n in range(20)), return_exceptions=True
+        )
         rival.execute("ROLLBACK")
     assert all(isinstance(answer, StoreUnavailable) for answer in answers)
     assert sum("Too much" in str(answer) for answer in answers) >= 14
@@ -85,7 +100,8 @@ async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: p
 
 
 async def test_a_full_disk_is_named_and_passes(path: Path, tmp_path: Path) -> None:
-    """A full disk refuses with `storage_full` and loses nothing that was answered; with room again, writes work."""
+    """A full disk refuses with `storage_full` and loses nothing that was answered; with room again, writes
+    work."""
     await (await open_sqlite(path, [THINGS])).close()
     table = SqliteTable(specify([THINGS])["things"])
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -125,7 +141,9 @@ async def test_one_failure_in_a_group_is_its_callers_alone(path: Path) -> None:
         raise KeyError("bug")
 
     def insert(n: int) -> object:
-        return lambda connection: connection.execute("INSERT INTO things (id, doc) VALUES (?, x'')", [str(n)]).rowcount
+        return lambda connection: (
+            connection.execute("INSERT INTO things (id, doc) VALUES (?, x'')", [str(n)]).rowcount
+        )
 
     works = [insert(1), half_done, insert(2), insert(1), insert(3)]
     answers = await asyncio.gather(*(writer.ask(work) for work in works), return_exceptions=True)  # type: ignore[arg-type]
@@ -148,7 +166,9 @@ async def test_an_apps_queries_walk_along_an_index(path: Path, where, sort, afte
     await (await open_sqlite(path, [THINGS])).close()
     spec = specify([THINGS])["things"]
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        for text, values in SqliteTable(spec).pages(filtered(spec, "app_1", where), Order(sort, descending), after):
+        for text, values in SqliteTable(spec).pages(
+            filtered(spec, "app_1", where), Order(sort, descending), after
+        ):
             plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + text, [*values, 50])]
             assert [step.split()[0] for step in plan] == ["SEARCH"], (text, plan)
 
@@ -163,7 +183,8 @@ async def test_what_is_no_store_is_refused_in_a_sentence(path: Path, tmp_path: P
 
 
 async def test_a_changed_type_and_broken_uniqueness_are_refused_at_the_opening(path: Path) -> None:
-    """A field can't change its declared type, and a new unique index needs unique documents; the file stays as it was."""
+    """A field can't change its declared type, and a new unique index needs unique documents; the file stays
+    as it was."""
     store = await open_sqlite(path, [Collection("things", {"name": "str"})])
     await store.app("app_1").insert_many("things", [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}])
     await store.close()

@@ -18,7 +18,9 @@ CALLERS = 20
 async def write(store: Store, name: str, n: int) -> None:
     """A document and later a change of it, each with its event; `told` says which events it must have."""
     mine = store.app("app_1")
-    first, second = (DirectoryChanged(app="app_1", collection="log", key=f"{name}-{n}-{step}") for step in (1, 2))
+    first, second = (
+        DirectoryChanged(app="app_1", collection="log", key=f"{name}-{n}-{step}") for step in (1, 2)
+    )
     doc_id = f"{name}-{n}"
     await mine.insert("log", {"id": doc_id, "writer": name, "n": n, "told": [first.key]}, emit=[first])
     await mine.update("log", doc_id, push={"told": second.key}, emit=[second])

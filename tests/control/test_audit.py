@@ -59,7 +59,9 @@ CHANGES: dict[str, Change] = {
     "app.updated": lambda world, owner, app: world.ask("PATCH", f"/v1/apps/{app}", owner, {"name": "New"}),
     "app.archived": posted("/v1/apps/{app}/archive", None),
     "key.created": posted("/v1/apps/{app}/keys", {"scopes": ["*"]}),
-    "invitation.created": posted("/v1/apps/{app}/invitations", {"email": "ann@weir.example", "role": "viewer"}),
+    "invitation.created": posted(
+        "/v1/apps/{app}/invitations", {"email": "ann@weir.example", "role": "viewer"}
+    ),
 }
 
 
@@ -104,9 +106,18 @@ asyncio.run(main())
 async def test_an_entry_outlives_kill_9(world: World, services: Services) -> None:
     """A process of its own, killed right behind the write of its change."""
     settings = services.settings
-    given = {"DATA_DIR": str(settings.data), "RUN_DIR": str(settings.run), "MONGODB_URL": settings.mongodb_url}
-    environment = {f"WEIR_{name}": value for name, value in {**given, "MONGODB_DATABASE": settings.mongodb_database}.items()}
-    child = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", CHILD], env={**os.environ, **environment}, timeout=60)
+    given = {
+        "DATA_DIR": str(settings.data),
+        "RUN_DIR": str(settings.run),
+        "MONGODB_URL": settings.mongodb_url,
+    }
+    environment = {
+        f"WEIR_{name}": value
+        for name, value in {**given, "MONGODB_DATABASE": settings.mongodb_database}.items()
+    }
+    child = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", CHILD], env={**os.environ, **environment}, timeout=60
+    )
     assert child.returncode == -signal.SIGKILL
     (app,) = (await services.store.operator().find("apps")).data
     assert await entries(services, app["id"], "app.created") == []
@@ -115,8 +126,11 @@ async def test_an_entry_outlives_kill_9(world: World, services: Services) -> Non
     assert (entry["actor"], entry["after"]["name"]) == ("command line", "Killed")
 
 
-async def test_what_leaves_no_document_is_noted_before(world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deletion that nobody can find out about is worse than an entry of one that was not done; a refused one leaves none."""
+async def test_what_leaves_no_document_is_noted_before(
+    world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion that nobody can find out about is worse than an entry of one that was not done; a refused
+    one leaves none."""
     token, stream = await stream_of(world, owner, app)
     honest = world.services.store.app(app).__class__.delete
 
@@ -149,7 +163,9 @@ async def test_a_refusal_of_unknown_outcome_keeps_the_entry(world: World, owner:
         assert len(await entries(world.services, app, "stream.disconnected")) == kept
 
 
-async def test_a_deleted_app_s_rooms_hear_of_it_before_it_is_gone(world: World, owner: Headers, app: str) -> None:
+async def test_a_deleted_app_s_rooms_hear_of_it_before_it_is_gone(
+    world: World, owner: Headers, app: str
+) -> None:
     """The outbox of its document would go with it."""
     await world.done("DELETE", f"/v1/apps/{app}", owner)
     await world.room._apps.delete_more()
@@ -170,7 +186,9 @@ async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: H
         ids[id(who)] = (await world.done("GET", "/v1/auth/me", who))["id"]
     attempts: list[Callable[[World, Headers, Headers, str], Awaitable[Any]]] = [
         lambda at, me, you, app: at.ask("DELETE", f"/v1/apps/{app}/members/{ids[id(you)]}", me),
-        lambda at, me, you, app: at.ask("PATCH", f"/v1/apps/{app}/members/{ids[id(you)]}", me, {"role": "viewer"}),
+        lambda at, me, you, app: at.ask(
+            "PATCH", f"/v1/apps/{app}/members/{ids[id(you)]}", me, {"role": "viewer"}
+        ),
         lambda at, me, you, app: at.ask("DELETE", f"/v1/apps/{app}/members/{ids[id(me)]}", me),
     ]
     async with other.http:
@@ -186,7 +204,9 @@ async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: H
 async def invited(world: World, owner: Headers, app: str, who: Headers) -> None:
     """Somebody who has an account becomes an owner."""
     email = (await world.done("GET", "/v1/auth/me", who))["email"]
-    link = (await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "owner"}))["link"]
+    link = (
+        await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "owner"})
+    )["link"]
     await world.done("POST", "/v1/invitations/accept", who, {"token": link.rpartition("=")[2]})
 
 
@@ -196,7 +216,9 @@ async def test_the_last_owner_may_go_when_another_has_come(world: World, owner: 
     before = await installation.get("apps", app)
     assert before is not None
     await installation.delete("apps", {"id": app})
-    await installation.insert("apps", {name: value for name, value in before.items() if name not in ("owners", "ownership")})
+    await installation.insert(
+        "apps", {name: value for name, value in before.items() if name not in ("owners", "ownership")}
+    )
     await installation.delete("installation", {"id": "schema"})
     for _ in range(2):
         await migrate(world.services.store)

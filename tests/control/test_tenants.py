@@ -21,7 +21,8 @@ OPERATIONS = 10_000
 
 
 class Tenant:
-    """One account with one app, an API key, a stream and an open invitation; `ids` are what the other may not see."""
+    """One account with one app, an API key, a stream and an open invitation; `ids` are what the other may not
+    see."""
 
     def __init__(self, world: World, account: Headers) -> None:
         self.world, self.account = world, account
@@ -35,7 +36,12 @@ class Tenant:
         key = await world.key(self.account, app, name=f"{name}-key")
         self.key = bearer(key["api_key"])
         stream = await world.done("POST", "/v1/streams", self.key, {"title": f"{name}-stream"})
-        invited = await world.done("POST", f"/v1/apps/{app}/invitations", self.account, {"email": f"{name}@x.example", "role": "viewer"})
+        invited = await world.done(
+            "POST",
+            f"/v1/apps/{app}/invitations",
+            self.account,
+            {"email": f"{name}@x.example", "role": "viewer"},
+        )
         me = (await world.done("GET", "/v1/auth/me", self.account))["id"]
         self.ids = {
             "app": app, "stream": stream["id"], "key": key["id"], "account": me, "invitation": invited["id"],
@@ -48,10 +54,15 @@ class Tenant:
 @pytest.fixture
 async def tenants(services: Services) -> AsyncIterator[tuple[World, Tenant, Tenant]]:
     counts = dict.fromkeys(("sign-in", "public", "account", "member", "heavy"), 10**7)
-    object.__setattr__(services, "settings", services.settings.model_copy(update={"sign_up": "open", "limits": counts}))
+    object.__setattr__(
+        services, "settings", services.settings.model_copy(update={"sign_up": "open", "limits": counts})
+    )
     async with opened(services) as world:
         await world.owner()
-        mine, theirs = [await Tenant(world, await world.register(f"{name}@weir.example")).settle(name) for name in ("ann", "bob")]
+        mine, theirs = [
+            await Tenant(world, await world.register(f"{name}@weir.example")).settle(name)
+            for name in ("ann", "bob")
+        ]
         yield world, mine, theirs
 
 
@@ -68,14 +79,20 @@ def body_of(row: Row, ids: dict[str, str]) -> Any:
         "public_key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "playback_token": "x",
     }  # fmt: skip
     fields = row.body.model_fields
-    return {name: known[name] for name, one in fields.items() if name in known and (one.is_required() or row.path == "/v1/revocations")}
+    return {
+        name: known[name]
+        for name, one in fields.items()
+        if name in known and (one.is_required() or row.path == "/v1/revocations")
+    }
 
 
 def filled(path: str, ids: dict[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda found: ids[found[1]], path)
 
 
-async def test_a_foreign_id_answers_byte_for_byte_like_a_missing_one(tenants: tuple[World, Tenant, Tenant]) -> None:
+async def test_a_foreign_id_answers_byte_for_byte_like_a_missing_one(
+    tenants: tuple[World, Tenant, Tenant],
+) -> None:
     """Every operation of the room that has an id in its path or body, with both credentials."""
     world, mine, theirs = tenants
     tried = 0
@@ -88,27 +105,41 @@ async def test_a_foreign_id_answers_byte_for_byte_like_a_missing_one(tenants: tu
         for own in ({}, nested) if nested else ({},):
             headers = mine.account if row.who == "account" else mine.key
             foreign, absent = [
-                await world.ask(row.method, filled(row.path, {**ids, **own}), headers, body_of(row, ids)) for ids in (theirs.ids, missing)
+                await world.ask(row.method, filled(row.path, {**ids, **own}), headers, body_of(row, ids))
+                for ids in (theirs.ids, missing)
             ]
-            assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content), (row.method, row.path)
+            assert (foreign.status_code, foreign.content) == (absent.status_code, absent.content), (
+                row.method,
+                row.path,
+            )
             assert foreign.status_code == 404, (row.method, row.path, foreign.status_code, foreign.text)
             tried += 1
     assert tried >= 30
-    for path, headers in ((f"/v1/apps/{theirs.ids['app']}", theirs.account), (f"/v1/streams/{theirs.ids['stream']}", theirs.key)):
+    for path, headers in (
+        (f"/v1/apps/{theirs.ids['app']}", theirs.account),
+        (f"/v1/streams/{theirs.ids['stream']}", theirs.key),
+    ):
         assert (await world.ask("GET", path, headers)).status_code == 200
 
 
 async def test_ten_thousand_operations_leak_nothing(tenants: tuple[World, Tenant, Tenant]) -> None:
-    """Two tenants ask at random, with own, foreign, missing and nonsense ids: no answer holds anything of the other's, and at
-    the end each has what it had."""
+    """Two tenants ask at random, with own, foreign, missing and nonsense ids: no answer holds anything of the
+    other's, and at the end each has what it had."""
     world, mine, theirs = tenants
     draw = random.Random(7)
     ending = ("DELETE", "/archive", "/logout", "/password", "/register", "/rotate", "/session", "/keys")
-    usable = [row for row in rows(world) if not any(one in f"{row.method} {row.path}" for one in (*ending, PUBLIC))]
-    for number in range(OPERATIONS if not world.services.settings.mongodb_url else OPERATIONS // 10):  # the same code over a slower store
+    usable = [
+        row for row in rows(world) if not any(one in f"{row.method} {row.path}" for one in (*ending, PUBLIC))
+    ]
+    for number in range(
+        OPERATIONS if not world.services.settings.mongodb_url else OPERATIONS // 10
+    ):  # the same code over a slower store
         actor, other = (mine, theirs) if number % 2 else (theirs, mine)
         row = draw.choice(usable)
-        ids = {name: draw.choice((actor.ids[name], other.ids[name], other.ids[name], new_id(kind), "x")) for name, kind in KINDS.items()}
+        ids = {
+            name: draw.choice((actor.ids[name], other.ids[name], other.ids[name], new_id(kind), "x"))
+            for name, kind in KINDS.items()
+        }
         body = body_of(row, ids)
         if row.body is StreamFields:
             body = {"title": actor.marks[-2]}
@@ -117,9 +148,15 @@ async def test_ten_thousand_operations_leak_nothing(tenants: tuple[World, Tenant
         path = filled(row.path, ids)
         reply = await world.ask(row.method, path, actor.account if row.who == "account" else actor.key, body)
         assert reply.status_code != 500, (row.method, path, reply.text)
-        said = {value for name, value in ids.items() if f"{{{name}}}" in row.path} | set((body or {}).values())
+        said = {value for name, value in ids.items() if f"{{{name}}}" in row.path} | set(
+            (body or {}).values()
+        )
         leaked = [mark for mark in other.marks if mark in reply.text and mark not in said]
         assert not leaked, (row.method, path, reply.text)
     for one, name in ((mine, "ann"), (theirs, "bob")):
-        assert (await world.done("GET", f"/v1/streams/{one.ids['stream']}", one.key))["id"] == one.ids["stream"]
-        assert len((await world.done("GET", f"/v1/apps/{one.ids['app']}/members", one.account))["data"]) == 1, name
+        assert (await world.done("GET", f"/v1/streams/{one.ids['stream']}", one.key))["id"] == one.ids[
+            "stream"
+        ]
+        assert (
+            len((await world.done("GET", f"/v1/apps/{one.ids['app']}/members", one.account))["data"]) == 1
+        ), name

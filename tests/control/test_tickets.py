@@ -11,7 +11,9 @@ from weir.foundation.services import Services
 FORM = "call=play&addr=127.0.0.1&clientid=7&app=live&name={}&start=0&duration=0&reset=1"
 
 
-async def plays(world: World, services: Services, name: str, arguments: str, secret: str | None = None) -> int:
+async def plays(
+    world: World, services: Services, name: str, arguments: str, secret: str | None = None
+) -> int:
     path = f"/internal/rtmp/play?boot=b&secret={secret or services.vault.text_key('internal')}"
     async with world.client("127.0.0.1") as ingest:
         return (await ingest.post(path, content=FORM.format(name) + arguments)).status_code
@@ -26,7 +28,10 @@ async def test_a_ticket_is_spent_by_its_first_use(world: World, services: Servic
     assert 0 < await services.redis.ttl(_key(ticket)) <= LIFE_S
     assert [await plays(world, services, "ply_1", f"&ticket={ticket}") for _ in range(2)] == [204, 403]
     other = await tickets.issue("ply_2")
-    assert [await plays(world, services, name, f"&ticket={other}") for name in ("ply_1", "ply_2")] == [403, 403]
+    assert [await plays(world, services, name, f"&ticket={other}") for name in ("ply_1", "ply_2")] == [
+        403,
+        403,
+    ]
 
 
 async def test_without_one_nobody_plays(world: World, services: Services) -> None:

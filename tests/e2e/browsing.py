@@ -39,7 +39,8 @@ class Viewer:
     def messages(self) -> list[tuple[int, str]]:
         """(seq, text) of every message shown, in the page's order."""
         found = self.page.eval_on_selector_all(
-            "[data-testid=chat-message]", "all => all.map(one => [one.dataset.seq, one.dataset.state, one.innerText])"
+            "[data-testid=chat-message]",
+            "all => all.map(one => [one.dataset.seq, one.dataset.state, one.innerText])",
         )
         return [(int(seq), text) for seq, state, text in found if state == "sent"]
 

@@ -1,5 +1,5 @@
-"""People who chat through everything that breaks: they come back, resume where they were, and send again, with the same
-cid, what was not acknowledged."""
+"""People who chat through everything that breaks: they come back, resume where they were, and send again,
+with the same cid, what was not acknowledged."""
 
 import asyncio
 import threading
@@ -28,9 +28,10 @@ class Place(Protocol):
 
 
 class Person:
-    """`seen` is what was shown, in the order it was shown; `sent` what was said; `visits` counts connections, `resets` those
-    that could not resume, with what was seen before each in `past`; `absences` are seconds from each end to the next join.
-    A talker says ten messages a second, or one each `every` seconds, with several unacknowledged ones on the way."""
+    """`seen` is what was shown, in the order it was shown; `sent` what was said; `visits` counts connections,
+    `resets` those that could not resume, with what was seen before each in `past`; `absences` are seconds
+    from each end to the next join. A talker says ten messages a second, or one each `every` seconds, with
+    several unacknowledged ones on the way."""
 
     def __init__(self, place: Place, name: str, talks: bool = False, every: float = 0.1) -> None:
         self.seen, self.sent, self.past = Seen(name), list[Sent](), list[Seen]()
@@ -107,7 +108,9 @@ class Person:
             if not answer["ok"]:
                 raise TimeoutError(answer["error"])
             shown = answer.get("events", answer.get("messages", []))
-            if self._seq is not None and not answer["recovered"]:  # begins a new life: what is shown again is of the past
+            if (
+                self._seq is not None and not answer["recovered"]
+            ):  # begins a new life: what is shown again is of the past
                 self.past.append(self.seen)
                 self.seen = Seen(self.seen.name)
                 shown = [envelope for envelope in shown if envelope["epoch"] == answer["epoch"]]
@@ -125,7 +128,12 @@ class Person:
     def _heard(self, event: str, envelope: dict[str, Any]) -> None:
         if envelope.get("channel") != self.place.channel:
             return
-        if event == "system.notice" and envelope["code"] == "resync" and self._tasks is not None and self.line is not None:
+        if (
+            event == "system.notice"
+            and envelope["code"] == "resync"
+            and self._tasks is not None
+            and self.line is not None
+        ):
             self._tasks.create_task(self._join(self.line))
         if "seq" not in envelope:
             return
@@ -165,7 +173,9 @@ class Person:
 
 async def connect(place: Place, session: dict[str, Any], heard: Heard, visit: int = 0) -> Line:
     """A connected client."""
-    return await enter(place.door(visit), {"token": session["user_token"], "playback": session["playback_token"]}, heard)
+    return await enter(
+        place.door(visit), {"token": session["user_token"], "playback": session["playback_token"]}, heard
+    )
 
 
 async def read_history(place: Place) -> list[dict[str, Any]]:

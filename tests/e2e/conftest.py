@@ -20,14 +20,26 @@ from weir.foundation.vault import open_vault
 
 GRACE_S = 4
 # All viewers of a test have one address: who is banned must not keep the next test's guests away.
-SMALL = {"LADDER": "[360]", "X264_PRESET": "ultrafast", "RECONNECT_GRACE_S": GRACE_S, "GUEST_ADDRESS_BAN_H": 0}
+SMALL = {
+    "LADDER": "[360]",
+    "X264_PRESET": "ultrafast",
+    "RECONNECT_GRACE_S": GRACE_S,
+    "GUEST_ADDRESS_BAN_H": 0,
+}
 
 # Where guests by the dozen talk as fast as the test can.
-TALKATIVE = {"CHAT_RATE_PER_S": 100, "CHAT_BURST": 100, "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000}
+TALKATIVE = {
+    "CHAT_RATE_PER_S": 100,
+    "CHAT_BURST": 100,
+    "GUEST_RATE_PER_S": 1000,
+    "GUEST_BURST": 1000,
+    "GUEST_CHANNEL_RATE_PER_S": 1000,
+}
 
 
 class Show:
-    """A running stack with its first stream, seen through its public doors. `publisher` is the newest encoder."""
+    """A running stack with its first stream, seen through its public doors. `publisher` is the newest
+    encoder."""
 
     publisher: Publisher
 
@@ -58,7 +70,9 @@ class Show:
         return {"Authorization": f"Bearer {opened['app_token']}"}
 
     def session(self, name: str | None = None) -> dict[str, Any]:
-        status, answer = self.stack.ask("POST", f"/v1/watch/{self.playback}/session", {"name": name} if name else {})
+        status, answer = self.stack.ask(
+            "POST", f"/v1/watch/{self.playback}/session", {"name": name} if name else {}
+        )
         assert status == 201, answer
         return dict(answer)
 
@@ -92,7 +106,11 @@ class Show:
     def renditions(self) -> list[str]:
         """Paths of the media playlists, in the master's order."""
         master = self.url()
-        return [urljoin(master, line) for line in self.text(master).splitlines() if line and not line.startswith("#")]
+        return [
+            urljoin(master, line)
+            for line in self.text(master).splitlines()
+            if line and not line.startswith("#")
+        ]
 
     def files(self) -> dict[str, str]:
         """A part, a segment and the init file that can be fetched now, by kind."""
@@ -100,7 +118,9 @@ class Show:
         playlist = self.text(playlist_url)
         part = re.findall(r'#EXT-X-PART:.*URI="([^"]+)"', playlist)[-1]
         init = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', playlist)[-1]
-        segment = [line for line in playlist.splitlines() if line.endswith(".m4s") and not line.startswith("#")][-1]
+        segment = [
+            line for line in playlist.splitlines() if line.endswith(".m4s") and not line.startswith("#")
+        ][-1]
         return {"playlist": playlist_url.rsplit("/", 1)[1], "part": part, "init": init, "segment": segment}
 
 

@@ -13,7 +13,9 @@ class Publisher:
 
     def __init__(self, url: str, size: str = "640x360", audio: bool = True, seconds: int = 300) -> None:
         self._source = subprocess.Popen(
-            [sys.executable, "-m", "bench.barcode", "--size", size, "--seconds", str(seconds)], cwd=ROOT, stdout=subprocess.PIPE
+            [sys.executable, "-m", "bench.barcode", "--size", size, "--seconds", str(seconds)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
         )
         tone = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"] if audio else []
         sound = ["-c:a", "aac", "-b:a", "64k"] if audio else []

@@ -24,21 +24,27 @@ HALF_OPEN = 300
 
 
 class Bystanders:
-    """A stream, somebody who talks, somebody who reads, eyes on the playlist: `undisturbed()` after whatever was done."""
+    """A stream, somebody who talks, somebody who reads, eyes on the playlist: `undisturbed()` after whatever
+    was done."""
 
     def __init__(self, show: Show) -> None:
         self.show, self.crowd = show, Crowd()
         self._publisher = show.publish()
         show.wait_state("live")
         self._eyes = Eyes(show, show.renditions()[0])
-        self._users = [self.crowd.enter(Person(show, "talker", talks=True)), self.crowd.enter(Person(show, "reader"))]
+        self._users = [
+            self.crowd.enter(Person(show, "talker", talks=True)),
+            self.crowd.enter(Person(show, "reader")),
+        ]
         self.undisturbed()
 
     def undisturbed(self) -> None:
         """New parts and new messages arrive, over the connections that stood before."""
         talker, reader = self._users
         position, shown = self._eyes.position, len(reader.seen.events)
-        wait_until(lambda: self._eyes.position > position and len(reader.seen.events) > shown + 2, "picture and talk")
+        wait_until(
+            lambda: self._eyes.position > position and len(reader.seen.events) > shown + 2, "picture and talk"
+        )
         assert [one.visits for one in self._users] == [1, 1]
         assert (talker.unexpected, self._eyes.breaches, self._eyes.unanswered) == ([], [], 0)
         assert self.show.stack.ready
@@ -70,7 +76,8 @@ def nobody_notices(bystanders: Bystanders) -> Iterator[None]:
 
 
 def raw(show: Show, request: bytes) -> tuple[int, bytes]:
-    """(status, body) of the answer to exactly these bytes; status 0 when the connection was closed without one."""
+    """(status, body) of the answer to exactly these bytes; status 0 when the connection was closed without
+    one."""
     with socket.create_connection(("127.0.0.1", show.stack.http), 15) as line:
         line.sendall(request)
         answer = b""
@@ -84,7 +91,13 @@ def raw(show: Show, request: bytes) -> tuple[int, bytes]:
 
 
 def post(path: str, body: bytes, *headers: str) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: weir", "Connection: close", "Content-Type: application/json", *headers]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: weir",
+        "Connection: close",
+        "Content-Type: application/json",
+        *headers,
+    ]
     if not any(header.startswith("Transfer-Encoding") for header in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
@@ -105,7 +118,9 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("path", ["/v1/auth/register", "/v1/auth/login", "/v1/watch/PLAYBACK/session", "/v1/watch/PLAYBACK/renew"])
+@pytest.mark.parametrize(
+    "path", ["/v1/auth/register", "/v1/auth/login", "/v1/watch/PLAYBACK/session", "/v1/watch/PLAYBACK/renew"]
+)
 def test_a_body_that_is_not_a_request_is_refused(bystanders: Bystanders, path: str, body: str) -> None:
     """422 `invalid`, with a sentence."""
     question = post(path.replace("PLAYBACK", bystanders.show.playback), BODIES[body])
@@ -116,14 +131,17 @@ def test_too_much_is_too_large(bystanders: Bystanders) -> None:
     """Bodies above 64 KB and above 1 MB, with and without a length told before: 413 `too_large`."""
     show, chunk = bystanders.show, b"10000\r\n" + b"x" * 65536 + b"\r\n"
     for size in (70_000, 1_000_000, 3_000_000):
-        assert refusal(raw(show, post("/v1/auth/login", b'"' + b"x" * size + b'"'))) == (413, "too_large"), size
+        assert refusal(raw(show, post("/v1/auth/login", b'"' + b"x" * size + b'"'))) == (413, "too_large"), (
+            size
+        )
     for count in (2, 40):
         chunked = post("/v1/auth/login", chunk * count + b"0\r\n\r\n", "Transfer-Encoding: chunked")
         assert refusal(raw(show, chunked)) == (413, "too_large"), count
 
 
 def test_headers_that_cannot_be_read_are_refused(bystanders: Bystanders) -> None:
-    """Too long, too many, without a host, with control characters: 400 `invalid`; what is no HTTP at all gets a 400, too."""
+    """Too long, too many, without a host, with control characters: 400 `invalid`; what is no HTTP at all gets
+    a 400, too."""
     show, get = bystanders.show, b"GET /v1/streams HTTP/1.1\r\n"
     host = b"Host: weir\r\nConnection: close\r\n"
     many = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(60))
@@ -135,13 +153,18 @@ def test_headers_that_cannot_be_read_are_refused(bystanders: Bystanders) -> None
         host + b"Content-Length: -1\r\n",
     ):
         assert refusal(raw(show, get + headers + b"\r\n")) == (400, "invalid"), headers[:60]
-    for nonsense in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), b"\r\n\r\nwhat?\r\n\r\n", b"GET\r\n\r\n"):
+    for nonsense in (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
+        b"\r\n\r\nwhat?\r\n\r\n",
+        b"GET\r\n\r\n",
+    ):
         assert raw(show, nonsense)[0] in (0, 400), nonsense
     assert raw(show, b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n" + host + b"\r\n")[0] in (400, 414)
 
 
 def test_hostile_addresses_and_credentials_are_refused(bystanders: Bystanders) -> None:
-    """4xx with a code for every path, method, query and credential that makes no sense; never a fault of ours."""
+    """4xx with a code for every path, method, query and credential that makes no sense; never a fault of
+    ours."""
     show = bystanders.show
     watch = f"/v1/watch/{show.playback}"
     assert refusal(raw(show, b"GET /v1/watch/%00 HTTP/1.0\r\n\r\n")) == (400, "invalid")
@@ -169,7 +192,10 @@ def test_hostile_addresses_and_credentials_are_refused(bystanders: Bystanders) -
         assert refusal(raw(show, header)) == (401, "unauthenticated"), token
     cookie = b"Cookie: weir_refresh=%s\r\n"
     for value in (b"ses_x.0.y", b"\xff.1.\xfe", b"..", b"ses_%s.99999999999999999999.x" % (b"0" * 26)):
-        assert refusal(raw(show, post("/v1/auth/refresh", b"", (cookie % value).decode("latin-1").strip())))[0] == 401, value
+        assert (
+            refusal(raw(show, post("/v1/auth/refresh", b"", (cookie % value).decode("latin-1").strip())))[0]
+            == 401
+        ), value
 
 
 def test_hostile_values_of_a_member_are_refused(bystanders: Bystanders) -> None:
@@ -194,11 +220,14 @@ def test_hostile_values_of_a_member_are_refused(bystanders: Bystanders) -> None:
 
 
 def test_half_open_and_slow_connections_keep_nobody_out(bystanders: Bystanders) -> None:
-    """300 connections that never finish their headers, some of them a byte at a time, and 50 sockets that never sign in: a
-    normal request is answered meanwhile, and all of them are sent away."""
+    """300 connections that never finish their headers, some of them a byte at a time, and 50 sockets that
+    never sign in: a normal request is answered meanwhile, and all of them are sent away."""
     show = bystanders.show
     with ExitStack() as opened:
-        lines = [opened.enter_context(socket.create_connection(("127.0.0.1", show.stack.http), 5)) for _ in range(HALF_OPEN)]
+        lines = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", show.stack.http), 5))
+            for _ in range(HALF_OPEN)
+        ]
         for line in lines:
             line.sendall(b"GET /readyz HTTP/1.1\r\nHost: weir\r\nX-Slow: ")
         strangers = [opened.enter_context(websocket(show)) for _ in range(50)]
@@ -209,7 +238,9 @@ def test_half_open_and_slow_connections_keep_nobody_out(bystanders: Bystanders) 
                 line.sendall(b"x")
             time.sleep(0.5)
         bystanders.undisturbed()
-        wait_until(lambda: sum(closed(line) for line in lines) == HALF_OPEN, "the end of the half-open ones", 25)
+        wait_until(
+            lambda: sum(closed(line) for line in lines) == HALF_OPEN, "the end of the half-open ones", 25
+        )
         for stranger in strangers:
             assert farewell(stranger) == (1008, "Sign in within 10 seconds.")
 
@@ -265,7 +296,8 @@ def farewell(line: ClientConnection) -> tuple[int | None, str]:
 
 
 def test_requests_that_make_no_sense_are_refused_by_ack(bystanders: Bystanders) -> None:
-    """Unknown events, wrong fields, deep nesting, much text, foreign channels: a code each, and the connection stays."""
+    """Unknown events, wrong fields, deep nesting, much text, foreign channels: a code each, and the
+    connection stays."""
     channel = bystanders.show.channel
     deep: Any = "x"
     for _ in range(100):
@@ -308,12 +340,15 @@ def test_a_frame_that_is_no_packet_ends_the_connection(bystanders: Bystanders, w
     with signed_in(bystanders.show) as line:
         line.send(frame)
         told, reason = farewell(line)
-        if what != "too long" or told is not None:  # its bytes may be on their way when it is refused, and TCP then resets
+        if (
+            what != "too long" or told is not None
+        ):  # its bytes may be on their way when it is refused, and TCP then resets
             assert (told, bool(reason)) == (code, True), (told, reason)
 
 
 def test_bytes_that_are_no_frames_end_the_connection(bystanders: Bystanders) -> None:
-    """Unmasked frames, reserved bits and opcodes, oversize control frames and lengths, pure noise: the server hangs up."""
+    """Unmasked frames, reserved bits and opcodes, oversize control frames and lengths, pure noise: the server
+    hangs up."""
     show, dice = bystanders.show, random.Random(7)
     for wrong in (
         b"\x81\x05hello", b"\xf1\x80" + bytes(4), b"\x83\x80" + bytes(4), b"\x89\xfe\x00\xff" + bytes(4 + 255),
@@ -357,7 +392,8 @@ def test_a_message_in_endless_pieces_is_cut_off(bystanders: Bystanders) -> None:
 
 
 def test_a_page_of_another_site_gets_no_socket(bystanders: Bystanders) -> None:
-    """A foreign Origin is refused as soon as a token says which app it is about, what is no page at all before; the own one is let in."""
+    """A foreign Origin is refused as soon as a token says which app it is about, what is no page at all
+    before; the own one is let in."""
     show = bystanders.show
     with pytest.raises(InvalidStatus, match="HTTP 40"), websocket(show, origin="null"):
         pass

@@ -35,15 +35,25 @@ class Cdn:
 
     def start(self, origin: str) -> None:
         text = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/cdn.md").read_text(), re.S)[0]
-        for said, here in (("/var/cache/nginx/weir", f"{self._folder}/cache"), ("origin.example.org:8080", origin.removeprefix("http://"))):
+        for said, here in (
+            ("/var/cache/nginx/weir", f"{self._folder}/cache"),
+            ("origin.example.org:8080", origin.removeprefix("http://")),
+        ):
             assert said in text
             text = text.replace(said, here)
-        paths = "".join(f"{name}_temp_path {self._folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};").replace("http {", f"http {{ access_log off; {paths}")
+        paths = "".join(
+            f"{name}_temp_path {self._folder}/{name};"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};").replace(
+            "http {", f"http {{ access_log off; {paths}"
+        )
         config = self._folder / "cdn.conf"
         user = "user root; " if os.getuid() == 0 else ""
         config.write_text(f"{user}daemon off; pid {self._folder}/pid; error_log {self._folder}/log;\n" + text)
-        self._process = subprocess.Popen(["nginx", "-e", str(self._folder / "log"), "-p", str(self._folder), "-c", str(config)])
+        self._process = subprocess.Popen(
+            ["nginx", "-e", str(self._folder / "log"), "-p", str(self._folder), "-c", str(config)]
+        )
         wait_until(lambda: _open(self.port), "the CDN")
 
     def stop(self) -> None:
@@ -106,13 +116,16 @@ async def watch(http: aiohttp.ClientSession, playlist: str, seen: Seen) -> None:
 
 
 def test_media_files_come_from_the_cache(fronted: tuple[Show, Cdn]) -> None:
-    """The origin is asked once for each; playlists are each viewer's own, and held until there is something new."""
+    """The origin is asked once for each; playlists are each viewer's own, and held until there is something
+    new."""
     show, cdn = fronted
     seen = Seen()
 
     async def audience() -> None:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-            lists = [cdn.address + show.url("v360.m3u8", show.token(f"ses_{number}")) for number in range(VIEWERS)]
+            lists = [
+                cdn.address + show.url("v360.m3u8", show.token(f"ses_{number}")) for number in range(VIEWERS)
+            ]
             await asyncio.gather(*(watch(http, one, seen) for one in lists))
 
     asyncio.run(audience())
@@ -121,13 +134,16 @@ def test_media_files_come_from_the_cache(fronted: tuple[Show, Cdn]) -> None:
     assert seen.stale == 0
     total = sum(seen.media.values(), Counter[str]())
     asked = total.total() - total["HIT"]
-    print(f"{total.total()} media files, {total['HIT'] / total.total():.1%} from the cache; {asked / len(seen.media):.2f} fetches each")
+    print(
+        f"{total.total()} media files, {total['HIT'] / total.total():.1%} from the cache; {asked / len(seen.media):.2f} fetches each"
+    )
     assert total["HIT"] >= 0.95 * total.total()
     assert asked <= 1.1 * len(seen.media)
 
 
 def test_a_name_of_the_past_tells_none_of_the_future(fronted: tuple[Show, Cdn]) -> None:
-    """Each segment has a secret of its own, in its name and its parts'; what does not exist is not kept by the cache."""
+    """Each segment has a secret of its own, in its name and its parts'; what does not exist is not kept by
+    the cache."""
     show, cdn = fronted
     stems: set[str] = set()
 
@@ -156,16 +172,22 @@ def asked(url: str) -> tuple[int, dict[str, str]]:
 
 
 def test_who_has_no_token_learns_no_name(fronted: tuple[Show, Cdn]) -> None:
-    """A signed stream's session and everybody's playlists are refused through the CDN as without it; a withdrawn token within seconds."""
+    """A signed stream's session and everybody's playlists are refused through the CDN as without it; a
+    withdrawn token within seconds."""
     show, cdn = fronted
     wrong = show.url("v360.m3u8", "a.b." + "c" * 43)
     assert asked(cdn.address + wrong)[0] == 403
     member = show.member()
-    status, closed = show.stack.ask("POST", "/v1/streams", {"title": "Closed", "visibility": "signed"}, member)
+    status, closed = show.stack.ask(
+        "POST", "/v1/streams", {"title": "Closed", "visibility": "signed"}, member
+    )
     assert status == 201, closed
 
     async def enter() -> int:
-        async with aiohttp.ClientSession() as http, http.post(f"{cdn.address}/v1/watch/{closed['playback_id']}/session", json={}) as reply:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{cdn.address}/v1/watch/{closed['playback_id']}/session", json={}) as reply,
+        ):
             return reply.status
 
     assert asyncio.run(enter()) == 403
@@ -184,7 +206,12 @@ def test_the_watch_page_plays_from_the_cdn(fronted: tuple[Show, Cdn], browser: B
     show, cdn = fronted
     viewer = Viewer(browser, show.card["watch"])
     from_cdn: list[Any] = []
-    viewer.page.on("response", lambda reply: from_cdn.append(reply.status) if reply.url.startswith(f"{cdn.address}/media/") else None)
+    viewer.page.on(
+        "response",
+        lambda reply: (
+            from_cdn.append(reply.status) if reply.url.startswith(f"{cdn.address}/media/") else None
+        ),
+    )
     wait_until(lambda: viewer.seconds_played() > 3, "the picture", 30)
     assert set(from_cdn) == {200}
     assert viewer.errors == []

@@ -1,4 +1,5 @@
-"""The composer in Chromium: commands and names are offered, with the keyboard and on a phone, and a typo is asked back."""
+"""The composer in Chromium: commands and names are offered, with the keyboard and on a phone, and a typo is
+asked back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,13 +46,19 @@ def typed(viewer: Viewer) -> str:
     return viewer.page.input_value(INPUT)
 
 
-@pytest.mark.parametrize(("scheme", "width", "height"), [("dark", 1280, 800), ("light", 390, 844), ("light", 320, 568)])
-def test_commands_and_names_are_offered(show: Show, browser: Browser, scheme: str, width: int, height: int) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "width", "height"), [("dark", 1280, 800), ("light", 390, 844), ("light", 320, 568)]
+)
+def test_commands_and_names_are_offered(
+    show: Show, browser: Browser, scheme: str, width: int, height: int
+) -> None:
     """Arrow keys, Tab, Enter and Escape; a screen reader hears a list; nothing is wider than the page."""
     people = [Person(show, name) for name in (f"Anna {width} von Trapp", *NAMES)]
     for one in people:
         assert one.say(f"hello from {one.name} {width}")["ok"]
-    viewer = Viewer(browser, seat(show, "moderator"), viewport={"width": width, "height": height}, color_scheme=scheme)
+    viewer = Viewer(
+        browser, seat(show, "moderator"), viewport={"width": width, "height": height}, color_scheme=scheme
+    )
     page = viewer.page
     viewer.until("connection-state", "Connected")
     page.click(INPUT)
@@ -137,7 +144,10 @@ def test_a_guest_keeps_the_old_name_where_the_new_one_is_the_hosts(show: Show, b
     guest.page.screenshot(path=OUTPUT / "composer-name-refused.png")
     guest.say("who am I")
     name = before.removeprefix("Chatting as ").strip()
-    wait_until(lambda: any(text.startswith(name) and "who am I" in text for _, text in host.messages()), "the message under the old name")
+    wait_until(
+        lambda: any(text.startswith(name) and "who am I" in text for _, text in host.messages()),
+        "the message under the old name",
+    )
     assert guest.errors == []
     guest.close()
     host.close()
@@ -166,11 +176,15 @@ def test_who_was_shut_out_reads_it_after_a_reload(show: Show, browser: Browser) 
         viewer.close()
 
 
-def test_a_banned_guest_does_not_come_back_as_another(make_stack: Callable[..., Show], browser: Browser) -> None:
-    """Storage cleared and the page loaded anew: another person, another browser, the same address. Who was here before stays, and who is
-    banned from all channels reads so at once."""
+def test_a_banned_guest_does_not_come_back_as_another(
+    make_stack: Callable[..., Show], browser: Browser
+) -> None:
+    """Storage cleared and the page loaded anew: another person, another browser, the same address. Who was
+    here before stays, and who is banned from all channels reads so at once."""
     show = make_stack(GUEST_ADDRESS_BAN_H=24)
-    staff = show.tokens.mint_user("usr-boss", show.app, "Boss", 3600, roles={show.channel: "owner"}, staff=True)
+    staff = show.tokens.mint_user(
+        "usr-boss", show.app, "Boss", 3600, roles={show.channel: "owner"}, staff=True
+    )
     host = Viewer(browser, f"{show.card['watch']}#user={staff}")
     guest = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 844})
     other = Viewer(browser, show.card["watch"], viewport={"width": 320, "height": 568}, color_scheme="light")
@@ -185,7 +199,9 @@ def test_a_banned_guest_does_not_come_back_as_another(make_stack: Callable[..., 
     guest.until("chat-notice", "You are banned from all channels here.")
     guest.page.screenshot(path=OUTPUT / "banned-everywhere-390.png")
     other.say("still here")
-    wait_until(lambda: any("still here" in text for _, text in host.messages()), "the message of who was here before")
+    wait_until(
+        lambda: any("still here" in text for _, text in host.messages()), "the message of who was here before"
+    )
     host.page.click("[data-testid=undo]")
     host.until("chat-reply", f"Taken back: ban of {name}.")
     guest.page.reload()

@@ -82,10 +82,16 @@ async def talk(show: Show) -> None:
     for name in {name for name, _ in TALK}:
         session = show.session(name)
         people[name] = socketio.AsyncClient()
-        await people[name].connect(f"http://127.0.0.1:{show.stack.http}", auth={"token": session["user_token"]}, transports=["websocket"])
+        await people[name].connect(
+            f"http://127.0.0.1:{show.stack.http}",
+            auth={"token": session["user_token"]},
+            transports=["websocket"],
+        )
         assert (await people[name].call("channel.join", {"channel": show.channel}))["ok"]
     for number, (name, text) in enumerate(TALK):
-        sent = await people[name].call("chat.send", {"channel": show.channel, "cid": f"talk-{number}", "text": text})
+        sent = await people[name].call(
+            "chat.send", {"channel": show.channel, "cid": f"talk-{number}", "text": text}
+        )
         assert sent["ok"], sent
     for client in people.values():
         await client.disconnect()

@@ -1,5 +1,5 @@
-"""While a stream is live and people talk, every process of the stack is killed: the service is back by itself, nothing that
-was acknowledged is lost, the playlist only goes on, no process is left over."""
+"""While a stream is live and people talk, every process of the stack is killed: the service is back by
+itself, nothing that was acknowledged is lost, the playlist only goes on, no process is left over."""
 
 import logging
 import os
@@ -81,7 +81,11 @@ class Scene:
 
     def parts(self, marker: str) -> set[int]:
         """Processes of the stack whose command line holds the marker, and not only inside `setpriv`'s."""
-        return {pid for pid in self.show.stack.pids() if marker in bytes_of(pid, "cmdline").replace(b"\0", b" ").decode()}
+        return {
+            pid
+            for pid in self.show.stack.pids()
+            if marker in bytes_of(pid, "cmdline").replace(b"\0", b" ").decode()
+        }
 
     def encoders(self) -> set[int]:
         return {pid for pid in self.parts("pipe:0") if bytes_of(pid, "cmdline").startswith(b"ffmpeg\0")}
@@ -94,11 +98,13 @@ class Scene:
                 continue
 
     def orphans(self) -> dict[int, str]:
-        """Processes that were started by the stack, by session or by its folder in arguments or environment, and that it no
-        longer has under it."""
+        """Processes that were started by the stack, by session or by its folder in arguments or environment,
+        and that it no longer has under it."""
         folder, known = str(self.show.stack.folder).encode(), self.show.stack.pids() | {self.show.stack.pid}
         found = {}
-        for pid in alive({int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}) - known:
+        for pid in (
+            alive({int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()}) - known
+        ):
             try:
                 of_ours = session_of(pid) in self._sessions
             except OSError:
@@ -111,7 +117,9 @@ class Scene:
     def talks_again(self) -> None:
         """Something said from now on is acknowledged and shown to the reader."""
         since, acked = len(self.talker.sent) + 3, self.talker.acked
-        wait_until(lambda: self.talker.acked > acked and len(self.talker.sent) > since, "acknowledgements", 30)
+        wait_until(
+            lambda: self.talker.acked > acked and len(self.talker.sent) > since, "acknowledgements", 30
+        )
         wanted = next(one for one in reversed(self.talker.sent) if one.seq is not None).seq
         wait_until(lambda: self.reader.seen.events[-1][1] >= (wanted or 0), "the reader's copy", 15)
 
@@ -186,11 +194,14 @@ def finders(scene: Scene) -> dict[str, Callable[[], int]]:
 
 @pytest.mark.parametrize("part", ["ffmpeg", "app", "redis", "web master", "web worker", "ingest"])
 def test_a_killed_part_is_back_twice(scene: Scene, part: str) -> None:
-    """kill -9, and again after it has come back: ready, chat flows, new parts, nothing left over; the picture breaks once where
-    the encoder's line or FFmpeg was cut, and nowhere else."""
+    """kill -9, and again after it has come back: ready, chat flows, new parts, nothing left over; the picture
+    breaks once where the encoder's line or FFmpeg was cut, and nowhere else."""
     find = finders(scene)[part]
     for _ in range(2):
-        before, broadcast = scene.eyes.ruptures, scene.show.stack.get(f"/v1/watch/{scene.show.playback}")[1]["live_since"]
+        before, broadcast = (
+            scene.eyes.ruptures,
+            scene.show.stack.get(f"/v1/watch/{scene.show.playback}")[1]["live_since"],
+        )
         scene.kill(part, find)
         cut = part in ("ffmpeg", "app", "ingest")
         assert (scene.eyes.ruptures > before) == cut, (before, scene.eyes.ruptures)
@@ -211,7 +222,9 @@ def test_while_the_application_is_away_the_answers_say_so(scene: Scene) -> None:
         return all(status == 200 for status, _ in answers)
 
     wait_until(back, "both", 30)
-    assert {(status, answer["code"] if isinstance(answer, dict) else answer) for status, answer in refused} == {(503, "unavailable")}
+    assert {
+        (status, answer["code"] if isinstance(answer, dict) else answer) for status, answer in refused
+    } == {(503, "unavailable")}
     scene.plays_on(scene.eyes.position)
 
 
@@ -224,11 +237,15 @@ def test_a_standing_encoder_is_replaced(scene: Scene) -> None:
 
 
 def test_nothing_acknowledged_was_lost(scene: Scene) -> None:
-    """After all of the above: each acknowledged message stands once, in the order of its seq, in the history; both people were
-    shown the same, each message once, and resumed without a gap every time."""
+    """After all of the above: each acknowledged message stands once, in the order of its seq, in the history;
+    both people were shown the same, each message once, and resumed without a gap every time."""
     scene.crowd.run(scene.talker.hush())
     last = max(one.seq or 0 for one in scene.talker.sent)
-    wait_until(lambda: all(one.seen.events[-1][1] >= last for one in (scene.talker, scene.reader)), "the last message", 15)
+    wait_until(
+        lambda: all(one.seen.events[-1][1] >= last for one in (scene.talker, scene.reader)),
+        "the last message",
+        15,
+    )
     assert scene.talker.unexpected == []
     assert (scene.talker.resets, scene.reader.resets) == (0, 0)
     assert_same_history(scene, scene.crowd.run(read_history(scene.show)))
@@ -252,7 +269,8 @@ def assert_same_history(scene: Scene, history: list[dict[str, Any]]) -> None:
 
 
 def test_a_stop_while_live_loses_nothing(scene: Scene) -> None:
-    """SIGTERM: exit code 0, no process left. Started again: same stream, same key, the chat in order, the encoder is let in."""
+    """SIGTERM: exit code 0, no process left. Started again: same stream, same key, the chat in order, the
+    encoder is let in."""
     show, stack = scene.show, scene.show.stack
     before, card = scene.crowd.run(read_history(show)), show.card
     everybody = stack.pids()

@@ -10,7 +10,8 @@ from tests.support.servers import wait_until
 
 
 def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
-    """Counted from what the encoder sends; a picture of now; in the studio a line and words, also on a phone; strangers see nothing."""
+    """Counted from what the encoder sends; a picture of now; in the studio a line and words, also on a phone;
+    strangers see nothing."""
     show: Show = make_stack(RECONNECT_GRACE_S=1)
     member = show.member()
     stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
@@ -24,7 +25,12 @@ def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:  # t
 
     wait_until(lambda: len(health()["history"]) > 6 and health()["keyframe_s"], "measurements", 40)
     seen = health()
-    assert (seen["state"], seen["publishing"], seen["renditions"], seen["left_out"]) == ("live", True, [360], [])
+    assert (seen["state"], seen["publishing"], seen["renditions"], seen["left_out"]) == (
+        "live",
+        True,
+        [360],
+        [],
+    )
     assert 1.9 < seen["keyframe_s"] < 2.1
     assert abs(seen["av_drift_ms"]) < 500
     status, picture = show.stack.ask("GET", f"{path}/snapshot.jpg", headers=member)

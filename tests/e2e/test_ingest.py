@@ -25,7 +25,10 @@ def test_a_wrong_key_is_refused_and_not_written_down(show: Show) -> None:
     finally:
         publisher.stop()
     assert show.state() == "idle"
-    wait_until(lambda: "publish.refused" in (show.stack.folder / "var/logs/app.log").read_text(), "the refusal in the log")
+    wait_until(
+        lambda: "publish.refused" in (show.stack.folder / "var/logs/app.log").read_text(),
+        "the refusal in the log",
+    )
     for log in (show.stack.folder / "var/logs").iterdir():
         assert wrong.split("_")[2] not in log.read_text()
 
@@ -47,7 +50,9 @@ def test_garbage_on_the_rtmp_port_disturbs_nobody(live: Show) -> None:
     dice = random.Random(5)
     for _ in range(60):
         with socket.create_connection(("127.0.0.1", live.stack.rtmp), 5) as connection:
-            connection.sendall(dice.choice([b"\x03", b"", b"GET / HTTP/1.1\r\n\r\n"]) + dice.randbytes(dice.randrange(4000)))
+            connection.sendall(
+                dice.choice([b"\x03", b"", b"GET / HTTP/1.1\r\n\r\n"]) + dice.randbytes(dice.randrange(4000))
+            )
     before = live.text(live.renditions()[0])
     wait_until(lambda: live.text(live.renditions()[0]) != before, "new parts")
     assert live.state() == "live"
@@ -81,7 +86,10 @@ def test_a_frozen_publisher_is_replaced(show: Show) -> None:
         return show.state() == "live" and second.sending and not first_is_present()
 
     def first_is_present() -> bool:
-        return first.process.poll() is None and show.stack.get(f"/v1/watch/{show.playback}")[1]["live_since"] != live_since
+        return (
+            first.process.poll() is None
+            and show.stack.get(f"/v1/watch/{show.playback}")[1]["live_since"] != live_since
+        )
 
     live_since = show.stack.get(f"/v1/watch/{show.playback}")[1]["live_since"]
     try:
@@ -114,7 +122,8 @@ def test_a_broadcast_outlives_a_dropped_line_and_ends_once(show: Show) -> None:
 
 
 def test_an_ingest_that_dies_takes_no_broadcast_along(make_stack) -> None:  # type: ignore[no-untyped-def]
-    """kill -9 of nginx: the state leaves live though no hook came; an encoder that comes back continues the broadcast."""
+    """kill -9 of nginx: the state leaves live though no hook came; an encoder that comes back continues the
+    broadcast."""
     show: Show = make_stack(RECONNECT_GRACE_S=30)
     first = show.publish()
     try:
@@ -138,8 +147,9 @@ def starts(show: Show) -> float:
 
 
 def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:  # type: ignore[no-untyped-def]
-    """It connects and leaves each quarter of a second, for twelve seconds. Its last publish has one key frame alone, its first frame:
-    that is seen, whatever is left of the publishes before. In between few transcoders are started."""
+    """It connects and leaves each quarter of a second, for twelve seconds. Its last publish has one key frame
+    alone, its first frame: that is seen, whatever is left of the publishes before. In between few
+    transcoders are started."""
     show: Show = make_stack(RECONNECT_GRACE_S=30)
     url = f"{show.card['server']}/{show.card['key']}"
     sent = messages(film(seconds=2, gop=60))
@@ -152,7 +162,9 @@ def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:  # typ
     assert starts(show) <= MOST_STARTS
     try:
         long = messages(film("-bf", "0", seconds=25, gop=1000))
-        assert sum(one.kind == VIDEO and one.body[0] >> 4 == 1 for one in long) <= 3  # the header, one key frame, the end
+        assert (
+            sum(one.kind == VIDEO and one.body[0] >> 4 == 1 for one in long) <= 3
+        )  # the header, one key frame, the end
         encoder.play(long, until=20)
         assert show.state() == "live"
     finally:

@@ -20,7 +20,9 @@ class Guest:
         self.io.on("*", lambda kind, data=None: self.told.append((kind, data)))
 
     async def enter(self) -> dict[str, Any]:
-        await self.io.connect(f"http://127.0.0.1:{self._show.stack.http}", auth={"token": self._token}, transports=["websocket"])
+        await self.io.connect(
+            f"http://127.0.0.1:{self._show.stack.http}", auth={"token": self._token}, transports=["websocket"]
+        )
         return dict(await self.io.call("channel.join", {"channel": self._show.channel}))
 
     async def say(self, text: str) -> dict[str, Any]:
@@ -38,20 +40,27 @@ class Guest:
 
 def rest(show: Show, method: str, path: str, body: Any = None) -> Any:
     tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
-    status, answer = show.stack.ask(method, f"/v1/channels/{show.channel}{path}", body, {"Authorization": f"Bearer {tenant}"})
+    status, answer = show.stack.ask(
+        method, f"/v1/channels/{show.channel}{path}", body, {"Authorization": f"Bearer {tenant}"}
+    )
     assert status in (200, 201), answer
     return answer
 
 
 async def test_a_timeout_is_given_noticed_and_taken_back(show: Show) -> None:
-    """`/timeout` takes the right to write within the same step, `/undo` gives it back, and the log names actor and reason."""
+    """`/timeout` takes the right to write within the same step, `/undo` gives it back, and the log names
+    actor and reason."""
     ann, ben = Guest(show, "Ann", "moderator"), Guest(show, "Ben", "member")
     for one in (ann, ben):
         assert (await one.enter())["ok"]
     assert (await ben.say("hello"))["ok"]
     acted = await ann.say("/timeout Ben 10m spam")
     assert acted["ok"], acted
-    assert acted["action"]["id"].startswith("act_") if isinstance(acted["action"], dict) else acted["action"].startswith("act_")
+    assert (
+        acted["action"]["id"].startswith("act_")
+        if isinstance(acted["action"], dict)
+        else acted["action"].startswith("act_")
+    )
     refused = await ben.say("again")
     assert refused["error"]["code"] == "muted"
     assert 590 <= refused["error"]["retry_after"] <= 600
@@ -67,7 +76,11 @@ async def test_a_timeout_is_given_noticed_and_taken_back(show: Show) -> None:
 
 async def test_a_deleted_message_is_gone_for_everybody_who_comes(show: Show) -> None:
     """Those present are told; those who come later, and the history by REST, never see the text."""
-    ann, ben, cleo = Guest(show, "Ann", "moderator"), Guest(show, "Ben", "member"), Guest(show, "Cleo", "member")
+    ann, ben, cleo = (
+        Guest(show, "Ann", "moderator"),
+        Guest(show, "Ben", "member"),
+        Guest(show, "Cleo", "member"),
+    )
     for one in (ann, ben):
         assert (await one.enter())["ok"]
     sent = await ben.say("something unkind")
@@ -82,7 +95,11 @@ async def test_a_deleted_message_is_gone_for_everybody_who_comes(show: Show) -> 
 
 async def test_a_shadow_banned_person_talks_to_itself(show: Show) -> None:
     """It sees a normal ack; nobody else is shown anything; a moderator sees a mark."""
-    ann, dan, ben = Guest(show, "Ann", "moderator"), Guest(show, "Dan", "member"), Guest(show, "Ben", "member")
+    ann, dan, ben = (
+        Guest(show, "Ann", "moderator"),
+        Guest(show, "Dan", "member"),
+        Guest(show, "Ben", "member"),
+    )
     for one in (ann, dan, ben):
         assert (await one.enter())["ok"]
     assert (await dan.say("first"))["ok"]
@@ -102,7 +119,8 @@ async def test_a_shadow_banned_person_talks_to_itself(show: Show) -> None:
 
 
 async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
-    """A lockdown by REST shuts the members' mouths; wrong usage answers with the usage line; taking it back opens them."""
+    """A lockdown by REST shuts the members' mouths; wrong usage answers with the usage line; taking it back
+    opens them."""
     ben = Guest(show, "Ben", "member")
     assert (await ben.enter())["ok"]
     assert rest(show, "POST", "/commands", {"text": "/lockdown"})
@@ -112,7 +130,10 @@ async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
     assert (await ben.say("hello"))["ok"]
     tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
     status, answer = show.stack.ask(
-        "POST", f"/v1/channels/{show.channel}/commands", {"text": "/timeout"}, {"Authorization": f"Bearer {tenant}"}
+        "POST",
+        f"/v1/channels/{show.channel}/commands",
+        {"text": "/timeout"},
+        {"Authorization": f"Bearer {tenant}"},
     )
     assert (status, answer["code"]) == (422, "invalid")
     assert "/timeout USER [10m] [reason]" in answer["detail"]
@@ -120,20 +141,29 @@ async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
 
 
 async def test_a_command_means_the_person_it_names(show: Show) -> None:
-    """A guest as the watch page calls it, a typo, two people of one name, and a name with blanks: nobody else is hit."""
+    """A guest as the watch page calls it, a typo, two people of one name, and a name with blanks: nobody else
+    is hit."""
     boss = Guest(show, "Olga", "owner")
     assert (await boss.enter())["ok"]
     seats = [show.session() for _ in range(2)]
     seats += [show.session("Sam Same"), show.session("Sam Same"), show.session("Anna Maria von Trapp")]
     lines = [socketio.AsyncClient() for _ in seats]
     for io, seat in zip(lines, seats, strict=True):
-        await io.connect(f"http://127.0.0.1:{show.stack.http}", auth={"token": seat["user_token"]}, transports=["websocket"])
+        await io.connect(
+            f"http://127.0.0.1:{show.stack.http}",
+            auth={"token": seat["user_token"]},
+            transports=["websocket"],
+        )
         assert (await io.call("channel.join", {"channel": show.channel}))["ok"]
     guest = seats[0]["user"]["name"]
     assert guest.startswith("Guest ")
 
     async def say(number: int) -> dict[str, Any]:
-        return dict(await lines[number].call("chat.send", {"channel": show.channel, "cid": new_id("msg"), "text": "hello"}))
+        return dict(
+            await lines[number].call(
+                "chat.send", {"channel": show.channel, "cid": new_id("msg"), "text": "hello"}
+            )
+        )
 
     typo = await boss.say(f"/ban {guest}7 spam")
     assert typo["error"]["code"] == "not_found"
@@ -141,7 +171,9 @@ async def test_a_command_means_the_person_it_names(show: Show) -> None:
     assert (await boss.say("/ban Guest spam"))["error"]["code"] == "not_found"
     twice = await boss.say("/ban Sam Same spam")
     assert twice["error"]["code"] == "invalid"
-    assert {choice["id"] for choice in twice["error"]["choices"]} == {seat["user"]["id"] for seat in seats[2:4]}
+    assert {choice["id"] for choice in twice["error"]["choices"]} == {
+        seat["user"]["id"] for seat in seats[2:4]
+    }
     assert [(await say(number))["ok"] for number in range(5)] == [True] * 5
     for spelled, number in ((guest, 0), (f"@{seats[4]['user']['name']}", 4)):
         banned = await boss.say(f"/ban {spelled} spam")
@@ -149,10 +181,17 @@ async def test_a_command_means_the_person_it_names(show: Show) -> None:
         assert banned["action"]["reason"] == "spam"
         assert (await say(number))["error"]["code"] == "banned"
     assert (await boss.say(twice["error"]["choices"][0]["text"]))["ok"]
-    said = {seat["user"]["id"]: (await say(number))["ok"] for number, seat in enumerate(seats) if number in (1, 2, 3)}
+    said = {
+        seat["user"]["id"]: (await say(number))["ok"]
+        for number, seat in enumerate(seats)
+        if number in (1, 2, 3)
+    }
     assert said == {
         seats[1]["user"]["id"]: True,
-        **{seat["user"]["id"]: seat["user"]["id"] != twice["error"]["choices"][0]["id"] for seat in seats[2:4]},
+        **{
+            seat["user"]["id"]: seat["user"]["id"] != twice["error"]["choices"][0]["id"]
+            for seat in seats[2:4]
+        },
     }
     for io in (*lines, boss.io):
         await io.disconnect()

@@ -55,7 +55,9 @@ def shop(tmp_path: Path) -> Iterator[str]:
     """The origin of somebody else's web server, with a page that uses the official clients."""
     (tmp_path / "index.html").write_text(PAGE)
     (tmp_path / "hls.js").write_bytes((PACKAGES / "hls.js/dist/hls.min.js").read_bytes())
-    (tmp_path / "socket.io.js").write_bytes((PACKAGES / "socket.io-client/dist/socket.io.min.js").read_bytes())
+    (tmp_path / "socket.io.js").write_bytes(
+        (PACKAGES / "socket.io-client/dist/socket.io.min.js").read_bytes()
+    )
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -72,7 +74,9 @@ def test_an_apps_own_page_plays_and_chats(live: Show, browser: Browser, shop: st
     wait_until(lambda: page.evaluate("window.state") not in ("connecting", "joined"), "a refusal")
     assert page.evaluate("document.querySelector('video').currentTime") == 0
 
-    status, changed = show.stack.ask("PATCH", f"/v1/apps/{show.app}", {"origins": [shop]}, headers=show.owner())
+    status, changed = show.stack.ask(
+        "PATCH", f"/v1/apps/{show.app}", {"origins": [shop]}, headers=show.owner()
+    )
     assert status == 200, changed
 
     def joined() -> bool:

@@ -109,8 +109,9 @@ def test_mpv_plays_it_as_plain_hls(live: Show) -> None:
 
 
 def test_the_ledger_counts_what_was_sent(make_stack) -> None:  # type: ignore[no-untyped-def]
-    """Bytes by API are within 2 % of what the only clients received, those of the recording by themselves too; sessions and
-    messages are counted one by one, what is stored is there, and the table says the same."""
+    """Bytes by API are within 2 % of what the only clients received, those of the recording by themselves
+    too; sessions and messages are counted one by one, what is stored is there, and the table says the
+    same."""
     show: Show = make_stack(RECONNECT_GRACE_S=1, LADDER="[240]")
     publisher, member = show.publish(), owner_of(show)
     try:
@@ -119,7 +120,9 @@ def test_the_ledger_counts_what_was_sent(make_stack) -> None:  # type: ignore[no
             token = show.token(f"s{sid % 3}")
             for name in (*show.files().values(), "master.m3u8"):
                 assert show.stack.get(show.url(name, token))[0] == 200
-        wait_until(lambda: len(show.text(show.renditions()[0]).split("#EXTINF")) > 4, "some seconds of it", 40)
+        wait_until(
+            lambda: len(show.text(show.renditions()[0]).split("#EXTINF")) > 4, "some seconds of it", 40
+        )
     finally:
         publisher.stop()
     live = show.stack.received
@@ -135,18 +138,26 @@ def test_the_ledger_counts_what_was_sent(make_stack) -> None:  # type: ignore[no
     of_recording, received = show.stack.received - live, show.stack.received
     for number in range(5):
         message = {"user": {"id": "ann"}, "text": "hello", "cid": f"c{number % 3}"}
-        assert show.stack.ask("POST", f"/v1/channels/{show.channel}/messages", message, member)[0] in (200, 201)
+        assert show.stack.ask("POST", f"/v1/channels/{show.channel}/messages", message, member)[0] in (
+            200,
+            201,
+        )
 
     def settled() -> bool:
         time.sleep(1.5)  # sums over days may be asked for sixty times a minute
         shown = analytics(show)
-        counted = abs(shown["bytes"] - received) <= received * 0.02 and abs(shown["recording_bytes"] - of_recording) <= of_recording * 0.02
+        counted = (
+            abs(shown["bytes"] - received) <= received * 0.02
+            and abs(shown["recording_bytes"] - of_recording) <= of_recording * 0.02
+        )
         return counted and shown["messages"] == 3
 
     wait_until(settled, "the ledger's sum", 60)
     shown = analytics(show)
     assert shown["minutes_watched"] > 0
-    assert 4 <= shown["viewers"] <= 5  # three who watched, who took the recording home, and the test's own session
+    assert (
+        4 <= shown["viewers"] <= 5
+    )  # three who watched, who took the recording home, and the test's own session
     table = show.stack.ask("GET", f"/v1/streams/{stream_of(show)}/analytics?format=csv", headers=member)[1]
     (day,) = csv.DictReader(io.StringIO(table.decode() if isinstance(table, bytes) else str(table)))
     assert {name: float(value) for name, value in day.items() if name != "day"} == {
@@ -165,13 +176,18 @@ def analytics(show: Show) -> dict[str, Any]:
 
 
 def owner_of(show: Show) -> dict[str, str]:
-    return {"Authorization": f"Bearer {show.tokens.mint('weir:app', 600, sub='acc_test', app=show.app, role='owner')}"}
+    return {
+        "Authorization": f"Bearer {show.tokens.mint('weir:app', 600, sub='acc_test', app=show.app, role='owner')}"
+    }
 
 
 def test_playlists_are_packed_when_asked_for(live: Show) -> None:
-    """The same text in a fraction of the bytes; for players that do not ask, as it is. Made once a part for all of them."""
+    """The same text in a fraction of the bytes; for players that do not ask, as it is. Made once a part for
+    all of them."""
     path = live.renditions()[0]
-    with urllib.request.urlopen(urllib.request.Request(live.stack.address + path, headers={"Accept-Encoding": "gzip"})) as reply:
+    with urllib.request.urlopen(
+        urllib.request.Request(live.stack.address + path, headers={"Accept-Encoding": "gzip"})
+    ) as reply:
         packed = reply.read()
         assert reply.headers["Content-Encoding"] == "gzip"
         assert reply.headers["Content-Type"] == "application/vnd.apple.mpegurl"
@@ -186,7 +202,9 @@ def test_players_on_other_pages_may_ask(live: Show) -> None:
     """A preflight is answered for every kind of file, a refusal is readable and says what it is."""
     files = [live.renditions()[0], *(live.url(name) for name in live.files().values()), live.url()]
     for path in files:
-        request = urllib.request.Request(live.stack.address + path, method="OPTIONS", headers={"Origin": "https://shop.example"})
+        request = urllib.request.Request(
+            live.stack.address + path, method="OPTIONS", headers={"Origin": "https://shop.example"}
+        )
         with urllib.request.urlopen(request) as reply:
             assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (204, "*"), path
             assert "Range" in reply.headers["Access-Control-Allow-Headers"]

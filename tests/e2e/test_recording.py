@@ -33,15 +33,19 @@ def recorded(make_stack, tmp_path: Path):  # type: ignore[no-untyped-def]
 
 
 def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """The page of a recording plays it, shows where one is, and what is at the place that one points at; tokens are needed as
-    for live, and the MP4 can be taken home."""
+    """The page of a recording plays it, shows where one is, and what is at the place that one points at;
+    tokens are needed as for live, and the MP4 can be taken home."""
     show, member, recording = recorded
     status, answer = show.stack.ask("POST", f"/v1/recordings/{recording['id']}/playback-tokens", {}, member)
     assert status == 201
     path = answer["url"].partition("/hls/")[2].partition("/")[2]
     mp4 = answer["mp4_url"][answer["mp4_url"].index("/hls/") :]
     for token in (show.token(), show.tokens.mint_playback(recording["id"], new_id("app"), "s", 600), "-"):
-        for name in (path, path.replace("master.m3u8", "recording.mp4"), path.replace("master.m3u8", "previews.vtt")):
+        for name in (
+            path,
+            path.replace("master.m3u8", "recording.mp4"),
+            path.replace("master.m3u8", "previews.vtt"),
+        ):
             assert show.stack.get(f"/hls/{token}/{name}")[0] == 403, (token, name)
     assert played(answer["url"], 60)["video"] == round(recording["duration_s"] * 30)
     status, body = show.stack.get(mp4)
@@ -69,11 +73,16 @@ def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_pat
     viewer.page.keyboard.press("Home")
     wait_until(lambda: viewer.seconds_played() < 3, "the beginning", 10)
     viewer.page.keyboard.press("End")
-    wait_until(lambda: viewer.page.eval_on_selector(VIDEO, "video => video.ended || video.paused"), "the end", 15)
+    wait_until(
+        lambda: viewer.page.eval_on_selector(VIDEO, "video => video.ended || video.paused"), "the end", 15
+    )
     assert viewer.errors == []
     viewer.close()
     phone = Viewer(
-        browser, show.card["watch"].replace(show.playback, recording["id"]), viewport={"width": 390, "height": 760}, color_scheme="dark"
+        browser,
+        show.card["watch"].replace(show.playback, recording["id"]),
+        viewport={"width": 390, "height": 760},
+        color_scheme="dark",
     )
     wait_until(lambda: phone.seconds_played() > 1, "the picture", 30)
     phone.page.screenshot(path=OUTPUT / "recording-phone.png")
@@ -82,7 +91,10 @@ def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_pat
     studio.page.fill("input[type=email]", "o@w.example")
     studio.page.fill("input[type=password]", "a long password")
     studio.page.keyboard.press("Enter")
-    wait_until(lambda: studio.page.locator("[data-testid=recording][data-state=ready]").count() == 1, "the recording in the studio")
+    wait_until(
+        lambda: studio.page.locator("[data-testid=recording][data-state=ready]").count() == 1,
+        "the recording in the studio",
+    )
     studio.page.screenshot(path=OUTPUT / "studio-recordings.png", full_page=True)
     studio.page.set_viewport_size({"width": 390, "height": 844})
     studio.page.emulate_media(color_scheme="dark")

@@ -1,5 +1,5 @@
-"""The layout of docker-compose.yml without Docker: every room in a process of its own over TCP, MongoDB's protocol, Redis over
-TCP, both nginx filled by the containers' entry point."""
+"""The layout of docker-compose.yml without Docker: every room in a process of its own over TCP, MongoDB's
+protocol, Redis over TCP, both nginx filled by the containers' entry point."""
 
 import asyncio
 import functools
@@ -34,7 +34,8 @@ ROOMS = ("control", "realtime", "realtime", "media", "media")
 
 
 class ScaledOut:
-    """`ask` speaks through the web nginx, as RunningStack does. `front` are values for the web server's entry point."""
+    """`ask` speaks through the web nginx, as RunningStack does. `front` are values for the web server's entry
+    point."""
 
     def __init__(self, front: dict[str, str] | None = None, **settings: str) -> None:
         self._front = front or {}
@@ -57,11 +58,22 @@ class ScaledOut:
     def run(self, name: str, *argv: str, **more: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             environment = {**self.environment, **more}
-            self.named[name] = subprocess.Popen(argv, cwd=self.folder, env=environment, stdout=log, stderr=log)
+            self.named[name] = subprocess.Popen(
+                argv, cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
 
     def start(self) -> "ScaledOut":
         self.run(
-            "mongo", str(MONGO), "--host", "127.0.0.1", "--port", str(self.mongo), "--storage-path", ":memory:", "--cache-size", "128M"
+            "mongo",
+            str(MONGO),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.mongo),
+            "--storage-path",
+            ":memory:",
+            "--cache-size",
+            "128M",
         )
         self.run(
             "redis",
@@ -79,12 +91,23 @@ class ScaledOut:
         self.listening(self.mongo, self.redis)
         for number, (room, port) in enumerate(zip(ROOMS, self.ports, strict=True)):
             self.run(
-                f"{room}{number}", sys.executable, "-m", "weir", "run", room, "--listen", f"127.0.0.1:{port}", WEIR_ORIGIN_NAME=f"w{number}"
+                f"{room}{number}",
+                sys.executable,
+                "-m",
+                "weir",
+                "run",
+                room,
+                "--listen",
+                f"127.0.0.1:{port}",
+                WEIR_ORIGIN_NAME=f"w{number}",
             )
         self.listening(*self.ports)
         control, *others = (f"127.0.0.1:{port}" for port in self.ports)
         realtime, media = others[:2], others[2:]
-        shared = {"SECRET_FILE": f"{self.folder}/hook_secret", "USER_LINE": "user root;" if os.geteuid() == 0 else ""}
+        shared = {
+            "SECRET_FILE": f"{self.folder}/hook_secret",
+            "USER_LINE": "user root;" if os.geteuid() == 0 else "",
+        }
         entry = str(ROOT / "nginx-rtmp/entrypoint.sh")
         self.run(
             "ingest", entry, "ingest", **shared, RUN=f"{self.folder}/n1", HOOKS=f"http://{control}/internal/rtmp",
@@ -104,11 +127,21 @@ class ScaledOut:
             wait_until(lambda port=port: _open(port), f"port {port}: {self.words()}", 60)  # type: ignore[misc]
 
     def words(self) -> str:
-        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-300:]}" for log in self.folder.glob("*.log"))
+        return "\n".join(
+            f"{log.name}: {log.read_text(errors='replace')[-300:]}" for log in self.folder.glob("*.log")
+        )
 
     def weir(self, *words: str) -> Any:
         command = [sys.executable, "-m", "weir", *words]
-        done = subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -123,13 +156,29 @@ class ScaledOut:
                 process.wait()
 
 
-def asked(port: int, method: str, path: str, body: Any = None, source: str = "127.0.0.1", tls: bool = False, **headers: str) -> Any:
-    """The answer, with `.body` and its JSON in `.data`, to a client with this source address. Header names with _ for -."""
+def asked(
+    port: int,
+    method: str,
+    path: str,
+    body: Any = None,
+    source: str = "127.0.0.1",
+    tls: bool = False,
+    **headers: str,
+) -> Any:
+    """The answer, with `.body` and its JSON in `.data`, to a client with this source address. Header names
+    with _ for -."""
     trust = ssl._create_unverified_context()
-    kind = functools.partial(http.client.HTTPSConnection, context=trust) if tls else http.client.HTTPConnection
+    kind = (
+        functools.partial(http.client.HTTPSConnection, context=trust) if tls else http.client.HTTPConnection
+    )
     line = kind("127.0.0.1", port, timeout=15, source_address=(source, 0))
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    line.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json", **named})
+    line.request(
+        method,
+        path,
+        json.dumps(body) if body is not None else None,
+        {"Content-Type": "application/json", **named},
+    )
     answer = line.getresponse()
     answer.body = answer.read()  # type: ignore[attr-defined]
     answer.data = json.loads(answer.body) if answer.body[:1] in (b"{", b"[") else None  # type: ignore[attr-defined]
@@ -163,7 +212,8 @@ def layout(make_layout: Callable[..., ScaledOut]) -> ScaledOut:
 
 
 def test_a_show_over_many_processes(layout: ScaledOut) -> None:
-    """App and stream by command line, publish, play under a token, chat between two realtime processes, count, end."""
+    """App and stream by command line, publish, play under a token, chat between two realtime processes,
+    count, end."""
     layout.start()
     app = layout.weir("create", "app", "Acme")
     stream = layout.weir("create", "stream", app["id"], "--title", "Show")
@@ -187,8 +237,8 @@ def test_a_show_over_many_processes(layout: ScaledOut) -> None:
 
 
 def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -> None:
-    """kill -9 of the worker that has it: within ten seconds the other one has the stream, the media sequence goes on, and the
-    same viewer's token plays on; the web server asks whoever has it, for a snapshot too."""
+    """kill -9 of the worker that has it: within ten seconds the other one has the stream, the media sequence
+    goes on, and the same viewer's token plays on; the web server asks whoever has it, for a snapshot too."""
     layout.start()
     app = layout.weir("create", "app", "Acme")
     stream = layout.weir("create", "stream", app["id"], "--title", "Show")
@@ -201,7 +251,13 @@ def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -
     def owner() -> str:
         argv = ["redis-cli", "-p", str(layout.redis), "GET", f"weir:media:{playback}"]
         return (
-            subprocess.run(argv, env={**os.environ, "REDISCLI_AUTH": REDIS_PASSWORD}, capture_output=True, text=True, check=True)
+            subprocess.run(
+                argv,
+                env={**os.environ, "REDISCLI_AUTH": REDIS_PASSWORD},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             .stdout.strip()
             .partition(" ")[2]
         )
@@ -209,17 +265,29 @@ def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -
     def newest() -> int:
         """The highest media sequence number that is listed whole; 0 while there is no answer."""
         status, body = web.get(f"/hls/{token}/{playback}/v360.m3u8")
-        return max(map(int, re.findall(rb"\ns_[A-Za-z0-9]+_v360_(\d+)\.m4s", body)), default=0) if status == 200 else 0
+        return (
+            max(map(int, re.findall(rb"\ns_[A-Za-z0-9]+_v360_(\d+)\.m4s", body)), default=0)
+            if status == 200
+            else 0
+        )
 
     try:
-        wait_until(lambda: web.get(f"/v1/watch/{playback}")[1]["state"] == "live", f"the live stream: {layout.words()}", 60)
+        wait_until(
+            lambda: web.get(f"/v1/watch/{playback}")[1]["state"] == "live",
+            f"the live stream: {layout.words()}",
+            60,
+        )
         token = web.ask("POST", f"/v1/watch/{playback}/session", {})[1]["playback_token"]
         wait_until(lambda: newest() > 0, "the playlist", 20)
-        snapshots = [web.ask("GET", f"/v1/streams/{stream['id']}/snapshot.jpg", headers=key)[0] for _ in range(4)]
+        snapshots = [
+            web.ask("GET", f"/v1/streams/{stream['id']}/snapshot.jpg", headers=key)[0] for _ in range(4)
+        ]
         assert snapshots == [200] * 4
         first, before = owner(), newest()
         layout.named[f"media{first[1:]}"].kill()
-        wait_until(lambda: web.get(f"/hls/{token}/{playback}/v360.m3u8")[0] != 200, "a playlist that nobody has")
+        wait_until(
+            lambda: web.get(f"/hls/{token}/{playback}/v360.m3u8")[0] != 200, "a playlist that nobody has"
+        )
         wait_until(lambda: owner() not in ("", first), "another worker's lease", 12)
         wait_until(lambda: newest() > before + 1, f"the next segments: {layout.words()}", 30)
         body = web.get(f"/hls/{token}/{playback}/v360.m3u8")[1]
@@ -238,33 +306,49 @@ def owner(layout: ScaledOut) -> dict[str, str]:
     (layout.folder / "password").write_text("a long password")
     layout.weir("create", "owner", "owner@weir.example", "--password-file", f"{layout.folder}/password")
     body = {"email": "owner@weir.example", "password": "a long password"}
-    return {"Authorization": f"Bearer {asked(layout.http, 'POST', '/v1/auth/login', body).data['access_token']}"}
+    return {
+        "Authorization": f"Bearer {asked(layout.http, 'POST', '/v1/auth/login', body).data['access_token']}"
+    }
 
 
 def test_every_client_has_its_own_address(make_layout: Callable[..., ScaledOut]) -> None:
-    """Over TCP too: who is refused again and again blocks himself alone, keys are bound to their clients' networks, the audit names
-    who it was. Nobody chooses an address: not at the web server, not at a room's own port."""
+    """Over TCP too: who is refused again and again blocks himself alone, keys are bound to their clients'
+    networks, the audit names who it was. Nobody chooses an address: not at the web server, not at a room's
+    own port."""
     layout = make_layout().start()
     stranger, customer, other = "127.0.0.2", "127.0.0.3", "127.0.0.4"
     app, account = layout.weir("create", "app", "Acme")["id"], owner(layout)
     asks = functools.partial(asked, layout.http)
-    made = asks("POST", f"/v1/apps/{app}/keys", {"scopes": ["*"], "networks": [f"{customer}/32"]}, customer, **account)
+    made = asks(
+        "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"], "networks": [f"{customer}/32"]}, customer, **account
+    )
     assert made.status == 201
     key = {"Authorization": f"Bearer {made.data['api_key']}"}
     entry = asks("GET", f"/v1/apps/{app}/audit?limit=1", **account).data["data"][0]
     assert (entry["action"], entry["address"]) == ("key.created", customer)
-    assert [asks("GET", "/v1/streams", source=source, **key).status for source in (customer, other, stranger)] == [200, 403, 403]
+    assert [
+        asks("GET", "/v1/streams", source=source, **key).status for source in (customer, other, stranger)
+    ] == [200, 403, 403]
     forged = {"X_Forwarded_For": customer, "X_Real_IP": customer, "Forwarded": f"for={customer}", **key}
     assert asks("GET", "/v1/streams", source=other, **forged).status == 403
-    assert asked(layout.ports[0], "GET", "/v1/streams", source=other, **forged).status == 403, "at the room itself"
-    assert asked(layout.ports[0], "GET", "/v1/streams", source="127.0.0.1", **forged).status == 200, "as the web server"
+    assert asked(layout.ports[0], "GET", "/v1/streams", source=other, **forged).status == 403, (
+        "at the room itself"
+    )
+    assert asked(layout.ports[0], "GET", "/v1/streams", source="127.0.0.1", **forged).status == 200, (
+        "as the web server"
+    )
     guess = functools.partial(asks, "GET", "/v1/streams", source=stranger, Authorization="Bearer weir_sk_x_y")
     for _ in range(900):
         guess()
     wait_until(lambda: b"blocked" in guess().body, "the stranger's block", 20)
     for source, status in ((customer, 200), (other, 403)):
         assert asks("GET", "/v1/streams", source=source, **key).status == status
-    assert asks("POST", "/v1/auth/login", {"email": "owner@weir.example", "password": "a long password"}, other).status == 200
+    assert (
+        asks(
+            "POST", "/v1/auth/login", {"email": "owner@weir.example", "password": "a long password"}, other
+        ).status
+        == 200
+    )
 
 
 PROXIES = """
@@ -288,8 +372,11 @@ http {{
 
 
 def test_behind_two_proxies_that_end_tls(make_layout: Callable[..., ScaledOut]) -> None:
-    """The visitor's address comes through both, the cookie is for TLS only, redirects stay where the visitor is."""
-    layout = make_layout({"TRUSTED_PROXIES": "127.0.0.8/32 127.0.0.9/32", "METRICS_ALLOW": "127.0.0.1/32"}).start()
+    """The visitor's address comes through both, the cookie is for TLS only, redirects stay where the visitor
+    is."""
+    layout = make_layout(
+        {"TRUSTED_PROXIES": "127.0.0.8/32 127.0.0.9/32", "METRICS_ALLOW": "127.0.0.1/32"}
+    ).start()
     app, account = layout.weir("create", "app", "Acme")["id"], owner(layout)
     certificate, key = self_signed(layout.folder)
     outer, inner = free_port(), free_port()
@@ -297,26 +384,63 @@ def test_behind_two_proxies_that_end_tls(make_layout: Callable[..., ScaledOut]) 
         folder=layout.folder, certificate=certificate, key=key, outer=outer, inner=inner, web=layout.http,
         user="user root;" if os.geteuid() == 0 else "",
     ))  # fmt: skip
-    layout.run("proxy", "nginx", "-e", "stderr", "-p", str(layout.folder), "-c", f"{layout.folder}/proxy.conf", PATH=search_path())
+    layout.run(
+        "proxy",
+        "nginx",
+        "-e",
+        "stderr",
+        "-p",
+        str(layout.folder),
+        "-c",
+        f"{layout.folder}/proxy.conf",
+        PATH=search_path(),
+    )
     layout.listening(outer, inner)
     body = {"email": "owner@weir.example", "password": "a long password"}
-    signed_in = asked(outer, "POST", "/v1/auth/login", body, "127.0.0.3", tls=True, X_Forwarded_For="203.0.113.1")
+    signed_in = asked(
+        outer, "POST", "/v1/auth/login", body, "127.0.0.3", tls=True, X_Forwarded_For="203.0.113.1"
+    )
     assert signed_in.status == 200
     assert "; secure" in signed_in.headers["set-cookie"].lower()
     assert signed_in.headers["strict-transport-security"] == "max-age=31536000"
     start = asked(outer, "GET", "/", tls=True)
-    assert (start.status, start.headers["location"], start.headers["strict-transport-security"]) == (302, "/studio", "max-age=31536000")
-    made = asked(outer, "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, "127.0.0.3", tls=True, X_Forwarded_For="203.0.113.1", **account)
+    assert (start.status, start.headers["location"], start.headers["strict-transport-security"]) == (
+        302,
+        "/studio",
+        "max-age=31536000",
+    )
+    made = asked(
+        outer,
+        "POST",
+        f"/v1/apps/{app}/keys",
+        {"scopes": ["*"]},
+        "127.0.0.3",
+        tls=True,
+        X_Forwarded_For="203.0.113.1",
+        **account,
+    )
     assert made.status == 201
     entry = asked(layout.http, "GET", f"/v1/apps/{app}/audit?limit=1", **account).data["data"][0]
     assert (entry["action"], entry["address"]) == ("key.created", "127.0.0.3")
-    plain = asked(layout.http, "POST", "/v1/auth/login", body, "127.0.0.4", X_Forwarded_Proto="https", X_Forwarded_For="203.0.113.1")
+    plain = asked(
+        layout.http,
+        "POST",
+        "/v1/auth/login",
+        body,
+        "127.0.0.4",
+        X_Forwarded_Proto="https",
+        X_Forwarded_For="203.0.113.1",
+    )
     assert "; secure" not in plain.headers["set-cookie"].lower(), "whoever comes past the proxies"
-    assert [asked(port, "GET", "/metrics", tls=port == outer).status for port in (outer, layout.http)] == [404, 200]
+    assert [asked(port, "GET", "/metrics", tls=port == outer).status for port in (outer, layout.http)] == [
+        404,
+        200,
+    ]
 
 
 def test_polling_clients_talk_over_two_processes(make_layout: Callable[..., ScaledOut]) -> None:
-    """Each stays with the process that has its session, whichever that is; what one writes reaches the others."""
+    """Each stays with the process that has its session, whichever that is; what one writes reaches the
+    others."""
     layout = make_layout(WEIR_SOCKET_POLLING="true").start()
     app = layout.weir("create", "app", "Acme")
     stream = layout.weir("create", "stream", app["id"], "--title", "Show")
@@ -328,7 +452,9 @@ def test_polling_clients_talk_over_two_processes(make_layout: Callable[..., Scal
         client = socketio.AsyncClient(http_session=aiohttp.ClientSession(connector=connector))
         client.on("chat.message.new", lambda event: seen.append(event["text"]))
         session = web.ask("POST", f"/v1/watch/{stream['playback_id']}/session", {})[1]
-        await client.connect(f"http://127.0.0.1:{layout.http}", auth={"token": session["user_token"]}, transports=["polling"])
+        await client.connect(
+            f"http://127.0.0.1:{layout.http}", auth={"token": session["user_token"]}, transports=["polling"]
+        )
         assert (await client.call("channel.join", {"channel": stream["channel"]}))["ok"]
         return client
 
@@ -337,7 +463,9 @@ def test_polling_clients_talk_over_two_processes(make_layout: Callable[..., Scal
         clients = [await poll(number, one) for number, one in enumerate(seen)]
         for number, client in enumerate(clients):
             sent = await client.call(
-                "chat.send", {"channel": stream["channel"], "cid": f"c{number}", "text": f"message {number}"}, timeout=20
+                "chat.send",
+                {"channel": stream["channel"], "cid": f"c{number}", "text": f"message {number}"},
+                timeout=20,
             )
             assert sent["ok"], sent
         async with asyncio.timeout(20):
@@ -349,7 +477,10 @@ def test_polling_clients_talk_over_two_processes(make_layout: Callable[..., Scal
 
     assert asyncio.run(main()) == [[f"message {number}" for number in range(8)]] * 8
     at_nodes = [asked(port, "GET", "/metrics").body.decode() for port in layout.ports[1:3]]
-    stored = [float(re.findall(r'weir_channel_entries_total{type="chat.message.new"} ([0-9.]+)', text)[0]) for text in at_nodes]
+    stored = [
+        float(re.findall(r'weir_channel_entries_total{type="chat.message.new"} ([0-9.]+)', text)[0])
+        for text in at_nodes
+    ]
     assert sum(stored) == 8
     assert min(stored) > 0, "both have had some of them"
 
@@ -361,11 +492,15 @@ async def talk(layout: ScaledOut, web: RunningStack, stream: dict[str, str]) -> 
     for client, port, shown in zip(clients, layout.ports[1:3], seen, strict=True):
         client.on("chat.message.new", lambda event, shown=shown: shown.append(event["text"]))  # type: ignore[misc]
         session = web.ask("POST", f"/v1/watch/{stream['playback_id']}/session", {})[1]
-        await client.connect(f"http://127.0.0.1:{port}", auth={"token": session["user_token"]}, transports=["websocket"])
+        await client.connect(
+            f"http://127.0.0.1:{port}", auth={"token": session["user_token"]}, transports=["websocket"]
+        )
         assert (await client.call("channel.join", {"channel": stream["channel"]}))["ok"]
     for number in range(20):
         sent = await clients[number % 2].call(
-            "chat.send", {"channel": stream["channel"], "cid": f"c{number}", "text": f"message {number}"}, timeout=20
+            "chat.send",
+            {"channel": stream["channel"], "cid": f"c{number}", "text": f"message {number}"},
+            timeout=20,
         )
         assert sent["ok"], sent
         await asyncio.sleep(0.3)

@@ -1,4 +1,5 @@
-"""After a session with everything in it, no secret stands anywhere in clear: logs, Redis, files, arguments, errors, metrics."""
+"""After a session with everything in it, no secret stands anywhere in clear: logs, Redis, files, arguments,
+errors, metrics."""
 
 import asyncio
 import json
@@ -64,15 +65,25 @@ class Client:
         self.cookie = ""
         self._stack = stack
 
-    def ask(self, method: str, path: str, body: Any = None, token: str = "", raw: bytes | None = None) -> tuple[int, Any]:
-        headers = {"Content-Type": "application/json", "Cookie": self.cookie, **({"Authorization": f"Bearer {token}"} if token else {})}
+    def ask(
+        self, method: str, path: str, body: Any = None, token: str = "", raw: bytes | None = None
+    ) -> tuple[int, Any]:
+        headers = {
+            "Content-Type": "application/json",
+            "Cookie": self.cookie,
+            **({"Authorization": f"Bearer {token}"} if token else {}),
+        }
         data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"http://127.0.0.1:{self._stack.http}{path}", data, headers, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._stack.http}{path}", data, headers, method=method
+        )
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
                 cookies = [one.split(";")[0] for one in reply.headers.get_all("Set-Cookie") or ()]
                 self.cookie = "; ".join(cookies) or self.cookie
-                self.secrets |= {f"cookie {len(self.secrets)} {one[:11]}": one.rsplit(".", 1)[-1] for one in cookies}
+                self.secrets |= {
+                    f"cookie {len(self.secrets)} {one[:11]}": one.rsplit(".", 1)[-1] for one in cookies
+                }
                 content = reply.read()
                 return reply.status, json.loads(content) if content.startswith(b"{") else content
         except urllib.error.HTTPError as error:
@@ -108,7 +119,9 @@ def sign_up(show: Show, client: Client) -> str:
     client.refused("POST", "/v1/auth/register", {**owner, "setup": "x" * 32})
     client.refused("POST", "/v1/auth/register", {**owner, "setup": setup, "email": "no address"})
     client.refused("POST", "/v1/auth/register", {**owner, "setup": [setup], "password": [password]})
-    client.refused("POST", "/v1/auth/register", raw=f'{{"password": "{password}", "setup": "{setup}"'.encode())
+    client.refused(
+        "POST", "/v1/auth/register", raw=f'{{"password": "{password}", "setup": "{setup}"'.encode()
+    )
     client.must("POST", "/v1/auth/register", {**owner, "setup": setup})
     client.refused("POST", "/v1/auth/register", {**owner, "setup": setup})
     client.refused("POST", "/v1/auth/login", {**owner, "password": "wrong-horse-battery-Staple8"})
@@ -119,7 +132,11 @@ def sign_up(show: Show, client: Client) -> str:
     member = str(client.must("POST", f"/v1/apps/{app}/session", token=access_2)["app_token"])
     client.cookie = spent
     client.refused("POST", "/v1/auth/refresh")
-    client.secrets |= {"access": signature(access), "access 2": signature(access_2), "member": signature(member)}
+    client.secrets |= {
+        "access": signature(access),
+        "access 2": signature(access_2),
+        "member": signature(member),
+    }
     client.refused("GET", "/v1/auth/me", token=access_2)  # with the family, what it gave has ended
     access = client.must("POST", "/v1/auth/login", owner)["access_token"]
     client.secrets["access 3"] = signature(access)
@@ -130,9 +147,9 @@ def sign_up(show: Show, client: Client) -> str:
         client.ask("GET", path, token=key["api_key"])
     client.refused("GET", f"/v1/apps/{app}/keys", token=key["api_key"])
     client.must("DELETE", f"/v1/apps/{app}/keys/{key['id']}", token=access)
-    client.secrets["signing key"] = client.must("POST", f"/v1/apps/{app}/keys/signing", {"name": "site", "scopes": ["*"]}, token=access)[
-        "signing_secret"
-    ]
+    client.secrets["signing key"] = client.must(
+        "POST", f"/v1/apps/{app}/keys/signing", {"name": "site", "scopes": ["*"]}, token=access
+    )["signing_secret"]
     wait_until(lambda: client.ask("GET", "/v1/streams", token=key["api_key"])[0] == 401, "the key's end", 10)
     invite(show, client, f"/v1/apps/{app}", access)
     access = reset(show, client, owner["email"])
@@ -181,7 +198,9 @@ def reset(show: Show, client: Client, email: str) -> str:
     client.must("POST", "/v1/auth/password/forgot", {"email": email})
     again = mailed(show, 4)
     client.secrets["second reset link"] = again
-    access = client.must("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})["access_token"]
+    access = client.must("POST", "/v1/auth/password/reset", {"token": again, "password": fresh})[
+        "access_token"
+    ]
     for spent in (link, again):
         client.refused("POST", "/v1/auth/password/reset", {"token": spent, "password": fresh})
     return str(access)
@@ -202,12 +221,17 @@ def publish(show: Show, client: Client, member: str) -> None:
 
 
 def watch(show: Show, client: Client, member: str) -> None:
-    """Tokens of all kinds, used, refused, withdrawn; and while the application is away, so that nginx complains."""
+    """Tokens of all kinds, used, refused, withdrawn; and while the application is away, so that nginx
+    complains."""
     stream = client.must("GET", "/v1/streams", token=member)["data"][0]["id"]
     session = show.session("Ann")
-    bought = client.must("POST", f"/v1/streams/{stream}/playback-tokens", {"sid": "bought"}, token=member)["token"]
+    bought = client.must("POST", f"/v1/streams/{stream}/playback-tokens", {"sid": "bought"}, token=member)[
+        "token"
+    ]
     speaker = client.must("POST", "/v1/user-tokens", {"sub": "bob"}, token=member)["token"]
-    renewed = client.must("POST", f"/v1/watch/{show.playback}/renew", {"playback_token": session["playback_token"]})["playback_token"]
+    renewed = client.must(
+        "POST", f"/v1/watch/{show.playback}/renew", {"playback_token": session["playback_token"]}
+    )["playback_token"]
     tokens = {"session's playback": session["playback_token"], "session's user": session["user_token"], "bought playback": bought,
               "user": speaker, "renewed playback": renewed, "forged": bought[:-6] + "forged"}  # fmt: skip
     client.secrets |= {name: signature(token) for name, token in tokens.items()}
@@ -218,11 +242,19 @@ def watch(show: Show, client: Client, member: str) -> None:
         client.ask("POST", f"/v1/watch/{show.playback}/renew", {"playback_token": token + "x"})
     chat(show, client, session, tokens)
     client.must("POST", "/v1/revocations", {"session": "bought"}, token=member)
-    wait_until(lambda: client.ask("GET", f"/hls/{bought}/{show.playback}/master.m3u8")[0] == 403, "the withdrawal", 10)
+    wait_until(
+        lambda: client.ask("GET", f"/hls/{bought}/{show.playback}/master.m3u8")[0] == 403,
+        "the withdrawal",
+        10,
+    )
     os.kill(show.stack.pid_of("-m weir run"), signal.SIGKILL)
     for token in tokens.values():
         dotless = token.replace(".", "%2E")
-        for path in (f"/hls/{token}/{show.playback}/master.m3u8", f"/hls/{dotless}/{show.playback}/v360.m3u8", f"/v1/streams?t={token}"):
+        for path in (
+            f"/hls/{token}/{show.playback}/master.m3u8",
+            f"/hls/{dotless}/{show.playback}/v360.m3u8",
+            f"/v1/streams?t={token}",
+        ):
             client.ask("GET", path, token=token)
     wait_until(lambda: show.stack.ready, "the application's return")
 
@@ -244,7 +276,9 @@ def chat(show: Show, client: Client, session: dict[str, Any], tokens: dict[str, 
             refused = socketio.AsyncClient(reconnection=False)
             refused.on("connect_error", lambda data: client.errors.append(str(data)))
             with pytest.raises(socketio.exceptions.ConnectionError):
-                await refused.connect(f"http://127.0.0.1:{show.stack.http}", auth={"token": token}, transports=["websocket"])
+                await refused.connect(
+                    f"http://127.0.0.1:{show.stack.http}", auth={"token": token}, transports=["websocket"]
+                )
             await refused.disconnect()
 
     asyncio.run(talk())
@@ -282,9 +316,9 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_no_secret_stands_in_clear(told: Show) -> None:
-    """Keys, passwords, tokens and mailed links of a whole session are in no log, no value of Redis, no file, no command line, no
-    error and no metric; the internal secret and the password of Redis stand in the generated configuration alone, the links in
-    the mails that are files where there is no mail server."""
+    """Keys, passwords, tokens and mailed links of a whole session are in no log, no value of Redis, no file,
+    no command line, no error and no metric; the internal secret and the password of Redis stand in the
+    generated configuration alone, the links in the mails that are files where there is no mail server."""
     show, stack, client = told, told.stack, Client(told.stack)
     arguments = Arguments(stack)
     member = sign_up(show, client)
@@ -303,7 +337,11 @@ def test_no_secret_stands_in_clear(told: Show) -> None:
     time.sleep(1.5)  # the usage log is written each second
     arguments.close()
     everything = client.secrets | own | master
-    public = [("errors", "\n".join(client.errors)), ("metrics", str(stack.get("/metrics")[1])), ("stderr", stack.err.read_text())]
+    public = [
+        ("errors", "\n".join(client.errors)),
+        ("metrics", str(stack.get("/metrics")[1])),
+        ("stderr", stack.err.read_text()),
+    ]
     public += [("arguments", line) for line in arguments.seen]
     public += [("Redis", value) for value in redis_values(stack.run / "redis.sock", own["Redis' password"])]
     assert len(client.errors) > 40 and len(arguments.seen) > 6 and len(public) > 15
@@ -316,7 +354,9 @@ def test_no_secret_stands_in_clear(told: Show) -> None:
     assert any(name.startswith("live/decisions/") for name in names), "what nginx keeps of decisions"
     assert where(everything, stored) == []
     assert where(client.secrets | master, files(stack.run)) == []
-    assert {place for place in where(own, files(stack.run)) if place.rsplit("/", 1)[1] not in CONFIGURATION} == set()
+    assert {
+        place for place in where(own, files(stack.run)) if place.rsplit("/", 1)[1] not in CONFIGURATION
+    } == set()
     assert_refusals_reached_the_log(stack)
 
 
@@ -327,7 +367,8 @@ def assert_refusals_reached_the_log(stack: RunningStack) -> None:
 
 
 def test_the_demo_encoder_hides_its_key() -> None:
-    """`weir demo` publishes with the real key, which stands in no command line; its private file is gone at the end."""
+    """`weir demo` publishes with the real key, which stands in no command line; its private file is gone at
+    the end."""
     stack = RunningStack(**SMALL)
     try:
         stack.begin("demo")
@@ -335,7 +376,11 @@ def test_the_demo_encoder_hides_its_key() -> None:
         wait_until(lambda: "Ctrl-C" in stack.out.read_text() or stack.ended, "the demo's card", 60)
         assert not stack.ended, stack.err.read_text()
         key = stack.card()["key"].rsplit("_", 1)[1]
-        presets = [path for path in stack.run.rglob("*") if path.is_file() and key in path.read_text(errors="replace")]
+        presets = [
+            path
+            for path in stack.run.rglob("*")
+            if path.is_file() and key in path.read_text(errors="replace")
+        ]
         assert all(path.stat().st_mode & 0o077 == 0 for path in presets)
         assert stack.stop() == 0
         arguments.close()

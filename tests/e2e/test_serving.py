@@ -26,7 +26,9 @@ HELD_BY_NGINX = "\netag: "
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     """On air over TLS, with reloads held by nginx."""
     certificate, key = self_signed(tmp_path_factory.mktemp("tls"))
-    stack = RunningStack(**{**SMALL, "RECONNECT_GRACE_S": 30}, EDGE="nchan", TLS_CERTIFICATE=certificate, TLS_KEY=key).start()
+    stack = RunningStack(
+        **{**SMALL, "RECONNECT_GRACE_S": 30}, EDGE="nchan", TLS_CERTIFICATE=certificate, TLS_KEY=key
+    ).start()
     show = Show(stack)
     publisher = show.publish()
     show.wait_state("live")
@@ -39,7 +41,11 @@ def curl(show: Show, path: str, *options: str, seconds: float = 15) -> str:
     """Headers in lower case and body."""
     url = path if "://" in path else show.stack.address + path
     argv = ["curl", "--silent", "--insecure", "--include", "--max-time", str(seconds), *options, url]
-    head, _, body = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.replace("\r", "").partition("\n\n")
+    head, _, body = (
+        subprocess.run(argv, capture_output=True, text=True, check=False)
+        .stdout.replace("\r", "")
+        .partition("\n\n")
+    )
     return head.lower() + "\n\n" + body
 
 
@@ -50,8 +56,12 @@ def position(playlist: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def reload(show: Show, msn: int, part: int, more: str = "", token: str | None = None, seconds: float = 15) -> str:
-    return curl(show, f"{show.url('v360.m3u8', token)}?_HLS_msn={msn}&_HLS_part={part}{more}", seconds=seconds)
+def reload(
+    show: Show, msn: int, part: int, more: str = "", token: str | None = None, seconds: float = 15
+) -> str:
+    return curl(
+        show, f"{show.url('v360.m3u8', token)}?_HLS_msn={msn}&_HLS_part={part}{more}", seconds=seconds
+    )
 
 
 def test_http_sends_browsers_to_tls(secure: Show) -> None:
@@ -64,7 +74,11 @@ def test_http_sends_browsers_to_tls(secure: Show) -> None:
         assert answer.startswith("http/2 200"), path
         assert "\nstrict-transport-security: max-age=31536000" in answer, path
     assert secure.card["watch"].startswith("https://")
-    refused = subprocess.run(["curl", "-sk", "--tls-max", "1.1", secure.stack.address + "/readyz"], capture_output=True, check=False)
+    refused = subprocess.run(
+        ["curl", "-sk", "--tls-max", "1.1", secure.stack.address + "/readyz"],
+        capture_output=True,
+        check=False,
+    )
     assert refused.returncode != 0, "old TLS"
 
 
@@ -74,7 +88,8 @@ def test_without_a_certificate_nothing_speaks_of_tls(show: Show) -> None:
 
 
 def test_nginx_holds_the_next_position_and_only_that(secure: Show) -> None:
-    """It is answered with its part. What has been, is too far or asked in another form gets what the origin says, at once."""
+    """It is answered with its part. What has been, is too far or asked in another form gets what the origin
+    says, at once."""
     playlist = secure.text(secure.url("v360.m3u8"))
     msn, part = position(playlist)
     answer = reload(secure, msn, part)
@@ -98,7 +113,8 @@ def test_nginx_holds_the_next_position_and_only_that(secure: Show) -> None:
 
 
 def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Show) -> None:
-    """kill -9: nobody waits for the part that its process would have made. Names of the next run are others: no cache mixes them up."""
+    """kill -9: nobody waits for the part that its process would have made. Names of the next run are others:
+    no cache mixes them up."""
     before, token = secure.text(secure.url("v360.m3u8")), secure.token()
     msn, part = position(reload(secure, *position(before), token=token))
     with ThreadPoolExecutor(3) as pool:
@@ -110,7 +126,9 @@ def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Sho
     wait_until(lambda: "PRELOAD-HINT" in secure.text(secure.url("v360.m3u8")), "the next run", 30)
     again = reload(secure, *position(secure.text(secure.url("v360.m3u8"))))
     assert HELD_BY_NGINX in again
-    assert set(re.findall(r"p_([A-Za-z0-9]+)_v360_", again)).isdisjoint(re.findall(r"p_([A-Za-z0-9]+)_v360_", before))
+    assert set(re.findall(r"p_([A-Za-z0-9]+)_v360_", again)).isdisjoint(
+        re.findall(r"p_([A-Za-z0-9]+)_v360_", before)
+    )
 
 
 @contextlib.contextmanager
@@ -129,7 +147,8 @@ def impatient(show: Show) -> Iterator[None]:
 
 
 def test_a_browser_plays_on_when_nginx_gives_a_reload_up(secure: Show, browser: Browser) -> None:
-    """408 is nchan's answer to who waits for too long; it is asked anew, and who has a picture to show sees nothing of it."""
+    """408 is nchan's answer to who waits for too long; it is asked anew, and who has a picture to show sees
+    nothing of it."""
     viewer = Viewer(browser, "about:blank", ignore_https_errors=True)
     reloads: list[int] = []
     with impatient(secure):
@@ -145,24 +164,36 @@ def test_a_browser_plays_on_when_nginx_gives_a_reload_up(secure: Show, browser: 
         wait_until(lambda: viewer.page.wait_for_timeout(100) or reloads[-1] == 408, "408", 10)
         viewer.page.wait_for_timeout(1000)
         secure.publisher.go_on()
-        wait_until(lambda: viewer.page.wait_for_timeout(100) or reloads[-5:] == [200] * 5, "reloads that are held again", 20)
+        wait_until(
+            lambda: viewer.page.wait_for_timeout(100) or reloads[-5:] == [200] * 5,
+            "reloads that are held again",
+            20,
+        )
         assert (viewer.page.evaluate("window.__waits"), viewer.errors) == (0, [])
         assert viewer.seconds_played() - played > 0.9 * (time.monotonic() - began)
         viewer.close()
 
 
 def test_a_browser_plays_what_nginx_holds(secure: Show, browser: Browser) -> None:
-    """Over TLS: without a stall, on after the packager's end, and a withdrawn session is refused within ten seconds."""
+    """Over TLS: without a stall, on after the packager's end, and a withdrawn session is refused within ten
+    seconds."""
     viewer = Viewer(browser, "about:blank", ignore_https_errors=True)
     answers: list[tuple[float, int, str]] = []
     viewer.page.on("response", lambda one: answers.append((time.monotonic(), one.status, one.url)))
     sids: list[str] = []
-    viewer.page.on("response", lambda one: sids.append(one.json()["playback_token"]) if one.url.endswith("/session") else None)
+    viewer.page.on(
+        "response",
+        lambda one: sids.append(one.json()["playback_token"]) if one.url.endswith("/session") else None,
+    )
     viewer.page.goto(secure.card["watch"])
     wait_until(lambda: viewer.seconds_played() > 4, "the picture", 40)
     viewer.page.evaluate(COUNT_WAITS, VIDEO)
     for _ in range(3):  # a machine that is busy with something else may take one window, not three
-        began, played, waits = time.monotonic(), viewer.seconds_played(), viewer.page.evaluate("window.__waits")
+        began, played, waits = (
+            time.monotonic(),
+            viewer.seconds_played(),
+            viewer.page.evaluate("window.__waits"),
+        )
         viewer.page.wait_for_timeout(6000)
         share = (viewer.seconds_played() - played) / (time.monotonic() - began)
         if share >= 0.9 and viewer.page.evaluate("window.__waits") == waits:
@@ -171,13 +202,26 @@ def test_a_browser_plays_what_nginx_holds(secure: Show, browser: Browser) -> Non
         raise AssertionError(f"{share:.2f} of real time, {viewer.page.evaluate('window.__waits')} stalls")
     os.kill(secure.stack.pid_of("weir run all"), signal.SIGKILL)
     played = viewer.seconds_played()
-    wait_until(lambda: viewer.page.wait_for_timeout(200) or viewer.seconds_played() > played + 8, "the picture after the kill", 60)
+    wait_until(
+        lambda: viewer.page.wait_for_timeout(200) or viewer.seconds_played() > played + 8,
+        "the picture after the kill",
+        60,
+    )
     assert not [one for one in answers if one[1] == 408]
     tenant = secure.tokens.mint("weir:app", 600, sub="acc_test", app=secure.app, role="owner")
     sid = secure.claims(sids[-1])["sid"]
-    assert secure.stack.ask("POST", "/v1/revocations", {"session": sid}, {"Authorization": f"Bearer {tenant}"})[0] == 201
+    assert (
+        secure.stack.ask("POST", "/v1/revocations", {"session": sid}, {"Authorization": f"Bearer {tenant}"})[
+            0
+        ]
+        == 201
+    )
     began = time.monotonic()
-    wait_until(lambda: viewer.page.wait_for_timeout(200) or any(s == 403 and at > began for at, s, _ in answers), "the refusal", 10)
+    wait_until(
+        lambda: viewer.page.wait_for_timeout(200) or any(s == 403 and at > began for at, s, _ in answers),
+        "the refusal",
+        10,
+    )
     wait_until(lambda: "withdrawn" in viewer.page.inner_text("body").lower(), "the words", 25)
     assert viewer.errors == []
     viewer.close()

@@ -15,15 +15,17 @@ BEGINS_JS = "name => document.querySelector(name).buffered.start(0)"
 
 
 def test_a_viewer_stays_without_a_stall(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
-    """Who comes six seconds after the start is near the live edge in ten. Then tokens of half a minute are renewed again and again, old
-    picture leaves the buffer, and nothing of it stops the picture."""
+    """Who comes six seconds after the start is near the live edge in ten. Then tokens of half a minute are
+    renewed again and again, old picture leaves the buffer, and nothing of it stops the picture."""
     show: Show = make_stack(PLAYBACK_TOKEN_TTL_S=TOKEN_S)
     publisher = show.publish()
     show.wait_state("live")
     time.sleep(6)
     viewer = Viewer(browser, "about:blank")
     renewals: list[int] = []
-    viewer.page.on("response", lambda one: renewals.append(one.status) if one.url.endswith("/renew") else None)
+    viewer.page.on(
+        "response", lambda one: renewals.append(one.status) if one.url.endswith("/renew") else None
+    )
     viewer.page.goto(show.card["watch"])
     viewer.page.wait_for_selector(VIDEO)
     viewer.page.evaluate(READER_JS, VIDEO)

@@ -30,7 +30,8 @@ def fill(page: Page, **fields: str) -> None:
 
 
 def test_signing_up_by_the_form(stack: RunningStack, browser: Browser) -> None:
-    """A stranger meets sign-in, makes an account, is still signed in after a reload, and out after signing out."""
+    """A stranger meets sign-in, makes an account, is still signed in after a reload, and out after signing
+    out."""
     context = browser.new_context()
     page, trouble = context.new_page(), []
     page.on("pageerror", lambda error: trouble.append(str(error)))
@@ -54,7 +55,8 @@ def test_signing_up_by_the_form(stack: RunningStack, browser: Browser) -> None:
 
 
 def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
-    """Asked for on the page, mailed (here: a file), set by the link, which leaves the address bar; then signed in."""
+    """Asked for on the page, mailed (here: a file), set by the link, which leaves the address bar; then
+    signed in."""
     stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
     context = browser.new_context()
     page = context.new_page()
@@ -72,7 +74,10 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     assert "#" not in page.url
     fill(page, password="another long one")
     page.wait_for_selector("[data-testid=sign-out]")
-    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0] == 200
+    assert (
+        stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0]
+        == 200
+    )
     context.close()
 
 
@@ -89,7 +94,10 @@ def opened(stack: RunningStack, browser: Browser, email: str) -> Page:
 def two_accounts(stack: RunningStack, browser: Browser) -> Page:
     """Ann's and Ben's; the studio of Ann, who has an app."""
     for name in ("ann", "ben"):
-        assert stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0] == 201
+        assert (
+            stack.ask("POST", "/v1/auth/register", {"email": f"{name}@weir.example", "password": PASSWORD})[0]
+            == 201
+        )
     page = opened(stack, browser, "ann@weir.example")
     page.click("text=Create the first app")
     return page
@@ -109,7 +117,10 @@ def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, brows
     assert "#" not in page.url
     fill(page, password="another long one")
     page.wait_for_selector("[data-testid=sign-out]")
-    assert stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0] == 200
+    assert (
+        stack.ask("POST", "/v1/auth/login", {"email": "ann@weir.example", "password": "another long one"})[0]
+        == 200
+    )
     page.context.close()
 
 
@@ -128,7 +139,8 @@ def test_a_deleted_app_is_left(stack: RunningStack, browser: Browser) -> None:
 
 
 def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) -> None:
-    """A key made there works until it is revoked there; an invited colleague gets what the role may see; the log knows."""
+    """A key made there works until it is revoked there; an invited colleague gets what the role may see; the
+    log knows."""
     page = two_accounts(stack, browser)
     page.click("nav >> text=Keys")
     page.fill("input[name=name]", "back end")
@@ -160,7 +172,10 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     assert colleague.locator("nav >> text=Keys").count() == 0
     page.reload()
     page.select_option("select[aria-label='Role of ben@weir.example']", "admin")
-    wait_until(lambda: colleague.reload() is not None and colleague.locator("nav >> text=Keys").count() == 1, "the new role")
+    wait_until(
+        lambda: colleague.reload() is not None and colleague.locator("nav >> text=Keys").count() == 1,
+        "the new role",
+    )
 
     page.click("nav >> text=Log")
     page.wait_for_selector("[data-testid=entry]")
@@ -181,11 +196,14 @@ OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
 
 
 def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, browser: Browser) -> None:
-    """With the longest names, on every page, at 390 and 320 px. A refusal names the field in words and the form stands as it was."""
+    """With the longest names, on every page, at 390 and 320 px. A refusal names the field in words and the
+    form stands as it was."""
     account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
     token = {"Authorization": f"Bearer {stack.ask('POST', '/v1/auth/register', account)[1]['access_token']}"}
     app = stack.ask("POST", "/v1/apps", {"name": "Longest" * 11}, token)[1]["id"]
-    key = stack.ask("POST", f"/v1/apps/{app}/keys", {"name": "Backend " * 9, "scopes": ["streams:read"]}, token)[1]["id"]
+    key = stack.ask(
+        "POST", f"/v1/apps/{app}/keys", {"name": "Backend " * 9, "scopes": ["streams:read"]}, token
+    )[1]["id"]
     assert stack.ask("POST", f"/v1/apps/{app}/keys/{key}/rotate", {"overlap_s": 3600}, token)[0] == 201
     page = opened(stack, browser, "ann@weir.example")
     page.fill("[data-testid=new-stream-title]", "Marathon" * 15)
@@ -194,7 +212,11 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
     for width, scheme in ((390, "dark"), (320, "light")):
         page.set_viewport_size({"width": width, "height": 780})
         page.emulate_media(color_scheme=scheme)
-        for section, sign in (("streams", "[data-testid=obs-key]"), ("keys", "[data-testid=key]"), ("app", "[data-testid=save-app]")):
+        for section, sign in (
+            ("streams", "[data-testid=obs-key]"),
+            ("keys", "[data-testid=key]"),
+            ("app", "[data-testid=save-app]"),
+        ):
             page.goto(f"http://127.0.0.1:{stack.http}/studio#{section}")
             page.wait_for_selector(sign)
             if section == "keys":
@@ -215,7 +237,10 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
     page.fill("textarea[name=pem]", "no key")
     page.click("text=Add the public key")
     page.wait_for_selector("form[aria-label='Public key'] [role=alert]:has-text('Public key: ')")
-    assert (page.input_value("input[name=public-name]"), page.input_value("textarea[name=pem]")) == ("Mine", "no key")
+    assert (page.input_value("input[name=public-name]"), page.input_value("textarea[name=pem]")) == (
+        "Mine",
+        "no key",
+    )
     page.context.close()
 
 
@@ -252,7 +277,8 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
 
 
 def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, browser: Browser) -> None:
-    """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told to hand the link over."""
+    """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told
+    to hand the link over."""
     page = two_accounts(stack, browser)
     page.click("nav >> text=Team")
     page.fill("input[name=invitee]", "ben@weir.example")

@@ -23,7 +23,9 @@ from tests.support.running_stack import ROOT
 from tests.support.servers import wait_until
 from weir.foundation.ids import new_id
 
-NODE = shutil.which("node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+NODE = shutil.which(
+    "node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+)
 SECONDS, RATE = 8, 25
 
 
@@ -51,7 +53,11 @@ class Sender:
 
     def __init__(self, **given: Any) -> None:
         assert NODE is not None
-        argv = [NODE, str(Path(__file__).with_name("upload.mjs")), json.dumps({"player": str(ROOT / "player"), **given})]
+        argv = [
+            NODE,
+            str(Path(__file__).with_name("upload.mjs")),
+            json.dumps({"player": str(ROOT / "player"), **given}),
+        ]
         self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         self.url, self.safe, self.done = "", 0, False
 
@@ -60,7 +66,11 @@ class Sender:
         assert self._process.stdout is not None
         told = json.loads(self._process.stdout.readline())
         assert "error" not in told, told
-        self.url, self.safe, self.done = told.get("url", self.url), told.get("safe", self.safe), told.get("done", False)
+        self.url, self.safe, self.done = (
+            told.get("url", self.url),
+            told.get("safe", self.safe),
+            told.get("done", False),
+        )
 
     def close(self) -> None:
         self._process.kill()
@@ -69,20 +79,28 @@ class Sender:
 
 @pytest.mark.skipif(NODE is None, reason="Node is missing")
 def test_an_upload_survives_the_deaths_of_the_server(uploading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """The application is killed with -9 five times in the middle: no offset that the client was told is ever taken back, the file
-    arrives byte by byte, and plays frame by frame under a token alone."""
+    """The application is killed with -9 five times in the middle: no offset that the client was told is ever
+    taken back, the file arrives byte by byte, and plays frame by frame under a token alone."""
     show, member = uploading
     source, chance = film(tmp_path / "film.mp4"), random.Random(3)
-    status, made = show.stack.ask("POST", "/v1/upload-tokens", {"user": "ann", "stream": stream_of(show)}, member)
+    status, made = show.stack.ask(
+        "POST", "/v1/upload-tokens", {"user": "ann", "stream": stream_of(show)}, member
+    )
     assert status == 201
-    about = {"endpoint": f"http://127.0.0.1:{show.stack.http}/v1/vod", "token": made["token"], "metadata": {"title": "Film"}}
+    about = {
+        "endpoint": f"http://127.0.0.1:{show.stack.http}/v1/vod",
+        "token": made["token"],
+        "metadata": {"title": "Film"},
+    }
     sender = Sender(**about, file=str(source), chunk=20_000)
     try:
         while not sender.safe:
             sender.hear()
         video = sender.url.rsplit("/", 1)[1]
         received = tmp_path / "received"
-        os.link(show.stack.folder / "var/uploads" / video / "video", received)  # the same bytes, whatever becomes of the name
+        os.link(
+            show.stack.folder / "var/uploads" / video / "video", received
+        )  # the same bytes, whatever becomes of the name
         size, deaths = source.stat().st_size, 0
         while not sender.done:
             if deaths < 5 and sender.safe > size * (deaths + chance.random()) / 6:
@@ -133,12 +151,17 @@ def test_a_video_without_a_stream(uploading, tmp_path: Path) -> None:  # type: i
     assert show.stack.ask("POST", f"/v1/watch/{video}/session", {})[0] == 403
     token = show.stack.ask("POST", f"/v1/recordings/{video}/playback-tokens", {}, member)[1]["token"]
     status, session = show.stack.ask("POST", f"/v1/watch/{video}/session", {"token": token})
-    assert (status, session["stream"]["title"], session["stream"]["state"]) == (201, "Nur für uns", "recorded")
+    assert (status, session["stream"]["title"], session["stream"]["state"]) == (
+        201,
+        "Nur für uns",
+        "recorded",
+    )
     assert show.stack.get(f"/hls/{session['playback_token']}/{video}/master.m3u8")[0] == 200
 
 
 def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Chosen by hand or dropped; the bar moves, the line may break and the page may be closed, and what comes out plays."""
+    """Chosen by hand or dropped; the bar moves, the line may break and the page may be closed, and what comes
+    out plays."""
     show, _ = uploading
     large, broken = film(tmp_path / "Harbour at night.mp4", bit_rate="8M"), tmp_path / "notes.mp4"
     broken.write_text("no film at all")
@@ -216,7 +239,8 @@ CHOOSE = """(url) => new Promise((done, failed) => {
 
 
 def test_hls_js_offers_sounds_and_texts(uploading, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """An uploaded film with two of each: another sound and a subtitle are chosen in mid-play, the picture goes on, the words come."""
+    """An uploaded film with two of each: another sound and a subtitle are chosen in mid-play, the picture
+    goes on, the words come."""
     show, member = uploading
     data = two_of_each(tmp_path, "a.mkv", "srt", seconds=12)
     named = base64.b64encode(b"a.mkv").decode()

@@ -33,7 +33,8 @@ def _shares(viewers: tuple[Viewer, ...], seconds: float) -> list[float]:
 
 
 def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None:
-    """Frames advance ≥ 90 % of real time for 20 s and change; both see the same chat in one order; the count says 2, 1, 0."""
+    """Frames advance ≥ 90 % of real time for 20 s and change; both see the same chat in one order; the count
+    says 2, 1, 0."""
     show = ladder_show
     one, two = (Viewer(browser, show.card["watch"]) for _ in range(2))
     for viewer in (one, two):
@@ -48,7 +49,9 @@ def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None
     while time.monotonic() - began < 20:
         time.sleep(0.1)
     took = time.monotonic() - began
-    shares = [(viewer.seconds_played() - before) / took for viewer, before in zip((one, two), played, strict=True)]
+    shares = [
+        (viewer.seconds_played() - before) / took for viewer, before in zip((one, two), played, strict=True)
+    ]
     for _ in range(2):  # a machine that is busy with something else may take one window, not three
         shares = shares if min(shares) >= 0.9 else _shares((one, two), 20)
     assert min(shares) >= 0.9
@@ -61,7 +64,9 @@ def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None
     assert one.messages() == two.messages()
     numbers = [seq for seq, _ in one.messages()]
     assert numbers == sorted(numbers)
-    assert [int(found[1]) for _, text in one.messages() if (found := re.search(r"message (\d+)", text))] == list(range(20))
+    assert [
+        int(found[1]) for _, text in one.messages() if (found := re.search(r"message (\d+)", text))
+    ] == list(range(20))
     for viewer in (one, two):
         viewer.until("viewer-count", "2")
     one.page.mouse.move(400, 300)
@@ -78,14 +83,19 @@ def test_the_quality_menu_changes_the_picture(ladder_show: Show, browser: Browse
     wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
     viewer.page.mouse.move(400, 300)
     viewer.page.click("[data-testid=quality-button]")
-    options = viewer.page.eval_on_selector_all("[data-testid=quality-option]", "all => all.map(one => one.dataset.height)")
+    options = viewer.page.eval_on_selector_all(
+        "[data-testid=quality-option]", "all => all.map(one => one.dataset.height)"
+    )
     assert options == ["auto", "360", "240"]
     for height in ("240", "360"):
         if not viewer.page.locator("[data-testid=quality-option]").count():
             viewer.page.mouse.move(401, 301)
             viewer.page.click("[data-testid=quality-button]")
         viewer.page.click(f"[data-testid=quality-option][data-height='{height}']")
-        wait_until(lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height, f"{height} lines")
+        wait_until(
+            lambda: str(viewer.page.eval_on_selector(VIDEO, "video => video.videoHeight")) == height,
+            f"{height} lines",
+        )
     viewer.close()
 
 
@@ -109,7 +119,8 @@ def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Brow
 
 
 def test_a_command_without_a_line_stays_with_its_writer(ladder_show: Show, browser: Browser) -> None:
-    """A command is not kept for later: who writes one before the line is there is told so, and need not write it again."""
+    """A command is not kept for later: who writes one before the line is there is told so, and need not write
+    it again."""
     page = browser.new_context().new_page()
     page.route_web_socket("**/*", lambda line: None)
     page.goto(ladder_show.card["watch"])
@@ -134,7 +145,8 @@ def test_script_in_chat_is_text(ladder_show: Show, browser: Browser) -> None:
 
 
 def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
-    """Offline, live, interrupted, live again, ended: in words, and the picture comes back by itself after a dropped line."""
+    """Offline, live, interrupted, live again, ended: in words, and the picture comes back by itself after a
+    dropped line."""
     show: Show = make_stack(RECONNECT_GRACE_S=12)
     viewer = Viewer(browser, show.card["watch"])
     wait_until(lambda: viewer.text("stream-state") != "", "a word about the state")
@@ -153,7 +165,9 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         viewer.page.evaluate(READER_JS, VIDEO)
         wait_until(lambda: viewer.text("stream-state") == live, "live again", 40)
         shown = viewer.page.evaluate("window.__frames.length")
-        wait_until(lambda: viewer.page.evaluate("window.__frames.length") > shown + 60, "frames after the gap", 40)
+        wait_until(
+            lambda: viewer.page.evaluate("window.__frames.length") > shown + 60, "frames after the gap", 40
+        )
     finally:
         publisher.stop()
     wait_until(lambda: show.state() == "idle", "the end of the broadcast", 30)
@@ -172,7 +186,8 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
 
 
 def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
-    """Network off, network on, web server gone: no page says live or tells a count of which nothing is known; words say what is done."""
+    """Network off, network on, web server gone: no page says live or tells a count of which nothing is known;
+    words say what is done."""
     show: Show = make_stack()
     publisher = show.publish()
     viewer = Viewer(browser, show.card["watch"])
@@ -210,7 +225,12 @@ def test_the_page_works_under_any_name_of_this_machine(show: Show, browser: Brow
 def test_an_unknown_stream_is_said_in_words(show: Show, browser: Browser) -> None:
     """No blank page, no endless wheel."""
     viewer = Viewer(browser, f"http://127.0.0.1:{show.stack.http}/watch/{new_id('ply')}")
-    wait_until(lambda: "exist" in viewer.page.inner_text("body") or "no stream" in viewer.page.inner_text("body").lower(), "the words")
+    wait_until(
+        lambda: (
+            "exist" in viewer.page.inner_text("body") or "no stream" in viewer.page.inner_text("body").lower()
+        ),
+        "the words",
+    )
     viewer.close()
 
 
@@ -219,18 +239,25 @@ def test_withdrawn_access_is_said_in_words(ladder_show: Show, browser: Browser) 
     show = ladder_show
     viewer = Viewer(browser, show.card["watch"])
     wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
-    token = re.search(r"/hls/([^/]+)/", " ".join(viewer.page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")))
+    token = re.search(
+        r"/hls/([^/]+)/",
+        " ".join(viewer.page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")),
+    )
     assert token is not None
     tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
     sid = show.claims(token[1])["sid"]
-    assert show.stack.ask("POST", "/v1/revocations", {"session": sid}, {"Authorization": f"Bearer {tenant}"})[0] == 201
+    assert (
+        show.stack.ask("POST", "/v1/revocations", {"session": sid}, {"Authorization": f"Bearer {tenant}"})[0]
+        == 201
+    )
     wait_until(lambda: "withdrawn" in viewer.page.inner_text("body").lower(), "the words", 25)
     viewer.page.screenshot(path=OUTPUT / "watch-withdrawn.png")
     viewer.close()
 
 
 def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser: Browser) -> None:
-    """The one-time link makes the owner; state, preview, count and OBS fields are there; reload stays signed in; sign-out ends it."""
+    """The one-time link makes the owner; state, preview, count and OBS fields are there; reload stays signed
+    in; sign-out ends it."""
     show = ladder_show
     studio = Viewer(browser, show.card["studio"])
     page = studio.page
@@ -259,8 +286,24 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
 def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
     """The title stands where there is no picture, and the sound runs under it."""
     show: Show = make_stack()
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
-    with subprocess.Popen([*argv, f"{show.card['server']}/{show.card['key']}"], stderr=subprocess.DEVNULL) as encoder:
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine",
+        "-c:a",
+        "aac",
+        "-f",
+        "flv",
+    ]
+    with subprocess.Popen(
+        [*argv, f"{show.card['server']}/{show.card['key']}"], stderr=subprocess.DEVNULL
+    ) as encoder:
         try:
             viewer = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 740})
             viewer.until("sound-poster", "My stream", 40)
@@ -268,7 +311,11 @@ def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type
             viewer.page.screenshot(path=OUTPUT / "watch-sound-alone.png")
             viewer.page.wait_for_selector(".sound-offer", state="detached")  # by itself
             viewer.close()
-            embed = Viewer(browser, show.card["watch"].replace("/watch/", "/embed/"), viewport={"width": 320, "height": 180})
+            embed = Viewer(
+                browser,
+                show.card["watch"].replace("/watch/", "/embed/"),
+                viewport={"width": 320, "height": 180},
+            )
             embed.page.wait_for_selector(".sound-offer")
             offer, title = (embed.page.locator(one).bounding_box() for one in (".sound-offer", ".embed-head"))
             assert offer is not None
@@ -300,7 +347,11 @@ def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> N
     with page.expect_popup() as popped:
         page.click("[data-testid=take-seat]")
     popped.value.wait_for_selector("text=Chatting as ")
-    wait_until(lambda: popped.value.eval_on_selector(VIDEO, "video => video.currentTime") > 0.5, "the picture as host", 40)
+    wait_until(
+        lambda: popped.value.eval_on_selector(VIDEO, "video => video.currentTime") > 0.5,
+        "the picture as host",
+        40,
+    )
     page.click("[data-testid=make-link]")
     link = page.input_value("[data-testid=signed-link]")
     for width, scheme in ((1280, "light"), (390, "dark"), (320, "light")):
@@ -321,7 +372,9 @@ def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> N
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_the_page_fits_a_phone(ladder_show: Show, browser: Browser, scheme: str) -> None:
     """Nothing is wider than the screen, the chat is below the picture, the composer can be reached."""
-    viewer = Viewer(browser, ladder_show.card["watch"], viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    viewer = Viewer(
+        browser, ladder_show.card["watch"], viewport={"width": 360, "height": 740}, color_scheme=scheme
+    )
     viewer.until("connection-state", "Connected")
     wait_until(lambda: viewer.seconds_played() > 0.5, "the picture", 30)
     assert viewer.page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -11,7 +11,8 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """`position` is (media sequence number, parts) of the newest segment. `segments`: number → (file, PROGRAM-DATE-TIME)."""
+    """`position` is (media sequence number, parts) of the newest segment. `segments`: number → (file,
+    PROGRAM-DATE-TIME)."""
 
     position: Position
     first: int
@@ -36,12 +37,15 @@ def look(playlist: str) -> Look:
         elif line.endswith(".m4s") and not line.startswith("#"):
             segments[first + len(segments)] = (line, at)
             parts = 0
-    return Look((first + len(segments), parts), first, passed, playlist.count("#EXT-X-DISCONTINUITY\n"), segments)
+    return Look(
+        (first + len(segments), parts), first, passed, playlist.count("#EXT-X-DISCONTINUITY\n"), segments
+    )
 
 
 @dataclass
 class Eyes:
-    """Looks five times a second from a thread. `breaches` are sentences; `looked` counts answers, `unanswered` the rest."""
+    """Looks five times a second from a thread. `breaches` are sentences; `looked` counts answers,
+    `unanswered` the rest."""
 
     show: Show
     playlist: str
@@ -86,7 +90,9 @@ class Eyes:
         if before is not None:
             for name in ("position", "first", "passed"):
                 if getattr(now, name) < getattr(before, name):
-                    self.breaches.append(f"{name} went back from {getattr(before, name)} to {getattr(now, name)}")
+                    self.breaches.append(
+                        f"{name} went back from {getattr(before, name)} to {getattr(now, name)}"
+                    )
         for number, segment in now.segments.items():
             if self._known.setdefault(number, segment) != segment:
                 self.breaches.append(f"segment {number} was {self._known[number]} and became {segment}")

@@ -25,7 +25,15 @@ def test_ids_have_their_form_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "bad", ["str_", "str_" + "u" * 26, "str_" + "0" * 25, "str_" + "0" * 27, "app_" + "0" * 26, "str_" + "0" * 25 + "\n"]
+    "bad",
+    [
+        "str_",
+        "str_" + "u" * 26,
+        "str_" + "0" * 25,
+        "str_" + "0" * 27,
+        "app_" + "0" * 26,
+        "str_" + "0" * 25 + "\n",
+    ],
 )
 def test_a_malformed_id_is_known(bad: str) -> None:
     """Wrong prefix, length or alphabet (no i, l, o, u)."""
@@ -90,11 +98,15 @@ def test_logs_hold_no_secret(line: str, secret: str) -> None:
     assert secret not in redact(line)
 
 
-def test_settings_come_from_the_first_source_that_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_first_source_that_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Option before variable before file-variable before TOML before .env before default."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WEIR_CONFIG", "")
-    (tmp_path / ".env").write_text("WEIR_HTTP_PORT=1001\nWEIR_RTMP_PORT=1002\nWEIR_LOG_LEVEL=error\nWEIR_X264_PRESET=fast\n")
+    (tmp_path / ".env").write_text(
+        "WEIR_HTTP_PORT=1001\nWEIR_RTMP_PORT=1002\nWEIR_LOG_LEVEL=error\nWEIR_X264_PRESET=fast\n"
+    )
     (tmp_path / "weir.toml").write_text('http_port = 2001\nrtmp_port = 2002\nx264_preset = "medium"\n')
     (tmp_path / "preset").write_text("slow\n")
     monkeypatch.setenv("WEIR_X264_PRESET_FILE", str(tmp_path / "preset"))
@@ -105,9 +117,15 @@ def test_settings_come_from_the_first_source_that_has_them(tmp_path: Path, monke
 
 @pytest.mark.parametrize(
     ("name", "value", "word"),
-    [("HTTP_PORT", "99999", "WEIR_HTTP_PORT"), ("ALLOWED_ORIGINS", '["*"]', "origins"), ("SECRET_KEY", "short", "32 characters")],
+    [
+        ("HTTP_PORT", "99999", "WEIR_HTTP_PORT"),
+        ("ALLOWED_ORIGINS", '["*"]', "origins"),
+        ("SECRET_KEY", "short", "32 characters"),
+    ],
 )
-def test_a_bad_setting_is_one_sentence(name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_setting_is_one_sentence(
+    name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It names the setting."""
     monkeypatch.setenv(f"WEIR_{name}", value)
     with pytest.raises(settings.SettingsError, match=re.escape(word)):

@@ -11,13 +11,15 @@ from weir.foundation.child_process import tethered
 def test_a_tethered_child_runs_as_itself() -> None:
     """Arguments arrive as given, and the process id is the one that was started."""
     child = subprocess.Popen(
-        tethered([sys.executable, "-c", "import os, sys; print(os.getpid(), sys.argv[1])", "a 'b' $c"]), stdout=subprocess.PIPE
+        tethered([sys.executable, "-c", "import os, sys; print(os.getpid(), sys.argv[1])", "a 'b' $c"]),
+        stdout=subprocess.PIPE,
     )
     assert child.communicate()[0].decode() == f"{child.pid} a 'b' $c\n"
 
 
 def test_a_child_whose_parent_died_before_it_could_ask_does_not_run(tmp_path: Path) -> None:
-    """kill -9 between fork and the request for the death signal: no signal will come, so the child ends by itself."""
+    """kill -9 between fork and the request for the death signal: no signal will come, so the child ends by
+    itself."""
     mark = tmp_path / "ran"
     argv = tethered(["touch", str(mark)])
     assert subprocess.run(argv, check=False).returncode == 0

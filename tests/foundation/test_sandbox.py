@@ -75,7 +75,8 @@ USER, NET = 0x10000000, 0x40000000
 
 
 def tried(*wanted: tuple[str, Any], **bounds: Any) -> Told:
-    """What a program under `bounds` is refused of these deeds (its error numbers, None where it was let), and what it sees."""
+    """What a program under `bounds` is refused of these deeds (its error numbers, None where it was let), and
+    what it sees."""
     command = [*confined(**bounds), PYTHON, "-I", "-S", "-c", TRIES, json.dumps(wanted), CALLED]
     run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert run.returncode == 0, run.stderr
@@ -119,7 +120,8 @@ def test_files_beside_those_named_are_out_of_reach(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not OFFERED["seccomp"], reason="this kernel filters no calls")
 def test_no_socket_is_opened_and_no_other_process_reached(listener: tuple[int, Callable[[], int]]) -> None:
-    """No network, no local sockets, no signals, no debugging, no new namespaces; threads, children and its own signals are let."""
+    """No network, no local sockets, no signals, no debugging, no new namespaces; threads, children and its
+    own signals are let."""
     port, came = listener
     pid = os.getppid()
     told = tried(
@@ -135,7 +137,13 @@ def test_who_pulls_reaches_one_port(listener: tuple[int, Callable[[], int]]) -> 
     """Any other, and listening, is refused."""
     port, came = listener
     with socket.create_server(("127.0.0.1", 0)) as other:
-        told = tried(("connect", port), ("connect", other.getsockname()[1]), ("listen", 0), ("read", "/etc/passwd"), port=port)
+        told = tried(
+            ("connect", port),
+            ("connect", other.getsockname()[1]),
+            ("listen", 0),
+            ("read", "/etc/passwd"),
+            port=port,
+        )
     assert told["refused"] == [None, 13, 13, 13]
     assert came() == 1
 
@@ -143,7 +151,9 @@ def test_who_pulls_reaches_one_port(listener: tuple[int, Callable[[], int]]) -> 
 def test_it_inherits_no_secret_and_stays_the_same_process() -> None:
     """Of the environment what finds programs; what watches the process watches the program."""
     command = [*confined(), PYTHON, "-I", "-S", "-c", TRIES, "[]", CALLED]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "WEIR_SECRET_KEY": "x"}) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"], "WEIR_SECRET_KEY": "x"}
+    ) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.read())
     assert told["pid"] == process.pid
@@ -170,7 +180,9 @@ def test_root_keeps_no_power(tmp_path: Path) -> None:
     """Where it must read root's own files it is still root, but with none of its capabilities."""
     file = tmp_path / "file"
     file.write_text("x")
-    with subprocess.Popen([*confined(read=(str(file),)), "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*confined(read=(str(file),)), "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         told = Path(f"/proc/{process.pid}/status").read_text()

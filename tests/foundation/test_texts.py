@@ -6,10 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.foundation.texts import _LINE, _TEXT, MOST_LINES, MOST_MARKS, cleaned_name, folded, message_text, one_line, person_name, text
+from weir.foundation.texts import (
+    _LINE,
+    _TEXT,
+    MOST_LINES,
+    MOST_MARKS,
+    cleaned_name,
+    folded,
+    message_text,
+    one_line,
+    person_name,
+    text,
+)
 
 FINE = ["", "Ann", "Grüße, 世界", "שלום", "👩‍🚀 🏴󠁧󠁢󠁥󠁮󠁧󠁿", "a\u200db", "é", "e\u0301", "…", "\u200eabc"]
-BAD = ["\x00", "a\x07", "\x1b[31m", "a\x7fb", "\x9b", "\u202e", "a\u2066b", "\u200b", "\u3164\u3164", "\u0301", "\ufeff"]
+BAD = [
+    "\x00",
+    "a\x07",
+    "\x1b[31m",
+    "a\x7fb",
+    "\x9b",
+    "\u202e",
+    "a\u2066b",
+    "\u200b",
+    "\u3164\u3164",
+    "\u0301",
+    "\ufeff",
+]
 
 
 @pytest.mark.parametrize("value", FINE)
@@ -114,7 +137,9 @@ def test_what_is_said_covers_nothing(typed: str, shown: str) -> None:
     assert message_text(typed) == shown
 
 
-@pytest.mark.parametrize("nothing", ["", "  ", "\n\n", "\u200b", "\u2060\u3164", "\x00\x1b", "\u0301", "\u202e"])
+@pytest.mark.parametrize(
+    "nothing", ["", "  ", "\n\n", "\u200b", "\u2060\u3164", "\x00\x1b", "\u0301", "\u202e"]
+)
 def test_nothing_that_can_be_seen_is_not_said(nothing: str) -> None:
     with pytest.raises(ValueError, match="some text"):
         message_text(nothing)

@@ -1,4 +1,5 @@
-"""Real redis-server, nginx with the RTMP module and FFmpeg around one media room; every process is stopped by its id."""
+"""Real redis-server, nginx with the RTMP module and FFmpeg around one media room; every process is stopped by
+its id."""
 
 import asyncio
 import os
@@ -71,12 +72,26 @@ def stopped(process: "subprocess.Popen[bytes]") -> None:
 def servers() -> Iterator[tuple[Path, int]]:
     """A short folder with `redis.sock` and `stat.sock`, and the RTMP port."""
     folder, port = Path(tempfile.mkdtemp(prefix="wm-")), free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else ""))
+    (folder / "nginx.conf").write_text(
+        NGINX.format(folder=folder, port=port, user="user root;" if os.getuid() == 0 else "")
+    )
     redis = subprocess.Popen(
-        ["redis-server", "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", "", "--dir", str(folder)],
+        [
+            "redis-server",
+            "--port",
+            "0",
+            "--unixsocket",
+            f"{folder}/redis.sock",
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ],
         stdout=subprocess.DEVNULL,
     )
-    nginx = subprocess.Popen(["nginx", "-p", str(folder), "-e", f"{folder}/nginx.log", "-c", f"{folder}/nginx.conf"])
+    nginx = subprocess.Popen(
+        ["nginx", "-p", str(folder), "-e", f"{folder}/nginx.log", "-c", f"{folder}/nginx.conf"]
+    )
     try:
         until_exists(folder / "redis.sock")
         until_exists(folder / "stat.sock")
@@ -137,7 +152,12 @@ class Stage:
 
     def stream(self) -> StreamEvent:
         return StreamEvent(
-            app=new_id("app"), stream=new_id("str"), playback=new_id("ply"), channel=new_id("chn"), broadcast=new_id("brd"), generation=1
+            app=new_id("app"),
+            stream=new_id("str"),
+            playback=new_id("ply"),
+            channel=new_id("chn"),
+            broadcast=new_id("brd"),
+            generation=1,
         )
 
     def publish(
@@ -168,7 +188,9 @@ class Stage:
                 "broadcast": fact.broadcast, "generation": fact.generation,
             })  # fmt: skip
 
-    async def on_air(self, chosen: dict[str, Any] | None = None, **options: Any) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
+    async def on_air(
+        self, chosen: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
         """`chosen` is what the stream's owner set."""
         fact = self.stream()
         self.directory.options[fact.stream] = chosen or {}
@@ -180,7 +202,12 @@ class Stage:
     async def told(self, kind: str, fact: StreamEvent, generation: int = 1) -> Event:
         def found() -> Event | None:
             return next(
-                (e for e in self.heard if getattr(e, "type", "") == kind and (e.playback, e.generation) == (fact.playback, generation)),
+                (
+                    e
+                    for e in self.heard
+                    if getattr(e, "type", "") == kind
+                    and (e.playback, e.generation) == (fact.playback, generation)
+                ),
                 None,
             )  # type: ignore[attr-defined]
 
@@ -224,14 +251,25 @@ class World:
         bus, directory, ingest = Bus(redis), FakeDirectory(store), IngestClient(settings)
         relay = Relay(store, bus, sweep_s=0.2)
         vault = Vault("x" * 32)
-        services = Services(settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis))  # type: ignore[arg-type]
+        services = Services(
+            settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis)
+        )  # type: ignore[arg-type]
         room = MediaRoom(services)
         asgi = Starlette(routes=tabled(room.routes()), exception_handlers=HANDLERS)
         server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_level="error", lifespan="off"))
         served = asyncio.create_task(server.serve())
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        stage = Stage(settings, redis, bus, directory, room, f"http://127.0.0.1:{port}", aiohttp.ClientSession(), services)
+        stage = Stage(
+            settings,
+            redis,
+            bus,
+            directory,
+            room,
+            f"http://127.0.0.1:{port}",
+            aiohttp.ClientSession(),
+            services,
+        )
         ready = asyncio.Event()
         self.tasks.start(bus.watch(stage.hear, ready), "test hears")
         relaying = self.tasks.start(relay.run(), "relay")

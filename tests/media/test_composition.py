@@ -16,7 +16,8 @@ async def test_a_room_that_has_just_started_stops(world: Any, after_s: float) ->
 
 
 async def test_before_its_first_look_a_room_denies_no_stream(world: Any) -> None:
-    """A restarted process answers 503 until it knows which streams are on air, 404 for the others from then on."""
+    """A restarted process answers 503 until it knows which streams are on air, 404 for the others from then
+    on."""
     stage = await world.stage()
     fact = stage.stream()
     assert (await stage.get(fact, "master.m3u8"))[0] == 503

@@ -44,9 +44,14 @@ async def test_a_dead_holder_loses_it(servers: tuple[Path, int], monkeypatch: py
 
 
 async def test_a_sole_worker_goes_on_at_once(servers: tuple[Path, int]) -> None:
-    """The embedded stack has one media room: a restarted one need not wait for its predecessor's lease to run out."""
+    """The embedded stack has one media room: a restarted one need not wait for its predecessor's lease to run
+    out."""
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
-    killed, next_life, stranger = StreamLeases(redis, "", sole=True), StreamLeases(redis, "", sole=True), StreamLeases(redis, "")
+    killed, next_life, stranger = (
+        StreamLeases(redis, "", sole=True),
+        StreamLeases(redis, "", sole=True),
+        StreamLeases(redis, ""),
+    )
     assert await killed.acquire("ply_sole")
     assert not await stranger.acquire("ply_sole")
     assert await next_life.acquire("ply_sole")

@@ -57,7 +57,9 @@ async def house(settings: Settings, vault: Vault, redis_server: RedisServer) -> 
 
 
 @pytest.fixture
-async def connection(settings: Settings, vault: Vault, redis_server: RedisServer) -> AsyncIterator[RedisConnection]:
+async def connection(
+    settings: Settings, vault: Vault, redis_server: RedisServer
+) -> AsyncIterator[RedisConnection]:
     """The ordered connection of one node, up."""
     made = connect(address_of(settings, vault))
     running = asyncio.create_task(made.run())

@@ -1,4 +1,5 @@
-"""The history checker of chat: what must hold between what was sent, what was acknowledged and what each client saw."""
+"""The history checker of chat: what must hold between what was sent, what was acknowledged and what each
+client saw."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,14 +23,17 @@ class Seen:
     events: list[tuple[str, int, str]] = field(default_factory=list)
 
     def take(self, envelope: Mapping[str, object]) -> None:
-        self.events.append((str(envelope["epoch"]), int(str(envelope["seq"])), str(envelope.get("cid", envelope["id"]))))
+        self.events.append(
+            (str(envelope["epoch"]), int(str(envelope["seq"])), str(envelope.get("cid", envelope["id"])))
+        )
 
 
 def faults(sent: Iterable[Sent], everyone: Iterable[Seen]) -> list[str]:
-    """Every breach among clients that followed the channel from start to end, as sentences; empty when all is well.
+    """Every breach among clients that followed the channel from start to end, as sentences; empty when all is
+    well.
 
-    lost: acked, not seen. phantom: seen, never sent. duplicate: shown twice. order: a smaller seq after a larger one, or a
-    message under another seq than its ack's. hole: two clients saw different histories.
+    lost: acked, not seen. phantom: seen, never sent. duplicate: shown twice. order: a smaller seq after a
+    larger one, or a message under another seq than its ack's. hole: two clients saw different histories.
     """
     sent, everyone = list(sent), list(everyone)
     acked = {one.cid: one.seq for one in sent if one.seq is not None}
@@ -44,7 +48,11 @@ def _alone(seen: Seen, acked: Mapping[str, int], known: set[str]) -> Iterator[st
     times = Counter(cid for _, _, cid in seen.events)
     yield from (f"lost: {cid} was not shown to {seen.name}" for cid in acked if cid not in times)
     yield from (f"phantom: {cid} was shown to {seen.name}" for cid in times if cid not in known)
-    yield from (f"duplicate: {cid} was shown {count} times to {seen.name}" for cid, count in times.items() if count > 1)
+    yield from (
+        f"duplicate: {cid} was shown {count} times to {seen.name}"
+        for cid, count in times.items()
+        if count > 1
+    )
     for (epoch, seq, _), (later_epoch, later_seq, cid) in pairwise(seen.events):
         if later_epoch == epoch and later_seq <= seq:
             yield f"order: {cid} ({later_seq}) came after {seq} at {seen.name}"

@@ -1,4 +1,5 @@
-"""Our server class with echo handlers, as the protocols' suites want one: binary and polling on, two namespaces, quick pings."""
+"""Our server class with echo handlers, as the protocols' suites want one: binary and polling on, two
+namespaces, quick pings."""
 
 import asyncio
 import contextlib
@@ -38,13 +39,22 @@ class Echo:
         self.address = f"127.0.0.1:{self._port.getsockname()[1]}"
         app = socketio.ASGIApp(self.io)
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", lifespan="off", ws=RawProtocol, ws_ping_interval=None, ws_per_message_deflate=False)
+            uvicorn.Config(
+                app,
+                log_level="critical",
+                lifespan="off",
+                ws=RawProtocol,
+                ws_ping_interval=None,
+                ws_per_message_deflate=False,
+            )
         )
         self.http: aiohttp.ClientSession
 
     def _connect_of(self, namespace: str) -> Any:
         async def told(sid: str, auth: Any) -> None:
-            await asyncio.sleep(0.01)  # a session whose handler has not yet let it in must not be told anything
+            await asyncio.sleep(
+                0.01
+            )  # a session whose handler has not yet let it in must not be told anything
             await self.io.emit("auth", auth or {}, to=sid, namespace=namespace)
 
         async def connect(sid: str, _environ: Any, auth: Any = None) -> None:
@@ -60,7 +70,13 @@ class Echo:
 
     def _call_of(self, namespace: str) -> Any:
         async def call(sid: str, data: Any) -> None:
-            await self.io.emit("asked", data, to=sid, namespace=namespace, callback=lambda *answer: self.answers.append(answer))
+            await self.io.emit(
+                "asked",
+                data,
+                to=sid,
+                namespace=namespace,
+                callback=lambda *answer: self.answers.append(answer),
+            )
 
         return call
 
@@ -86,7 +102,9 @@ class Echo:
 
     async def request(self, method: str, body: str | bytes | None = None, **query: Any) -> tuple[int, str]:
         asked = {"EIO": "4", "transport": "polling", **query}
-        async with self.http.request(method, "/socket.io/", params=asked, data=body, timeout=aiohttp.ClientTimeout(5)) as answer:
+        async with self.http.request(
+            method, "/socket.io/", params=asked, data=body, timeout=aiohttp.ClientTimeout(5)
+        ) as answer:
             return answer.status, await answer.text()
 
     async def opened(self) -> str:

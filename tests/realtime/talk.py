@@ -7,14 +7,16 @@ from tests.support.chat_nodes import Client, eventually
 
 
 class Talk:
-    """Each client writes one message after another and sends again, with the same cid, what is not acknowledged. `codes` are
-    the refusals."""
+    """Each client writes one message after another and sends again, with the same cid, what is not
+    acknowledged. `codes` are the refusals."""
 
     def __init__(self, clients: list[Client], channel: str) -> None:
         self.sent: list[Sent] = []
         self.codes: set[str] = set()
         self._clients, self._channel, self._stop = clients, channel, asyncio.Event()
-        self._writing = asyncio.gather(*(self._write(client, f"w{number}") for number, client in enumerate(clients)))
+        self._writing = asyncio.gather(
+            *(self._write(client, f"w{number}") for number, client in enumerate(clients))
+        )
 
     @property
     def reached(self) -> int:
@@ -41,8 +43,8 @@ class Talk:
                     await asyncio.sleep(0.05)
 
     async def end(self) -> list[tuple[str, int, str]]:
-        """Stops writing, waits until all were shown the same, and asserts that it is all that was acknowledged, in order;
-        returns it as (epoch, seq, cid)."""
+        """Stops writing, waits until all were shown the same, and asserts that it is all that was
+        acknowledged, in order; returns it as (epoch, seq, cid)."""
         self._stop.set()
         await self._writing
         acked = [record for record in self.sent if record.seq is not None]

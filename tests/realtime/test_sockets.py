@@ -30,7 +30,9 @@ async def refusal(node: Node, auth: object) -> dict:
 
 
 def raw(node: Node, **options):
-    return websockets.connect(node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", **options)
+    return websockets.connect(
+        node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", **options
+    )
 
 
 async def signed_in(node: Node, line, token: str) -> None:
@@ -61,7 +63,8 @@ async def test_only_a_valid_token_gets_in(house: House):
 
 
 async def test_a_socket_ends_with_its_token(house: House):
-    """When the token's time is over, and the half minute by which clocks may differ, the client is told why and disconnected."""
+    """When the token's time is over, and the half minute by which clocks may differ, the client is told why
+    and disconnected."""
     node = await house.node()
     client = Client()
     await client.connect(node, {"token": house.tokens.mint_user("ann", APP, "Ann", 2 - LEEWAY_S)})
@@ -95,9 +98,17 @@ async def test_another_apps_channel_is_like_none(house: House):
     node = await house.node()
     client = await house.client(node, APP)
     foreign, missing = house.directory.new_stream("app_2")["channel"], new_id("chn")
-    for event, more in (("channel.join", {}), ("chat.send", {"cid": "c", "text": "hi"}), ("chat.history", {"limit": 5})):
+    for event, more in (
+        ("channel.join", {}),
+        ("chat.send", {"cid": "c", "text": "hi"}),
+        ("chat.history", {"limit": 5}),
+    ):
         answers = [await client.call(event, channel=channel, **more) for channel in (foreign, missing)]
-        assert answers[0] == answers[1] == {"ok": False, "error": {"code": "not_found", "message": "There is no such channel."}}
+        assert (
+            answers[0]
+            == answers[1]
+            == {"ok": False, "error": {"code": "not_found", "message": "There is no such channel."}}
+        )
 
 
 async def test_guests_read(house: House):
@@ -186,7 +197,8 @@ async def joined(line, channel: str) -> None:
 
 
 async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
-    """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left behind."""
+    """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left
+    behind."""
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
@@ -206,13 +218,17 @@ async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
 
 
 @pytest.mark.parametrize(
-    ("payload", "code"), [(b'42["chat.send","\xff"]', 1007), (b"\xf6", 1007), (b"x" * 70_000, 1009), (b"42[" * 30_000, 1009)]
+    ("payload", "code"),
+    [(b'42["chat.send","\xff"]', 1007), (b"\xf6", 1007), (b"x" * 70_000, 1009), (b"42[" * 30_000, 1009)],
 )
 async def test_a_close_frame_is_read_though_more_was_sent(house: House, payload: bytes, code: int, caplog):
-    """What the client had sent behind the nonsense does not reset the connection before the code is read; no traceback is logged."""
+    """What the client had sent behind the nonsense does not reset the connection before the code is read; no
+    traceback is logged."""
     node = await house.node()
     for _ in range(20):
-        line = await enter(node._port.getsockname()[1], {"token": house.tokens.mint_user("bad", APP, "Bad", 600)})
+        line = await enter(
+            node._port.getsockname()[1], {"token": house.tokens.mint_user("bad", APP, "Bad", 600)}
+        )
         line.frame(payload)
         for _ in range(3):
             line.packet('42["chat.history",{}]')
@@ -234,7 +250,8 @@ async def test_whoever_does_not_sign_in_is_sent_away(house: House, monkeypatch):
 
 
 async def test_origins_are_checked(house: House):
-    """A page of the same host, of a listed origin or of one of the token's app may connect; another app's may not, nor any other."""
+    """A page of the same host, of a listed origin or of one of the token's app may connect; another app's may
+    not, nor any other."""
     node, shop = await house.node(), "https://shop.example"
     house.directory.apps[APP] = {"id": APP, "guests": "chat", "origins": [shop]}
     house.directory.apps["app_other"] = {"id": "app_other", "guests": "chat", "origins": []}
@@ -264,7 +281,11 @@ async def test_a_clients_requests_keep_their_order_and_their_bound(house: House)
     async with raw(node) as line:
         await signed_in(node, line, house.tokens.mint_user("flood", APP, "Flood", 600))
         for number in range(500):
-            await line.send(f'42{number}["chat.send",' + json.dumps({"channel": channel, "cid": f"f{number}", "text": "x"}) + "]")
+            await line.send(
+                f'42{number}["chat.send",'
+                + json.dumps({"channel": channel, "cid": f"f{number}", "text": "x"})
+                + "]"
+            )
         answers = [await asyncio.wait_for(line.recv(), 10) for _ in range(500)]
     assert all(answer.startswith("43") for answer in answers)
     told = [json.loads(answer[answer.index("[") :])[0] for answer in answers]
@@ -272,7 +293,8 @@ async def test_a_clients_requests_keep_their_order_and_their_bound(house: House)
 
 
 async def test_a_connection_has_a_pace(house: House):
-    """Whatever it asks for: more in a second than the setting allows is told to slow down, another connection is not."""
+    """Whatever it asks for: more in a second than the setting allows is told to slow down, another connection
+    is not."""
     house.settings = house.settings.model_copy(update={"socket_requests_per_s": 20})
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
@@ -285,7 +307,8 @@ async def test_a_connection_has_a_pace(house: House):
 
 
 async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
-    """Clients are told of the restart, their connections end so that they come back, and no viewer stays counted."""
+    """Clients are told of the restart, their connections end so that they come back, and no viewer stays
+    counted."""
     one, two = await house.node(), await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     ann, bob = await house.client(one, APP, "ann"), await house.client(two, APP, "bob")
@@ -300,7 +323,8 @@ async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
 
 
 async def test_a_node_that_is_cut_off_sends_its_clients_elsewhere(house: House, monkeypatch):
-    """Without a word from Redis for the bound they are told and closed, and nobody is let in until it is back."""
+    """Without a word from Redis for the bound they are told and closed, and nobody is let in until it is
+    back."""
     monkeypatch.setattr(composition, "CUT_OFF_S", 1.5)
     node = await house.node()
     ann = await house.client(node, APP, "ann")
@@ -342,7 +366,9 @@ async def test_a_client_that_never_reads_is_dropped(house: House):
             assert number < 5_000
             await asyncio.gather(*(good.send(channel, f"c{number + n}", "x" * 4000) for n in range(40)))
             number += 40
-        await eventually(lambda: len(node._server.server_state.connections) == 1)  # its memory is freed, though it still holds on
+        await eventually(
+            lambda: len(node._server.server_state.connections) == 1
+        )  # its memory is freed, though it still holds on
         line.transport.abort()
     await eventually(lambda: len(good.of("chat.message.new")) == number)
 
@@ -385,7 +411,10 @@ async def test_half_a_character_is_answered(house: House, frame: str, event: str
     channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     token = house.tokens.mint_user("ann", "app_1", "Ann", 600)
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket") as line:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{node.url}/socket.io/?EIO=4&transport=websocket") as line,
+    ):
         await line.send_str(f'40{{"token":"{token}"}}')
         await line.send_str(f'421["{event}",{frame.format(channel=channel)}]')
         await line.send_str(f'422["channel.join",{{"channel":"{channel}"}}]')

@@ -20,7 +20,9 @@ SHORT = LeaseTimes(socket_s=2.0, beat_s=0.5, playback_s=1.0)
 
 
 def heartbeat(channel, *sessions, at=None):
-    return PlaybackHeartbeat(app="", sessions=[(channel, one) for one in sessions], **({"at": at} if at else {}))
+    return PlaybackHeartbeat(
+        app="", sessions=[(channel, one) for one in sessions], **({"at": at} if at else {})
+    )
 
 
 async def test_a_session_counts_once(connection):
@@ -65,10 +67,13 @@ async def test_many_viewers_are_counted_exactly(connection):
     assert await occupancy.count(channel) == Count(1000, 1000)
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=st.lists(st.tuples(st.booleans(), st.sampled_from("abc"), st.sampled_from("xyz")), max_size=30))
 async def test_the_count_is_that_of_a_set(connection, steps):
-    """Whatever enters and leaves in whatever order, the count is the number of sessions with a source, never negative."""
+    """Whatever enters and leaves in whatever order, the count is the number of sessions with a source, never
+    negative."""
     occupancy, channel, model, peak = ViewerCounter(connection), new_id("chn"), set(), 0
     for enters, session, source in steps:
         verb = occupancy.enter if enters else occupancy.leave
@@ -81,7 +86,8 @@ async def test_the_count_is_that_of_a_set(connection, steps):
 
 
 async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
-    """Peak and different sessions, from before the beginning to the end, once; other broadcasts and later viewers add nothing."""
+    """Peak and different sessions, from before the beginning to the end, once; other broadcasts and later
+    viewers add nothing."""
     node = await house.node(SHORT)
     stream, told = house.directory.new_stream("app_1"), []
     channel, occupancy = stream["channel"], node.room._occupancy
@@ -93,12 +99,17 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
     ready = asyncio.Event()
     watching = asyncio.create_task(node.services.bus.watch(note, ready))
     await ready.wait()
-    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {
+        "stream": stream["id"],
+        "generation": 1,
+    }
     early, late = sorted(new_id("brd") for _ in range(2))
     await occupancy.enter(channel, "s1", "a")
     ann = await house.client(node, "app_1", "ann")
     await ann.join(channel)
-    await node.services.bus.publish(StreamStarting(**facts, broadcast=late), StreamLive(**facts, broadcast=late))
+    await node.services.bus.publish(
+        StreamStarting(**facts, broadcast=late), StreamLive(**facts, broadcast=late)
+    )
     await eventually(lambda: ann.of("stream.live"))
     for session in ("s2", "s3"):
         await occupancy.enter(channel, session, "a")
@@ -192,7 +203,8 @@ async def eventually_moves(node, count: int) -> list[tuple[str, str | None, int]
 
 
 async def test_who_comes_and_goes_is_told_once(house: House):
-    """A session with a socket and a player is one viewer; to followers of the app, from the first one on, on whichever node."""
+    """A session with a socket and a player is one viewer; to followers of the app, from the first one on, on
+    whichever node."""
     one, other = await house.node(SHORT), await house.node(SHORT)
     stream = house.directory.new_stream("app_1")
     channel = stream["channel"]
@@ -202,10 +214,16 @@ async def test_who_comes_and_goes_is_told_once(house: House):
     await other.room._occupancy.on_heartbeat(heartbeat(channel, "s-ann", "s-player"))
     again = await house.client(other, "app_1", "ann", sid="s-ann")
     await again.join(channel)
-    assert sorted(await eventually_moves(one, 2)) == [("viewer.joined", "s-ann", 1), ("viewer.joined", "s-player", 1)]
+    assert sorted(await eventually_moves(one, 2)) == [
+        ("viewer.joined", "s-ann", 1),
+        ("viewer.joined", "s-player", 1),
+    ]
     await ann.io.disconnect()
     await again.io.disconnect()
-    assert sorted((await eventually_moves(one, 4))[2:]) == [("viewer.left", "s-ann", 1), ("viewer.left", "s-player", 1)]
+    assert sorted((await eventually_moves(one, 4))[2:]) == [
+        ("viewer.left", "s-ann", 1),
+        ("viewer.left", "s-player", 1),
+    ]
 
 
 async def test_many_at_once_are_one_event(house: House):
@@ -221,7 +239,8 @@ async def test_many_at_once_are_one_event(house: House):
 
 
 async def test_a_killed_node_leaves_nobody_untold(house: House):
-    """It dies between counting and telling: another one tells, each once, and those who were on it go with their leases."""
+    """It dies between counting and telling: another one tells, each once, and those who were on it go with
+    their leases."""
     dead, other = await house.node(SHORT), await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
     await other.room._apps.mark_followed("app_1")
@@ -240,4 +259,7 @@ async def test_nobody_is_written_down_while_nobody_follows(house: House):
     channel = house.directory.new_stream("app_1")["channel"]
     await node.room._occupancy.enter(channel, "s1", "socket")
     await node.room._occupancy.leave(channel, "s1", "socket")
-    assert await node.room._connection.link().ask("EXISTS", keys_of(channel).moves, keys_of(channel).followed) == 0
+    assert (
+        await node.room._connection.link().ask("EXISTS", keys_of(channel).moves, keys_of(channel).followed)
+        == 0
+    )

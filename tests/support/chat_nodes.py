@@ -39,7 +39,8 @@ from weir.foundation.vault import Vault
 
 
 async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Polls until `true()` holds. The bound is for failure only and counts looks: a machine that stands still uses none."""
+    """Polls until `true()` holds. The bound is for failure only and counts looks: a machine that stands still
+    uses none."""
     for _ in range(round(seconds / 0.02)):
         if value := true():
             return value
@@ -77,7 +78,10 @@ class RedisServer:
             line.settimeout(5)
             line.connect(str(self.socket))
             for one in (("AUTH", self._password), arguments):
-                line.sendall(b"*%d\r\n" % len(one) + b"".join(b"$%d\r\n%b\r\n" % (len(a.encode()), a.encode()) for a in one))
+                line.sendall(
+                    b"*%d\r\n" % len(one)
+                    + b"".join(b"$%d\r\n%b\r\n" % (len(a.encode()), a.encode()) for a in one)
+                )
                 reply = line.recv(65536)
             return reply
         return b""
@@ -95,8 +99,11 @@ class RedisServer:
             self._process = None
 
     def cut_tail(self, count: int) -> None:
-        """Takes bytes from the end of the append-only file, as a power cut may; only while the server is down."""
-        newest = max((self.folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime)
+        """Takes bytes from the end of the append-only file, as a power cut may; only while the server is
+        down."""
+        newest = max(
+            (self.folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime
+        )
         os.truncate(newest, max(0, newest.stat().st_size - count))
 
 
@@ -128,7 +135,9 @@ class Directory:
         return [one for one in self.streams.values() if one["state"] == "live"]
 
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
-        return bool(self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None})
+        return bool(
+            self.revocations & {(kind, subject) for kind, subject in subjects.items() if subject is not None}
+        )
 
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         return ("member", by) not in self.revocations
@@ -138,7 +147,14 @@ class Directory:
 
     def new_stream(self, app: str, **more: Any) -> dict[str, Any]:
         self.new_app(app)
-        made = {"id": new_id("str"), "app": app, "channel": new_id("chn"), "playback": new_id("ply"), "state": "idle", **more}
+        made = {
+            "id": new_id("str"),
+            "app": app,
+            "channel": new_id("chn"),
+            "playback": new_id("ply"),
+            "state": "idle",
+            **more,
+        }
         self.streams[made["channel"]] = made
         return made
 
@@ -149,13 +165,19 @@ class Node:
     def __init__(self, services: Services, leases: LeaseTimes) -> None:
         self.services = services
         self.room = RealtimeRoom(services, leases)
-        # asyncio switches Nagle's delay off only where the protocol number says TCP, and accepted sockets inherit it
+        # asyncio switches Nagle's delay off only where the protocol number says TCP, and accepted sockets
+        # inherit it
         self._port = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
         application = Starlette(routes=self.room.routes(), exception_handlers=HANDLERS)
         config = uvicorn.Config(
-            application, log_level="warning", lifespan="off", ws=RawProtocol, ws_max_size=65536, ws_per_message_deflate=False
+            application,
+            log_level="warning",
+            lifespan="off",
+            ws=RawProtocol,
+            ws_max_size=65536,
+            ws_per_message_deflate=False,
         )
         self._server = uvicorn.Server(config)
         self._serving: asyncio.Task[None] | None = None
@@ -203,13 +225,26 @@ class House:
         store = await open_store(self.settings, [*COLLECTIONS, AUDIT, REPEATS, USED_UP])
         bus = Bus(redis)
         unused, directory, periodic = cast(Any, None), cast(Any, self.directory), Periodic(redis)
-        services = Services(self.settings, self.vault, self.tokens, store, redis, bus, Relay(store, bus), directory, unused, periodic)
+        services = Services(
+            self.settings,
+            self.vault,
+            self.tokens,
+            store,
+            redis,
+            bus,
+            Relay(store, bus),
+            directory,
+            unused,
+            periodic,
+        )
         node = Node(services, leases)
         await node.start()
         self.nodes.append(node)
         return node
 
-    async def client(self, node: Node, app: str, uid: str = "ann", *, playback: str | None = None, **claims: Any) -> "Client":
+    async def client(
+        self, node: Node, app: str, uid: str = "ann", *, playback: str | None = None, **claims: Any
+    ) -> "Client":
         client = Client()
         self.clients.append(client)
         token = self.tokens.mint_user(uid, app, uid.title(), 600, **claims)

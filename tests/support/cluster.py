@@ -13,7 +13,13 @@ MASTERS = 3
 
 class ClusterNode:
     def __init__(self, folder: Path, password: str) -> None:
-        self.port, self.bus, self.name, self._folder, self._password = free_port(), free_port(), "", folder, password
+        self.port, self.bus, self.name, self._folder, self._password = (
+            free_port(),
+            free_port(),
+            "",
+            folder,
+            password,
+        )
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
 
@@ -37,7 +43,10 @@ class ClusterNode:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as line:
             reader = line.makefile("rb")
             for one in (("AUTH", self._password), words):
-                line.sendall(b"*%d\r\n" % len(one) + b"".join(b"$%d\r\n%b\r\n" % (len(word.encode()), word.encode()) for word in one))
+                line.sendall(
+                    b"*%d\r\n" % len(one)
+                    + b"".join(b"$%d\r\n%b\r\n" % (len(word.encode()), word.encode()) for word in one)
+                )
                 reply = reader.readline().rstrip()
                 if reply[:1] == b"$" and reply != b"$-1":
                     reply = reader.read(int(reply[1:]) + 2)[:-2]
@@ -74,7 +83,11 @@ class RedisCluster:
 
     def _whole(self, node: ClusterNode) -> bool:
         told = node.ask("CLUSTER", "INFO")
-        return "cluster_state:ok" in told and f"cluster_slots_ok:{SLOTS}" in told and f"cluster_known_nodes:{MASTERS}" in told
+        return (
+            "cluster_state:ok" in told
+            and f"cluster_slots_ok:{SLOTS}" in told
+            and f"cluster_known_nodes:{MASTERS}" in told
+        )
 
     def owner(self, slot: int) -> ClusterNode:
         return self.nodes[next(number for number in range(MASTERS) if slot < SLOTS * (number + 1) // MASTERS)]

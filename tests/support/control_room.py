@@ -71,7 +71,9 @@ class World:
 
     async def register(self, email: str, **more: Any) -> Headers:
         async with self.client() as http:
-            reply = await http.post("/v1/auth/register", json={"email": email, "password": PASSWORD, "name": email[:3], **more})
+            reply = await http.post(
+                "/v1/auth/register", json={"email": email, "password": PASSWORD, "name": email[:3], **more}
+            )
             assert reply.status_code == 201, reply.text
             return bearer(reply.json()["access_token"])
 
@@ -85,7 +87,9 @@ class World:
         """All scopes unless some are named."""
         return await self.done("POST", f"/v1/apps/{app}/keys", account, {"scopes": ["*"], **options})
 
-    async def ask(self, method: str, path: str, headers: Headers | None = None, body: Any = None) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, headers: Headers | None = None, body: Any = None
+    ) -> httpx.Response:
         return await self.http.request(method, path, headers=headers, json=body)
 
     async def done(self, method: str, path: str, headers: Headers | None = None, body: Any = None) -> Any:

@@ -1,4 +1,5 @@
-"""The rules of RFC 8216bis that players rely on, as a check of one media playlist against the one served before it.
+"""The rules of RFC 8216bis that players rely on, as a check of one media playlist against the one served
+before it.
 
 Section numbers in the texts are those of draft-pantos-hls-rfc8216bis-15.
 """
@@ -58,7 +59,9 @@ class Listed:
             return self
         first, after = self.segments[0].msn - self.skipped, self.segments[0].msn
         known = [segment for segment in before.segments if first <= segment.msn < after]
-        if [segment.msn for segment in known] != list(range(first, after)) or not all(segment.uri for segment in known):
+        if [segment.msn for segment in known] != list(range(first, after)) or not all(
+            segment.uri for segment in known
+        ):
             raise ValueError("the delta update leaves out what the player does not have (§6.2.5.1)")
         offset = known[-1].discontinuity - self.first_discontinuity
         new = [replace(segment, discontinuity=segment.discontinuity + offset) for segment in self.segments]
@@ -126,7 +129,9 @@ class _Reading:
 
     def _segment(self) -> ListedSegment:
         if self.current is None:
-            self.current = ListedSegment(self.msn, discontinuity=self.discontinuity, map=self.map, key=self.key)
+            self.current = ListedSegment(
+                self.msn, discontinuity=self.discontinuity, map=self.map, key=self.key
+            )
             self.listed.segments.append(self.current)
         return self.current
 
@@ -159,7 +164,11 @@ def _alone(now: Listed) -> Iterator[str]:
         yield "HOLD-BACK is below three target durations (§4.4.3.8)"
     if now.skip_until and now.skip_until < 6 * now.target:
         yield "CAN-SKIP-UNTIL is below six target durations (§4.4.3.8)"
-    if now.skipped and sum(segment.duration or sum(part.duration for part in segment.parts) for segment in now.segments) < now.skip_until:
+    if (
+        now.skipped
+        and sum(segment.duration or sum(part.duration for part in segment.parts) for segment in now.segments)
+        < now.skip_until
+    ):
         yield "the delta update skips beyond the skip boundary (§6.2.5.1)"
     if now.ended and now.hint:
         yield "a preload hint stands beside ENDLIST (§4.4.5.3)"
@@ -170,7 +179,11 @@ def _alone(now: Listed) -> Iterator[str]:
             yield f"segment {segment.msn} has no EXT-X-MAP (§4.4.4.5)"
         if segment.date_ms is None:
             yield f"segment {segment.msn} has no date"
-        if segment.uri and segment.parts and abs(sum(part.duration for part in segment.parts) - segment.duration) > 1e-3:
+        if (
+            segment.uri
+            and segment.parts
+            and abs(sum(part.duration for part in segment.parts) - segment.duration) > 1e-3
+        ):
             yield f"the parts of segment {segment.msn} do not add up to it (§4.4.4.9)"
         yield from _parts(now, segment)
     for one, other in zip(now.segments, now.segments[1:], strict=False):
@@ -223,7 +236,12 @@ def _after(now: Listed, before: Listed) -> Iterator[str]:
 def _changed(segment: ListedSegment, old: ListedSegment) -> Iterator[str]:
     if old.uri and (segment.uri, segment.duration) != (old.uri, old.duration):
         yield f"segment {segment.msn} has become another one (§6.2.1)"
-    if (segment.map, segment.key, segment.date_ms, segment.discontinuity) != (old.map, old.key, old.date_ms, old.discontinuity):
+    if (segment.map, segment.key, segment.date_ms, segment.discontinuity) != (
+        old.map,
+        old.key,
+        old.date_ms,
+        old.discontinuity,
+    ):
         yield f"map, key, date or discontinuity of segment {segment.msn} has changed (§6.2.1)"
     if segment.parts and segment.parts[: len(old.parts)] != old.parts:
         yield f"parts of segment {segment.msn} have changed (§6.2.1)"

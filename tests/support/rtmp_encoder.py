@@ -1,4 +1,5 @@
-"""An encoder made by hand: publishes over RTMP whatever frames, times, headers and chunk sizes a test gives it. Frames come from FFmpeg."""
+"""An encoder made by hand: publishes over RTMP whatever frames, times, headers and chunk sizes a test gives
+it. Frames come from FFmpeg."""
 
 import socket
 import subprocess
@@ -9,18 +10,48 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from media.ingest import flv, rtmp
-from media.ingest.rtmp import AUDIO, COMMAND, DATA, SET_CHUNK_SIZE, VIDEO, Demuxer, RtmpMessage, chunks, decode_amf, encode_amf
+from media.ingest.rtmp import (
+    AUDIO,
+    COMMAND,
+    DATA,
+    SET_CHUNK_SIZE,
+    VIDEO,
+    Demuxer,
+    RtmpMessage,
+    chunks,
+    decode_amf,
+    encode_amf,
+)
 
 
 def film(
-    *codec: str, picture: str = "testsrc2=s=640x360:r=30", sound: str = "sine=440:r=48000", seconds: float = 12.0, gop: int = 30
+    *codec: str,
+    picture: str = "testsrc2=s=640x360:r=30",
+    sound: str = "sine=440:r=48000",
+    seconds: float = 12.0,
+    gop: int = 30,
 ) -> bytes:
     """An FLV file. `picture` or `sound` empty leaves it out; `codec` are further options of FFmpeg."""
     inputs = [word for one in (picture, sound) if one for word in ("-f", "lavfi", "-i", one)]
     groups = ["-g", str(gop), "-keyint_min", str(gop), "-sc_threshold", "0"]
     pixels = [] if "-pix_fmt" in codec else ["-pix_fmt", "yuv420p"]
-    video = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", *groups, *pixels] if picture else []
-    argv = ["ffmpeg", "-nostdin", "-v", "error", *inputs, "-t", str(seconds), *video, *(("-c:a", "aac") if sound else ()), *codec]
+    video = (
+        ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", *groups, *pixels]
+        if picture
+        else []
+    )
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        *inputs,
+        "-t",
+        str(seconds),
+        *video,
+        *(("-c:a", "aac") if sound else ()),
+        *codec,
+    ]
     return subprocess.run([*argv, "-f", "flv", "pipe:1"], capture_output=True, check=True, timeout=120).stdout
 
 
@@ -30,7 +61,8 @@ def messages(file: bytes) -> list[RtmpMessage]:
 
 @dataclass
 class Encoder:
-    """`url` as OBS has it, key included. Send messages in order; `play` paces them by their times, as they would come."""
+    """`url` as OBS has it, key included. Send messages in order; `play` paces them by their times, as they
+    would come."""
 
     url: str
     chunk_size: int = 4096
@@ -46,12 +78,19 @@ class Encoder:
         self.line.sendall(theirs[1 : 1 + rtmp.HANDSHAKE])
         self._demuxer = Demuxer()
         self._send(RtmpMessage(SET_CHUNK_SIZE, 0, 0, pack(">I", self.chunk_size)), 2)
-        self._command(0, "connect", 1, {"app": application, "type": "nonprivate", "tcUrl": f"rtmp://{address.netloc}/{application}"})
+        self._command(
+            0,
+            "connect",
+            1,
+            {"app": application, "type": "nonprivate", "tcUrl": f"rtmp://{address.netloc}/{application}"},
+        )
         self._until(lambda values: values[:2] == ["_result", 1.0])
         self._command(0, "createStream", 2, None)
         self._until(lambda values: values[:2] == ["_result", 2.0])
         self._command(1, "publish", 3, None, key, "live")
-        self._until(lambda values: values[0] == "onStatus" and values[-1]["code"] == "NetStream.Publish.Start")
+        self._until(
+            lambda values: values[0] == "onStatus" and values[-1]["code"] == "NetStream.Publish.Start"
+        )
 
     def _exactly(self, size: int) -> bytes:
         data = b""
@@ -84,7 +123,8 @@ class Encoder:
         self.send(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", about)))
 
     def play(self, what: list[RtmpMessage], *, shift: int = 0, until: float | None = None) -> None:
-        """At the pace of the messages' own times, which are sent shifted by `shift` ms; to the time `until` (s), else all."""
+        """At the pace of the messages' own times, which are sent shifted by `shift` ms; to the time `until`
+        (s), else all."""
         began, first = time.monotonic(), what[0].time if what else 0
         for message in what:
             if until is not None and message.time / 1000 >= until:

@@ -75,7 +75,11 @@ class RunningStack:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
-        return {**kept, "PYTHONPATH": str(ROOT), **{f"WEIR_{name}": str(value) for name, value in self._settings.items()}}
+        return {
+            **kept,
+            "PYTHONPATH": str(ROOT),
+            **{f"WEIR_{name}": str(value) for name, value in self._settings.items()},
+        }
 
     def begin(self, *words: str) -> None:
         with self.out.open("w") as out, self.err.open("w") as err:
@@ -97,7 +101,15 @@ class RunningStack:
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Another `weir` command on the same folders."""
         argv = [sys.executable, "-m", "weir", *words]
-        return subprocess.run(argv, cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
 
     @property
     def ended(self) -> bool:
@@ -124,10 +136,15 @@ class RunningStack:
         """(status, JSON or text); status 0 when nobody answers."""
         return self.ask("GET", path)
 
-    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(
-            f"{self.address}{path}", data, {"Content-Type": "application/json", **(headers or {})}, method=method
+            f"{self.address}{path}",
+            data,
+            {"Content-Type": "application/json", **(headers or {})},
+            method=method,
         )
         try:
             with urllib.request.urlopen(request, timeout=10, context=self._trust) as reply:

@@ -18,8 +18,9 @@ SIGNER = Signer("access", "secret", "us-east-1")
 
 
 class FakeBucket:
-    """`trouble`: answers still to be spoiled, in order: `500`, `torn`, `etag`. `away`: nothing is answered but 503. `pause_s`: how
-    long it thinks about what it was given; `asked` counts that, `seen` the parts that it has taken, by number."""
+    """`trouble`: answers still to be spoiled, in order: `500`, `torn`, `etag`. `away`: nothing is answered
+    but 503. `pause_s`: how long it thinks about what it was given; `asked` counts that, `seen` the parts
+    that it has taken, by number."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
@@ -48,7 +49,13 @@ class FakeBucket:
     @property
     def settings(self) -> dict[str, str]:
         """Of a stack that keeps its recordings here."""
-        return {"STORAGE": "s3", "S3_ENDPOINT": self.address, "S3_BUCKET": "b", "S3_ACCESS_KEY": "access", "S3_SECRET_KEY": "secret"}
+        return {
+            "STORAGE": "s3",
+            "S3_ENDPOINT": self.address,
+            "S3_BUCKET": "b",
+            "S3_ACCESS_KEY": "access",
+            "S3_SECRET_KEY": "secret",
+        }
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if self.away:
@@ -64,12 +71,16 @@ class FakeBucket:
             return web.Response(status=500)
         if sort == "torn" and request.transport:
             request.transport.abort()
-        answer = self._do(request.method, request.match_info["name"].removeprefix("/"), dict(request.query), body, request)
+        answer = self._do(
+            request.method, request.match_info["name"].removeprefix("/"), dict(request.query), body, request
+        )
         if sort == "etag":
             answer.headers["etag"] = '"0"'
         return answer
 
-    def _do(self, method: str, name: str, query: dict[str, str], body: bytes, request: web.Request) -> web.Response:
+    def _do(
+        self, method: str, name: str, query: dict[str, str], body: bytes, request: web.Request
+    ) -> web.Response:
         tag = hashlib.md5(body).hexdigest()
         upload = query.get("uploadId", "")
         if "uploads" in query:
@@ -92,7 +103,11 @@ class FakeBucket:
             return web.Response()
         if "list-type" in query:
             found = [one for one in sorted(self.objects) if one.startswith(query["prefix"])]
-            return web.Response(text="<R xmlns='s3'>" + "".join(f"<Contents><Key>{one}</Key></Contents>" for one in found) + "</R>")
+            return web.Response(
+                text="<R xmlns='s3'>"
+                + "".join(f"<Contents><Key>{one}</Key></Contents>" for one in found)
+                + "</R>"
+            )
         if method == "PUT":
             self.objects[name] = (body, tag)
             return web.Response(headers={"etag": f'"{tag}"'})
@@ -105,7 +120,11 @@ class FakeBucket:
         span = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
         if span:
             first, last = int(span[1]), int(span[2])
-            return web.Response(status=206, body=data[first : last + 1], headers={"content-range": f"bytes {first}-{last}/{len(data)}"})
+            return web.Response(
+                status=206,
+                body=data[first : last + 1],
+                headers={"content-range": f"bytes {first}-{last}/{len(data)}"},
+            )
         return web.Response(body=data, headers={"etag": f'"{tag}"'})
 
 
@@ -113,12 +132,25 @@ def _signed(request: web.Request, body: bytes) -> bool:
     names = re.findall(r"SignedHeaders=([^,]+)", request.headers.get("authorization", ""))
     if not names or request.headers["x-amz-content-sha256"] != hashlib.sha256(body).hexdigest():
         return False
-    if "content-md5" in request.headers and base64.b64decode(request.headers["content-md5"]) != hashlib.md5(body).digest():
+    if (
+        "content-md5" in request.headers
+        and base64.b64decode(request.headers["content-md5"]) != hashlib.md5(body).digest()
+    ):
         return False
     at = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-    more = {one: request.headers[one] for one in names[0].split(";") if one not in ("host", "x-amz-date", "x-amz-content-sha256")}
+    more = {
+        one: request.headers[one]
+        for one in names[0].split(";")
+        if one not in ("host", "x-amz-date", "x-amz-content-sha256")
+    }
     wanted = SIGNER.headers(
-        request.method, request.headers["host"], request.rel_url.raw_path, dict(request.query), more, hashlib.sha256(body).hexdigest(), at
+        request.method,
+        request.headers["host"],
+        request.rel_url.raw_path,
+        dict(request.query),
+        more,
+        hashlib.sha256(body).hexdigest(),
+        at,
     )
     return wanted["authorization"] == request.headers["authorization"]
 

@@ -21,8 +21,9 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> Non
 
 
 def free_port() -> int:
-    """None twice, and each of pytest's workers draws from a range of its own: who draws a port may bind it much later. Below those
-    that the kernel gives to outgoing connections: one of these could take it before its server does."""
+    """None twice, and each of pytest's workers draws from a range of its own: who draws a port may bind it
+    much later. Below those that the kernel gives to outgoing connections: one of these could take it
+    before its server does."""
     first = 20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8 * 1_500
     while True:
         port = first + secrets.randbelow(1_500)

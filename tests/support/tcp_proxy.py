@@ -1,4 +1,5 @@
-"""A lean Socket.IO client (Engine.IO 4 over RFC 6455) for crowds: no tasks, no queues, and nothing that a test can't bend."""
+"""A lean Socket.IO client (Engine.IO 4 over RFC 6455) for crowds: no tasks, no queues, and nothing that a
+test can't bend."""
 
 import asyncio
 import os
@@ -15,7 +16,8 @@ Heard = Callable[[str, dict[str, Any]], None]
 
 
 def next_frame(buffer: bytearray) -> tuple[int, bytes] | None:
-    """Takes the first frame of a server (RFC 6455, not masked): (opcode, payload); None while it is not whole."""
+    """Takes the first frame of a server (RFC 6455, not masked): (opcode, payload); None while it is not
+    whole."""
     if len(buffer) < 2:
         return None
     size, start = buffer[1] & 0x7F, 2
@@ -40,7 +42,8 @@ class Refused(ConnectionError):
 
 
 class Line(asyncio.Protocol):
-    """`heard` gets events as they come; `closed` has (code, reason) when it is over, 1006 without a close frame."""
+    """`heard` gets events as they come; `closed` has (code, reason) when it is over, 1006 without a close
+    frame."""
 
     def __init__(self, heard: Heard | None = None) -> None:
         self._heard = heard

@@ -1,4 +1,5 @@
-"""The web server with the configuration that Weir writes, before an application that only keeps what it is sent, byte for byte."""
+"""The web server with the configuration that Weir writes, before an application that only keeps what it is
+sent, byte for byte."""
 
 import contextlib
 import http.client
@@ -26,7 +27,8 @@ def usual(request: bytes) -> bytes:
 
 
 class Recorder:
-    """Answers whatever ends in an empty line. `lines` has all bytes of each connection; a body would stand in them too."""
+    """Answers whatever ends in an empty line. `lines` has all bytes of each connection; a body would stand in
+    them too."""
 
     def __init__(self, path: Path, answer: Answer) -> None:
         self._answer, self.lines = answer, list[bytearray]()
@@ -51,7 +53,8 @@ class Recorder:
                     done = end + 4
 
     def requests(self) -> list[bytes]:
-        """Each with its head's last line end, from all connections; what is no whole head is the last one of its connection."""
+        """Each with its head's last line end, from all connections; what is no whole head is the last one of
+        its connection."""
         return [request for line in list(self.lines) for request in bytes(line).split(b"\r\n\r\n") if request]
 
     def forget(self) -> None:
@@ -111,11 +114,15 @@ class WebFront:
                     got += data
             return got
 
-    def ask(self, path: str, source: str = "127.0.0.1", method: str = "GET", **headers: str) -> http.client.HTTPResponse:
+    def ask(
+        self, path: str, source: str = "127.0.0.1", method: str = "GET", **headers: str
+    ) -> http.client.HTTPResponse:
         """Header names with _ for -. The answer's body is in `.content`."""
         with self.line(source) as line:
             named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-            line.sendall(f"{method} {path} HTTP/1.1\r\nHost: weir.test\r\n{named}Connection: close\r\n\r\n".encode())
+            line.sendall(
+                f"{method} {path} HTTP/1.1\r\nHost: weir.test\r\n{named}Connection: close\r\n\r\n".encode()
+            )
             reply = http.client.HTTPResponse(line, method=method)
             reply.begin()
             reply.content = reply.read()  # type: ignore[attr-defined]

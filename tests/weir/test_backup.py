@@ -27,7 +27,13 @@ def stacks(tmp_path: Path) -> Iterator[list[RunningStack]]:
 
 def weir(stack: RunningStack, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "weir", *words], cwd=ROOT, env=stack.environment(), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "weir", *words],
+        cwd=ROOT,
+        env=stack.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -44,7 +50,10 @@ class Load:
         self.streams: list[str] = []
         self.messages: list[str] = []
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._write, args=(stack, key, channel, kind)) for kind in ("streams", "messages")]
+        self._threads = [
+            threading.Thread(target=self._write, args=(stack, key, channel, kind))
+            for kind in ("streams", "messages")
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -72,13 +81,17 @@ def every(stack: RunningStack, path: str, key: str) -> list[str]:
         cursor = f"&cursor={page['next_cursor']}"
 
 
-def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: list[RunningStack], tmp_path: Path) -> None:
-    """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers. The secret comes another way, and
-    nothing starts without it."""
+def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
+    stacks: list[RunningStack], tmp_path: Path
+) -> None:
+    """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers. The
+    secret comes another way, and nothing starts without it."""
     first = RunningStack()
     stacks.append(first.start())
     setup = first.card()["studio"].partition("#setup=")[2]
-    account = done(first, "POST", "/v1/auth/register", {"email": "o@weir.example", "password": PASSWORD, "setup": setup})["access_token"]
+    account = done(
+        first, "POST", "/v1/auth/register", {"email": "o@weir.example", "password": PASSWORD, "setup": setup}
+    )["access_token"]
     app = done(first, "POST", "/v1/apps", {"name": "Mine"}, account)["id"]
     key = done(first, "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, account)["api_key"]
     stream = done(first, "POST", "/v1/streams", {"title": "Show"}, key)
@@ -116,7 +129,13 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(stacks: l
     kept = every(second, f"/v1/channels/{stream['channel']}/messages", key)
     assert [one for one in messages if one not in kept] == []
     assert len(kept) == len(set(kept))
-    later = done(second, "POST", f"/v1/channels/{stream['channel']}/messages", {"user": {"id": "ann"}, "text": "later"}, key)
+    later = done(
+        second,
+        "POST",
+        f"/v1/channels/{stream['channel']}/messages",
+        {"user": {"id": "ann"}, "text": "later"},
+        key,
+    )
     assert later["seq"] > len(load.messages)
 
 

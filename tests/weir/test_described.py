@@ -1,4 +1,5 @@
-"""The document of the API against the API: schemathesis asks every operation of all rooms, with both credentials."""
+"""The document of the API against the API: schemathesis asks every operation of all rooms, with both
+credentials."""
 
 import subprocess
 import sys
@@ -41,7 +42,9 @@ enabled = false
 
 @pytest.fixture
 def stack() -> Iterator[RunningStack]:
-    running = RunningStack(LIMITS='{"account": 1000000, "member": 1000000, "public": 1000000, "heavy": 1000000}', BLOCK_AFTER=0)
+    running = RunningStack(
+        LIMITS='{"account": 1000000, "member": 1000000, "public": 1000000, "heavy": 1000000}', BLOCK_AFTER=0
+    )
     try:
         yield running.start()
     finally:
@@ -53,7 +56,9 @@ def prepared(stack: RunningStack) -> dict[str, str]:
     """An owner with an app, a key and a stream."""
 
     def done(method: str, path: str, body: Any, bearer: str = "") -> Any:
-        status, answer = stack.ask(method, path, body, {"Authorization": f"Bearer {bearer}"} if bearer else None)
+        status, answer = stack.ask(
+            method, path, body, {"Authorization": f"Bearer {bearer}"} if bearer else None
+        )
         assert status in (200, 201), (path, status, answer)
         return answer
 

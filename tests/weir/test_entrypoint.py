@@ -1,4 +1,5 @@
-"""The containers' entry point as it runs: rooms that are found again under their names, polling clients that stay with one process."""
+"""The containers' entry point as it runs: rooms that are found again under their names, polling clients that
+stay with one process."""
 
 import contextlib
 import os
@@ -41,7 +42,10 @@ class Names:
                     labels.append(question[at + 1 : at + 1 + question[at]].decode())
                     at += 1 + question[at]
                 addresses = self.known.get(".".join(labels), []) if kind == 1 else []
-                found = b"".join(b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + socket.inet_aton(one) for one in addresses)
+                found = b"".join(
+                    b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + socket.inet_aton(one)
+                    for one in addresses
+                )
                 head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, len(addresses), 0, 0)
                 self._socket.sendto(head + question[12:end] + found, client)
 
@@ -75,7 +79,9 @@ class Place:
                     self.asked.append(request)
                     named = ANSWERED.replace(b"\r\n\r\nok", b"\r\nX-Place: " + self._name + b"\r\n\r\nok")
                     line.sendall(
-                        ALLOWED.replace(b"Expires: 0", b"Expires: 0\r\nX-Weir-Origin: ") if request.startswith(DECISION) else named
+                        ALLOWED.replace(b"Expires: 0", b"Expires: 0\r\nX-Weir-Origin: ")
+                        if request.startswith(DECISION)
+                        else named
                     )
 
     def close(self) -> None:
@@ -140,7 +146,13 @@ def test_a_room_that_was_made_anew_is_found_again(start: Start, names: Names) ->
     for name in ("control", "realtime", "media"):
         names.known[name] = ["127.0.0.21"]
     old = Place("127.0.0.21", port, "old")
-    web = start("web", RESOLVER=names.address, CONTROL=f"control:{port}", REALTIME=f"realtime:{port}", MEDIA=f"media:{port}")
+    web = start(
+        "web",
+        RESOLVER=names.address,
+        CONTROL=f"control:{port}",
+        REALTIME=f"realtime:{port}",
+        MEDIA=f"media:{port}",
+    )
     paths = (
         "/v1/streams",
         "/socket.io/?EIO=4&transport=polling",
@@ -186,12 +198,14 @@ def test_the_worker_that_has_a_stream_is_found_by_its_name(start: Start, names: 
 
 @pytest.mark.parametrize("how", ["addresses", "names"])
 def test_a_polling_client_stays_with_one_process(start: Start, names: Names, how: str) -> None:
-    """All requests of one address that poll or carry a session go to one; other addresses go to the other one as well, and so do the
-    requests that belong to no session."""
+    """All requests of one address that poll or carry a session go to one; other addresses go to the other one
+    as well, and so do the requests that belong to no session."""
     port = free_port()
     places = [Place("127.0.0.21", port, "one"), Place("127.0.0.22", port, "two")]
     names.known.update({"one": ["127.0.0.21"], "two": ["127.0.0.22"], "control": ["127.0.0.21"]})
-    one, two = (f"{name}:{port}" for name in (("one", "two") if how == "names" else ("127.0.0.21", "127.0.0.22")))
+    one, two = (
+        f"{name}:{port}" for name in (("one", "two") if how == "names" else ("127.0.0.21", "127.0.0.22"))
+    )
     more = (
         {"RESOLVER": names.address, "CONTROL": f"control:{port}", "MEDIA": f"control:{port}"}
         if how == "names"
@@ -204,7 +218,8 @@ def test_a_polling_client_stays_with_one_process(start: Start, names: Names, how
         "/socket.io/?EIO=4&transport=websocket&sid=x",
     )
     by_address = {
-        source: {ask(web, path, source) for path in polls for _ in range(3)} for source in (f"127.0.0.{number}" for number in range(30, 50))
+        source: {ask(web, path, source) for path in polls for _ in range(3)}
+        for source in (f"127.0.0.{number}" for number in range(30, 50))
     }
     assert {len(one) for one in by_address.values()} == {1}
     assert {name for one in by_address.values() for name in one} == {"one", "two"}
@@ -222,9 +237,26 @@ def test_the_ingest_finds_a_control_room_that_was_made_anew(start: Start, names:
     url = f"rtmp://127.0.0.1:{rtmp}/live/key"
 
     def published(place: Place) -> bool:
-        argv = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", "-f", "flv", url]
+        argv = [
+            "ffmpeg",
+            "-nostdin",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1",
+            "-c:a",
+            "aac",
+            "-f",
+            "flv",
+            url,
+        ]
         subprocess.run(argv, capture_output=True, timeout=20, check=False)
-        return any(b"POST /internal/rtmp/publish?boot=" in one and b"secret=" + b"s" * 40 in one for one in place.asked)
+        return any(
+            b"POST /internal/rtmp/publish?boot=" in one and b"secret=" + b"s" * 40 in one
+            for one in place.asked
+        )
 
     assert published(old)
     old.close()
@@ -261,6 +293,8 @@ def test_what_is_missing_is_said(short_folder: Path, which: str, given: dict[str
         "PATH": os.environ["PATH"], "RUN": str(short_folder / "run"), "DATA": str(short_folder), "LIVE": str(short_folder),
         "SECRET_FILE": str(short_folder / "secret"), "CONTROL": "a:1", "REALTIME": "a:1", "MEDIA": "a:1", **given,
     }  # fmt: skip
-    done = subprocess.run([ENTRY, which], env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [ENTRY, which], env=environment, capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.returncode == 2
     assert told in done.stderr

@@ -1,4 +1,5 @@
-"""What others make of the API's descriptions: linters find nothing, and clients are generated without a warning."""
+"""What others make of the API's descriptions: linters find nothing, and clients are generated without a
+warning."""
 
 import json
 import os
@@ -35,7 +36,9 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_it_is_valid(described: Path) -> None:
     """By OpenAPI's own schema."""
-    done = subprocess.run([TOOLS / "openapi-spec-validator", described], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [TOOLS / "openapi-spec-validator", described], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout.strip()) == (0, f"{described}: OK")
 
 
@@ -56,7 +59,9 @@ def test_a_client_is_generated_without_a_warning(described: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stdout + done.stderr, done.stdout + done.stderr
-    operations = [one for path in json.loads(described.read_text())["paths"].values() for one in path.values()]
+    operations = [
+        one for path in json.loads(described.read_text())["paths"].values() for one in path.values()
+    ]
     made = {path.stem for path in (folder / "client").rglob("api/*/*.py") if path.stem != "__init__"}
     assert len(made) == len(operations)
 
@@ -74,8 +79,21 @@ def test_every_operation_says_what_it_does(described: Path) -> None:
 def tool(*words: str | Path, cwd: Path) -> str:
     """What one of the tools of Node.js says; it must succeed."""
     node = ROOT / ".setup/node/bin"
-    environment = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"}
-    done = subprocess.run([NODE / words[0], *words[1:]], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    environment = {
+        **os.environ,
+        "PATH": f"{node}:{os.environ['PATH']}",
+        "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        [NODE / words[0], *words[1:]],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -84,19 +102,43 @@ def tool(*words: str | Path, cwd: Path) -> str:
 def test_spectral_finds_nothing(described: Path, name: str) -> None:
     """No error, no warning."""
     rules = RULES / f"{name}.spectral.yaml"
-    tool("spectral", "lint", described.with_name(f"{name}.json"), "--ruleset", rules, "--fail-severity", "warn", cwd=described.parent)
+    tool(
+        "spectral",
+        "lint",
+        described.with_name(f"{name}.json"),
+        "--ruleset",
+        rules,
+        "--fail-severity",
+        "warn",
+        cwd=described.parent,
+    )
 
 
 def test_redocly_finds_nothing(described: Path) -> None:
     """By the recommended rules, each of them an error."""
-    said = tool("redocly", "lint", described, "--config", RULES / "redocly.yaml", "--format", "json", cwd=described.parent)
-    assert json.loads(said[said.index("{") : said.rindex("}") + 1])["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}
+    said = tool(
+        "redocly",
+        "lint",
+        described,
+        "--config",
+        RULES / "redocly.yaml",
+        "--format",
+        "json",
+        cwd=described.parent,
+    )
+    assert json.loads(said[said.index("{") : said.rindex("}") + 1])["totals"] == {
+        "errors": 0,
+        "warnings": 0,
+        "ignored": 0,
+    }
 
 
 def test_a_typescript_client_is_generated_without_a_warning(described: Path) -> None:
     """And is accepted by the compiler, strictly."""
     folder = described.parent
-    said = tool("openapi-ts", "-i", described, "-o", folder / "typescript", "-c", "@hey-api/client-fetch", cwd=folder)
+    said = tool(
+        "openapi-ts", "-i", described, "-o", folder / "typescript", "-c", "@hey-api/client-fetch", cwd=folder
+    )
     assert "Done" in said
     assert "warn" not in said.lower()
     tool(
@@ -107,7 +149,8 @@ def test_a_typescript_client_is_generated_without_a_warning(described: Path) -> 
 
 
 def test_every_header_is_described_once(described: Path) -> None:
-    """And referred to: every answer has its request id, what is limited says how much is left, 201 says where."""
+    """And referred to: every answer has its request id, what is limited says how much is left, 201 says
+    where."""
     document = json.loads(described.read_text())
     known = document["components"]["headers"]
     answers = [*document["components"]["responses"].values()]
@@ -119,10 +162,17 @@ def test_every_header_is_described_once(described: Path) -> None:
                     assert "RateLimit" in answer["headers"], (verb, path, status)
     for answer in answers:
         assert "X-Request-Id" in answer["headers"]
-        assert all(header == {"$ref": f"#/components/headers/{name}"} and name in known for name, header in answer["headers"].items())
+        assert all(
+            header == {"$ref": f"#/components/headers/{name}"} and name in known
+            for name, header in answer["headers"].items()
+        )
     assert "Location" in document["paths"]["/v1/streams"]["post"]["responses"]["201"]["headers"]
     assert {"ETag"} <= set(document["paths"]["/v1/streams/{stream}"]["get"]["responses"]["200"]["headers"])
-    changing = [(path, verbs["patch"]) for path, verbs in document["paths"].items() if "patch" in verbs and not path.startswith("/v1/vod")]
+    changing = [
+        (path, verbs["patch"])
+        for path, verbs in document["paths"].items()
+        if "patch" in verbs and not path.startswith("/v1/vod")
+    ]
     assert len(changing) > 8
     for path, one in changing:
         assert any(parameter["name"] == "If-Match" for parameter in one["parameters"]), path
@@ -141,10 +191,14 @@ def test_a_location_is_an_address_of_the_api(described: Path) -> None:
 
 def test_the_page_on_lists_names_every_filter(described: Path) -> None:
     """docs/lists.md against the description; lists that it does not name take nothing but their pages."""
-    listed = dict(re.findall(r"^\| `(/v1/[^`]+)` \|[^|]*\| (.*) \|$", (ROOT / "docs/lists.md").read_text(), re.M))
+    listed = dict(
+        re.findall(r"^\| `(/v1/[^`]+)` \|[^|]*\| (.*) \|$", (ROOT / "docs/lists.md").read_text(), re.M)
+    )
     document = json.loads(described.read_text())
     for path, verbs in document["paths"].items():
-        parameters = {one["name"] for one in verbs.get("get", {}).get("parameters", []) if one["in"] == "query"}
+        parameters = {
+            one["name"] for one in verbs.get("get", {}).get("parameters", []) if one["in"] == "query"
+        }
         if "limit" not in parameters:
             continue
         filters = parameters - {"limit", "cursor", "format"}

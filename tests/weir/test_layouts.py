@@ -47,7 +47,9 @@ def test_compose_names_only_settings_that_exist() -> None:
         assert set(SERVICES[name]["environment"]) <= read, name
 
 
-def test_compose_gives_the_rooms_settings_that_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_gives_the_rooms_settings_that_they_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the secrets that the script makes, and the defaults of what .env may change."""
     secrets = made_secrets(tmp_path)
     for name, value in SERVICES["control"]["environment"].items():
@@ -58,10 +60,16 @@ def test_compose_gives_the_rooms_settings_that_they_take(tmp_path: Path, monkeyp
     assert settings.redis_url.startswith("redis://:")
     assert len(settings.secret_key) == len(settings.hook_secret) == 64
     networks = {
-        name: network["ipam"]["config"][0]["subnet"] for name, network in COMPOSE["networks"].items() if network and "ipam" in network
+        name: network["ipam"]["config"][0]["subnet"]
+        for name, network in COMPOSE["networks"].items()
+        if network and "ipam" in network
     }
     assert settings.web_servers == [default(networks["front"])]
-    assert settings.hook_allow == default(networks["ingest"]) == default(SERVICES["ingest"]["environment"]["PULL_FROM"])
+    assert (
+        settings.hook_allow
+        == default(networks["ingest"])
+        == default(SERVICES["ingest"]["environment"]["PULL_FROM"])
+    )
 
 
 def default(value: str) -> str:
@@ -75,10 +83,13 @@ def made_secrets(folder: Path) -> Path:
 
 
 def test_secrets_are_files_made_once(tmp_path: Path) -> None:
-    """All that compose names, in a folder of their owner; never in an environment; the same after a second call. Redis takes its own."""
+    """All that compose names, in a folder of their owner; never in an environment; the same after a second
+    call. Redis takes its own."""
     folder = made_secrets(tmp_path)
     assert folder.stat().st_mode & 0o077 == 0
-    assert {Path(one["file"]).name for one in COMPOSE["secrets"].values()} == {path.name for path in folder.iterdir()}
+    assert {Path(one["file"]).name for one in COMPOSE["secrets"].values()} == {
+        path.name for path in folder.iterdir()
+    }
     before = {path.name: path.read_text() for path in folder.iterdir()}
     assert made_secrets(tmp_path) == folder
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
@@ -86,7 +97,9 @@ def test_secrets_are_files_made_once(tmp_path: Path) -> None:
     for name, service in SERVICES.items():
         assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"]), name
         secret = [
-            key for key in service.get("environment", {}) if re.search("SECRET|PASSWORD|KEY|_URL_FILE", key) and not key.endswith("_FILE")
+            key
+            for key in service.get("environment", {})
+            if re.search("SECRET|PASSWORD|KEY|_URL_FILE", key) and not key.endswith("_FILE")
         ]
         assert secret == [], name
     port = free_port()
@@ -94,7 +107,9 @@ def test_secrets_are_files_made_once(tmp_path: Path) -> None:
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
         try:
             url = (folder / "redis_url").read_text().strip().replace("redis:6379", f"127.0.0.1:{port}")
-            with Redis.from_url(url, socket_connect_timeout=5, retry=Retry(ConstantBackoff(0.05), 100)) as redis:
+            with Redis.from_url(
+                url, socket_connect_timeout=5, retry=Retry(ConstantBackoff(0.05), 100)
+            ) as redis:
                 assert redis.ping()
             with Redis(port=port) as stranger, pytest.raises(AuthenticationError):
                 stranger.ping()
@@ -103,7 +118,8 @@ def test_secrets_are_files_made_once(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_container_is_root() -> None:
-    """No service, no image of ours, and none gets rights by a file; the web server is who wrote the files that it sends."""
+    """No service, no image of ours, and none gets rights by a file; the web server is who wrote the files
+    that it sends."""
     for name, service in SERVICES.items():
         assert int(service["user"].partition(":")[0]) > 0, name
         assert service["cap_drop"] == ["ALL"], name
@@ -124,19 +140,32 @@ def test_images_are_pinned() -> None:
 
 
 def test_the_stores_are_reached_by_the_rooms_only() -> None:
-    """No port of theirs is published and no network of theirs leads outside; what faces the world has no way to them."""
+    """No port of theirs is published and no network of theirs leads outside; what faces the world has no way
+    to them."""
     assert {name for name, service in SERVICES.items() if service.get("ports")} == {"web", "ingest"}
     for store in ("redis", "mongo"):
         assert SERVICES[store]["networks"] == ["stores"]
-    assert {name for name, service in SERVICES.items() if "stores" in service["networks"]} == {"redis", "mongo", *ROOMS}
-    assert {name for name, network in COMPOSE["networks"].items() if network.get("internal")} == {"stores", "front", "ingest"}
+    assert {name for name, service in SERVICES.items() if "stores" in service["networks"]} == {
+        "redis",
+        "mongo",
+        *ROOMS,
+    }
+    assert {name for name, network in COMPOSE["networks"].items() if network.get("internal")} == {
+        "stores",
+        "front",
+        "ingest",
+    }
     assert SERVICES["web"]["networks"] == ["front", "outside"]
     assert SERVICES["ingest"]["networks"] == ["ingest", "outside"]
 
 
 def test_the_builder_gets_what_images_are_made_of() -> None:
     """And nothing else: no data, secrets or history, and no package of this machine over those of the image."""
-    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert lines[0] == "*"
     let_in = {line[1:] for line in lines if line.startswith("!")}
     copied = set()
@@ -162,7 +191,9 @@ def test_every_image_is_built_from_a_file_that_exists() -> None:
 @pytest.mark.parametrize("edge", ["files", "nchan"])
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("names", [False, True])
-def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge: str, tls: bool, names: bool) -> None:
+def test_the_container_entry_point_fills_both_templates(
+    short_folder: Path, edge: str, tls: bool, names: bool
+) -> None:
     """nginx accepts what comes out, with each choice that the web template offers."""
     certificate = self_signed(short_folder)
     env = {
@@ -179,10 +210,27 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
         **({"RESOLVER": "127.0.0.11", "CONTROL": "control:8000", "REALTIME": "r1:8000 r2:8000", "MEDIA": "media:8000"} if names else {}),
     }  # fmt: skip
     for which in ("ingest", "web"):
-        done = subprocess.run([ROOT / "nginx-rtmp/entrypoint.sh", which], env=env, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            [ROOT / "nginx-rtmp/entrypoint.sh", which],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         text = (short_folder / "run" / f"{which}.conf").read_text()
-        known = ("location @", "= @", " @segment", " @part", " @origin", " @recorded", " @nothing", " @kept", " @awaited")
+        known = (
+            "location @",
+            "= @",
+            " @segment",
+            " @part",
+            " @origin",
+            " @recorded",
+            " @nothing",
+            " @kept",
+            " @awaited",
+        )
         assert "@" not in reduce(lambda rest, one: rest.replace(one, ""), known, text)
         assert "a&b|c\\d" in text
         assert not re.search("^ *#[a-z]+: ", text, re.MULTILINE)
@@ -190,7 +238,9 @@ def test_the_container_entry_point_fills_both_templates(short_folder: Path, edge
 
 
 @pytest.mark.parametrize("which", ["ingest", "web"])
-def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+def test_an_ordinary_user_can_run_both_servers(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
     """No log, pid or temporary folder of the system is touched, where only root may write."""
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
@@ -206,7 +256,9 @@ def test_an_ordinary_user_can_run_both_servers(short_folder: Path, monkeypatch: 
         for entry in (short_folder, *short_folder.rglob("*")):
             os.chown(entry, 65534, 65534)
     command = [*nobody, "nginx", "-t", "-e", "stderr", "-p", str(settings.run), "-c", str(path)]
-    done = subprocess.run(command, env={"PATH": search_path()}, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        command, env={"PATH": search_path()}, capture_output=True, text=True, timeout=20, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -219,7 +271,8 @@ def test_documents_made_from_code_are_fresh() -> None:
 
 
 def test_our_packages_are_ours() -> None:
-    """PyPI carries foreign packages called realtime, control and media: what is imported lies in this repository."""
+    """PyPI carries foreign packages called realtime, control and media: what is imported lies in this
+    repository."""
     for name in ("weir", "control", "media", "realtime"):
         spec = importlib.util.find_spec(name)
         assert spec is not None

@@ -1,4 +1,5 @@
-"""Whose word counts about the visitor's address and scheme: that of the proxies that are named, and nobody's else."""
+"""Whose word counts about the visitor's address and scheme: that of the proxies that are named, and nobody's
+else."""
 
 import subprocess
 from pathlib import Path
@@ -47,7 +48,9 @@ def test_nobody_else_is_believed(tmp_path: Path) -> None:
     with web_front(tmp_path, trusted_proxies=[PROXY]) as front:
         assert seen(front, STRANGER, **forged) == (STRANGER, "http")
         assert seen(front, STRANGER, "/socket.io/?EIO=4&transport=polling", **forged) == (STRANGER, "http")
-        assert "strict-transport-security" not in {name.lower() for name, _ in front.ask("/v1/streams", STRANGER, **forged).getheaders()}
+        assert "strict-transport-security" not in {
+            name.lower() for name, _ in front.ask("/v1/streams", STRANGER, **forged).getheaders()
+        }
     (tmp_path / "none").mkdir()
     with web_front(tmp_path / "none") as front:
         assert seen(front, PROXY, **forged) == (PROXY, "http")
@@ -70,10 +73,15 @@ def test_tls_ends_at_a_proxy(tmp_path: Path, said: str) -> None:
     """It says so, on all of the way; then browsers are bound to it and nothing points back to us in clear."""
     scheme = "https" if said in TLS_ALL_THE_WAY else "http"
     with web_front(tmp_path, trusted_proxies=[PROXY]) as front:
-        assert seen(front, PROXY, X_Forwarded_For="198.51.100.9", X_Forwarded_Proto=said) == ("198.51.100.9", scheme)
+        assert seen(front, PROXY, X_Forwarded_For="198.51.100.9", X_Forwarded_Proto=said) == (
+            "198.51.100.9",
+            scheme,
+        )
         page = front.ask("/", PROXY, X_Forwarded_Proto=said)
         assert (page.status, page.headers["location"]) == (302, "/studio")
-        assert page.headers["strict-transport-security"] == ("max-age=31536000" if scheme == "https" else None)
+        assert page.headers["strict-transport-security"] == (
+            "max-age=31536000" if scheme == "https" else None
+        )
 
 
 def test_an_installation_by_tls_says_so_whoever_ends_it(tmp_path: Path) -> None:
@@ -86,9 +94,13 @@ def test_an_installation_by_tls_says_so_whoever_ends_it(tmp_path: Path) -> None:
 def test_the_way_to_tls_is_the_public_name(tmp_path: Path) -> None:
     """Whatever Host is sent: a stored redirect must not lead elsewhere."""
     certificate, key = self_signed(tmp_path)
-    with web_front(tmp_path, tls_certificate=certificate, tls_key=key, public_url="https://live.example.org") as front:
+    with web_front(
+        tmp_path, tls_certificate=certificate, tls_key=key, public_url="https://live.example.org"
+    ) as front:
         for host in ("evil.example", "live.example.org:8080", "127.0.0.1"):
-            answer = front.send(f"GET /watch/x?a=b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            answer = front.send(
+                f"GET /watch/x?a=b HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+            )
             assert answer.startswith(b"HTTP/1.1 308")
             assert b"\r\nLocation: https://live.example.org/watch/x?a=b\r\n" in answer
 
@@ -103,19 +115,24 @@ def test_a_refused_upgrade_says_what_to_upgrade_to(tmp_path: Path) -> None:
     with web_front(tmp_path, upgrade_required, tls_certificate=certificate, tls_key=key) as front:
         url = f"https://127.0.0.1:{front.settings.https_port}/v1/events/ws"
         for version, shown in (("--http1.1", True), ("--http2", False)):
-            head = subprocess.run(["curl", "-ski", version, url], capture_output=True, text=True, check=True).stdout.lower()
+            head = subprocess.run(
+                ["curl", "-ski", version, url], capture_output=True, text=True, check=True
+            ).stdout.lower()
             assert " 426" in head.splitlines()[0]
             assert ("\nupgrade: websocket" in head) == shown, head
 
 
 def test_addresses_are_counted_as_who_has_them(tmp_path: Path) -> None:
-    """Of IPv6 a /64, through a proxy too: the network's share of requests is used up by all of its addresses together."""
+    """Of IPv6 a /64, through a proxy too: the network's share of requests is used up by all of its addresses
+    together."""
     with web_front(tmp_path, usual, trusted_proxies=[PROXY]) as front:
 
         def codes(addresses: list[str]) -> list[int]:
             with front.line(PROXY) as line:
                 for address in addresses:
-                    line.sendall(f"GET {PAGE} HTTP/1.1\r\nHost: weir\r\nX-Forwarded-For: {address}\r\n\r\n".encode())
+                    line.sendall(
+                        f"GET {PAGE} HTTP/1.1\r\nHost: weir\r\nX-Forwarded-For: {address}\r\n\r\n".encode()
+                    )
                 got = b""
                 while got.count(b"HTTP/1.1 ") < len(addresses) or not got.endswith((b"ok", b"}")):
                     got += line.recv(65536)
@@ -135,4 +152,7 @@ def test_what_is_no_network_is_refused_at_start() -> None:
     for wrong in ("live.example.org", "https://a.example/x", "https://a; return 200 x", "ftp://a"):
         with pytest.raises(SettingsError, match="WEIR_PUBLIC_URL"):
             load(public_url=wrong)
-    assert Settings(public_url="https://[2001:db8::1]:8443/", _env_file=None).base_url == "https://[2001:db8::1]:8443"  # type: ignore[call-arg]
+    assert (
+        Settings(public_url="https://[2001:db8::1]:8443/", _env_file=None).base_url
+        == "https://[2001:db8::1]:8443"
+    )  # type: ignore[call-arg]

@@ -28,7 +28,8 @@ def stack() -> Iterator[RunningStack]:
 
 
 def test_up_prints_where_to_go_and_stops_without_a_trace(stack: RunningStack) -> None:
-    """The card has all four addresses whole; SIGTERM ends every process with exit code 0; a second start finds everything."""
+    """The card has all four addresses whole; SIGTERM ends every process with exit code 0; a second start
+    finds everything."""
     card = stack.start().card()
     assert card["watch"].startswith(f"http://127.0.0.1:{stack.http}/watch/ply_")
     assert "#setup=" in card["studio"]
@@ -151,7 +152,9 @@ def test_a_certificate_that_is_not_its_key_is_named(tmp_path: Path) -> None:
     assert found["certificate"] == "not readable"
 
 
-async def test_a_renewed_certificate_is_read_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_renewed_certificate_is_read_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """nginx is told to read its files again, once a renewal."""
     certificate, key = self_signed(tmp_path)
     stack = Supervisor(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))  # type: ignore[call-arg]
@@ -217,7 +220,8 @@ def test_the_data_folder_is_private(stack: RunningStack) -> None:
 
 
 def test_an_ingest_whose_worker_died_starts_anew(stack: RunningStack) -> None:
-    """kill -9 of nginx' worker: its master would go on with a new one and with what the dead one had counted of each address."""
+    """kill -9 of nginx' worker: its master would go on with a new one and with what the dead one had counted
+    of each address."""
     stack.start()
     master = stack.pid_of(PARTS["ingest"])
     (worker,) = children_of(master)

@@ -1,5 +1,5 @@
-"""What reaches the application through the web server: nothing that somebody wrote into an address or a header reads as another
-line, whatever its characters are."""
+"""What reaches the application through the web server: nothing that somebody wrote into an address or a
+header reads as another line, whatever its characters are."""
 
 import gzip
 import re
@@ -66,10 +66,16 @@ def checked(front: WebFront, requests: list[bytes]) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_what_is_asked_for_a_good_address(front: WebFront, kind: str) -> None:
-    """The application sees exactly these lines, with our own first, and nothing of what the client sent beside."""
+    """The application sees exactly these lines, with our own first, and nothing of what the client sent
+    beside."""
     front.upstream.forget()
     forged = b"X-Playback-Id: ply_other\r\nX-Internal-Secret: guess\r\nX-Forwarded-For: 203.0.113.1\r\nContent-Length: 3\r\n\r\nabc"
-    front.send(b"GET " + "".join(pieces(kind)).encode() + b" HTTP/1.1\r\nHost: weir.test\r\nConnection: close\r\n" + forged)
+    front.send(
+        b"GET "
+        + "".join(pieces(kind)).encode()
+        + b" HTTP/1.1\r\nHost: weir.test\r\nConnection: close\r\n"
+        + forged
+    )
     decision, *others = front.upstream.since()
     assert decision.split(b"\r\n") == [
         b"GET /internal/hls_access HTTP/1.1", b"X-Internal-Secret: " + front.secret.encode(), b"X-Playback-Id: " + FILES[kind][0].encode(),
@@ -82,12 +88,15 @@ def test_what_is_asked_for_a_good_address(front: WebFront, kind: str) -> None:
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("how", ["encoded", "raw", "followed"])
 def test_no_control_character_goes_on(front: WebFront, kind: str, how: str) -> None:
-    """Each of them, and a space, in each captured part of each address: nothing arrives, or the very request of a good address."""
+    """Each of them, and a space, in each captured part of each address: nothing arrives, or the very request
+    of a good address."""
     front.upstream.forget()
     for code in CONTROLS:
-        what = {"encoded": b"%%%02x" % code, "raw": bytes([code]), "followed": b"%%%02X%%0aX-Playback-Id:%%20%s" % (code, PLY.encode())}[
-            how
-        ]
+        what = {
+            "encoded": b"%%%02x" % code,
+            "raw": bytes([code]),
+            "followed": b"%%%02X%%0aX-Playback-Id:%%20%s" % (code, PLY.encode()),
+        }[how]
         for target in planted(kind, what):
             before = len(front.upstream.since())
             answer = front.send(get(target))
@@ -114,7 +123,9 @@ def test_nothing_but_the_form_of_a_token_is_asked_about(front: WebFront) -> None
     ]
     for token in wrong:
         for playback, file, suffix in FILES.values():
-            assert front.send(get(f"/hls/{token}/{playback}/{file}.{suffix}".encode())).startswith(b"HTTP/1.1 403"), token
+            assert front.send(get(f"/hls/{token}/{playback}/{file}.{suffix}".encode())).startswith(
+                b"HTTP/1.1 403"
+            ), token
     assert front.upstream.since() == []
 
 
@@ -135,18 +146,30 @@ def test_a_query_goes_on_only_as_what_players_ask(front: WebFront) -> None:
 def test_headers_of_a_client_stay_its_own(front: WebFront) -> None:
     """Of those that nginx writes, none is the client's: address, scheme, id of the request, upgrade."""
     sent = b"X-Forwarded-For: 203.0.113.1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: a b\tc\r\nX_Internal_Secret: x\r\nUpgrade: h2c\r\n"
-    for path in (b"/v1/streams", b"/v1/channels/x", b"/v1/recordings", b"/v1/vod", b"/socket.io/?EIO=4", b"/v1/events/ws", b"/healthz"):
+    for path in (
+        b"/v1/streams",
+        b"/v1/channels/x",
+        b"/v1/recordings",
+        b"/v1/vod",
+        b"/socket.io/?EIO=4",
+        b"/v1/events/ws",
+        b"/healthz",
+    ):
         front.upstream.forget()
         front.send(get(path, sent))
         (request,) = front.upstream.since()
-        assert request.count(b"X-Forwarded-For: 127.0.0.1") == request.count(b"X-Forwarded-") - 1 == 1, request
+        assert request.count(b"X-Forwarded-For: 127.0.0.1") == request.count(b"X-Forwarded-") - 1 == 1, (
+            request
+        )
         assert b"X-Forwarded-Proto: http\r\n" in request + b"\r\n", request
         assert re.search(rb"\r\nX-Request-Id: [0-9a-f]{32}(\r\n|$)", request), request
         for foreign in (b"203.0.113", b"h2c", b"a b", b"Internal"):
             assert foreign not in request, request
 
 
-@pytest.mark.parametrize("before", ["/socket.io/", "/healthz", "/watch/x", "/", "/assets/", "/hls/", "/origin/", "/metrics"])
+@pytest.mark.parametrize(
+    "before", ["/socket.io/", "/healthz", "/watch/x", "/", "/assets/", "/hls/", "/origin/", "/metrics"]
+)
 @pytest.mark.parametrize("what", ["%0d%0aX-Evil:%20y", "%0aX-Evil:y", "%00"])
 def test_other_addresses_with_control_characters_are_refused(front: WebFront, before: str, what: str) -> None:
     """None of ours has one; no answer's header shows it either."""
@@ -157,7 +180,9 @@ def test_other_addresses_with_control_characters_are_refused(front: WebFront, be
     assert front.upstream.since() == []
 
 
-@pytest.mark.parametrize("before", ["/v1/streams/", "/v1/streams/x/recordings", "/v1/channels/", "/v1/recordings/", "/v1/vod/"])
+@pytest.mark.parametrize(
+    "before", ["/v1/streams/", "/v1/streams/x/recordings", "/v1/channels/", "/v1/recordings/", "/v1/vod/"]
+)
 def test_addresses_of_the_api_go_on_as_they_were_sent(front: WebFront, before: str) -> None:
     """With what is encoded in them still encoded: one line, whatever it would mean."""
     for code in CONTROLS:
@@ -165,7 +190,9 @@ def test_addresses_of_the_api_go_on_as_they_were_sent(front: WebFront, before: s
         target = f"{before}%{code:02x}X-Evil:%20y".encode()
         front.send(get(target))
         found = front.upstream.since()
-        assert [one.split(b"\r\n")[0] for one in found] == ([b"GET " + target + b" HTTP/1.1"] if code else []), target
+        assert [one.split(b"\r\n")[0] for one in found] == (
+            [b"GET " + target + b" HTTP/1.1"] if code else []
+        ), target
         assert b"\r\nX-Evil" not in b"".join(found)
         front.send(get(before.encode() + bytes([code]) + b"X-Evil: y"))
         assert b"\nX-Evil" not in b"".join(front.upstream.since())
@@ -184,12 +211,17 @@ def test_nothing_but_a_playlists_position_is_a_channel(front: WebFront) -> None:
     assert post(f"{PLY}/v360.m3u8/4.2", front.secret) in (201, 202)
     assert post(f"{PLY}/v360.m3u8/4.2", "guess") == 403
     for code in CONTROLS:
-        for channel in (f"{PLY}%{code:02x}/v360.m3u8/4.2", f"{PLY}/v360%{code:02x}.m3u8/4.2", f"{PLY}/v360.m3u8/4.2%{code:02x}"):
+        for channel in (
+            f"{PLY}%{code:02x}/v360.m3u8/4.2",
+            f"{PLY}/v360%{code:02x}.m3u8/4.2",
+            f"{PLY}/v360.m3u8/4.2%{code:02x}",
+        ):
             assert post(channel, front.secret) in (400, 403), channel
 
 
 def test_playlists_come_packed_to_those_who_take_it(front: WebFront) -> None:
-    """A recording's, which is a file, and one that nginx holds; to others as they are. A proxy on the way changes nothing."""
+    """A recording's, which is a file, and one that nginx holds; to others as they are. A proxy on the way
+    changes nothing."""
     text, hls = b"#EXTM3U\n" + b"#EXTINF:2.0,\n" * 200, "/hls/" + ".".join(TOKEN)
     (front.settings.data / "recordings" / REC).mkdir(parents=True, exist_ok=True)
     (front.settings.data / "recordings" / REC / "v360.m3u8").write_bytes(text)
@@ -236,7 +268,10 @@ def test_http_2_is_no_way_around(tmp_path: Path) -> None:
         ]
         urls = [f"https://127.0.0.1:{front.settings.https_port}{target}" for target in targets]
         said = subprocess.run(
-            ["curl", "-sk", "--http2", "-w", "\n%{http_version} %{http_code}\n", *urls], capture_output=True, text=True, check=False
+            ["curl", "-sk", "--http2", "-w", "\n%{http_version} %{http_code}\n", *urls],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         codes = re.findall(r"^2 (\d+)$", said.stdout, re.MULTILINE)
         assert len(codes) == len(urls)

@@ -1,8 +1,8 @@
 """Who changed what, from where, and how it was before and after – without secrets.
 
-An entry travels in the outbox of the document that it is about, in the same write as the change: a process that dies before it
-has written the entry down loses none. What leaves no document behind is noted before it is done (`before_it`); a process that
-dies in between leaves the entry of something that did not happen.
+An entry travels in the outbox of the document that it is about, in the same write as the change: a process
+that dies before it has written the entry down loses none. What leaves no document behind is noted before
+it is done (`before_it`); a process that dies in between leaves the entry of something that did not happen.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -51,7 +51,11 @@ def by(call: Call) -> By:
 
 def shown(doc: Mapping[str, Any]) -> dict[str, Any]:
     """A document as the audit log may keep it."""
-    return {name: value for name, value in doc.items() if not any(hidden in name for hidden in _HIDDEN) and not name.startswith("_")}
+    return {
+        name: value
+        for name, value in doc.items()
+        if not any(hidden in name for hidden in _HIDDEN) and not name.startswith("_")
+    }
 
 
 def changes(before: Doc | None, after: Doc | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -74,14 +78,17 @@ class Audit:
         self._redis: Any = redis  # its reply types are unions that fit no single command
         self._written: dict[tuple[int, bytes], bytes] = {}
 
-    def entry(self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None) -> AuditNoted:
+    def entry(
+        self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None
+    ) -> AuditNoted:
         """To be emitted with the change, and written down after it."""
         old, new = changes(before, after)
         about = {"actor": by.actor, "address": by.address, "request": by.request}
         return AuditNoted(app=app, action=action, target=target, before=old, after=new, **about)
 
     async def write(self, noted: AuditNoted, collection: str, doc_id: str) -> None:
-        """Writes down an entry that the outbox of this document carries, and takes it out there. Safe to repeat."""
+        """Writes down an entry that the outbox of this document carries, and takes it out there. Safe to
+        repeat."""
         await self.on_event(noted)
         await self._store.settle(collection, doc_id, [noted.id])
 
@@ -91,7 +98,9 @@ class Audit:
             await self._store.app(event.app).insert_many("audit", [_document(event)])
 
     @asynccontextmanager
-    async def before_it(self, app: str, by: By, action: str, target: str, before: Doc | None = None) -> AsyncIterator[None]:
+    async def before_it(
+        self, app: str, by: By, action: str, target: str, before: Doc | None = None
+    ) -> AsyncIterator[None]:
         """Do inside of it what leaves no document behind; when it is refused there is no entry."""
         noted = self.entry(app, by, action, target, before, None)
         await self.on_event(noted)
@@ -103,8 +112,9 @@ class Audit:
             raise
 
     async def count(self, app: str, by: By, action: str, target: str = "") -> None:
-        """For what happens too often for an entry each time: one entry an hour for the same actor, address, action and target,
-        with `times`, dated by the last. Redis holds the counts until `write_counts` has written them down; without Redis they are lost."""
+        """For what happens too often for an entry each time: one entry an hour for the same actor, address,
+        action and target, with `times`, dated by the last. Redis holds the counts until `write_counts` has
+        written them down; without Redis they are lost."""
         hour = now_ms() // HOUR_MS
         key, who = f"weir:audit:{hour}", [app, by.actor, by.address, action, target]
         try:
@@ -116,26 +126,41 @@ class Audit:
             log.warning("audit.not_counted", action=action, app=app, error=str(error))
 
     async def write_counts(self) -> None:
-        """Periodic. Safe to repeat: an entry's id follows from what it counts, and its `times` is the whole hour's count."""
+        """Periodic. Safe to repeat: an entry's id follows from what it counts, and its `times` is the whole
+        hour's count."""
         now = now_ms()
         for hour in (now // HOUR_MS - 1, now // HOUR_MS):
             for field, times in (await self._redis.hgetall(f"weir:audit:{hour}")).items():
                 if self._written.get((hour, field)) != times:
                     await self._write_count(hour, field, int(times))
                     self._written[(hour, field)] = times
-        self._written = {known: times for known, times in self._written.items() if known[0] >= now // HOUR_MS - 1}
+        self._written = {
+            known: times for known, times in self._written.items() if known[0] >= now // HOUR_MS - 1
+        }
 
     async def _write_count(self, hour: int, field: bytes, times: int) -> None:
         app, actor, address, action, target = orjson.loads(field)
-        entry = {"actor": actor, "address": address, "request": "", "action": action, "target": target, "before": None}
+        entry = {
+            "actor": actor,
+            "address": address,
+            "request": "",
+            "action": action,
+            "target": target,
+            "before": None,
+        }
         entry_id = derived_id("act", str(hour), field.decode())
         await self._store.app(app).update(
-            "audit", entry_id, set={**entry, "at": now_ms(), "after": {"times": times, "within": "an hour"}}, upsert=True
+            "audit",
+            entry_id,
+            set={**entry, "at": now_ms(), "after": {"times": times, "within": "an hour"}},
+            upsert=True,
         )
 
     async def page(self, app: str, where: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
         """Newest first. `where`: actor, action, target, at."""
-        return await self._store.app(app).find("audit", where, sort="at", descending=True, limit=limit, cursor=cursor)
+        return await self._store.app(app).find(
+            "audit", where, sort="at", descending=True, limit=limit, cursor=cursor
+        )
 
     async def forget_old(self) -> None:
         """Periodic: entries older than 400 days."""

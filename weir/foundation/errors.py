@@ -1,45 +1,61 @@
 """Refusals with stable codes, shared by HTTP (problem+json) and sockets (ack errors).
 
-Refused
- ├── Malformed       400   headers that can't be read; the code is `invalid`
- ├── Unauthenticated 401   who are you?
- ├── Forbidden       403   known, but not allowed  (also muted, banned, locked)
- ├── QuotaExceeded   403   the app's plan, or the stream's own bound
- ├── NotFound        404   missing, or another tenant's: the answers are the same
- ├── Invalid         422   the request says nonsense; `fields` names where
- ├── TooLarge        413
- ├── RateLimited     429   with retry_after seconds (also slow_mode, guest_wait)
- ├── Conflict        409
- ├── Stale           412   If-Match names a state that is no more, or the protocol is another version; the code is `conflict`
- ├── WrongType       415   the body is not of the kind that is taken here; the code is `invalid`
- ├── Busy            423   somebody else writes there now; the code is `conflict`, with retry_after
- ├── Damaged         460   not what its checksum says (tus); the code is `invalid`
- ├── Unavailable     503   a part is down or being rebuilt; try again
- └── StorageFull     507   the disk takes no more
+Refused ├── Malformed       400   headers that can't be read; the code is `invalid` ├── Unauthenticated 401
+who are you? ├── Forbidden       403   known, but not allowed  (also muted, banned, locked) ├──
+QuotaExceeded   403   the app's plan, or the stream's own bound ├── NotFound        404   missing, or
+another tenant's: the answers are the same ├── Invalid         422   the request says nonsense; `fields`
+names where ├── TooLarge        413 ├── RateLimited     429   with retry_after seconds (also slow_mode,
+guest_wait) ├── Conflict        409 ├── Stale           412   If-Match names a state that is no more, or
+the protocol is another version; the code is `conflict` ├── WrongType       415   the body is not of the
+kind that is taken here; the code is `invalid` ├── Busy            423   somebody else writes there now;
+the code is `conflict`, with retry_after ├── Damaged         460   not what its checksum says (tus); the
+code is `invalid` ├── Unavailable     503   a part is down or being rebuilt; try again └── StorageFull
+507   the disk takes no more
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 Code = Literal[
-    "unauthenticated", "forbidden", "not_found", "invalid", "too_large", "rate_limited", "slow_mode", "guest_wait",
-    "muted", "banned", "locked", "quota_exceeded", "conflict", "unavailable", "storage_full", "in_use", "last_owner",
-    "idempotency_mismatch", "idempotency_in_progress",
-]  # fmt: skip
+    "unauthenticated",
+    "forbidden",
+    "not_found",
+    "invalid",
+    "too_large",
+    "rate_limited",
+    "slow_mode",
+    "guest_wait",
+    "muted",
+    "banned",
+    "locked",
+    "quota_exceeded",
+    "conflict",
+    "unavailable",
+    "storage_full",
+    "in_use",
+    "last_owner",
+    "idempotency_mismatch",
+    "idempotency_in_progress",
+]
 
 
 class Refused(Exception):
-    """A request that is answered with a reason; never a bug. `detail` is one sentence for a person; `choices` what may have been
-    meant."""
+    """A request that is answered with a reason; never a bug. `detail` is one sentence for a person; `choices`
+    what may have been meant."""
 
     status: ClassVar[int] = 400
     code: Code = "invalid"
     headers: Mapping[str, str] = {}
 
     def __init__(
-        self, detail: str, *, code: Code | None = None, retry_after: float | None = None,
-        fields: list[dict[str, Any]] | None = None, choices: list[dict[str, Any]] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        detail: str,
+        *,
+        code: Code | None = None,
+        retry_after: float | None = None,
+        fields: list[dict[str, Any]] | None = None,
+        choices: list[dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.code = code or type(self).code

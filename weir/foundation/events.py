@@ -1,8 +1,9 @@
-"""The catalogue of facts that one room tells another over the bus, and the shapes of the public stream events among them.
+"""The catalogue of facts that one room tells another over the bus, and the shapes of the public stream events
+among them.
 
-Each class says who publishes it and who listens. Unknown fields are forbidden: an undeclared field is a bug of the
-publisher and fails there, not in a listener at night. The id of a fact about an entity is derived from (entity,
-transition number), so telling it twice is telling it once.
+Each class says who publishes it and who listens. Unknown fields are forbidden: an undeclared field is a
+bug of the publisher and fails there, not in a listener at night. The id of a fact about an entity is
+derived from (entity, transition number), so telling it twice is telling it once.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Union
@@ -26,12 +27,17 @@ class Event(BaseModel):
 
     def to_public(self) -> dict[str, Any]:
         """Its data as the public sees them, beside id, type and time."""
-        return self.model_dump(mode="json", exclude={"id", "at", "app", "type", "generation", "source", "gone"}, exclude_none=True)
+        return self.model_dump(
+            mode="json",
+            exclude={"id", "at", "app", "type", "generation", "source", "gone"},
+            exclude_none=True,
+        )
 
 
 class StreamEvent(Event):
-    """What every fact about a stream carries. `broadcast` spans reconnects within the grace; `generation` counts its
-    publishes from 1; `playback` is the public id: the RTMP name after the rename and the name in every HLS path."""
+    """What every fact about a stream carries. `broadcast` spans reconnects within the grace; `generation`
+    counts its publishes from 1; `playback` is the public id: the RTMP name after the rename and the name
+    in every HLS path."""
 
     stream: str
     playback: str
@@ -47,7 +53,8 @@ class PublishStarted(StreamEvent):
 
 
 class PublishDone(StreamEvent):
-    """The encoder has gone; the grace runs. Control → media, which stops pulling and keeps the playlists open."""
+    """The encoder has gone; the grace runs. Control → media, which stops pulling and keeps the playlists
+    open."""
 
     type: Literal["stream.publish.done"] = "stream.publish.done"
 
@@ -62,8 +69,8 @@ class Playable(StreamEvent):
 
 
 class MediaFailed(StreamEvent):
-    """Media gave up on this generation (crash-loop brake, unusable codec). `flooded`: its publisher costs everybody's ingest time, and
-    is sent away. Media → control."""
+    """Media gave up on this generation (crash-loop brake, unusable codec). `flooded`: its publisher costs
+    everybody's ingest time, and is sent away. Media → control."""
 
     type: Literal["media.failed"] = "media.failed"
     reason: str
@@ -99,7 +106,8 @@ class StreamResumed(StreamEvent):
 
 
 class StreamOffline(StreamEvent):
-    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST), realtime, the app's log."""
+    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST),
+    realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.offline"] = "stream.offline"
@@ -115,8 +123,8 @@ class StreamError(StreamEvent):
 
 
 class ThumbnailReady(StreamEvent):
-    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once a publish.
-    Media → realtime, the app's log."""
+    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once
+    a publish. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["thumbnail.ready"] = "thumbnail.ready"
@@ -124,8 +132,9 @@ class ThumbnailReady(StreamEvent):
 
 
 class QualityDropped(StreamEvent):
-    """The machine can't carry the ladder: the rendition of this height is left out, since transcoding fell behind (`strain`) or
-    because the other streams left no room when it began (`admission`). Media → realtime, the app's log."""
+    """The machine can't carry the ladder: the rendition of this height is left out, since transcoding fell
+    behind (`strain`) or because the other streams left no room when it began (`admission`). Media →
+    realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["health.quality.drop"] = "health.quality.drop"
@@ -195,7 +204,8 @@ class VodProgress(VodEvent):
 
 
 class VodReady(VodEvent):
-    """It can be played and downloaded. `size` in bytes of the MP4. Media → realtime (the app's log), the app's log."""
+    """It can be played and downloaded. `size` in bytes of the MP4. Media → realtime (the app's log), the
+    app's log."""
 
     type: Literal["vod.ready"] = "vod.ready"
     duration_s: float
@@ -203,7 +213,8 @@ class VodReady(VodEvent):
 
 
 class VodFailed(VodEvent):
-    """It can't be shown; `code` is stable, `reason` a sentence. Media → realtime (the app's log), the app's log."""
+    """It can't be shown; `code` is stable, `reason` a sentence. Media → realtime (the app's log), the app's
+    log."""
 
     type: Literal["vod.failed"] = "vod.failed"
     code: Literal["unreadable", "no_video", "too_large", "too_long", "damaged", "transcoder_failed"]
@@ -211,8 +222,8 @@ class VodFailed(VodEvent):
 
 
 class StorageFull(StreamEvent):
-    """The disk takes no more: the live stream goes on, its recording has a gap. `recovered` when there is room again.
-    Media → realtime, the app's log."""
+    """The disk takes no more: the live stream goes on, its recording has a gap. `recovered` when there is
+    room again. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["system.notice"] = "system.notice"
@@ -221,7 +232,8 @@ class StorageFull(StreamEvent):
 
 
 class QuotaUsedUp(Event):
-    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log), the app's log."""
+    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log),
+    the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["quota.exceeded"] = "quota.exceeded"
@@ -230,15 +242,16 @@ class QuotaUsedUp(Event):
 
 
 class PlaybackHeartbeat(Event):
-    """Viewers whose playback access was just checked: `sessions` = [[channel, session id], …], each good for one lease.
-    Control → realtime (occupancy). One message a second and node at most."""
+    """Viewers whose playback access was just checked: `sessions` = [[channel, session id], …], each good for
+    one lease. Control → realtime (occupancy). One message a second and node at most."""
 
     type: Literal["playback.heartbeat"] = "playback.heartbeat"
     sessions: list[tuple[str, str]]
 
 
 class ViewersCounted(Event):
-    """A broadcast is over: the most viewers at once, and how many different sessions watched. Realtime → control."""
+    """A broadcast is over: the most viewers at once, and how many different sessions watched. Realtime →
+    control."""
 
     type: Literal["viewers.counted"] = "viewers.counted"
     stream: str
@@ -254,7 +267,8 @@ CAUSED = (
 
 
 class PlaceEvent(Event):
-    """What every fact about a place carries. `source` is the place or space that tells it and `number` counts its facts from 1."""
+    """What every fact about a place carries. `source` is the place or space that tells it and `number` counts
+    its facts from 1."""
 
     public: ClassVar[bool] = True
     place: str
@@ -263,7 +277,8 @@ class PlaceEvent(Event):
 
 
 class SpaceStateChanged(PlaceEvent):
-    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), the app's log."""
+    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), the app's
+    log."""
 
     type: Literal["space.state.changed"] = "space.state.changed"
     space: int
@@ -327,8 +342,9 @@ class ReservationExpired(ReservationEvent):
 
 
 class AppBan(Event):
-    """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes their sockets. `device` and
-    `address` (what stands for it, and holds for those who came first `since` then) are of a guest; `until` in ms, None for good."""
+    """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes
+    their sockets. `device` and `address` (what stands for it, and holds for those who came first `since`
+    then) are of a guest; `until` in ms, None for good."""
 
     type: Literal["app.ban"] = "app.ban"
     user: str
@@ -340,7 +356,8 @@ class AppBan(Event):
 
 
 class EventsWanted(Event):
-    """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat from now on."""
+    """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat
+    from now on."""
 
     type: Literal["events.wanted"] = "events.wanted"
 
@@ -354,8 +371,8 @@ class DirectoryChanged(Event):
 
 
 class AuditNoted(Event):
-    """An entry of the audit log, in the same write as its change. Control → control, where the process that made the change has
-    not written the entry down."""
+    """An entry of the audit log, in the same write as its change. Control → control, where the process that
+    made the change has not written the entry down."""
 
     type: Literal["audit.noted"] = "audit.noted"
     actor: str
@@ -368,14 +385,16 @@ class AuditNoted(Event):
 
 
 class AppDeleted(Event):
-    """An app is being deleted: every room deletes what it keeps of `app`, and may be told again. Control → all rooms."""
+    """An app is being deleted: every room deletes what it keeps of `app`, and may be told again. Control →
+    all rooms."""
 
     type: Literal["app.deleted"] = "app.deleted"
 
 
 class Revoked(Event):
-    """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user or playback id, or the
-    member's account or the key that tokens were made from; those issued before `before` (ms) are void, in every app with `app` ""."""
+    """Rights withdrawn. Control → every process: playback decisions and sockets. `subject` is a session, user
+    or playback id, or the member's account or the key that tokens were made from; those issued before
+    `before` (ms) are void, in every app with `app` ""."""
 
     type: Literal["access.revoked"] = "access.revoked"
     kind: Literal["session", "user", "stream", "member", "key"]

@@ -1,7 +1,7 @@
 """Identifiers and secrets.
 
-An id is a prefix and 26 lower-case Crockford characters (48 bits of milliseconds, 80 random bits), so ids sort by time.
-Secrets are base62: an underscore never occurs in one, so `a_b_secret` splits safely.
+An id is a prefix and 26 lower-case Crockford characters (48 bits of milliseconds, 80 random bits), so ids
+sort by time. Secrets are base62: an underscore never occurs in one, so `a_b_secret` splits safely.
 """
 
 import re
@@ -12,9 +12,28 @@ from typing import Literal
 from weir.foundation.clock import now_ms
 
 Kind = Literal[
-    "acc", "act", "app", "brd", "chn", "dev", "dlv", "evt", "key", "msg", "ply", "plc",
-    "prf", "rec", "rsv", "ses", "src", "str", "usr", "vod", "whk",
-]  # fmt: skip
+    "acc",
+    "act",
+    "app",
+    "brd",
+    "chn",
+    "dev",
+    "dlv",
+    "evt",
+    "key",
+    "msg",
+    "ply",
+    "plc",
+    "prf",
+    "rec",
+    "rsv",
+    "ses",
+    "src",
+    "str",
+    "usr",
+    "vod",
+    "whk",
+]
 
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -16,8 +16,8 @@ SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, wha
 
 @dataclass(frozen=True)
 class ActivePublish:
-    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are 0 until known.
-    `sent_ms` is the encoder's own media time, `at` when the ingest told it (monotonic, s)."""
+    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are
+    0 until known. `sent_ms` is the encoder's own media time, `at` when the ingest told it (monotonic, s)."""
 
     name: str
     client_id: int
@@ -50,13 +50,19 @@ class IngestClient:
             return self._heard[1]
         root = ElementTree.fromstring(await self._get("/stat"))  # noqa: S314 – written by our own nginx, which escapes names
         at = monotonic()
-        found = (_published(stream, at) for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream"))
+        found = (
+            _published(stream, at)
+            for stream in root.iterfind(f".//application[name='{APPLICATION}']/live/stream")
+        )
         self._heard = at, {one.name: one for one in found if one is not None}
         return self._heard[1]
 
     async def drop_publisher(self, name: str) -> bool:
         """Disconnects the publisher of this public name; False when there is none."""
-        return (await self._get(f"/control/drop/publisher?app={APPLICATION}&name={name}")).strip() not in ("", "0")
+        return (await self._get(f"/control/drop/publisher?app={APPLICATION}&name={name}")).strip() not in (
+            "",
+            "0",
+        )
 
     async def _get(self, path: str) -> str:
         if self._session is None:
@@ -79,20 +85,27 @@ def _published(stream: ElementTree.Element, at: float) -> ActivePublish | None:
     if client is None:
         return None
     return ActivePublish(
-        name=stream.findtext("name") or "", client_id=int(client.findtext("id") or 0),
-        bytes_in=int(stream.findtext("bytes_in") or 0), bitrate=int(stream.findtext("bw_in") or 0),
-        width=int(stream.findtext("meta/video/width") or 0), height=int(stream.findtext("meta/video/height") or 0),
-        frame_rate=float(stream.findtext("meta/video/frame_rate") or 0), video_codec=stream.findtext("meta/video/codec") or "",
-        audio_codec=stream.findtext("meta/audio/codec") or "", sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
-        sent_ms=int(client.findtext("timestamp") or 0), at=at,
-    )  # fmt: skip
+        name=stream.findtext("name") or "",
+        client_id=int(client.findtext("id") or 0),
+        bytes_in=int(stream.findtext("bytes_in") or 0),
+        bitrate=int(stream.findtext("bw_in") or 0),
+        width=int(stream.findtext("meta/video/width") or 0),
+        height=int(stream.findtext("meta/video/height") or 0),
+        frame_rate=float(stream.findtext("meta/video/frame_rate") or 0),
+        video_codec=stream.findtext("meta/video/codec") or "",
+        audio_codec=stream.findtext("meta/audio/codec") or "",
+        sample_rate=int(stream.findtext("meta/audio/sample_rate") or 0),
+        sent_ms=int(client.findtext("timestamp") or 0),
+        at=at,
+    )
 
 
 class ApplicationClient:
     """Our own application over its socket, as the supervisor asks it. Errors: Unavailable."""
 
     def __init__(self, settings: Settings, secret: str) -> None:
-        self._path, self._headers = str(settings.app_socket), {"X-Internal-Secret": secret}
+        self._path = str(settings.app_socket)
+        self._headers = {"X-Internal-Secret": secret}
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return await self._ask("POST", path, body)
@@ -116,7 +129,10 @@ class ApplicationClient:
 async def get_text(url: str) -> str | None:
     """The body at a URL of our own web server, None when it is not there (yet)."""
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session, session.get(url) as reply:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            session.get(url) as reply,
+        ):
             return (await reply.read()).decode("utf-8", "replace") if reply.status == 200 else None
     except (aiohttp.ClientError, TimeoutError, OSError):
         return None

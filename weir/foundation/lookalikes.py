@@ -1,7 +1,8 @@
 """Names that look like another's. Pure.
 
-A skeleton is what is left of a name when letters that are drawn alike are one letter: of Latin, Greek, Cyrillic, small capitals and
-digits, after Unicode TR 39. It is for comparing only; two names of one skeleton may be taken for each other.
+A skeleton is what is left of a name when letters that are drawn alike are one letter: of Latin, Greek,
+Cyrillic, small capitals and digits, after Unicode TR 39. It is for comparing only; two names of one
+skeleton may be taken for each other.
 """
 
 import unicodedata
@@ -15,15 +16,35 @@ _AS_DRAWN = {
     **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)),
     **dict(zip("ıłøđƒɑɡɩօոսհ", "ilodfagionuh", strict=True)),
 }
-_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "!": "l", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"})
+_ALIKE = str.maketrans(
+    {
+        "0": "o",
+        "1": "l",
+        "i": "l",
+        "|": "l",
+        "!": "l",
+        "3": "e",
+        "4": "a",
+        "5": "s",
+        "7": "t",
+        "@": "a",
+        "$": "s",
+    }
+)
 _DRAWN = str.maketrans(_AS_DRAWN)
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def skeleton(name: str) -> str:
     """Empty for a name without letters and digits."""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if unicodedata.category(one) not in ("Mn", "Me", "Cf"))
-    drawn = unicodedata.normalize("NFKD", plain.translate(_DRAWN).casefold()).translate(_DRAWN).translate(_ALIKE)
+    plain = "".join(
+        one
+        for one in unicodedata.normalize("NFKD", name)
+        if unicodedata.category(one) not in ("Mn", "Me", "Cf")
+    )
+    drawn = (
+        unicodedata.normalize("NFKD", plain.translate(_DRAWN).casefold()).translate(_DRAWN).translate(_ALIKE)
+    )
     letters = "".join(one for one in drawn if one.isalnum())
     for pair, one in _PAIRS:
         letters = letters.replace(pair, one)

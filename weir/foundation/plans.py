@@ -1,4 +1,5 @@
-"""What an app may use, by plan. This table is the default; the setting WEIR_PLANS changes single numbers of it.
+"""What an app may use, by plan. This table is the default; the setting WEIR_PLANS changes single numbers of
+it.
 
 None is "no bound". Months are calendar months in UTC.
 """
@@ -57,8 +58,12 @@ def plan_of(app: Mapping[str, Any], now: int) -> str:
 
 
 def plan_table(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Plan]:
-    """The plans with an operator's changes, `{"free": {"streams": 5}}`. Errors: ValueError for an unknown plan or field."""
+    """The plans with an operator's changes, `{"free": {"streams": 5}}`. Errors: ValueError for an unknown
+    plan or field."""
     unknown = set(changes) - set(PLANS)
     if unknown:
         raise ValueError(f"there is no plan {sorted(unknown)[0]}; there are {', '.join(PLANS)}")
-    return {name: Plan.model_validate({**plan.model_dump(), **changes.get(name, {})}) for name, plan in PLANS.items()}
+    return {
+        name: Plan.model_validate({**plan.model_dump(), **changes.get(name, {})})
+        for name, plan in PLANS.items()
+    }

@@ -2,13 +2,15 @@
 
     python -I -S confine.py [--read PATH]… [--write FOLDER]… [--port N] [--memory BYTES] [--files N] [--silent] [--nice N] -- PROGRAM …
 
-The program may read what `--read` names and its own libraries, write into what `--write` names, and open no socket; with `--port` it
-may connect by TCP to that port. `--silent`: it may write no file at all, only what it has inherited. It keeps its process id,
-its descriptors, and of the environment what finds programs and libraries.
+The program may read what `--read` names and its own libraries, write into what `--write` names, and open
+no socket; with `--port` it may connect by TCP to that port. `--silent`: it may write no file at all, only
+what it has inherited. It keeps its process id, its descriptors, and of the environment what finds programs
+and libraries.
 
-What the kernel offers is used, with no right that a container or an ordinary user lacks, and the rest is left out (`protections`,
-shown by `weir doctor`): Landlock for files and ports, a seccomp filter for sockets and for what reaches other processes, no new
-privileges, limits. As root it keeps none of root's powers, and is nobody where it needs no file of ours. Costs 15 ms.
+What the kernel offers is used, with no right that a container or an ordinary user lacks, and the rest is
+left out (`protections`, shown by `weir doctor`): Landlock for files and ports, a seccomp filter for
+sockets and for what reaches other processes, no new privileges, limits. As root it keeps none of root's
+powers, and is nobody where it needs no file of ours. Costs 15 ms.
 
 Nothing but the standard library, and little of that: this file is run without the project's packages.
 """
@@ -28,14 +30,26 @@ KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 CREATE, ADD, RESTRICT = 444, 445, 446
 EXECUTE, WRITE, READ, READ_DIR, TRUNCATE, IOCTL = 1, 1 << 1, 1 << 2, 1 << 3, 1 << 14, 1 << 15
 OF_FILES = EXECUTE | WRITE | READ | TRUNCATE | IOCTL
-ACCESS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}  # by the first version that knows them
+ACCESS = {
+    1: (1 << 13) - 1,
+    2: (1 << 14) - 1,
+    3: (1 << 15) - 1,
+    5: (1 << 16) - 1,
+}  # by the first version that knows them
 CONNECT, BIND_AND_CONNECT = 1 << 1, 3
 SCOPES = 3  # abstract sockets and signals of others
 PROGRAMS = (
     "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/bin", "/usr/local/lib", "/bin", "/lib", "/lib64",
     "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/sys/devices/system/cpu", "/dev/urandom", "/dev/zero",
 )  # fmt: skip
-NAMES = ("/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services")
+NAMES = (
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+)
 
 # seccomp(2). What is refused, by machine; three calls only with some arguments.
 SOCKETS = ("socket", "socketpair")
@@ -63,7 +77,10 @@ CALLS: dict[str, dict[str, int]] = {
         "quotactl": 60, "syslog": 116, "vhangup": 58,
     },
 }  # fmt: skip
-MACHINES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}  # how the kernel calls it, and the number of seccomp(2)
+MACHINES = {
+    "x86_64": (0xC000003E, 317),
+    "aarch64": (0xC00000B7, 277),
+}  # how the kernel calls it, and the number of seccomp(2)
 NAMESPACES = 0x7E020000
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -82,7 +99,12 @@ def confined(
     for name, given in (("--read", read), ("--write", write)):
         for path in given:
             words += [name, path]
-    for name, number in (("--port", port), ("--memory", memory), ("--files", files), ("--nice", nice or None)):
+    for name, number in (
+        ("--port", port),
+        ("--memory", memory),
+        ("--files", files),
+        ("--nice", nice or None),
+    ):
         words += [name, str(number)] if number is not None else []
     return [*words, *(["--silent"] if silent else []), "--"]
 
@@ -140,7 +162,8 @@ def _bound(given: list[str]) -> None:
 
 
 def _drop_root(nobody: bool) -> None:
-    """A change of user takes the death signal away, so it is asked for again; who has lost its parent meanwhile ends."""
+    """A change of user takes the death signal away, so it is asked for again; who has lost its parent
+    meanwhile ends."""
     parent = os.getppid()
     for capability in range(64):
         _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -221,8 +244,9 @@ def _restrict_calls(*, sockets: bool) -> None:
 
 
 def _program(machine: str, mark: int, *, sockets: bool) -> list[tuple[int, int, int, int]]:
-    """In classic BPF, each line (code, lines to skip if so, if not, value). Calls of another machine end the process; what is refused
-    fails as for want of permission. Threads are made by clone, since the flags of clone3 can't be looked at."""
+    """In classic BPF, each line (code, lines to skip if so, if not, value). Calls of another machine end the
+    process; what is refused fails as for want of permission. Threads are made by clone, since the flags of
+    clone3 can't be looked at."""
     calls = dict(CALLS[machine])
     clone, clone3, tgkill = (calls.pop(name) for name in ("clone", "clone3", "tgkill"))
     refuse = (RETURN, 0, 0, ERRNO | EPERM)
@@ -232,7 +256,13 @@ def _program(machine: str, mark: int, *, sockets: bool) -> list[tuple[int, int, 
         if not (sockets and name in SOCKETS):
             lines += [(EQUAL, 0, 1, number), refuse]
     lines += [(EQUAL, 0, 1, clone3), (RETURN, 0, 0, ERRNO | ENOSYS)]
-    lines += [(EQUAL, 0, 3, clone), (LOAD, 0, 0, ARGUMENT_AT), (ANY_BIT, 0, 1, NAMESPACES), refuse, (LOAD, 0, 0, NUMBER_AT)]
+    lines += [
+        (EQUAL, 0, 3, clone),
+        (LOAD, 0, 0, ARGUMENT_AT),
+        (ANY_BIT, 0, 1, NAMESPACES),
+        refuse,
+        (LOAD, 0, 0, NUMBER_AT),
+    ]
     lines += [(EQUAL, 0, 3, tgkill), (LOAD, 0, 0, ARGUMENT_AT), (EQUAL, 1, 0, os.getpid()), refuse]
     return [*lines, (RETURN, 0, 0, ALLOW)]
 

@@ -49,7 +49,8 @@ class Tasks:
             log.error("task.died", task=task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:
-        """Cancels until all have ended: redis-py turns a cancellation while it connects into a time-out, and the task goes on."""
+        """Cancels until all have ended: redis-py turns a cancellation while it connects into a time-out, and
+        the task goes on."""
         pending = set(self._running)
         while pending:
             for task in pending:
@@ -71,8 +72,8 @@ class Services:
     periodic: Periodic
 
     def for_room(self, owns: frozenset[str], reads: frozenset[str]) -> "Services":
-        """The same services with a store that is limited to these collections (RoomStore). What all rooms share, the audit log, quotas
-        and the routes' door, is made once and keeps the whole store."""
+        """The same services with a store that is limited to these collections (RoomStore). What all rooms
+        share, the audit log, quotas and the routes' door, is made once and keeps the whole store."""
         _ = (self.audit, self.quotas, self.messages, self.door)
         limited = copy(self)
         object.__setattr__(limited, "store", RoomStore(self.store, owns, reads))
@@ -95,8 +96,13 @@ class Services:
         """One for all rooms of the process."""
         limits = Limits(self.redis, self.settings.block_after)
         settings, auth = self.settings, Authenticator(self.tokens, self.directory, self.vault)
-        origins, secure = frozenset((settings.base_url, *settings.allowed_origins)), settings.base_url.startswith("https:")
-        return Door(auth, IdempotencyKeys(self.store), limits, settings.plan_table, settings.limits, origins, secure)
+        origins, secure = (
+            frozenset((settings.base_url, *settings.allowed_origins)),
+            settings.base_url.startswith("https:"),
+        )
+        return Door(
+            auth, IdempotencyKeys(self.store), limits, settings.plan_table, settings.limits, origins, secure
+        )
 
 
 class Room(Protocol):

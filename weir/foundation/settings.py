@@ -1,8 +1,9 @@
 """Every setting of Weir, and the only reader of the environment.
 
-Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file), `--config FILE`
-(TOML, the same names in lower case without the prefix), `.env` in the working folder, the default.
-`docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir settings`).
+Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file),
+`--config FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the
+default. `docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir
+settings`).
 """
 
 import hashlib
@@ -17,7 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from weir.foundation.plans import Plan, PlanName, plan_table
 
@@ -38,10 +44,15 @@ class _FileSource(PydanticBaseSettingsSource):
         try:
             return Path(path).read_text().strip(), field_name, False
         except OSError as error:
-            raise SettingsError(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}.") from None
+            raise SettingsError(
+                f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}."
+            ) from None
 
     def __call__(self) -> dict[str, Any]:
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -51,34 +62,50 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
     # -- where things are
-    data_dir: Path = Field(Path("var"), description="Folder of everything that must survive: database, Redis log, recordings, secrets.")
+    data_dir: Path = Field(
+        Path("var"),
+        description="Folder of everything that must survive: database, Redis log, recordings, secrets.",
+    )
     run_dir: Path | None = Field(
         None,
         description="Short private folder for sockets and generated configuration. Default: one per data folder under the system's temporary folder.",
     )
     live_dir: Path | None = Field(
-        None, description="Memory-backed folder for parts of live streams. Default: one per data folder under /dev/shm where that exists."
+        None,
+        description="Memory-backed folder for parts of live streams. Default: one per data folder under /dev/shm where that exists.",
     )
     player_dir: Path = Field(
-        Path(__file__).resolve().parents[2] / "player" / "dist", description="Built viewer pages, served by the web nginx."
+        Path(__file__).resolve().parents[2] / "player" / "dist",
+        description="Built viewer pages, served by the web nginx.",
     )
 
     # -- doors
-    http_host: str = Field("127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0).")
-    http_port: int = Field(8080, ge=1, le=65535, description="Port of the web server: player, studio, API, sockets, HLS.")
+    http_host: str = Field(
+        "127.0.0.1", description="Address that the web server listens on (`weir up --public` means 0.0.0.0)."
+    )
+    http_port: int = Field(
+        8080, ge=1, le=65535, description="Port of the web server: player, studio, API, sockets, HLS."
+    )
     tls_certificate: Path | None = Field(
         None,
         description="File of the web server's certificate with its chain (PEM). With it, pages and API are served by TLS and HTTP/2, and HTTP redirects there. A renewed file is noticed.",
     )
     tls_key: Path | None = Field(None, description="File of the certificate's private key (PEM).")
-    https_port: int = Field(8443, ge=1, le=65535, description="Port of the web server for TLS, when there is a certificate.")
+    https_port: int = Field(
+        8443, ge=1, le=65535, description="Port of the web server for TLS, when there is a certificate."
+    )
     edge: Literal["files", "nchan"] = Field(
         "files",
         description="Who holds players' blocking reloads: the application (files), or nginx itself with its nchan module, for big audiences (docs/serving.md).",
     )
-    rtmp_host: str = Field("127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0).")
+    rtmp_host: str = Field(
+        "127.0.0.1", description="Address that the RTMP ingest listens on (`weir up --public` means 0.0.0.0)."
+    )
     rtmp_connections_per_address: int = Field(
-        20, ge=2, le=4000, description="Connections that one address (of IPv6: one /64) may have to the ingest, silent ones too."
+        20,
+        ge=2,
+        le=4000,
+        description="Connections that one address (of IPv6: one /64) may have to the ingest, silent ones too.",
     )
     rtmp_port: int = Field(1935, ge=1, le=65535, description="Port of the RTMP ingest.")
     public_url: str = Field(
@@ -103,10 +130,14 @@ class Settings(BaseSettings):
         description="Networks of the proxies in front of the web server, as a JSON list; only what they say of a visitor's address and scheme is believed (docs/serving.md).",
     )
     metrics_allow: list[str] = Field(
-        ["127.0.0.0/8", "::1/128"], description="Networks that may read /metrics and /readyz at the web server, as a JSON list."
+        ["127.0.0.0/8", "::1/128"],
+        description="Networks that may read /metrics and /readyz at the web server, as a JSON list.",
     )
     connections_per_address: int = Field(
-        1000, ge=10, le=10_000, description="Connections that one address (of IPv6: one /64) may have to the web server."
+        1000,
+        ge=10,
+        le=10_000,
+        description="Connections that one address (of IPv6: one /64) may have to the web server.",
     )
 
     # -- the stores
@@ -115,31 +146,39 @@ class Settings(BaseSettings):
         description="Redis of a scaled-out layout: redis://[USER:PASSWORD@]HOST:PORT/DB, or a cluster by some of its servers: "
         "redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT (rediss… for TLS). Default: the embedded private server.",
     )
-    mongodb_url: str = Field("", description="MongoDB (4.4 or newer) of a scaled-out layout. Default: SQLite in the data folder.")
+    mongodb_url: str = Field(
+        "", description="MongoDB (4.4 or newer) of a scaled-out layout. Default: SQLite in the data folder."
+    )
     mongodb_database: str = Field("weir", description="Database name in MongoDB.")
 
     # -- scaled-out layout
     listen: str = Field("", description="Where `weir run` listens: HOST:PORT or unix:PATH.")
     ingest_url: str = Field(
-        "", description="HTTP address of the ingest nginx for statistics and control, e.g. http://ingest:9180 or unix:PATH."
+        "",
+        description="HTTP address of the ingest nginx for statistics and control, e.g. http://ingest:9180 or unix:PATH.",
     )
     ingest_rtmp_url: str = Field(
-        "", description="Where media workers pull published streams from. Default: rtmp://127.0.0.1:RTMP_PORT/live."
+        "",
+        description="Where media workers pull published streams from. Default: rtmp://127.0.0.1:RTMP_PORT/live.",
     )
     hook_secret: str = Field(
-        "", description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key."
+        "",
+        description="Secret that the ingest nginx sends with its publish hooks. Default: derived from the secret key.",
     )
     web_servers: list[str] = Field(
         ["127.0.0.1/32", "::1/128"],
         description="Networks of the web servers, as a JSON list: a room that listens on TCP believes only them about a visitor's address and scheme.",
     )
-    hook_allow: str = Field("127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout.")
+    hook_allow: str = Field(
+        "127.0.0.1/32", description="Network from which publish hooks are taken in a scaled-out layout."
+    )
     origin_name: str = Field(
         "",
         description="Of several media workers: this one's name in the web server's configuration, or its address as HOST:PORT. Default: the only one.",
     )
     edge_urls: list[str] = Field(
-        [], description="Where playlists are posted with WEIR_EDGE=nchan: each web server, as a JSON list of http://HOST:PORT or unix:PATH."
+        [],
+        description="Where playlists are posted with WEIR_EDGE=nchan: each web server, as a JSON list of http://HOST:PORT or unix:PATH.",
     )
     secret_key: str = Field(
         "",
@@ -148,92 +187,155 @@ class Settings(BaseSettings):
 
     # -- streams
     ladder: list[int] = Field(
-        [1080, 720, 480, 360], description="Heights of the renditions, as a JSON list; rungs above the source are left out."
+        [1080, 720, 480, 360],
+        description="Heights of the renditions, as a JSON list; rungs above the source are left out.",
     )
     x264_preset: str = Field("superfast", description="Speed preset of the H.264 encoder.")
     part_s: float = Field(1 / 3, gt=0.09, le=1, description="Target duration of a low-latency part, seconds.")
-    segment_s: float = Field(2.0, ge=1, le=10, description="Duration of a segment and of the group of pictures, seconds.")
-    window_segments: int = Field(12, ge=6, description="Segments that stay in the live playlist of a stream without a DVR window.")
+    segment_s: float = Field(
+        2.0, ge=1, le=10, description="Duration of a segment and of the group of pictures, seconds."
+    )
+    window_segments: int = Field(
+        12, ge=6, description="Segments that stay in the live playlist of a stream without a DVR window."
+    )
     longest_dvr_s: int = Field(
-        4 * 3600, ge=0, le=48 * 3600, description="Longest DVR window that a stream may have (how far viewers can go back), seconds."
+        4 * 3600,
+        ge=0,
+        le=48 * 3600,
+        description="Longest DVR window that a stream may have (how far viewers can go back), seconds.",
     )
-    key_rotation_segments: int = Field(15, ge=1, description="Segments after which an encrypted stream gets another key.")
+    key_rotation_segments: int = Field(
+        15, ge=1, description="Segments after which an encrypted stream gets another key."
+    )
     recording: bool = Field(True, description="Record streams that do not say otherwise.")
-    recording_days: int = Field(0, ge=0, description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.")
-    storage: Literal["local", "s3"] = Field(
-        "local", description="Where finished recordings are kept: the data folder, or an S3-compatible bucket."
+    recording_days: int = Field(
+        0,
+        ge=0,
+        description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.",
     )
-    s3_endpoint: str = Field("", description="Address of the S3-compatible store, e.g. https://s3.example.org.")
-    s3_bucket: str = Field("", description="Bucket for finished recordings; it is addressed by path and must exist.")
+    storage: Literal["local", "s3"] = Field(
+        "local",
+        description="Where finished recordings are kept: the data folder, or an S3-compatible bucket.",
+    )
+    s3_endpoint: str = Field(
+        "", description="Address of the S3-compatible store, e.g. https://s3.example.org."
+    )
+    s3_bucket: str = Field(
+        "", description="Bucket for finished recordings; it is addressed by path and must exist."
+    )
     s3_region: str = Field("us-east-1", description="Region that requests to the bucket are signed for.")
     s3_prefix: str = Field("", description="What the names of all objects begin with, e.g. weir/.")
     s3_access_key: str = Field("", description="Access key of the bucket.")
     s3_secret_key: str = Field("", description="Secret key of the bucket.")
     media_cores: float = Field(
-        0, ge=0, description="Cores that the ladders of live streams may take on one machine, by estimate; 0 means all that it has."
+        0,
+        ge=0,
+        description="Cores that the ladders of live streams may take on one machine, by estimate; 0 means all that it has.",
     )
     max_upload_mb: int = Field(20_000, ge=1, description="Largest video that may be uploaded, megabytes.")
-    upload_expires_h: float = Field(24.0, gt=0, description="Hours after which an upload that gets no more bytes is forgotten.")
+    upload_expires_h: float = Field(
+        24.0, gt=0, description="Hours after which an upload that gets no more bytes is forgotten."
+    )
     upload_reserve_mb: int = Field(
-        500, ge=0, description="Megabytes of the disk that uploads leave free, for live streams and the database."
+        500,
+        ge=0,
+        description="Megabytes of the disk that uploads leave free, for live streams and the database.",
     )
     vod_preset: str = Field("veryfast", description="Speed preset of the H.264 encoder for uploaded videos.")
-    thumbnail_every_s: float = Field(10.0, ge=0, description="How often a live stream's thumbnail is made anew, seconds; 0 makes none.")
-    reconnect_grace_s: float = Field(
-        60.0, ge=0, le=1800, description="How long a vanished encoder may stay away without ending the broadcast, seconds."
+    thumbnail_every_s: float = Field(
+        10.0, ge=0, description="How often a live stream's thumbnail is made anew, seconds; 0 makes none."
     )
-    playback_token_ttl_s: int = Field(4 * 3600, ge=30, le=86400, description="Life of a playback token, seconds.")
+    reconnect_grace_s: float = Field(
+        60.0,
+        ge=0,
+        le=1800,
+        description="How long a vanished encoder may stay away without ending the broadcast, seconds.",
+    )
+    playback_token_ttl_s: int = Field(
+        4 * 3600, ge=30, le=86400, description="Life of a playback token, seconds."
+    )
     user_token_ttl_s: int = Field(12 * 3600, ge=60, le=86400, description="Life of a user token, seconds.")
 
     # -- chat
-    history_messages: int = Field(50, ge=1, le=200, description="Newest messages that a joining client receives.")
-    chat_rate_per_s: float = Field(2.0, gt=0, description="Messages a second that one user may send to one channel.")
-    chat_burst: int = Field(10, ge=1, description="Messages that one user may send at once before the rate applies.")
+    history_messages: int = Field(
+        50, ge=1, le=200, description="Newest messages that a joining client receives."
+    )
+    chat_rate_per_s: float = Field(
+        2.0, gt=0, description="Messages a second that one user may send to one channel."
+    )
+    chat_burst: int = Field(
+        10, ge=1, description="Messages that one user may send at once before the rate applies."
+    )
     guest_rate_per_s: float = Field(
         5.0,
         gt=0,
         description="Messages a second that all guests of one address (IPv6: of one /64 network) may send to one channel together.",
     )
-    guest_burst: int = Field(20, ge=1, description="Messages that the guests of one address may send at once before that rate applies.")
+    guest_burst: int = Field(
+        20,
+        ge=1,
+        description="Messages that the guests of one address may send at once before that rate applies.",
+    )
     guest_address_ban_h: int = Field(
         24, ge=0, le=24,
         description="Hours for which the ban of a guest also holds for guests of the same address, of which only a keyed hash is stored. "
         "0 = not at all.",
     )  # fmt: skip
-    guest_channel_rate_per_s: float = Field(20.0, gt=0, description="Messages a second that all guests may send to one channel together.")
-    socket_requests_per_s: int = Field(
-        100, ge=1, description="Requests of any kind a second that one socket may make; more are answered `rate_limited`."
+    guest_channel_rate_per_s: float = Field(
+        20.0, gt=0, description="Messages a second that all guests may send to one channel together."
     )
-    log_cap: int = Field(1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused.")
+    socket_requests_per_s: int = Field(
+        100,
+        ge=1,
+        description="Requests of any kind a second that one socket may make; more are answered `rate_limited`.",
+    )
+    log_cap: int = Field(
+        1_000_000, ge=1000, description="Entries of one channel's log at which sends are refused."
+    )
 
     keep_messages_days: int = Field(400, ge=1, description="Days that messages are kept in the archive.")
     keep_removed_days: int = Field(
-        30, ge=1, description="Days that moderators can read, and bring back, a message that was removed; then its text is deleted."
+        30,
+        ge=1,
+        description="Days that moderators can read, and bring back, a message that was removed; then its text is deleted.",
     )
-    keep_occupancy_days: int = Field(90, ge=1, description="Days that the transitions and reservations of places are kept.")
+    keep_occupancy_days: int = Field(
+        90, ge=1, description="Days that the transitions and reservations of places are kept."
+    )
 
     # -- tenants
-    default_plan: PlanName = Field("enterprise", description="Plan of new apps: free, starter, pro or enterprise (docs/limits.md).")
+    default_plan: PlanName = Field(
+        "enterprise", description="Plan of new apps: free, starter, pro or enterprise (docs/limits.md)."
+    )
     plans: dict[str, dict[str, Any]] = Field(
-        {}, description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.'
+        {},
+        description='Changes to the table of plans, as JSON: `{"free": {"streams": 5}}`; null is no bound.',
     )
     limits: dict[str, int] = Field(
         {},
         description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.',
     )
-    sign_up: Literal["invitation", "open"] = Field("invitation", description="Who may make an account: those invited, or everybody (open).")
-    verify_email: bool = Field(False, description="Nobody signs in before a mailed link has proven the account's address.")
+    sign_up: Literal["invitation", "open"] = Field(
+        "invitation", description="Who may make an account: those invited, or everybody (open)."
+    )
+    verify_email: bool = Field(
+        False, description="Nobody signs in before a mailed link has proven the account's address."
+    )
     smtp_url: str = Field(
         "",
         description="Mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465. Default: mails become files in the data folder's `mail`.",
     )
     mail_from: str = Field("weir@localhost", description="Sender of mails.")
     block_after: int = Field(
-        600, ge=0, description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never."
+        600,
+        ge=0,
+        description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never.",
     )
 
     # -- running
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe log line that is written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Form of log lines; auto is text on a terminal and JSON elsewhere."
     )
@@ -253,7 +355,9 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _origin(cls, url: str) -> str:
-        if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?/?|https?://\[[0-9a-fA-F:]+\](:\d+)?/?", url):
+        if url and not re.fullmatch(
+            r"https?://[A-Za-z0-9.-]+(:\d+)?/?|https?://\[[0-9a-fA-F:]+\](:\d+)?/?", url
+        ):
             raise ValueError("give scheme, host and perhaps a port: https://live.example.org")
         return url
 
@@ -271,8 +375,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bucket_named(self) -> "Settings":
-        if self.storage == "s3" and not (self.s3_endpoint and self.s3_bucket and self.s3_access_key and self.s3_secret_key):
-            raise ValueError("WEIR_STORAGE=s3 needs WEIR_S3_ENDPOINT, WEIR_S3_BUCKET, WEIR_S3_ACCESS_KEY and WEIR_S3_SECRET_KEY")
+        if self.storage == "s3" and not (
+            self.s3_endpoint and self.s3_bucket and self.s3_access_key and self.s3_secret_key
+        ):
+            raise ValueError(
+                "WEIR_STORAGE=s3 needs WEIR_S3_ENDPOINT, WEIR_S3_BUCKET, WEIR_S3_ACCESS_KEY and WEIR_S3_SECRET_KEY"
+            )
         return self
 
     @model_validator(mode="after")
@@ -355,7 +463,8 @@ class Settings(BaseSettings):
         return (self.public_url or own).rstrip("/")
 
     def media_base(self, playback: str) -> str:
-        """What stands before the names of a stream's segments and parts in its playlists; empty where they stand beside these."""
+        """What stands before the names of a stream's segments and parts in its playlists; empty where they
+        stand beside these."""
         return f"{self.cdn_url.rstrip('/')}/media/{playback}/" if self.cdn_url else ""
 
     @property
@@ -378,7 +487,9 @@ def _reachable(host: str) -> str:
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # only asks the routing table; a datagram socket sends nothing yet
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # only asks the routing table; a datagram socket sends nothing yet
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
@@ -397,7 +508,9 @@ def load(config: Path | None = None, **given: Any) -> Settings:
         return Settings(_env_file=".env", **{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""  # what concerns several settings names them itself
+        name = (
+            f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        )  # what concerns several settings names them itself
         raise SettingsError(f"{name}{first['msg'].removeprefix('Value error, ')}.") from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"The settings cannot be read: {error}") from None
@@ -409,8 +522,13 @@ def search_path() -> str:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by file, not here."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"}
+    """Environment for a child that must see exactly these settings, whatever they came from. Secrets go by
+    file, not here."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PREFIX) or name == f"{PREFIX}CONFIG"
+    }
     for name in settings.model_fields_set - {"secret_key", "hook_secret", "smtp_url", "s3_secret_key"}:
         value = getattr(settings, name)
         kept[PREFIX + name.upper()] = _as_text(value)

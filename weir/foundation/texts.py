@@ -1,9 +1,10 @@
 """Names and texts that people choose and other people read. Pure.
 
-Refused: control characters (a NUL ends a text for some readers, an escape moves a terminal's cursor), the marks that turn the
-direction of what follows (U+202A–202E, U+2066–2069: a name would change how the rest of its line reads), and names of nothing that
-can be seen. A person's name has no characters without a width either, but the joiners that scripts and emoji need, and at most
-MOST_MARKS marks on one letter: more would cover the lines around it. What somebody says is cleaned of all that.
+Refused: control characters (a NUL ends a text for some readers, an escape moves a terminal's cursor), the
+marks that turn the direction of what follows (U+202A–202E, U+2066–2069: a name would change how the rest
+of its line reads), and names of nothing that can be seen. A person's name has no characters without a
+width either, but the joiners that scripts and emoji need, and at most MOST_MARKS marks on one letter: more
+would cover the lines around it. What somebody says is cleaned of all that.
 """
 
 import re
@@ -21,7 +22,9 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and signs that a
 _UNSEEN = frozenset(("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"))
 MOST_MARKS = 3
 MOST_LINES = 20
-_JOINERS = frozenset(("\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))))  # the last ones spell the flags of regions
+_JOINERS = frozenset(
+    ("\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080)))
+)  # the last ones spell the flags of regions
 
 
 def _is_mark(character: str) -> bool:
@@ -32,7 +35,8 @@ def _is_mark(character: str) -> bool:
 _BASIC = "".join(f"\\u{code:04x}" for code in range(0x10000) if _is_mark(chr(code)))
 _EXCESS = re.compile(f"[{_BASIC}]{{{MOST_MARKS + 1},}}")
 _RARE = re.compile(f"[\U000101fd-\U0001efff\U000e0100-\U000e01ef]{{{MOST_MARKS + 1},}}")
-"""Beyond the basic plane a class of all marks would cost 0.7 us a character, so runs are looked at more closely."""
+"""Beyond the basic plane a class of all marks would cost 0.7 us a character, so runs are looked at more
+closely."""
 _NOISE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _ENDS = re.compile("\r\n?|[\u2028\u2029]")
 _PLAIN = re.compile("[\t\n\x20-\x7e]*[!-~][\t\n\x20-\x7e]*")
@@ -61,7 +65,8 @@ def text(text: str) -> str:
 
 
 def person_name(text: str) -> str:
-    """A person's name, composed (NFC), without blanks around it and with single ones inside. Errors: ValueError."""
+    """A person's name, composed (NFC), without blanks around it and with single ones inside. Errors:
+    ValueError."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     one_line(text)
@@ -83,8 +88,8 @@ def cleaned_name(text: str) -> str:
 
 
 def message_text(text: str) -> str:
-    """What somebody says, without what could cover, turn or end what others read. Line ends stay. Errors: ValueError for nothing that
-    can be seen, and for more than MOST_LINES lines."""
+    """What somebody says, without what could cover, turn or end what others read. Line ends stay. Errors:
+    ValueError for nothing that can be seen, and for more than MOST_LINES lines."""
     if not _PLAIN.fullmatch(text):
         text = _bounded(_NOISE.sub("", _ENDS.sub("\n", text)))
         if all(one in _BLANK or unicodedata.category(one) in _UNSEEN for one in text):
@@ -109,7 +114,8 @@ def _few(text: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Names that are the same to whoever reads them: whatever their case, their blanks, and how their letters are composed."""
+    """Names that are the same to whoever reads them: whatever their case, their blanks, and how their letters
+    are composed."""
     kept = "".join(one for one in name if unicodedata.category(one) != "Cf") if not name.isascii() else name
     return unicodedata.normalize("NFC", " ".join(kept.casefold().split()))
 

@@ -1,6 +1,8 @@
-"""The installation's master secret and everything derived from it: one key a purpose, sealed values, lookup hashes.
+"""The installation's master secret and everything derived from it: one key a purpose, sealed values, lookup
+hashes.
 
-Sealed (AES-GCM): what must be read again, such as a stream key for its owner. Hashed: what need not be, such as API keys.
+Sealed (AES-GCM): what must be read again, such as a stream key for its owner. Hashed: what need not be,
+such as API keys.
 """
 
 import base64
@@ -34,11 +36,13 @@ class Vault:
         return self.key(purpose).hex()
 
     def lookup_hash(self, secret: str) -> str:
-        """HMAC-SHA256 under which a secret is stored and found; without the master secret it can't be guessed offline."""
+        """HMAC-SHA256 under which a secret is stored and found; without the master secret it can't be guessed
+        offline."""
         return hmac.digest(self._lookup, secret.encode(), "sha256").hex()
 
     def seal(self, plain: str, bound_to: str) -> str:
-        """Encrypts; the result opens only with the same `bound_to` (the owner's id), so sealed values can't be swapped."""
+        """Encrypts; the result opens only with the same `bound_to` (the owner's id), so sealed values can't
+        be swapped."""
         nonce = os.urandom(12)
         return base64.b64encode(nonce + self._seal.encrypt(nonce, plain.encode(), bound_to.encode())).decode()
 
@@ -52,8 +56,9 @@ class Vault:
 
 
 def open_vault(settings: Settings) -> Vault:
-    """The vault of this installation: `WEIR_SECRET_KEY`, else the data folder's file `secret` (0600), made at first use. Errors:
-    Unavailable for data without the secret that it was written with: a new one could not open it."""
+    """The vault of this installation: `WEIR_SECRET_KEY`, else the data folder's file `secret` (0600), made at
+    first use. Errors: Unavailable for data without the secret that it was written with: a new one could
+    not open it."""
     return Vault(settings.secret_key or _stored_secret(settings.data / "secret"))
 
 
@@ -71,7 +76,9 @@ def _stored_secret(path: Path) -> str:
             file.write(new_secret(43) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # of two processes at once, one wins and both read its secret
+        with contextlib.suppress(
+            FileExistsError
+        ):  # of two processes at once, one wins and both read its secret
             os.link(fresh, path)
         fresh.unlink()
     return path.read_text().strip()

@@ -22,7 +22,11 @@ from tests.support.control_room import World
 from weir.foundation.errors import Unavailable
 
 LINK = "https://weir.example/studio#reset=" + "x" * 32
-ENDS = {"refuses": (b"RCPT", b"550 no such person"), "is busy": (b"MAIL", b"451 try later"), "is full": (b"DATA", b"452 no room")}
+ENDS = {
+    "refuses": (b"RCPT", b"550 no such person"),
+    "is busy": (b"MAIL", b"451 try later"),
+    "is full": (b"DATA", b"452 no room"),
+}
 
 
 @dataclass
@@ -58,7 +62,9 @@ class Server:
                 offers = [b"STARTTLS"] if self.tls and not secure else []
                 offers += [b"AUTH PLAIN"] if self.login else []
                 words = [b"test", *offers]
-                writer.write(b"".join(b"250%b%b\r\n" % (b"-" if one is not words[-1] else b" ", one) for one in words))
+                writer.write(
+                    b"".join(b"250%b%b\r\n" % (b"-" if one is not words[-1] else b" ", one) for one in words)
+                )
             elif verb == b"STAR":
                 writer.write(b"220 go\r\n")
                 await writer.drain()
@@ -93,7 +99,10 @@ async def listening(server: Server) -> AsyncIterator[Server]:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     """Of 127.0.0.1, signed by itself."""
-    key, name = generate_private_key(SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")])
+    key, name = (
+        generate_private_key(SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")]),
+    )
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
@@ -126,11 +135,15 @@ async def test_a_mail_arrives_as_it_was_written() -> None:
     )  # fmt: skip
     assert letter["Bcc"] is None
     assert letter.get_content().replace("\r\n", "\n").rstrip() == f"Öffne:\n.\n{LINK}"
-    assert [line.upper() for line in server.said if line.upper().startswith(b"RCPT")] == [b"RCPT TO:<ANN@B.EXAMPLE>\r\n"]
+    assert [line.upper() for line in server.said if line.upper().startswith(b"RCPT")] == [
+        b"RCPT TO:<ANN@B.EXAMPLE>\r\n"
+    ]
 
 
 @pytest.mark.parametrize("fault", [*ENDS, "hangs", "drops"])
-async def test_a_mail_that_is_not_taken_is_unavailable(fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_mail_that_is_not_taken_is_unavailable(
+    fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Refused, put off, no answer, gone behind the text; within its time, and the log holds no link."""
     async with listening(Server(fault)) as server, asyncio.timeout(10):
         with pytest.raises(Unavailable):
@@ -147,10 +160,15 @@ async def test_nobody_listens() -> None:
         await smtp(server).send("ann@b.example", "Hello", "text")
 
 
-async def test_a_password_goes_over_a_checked_line_only(certificate: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_password_goes_over_a_checked_line_only(
+    certificate: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not in clear, not to a stranger's certificate; a wrong one is a refusal."""
     context, public = certificate
-    async with listening(Server(login=("weir", "p@ss"))) as clear, listening(Server("", context, ("weir", "p@ss"))) as server:
+    async with (
+        listening(Server(login=("weir", "p@ss"))) as clear,
+        listening(Server("", context, ("weir", "p@ss"))) as server,
+    ):
         for one in (clear, server):
             with pytest.raises(Unavailable):
                 await smtp(one, "weir:p%40ss@").send("ann@b.example", "Hello", "text")
@@ -170,16 +188,20 @@ async def test_without_a_password_any_certificate_will_do(certificate: tuple[ssl
 
 
 async def test_a_dead_mail_server_says_nothing_about_accounts(world: World) -> None:
-    """Who asks for a new password gets one answer, whether there is such an account or not; an invitation says that it waits."""
+    """Who asks for a new password gets one answer, whether there is such an account or not; an invitation
+    says that it waits."""
     owner = await world.owner()
     app = (await world.app(owner))["id"]
     async with listening(Server()) as server:
         pass
     world.room._accounts._mail = world.room._teams._mail = smtp(server)
     answers = [
-        await world.ask("POST", "/v1/auth/password/forgot", body={"email": email}) for email in ("owner@weir.example", "no@weir.example")
+        await world.ask("POST", "/v1/auth/password/forgot", body={"email": email})
+        for email in ("owner@weir.example", "no@weir.example")
     ]
     assert [(one.status_code, one.content) for one in answers] == [(204, b"")] * 2
-    invited = await world.ask("POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"})
+    invited = await world.ask(
+        "POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"}
+    )
     assert (invited.status_code, invited.json()["code"]) == (503, "unavailable")
     await world.room._accounts.stop()

@@ -36,13 +36,16 @@ async def test_sign_up_is_by_invitation_unless_it_is_open(world: World, setting:
 
 
 async def test_wrong_passwords_wait_in_their_network(world: World) -> None:
-    """Known or not, alike; the right password does not open it before its time there, and does at once from elsewhere."""
+    """Known or not, alike; the right password does not open it before its time there, and does at once from
+    elsewhere."""
     await world.owner()
     answers = []
     for email in ("owner@weir.example", "nobody@weir.example"):
         answers.append([await login(world, email, "wrong password") for _ in range(FREE + 1)])
         assert [status for status, _ in answers[-1]] == [401] * FREE + [429]
-    assert [{**body, "detail": ""} for _, body in answers[0]] == [{**body, "detail": ""} for _, body in answers[1]]
+    assert [{**body, "detail": ""} for _, body in answers[0]] == [
+        {**body, "detail": ""} for _, body in answers[1]
+    ]
     assert (await login(world, "owner@weir.example"))[0] == 429
     body = {"email": "owner@weir.example", "password": PASSWORD}
     async with world.client("198.51.100.7") as elsewhere:
@@ -58,7 +61,9 @@ async def test_wrong_passwords_wait_in_their_network(world: World) -> None:
 async def test_guesses_at_the_same_moment_are_counted_before_they_are_checked(world: World) -> None:
     """Twenty-five at once: five are checked."""
     await world.owner()
-    answers = await asyncio.gather(*(login(world, "owner@weir.example", f"wrong password {number}") for number in range(25)))
+    answers = await asyncio.gather(
+        *(login(world, "owner@weir.example", f"wrong password {number}") for number in range(25))
+    )
     assert sorted(status for status, _ in answers) == [401] * FREE + [429] * 20
 
 
@@ -72,9 +77,14 @@ async def test_a_known_browser_is_not_locked_with_its_network(world: World) -> N
             await login(world, "owner@weir.example", "wrong password")
         assert (await known.post("/v1/auth/login", json=setting)).status_code == 200
         assert known.cookies["weir_device"] == cookie
-        wrong = [await known.post("/v1/auth/login", json={**setting, "password": "wrong password"}) for _ in range(FREE + 1)]
+        wrong = [
+            await known.post("/v1/auth/login", json={**setting, "password": "wrong password"})
+            for _ in range(FREE + 1)
+        ]
         assert [one.status_code for one in wrong] == [401] * FREE + [429]
-        await world.done("POST", "/v1/auth/password", owner, {"present": PASSWORD, "password": "another password"})
+        await world.done(
+            "POST", "/v1/auth/password", owner, {"present": PASSWORD, "password": "another password"}
+        )
         late = await known.post("/v1/auth/login", json={**setting, "password": "another password"})
         assert (late.status_code, "weir_device" in late.cookies) == (429, False)
 
@@ -84,10 +94,15 @@ async def test_an_account_that_is_tried_from_everywhere_leaves_one_try(world: Wo
     await world.owner()
     for number in range(MANY + 1):
         account = world.services.vault.lookup_hash("owner@weir.example")
-        await SignInAttempts(world.services.redis).begin(SignInAttempt(account, f"10.0.{number}.0/24", known=False))
+        await SignInAttempts(world.services.redis).begin(
+            SignInAttempt(account, f"10.0.{number}.0/24", known=False)
+        )
     async with world.client("203.0.113.1") as guessing:
         body = {"email": "owner@weir.example", "password": "wrong password"}
-        assert [(await guessing.post("/v1/auth/login", json=body)).status_code for _ in range(2)] == [401, 429]
+        assert [(await guessing.post("/v1/auth/login", json=body)).status_code for _ in range(2)] == [
+            401,
+            429,
+        ]
     async with world.client("203.0.114.1") as right:
         assert (await right.post("/v1/auth/login", json={**body, "password": PASSWORD})).status_code == 200
 
@@ -134,9 +149,13 @@ async def test_signing_out_ends_access_too(world: World) -> None:
 async def test_changing_the_password_ends_other_sign_ins(world: World) -> None:
     """The present password is needed; the old one is dead afterwards."""
     owner = await world.owner()
-    wrong = await world.ask("POST", "/v1/auth/password", owner, {"present": "wrong", "password": "another password"})
+    wrong = await world.ask(
+        "POST", "/v1/auth/password", owner, {"present": "wrong", "password": "another password"}
+    )
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "present")
-    fresh = await world.done("POST", "/v1/auth/password", owner, {"present": PASSWORD, "password": "another password"})
+    fresh = await world.done(
+        "POST", "/v1/auth/password", owner, {"present": PASSWORD, "password": "another password"}
+    )
     assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401
     assert (await world.ask("GET", "/v1/auth/me", bearer(fresh["access_token"]))).status_code == 200
     assert (await login(world, "owner@weir.example"))[0] == 401
@@ -144,16 +163,23 @@ async def test_changing_the_password_ends_other_sign_ins(world: World) -> None:
 
 
 async def test_a_forgotten_password_is_reset_by_a_link(world: World) -> None:
-    """Each link works once, the ones before it stay good until one is used, unknown addresses get the same answer and no mail."""
+    """Each link works once, the ones before it stay good until one is used, unknown addresses get the same
+    answer and no mail."""
     owner = await world.owner()
     for count, email in enumerate(("nobody@weir.example", "owner@weir.example", "owner@weir.example")):
         assert (await world.ask("POST", "/v1/auth/password/forgot", body={"email": email})).status_code == 204
         await world.letters.arrived(count)
     first, second = (text.rpartition("=")[2] for _, text in world.letters.sent)
     fresh = {"password": "quite another one"}
-    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})).status_code == 200
-    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": second, **fresh})).status_code == 403
-    assert (await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})).status_code == 403
+    assert (
+        await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})
+    ).status_code == 200
+    assert (
+        await world.ask("POST", "/v1/auth/password/reset", body={"token": second, **fresh})
+    ).status_code == 403
+    assert (
+        await world.ask("POST", "/v1/auth/password/reset", body={"token": first, **fresh})
+    ).status_code == 403
     assert (await world.ask("GET", "/v1/auth/me", owner)).status_code == 401
     assert (await login(world, "owner@weir.example", "quite another one"))[0] == 200
 
@@ -162,7 +188,9 @@ async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
     """Whoever asks, in the same words; each of them works, and their addresses stand nowhere in Redis."""
     await world.owner()
     for _ in range(MOST_MAILS + 3):
-        assert (await world.ask("POST", "/v1/auth/password/forgot", body={"email": "owner@weir.example"})).status_code == 204
+        assert (
+            await world.ask("POST", "/v1/auth/password/forgot", body={"email": "owner@weir.example"})
+        ).status_code == 204
     await world.letters.arrived(MOST_MAILS)
     async with asyncio.timeout(10):
         while world.room._accounts._letters._running:
@@ -174,30 +202,51 @@ async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
 
 
 async def test_an_address_is_verified_where_that_is_set(world: World, setting: Setting) -> None:
-    """No tokens before the mailed link was opened. An address that has an account is answered alike, and so is a sign-in afterwards;
-    its owner is told by mail."""
+    """No tokens before the mailed link was opened. An address that has an account is answered alike, and so
+    is a sign-in afterwards; its owner is told by mail."""
     setting(sign_up="open", verify_email=True)
     await world.owner()
     answers = []
     for email in ("ann@weir.example", "owner@weir.example"):
-        reply = await world.ask("POST", "/v1/auth/register", body={"email": email, "password": "the stranger's own"})
+        reply = await world.ask(
+            "POST", "/v1/auth/register", body={"email": email, "password": "the stranger's own"}
+        )
         shown = reply.json()
-        account = {**shown["account"], "id": len(shown["account"]["id"]), "created": len(shown["account"]["created"]), "email": ""}
-        answers.append((reply.status_code, {**shown, "account": account}, await login(world, email, "the stranger's own")))
+        account = {
+            **shown["account"],
+            "id": len(shown["account"]["id"]),
+            "created": len(shown["account"]["created"]),
+            "email": "",
+        }
+        answers.append(
+            (
+                reply.status_code,
+                {**shown, "account": account},
+                await login(world, email, "the stranger's own"),
+            )
+        )
     assert answers[0] == answers[1]
     assert (answers[0][0], answers[0][1]["access_token"], answers[0][2][0]) == (201, None, 401)
     await world.letters.arrived(2)
-    assert "tried to make an account" in next(text for to, text in world.letters.sent if to == "owner@weir.example")
-    opened = await world.done("POST", "/v1/auth/verify", body={"token": world.letters.token("ann@weir.example")})
+    assert "tried to make an account" in next(
+        text for to, text in world.letters.sent if to == "owner@weir.example"
+    )
+    opened = await world.done(
+        "POST", "/v1/auth/verify", body={"token": world.letters.token("ann@weir.example")}
+    )
     assert opened["account"]["verified"] is True
     assert (await login(world, "ann@weir.example", "the stranger's own"))[0] == 200
     assert (await login(world, "owner@weir.example"))[0] == 200
 
 
-async def test_an_account_from_before_addresses_were_verified_gets_its_link(world: World, setting: Setting) -> None:
+async def test_an_account_from_before_addresses_were_verified_gets_its_link(
+    world: World, setting: Setting
+) -> None:
     """With the right password only."""
     setting(sign_up="open")
-    made = await world.done("POST", "/v1/auth/register", body={"email": "ann@weir.example", "password": PASSWORD})
+    made = await world.done(
+        "POST", "/v1/auth/register", body={"email": "ann@weir.example", "password": PASSWORD}
+    )
     assert made["account"]["verified"] is False
     setting(sign_up="open", verify_email=True)
     assert (await login(world, "ann@weir.example", "wrong password"))[0] == 401
@@ -208,21 +257,34 @@ async def test_an_account_from_before_addresses_were_verified_gets_its_link(worl
 
 
 async def test_the_id_of_a_sign_in_ends_nothing(world: World) -> None:
-    """It stands in every access token. Only the refresh token itself signs out, and a spent one ends the family."""
+    """It stands in every access token. Only the refresh token itself signs out, and a spent one ends the
+    family."""
     await world.owner()
     async with world.client() as http:
-        token = (await http.post("/v1/auth/login", json={"email": "owner@weir.example", "password": PASSWORD})).json()["access_token"]
+        token = (
+            await http.post("/v1/auth/login", json={"email": "owner@weir.example", "password": PASSWORD})
+        ).json()["access_token"]
         mine, family = http.cookies["weir_refresh"], http.cookies["weir_refresh"].split(".")[0]
-        for cookie in (f"{family}.0.wrong", f"{family}.1.{mine.split('.')[2]}", f"{family}.-1.x", f"{family}.0.", family):
+        for cookie in (
+            f"{family}.0.wrong",
+            f"{family}.1.{mine.split('.')[2]}",
+            f"{family}.-1.x",
+            f"{family}.0.",
+            family,
+        ):
             for path in ("/v1/auth/refresh", "/v1/auth/logout"):
                 async with world.client() as stranger:
                     await stranger.post(
-                        path, headers={"Cookie": f"weir_refresh={cookie}"}, json={"everywhere": True} if "out" in path else None
+                        path,
+                        headers={"Cookie": f"weir_refresh={cookie}"},
+                        json={"everywhere": True} if "out" in path else None,
                     )
             assert (await world.ask("GET", "/v1/auth/me", bearer(token))).status_code == 200, cookie
         assert (await http.post("/v1/auth/refresh")).status_code == 200
         async with world.client() as thief:
-            assert (await thief.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={mine}"})).status_code == 401
+            assert (
+                await thief.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={mine}"})
+            ).status_code == 401
         assert (await http.post("/v1/auth/refresh")).status_code == 401
 
 
@@ -255,16 +317,25 @@ async def test_a_set_up_that_fails_spends_no_link(world: World, setting: Setting
     token = await world.room._accounts.setup_token()
     body = {"email": "ann@weir.example", "password": PASSWORD, "setup": token}
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 409
-    assert (await world.ask("POST", "/v1/auth/register", body={**body, "email": "owner@weir.example"})).status_code == 201
+    assert (
+        await world.ask("POST", "/v1/auth/register", body={**body, "email": "owner@weir.example"})
+    ).status_code == 201
     everything = world.services.store.operator()
     await everything.delete("accounts", {"operator": True})  # as if it had died before the account was made
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
     again = await world.room._accounts.setup_token()
-    assert (await world.ask("POST", "/v1/auth/register", body={**body, "email": "o2@weir.example", "setup": again})).status_code == 201
+    assert (
+        await world.ask(
+            "POST", "/v1/auth/register", body={**body, "email": "o2@weir.example", "setup": again}
+        )
+    ).status_code == 201
 
 
-async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The account's own document says so; and a sign-in with the old password that was under way gives nothing that lives."""
+async def test_a_new_password_ends_sign_ins_also_when_the_process_dies_behind_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account's own document says so; and a sign-in with the old password that was under way gives
+    nothing that lives."""
     owner = await world.owner()
     accounts = world.room._accounts
     me = await world.done("GET", "/v1/auth/me", owner)
@@ -290,9 +361,14 @@ async def test_mails_become_files_without_a_mail_server(world: World, services: 
 
 
 async def test_somebody_deletes_their_account(world: World, setting: Setting) -> None:
-    """With the password again, after other owners or nobody's apps; every sign-in and app token ends, the memberships go."""
+    """With the password again, after other owners or nobody's apps; every sign-in and app token ends, the
+    memberships go."""
     setting(sign_up="open")
-    owner, ann, bob = await world.owner(), await world.register("ann@weir.example"), await world.register("bob@weir.example")
+    owner, ann, bob = (
+        await world.owner(),
+        await world.register("ann@weir.example"),
+        await world.register("bob@weir.example"),
+    )
     app = await world.app(ann, "Harbour")
     asked = {"password": PASSWORD}
     wrong = await world.ask("DELETE", "/v1/auth/me", ann, {"password": "no"})
@@ -300,7 +376,11 @@ async def test_somebody_deletes_their_account(world: World, setting: Setting) ->
     alone = await world.ask("DELETE", "/v1/auth/me", ann, asked)
     assert (alone.status_code, alone.json()["code"]) == (409, "last_owner")
     assert "Harbour" in alone.json()["detail"]
-    link = (await world.done("POST", f"/v1/apps/{app['id']}/invitations", ann, {"email": "bob@weir.example", "role": "owner"}))["link"]
+    link = (
+        await world.done(
+            "POST", f"/v1/apps/{app['id']}/invitations", ann, {"email": "bob@weir.example", "role": "owner"}
+        )
+    )["link"]
     await world.done("POST", "/v1/invitations/accept", bob, {"token": link.rpartition("=")[2]})
     token = await world.token(ann, app["id"])
     assert (await world.ask("GET", "/v1/streams", token)).status_code == 200

@@ -40,7 +40,10 @@ async def card(http: httpx.AsyncClient, secret: str) -> dict[str, Any]:
 
 async def signed_up(http: httpx.AsyncClient, secret: str) -> dict[str, str]:
     setup = (await card(http, secret))["studio_url"].split("#setup=")[1]
-    reply = await http.post("/v1/auth/register", json={"email": "a@b.example", "password": PASSWORD, "name": "Ann", "setup": setup})
+    reply = await http.post(
+        "/v1/auth/register",
+        json={"email": "a@b.example", "password": PASSWORD, "name": "Ann", "setup": setup},
+    )
     assert reply.status_code == 201, reply.text
     return {"Authorization": f"Bearer {reply.json()['access_token']}"}
 
@@ -58,7 +61,9 @@ async def test_the_first_owner_comes_by_the_one_time_link(http: httpx.AsyncClien
     assert (await http.get("/v1/auth/me", headers=account)).json()["operator"] is True
     assert len((await http.get("/v1/apps", headers=account)).json()["data"]) == 1
     assert "#setup" not in (await card(http, secret))["studio_url"]
-    again = await http.post("/v1/auth/register", json={"email": "x@b.example", "password": PASSWORD, "setup": "0" * 32})
+    again = await http.post(
+        "/v1/auth/register", json={"email": "x@b.example", "password": PASSWORD, "setup": "0" * 32}
+    )
     assert (again.status_code, again.json()["code"]) == (403, "forbidden")
 
 
@@ -72,21 +77,31 @@ async def test_signing_in_and_staying_signed_in(http: httpx.AsyncClient, secret:
     assert wrong[0] == wrong[1]
     assert wrong[0]["code"] == "unauthenticated"
     http.cookies.clear()
-    assert (await http.post("/v1/auth/login", json={"email": "A@B.example", "password": PASSWORD})).status_code == 200
+    assert (
+        await http.post("/v1/auth/login", json={"email": "A@B.example", "password": PASSWORD})
+    ).status_code == 200
     spent = http.cookies["weir_refresh"]
     assert (await http.post("/v1/auth/refresh")).status_code == 200
     fresh = http.cookies["weir_refresh"]
     assert fresh != spent
     http.cookies.clear()
-    assert (await http.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={spent}"})).status_code == 401
-    assert (await http.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={fresh}"})).status_code == 401
+    assert (
+        await http.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={spent}"})
+    ).status_code == 401
+    assert (
+        await http.post("/v1/auth/refresh", headers={"Cookie": f"weir_refresh={fresh}"})
+    ).status_code == 401
 
 
 async def test_a_stream_by_api_with_a_key(http: httpx.AsyncClient, secret: str) -> None:
     """An API key makes a stream; the list shows no secret; without the scope it is forbidden."""
     account = await signed_up(http, secret)
     app = (await http.post("/v1/apps", headers=account, json={"name": "Mine"})).json()
-    made = (await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json={"scopes": ["streams:write", "streams:read"]})).json()
+    made = (
+        await http.post(
+            f"/v1/apps/{app['id']}/keys", headers=account, json={"scopes": ["streams:write", "streams:read"]}
+        )
+    ).json()
     key = {"Authorization": f"Bearer {made['api_key']}"}
     stream = (await http.post("/v1/streams", headers=key, json={"title": "Show"})).json()
     assert stream["key"].count("_") == 2
@@ -97,20 +112,29 @@ async def test_a_stream_by_api_with_a_key(http: httpx.AsyncClient, secret: str) 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", stream["created"])
     old = {"scopes": ["streams:read"], "expires": "2020-01-01T00:00:00Z"}
     expired = (await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json=old)).json()
-    assert (await http.get("/v1/streams", headers={"Authorization": f"Bearer {expired['api_key']}"})).status_code == 401
-    lacking = (await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json={"scopes": ["events:read"]})).json()
+    assert (
+        await http.get("/v1/streams", headers={"Authorization": f"Bearer {expired['api_key']}"})
+    ).status_code == 401
+    lacking = (
+        await http.post(f"/v1/apps/{app['id']}/keys", headers=account, json={"scopes": ["events:read"]})
+    ).json()
     refused = await http.get("/v1/streams", headers={"Authorization": f"Bearer {lacking['api_key']}"})
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     await http.delete(f"/v1/apps/{app['id']}/keys/{made['id']}", headers=account)
 
 
-async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: str, services: Services) -> None:
+async def test_a_foreign_app_is_a_missing_app(
+    http: httpx.AsyncClient, secret: str, services: Services
+) -> None:
     """Byte for byte the same answer."""
     account = await signed_up(http, secret)
     foreign = await services.store.operator().insert(
         "apps", {"id": new_id("app"), "account": "acc_other", "name": "x", "guests": "chat", "created": 1}
     )
-    answers = [(await http.post(f"/v1/apps/{app}/session", headers=account)) for app in (foreign["id"], new_id("app"))]
+    answers = [
+        (await http.post(f"/v1/apps/{app}/session", headers=account))
+        for app in (foreign["id"], new_id("app"))
+    ]
     assert answers[0].status_code == 404
     assert answers[0].content == answers[1].content
 
@@ -128,13 +152,21 @@ async def test_a_foreign_app_is_a_missing_app(http: httpx.AsyncClient, secret: s
         ("/v1/nothing", b"", 404, "not_found"),
     ],
 )
-async def test_bad_requests_get_a_problem_with_a_code(http: httpx.AsyncClient, path: str, content: bytes, status: int, code: str) -> None:
+async def test_bad_requests_get_a_problem_with_a_code(
+    http: httpx.AsyncClient, path: str, content: bytes, status: int, code: str
+) -> None:
     """Never a traceback, never another form."""
     reply = await http.post(path, content=content, headers={"Content-Type": "application/json"})
-    assert (reply.status_code, reply.json()["code"], reply.headers["content-type"]) == (status, code, "application/problem+json")
+    assert (reply.status_code, reply.json()["code"], reply.headers["content-type"]) == (
+        status,
+        code,
+        "application/problem+json",
+    )
 
 
-async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, secret: str, services: Services) -> None:
+async def test_a_watch_session_opens_playback_and_chat(
+    http: httpx.AsyncClient, secret: str, services: Services
+) -> None:
     """Any browser gets its tokens; a person who comes back keeps id and name, with a new session."""
     playback = (await card(http, secret))["playback_id"]
     first = (await http.post(f"/v1/watch/{playback}/session", json={"name": "Ann"})).json()
@@ -146,8 +178,11 @@ async def test_a_watch_session_opens_playback_and_chat(http: httpx.AsyncClient, 
     assert missing.status_code == 404
 
 
-async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClient, secret: str, services: Services) -> None:
-    """A user token of the app gives its own name and roles; a forged, foreign or withdrawn one a guest's, with another id."""
+async def test_a_person_of_the_app_sits_on_the_watch_page(
+    http: httpx.AsyncClient, secret: str, services: Services
+) -> None:
+    """A user token of the app gives its own name and roles; a forged, foreign or withdrawn one a guest's,
+    with another id."""
     shown = await card(http, secret)
     app, channel, address = shown["app"], shown["channel"], f"/v1/watch/{shown['playback_id']}/session"
     token = services.tokens.mint_user("ann", app, "Ann", 600, roles={channel: "owner"})
@@ -156,7 +191,10 @@ async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClien
     assert (await services.tokens.playback(seated["playback_token"])).uid == "ann"
     foreign = services.tokens.mint_user("ann", new_id("app"), "Ann", 600, roles={channel: "owner"})
     await services.store.app(app).update(
-        "revocations", revocation_id(app, "user", "ben"), set={"before": now_ms() + 60_000, "expires": now_ms() + 60_000}, upsert=True
+        "revocations",
+        revocation_id(app, "user", "ben"),
+        set={"before": now_ms() + 60_000, "expires": now_ms() + 60_000},
+        upsert=True,
     )
     for other in (token[:-3] + "AAA", foreign, services.tokens.mint_user("ben", app, "Ben", 600)):
         guest = (await http.post(address, json={"user": other})).json()
@@ -164,8 +202,15 @@ async def test_a_person_of_the_app_sits_on_the_watch_page(http: httpx.AsyncClien
         assert (claims.sub not in ("ann", "ben"), claims.roles) == (True, {channel: "member"})
 
 
-async def ask(http: httpx.AsyncClient, secret: str, token: str, playback: str, address: str = "192.0.2.1") -> httpx.Response:
-    headers = {"X-Internal-Secret": secret, "X-Playback-Token": token, "X-Playback-Id": playback, "X-Forwarded-For": address}
+async def ask(
+    http: httpx.AsyncClient, secret: str, token: str, playback: str, address: str = "192.0.2.1"
+) -> httpx.Response:
+    headers = {
+        "X-Internal-Secret": secret,
+        "X-Playback-Token": token,
+        "X-Playback-Id": playback,
+        "X-Forwarded-For": address,
+    }
     return await http.get("/internal/hls_access", headers=headers)
 
 
@@ -175,7 +220,11 @@ async def test_the_playback_door(http: httpx.AsyncClient, secret: str, services:
     playback, app = shown["playback_id"], shown["app"]
     good = services.tokens.mint_playback(playback, app, "s1", 600)
     yes = await ask(http, secret, good, playback)
-    assert (yes.status_code, yes.headers["x-weir-session"], yes.headers["x-accel-expires"]) == (204, "s1", "4")
+    assert (yes.status_code, yes.headers["x-weir-session"], yes.headers["x-accel-expires"]) == (
+        204,
+        "s1",
+        "4",
+    )
     for token, name in (
         (good[:-3] + "AAA", playback), (good, new_id("ply")), ("", playback),
         (services.tokens.mint_playback(playback, app, "s1", -60), playback),
@@ -187,11 +236,15 @@ async def test_the_playback_door(http: httpx.AsyncClient, secret: str, services:
     assert (await ask(http, "wrong", good, playback)).status_code == 403
 
 
-async def test_revocation_shuts_the_playback_door(http: httpx.AsyncClient, secret: str, services: Services) -> None:
+async def test_revocation_shuts_the_playback_door(
+    http: httpx.AsyncClient, secret: str, services: Services
+) -> None:
     """By session; another session goes on."""
     token = await app_token(http, secret)
     shown = await card(http, secret)
-    mine, other = (services.tokens.mint_playback(shown["playback_id"], shown["app"], sid, 600) for sid in ("s1", "s2"))
+    mine, other = (
+        services.tokens.mint_playback(shown["playback_id"], shown["app"], sid, 600) for sid in ("s1", "s2")
+    )
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 204
     await http.post("/v1/revocations", headers=token, json={"session": "s1"})
     services.directory._cache.clear()  # the process that heard of it drops its copy at once; here nobody listens to the bus
@@ -203,7 +256,10 @@ async def test_a_shared_session_is_refused(http: httpx.AsyncClient, secret: str,
     """A fifth address within a minute on one session."""
     shown = await card(http, secret)
     token = services.tokens.mint_playback(shown["playback_id"], shown["app"], "s9", 600)
-    answers = [(await ask(http, secret, token, shown["playback_id"], f"192.0.2.{n}")).status_code for n in range(1, 6)]
+    answers = [
+        (await ask(http, secret, token, shown["playback_id"], f"192.0.2.{n}")).status_code
+        for n in range(1, 6)
+    ]
     assert answers == [204, 204, 204, 204, 403]
 
 
@@ -225,7 +281,8 @@ async def test_malformed_hooks_are_refused(http: httpx.AsyncClient, secret: str,
 
 
 async def test_a_hook_takes_the_first_of_doubled_fields(http: httpx.AsyncClient, secret: str) -> None:
-    """An encoder's own query arguments come last and can't replace nginx's fields; without the secret nothing opens."""
+    """An encoder's own query arguments come last and can't replace nginx's fields; without the secret nothing
+    opens."""
     key = (await card(http, secret))["stream_key"]
     form = f"app=live&clientid=7&call=publish&name={key}&name=other&clientid=99&secret=x"
     assert (await http.post("/internal/rtmp/publish?boot=b&secret=wrong", content=form)).status_code == 403

@@ -34,7 +34,9 @@ async def app(world: World, owner: Headers) -> str:
 
 async def joined(world: World, owner: Headers, app: str, email: str, role: str) -> Headers:
     """Somebody new who came by an invitation."""
-    link = (await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": role}))["link"]
+    link = (await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": role}))[
+        "link"
+    ]
     return await world.register(email, invitation=link.rpartition("=")[2])
 
 
@@ -44,7 +46,12 @@ async def test_an_app_is_changed_by_who_has_read_it(world: World, owner: Headers
     tag = {"If-Match": before.headers["etag"]}
     change = {"name": "New", "origins": ["https://Shop.example"], "guests": "read"}
     after = await world.ask("PATCH", f"/v1/apps/{app}", {**owner, **tag}, change)
-    assert after.json() == {**before.json(), "name": "New", "origins": ["https://shop.example"], "guests": "read"}
+    assert after.json() == {
+        **before.json(),
+        "name": "New",
+        "origins": ["https://shop.example"],
+        "guests": "read",
+    }
     stale = await world.ask("PATCH", f"/v1/apps/{app}", {**owner, **tag}, {"name": "Newer"})
     assert (stale.status_code, stale.json()["code"]) == (412, "conflict")
     for bad in ("*", "ftp://x", "https://", "https://a/b", "https://a b"):
@@ -65,7 +72,9 @@ async def test_a_closed_app_opens_nothing(world: World, owner: Headers, app: str
     assert (await world.ask("POST", f"/v1/apps/{app}/restore", owner)).status_code == 409
 
 
-async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers, app: str, setting: Setting) -> None:
+async def test_the_operator_sees_and_plans_all_apps(
+    world: World, owner: Headers, app: str, setting: Setting
+) -> None:
     """Nobody else learns that this exists."""
     setting(sign_up="open")
     ann = await world.register("ann@weir.example")
@@ -73,7 +82,9 @@ async def test_the_operator_sees_and_plans_all_apps(world: World, owner: Headers
     hers = await world.app(ann, "Hers")
     listed = await world.done("GET", "/v1/operator/apps", owner)
     assert [one["id"] for one in listed["data"]] == [hers["id"], app]
-    changed = await world.done("PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}})
+    changed = await world.done(
+        "PATCH", f"/v1/operator/apps/{hers['id']}", owner, {"plan": "free", "features": {"analytics": True}}
+    )
     assert (changed["plan"], changed["features"]) == ("free", {"analytics": True, "branding": False})
 
 
@@ -107,11 +118,17 @@ async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers
     assert (await world.ask("GET", "/v1/streams", member)).status_code == 200
 
 
-async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, owner: Headers, app: str) -> None:
+async def test_keys_are_shown_once_and_rotated_with_an_overlap(
+    world: World, owner: Headers, app: str
+) -> None:
     """Both work during it; a replaced key cannot be rotated again; a revoked one is dead."""
     made = await world.key(owner, app, name="server", scopes=["streams:read", "streams:write"], rate=100)
     rotated = await world.done("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {"overlap_s": 60})
-    assert (rotated["scopes"], rotated["rate"], rotated["name"]) == (["streams:read", "streams:write"], 100, "server")
+    assert (rotated["scopes"], rotated["rate"], rotated["name"]) == (
+        ["streams:read", "streams:write"],
+        100,
+        "server",
+    )
     old, new = bearer(made["api_key"]), bearer(rotated["api_key"])
     assert [(await world.ask("GET", "/v1/streams", key)).status_code for key in (old, new)] == [200, 200]
     assert (await world.ask("POST", f"/v1/apps/{app}/keys/{made['id']}/rotate", owner, {})).status_code == 409
@@ -120,19 +137,31 @@ async def test_keys_are_shown_once_and_rotated_with_an_overlap(world: World, own
     await world.done("DELETE", f"/v1/apps/{app}/keys/{again['id']}", owner)
     assert (await world.ask("GET", "/v1/streams", bearer(again["api_key"]))).status_code == 401
     listed = (await world.ask("GET", f"/v1/apps/{app}/keys", owner)).text
-    assert not [one for one in (made, rotated, again) if one["api_key"] in listed or one["signing_secret"] in listed]
+    assert not [
+        one for one in (made, rotated, again) if one["api_key"] in listed or one["signing_secret"] in listed
+    ]
 
 
 async def test_only_the_whole_key_opens(world: World, owner: Headers, app: str) -> None:
     """A wrong secret is refused also while the right one is in use; an uploaded public key is no API key."""
     made = await world.key(owner, app)
     public = await world.done(
-        "POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": pem(Ed25519PrivateKey.generate())}
+        "POST",
+        f"/v1/apps/{app}/keys/public",
+        owner,
+        {"scopes": ["*"], "public_key": pem(Ed25519PrivateKey.generate())},
     )
-    wrong = [made["api_key"][:-1], made["api_key"] + "x", f"weir_sk_{public['id'].removeprefix('key_')}_", "weir_sk__"]
+    wrong = [
+        made["api_key"][:-1],
+        made["api_key"] + "x",
+        f"weir_sk_{public['id'].removeprefix('key_')}_",
+        "weir_sk__",
+    ]
     for _ in range(2):
         assert (await world.ask("GET", "/v1/streams", bearer(made["api_key"]))).status_code == 200
-        assert [(await world.ask("GET", "/v1/streams", bearer(one))).status_code for one in wrong] == [401] * 4
+        assert [(await world.ask("GET", "/v1/streams", bearer(one))).status_code for one in wrong] == [
+            401
+        ] * 4
 
 
 async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app: str) -> None:
@@ -142,10 +171,14 @@ async def test_a_key_may_be_bound_to_networks(world: World, owner: Headers, app:
     for address in ("198.51.100.7", "2001:db8::5"):
         async with world.client(address) as http:
             assert (await http.get("/v1/streams", headers=key)).status_code == 200
-    assert (await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"networks": ["everywhere"]})).status_code == 422
+    assert (
+        await world.ask("POST", f"/v1/apps/{app}/keys", owner, {"networks": ["everywhere"]})
+    ).status_code == 422
 
 
-async def test_a_key_tells_when_it_was_last_used(world: World, owner: Headers, app: str, services: Services) -> None:
+async def test_a_key_tells_when_it_was_last_used(
+    world: World, owner: Headers, app: str, services: Services
+) -> None:
     """Within half a minute, by way of Redis: every process takes keys, only control writes them."""
     made = await world.key(owner, app)
     await world.ask("GET", "/v1/streams", bearer(made["api_key"]))
@@ -161,11 +194,25 @@ def pem(key: Any) -> str:
 
 async def test_public_keys_are_ed25519_or_rsa(world: World, owner: Headers, app: str) -> None:
     """Other kinds, short ones and private ones are refused."""
-    for key, algorithm in ((Ed25519PrivateKey.generate(), "EdDSA"), (generate_private_key(65537, 2048), "RS256")):
-        made = await world.done("POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": pem(key)})
+    for key, algorithm in (
+        (Ed25519PrivateKey.generate(), "EdDSA"),
+        (generate_private_key(65537, 2048), "RS256"),
+    ):
+        made = await world.done(
+            "POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": pem(key)}
+        )
         assert (made["algorithm"], made["kind"]) == (algorithm, "public")
-    for bad in (pem(generate_private_key(65537, 1024)), pem(generate_ec(SECP256R1())), "-----BEGIN PUBLIC KEY-----\nx", "x"):
-        assert (await world.ask("POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": bad})).status_code == 422
+    for bad in (
+        pem(generate_private_key(65537, 1024)),
+        pem(generate_ec(SECP256R1())),
+        "-----BEGIN PUBLIC KEY-----\nx",
+        "x",
+    ):
+        assert (
+            await world.ask(
+                "POST", f"/v1/apps/{app}/keys/public", owner, {"scopes": ["*"], "public_key": bad}
+            )
+        ).status_code == 422
 
 
 # -- teams
@@ -192,7 +239,8 @@ def test_the_whole_table_of_permissions() -> None:
 
 
 async def test_every_role_at_every_door_of_an_app(world: World, owner: Headers, app: str) -> None:
-    """The table holds at the routes: who may gets through (or is refused for another reason), others are forbidden."""
+    """The table holds at the routes: who may gets through (or is refused for another reason), others are
+    forbidden."""
     people = {role: await joined(world, owner, app, f"the-{role}@weir.example", role) for role in ROLES}
     doors = [
         ("app.read", "GET", "", None), ("keys.read", "GET", "/keys", None), ("keys.write", "POST", "/keys", {"scopes": ["*"]}),
@@ -210,11 +258,15 @@ async def test_every_role_at_every_door_of_an_app(world: World, owner: Headers, 
         assert (writing.status_code == 201) is ("streams:write" in scopes)
 
 
-async def test_an_invitation_is_for_one_person_and_works_once(world: World, owner: Headers, app: str, setting: Setting) -> None:
+async def test_an_invitation_is_for_one_person_and_works_once(
+    world: World, owner: Headers, app: str, setting: Setting
+) -> None:
     """Another address, a second use, a withdrawn one: forbidden; a member is invited no second time."""
     setting(sign_up="open")
     ann, bob = await world.register("ann@weir.example"), await world.register("bob@weir.example")
-    await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "Ann@weir.example", "role": "editor"})
+    await world.done(
+        "POST", f"/v1/apps/{app}/invitations", owner, {"email": "Ann@weir.example", "role": "editor"}
+    )
     token = {"token": world.letters.token("ann@weir.example")}
     assert (await world.ask("POST", "/v1/invitations/accept", bob, token)).status_code == 403
     assert (await world.ask("GET", f"/v1/apps/{app}", ann)).status_code == 404
@@ -223,15 +275,22 @@ async def test_an_invitation_is_for_one_person_and_works_once(world: World, owne
     assert (await world.done("GET", f"/v1/apps/{app}", ann))["role"] == "editor"
     body = {"email": "ann@weir.example", "role": "viewer"}
     assert (await world.ask("POST", f"/v1/apps/{app}/invitations", owner, body)).status_code == 409
-    made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "bob@weir.example", "role": "viewer"})
+    made = await world.done(
+        "POST", f"/v1/apps/{app}/invitations", owner, {"email": "bob@weir.example", "role": "viewer"}
+    )
     await world.done("DELETE", f"/v1/apps/{app}/invitations/{made['id']}", owner)
-    assert (await world.ask("POST", "/v1/invitations/accept", bob, {"token": made["link"].rpartition("=")[2]})).status_code == 403
+    assert (
+        await world.ask("POST", "/v1/invitations/accept", bob, {"token": made["link"].rpartition("=")[2]})
+    ).status_code == 403
 
 
 async def test_a_link_that_was_not_mailed_proves_no_mailbox(world: World, owner: Headers, app: str) -> None:
-    """The inviter has it. It lets somebody join, with an address that counts as unproven; the mailed one proves it."""
+    """The inviter has it. It lets somebody join, with an address that counts as unproven; the mailed one
+    proves it."""
     for email, mailed in (("ann@weir.example", False), ("ben@weir.example", True)):
-        made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"})
+        made = await world.done(
+            "POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"}
+        )
         shown, sent = made["link"].rpartition("=")[2], world.letters.token(email)
         assert (made["mailed"], shown != sent) == (True, True)
         headers = await world.register(email, invitation=sent if mailed else shown)
@@ -239,23 +298,36 @@ async def test_a_link_that_was_not_mailed_proves_no_mailbox(world: World, owner:
         assert (await world.done("GET", f"/v1/apps/{app}", headers))["role"] == "viewer"
 
 
-async def test_who_must_prove_a_mailbox_joins_afterwards(world: World, owner: Headers, app: str, setting: Setting) -> None:
-    """With the link that the inviter has: no tokens and no membership before the mailed link is opened, and the same answer for an
-    address that has an account; an unproven account of before may not accept with it, but with the mailed one."""
+async def test_who_must_prove_a_mailbox_joins_afterwards(
+    world: World, owner: Headers, app: str, setting: Setting
+) -> None:
+    """With the link that the inviter has: no tokens and no membership before the mailed link is opened, and
+    the same answer for an address that has an account; an unproven account of before may not accept with
+    it, but with the mailed one."""
     setting(sign_up="open")
     old = await world.register("old@weir.example")
     setting(verify_email=True)
     links = {}
     for email in ("new@weir.example", "old@weir.example"):
-        made = await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"})
+        made = await world.done(
+            "POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "viewer"}
+        )
         links[email] = {"token": made["link"].rpartition("=")[2]}
         body = {"email": email, "password": "another password", "invitation": links[email]["token"]}
         answer = await world.ask("POST", "/v1/auth/register", body=body)
-        assert (answer.status_code, answer.json()["access_token"], answer.json()["account"]["verified"]) == (201, None, False)
+        assert (answer.status_code, answer.json()["access_token"], answer.json()["account"]["verified"]) == (
+            201,
+            None,
+            False,
+        )
     assert len((await world.done("GET", f"/v1/apps/{app}/invitations", owner))["data"]) == 2
     assert len((await world.done("GET", f"/v1/apps/{app}/members", owner))["data"]) == 1
-    assert (await world.ask("POST", "/v1/invitations/accept", old, links["old@weir.example"])).status_code == 403
-    invited = next(text for to, text in world.letters.sent if to == "old@weir.example" and "#invitation=" in text)
+    assert (
+        await world.ask("POST", "/v1/invitations/accept", old, links["old@weir.example"])
+    ).status_code == 403
+    invited = next(
+        text for to, text in world.letters.sent if to == "old@weir.example" and "#invitation=" in text
+    )
     await world.done("POST", "/v1/invitations/accept", old, {"token": invited.rpartition("=")[2]})
     assert (await world.done("GET", "/v1/auth/me", old))["verified"] is True
     await world.letters.arrived(4)
@@ -265,18 +337,28 @@ async def test_who_must_prove_a_mailbox_joins_afterwards(world: World, owner: He
 
 
 @pytest.mark.parametrize("how", ["removed", "demoted", "new password"])
-async def test_nobody_lets_friends_in_behind_the_own_end(world: World, owner: Headers, app: str, how: str) -> None:
+async def test_nobody_lets_friends_in_behind_the_own_end(
+    world: World, owner: Headers, app: str, how: str
+) -> None:
     """An invitation is good while its inviter may give that role, and was the one who gave it."""
     ann = await joined(world, owner, app, "ann@weir.example", "admin")
     me = (await world.done("GET", "/v1/auth/me", ann))["id"]
-    made = await world.done("POST", f"/v1/apps/{app}/invitations", ann, {"email": "friend@weir.example", "role": "admin"})
+    made = await world.done(
+        "POST", f"/v1/apps/{app}/invitations", ann, {"email": "friend@weir.example", "role": "admin"}
+    )
     if how == "removed":
         await world.done("DELETE", f"/v1/apps/{app}/members/{me}", owner)
     elif how == "demoted":
         await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "editor"})
     else:
-        await world.done("POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"})
-    body = {"email": "friend@weir.example", "password": PASSWORD, "invitation": made["link"].rpartition("=")[2]}
+        await world.done(
+            "POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"}
+        )
+    body = {
+        "email": "friend@weir.example",
+        "password": PASSWORD,
+        "invitation": made["link"].rpartition("=")[2],
+    }
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
     members = (await world.done("GET", f"/v1/apps/{app}/members", owner))["data"]
     assert "friend@weir.example" not in [one["email"] for one in members]
@@ -300,10 +382,14 @@ async def test_a_mailbox_is_not_filled_with_invitations(world: World, owner: Hea
         ("x" * 80, "“" + "x" * 60 + "…”"),
     ],
 )  # fmt: skip
-async def test_an_app_s_name_is_no_link_in_a_mail(world: World, owner: Headers, name: str, shown: str) -> None:
+async def test_an_app_s_name_is_no_link_in_a_mail(
+    world: World, owner: Headers, name: str, shown: str
+) -> None:
     """Anybody may make an app where sign-up is open."""
     app = str((await world.app(owner, name))["id"])
-    await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"})
+    await world.done(
+        "POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "viewer"}
+    )
     (_, text) = world.letters.sent[-1]
     assert f"to work on {shown} as viewer" in text
     assert text.count("://") == 1
@@ -315,11 +401,14 @@ async def test_addresses_are_for_those_who_change_members(world: World, owner: H
     admin = await joined(world, owner, app, "ben@weir.example", "admin")
     everybody = {"owner@weir.example", "ann@weir.example", "ben@weir.example"}
     for reader, seen in ((viewer, {None, "ann@weir.example"}), (admin, everybody), (owner, everybody)):
-        assert {one["email"] for one in (await world.done("GET", f"/v1/apps/{app}/members", reader))["data"]} == seen
+        assert {
+            one["email"] for one in (await world.done("GET", f"/v1/apps/{app}/members", reader))["data"]
+        } == seen
 
 
 async def test_an_app_token_ends_with_its_sign_in(world: World, owner: Headers, app: str) -> None:
-    """Signing out ends those of that sign-in, a new password all; what they made falls with the latter, and a fresh one works at once."""
+    """Signing out ends those of that sign-in, a new password all; what they made falls with the latter, and a
+    fresh one works at once."""
     ann = await joined(world, owner, app, "ann@weir.example", "editor")
     login = {"email": "ann@weir.example", "password": PASSWORD}
     async with world.client() as second:
@@ -331,14 +420,18 @@ async def test_an_app_token_ends_with_its_sign_in(world: World, owner: Headers, 
     for path in ("/v1/apps", f"/v1/apps/{app}", "/v1/auth/me"):
         assert (await world.ask("GET", path, other)).status_code == 401
     await world.services.tokens.user(made)
-    fresh = await world.done("POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"})
+    fresh = await world.done(
+        "POST", "/v1/auth/password", ann, {"present": PASSWORD, "password": "another password"}
+    )
     assert (await world.ask("GET", "/v1/streams", mine)).status_code == 401
     assert (await world.ask("GET", "/v1/apps", ann)).status_code == 401
     with pytest.raises(Unauthenticated):
         await world.services.tokens.user(made)
     again = await world.token(bearer(fresh["access_token"]), app)
     assert (await world.ask("GET", "/v1/streams", again)).status_code == 200
-    await world.services.tokens.user((await world.done("POST", "/v1/user-tokens", again, {"sub": "ben"}))["token"])
+    await world.services.tokens.user(
+        (await world.done("POST", "/v1/user-tokens", again, {"sub": "ben"}))["token"]
+    )
 
 
 async def test_what_a_demoted_member_made_is_refused(world: World, owner: Headers, app: str) -> None:
@@ -356,7 +449,9 @@ async def test_what_a_demoted_member_made_is_refused(world: World, owner: Header
         with pytest.raises(Unauthenticated):
             await check(made)
     await world.done("PATCH", f"/v1/apps/{app}/members/{me}", owner, {"role": "editor"})
-    await tokens.user((await world.done("POST", "/v1/user-tokens", await world.token(ann, app), {"sub": "ben"}))["token"])
+    await tokens.user(
+        (await world.done("POST", "/v1/user-tokens", await world.token(ann, app), {"sub": "ben"}))["token"]
+    )
 
 
 async def test_a_key_says_what_it_may_do(world: World, owner: Headers, app: str) -> None:
@@ -364,9 +459,15 @@ async def test_a_key_says_what_it_may_do(world: World, owner: Headers, app: str)
     for kind in ("", "/signing", "/public"):
         for said in ({}, {"scopes": []}, {"scopes": ["everything"]}):
             reply = await world.ask(
-                "POST", f"/v1/apps/{app}/keys{kind}", owner, {**said, **({"public_key": "x"} if kind == "/public" else {})}
+                "POST",
+                f"/v1/apps/{app}/keys{kind}",
+                owner,
+                {**said, **({"public_key": "x"} if kind == "/public" else {})},
             )
-            assert (reply.status_code, reply.json()["errors"][0]["field"].split(".")[0]) == (422, "scopes"), (kind, said)
+            assert (reply.status_code, reply.json()["errors"][0]["field"].split(".")[0]) == (422, "scopes"), (
+                kind,
+                said,
+            )
     assert (await world.key(owner, app, scopes=["*"]))["scopes"] == list(SCOPES)
 
 
@@ -375,15 +476,26 @@ async def test_a_credential_says_who_it_is(world: World, owner: Headers, app: st
     made = await world.key(owner, app, name="meter", scopes=["usage:read"], rate=100)
     shown = await world.done("GET", "/v1/app", bearer(made["api_key"]))
     assert (shown["app"]["id"], shown["app"]["state"]) == (app, "active")
-    expected = {"id": made["id"], "kind": "key", "role": None, "scopes": ["usage:read"], "name": "meter", "rate": 100}
+    expected = {
+        "id": made["id"],
+        "kind": "key",
+        "role": None,
+        "scopes": ["usage:read"],
+        "name": "meter",
+        "rate": 100,
+    }
     assert {name: shown["credential"][name] for name in expected} == expected
     assert shown["limits"]["requests_per_minute"] == 60_000
-    assert (await world.done("GET", "/v1/app", await world.token(owner, app)))["credential"]["role"] == "owner"
+    assert (await world.done("GET", "/v1/app", await world.token(owner, app)))["credential"][
+        "role"
+    ] == "owner"
     usage = await world.done("GET", "/v1/usage", bearer(made["api_key"]))
     assert usage == await world.done("GET", f"/v1/apps/{app}/usage", owner)
     reading = await world.key(owner, app, scopes=["streams:read"])
     assert (await world.ask("GET", "/v1/usage", bearer(reading["api_key"]))).status_code == 403
-    assert (await world.done("GET", "/v1/app", bearer(reading["api_key"])))["credential"]["id"] == reading["id"]
+    assert (await world.done("GET", "/v1/app", bearer(reading["api_key"])))["credential"]["id"] == reading[
+        "id"
+    ]
 
 
 async def test_what_is_made_says_where_it_is(world: World, owner: Headers) -> None:
@@ -401,7 +513,8 @@ async def test_what_is_made_says_where_it_is(world: World, owner: Headers) -> No
 
 
 async def test_the_limits_are_told_in_both_forms(world: World, owner: Headers, app: str) -> None:
-    """Those of the drafts up to -06 and since -08; the seconds are those until all is back, also in a refusal."""
+    """Those of the drafts up to -06 and since -08; the seconds are those until all is back, also in a
+    refusal."""
     key = bearer((await world.key(owner, app, rate=3))["api_key"])
     answers = [await world.ask("GET", "/v1/streams", key) for _ in range(4)]
     assert [one.status_code for one in answers] == [200, 200, 200, 429]
@@ -411,31 +524,50 @@ async def test_the_limits_are_told_in_both_forms(world: World, owner: Headers, a
     assert int(answers[3].headers["ratelimit-reset"]) > int(answers[3].headers["retry-after"])
 
 
-async def test_a_member_is_read_and_changed_as_it_was_read(world: World, owner: Headers, app: str, setting: Setting) -> None:
+async def test_a_member_is_read_and_changed_as_it_was_read(
+    world: World, owner: Headers, app: str, setting: Setting
+) -> None:
     setting(sign_up="open")
     me = (await world.done("GET", "/v1/auth/me", owner))["id"]
     path = f"/v1/apps/{app}/members/{me}"
     reply = await world.ask("GET", path, owner)
     assert (reply.status_code, reply.json()["role"]) == (200, "owner")
-    assert (await world.ask("GET", path, {**owner, "If-None-Match": reply.headers["etag"]})).status_code == 304
+    assert (
+        await world.ask("GET", path, {**owner, "If-None-Match": reply.headers["etag"]})
+    ).status_code == 304
     stale = await world.ask("PATCH", path, {**owner, "If-Match": '"old"'}, {"role": "owner"})
     assert (stale.status_code, stale.json()["code"]) == (412, "conflict")
-    assert (await world.ask("PATCH", path, {**owner, "If-Match": reply.headers["etag"]}, {"role": "owner"})).status_code == 200
+    assert (
+        await world.ask("PATCH", path, {**owner, "If-Match": reply.headers["etag"]}, {"role": "owner"})
+    ).status_code == 200
 
 
-async def test_a_key_has_a_signing_secret_only_where_it_may_sign(world: World, owner: Headers, app: str) -> None:
+async def test_a_key_has_a_signing_secret_only_where_it_may_sign(
+    world: World, owner: Headers, app: str
+) -> None:
     """And a signing key opens nothing; it is replaced like another."""
     assert (await world.key(owner, app, scopes=["streams:read", "events:read"]))["signing_secret"] is None
     assert (await world.key(owner, app, scopes=["chat:moderate"]))["signing_secret"]
     path = f"/v1/apps/{app}/keys"
     made = await world.done("POST", f"{path}/signing", owner, {"name": "site", "scopes": ["streams:write"]})
-    assert (made["kind"], made["scopes"], made["api_key"], made["algorithm"]) == ("signing", ["streams:write"], None, "HS256")
+    assert (made["kind"], made["scopes"], made["api_key"], made["algorithm"]) == (
+        "signing",
+        ["streams:write"],
+        None,
+        "HS256",
+    )
     for secret in (made["signing_secret"], ""):
         key = bearer(f"weir_sk_{made['id'].removeprefix('key_')}_{secret}")
         assert (await world.ask("GET", "/v1/streams", key)).status_code == 401
     rotated = await world.done("POST", f"{path}/{made['id']}/rotate", owner, {"overlap_s": 60})
-    assert (rotated["kind"], rotated["scopes"], rotated["signing_secret"] != made["signing_secret"]) == ("signing", ["streams:write"], True)
-    assert (await world.ask("POST", f"{path}/signing", owner, {"scopes": ["streams:read"]})).status_code == 422
+    assert (rotated["kind"], rotated["scopes"], rotated["signing_secret"] != made["signing_secret"]) == (
+        "signing",
+        ["streams:write"],
+        True,
+    )
+    assert (
+        await world.ask("POST", f"{path}/signing", owner, {"scopes": ["streams:read"]})
+    ).status_code == 422
     listed = await world.ask("GET", path, owner)
     assert made["signing_secret"] not in listed.text
     assert {one["kind"] for one in listed.json()["data"]} == {"key", "signing"}
@@ -456,9 +588,13 @@ async def test_who_leaves_or_is_demoted_loses_what_was_given(world: World, owner
 
 
 async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) -> None:
-    """Free has three with its open invitations, also when six are sent at once; one that is withdrawn makes room."""
+    """Free has three with its open invitations, also when six are sent at once; one that is withdrawn makes
+    room."""
     await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
-    path, bodies = f"/v1/apps/{app}/invitations", [{"email": f"{name}@weir.example", "role": "viewer"} for name in "abcdef"]
+    path, bodies = (
+        f"/v1/apps/{app}/invitations",
+        [{"email": f"{name}@weir.example", "role": "viewer"} for name in "abcdef"],
+    )
     answers = await asyncio.gather(*(world.ask("POST", path, owner, body) for body in bodies))
     assert sorted(one.status_code for one in answers) == [201] * 2 + [403] * 4
     assert {one.json()["code"] for one in answers if one.status_code == 403} == {"quota_exceeded"}
@@ -467,7 +603,9 @@ async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) ->
     await world.done("POST", path, owner, bodies[0])
 
 
-async def test_a_deleted_app_goes_with_all_that_is_its_own(world: World, owner: Headers, app: str, services: Services) -> None:
+async def test_a_deleted_app_goes_with_all_that_is_its_own(
+    world: World, owner: Headers, app: str, services: Services
+) -> None:
     """Closed at once, told to all rooms, then gone; another app's data stays."""
     other = str((await world.app(owner, "Other"))["id"])
     keys = [bearer((await world.key(owner, one))["api_key"]) for one in (app, other)]
@@ -499,7 +637,9 @@ async def test_the_audit_log_tells_who_changed_what(world: World, owner: Headers
     assert made["api_key"].rpartition("_")[2] not in text
     assert "hash" not in entries[0]["after"]
     assert "signing" not in entries[0]["after"]
-    only = await world.done("GET", f"/v1/apps/{app}/audit?action=app.updated&since=2020-01-01T00:00:00Z", owner)
+    only = await world.done(
+        "GET", f"/v1/apps/{app}/audit?action=app.updated&since=2020-01-01T00:00:00Z", owner
+    )
     assert [one["id"] for one in only["data"]] == [change["id"]]
     table = await world.ask("GET", f"/v1/apps/{app}/audit?format=csv&limit=2", owner)
     assert table.headers["content-type"].startswith("text/csv")
@@ -511,7 +651,11 @@ async def test_the_audit_log_tells_who_changed_what(world: World, owner: Headers
 async def test_a_repeated_create_makes_one_app(world: World, owner: Headers) -> None:
     """At once or later."""
     headers = {**owner, "Idempotency-Key": "k"}
-    replies = await asyncio.gather(*(world.ask("POST", "/v1/apps", headers, {"name": "One"}) for _ in range(5)))
+    replies = await asyncio.gather(
+        *(world.ask("POST", "/v1/apps", headers, {"name": "One"}) for _ in range(5))
+    )
     assert {reply.status_code for reply in replies} <= {201, 409}
-    assert (await world.ask("POST", "/v1/apps", headers, {"name": "One"})).headers["idempotency-replayed"] == "true"
+    assert (await world.ask("POST", "/v1/apps", headers, {"name": "One"})).headers[
+        "idempotency-replayed"
+    ] == "true"
     assert [one["name"] for one in (await world.done("GET", "/v1/apps", owner))["data"]] == ["One"]

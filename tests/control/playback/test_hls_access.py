@@ -53,7 +53,9 @@ async def desk(world: World, services: Services, monkeypatch: pytest.MonkeyPatch
     return desk
 
 
-@pytest.mark.parametrize("name", ["X-Internal-Secret", "X-Playback-Id", "X-Playback-Token", "X-Forwarded-For"])
+@pytest.mark.parametrize(
+    "name", ["X-Internal-Secret", "X-Playback-Id", "X-Playback-Token", "X-Forwarded-For"]
+)
 @pytest.mark.parametrize("first", [True, False])
 async def test_a_header_that_comes_twice_is_refused(desk: Desk, name: str, first: bool) -> None:
     """Whichever of the two says what: a web server that wrote one wrote it once. The connection ends with it."""
@@ -77,14 +79,18 @@ async def test_a_question_has_no_body(desk: Desk) -> None:
         assert (await desk.asked([*right, more])).status_code == 403, more
     assert (await desk.asked([*right, ("Content-Length", "0")])).status_code == 204
     assert (
-        await desk._world.ask("GET", "/internal/overview", {"X-Internal-Secret": desk.secret, "Content-Length": "5"})
+        await desk._world.ask(
+            "GET", "/internal/overview", {"X-Internal-Secret": desk.secret, "Content-Length": "5"}
+        )
     ).status_code == 404
-    assert (await desk._world.ask("GET", "/internal/overview", {"X-Internal-Secret": desk.secret})).status_code == 200
+    assert (
+        await desk._world.ask("GET", "/internal/overview", {"X-Internal-Secret": desk.secret})
+    ).status_code == 200
 
 
 async def test_who_guesses_is_soon_not_asked_about(desk: Desk, services: Services) -> None:
-    """Past the bound, no signature is checked for that address, whatever it shows; it is told to wait. Who played from there a
-    moment ago plays on; who comes anew from elsewhere plays."""
+    """Past the bound, no signature is checked for that address, whatever it shows; it is told to wait. Who
+    played from there a moment ago plays on; who comes anew from elsewhere plays."""
     playing, bound = desk.token("viewer"), services.settings.block_after
     assert await desk.asks(playing) == 204
     for number in range(bound + 200):

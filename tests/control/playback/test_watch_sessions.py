@@ -17,27 +17,41 @@ from weir.foundation.tenancy.tokens import LEEWAY_S
 class Stage:
     """One app with a key that signs, and a signed stream."""
 
-    def __init__(self, world: World, owner: Headers, app: str, key: dict[str, Any], stream: dict[str, Any]) -> None:
+    def __init__(
+        self, world: World, owner: Headers, app: str, key: dict[str, Any], stream: dict[str, Any]
+    ) -> None:
         self.world, self.owner, self.app, self.key, self.stream = world, owner, app, key, stream
         self.playback = stream["playback_id"]
         self._access = HlsAccess(world.services, "secret", ViewerLimit(world.services.redis))
 
     def signed(self, audience: str = "weir:playback", life_s: float = 60, **claims: Any) -> str:
         now = int(now_s())
-        payload = {"iss": self.key["id"], "aud": audience, "app": self.app, "iat": now, "exp": now + life_s, "sub": self.playback, **claims}
+        payload = {
+            "iss": self.key["id"],
+            "aud": audience,
+            "app": self.app,
+            "iat": now,
+            "exp": now + life_s,
+            "sub": self.playback,
+            **claims,
+        }
         return jwt.encode(payload, self.key["signing_secret"], "HS256")
 
     async def session(self, **body: Any) -> dict[str, Any]:
         return dict(await self.world.done("POST", f"/v1/watch/{self.playback}/session", None, body))
 
     async def renewed(self, token: str) -> Any:
-        return await self.world.ask("POST", f"/v1/watch/{self.playback}/renew", None, {"playback_token": token})
+        return await self.world.ask(
+            "POST", f"/v1/watch/{self.playback}/renew", None, {"playback_token": token}
+        )
 
     async def plays(self, token: str) -> bool:
         return await self._access.allowed(token, self.playback, "192.0.2.1") is not None
 
     async def change(self, **fields: Any) -> None:
-        await self.world.done("PATCH", f"/v1/streams/{self.stream['id']}", bearer(self.key["api_key"]), fields)
+        await self.world.done(
+            "PATCH", f"/v1/streams/{self.stream['id']}", bearer(self.key["api_key"]), fields
+        )
 
 
 @pytest.fixture
@@ -45,13 +59,21 @@ async def stage(world: World) -> Stage:
     owner = await world.owner()
     app = str((await world.app(owner))["id"])
     key = await world.key(owner, app)
-    stream = await world.done("POST", "/v1/streams", bearer(key["api_key"]), {"title": "Show", "visibility": "signed"})
+    stream = await world.done(
+        "POST", "/v1/streams", bearer(key["api_key"]), {"title": "Show", "visibility": "signed"}
+    )
     return Stage(world, owner, app, key, stream)
 
 
 async def test_what_is_made_from_a_token_ends_with_it(stage: Stage) -> None:
-    """The session, its renewals and its guest, signed by the customer or given by the API; the answer says when."""
-    given = await stage.world.done("POST", f"/v1/streams/{stage.stream['id']}/playback-tokens", bearer(stage.key["api_key"]), {"ttl_s": 60})
+    """The session, its renewals and its guest, signed by the customer or given by the API; the answer says
+    when."""
+    given = await stage.world.done(
+        "POST",
+        f"/v1/streams/{stage.stream['id']}/playback-tokens",
+        bearer(stage.key["api_key"]),
+        {"ttl_s": 60},
+    )
     for token in (stage.signed(), given["token"]):
         end = jwt.decode(token, options={"verify_signature": False})["exp"]
         shown = await stage.session(token=token)
@@ -82,19 +104,26 @@ async def test_a_public_session_is_renewed_while_the_stream_is_public(stage: Sta
     shown = await stage.session(name="Ann")
     assert shown["access_ends"] is None
     renewed = (await stage.renewed(shown["playback_token"])).json()
-    assert (renewed["playback_ttl_s"], renewed["access_ends"]) == (stage.world.services.settings.playback_token_ttl_s, None)
+    assert (renewed["playback_ttl_s"], renewed["access_ends"]) == (
+        stage.world.services.settings.playback_token_ttl_s,
+        None,
+    )
     assert await stage.plays(renewed["playback_token"])
     await stage.change(visibility="signed")
     assert not await stage.plays(renewed["playback_token"])
     assert (await stage.renewed(renewed["playback_token"])).status_code == 403
     assert (
-        await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {"token": renewed["playback_token"]})
+        await stage.world.ask(
+            "POST", f"/v1/watch/{stage.playback}/session", None, {"token": renewed["playback_token"]}
+        )
     ).status_code == 403
 
 
 async def test_all_that_a_revoked_key_has_made_is_refused(stage: Stage) -> None:
     """What it signed, what it asked for, and what was renewed from either."""
-    given = await stage.world.done("POST", f"/v1/streams/{stage.stream['id']}/playback-tokens", bearer(stage.key["api_key"]), {})
+    given = await stage.world.done(
+        "POST", f"/v1/streams/{stage.stream['id']}/playback-tokens", bearer(stage.key["api_key"]), {}
+    )
     tokens = [given["token"], stage.signed()]
     tokens += [(await stage.session(token=token))["playback_token"] for token in tokens]
     tokens += [(await stage.renewed(token)).json()["playback_token"] for token in tokens]
@@ -106,11 +135,15 @@ async def test_all_that_a_revoked_key_has_made_is_refused(stage: Stage) -> None:
 
 async def test_a_replaced_key_signs_no_more_and_what_it_asked_for_lives_on(stage: Stage) -> None:
     """A rotation is no revocation."""
-    given = await stage.world.done("POST", f"/v1/streams/{stage.stream['id']}/playback-tokens", bearer(stage.key["api_key"]), {})
+    given = await stage.world.done(
+        "POST", f"/v1/streams/{stage.stream['id']}/playback-tokens", bearer(stage.key["api_key"]), {}
+    )
     signed = stage.signed()
     made = (await stage.session(token=signed))["playback_token"]
     assert [await stage.plays(token) for token in (given["token"], signed)] == [True, True]
-    await stage.world.done("POST", f"/v1/apps/{stage.app}/keys/{stage.key['id']}/rotate", stage.owner, {"overlap_s": 0})
+    await stage.world.done(
+        "POST", f"/v1/apps/{stage.app}/keys/{stage.key['id']}/rotate", stage.owner, {"overlap_s": 0}
+    )
     assert [await stage.plays(token) for token in (given["token"], signed, made)] == [True, False, True]
 
 
@@ -127,9 +160,15 @@ async def test_only_guests_of_ours_come_back(stage: Stage) -> None:
     back = await stage.session(resume=guest["user_token"])
     assert back["user"] == guest["user"]
     claims = await stage.world.services.tokens.user(back["user_token"])
-    assert (claims.guest, claims.channel, claims.roles) == (True, stage.stream["channel"], {stage.stream["channel"]: "member"})
+    assert (claims.guest, claims.channel, claims.roles) == (
+        True,
+        stage.stream["channel"],
+        {stage.stream["channel"]: "member"},
+    )
     assert (await stage.session(user=guest["user_token"]))["user"]["id"] != guest["user"]["id"]
-    refused = await stage.world.ask("POST", "/v1/user-tokens", bearer(stage.key["api_key"]), {"sub": guest["user"]["id"]})
+    refused = await stage.world.ask(
+        "POST", "/v1/user-tokens", bearer(stage.key["api_key"]), {"sub": guest["user"]["id"]}
+    )
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sub")
 
 
@@ -147,10 +186,15 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
     """Not even whether it is full; with a token as before."""
     await stage.change(max_viewers=1)
     shown = await stage.world.done("GET", f"/v1/watch/{stage.playback}")
-    assert {name: value for name, value in shown.items() if value is not None} == {"playback_id": stage.playback, "visibility": "signed"}
+    assert {name: value for name, value in shown.items() if value is not None} == {
+        "playback_id": stage.playback,
+        "visibility": "signed",
+    }
     known = await stage.world.done("GET", f"/v1/watch/{stage.playback}", bearer(stage.signed()))
     assert (known["id"], known["title"], known["viewers"]) == (stage.stream["id"], "Show", 0)
-    foreign = await stage.world.done("GET", f"/v1/watch/{stage.playback}", bearer(stage.signed(sub=new_id("ply"))))
+    foreign = await stage.world.done(
+        "GET", f"/v1/watch/{stage.playback}", bearer(stage.signed(sub=new_id("ply")))
+    )
     assert foreign == shown
     assert await ViewerLimit(stage.world.services.redis).claim(stage.stream["channel"], "somebody", 1)
     reply = await stage.world.ask("POST", f"/v1/watch/{stage.playback}/session", None, {})
@@ -158,13 +202,22 @@ async def test_a_signed_stream_says_nothing_to_strangers(stage: Stage) -> None:
 
 
 async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage: Stage) -> None:
-    """The newest that is finished, and while nothing is on air; of a signed one, whose recordings need tokens of their own, none."""
+    """The newest that is finished, and while nothing is on air; of a signed one, whose recordings need tokens
+    of their own, none."""
     store = stage.world.services.store.app(stage.app)
     kept = (("brd_old", "ready"), ("brd_new", "ready"), ("brd_new", "ready"), ("brd_new", "recording"))
     for number, (broadcast, state) in enumerate(kept):
-        doc = {"id": f"rec_{number}", "stream": stage.stream["id"], "broadcast": broadcast, "state": state, "started": number}
+        doc = {
+            "id": f"rec_{number}",
+            "stream": stage.stream["id"],
+            "broadcast": broadcast,
+            "state": state,
+            "started": number,
+        }
         await store.insert("recordings", doc)
-    await store.update("streams", stage.stream["id"], set={"broadcast": "brd_new", "ended": 1_790_000_000_000})
+    await store.update(
+        "streams", stage.stream["id"], set={"broadcast": "brd_new", "ended": 1_790_000_000_000}
+    )
 
     async def offered() -> Any:
         shown = await stage.world.done("GET", f"/v1/watch/{stage.playback}", None)
@@ -174,16 +227,30 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
     await stage.change(visibility="public")
     assert await offered() == ("2026-09-21T14:13:20.000Z", "rec_2")
     await store.update("streams", stage.stream["id"], set={"state": "live"})
-    await stage.world.services.directory.on_event(DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"]))
+    await stage.world.services.directory.on_event(
+        DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"])
+    )
     assert (await offered())[1] is None
 
 
-@pytest.mark.parametrize("of_stream", ["public", "signed", None], ids=["public stream", "signed stream", "no stream"])
+@pytest.mark.parametrize(
+    "of_stream", ["public", "signed", None], ids=["public stream", "signed stream", "no stream"]
+)
 @pytest.mark.parametrize("own", ["public", "signed", None], ids=["public", "signed", "as its stream"])
-async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(stage: Stage, own: str | None, of_stream: str | None) -> None:
-    """A session, a session's token at the web server and its renewal decide alike; a token of the app's plays in any case."""
+async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(
+    stage: Stage, own: str | None, of_stream: str | None
+) -> None:
+    """A session, a session's token at the web server and its renewal decide alike; a token of the app's plays
+    in any case."""
     recording = new_id("rec" if of_stream else "vod")
-    doc = {"id": recording, "state": "ready", "started": 1, "title": "Was", "visibility": own, "broadcast": "brd_1"}
+    doc = {
+        "id": recording,
+        "state": "ready",
+        "started": 1,
+        "title": "Was",
+        "visibility": own,
+        "broadcast": "brd_1",
+    }
     if of_stream is not None:
         await stage.change(visibility=of_stream)
         doc["stream"] = stage.stream["id"]

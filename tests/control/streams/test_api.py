@@ -44,7 +44,11 @@ class FakeIngest:
         object.__setattr__(services, "ingest", self)
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
-        return {self.playback: ActivePublish(self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000)}
+        return {
+            self.playback: ActivePublish(
+                self.playback, 7, 1000, 2_500_000, 1280, 720, 30.0, "H264", "AAC", 48_000
+            )
+        }
 
     async def drop_publisher(self, name: str) -> bool:
         self.dropped.append(name)
@@ -54,12 +58,20 @@ class FakeIngest:
 async def publish(world: World, key: str) -> int:
     secret = world.services.vault.text_key("internal")
     async with world.client("127.0.0.1") as ingest:
-        return (await ingest.post(f"/internal/rtmp/publish?boot=b&secret={secret}", content=HOOK + key)).status_code
+        return (
+            await ingest.post(f"/internal/rtmp/publish?boot=b&secret={secret}", content=HOOK + key)
+        ).status_code
 
 
 async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict[str, Any]) -> None:
-    """Set, read back, changed one by one; the answer to a change names what is there now, and a stale change is refused."""
-    assert (stream["latency"], stream["recording"], stream["dvr_s"], stream["metadata"]) == ("normal", None, 0, {})
+    """Set, read back, changed one by one; the answer to a change names what is there now, and a stale change
+    is refused."""
+    assert (stream["latency"], stream["recording"], stream["dvr_s"], stream["metadata"]) == (
+        "normal",
+        None,
+        0,
+        {},
+    )
     mine = {"id": "prf_mine", "name": "mine", "created": 1, "version": 1, "rungs": []}
     app = (await world.services.store.operator().get("streams", stream["id"]) or {})["app"]
     await world.services.store.app(app).insert("profiles", mine)
@@ -74,32 +86,51 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
     assert shown.headers["etag"] == reply.headers["etag"]
     assert (await world.ask("PATCH", path, {**key, "If-Match": '"0"'}, {"title": "x"})).status_code == 412
     assert (await world.done("PATCH", path, key, {"max_viewers": 0}))["max_viewers"] is None
-    for bad in ({"latency": "none"}, {"dvr_s": -1}, {"metadata": {"A": "x"}}, {"metadata": {"a": 5}}, {"key": "x"}):
+    for bad in (
+        {"latency": "none"},
+        {"dvr_s": -1},
+        {"metadata": {"A": "x"}},
+        {"metadata": {"a": 5}},
+        {"key": "x"},
+    ):
         assert (await world.ask("PATCH", path, key, bad)).status_code == 422
 
 
 async def test_a_profile_is_one_of_the_app_s_own(world: World, key: Headers, stream: dict[str, Any]) -> None:
     """Another app's is answered exactly like a missing one, at both doors."""
-    await world.services.store.app(new_id("app")).insert("profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1})
+    await world.services.store.app(new_id("app")).insert(
+        "profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1}
+    )
     for method, path in (("PATCH", f"/v1/streams/{stream['id']}"), ("POST", "/v1/streams")):
-        answers = [await world.ask(method, path, key, {"profile": profile}) for profile in ("prf_other", "prf_none")]
+        answers = [
+            await world.ask(method, path, key, {"profile": profile}) for profile in ("prf_other", "prf_none")
+        ]
         assert [one.status_code for one in answers] == [422, 422]
         assert answers[0].content == answers[1].content
         assert answers[0].json()["errors"][0]["field"] == "profile"
 
 
-@pytest.mark.parametrize("title", ["a\x00b", "a\nb", "a\x1b[2Jb", "a\x85b", "\u202eecila", "a\u2028b", "\u200b\u200b", "\u3164"])
-async def test_a_title_is_one_line_that_can_be_read(world: World, key: Headers, stream: dict[str, Any], title: str) -> None:
-    """No control characters, nothing that turns what stands behind it, and not nothing; a description may have lines."""
+@pytest.mark.parametrize(
+    "title", ["a\x00b", "a\nb", "a\x1b[2Jb", "a\x85b", "\u202eecila", "a\u2028b", "\u200b\u200b", "\u3164"]
+)
+async def test_a_title_is_one_line_that_can_be_read(
+    world: World, key: Headers, stream: dict[str, Any], title: str
+) -> None:
+    """No control characters, nothing that turns what stands behind it, and not nothing; a description may
+    have lines."""
     reply = await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"title": title})
     assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "title")
     fine = {"title": "שלום 👩‍🚀 Ünï", "description": "one\ntwo\tthree"}
     shown = await world.done("PATCH", f"/v1/streams/{stream['id']}", key, fine)
     assert {name: shown[name] for name in fine} == fine
-    assert (await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"description": "a\x00"})).status_code == 422
+    assert (
+        await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"description": "a\x00"})
+    ).status_code == 422
 
 
-async def test_unset_settings_stay_the_installation_s(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+async def test_unset_settings_stay_the_installation_s(
+    world: World, key: Headers, stream: dict[str, Any], services: Services
+) -> None:
     """The document says nothing about them, so a changed installation changes them."""
     doc = await services.store.operator().get("streams", stream["id"])
     assert doc is not None
@@ -117,7 +148,9 @@ async def test_one_idempotency_key_makes_one_stream(world: World, key: Headers) 
     assert len((await world.done("GET", "/v1/streams", key))["data"]) == 1
 
 
-async def test_a_rotated_key_cuts_when_asked(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+async def test_a_rotated_key_cuts_when_asked(
+    world: World, key: Headers, stream: dict[str, Any], services: Services
+) -> None:
     """The old key is dead for new publishes either way."""
     ingest = FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
@@ -137,7 +170,9 @@ async def test_a_stream_on_air_is_not_deleted(world: World, key: Headers, stream
     assert (await world.ask("DELETE", f"/v1/streams/{stream['id']}", key)).status_code == 409
 
 
-async def test_the_command_line_sees_who_is_on_air(world: World, stream: dict[str, Any], services: Services) -> None:
+async def test_the_command_line_sees_who_is_on_air(
+    world: World, stream: dict[str, Any], services: Services
+) -> None:
     """With viewers where they can be read; nobody without the internal secret sees anything."""
     FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
@@ -163,10 +198,19 @@ async def test_a_deleted_stream_is_gone(world: World, key: Headers, stream: dict
     assert await publish(world, stream["key"]) == 403
 
 
-async def test_broadcasts_are_remembered(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+async def test_broadcasts_are_remembered(
+    world: World, key: Headers, stream: dict[str, Any], services: Services
+) -> None:
     """Whatever order the facts come in, and however often."""
     app = (await services.store.operator().get("streams", stream["id"]) or {})["app"]
-    about = {"app": app, "stream": stream["id"], "playback": "p", "channel": "c", "broadcast": "brd_1", "generation": 1}
+    about = {
+        "app": app,
+        "stream": stream["id"],
+        "playback": "p",
+        "channel": "c",
+        "broadcast": "brd_1",
+        "generation": 1,
+    }
     facts = [
         ViewersCounted(app=app, stream=stream["id"], broadcast="brd_1", peak=7, total=12), StreamOffline(**about, at=70_000),
         StreamStarting(**about, at=1_000), StreamLive(**about, at=10_000),
@@ -188,14 +232,23 @@ async def test_seats_are_given_to_so_many(services: Services) -> None:
     assert await two.claim("other", "c", 1) is True
 
 
-async def test_a_full_stream_lets_nobody_else_in(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+async def test_a_full_stream_lets_nobody_else_in(
+    world: World, key: Headers, stream: dict[str, Any], services: Services
+) -> None:
     """At the playback door, and when a session is asked for; a closed app lets in nobody."""
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
-    playback, app = stream["playback_id"], (await services.store.operator().get("streams", stream["id"]) or {})["app"]
+    playback, app = (
+        stream["playback_id"],
+        (await services.store.operator().get("streams", stream["id"]) or {})["app"],
+    )
 
     async def door(sid: str) -> int:
         token = services.tokens.mint_playback(playback, app, sid, 600)
-        inside = {"X-Internal-Secret": services.vault.text_key("internal"), "X-Playback-Token": token, "X-Playback-Id": playback}
+        inside = {
+            "X-Internal-Secret": services.vault.text_key("internal"),
+            "X-Playback-Token": token,
+            "X-Playback-Id": playback,
+        }
         return (await world.ask("GET", "/internal/hls_access", inside)).status_code
 
     assert [await door("a"), await door("b"), await door("a")] == [204, 403, 204]
@@ -220,7 +273,9 @@ async def test_a_plan_bounds_the_streams(world: World, owner: Headers, services:
     await world.done("POST", "/v1/streams", key, {})
 
 
-async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Headers, services: Services) -> None:
+async def test_publish_minutes_are_metered_and_bounded(
+    world: World, owner: Headers, services: Services
+) -> None:
     """A month's are used up: the running publisher is cut, a new one refused, the owner told once."""
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
@@ -241,7 +296,12 @@ async def test_publish_minutes_are_metered_and_bounded(world: World, owner: Head
                                        inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
     assert await world.room.streams.may_continue(stream["key"], Publisher("b", "7")) is False
     assert await publish(world, stream["key"]) == 403
-    told = [event async for _, _, events in services.store.pending() for event in events if isinstance(event, QuotaUsedUp)]
+    told = [
+        event
+        async for _, _, events in services.store.pending()
+        for event in events
+        if isinstance(event, QuotaUsedUp)
+    ]
     assert [event.quota for event in told] == ["publish_minutes"]
     table = await world.ask("GET", f"/v1/apps/{app}/usage?format=csv&until=2099-01-01", owner)
     assert table.text.splitlines()[0] == (
@@ -254,7 +314,11 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
     """Over both stores; the cursor of one query is refused with another."""
     made = [
         await world.done("POST", "/v1/streams", key, {"title": title, "metadata": metadata})
-        for title, metadata in (("Harbour", {"team": "a"}), ("Old harbour", {"team": "b"}), ("Market", {"team": "a"}))
+        for title, metadata in (
+            ("Harbour", {"team": "a"}),
+            ("Old harbour", {"team": "b"}),
+            ("Market", {"team": "a"}),
+        )
     ]
     await world.services.store.operator().update("streams", made[0]["id"], set={"state": "live"})
 
@@ -277,14 +341,21 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
         assert (await world.ask("GET", f"/v1/streams?{wrong}", key)).status_code == 422, wrong
 
 
-async def test_broadcasts_are_found_by_state_and_time(world: World, key: Headers, stream: dict[str, Any], services: Services) -> None:
+async def test_broadcasts_are_found_by_state_and_time(
+    world: World, key: Headers, stream: dict[str, Any], services: Services
+) -> None:
     app = (await services.store.operator().find("streams")).data[0]["app"]
     for number, ended in enumerate((2_000, None)):
         doc = {"id": f"brd_{number}", "stream": stream["id"], "started": 1_000 + number, "ended": ended}
         await services.store.app(app).insert("broadcasts", doc)
 
     async def ids(query: str) -> list[str]:
-        return [one["id"] for one in (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts?{query}", key))["data"]]
+        return [
+            one["id"]
+            for one in (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts?{query}", key))[
+                "data"
+            ]
+        ]
 
     assert await ids("") == ["brd_1", "brd_0"]
     assert await ids("order=asc") == ["brd_0", "brd_1"]

@@ -59,7 +59,11 @@ def test_replacing_a_dead_publisher_tells_the_stall() -> None:
     doc = stream() | doc
     doc, _ = apply(doc, rules.playable(doc, "brd_1", 1, 2000))
     doc, told = apply(doc, rules.publish(doc, TWO, "brd_2", 3000))
-    assert (doc["state"], doc["broadcast"], told) == ("interrupted", "brd_1", ["stream.stalled", "stream.publish.started"])
+    assert (doc["state"], doc["broadcast"], told) == (
+        "interrupted",
+        "brd_1",
+        ["stream.stalled", "stream.publish.started"],
+    )
 
 
 @given(st.lists(st.sampled_from(["publish", "gone", "playable", "old", "grace"]), max_size=40))
@@ -71,8 +75,12 @@ def test_every_broadcast_has_one_start_one_end_and_at_most_one_live(steps: list[
         change = {
             "publish": lambda n=number, d=doc, t=now: rules.publish(d, Publisher("b", str(n)), f"brd_{n}", t),
             "gone": lambda d=doc, t=now: rules.publisher_left(d, t) if d.get("ingest") else None,
-            "playable": lambda d=doc, t=now: rules.playable(d, d.get("broadcast", ""), d.get("generation", 0), t),
-            "old": lambda d=doc, t=now: rules.playable(d, d.get("broadcast", ""), d.get("generation", 1) - 1, t),
+            "playable": lambda d=doc, t=now: rules.playable(
+                d, d.get("broadcast", ""), d.get("generation", 0), t
+            ),
+            "old": lambda d=doc, t=now: rules.playable(
+                d, d.get("broadcast", ""), d.get("generation", 1) - 1, t
+            ),
             "grace": lambda d=doc, t=now: rules.grace_over(d, 1000, t),
         }[step]()
         if change is not None:
@@ -97,7 +105,15 @@ def test_a_stream_key_splits_into_its_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "x", "../../etc/passwd", "a" * 5000, "_".join(["0" * 26] * 2), "_".join(["0" * 26, "0" * 26, "a" * 21])]
+    "bad",
+    [
+        "",
+        "x",
+        "../../etc/passwd",
+        "a" * 5000,
+        "_".join(["0" * 26] * 2),
+        "_".join(["0" * 26, "0" * 26, "a" * 21]),
+    ],
 )
 def test_anything_else_is_no_stream_key(bad: str) -> None:
     """Malformed names are refused before any look-up."""

@@ -135,7 +135,9 @@ async def test_two_publishers_at_once_give_one_winner(made: Made, ingest: FakeIn
     """The compare-and-set lets one in."""
     streams, _, key = made
     ingest.step = 1000
-    results = await asyncio.gather(*(streams.publish(key, Publisher("boot1", str(n))) for n in range(5)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(streams.publish(key, Publisher("boot1", str(n))) for n in range(5)), return_exceptions=True
+    )
     assert sum(isinstance(one, dict) for one in results) == 1
     assert all(isinstance(one, dict | Conflict) for one in results)
 
@@ -202,7 +204,10 @@ async def test_the_store_holds_no_key_in_clear(made: Made, services: Services) -
 
 async def test_a_broadcast_lasts_until_its_encoder_left(services: Services) -> None:
     """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
-    broadcasts, about = Broadcasts(services), {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"}
+    broadcasts, about = (
+        Broadcasts(services),
+        {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"},
+    )
     now = now_ms()
 
     async def lived_s(kind: type[StreamEvent], at: int, **more: int) -> int:

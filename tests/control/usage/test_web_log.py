@@ -20,7 +20,14 @@ NOW = 1_700_000_000
 
 @pytest.fixture
 async def stream(services: Services) -> Doc:
-    doc = {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0, "created": 1}
+    doc = {
+        "id": new_id("str"),
+        "playback": new_id("ply"),
+        "channel": new_id("chn"),
+        "state": "idle",
+        "transition": 0,
+        "created": 1,
+    }
     return await services.store.app(new_id("app")).insert("streams", doc)
 
 
@@ -43,7 +50,12 @@ async def total(services: Services, stream: Doc) -> tuple[int, float]:
 async def test_lines_become_bytes_and_minutes(services: Services, stream: Doc, log: Path) -> None:
     """Two viewers for 20 s each: 40 s watched; nonsense and unknown streams are passed over."""
     lines = [line(stream, NOW + second, session, 100) for second in range(20) for session in ("a", "b")]
-    log.write_text("".join(lines) + "nonsense\n" + f"{NOW}\tply_unknown\ts\t5\t200\n" + f"{NOW}\t{stream['playback']}\t\t5\t200\n")
+    log.write_text(
+        "".join(lines)
+        + "nonsense\n"
+        + f"{NOW}\tply_unknown\ts\t5\t200\n"
+        + f"{NOW}\t{stream['playback']}\t\t5\t200\n"
+    )
     await WebLog(services, Broadcasts(services)).collect()
     assert await total(services, stream) == (4000, round(40 / 60, 2))
 
@@ -101,7 +113,9 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
     assert (await total(services, stream))[0] == sum(sent)
 
 
-async def test_rotated_files_are_read_to_their_end_and_removed(services: Services, stream: Doc, log: Path) -> None:
+async def test_rotated_files_are_read_to_their_end_and_removed(
+    services: Services, stream: Doc, log: Path
+) -> None:
     """Oldest first, none twice, none forgotten."""
     log.write_text(line(stream, NOW, "a", 1))
     await WebLog(services, Broadcasts(services)).collect()

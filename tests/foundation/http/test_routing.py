@@ -44,8 +44,26 @@ class Things:
 
     def rows(self) -> list[Row]:
         return [
-            Row("GET", "/v1/things", "tenant", self.listed, query=Paging, answer=Listed[Thing], scope="streams:read"),
-            Row("POST", "/v1/things", "tenant", self.create, NewThing, "Make a thing.", answer=Thing, status=201, errors=(Conflict,)),
+            Row(
+                "GET",
+                "/v1/things",
+                "tenant",
+                self.listed,
+                query=Paging,
+                answer=Listed[Thing],
+                scope="streams:read",
+            ),
+            Row(
+                "POST",
+                "/v1/things",
+                "tenant",
+                self.create,
+                NewThing,
+                "Make a thing.",
+                answer=Thing,
+                status=201,
+                errors=(Conflict,),
+            ),
             Row("GET", "/v1/things/{thing}", "tenant", self.one, answer=Thing, etag=True),
             Row("PATCH", "/v1/tus/{thing}", "tenant", self.patched, streamed=(), status=204),
             Row("PATCH", "/v1/things/{thing}", "tenant", self.change, NewThing, answer=Thing, etag=True),
@@ -63,7 +81,12 @@ class Things:
         if self.fail is not None:
             raise self.fail
         self.made.append(call.new_id("str"))
-        return Answer({"id": self.made[-1], "name": call.body.name, "secret": "s3cr3t"}, 201, etag='"1"', headers={"X-Made": "yes"})
+        return Answer(
+            {"id": self.made[-1], "name": call.body.name, "secret": "s3cr3t"},
+            201,
+            etag='"1"',
+            headers={"X-Made": "yes"},
+        )
 
     async def one(self, call: Call) -> Answer:
         return Answer({"id": "x", "name": "x"}, etag='"2"')
@@ -88,7 +111,17 @@ def things() -> Things:
 @pytest.fixture
 async def http(services: Services, things: Things) -> AsyncIterator[httpx.AsyncClient]:
     apps = services.store.operator()
-    await apps.insert("apps", {"id": MINE, "account": "a", "name": "x", "guests": "chat", "created": 1, "origins": ["https://mine.test"]})
+    await apps.insert(
+        "apps",
+        {
+            "id": MINE,
+            "account": "a",
+            "name": "x",
+            "guests": "chat",
+            "created": 1,
+            "origins": ["https://mine.test"],
+        },
+    )
     door = replace(services.door, origins=frozenset(["https://studio.test"]))
     table, *others = tabled([bind(row, door) for row in things.rows()])
     envelope = Envelope(Starlette(routes=others, exception_handlers=HANDLERS), ["https://studio.test"])
@@ -96,7 +129,9 @@ async def http(services: Services, things: Things) -> AsyncIterator[httpx.AsyncC
     token = services.tokens.mint("weir:app", 600, sub="acc_1", app=MINE, role="owner")
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(Front(envelope, envelope, table)), base_url="https://weir.test", headers=headers
+        transport=httpx.ASGITransport(Front(envelope, envelope, table)),
+        base_url="https://weir.test",
+        headers=headers,
     ) as client:
         yield client
 
@@ -112,7 +147,10 @@ async def test_a_repeated_post_is_done_once(http: httpx.AsyncClient, things: Thi
     assert again.json() == {"id": first.json()["id"], "name": "a"}
     for name, value in (("etag", '"1"'), ("location", f"/v1/things/{first.json()['id']}"), ("x-made", "yes")):
         assert (first.headers[name], again.headers[name]) == (value, value)
-    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
+    assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (
+        None,
+        "true",
+    )
 
 
 async def test_a_key_stands_for_one_request(http: httpx.AsyncClient, things: Things) -> None:
@@ -137,8 +175,11 @@ async def test_of_two_at_once_one_is_done(http: httpx.AsyncClient, things: Thing
 
 
 @pytest.mark.parametrize(("error", "same_id"), [(Conflict("no"), False), (Unavailable("perhaps"), True)])
-async def test_a_refused_request_frees_its_key(http: httpx.AsyncClient, things: Things, error: Exception, same_id: bool) -> None:
-    """After a refusal the corrected request may use it; after an unknown outcome the same one, for the same object."""
+async def test_a_refused_request_frees_its_key(
+    http: httpx.AsyncClient, things: Things, error: Exception, same_id: bool
+) -> None:
+    """After a refusal the corrected request may use it; after an unknown outcome the same one, for the same
+    object."""
     things.fail = error
     assert (await post(http, "k", "a" if same_id else "wrong")).status_code in (409, 503)
     things.fail = None
@@ -159,23 +200,46 @@ async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(services:
 async def test_a_change_of_an_old_state_is_stale(http: httpx.AsyncClient) -> None:
     """412 for another ETag; the present one, a star and none go through, and the answer carries the next."""
     for given, status in (('"1"', 412), ('"2"', 200), ('"1", "2"', 200), ("*", 200), (None, 200)):
-        reply = await http.patch("/v1/things/x", json={"name": "b"}, headers={"If-Match": given} if given else {})
+        reply = await http.patch(
+            "/v1/things/x", json={"name": "b"}, headers={"If-Match": given} if given else {}
+        )
         assert (reply.status_code, reply.headers.get("etag")) == (status, '"3"' if status == 200 else None)
 
 
 async def test_an_answer_that_is_known_is_not_sent_again(http: httpx.AsyncClient) -> None:
-    """304 for the present ETag, also for the weak one that a web server makes of it, and the change after it is taken."""
-    for given, status in (('"2"', 304), ('W/"2"', 304), ('"1", "2"', 304), ("*", 304), ('"1"', 200), (None, 200)):
+    """304 for the present ETag, also for the weak one that a web server makes of it, and the change after it
+    is taken."""
+    for given, status in (
+        ('"2"', 304),
+        ('W/"2"', 304),
+        ('"1", "2"', 304),
+        ("*", 304),
+        ('"1"', 200),
+        (None, 200),
+    ):
         reply = await http.get("/v1/things/x", headers={"If-None-Match": given} if given else {})
-        assert (reply.status_code, reply.headers["etag"], bool(reply.content)) == (status, '"2"', status == 200), given
-    assert (await http.patch("/v1/things/x", json={"name": "b"}, headers={"If-Match": 'W/"2"'})).status_code == 200
+        assert (reply.status_code, reply.headers["etag"], bool(reply.content)) == (
+            status,
+            '"2"',
+            status == 200,
+        ), given
+    assert (
+        await http.patch("/v1/things/x", json={"name": "b"}, headers={"If-Match": 'W/"2"'})
+    ).status_code == 200
 
 
 async def test_what_a_network_does_not_let_through_is_posted(http: httpx.AsyncClient) -> None:
     """X-HTTP-Method-Override, for uploads alone."""
-    for path, method, status in (("/v1/tus/x", "PATCH", 204), ("/v1/tus/x", "DELETE", 405), ("/v1/things/x", "PATCH", 405)):
+    for path, method, status in (
+        ("/v1/tus/x", "PATCH", 204),
+        ("/v1/tus/x", "DELETE", 405),
+        ("/v1/things/x", "PATCH", 405),
+    ):
         reply = await http.post(path, headers={"X-HTTP-Method-Override": method})
-        assert (reply.status_code, reply.headers.get("method")) == (status, "PATCH" if status == 204 else None)
+        assert (reply.status_code, reply.headers.get("method")) == (
+            status,
+            "PATCH" if status == 204 else None,
+        )
     assert (await http.post("/v1/tus/x")).status_code == 405
 
 
@@ -192,7 +256,11 @@ async def test_unknown_methods_and_paths(http: httpx.AsyncClient) -> None:
     refused = await http.put("/v1/things", json={})
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
     asked = await http.options("/v1/things")
-    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, "GET, HEAD, OPTIONS, POST", b"")
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (
+        204,
+        "GET, HEAD, OPTIONS, POST",
+        b"",
+    )
     for path, meant in (
         ("/v1/thing", "/v1/things?"),
         ("/v1/things/", "/v1/things?"),
@@ -211,7 +279,12 @@ async def test_requests_are_counted_by_route(http: httpx.AsyncClient) -> None:
     """By method, the row's path and the class of the status; what no row answers is one line."""
 
     def counted(method: str, route: str, status: str) -> float:
-        return REGISTRY.get_sample_value("weir_requests_total", {"method": method, "route": route, "status": status}) or 0
+        return (
+            REGISTRY.get_sample_value(
+                "weir_requests_total", {"method": method, "route": route, "status": status}
+            )
+            or 0
+        )
 
     lines = [("PATCH", "/v1/things/{thing}", "2xx"), ("GET", "/v1/things", "4xx"), ("", "other", "4xx")]
     before = [counted(*line) for line in lines]
@@ -237,7 +310,9 @@ async def test_every_answer_carries_its_request_id(http: httpx.AsyncClient) -> N
         ("/v1/things/all", "https://mine.test", False), ("/v1/things/all", "https://studio.test", True),
     ],
 )  # fmt: skip
-async def test_only_an_apps_own_pages_read_its_answers(http: httpx.AsyncClient, path: str, origin: str, readable: bool) -> None:
+async def test_only_an_apps_own_pages_read_its_answers(
+    http: httpx.AsyncClient, path: str, origin: str, readable: bool
+) -> None:
     """CORS by app; cookies never count across origins."""
     reply = await http.get(path.format(mine=MINE, other=OTHERS), headers={"Origin": origin})
     assert reply.headers.get("access-control-allow-origin") == (origin if readable else None)
@@ -259,7 +334,9 @@ def test_the_document_says_what_the_rows_say(things: Things) -> None:
     create = document["paths"]["/v1/things"]["post"]
     assert create["summary"] == "Make a thing."
     assert create["security"] == [{"app": []}]
-    assert create["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewThing"}
+    assert create["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/NewThing"
+    }
     assert set(create["responses"]) == {"201", "401", "409", "413", "415", "422", "429", "503"}
     listed = document["paths"]["/v1/things"]["get"]
     assert [one["name"] for one in listed["parameters"]] == ["limit", "cursor"]
@@ -290,10 +367,16 @@ async def test_a_body_is_json_and_says_so(http: httpx.AsyncClient, kind: str, ta
     body = b'{"name": "a"}'
     reply = await http.patch("/v1/things/x", content=body, headers={"Content-Type": kind} if kind else {})
     assert (reply.status_code, reply.json().get("code")) == ((200, None) if taken else (415, "invalid"))
-    packed = await http.patch("/v1/things/x", content=body, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+    packed = await http.patch(
+        "/v1/things/x", content=body, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    )
     assert packed.status_code == 415
-    assert (await http.post("/v1/enter", content=body, headers={"Content-Type": "text/plain"})).status_code == 415
-    assert (await http.post("/v1/enter", content=b"", headers={"Content-Type": "text/plain"})).status_code == 200
+    assert (
+        await http.post("/v1/enter", content=body, headers={"Content-Type": "text/plain"})
+    ).status_code == 415
+    assert (
+        await http.post("/v1/enter", content=b"", headers={"Content-Type": "text/plain"})
+    ).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -308,7 +391,9 @@ async def test_a_body_is_json_and_says_so(http: httpx.AsyncClient, kind: str, ta
         ({"Origin": "weir.test"}, False), ({"Origin": "https://evil.test@weir.test"}, False), ({"Origin": ""}, False),
     ],
 )  # fmt: skip
-async def test_only_our_own_pages_sign_people_in(http: httpx.AsyncClient, headers: dict[str, str], may: bool) -> None:
+async def test_only_our_own_pages_sign_people_in(
+    http: httpx.AsyncClient, headers: dict[str, str], may: bool
+) -> None:
     """Those of the installation's origins too; an app's own origins read answers and do no more."""
     reply = await http.post("/v1/enter", headers=headers)
     assert reply.status_code == (200 if may else 403)

@@ -8,7 +8,10 @@ def test_a_cluster_is_named_by_its_servers():
     url, seeds = cluster_seeds("rediss+cluster://user:p%40w@one:7000,two,[::1]:7002/")
     assert url == "rediss://user:p%40w@one:7000"
     assert seeds == (("one", 7000), ("two", 6379), ("::1", 7002))
-    assert cluster_seeds("redis+cluster://127.0.0.1:7000") == ("redis://127.0.0.1:7000", (("127.0.0.1", 7000),))
+    assert cluster_seeds("redis+cluster://127.0.0.1:7000") == (
+        "redis://127.0.0.1:7000",
+        (("127.0.0.1", 7000),),
+    )
 
 
 def test_a_single_server_is_no_cluster():

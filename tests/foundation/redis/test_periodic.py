@@ -11,7 +11,8 @@ from weir.foundation.services import Services
 
 
 async def test_one_process_at_a_time_does_a_job_and_another_takes_it_over(services: Services) -> None:
-    """Two processes offer themselves; while the first renews its lease the second never runs, and it takes over when that ends."""
+    """Two processes offer themselves; while the first renews its lease the second never runs, and it takes
+    over when that ends."""
     done: list[str] = []
 
     def job(name: str) -> Job:

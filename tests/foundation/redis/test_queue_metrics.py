@@ -27,7 +27,9 @@ async def test_the_oldest_of_each_queue_is_told(services: Services) -> None:
     job = queue_metrics.job(services.bus, services.relay)
     await job.run()
     assert (age("outbox"), age("bus.slow")) == (0, None)
-    await services.store.operator().insert("apps", {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)])
+    await services.store.operator().insert(
+        "apps", {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)]
+    )
     failed = asyncio.Event()
 
     async def done(_event: Event) -> None:
@@ -64,7 +66,9 @@ async def test_a_process_that_does_not_hold_a_job_lets_its_figures_go(services: 
     async def run() -> None:
         done.set()
 
-    tasks = [asyncio.create_task(Periodic(services.redis).run(Job("look", 0.02, run, gone.set))) for _ in range(2)]
+    tasks = [
+        asyncio.create_task(Periodic(services.redis).run(Job("look", 0.02, run, gone.set))) for _ in range(2)
+    ]
     async with asyncio.timeout(10):
         await done.wait()
         await gone.wait()

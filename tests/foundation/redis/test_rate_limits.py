@@ -104,7 +104,11 @@ def test_an_operator_changes_single_numbers_of_a_plan() -> None:
 def test_the_page_on_limits_says_what_the_table_says() -> None:
     """Every line and column of it, and every field of a plan has a line."""
     page = (Path(__file__).parents[3] / "docs" / "limits.md").read_text()
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith("|")
+    ]
     start = lines.index(["", *PLANS])
     shown = {cells[0]: cells[1:] for cells in lines[start + 2 :] if len(cells) == 1 + len(PLANS)}
     names = {
@@ -118,14 +122,22 @@ def test_the_page_on_limits_says_what_the_table_says() -> None:
         return "–" if value is None else f"{value:,}"
 
     fields = list(Plan.model_fields)
-    assert shown == {names.get(name, name): [cell(getattr(plan, name)) for plan in PLANS.values()] for name in fields}
+    assert shown == {
+        names.get(name, name): [cell(getattr(plan, name)) for plan in PLANS.values()] for name in fields
+    }
 
 
 @given(st.integers(0, 2**45), st.integers(0, 2**45))
 def test_a_trial_counts_until_its_very_end(now: int, until: int) -> None:
     """Without one, and from its last millisecond on, the app's own plan."""
-    assert plan_of({"plan": "free", "trial": {"plan": "pro", "until": until}}, now) == ("pro" if now < until else "free")
-    assert (plan_of({"plan": "free"}, now), plan_of({}, now), plan_of({"plan": None, "trial": None}, now)) == ("free", "", "")
+    assert plan_of({"plan": "free", "trial": {"plan": "pro", "until": until}}, now) == (
+        "pro" if now < until else "free"
+    )
+    assert (
+        plan_of({"plan": "free"}, now),
+        plan_of({}, now),
+        plan_of({"plan": None, "trial": None}, now),
+    ) == ("free", "", "")
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
@@ -134,7 +146,11 @@ def test_addresses_of_one_network_are_one_subject(address: IPv6Address, within: 
     if address.ipv4_mapped is None:
         neighbour = IPv6Address((int(address) >> 64 << 64) + within)
         if neighbour.ipv4_mapped is None:
-            assert subject_of(str(neighbour)) == subject_of(str(address)) == str(IPv6Network((int(address) >> 64 << 64, 64)))
+            assert (
+                subject_of(str(neighbour))
+                == subject_of(str(address))
+                == str(IPv6Network((int(address) >> 64 << 64, 64)))
+            )
         assert subject_of(str(IPv6Address(int(address) ^ 1 << 64))) != subject_of(str(address))
     assert [subject_of(one) for one in ("192.0.2.1", "::ffff:192.0.2.1", "", "not: an address")] == [
         "192.0.2.1",

@@ -50,7 +50,8 @@ async def write(messages: MessageQuota, app: str, times: int) -> int:
 
 
 async def test_a_burst_of_messages_never_passes_the_month_s(services: Services, app: str) -> None:
-    """Three processes at once; what one holds and does not need it gives back when it stops. The owner is told once."""
+    """Three processes at once; what one holds and does not need it gives back when it stops. The owner is
+    told once."""
     nodes = [MessageQuota(services.redis, quotas(services)) for _ in range(3)]
     given = sum(await asyncio.gather(*(write(node, app, 1_500) for node in nodes)))
     assert 2_000 - len(nodes) * 2 <= given <= 2_000
@@ -138,7 +139,9 @@ async def test_storage_counts_recordings_and_announced_uploads(services: Service
         ("ready", {"bytes": 300_000_000, "size": 1}), ("ready", {"size": 300_000_000}), ("uploading", {"length": 300_000_000}),
         ("failed", {"length": 300_000_000}), ("recording", {}),
     ):  # fmt: skip
-        await handle.insert("recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size})
+        await handle.insert(
+            "recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size}
+        )
     assert await services.directory.stored_bytes(app) == 900_000_000
     async with process.storage_for(app, 100_000_000):
         pass

@@ -1,7 +1,8 @@
-"""Every entry that takes a JWT against every way of bending one (RFC 8725): none gets in, and none is an error of ours.
+"""Every entry that takes a JWT against every way of bending one (RFC 8725): none gets in, and none is an
+error of ours.
 
-Entries: account, app, upload, user and playback tokens; the last two signed by us, by a customer's secret (HS256) and by customers'
-public keys (EdDSA, RS256).
+Entries: account, app, upload, user and playback tokens; the last two signed by us, by a customer's secret
+(HS256) and by customers' public keys (EdDSA, RS256).
 """
 
 import base64
@@ -52,7 +53,8 @@ def tokens(now: float = NOW) -> Tokens:
 
 @dataclass(frozen=True)
 class Entry:
-    """Who signs (`issuer`, `key`, `algorithm`) what (`claims`) for whom (`audience`), and the check that must refuse."""
+    """Who signs (`issuer`, `key`, `algorithm`) what (`claims`) for whom (`audience`), and the check that must
+    refuse."""
 
     name: str
     issuer: str
@@ -62,7 +64,14 @@ class Entry:
     claims: dict[str, Any]
 
     def payload(self, **changes: Any) -> dict[str, Any]:
-        return {"iss": self.issuer, "aud": self.audience, "iat": NOW, "exp": NOW + 60, **self.claims, **changes}
+        return {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "iat": NOW,
+            "exp": NOW + 60,
+            **self.claims,
+            **changes,
+        }
 
     def token(self, headers: dict[str, Any] | None = None, **changes: Any) -> str:
         return jwt.encode(self.payload(**changes), self.key, self.algorithm, headers)
@@ -72,7 +81,10 @@ class Entry:
         return checker
 
 
-USER, PLAYBACK = {"sub": "usr_1", "app": "app_x", "name": "Ann"}, {"sub": "ply_x", "app": "app_x", "sid": "s1"}
+USER, PLAYBACK = (
+    {"sub": "usr_1", "app": "app_x", "name": "Ann"},
+    {"sub": "ply_x", "app": "app_x", "sid": "s1"},
+)
 ENTRIES = [
     Entry("account", "weir", "weir:account", VAULT.key("weir:account"), "HS256", {"sub": "acc_1", "ses": "ses_1"}),
     Entry("app", "weir", "weir:app", VAULT.key("weir:app"), "HS256", {"sub": "acc_1", "app": "app_x", "role": "owner"}),
@@ -153,7 +165,9 @@ def claims(entry: Entry) -> dict[str, str]:
         return jwt.PyJWS().encode(json.dumps(payload).encode(), entry.key, entry.algorithm)
 
     payload = entry.payload()
-    others = [one for one in ("weir:account", "weir:app", "weir:user", "weir:playback") if one != entry.audience]
+    others = [
+        one for one in ("weir:account", "weir:app", "weir:user", "weir:playback") if one != entry.audience
+    ]
     return {
         **{f"no {name}": of(without(payload, name)) for name in ("iss", "aud", "exp", "iat", "sub")},
         **{f"for {one}": of({**payload, "aud": one}) for one in others},
@@ -213,7 +227,10 @@ async def test_a_bent_token_is_refused(entry: Entry, token: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda one: one.name)
-@pytest.mark.parametrize(("age", "good"), [(60 + LEEWAY_S - 1, True), (60 + LEEWAY_S, False), (-LEEWAY_S, True), (-LEEWAY_S - 1, False)])
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [(60 + LEEWAY_S - 1, True), (60 + LEEWAY_S, False), (-LEEWAY_S, True), (-LEEWAY_S - 1, False)],
+)
 async def test_leeway_is_thirty_seconds_exactly_everywhere(entry: Entry, age: int, good: bool) -> None:
     """A second look at a known token keeps to it too."""
     checker = tokens(NOW)

@@ -31,10 +31,19 @@ def playback(**changes: object) -> str:
 async def test_a_minted_token_is_accepted_with_its_claims() -> None:
     """What was minted comes back."""
     claims = await tokens().playback(playback(uid="usr_1"))
-    assert (claims.sub, claims.app, claims.sid, claims.uid, claims.exp) == ("ply_x", "app_x", "s1", "usr_1", NOW + 60)
+    assert (claims.sub, claims.app, claims.sid, claims.uid, claims.exp) == (
+        "ply_x",
+        "app_x",
+        "s1",
+        "usr_1",
+        NOW + 60,
+    )
 
 
-@pytest.mark.parametrize(("age", "good"), [(60 + LEEWAY_S - 1, True), (60 + LEEWAY_S, False), (-LEEWAY_S, True), (-LEEWAY_S - 1, False)])
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [(60 + LEEWAY_S - 1, True), (60 + LEEWAY_S, False), (-LEEWAY_S, True), (-LEEWAY_S - 1, False)],
+)
 async def test_leeway_is_thirty_seconds_exactly(age: int, good: bool) -> None:
     """A token is good until 30 s after its end and from 30 s before its beginning."""
     token = playback()
@@ -49,7 +58,15 @@ def _forged() -> dict[str, str]:
     good = playback()
     head, body, signature = good.split(".")
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
-    payload = {"iss": "weir", "aud": "weir:playback", "iat": NOW, "exp": NOW + 60, "sub": "ply_x", "app": "app_x", "sid": "s1"}
+    payload = {
+        "iss": "weir",
+        "aud": "weir:playback",
+        "iat": NOW,
+        "exp": NOW + 60,
+        "sub": "ply_x",
+        "app": "app_x",
+        "sid": "s1",
+    }
     key = VAULT.key("weir:playback")
     return {
         "empty": "", "garbage": "x.y.z", "no signature": f"{head}.{body}.", "alg none": f"{none}.{body}.",
@@ -76,14 +93,30 @@ async def test_a_forged_token_is_refused(case: str) -> None:
 
 async def test_a_customer_signs_for_its_own_app_only() -> None:
     """`iss` names the key, and the key's app must be the token's."""
-    payload = {"iss": "key_theirs", "aud": "weir:playback", "iat": NOW, "exp": NOW + 60, "sub": "ply_x", "app": "app_theirs", "sid": "s1"}
+    payload = {
+        "iss": "key_theirs",
+        "aud": "weir:playback",
+        "iat": NOW,
+        "exp": NOW + 60,
+        "sub": "ply_x",
+        "app": "app_theirs",
+        "sid": "s1",
+    }
     claims = await tokens().playback(jwt.encode(payload, CUSTOMER.key, "HS256"))
     assert claims.app == "app_theirs"
 
 
 async def test_a_customer_cannot_sign_for_the_studio() -> None:
     """Customers' keys open neither accounts nor apps."""
-    payload = {"iss": "key_theirs", "aud": "weir:app", "iat": NOW, "exp": NOW + 60, "sub": "acc_x", "app": "app_theirs", "role": "owner"}
+    payload = {
+        "iss": "key_theirs",
+        "aud": "weir:app",
+        "iat": NOW,
+        "exp": NOW + 60,
+        "sub": "acc_x",
+        "app": "app_theirs",
+        "role": "owner",
+    }
     with pytest.raises(Unauthenticated):
         await tokens().app(jwt.encode(payload, CUSTOMER.key, "HS256"))
 
@@ -103,7 +136,15 @@ def test_the_payload_holds_no_secret() -> None:
 
 
 def signed(now: float = NOW, key: SigningKey = CUSTOMER, **claims: object) -> str:
-    payload = {"iss": "key_theirs", "aud": "weir:playback", "iat": now, "exp": now + 60, "sub": "ply_x", "app": "app_theirs", **claims}
+    payload = {
+        "iss": "key_theirs",
+        "aud": "weir:playback",
+        "iat": now,
+        "exp": now + 60,
+        "sub": "ply_x",
+        "app": "app_theirs",
+        **claims,
+    }
     return jwt.encode({name: value for name, value in payload.items() if value is not None}, key.key, "HS256")
 
 
@@ -114,12 +155,16 @@ async def with_key(key: SigningKey, now: float = NOW) -> Tokens:
     return Tokens(VAULT, found, lambda: now)
 
 
-@pytest.mark.parametrize(("iat", "exp"), [(NOW, 253_402_300_799), (-(10**18), NOW + 60), (NOW, NOW + 86_400 + LEEWAY_S + 1)])
+@pytest.mark.parametrize(
+    ("iat", "exp"), [(NOW, 253_402_300_799), (-(10**18), NOW + 60), (NOW, NOW + 86_400 + LEEWAY_S + 1)]
+)
 @pytest.mark.parametrize("audience", ["weir:playback", "weir:upload", "weir:user"])
 async def test_every_token_lives_a_day_at_most(audience: str, iat: float, exp: float) -> None:
     """Whoever signed it: a withdrawal is remembered for no longer."""
     claims = {"sub": "ply_x", "app": "app_theirs", "sid": "s1", "iat": iat, "exp": exp}
-    check = {"weir:playback": tokens().playback, "weir:upload": tokens().upload, "weir:user": tokens().user}[audience]
+    check = {"weir:playback": tokens().playback, "weir:upload": tokens().upload, "weir:user": tokens().user}[
+        audience
+    ]
     ours = tokens().mint(audience, 60, **claims)  # type: ignore[arg-type]
     for token in (ours, signed(aud=audience, **claims)) if audience != "weir:upload" else (ours,):
         with pytest.raises(Unauthenticated, match="24 hours"):
@@ -134,7 +179,13 @@ async def test_a_day_is_not_too_long() -> None:
 async def test_what_is_documented_is_enough_for_a_playback_token() -> None:
     """Without `sid` the session is the same for the same viewer, and for the same token without one."""
     later = {"exp": NOW + 61}
-    said = {"one": {}, "other": later, "ann": {"uid": "ann"}, "later": {"uid": "ann", **later}, "ben": {"uid": "ben"}}
+    said = {
+        "one": {},
+        "other": later,
+        "ann": {"uid": "ann"},
+        "later": {"uid": "ann", **later},
+        "ben": {"uid": "ben"},
+    }
     tokens_of = {name: signed(**claims) for name, claims in said.items()}
     sessions = {name: (await tokens().playback(token)).sid for name, token in tokens_of.items()}
     assert sessions["ann"] == sessions["later"]
@@ -166,12 +217,22 @@ async def test_what_others_read_of_a_user_is_checked_in_its_token(claim: str, va
 
 @pytest.mark.parametrize(
     ("scopes", "user", "playback"),
-    [(None, True, True), (("chat:moderate",), True, False), (("streams:write",), False, True), (("streams:read",), False, False)],
+    [
+        (None, True, True),
+        (("chat:moderate",), True, False),
+        (("streams:write",), False, True),
+        (("streams:read",), False, False),
+    ],
 )
-async def test_a_key_signs_what_its_scopes_would_be_given(scopes: tuple[str, ...] | None, user: bool, playback: bool) -> None:
+async def test_a_key_signs_what_its_scopes_would_be_given(
+    scopes: tuple[str, ...] | None, user: bool, playback: bool
+) -> None:
     """User tokens, their roles included, need chat:moderate; playback tokens streams:write."""
     mine = await with_key(SigningKey("app_theirs", "HS256", CUSTOMER.key, scopes))
-    for check, token, may in ((mine.user, signed(aud="weir:user", sub="ann"), user), (mine.playback, signed(), playback)):
+    for check, token, may in (
+        (mine.user, signed(aud="weir:user", sub="ann"), user),
+        (mine.playback, signed(), playback),
+    ):
         if may:
             await check(token)
         else:
@@ -181,7 +242,9 @@ async def test_a_key_signs_what_its_scopes_would_be_given(scopes: tuple[str, ...
 
 async def test_nothing_that_a_key_has_signed_outlives_it() -> None:
     """Its end is the token's, and that of what is made from it."""
-    claims = await (await with_key(SigningKey("app_theirs", "HS256", CUSTOMER.key, None, int(NOW) + 20))).playback(signed())
+    claims = await (
+        await with_key(SigningKey("app_theirs", "HS256", CUSTOMER.key, None, int(NOW) + 20))
+    ).playback(signed())
     assert (claims.exp, claims.until) == (NOW + 20, NOW + 20)
 
 
@@ -208,7 +271,9 @@ async def test_what_bounds_a_token_bounds_what_is_minted_from_it() -> None:
 
 async def test_the_wrong_kind_of_credential_is_named() -> None:
     """Whoever comes with a good token to the wrong door reads which one is wanted."""
-    with pytest.raises(Unauthenticated, match=r"This is a playback token; here an app token \(.*\) or an API key is needed"):
+    with pytest.raises(
+        Unauthenticated, match=r"This is a playback token; here an app token \(.*\) or an API key is needed"
+    ):
         await tokens().app(playback())
     with pytest.raises(Unauthenticated, match="This is an API key; here an account's access token"):
         await tokens().account("weir_sk_7f_secret")

@@ -42,8 +42,12 @@ def test_two_renditions_share_one_decode() -> None:
 
 
 def test_a_copied_top_and_a_halved_rung() -> None:
-    """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has half the group."""
-    renditions = [Rendition(720, (1280, 720), 2_600_000, copied=True), Rendition(360, (640, 360), 800_000, every=2, preset="veryfast")]
+    """What the encoder sent is handed on; a slower rung drops every second frame before it is scaled and has
+    half the group."""
+    renditions = [
+        Rendition(720, (1280, 720), 2_600_000, copied=True),
+        Rendition(360, (640, 360), 800_000, every=2, preset="veryfast"),
+    ]
     argv = transcode(HD, renditions, cadence(60, 1 / 3, 2), preset="superfast", output=7, progress=9)
     text = " ".join(argv)
     assert "-map 0:v:0 -map [s6] -map 0:a:0 -f mp4" in text
@@ -55,23 +59,37 @@ def test_a_copied_top_and_a_halved_rung() -> None:
 
 
 def test_exact_rates_and_what_a_source_needs() -> None:
-    """NTSC stays NTSC; wide pixels become square ones, fields whole frames, and high dynamic range ordinary colours, each where it is
-    needed alone."""
+    """NTSC stays NTSC; wide pixels become square ones, fields whole frames, and high dynamic range ordinary
+    colours, each where it is needed alone."""
 
     def filters(source: Source) -> str:
-        argv = transcode(source, [Rendition(360, (640, 360), 800_000)], cadence(29.97, 1 / 3, 2), preset="p", output=7, progress=9)
+        argv = transcode(
+            source,
+            [Rendition(360, (640, 360), 800_000)],
+            cadence(29.97, 1 / 3, 2),
+            preset="p",
+            output=7,
+            progress=9,
+        )
         assert argv[argv.index("-video_track_timescale") + 1] == "30000"
         return argv[argv.index("-filter_complex") + 1]
 
     assert filters(HD).startswith("[0:v]fps=fps=30000/1001:start_time=0[s0]")
     assert filters(replace(HD, square=False)).startswith("[0:v]scale=trunc(iw*sar/2)*2:ih[s0];[s0]fps=")
-    assert filters(replace(HD, interlaced=True)).startswith("[0:v]bwdif=deint=interlaced:mode=send_frame[s0];[s0]fps=")
+    assert filters(replace(HD, interlaced=True)).startswith(
+        "[0:v]bwdif=deint=interlaced:mode=send_frame[s0];[s0]fps="
+    )
     assert "tonemap=" in filters(replace(HD, high=True))
 
 
 def test_live_input_names_nothing() -> None:
     """What an encoder sends comes by a pipe: it can't make FFmpeg open a file or an address."""
-    for argv in (probe(), transcode(HD, [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), preset="p", output=1, progress=2)):
+    for argv in (
+        probe(),
+        transcode(
+            HD, [Rendition(360, (640, 360), 1)], cadence(30, 1 / 3, 2), preset="p", output=1, progress=2
+        ),
+    ):
         assert argv[argv.index("-protocol_whitelist") + 1] == "pipe"
         assert argv[argv.index("-f") + 1] == "mp4"
         assert "pipe:0" in argv
@@ -101,7 +119,9 @@ def test_uploaded_files_name_no_others() -> None:
         assert codec in looked[looked.index(f"-codec_whitelist:{kind}") + 1].split(",")
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"][1:] == ["0:3"]
     assert argv.index("-ss") < argv.index("-i")
-    assert argv[argv.index("-filter_complex") + 1].startswith("[0:1]scale=720:576[s0];[s0]fps=fps=25:start_time=0")
+    assert argv[argv.index("-filter_complex") + 1].startswith(
+        "[0:1]scale=720:576[s0];[s0]fps=fps=25:start_time=0"
+    )
     assert not {"-tune:v:0", "-b:v:0"} & set(argv)
     assert argv[argv.index("-map_chapters") + 1] == "-1"
     assert argv[argv.index("-crf:v:0") + 1 :][0] == "22"

@@ -66,7 +66,11 @@ def test_the_invented_initialisation_is_a_real_one() -> None:
 async def test_every_piece_has_all_renditions() -> None:
     """All of them list the same parts, so rendition reports are always true; the last is shorter."""
     found = await collected(init() + frames(0, 25))
-    assert [(piece.cut.part, piece.cut.frames, piece.cut.last) for piece in found] == [(0, 10, False), (1, 10, False), (2, 5, True)]
+    assert [(piece.cut.part, piece.cut.frames, piece.cut.last) for piece in found] == [
+        (0, 10, False),
+        (1, 10, False),
+        (2, 5, True),
+    ]
     assert {(len(piece.cut.bodies), len(piece.inits)) for piece in found} == {(2, 2)}
     assert [one.codecs for one in found[0].inits] == ["avc1.64001e"] * 2
 
@@ -114,7 +118,9 @@ async def test_a_film_does_not_rest(slept: list[float]) -> None:
 async def test_a_long_part_is_read_meanwhile(slept: list[float]) -> None:
     """Where a segment is one part of two seconds, the pipe would fill before it is whole."""
     output = piped(init() + frames(0, 60))
-    assert [piece.cut.frames async for piece in read_parts(output, LADDER, cadence(30, None, 2), live=True)] == [60]
+    assert [
+        piece.cut.frames async for piece in read_parts(output, LADDER, cadence(30, None, 2), live=True)
+    ] == [60]
     assert slept == [LONGEST_REST_S]
     output.close()
 

@@ -37,7 +37,9 @@ async def said(output: OutputPipe) -> bytes:
 
 async def test_each_output_has_its_own_pipe() -> None:
     """What goes into a descriptor comes out of it; the end of the program is the end of all."""
-    argv = "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
+    argv = (
+        "import os, sys\nfor n, fd in enumerate(sys.argv[1:3]): os.write(int(fd), bytes([65 + n]) * 200_000)"
+    )
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output), str(pipes.progress)])
     assert await said(child.output) == b"A" * 200_000
     child.read_progress()
@@ -97,9 +99,12 @@ async def test_an_output_waits_for_what_comes(look_s: float) -> None:
 
 
 async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TERM, TERM, KILL to the group; no zombie (research trap: FFmpeg in an RTMP read ignores the first TERM)."""
+    """TERM, TERM, KILL to the group; no zombie (research trap: FFmpeg in an RTMP read ignores the first
+    TERM)."""
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    child = await spawn(lambda pipes: [sys.executable, "-c", STUBBORN, str(pipes.output), str(pipes.progress), "ignore"])
+    child = await spawn(
+        lambda pipes: [sys.executable, "-c", STUBBORN, str(pipes.output), str(pipes.progress), "ignore"]
+    )
     assert await child.output.read() == b"up"
     await child.stop()
     assert gone(child.pid)
@@ -112,7 +117,10 @@ async def test_a_grandchild_goes_with_the_group() -> None:
     grandchild = int(await child.output.read())
     await child.stop()
     for _ in range(100):
-        if gone(grandchild) or "Z" in Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[0]:
+        if (
+            gone(grandchild)
+            or "Z" in Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[0]
+        ):
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the grandchild lives")
@@ -164,7 +172,8 @@ async def test_a_short_question_has_a_time_limit() -> None:
 
 
 async def test_work_tells_why_it_was_not_done(tmp_path: Path) -> None:
-    """Empty for success alone: the program's last line, its code when it said nothing, or that it is not there."""
+    """Empty for success alone: the program's last line, its code when it said nothing, or that it is not
+    there."""
     assert await run_to_end(["true"], 10, tmp_path) == ""
     assert await run_to_end(["sh", "-c", "echo why; echo 'no room' >&2; exit 1"], 10, tmp_path) == "no room"
     assert await run_to_end(["false"], 10, tmp_path) == "exit code 1"
@@ -172,7 +181,8 @@ async def test_work_tells_why_it_was_not_done(tmp_path: Path) -> None:
 
 
 def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
-    """Under the loop that Weir runs on, which leaves a pipe open at its end: however a program ends, and however much it says."""
+    """Under the loop that Weir runs on, which leaves a pipe open at its end: however a program ends, and
+    however much it says."""
     endless = [sys.executable, "-c", "print('x' * 300_000, flush=True); import time; time.sleep(60)"]
 
     async def lives() -> None:
@@ -183,7 +193,9 @@ def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
         await stopped.stop()
         assert await capture_output(endless, 10) == b""
         assert await capture_output([*endless[:2], "print('no' * 300_000)"], 10) == b""
-        assert "longer than" in await run_to_end(["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path)
+        assert "longer than" in await run_to_end(
+            ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path
+        )
 
     async def grown() -> int:
         await lives()  # what a loop opens once is open now

@@ -18,7 +18,11 @@ SOUND = Rendition(0, (0, 0), 1)
 
 def frame(number: int, gop: int, track: int = 1) -> SampleRun:
     """What FFmpeg tells of a frame; its time and duration are as wrong as FFmpeg's can be."""
-    return SampleRun(track, 640 + number * 1000, (MediaSample(0, 0 if number % gop == 0 else NON_SYNC, 0, bytes([number % 251])),))
+    return SampleRun(
+        track,
+        640 + number * 1000,
+        (MediaSample(0, 0 if number % gop == 0 else NON_SYNC, 0, bytes([number % 251])),),
+    )
 
 
 def packet() -> SampleRun:
@@ -41,7 +45,8 @@ def read(body: bytes) -> list[SampleRun]:
 
 @given(st.sampled_from([24, 25, 29.97, 30, 50, 60]), st.integers(1, 400))
 def test_parts_have_a_constant_length(rate: float, frames: int) -> None:
-    """Every part but a segment's last has exactly the same frames (research trap: one burst part raised hold-back to 5.6 s)."""
+    """Every part but a segment's last has exactly the same frames (research trap: one burst part raised
+    hold-back to 5.6 s)."""
     rhythm = cadence(rate, 1 / 3, 2)
     if rhythm.rate.denominator != 1 or 30000 % rhythm.rate.numerator:
         return
@@ -75,7 +80,12 @@ def test_how_frames_are_grouped_decides_nothing(groups: list[int], random: objec
     assert [cut.frames for cut in found] == [10] * (number // 10)
     assert sum(cut.frames for cut in whole) == number
     for index in (0, 1):
-        samples = [bytes(sample.data)[0] for cut in whole for run in read(cut.bodies[index]) for sample in run.samples]
+        samples = [
+            bytes(sample.data)[0]
+            for cut in whole
+            for run in read(cut.bodies[index])
+            for sample in run.samples
+        ]
         assert samples == [one % 251 for one in range(number)]
 
 
@@ -87,7 +97,8 @@ def test_frames_are_timed_by_counting() -> None:
 
 
 def test_a_halved_rendition_has_the_same_parts() -> None:
-    """Five frames of the slower one are the part that has ten in the other; what only one of them has at the end is left out."""
+    """Five frames of the slower one are the part that has ten in the other; what only one of them has at the
+    end is left out."""
     cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL)), [FULL, HALF], cadence(30, 1 / 3, 2))
     found = list(cutter.add([frame(number, 60) for number in range(35)]))
     assert found == []
@@ -99,9 +110,13 @@ def test_a_halved_rendition_has_the_same_parts() -> None:
 
 
 def test_sound_is_in_every_rendition_and_alone() -> None:
-    """The same packets, numbered the same, whether with a picture or without; those that come behind a part's last frame are the next's."""
+    """The same packets, numbered the same, whether with a picture or without; those that come behind a part's
+    last frame are the next's."""
     cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL, AUDIO)), [FULL, HALF, SOUND], cadence(30, 1 / 3, 2))
-    fragments = [[frame(number, 60), *([frame(number // 2, 30, 2)] if number % 2 == 0 else []), packet()] for number in range(20)]
+    fragments = [
+        [frame(number, 60), *([frame(number // 2, 30, 2)] if number % 2 == 0 else []), packet()]
+        for number in range(20)
+    ]
     found = [cut for runs in fragments for cut in cutter.add(runs)]
     times = [[run.time for body in cut.bodies for run in read(body) if run.track == 2] for cut in found]
     assert times == [[0] * 3, [9 * 1024] * 3]
@@ -125,7 +140,11 @@ def test_a_copy_that_leaves_frames_out_is_an_error() -> None:
 def test_a_foreign_timescale_is_an_error() -> None:
     """Frame durations must be whole ticks, or they would drift."""
     with pytest.raises(BoxError, match="timescale"):
-        Segmenter(InitSegment(b"", (Track(1, "video", 12345, "", (0, 0), (0, 0, 0)),)), [FULL], cadence(30, 1 / 3, 2))
+        Segmenter(
+            InitSegment(b"", (Track(1, "video", 12345, "", (0, 0), (0, 0, 0)),)),
+            [FULL],
+            cadence(30, 1 / 3, 2),
+        )
 
 
 def test_a_rendition_too_few_is_an_error() -> None:

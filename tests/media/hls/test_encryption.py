@@ -19,8 +19,20 @@ def test_what_is_encrypted_can_be_read_again(data: bytes, msn: int, rotation: in
 def test_openssl_reads_it() -> None:
     """CBC, PKCS7, and the media sequence number as a 128-bit big-endian vector (RFC 8216 §5.2)."""
     keys = SegmentKeys(b"secret", "brd_1", 15)
-    command = ["openssl", "enc", "-d", "-aes-128-cbc", "-K", keys.key(keys.number(77)).hex(), "-iv", f"{77:032x}"]
-    assert subprocess.run(command, input=keys.encrypt(77, b"a segment"), capture_output=True, check=True).stdout == b"a segment"
+    command = [
+        "openssl",
+        "enc",
+        "-d",
+        "-aes-128-cbc",
+        "-K",
+        keys.key(keys.number(77)).hex(),
+        "-iv",
+        f"{77:032x}",
+    ]
+    assert (
+        subprocess.run(command, input=keys.encrypt(77, b"a segment"), capture_output=True, check=True).stdout
+        == b"a segment"
+    )
 
 
 def test_a_key_is_of_one_broadcast_and_one_rotation() -> None:

@@ -15,27 +15,40 @@ from tests.support import hls_conformance
 RHYTHM = cadence(30, 1 / 3, 2)
 PART_S = RHYTHM.part_s
 # A history: runs with how late each began (ms) and how many parts it gave before it died.
-HISTORIES = st.lists(st.tuples(st.integers(-3000, 60_000), st.integers(1, 40), st.booleans()), min_size=1, max_size=6)
+HISTORIES = st.lists(
+    st.tuples(st.integers(-3000, 60_000), st.integers(1, 40), st.booleans()), min_size=1, max_size=6
+)
 
 
-def run(timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: SegmentKeys | None = None) -> list[str]:
+def run(
+    timeline: Timeline, number: int, epoch_ms: float, parts: int, keys: SegmentKeys | None = None
+) -> list[str]:
     """What v360.m3u8 said after each part of one run."""
     timeline.begin_run(f"run{number}", epoch_ms, ["v360"])
     texts, rhythm = [], timeline.cadence
     for part in range(parts):
         last = part % rhythm.parts_per_segment == rhythm.parts_per_segment - 1
-        timeline.add(part // rhythm.parts_per_segment, rhythm.part_s, part % rhythm.parts_per_segment == 0, last)
+        timeline.add(
+            part // rhythm.parts_per_segment, rhythm.part_s, part % rhythm.parts_per_segment == 0, last
+        )
         if last:
             timeline.trim()
         texts.append(playlists.media(timeline, "v360", ["v720"], keys))
     return texts
 
 
-@given(HISTORIES, st.integers(6, 40), st.sampled_from([RHYTHM, cadence(25, 0.2, 2), cadence(30, None, 2)]), st.sampled_from([0, 1, 4]))
+@given(
+    HISTORIES,
+    st.integers(6, 40),
+    st.sampled_from([RHYTHM, cadence(25, 0.2, 2), cadence(30, None, 2)]),
+    st.sampled_from([0, 1, 4]),
+)
 @settings(max_examples=120, deadline=None)
-def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], window: int, rhythm: Cadence, rotation: int) -> None:
-    """Whatever dies whenever, in every mode: MSN never goes back, dates are frozen inside a discontinuity, parts fit PART-TARGET,
-    initialisation segments stay clear, no segment changes its key."""
+def test_every_history_keeps_the_rules(
+    history: list[tuple[int, int, bool]], window: int, rhythm: Cadence, rotation: int
+) -> None:
+    """Whatever dies whenever, in every mode: MSN never goes back, dates are frozen inside a discontinuity,
+    parts fit PART-TARGET, initialisation segments stay clear, no segment changes its key."""
     timeline, epoch, texts = Timeline(rhythm, window, 1000), 1_700_000_000_000.0, []
     keys = SegmentKeys(b"s", "brd_1", rotation) if rotation else None
     for number, (late_ms, parts, announce_end) in enumerate(history):
@@ -61,7 +74,8 @@ def test_every_history_keeps_the_rules(history: list[tuple[int, int, bool]], win
 def test_a_delta_update_and_the_old_list_make_the_whole(
     history: list[tuple[int, int, bool]], window: int, rotation: int, every: int
 ) -> None:
-    """A player that asks for deltas only knows the same segments, keys and discontinuities as one that asks for everything."""
+    """A player that asks for deltas only knows the same segments, keys and discontinuities as one that asks
+    for everything."""
     timeline, epoch = Timeline(RHYTHM, window, 1000), 1_700_000_000_000.0
     keys = SegmentKeys(b"s", "brd_1", rotation) if rotation else None
     player: hls_conformance.Listed | None = None
@@ -73,7 +87,9 @@ def test_a_delta_update_and_the_old_list_make_the_whole(
             timeline.trim()
             if part % every == 0:
                 whole = hls_conformance.parse(playlists.media(timeline, "v360", [], keys))
-                delta = hls_conformance.parse(playlists.media(timeline, "v360", [], keys, delta=player is not None))
+                delta = hls_conformance.parse(
+                    playlists.media(timeline, "v360", [], keys, delta=player is not None)
+                )
                 player = delta.completed(player) if player is not None else whole
                 assert hls_conformance.violations(player) == hls_conformance.violations(delta) == []
                 assert _known(player) == _known(whole)
@@ -82,11 +98,15 @@ def test_a_delta_update_and_the_old_list_make_the_whole(
 
 
 def _known(listed: hls_conformance.Listed) -> list[tuple[object, ...]]:
-    return [(one.msn, one.uri, one.duration, one.discontinuity, one.map, one.key, one.date_ms) for one in listed.segments]
+    return [
+        (one.msn, one.uri, one.duration, one.discontinuity, one.map, one.key, one.date_ms)
+        for one in listed.segments
+    ]
 
 
 def test_a_long_window_is_skipped_and_a_short_one_is_not() -> None:
-    """With two hours behind, an update has the newest segments only; the 24 s of an ordinary live stream come whole."""
+    """With two hours behind, an update has the newest segments only; the 24 s of an ordinary live stream come
+    whole."""
     long, short = Timeline(RHYTHM, 3600, 0), Timeline(RHYTHM, 12, 0)
     for timeline in (long, short):
         run(timeline, 0, 0, 1200)
@@ -160,7 +180,9 @@ def test_blocking_positions() -> None:
 def test_the_master_promises_what_the_streams_hold() -> None:
     """Sound counts only where the initialisation segment has it."""
     top, low = Rendition(720, (1280, 720), 2_600_000), Rendition(360, (640, 360), 800_000)
-    read = m3u8.loads(playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], 30.0))
+    read = m3u8.loads(
+        playlists.master([Variant(top, "avc1.64001f,mp4a.40.2"), Variant(low, "avc1.64001e")], 30.0)
+    )
     assert [one.uri for one in read.playlists] == ["v720.m3u8", "v360.m3u8"]
     assert [one.stream_info.average_bandwidth for one in read.playlists] == [2_728_000, 800_000]
     assert read.playlists[0].stream_info.resolution == (1280, 720)
@@ -180,4 +202,7 @@ def test_the_rules_notice(change: tuple[str, str], broken: str) -> None:
     """The checker itself finds each kind of damage."""
     texts = run(Timeline(RHYTHM, 6, 0), 0, 0, 14)
     damaged = hls_conformance.parse(texts[-1].replace(*change))
-    assert any(broken in sentence for sentence in hls_conformance.violations(damaged, hls_conformance.parse(texts[-8])))
+    assert any(
+        broken in sentence
+        for sentence in hls_conformance.violations(damaged, hls_conformance.parse(texts[-8]))
+    )

@@ -11,7 +11,9 @@ from media.hls.timeline import Segment
 from media.ladder.rules import BroadcastShape, Rendition, cadence
 from weir.foundation.settings import Settings
 
-SHAPE = BroadcastShape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(29.97, 1 / 3, 2))
+SHAPE = BroadcastShape(
+    (Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(29.97, 1 / 3, 2)
+)
 CODECS = ("avc1.64001e,mp4a.40.2", "avc1.640015,mp4a.40.2")
 
 
@@ -54,7 +56,11 @@ def test_parts_lie_in_memory_and_segments_on_disk(tmp_path: Path) -> None:
     store.write_segment("s_a_v360_1.m4s", b"s")
     assert (tmp_path / "l/hls/ply_1/p_a_v360_1_0.m4s").read_bytes() == b"p"
     assert (tmp_path / "d/hls/ply_1/s_a_v360_1.m4s").read_bytes() == b"s"
-    assert (store.read("p_a_v360_1_0.m4s"), store.read("s_a_v360_1.m4s"), store.read("s_a_v360_2.m4s")) == (b"p", b"s", None)
+    assert (store.read("p_a_v360_1_0.m4s"), store.read("s_a_v360_1.m4s"), store.read("s_a_v360_2.m4s")) == (
+        b"p",
+        b"s",
+        None,
+    )
     assert playbacks(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l")) == {"ply_1"}
     store.remove()
     assert not list((tmp_path / "l/hls").iterdir())
@@ -98,7 +104,9 @@ def test_old_files_are_deleted(tmp_path: Path) -> None:
     assert left == {f"s_r1_{name}_{msn}.m4s" for name in SHAPE.names for msn in (17, 18, 19)}
 
 
-def test_a_segment_is_written_whole_however_little_a_call_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_is_written_whole_however_little_a_call_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its parts, in order, though each call of the kernel takes a few bytes only."""
     made, write = files(tmp_path), os.write
     monkeypatch.setattr(os, "writev", lambda descriptor, parts: write(descriptor, b"".join(parts)[:5]))

@@ -14,13 +14,17 @@ def test_every_second_has_its_picture(duration_s: float, picture: tuple[int, int
     """The cues cover the recording without a gap, and each names a place inside an existing sheet."""
     made = storyboard.plan_storyboard(duration_s, picture)
     text, edge = storyboard.webvtt(made, duration_s), 0.0
-    for begin, end, name, x, y, width, height in re.findall(r"(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)", text):
+    for begin, end, name, x, y, width, height in re.findall(
+        r"(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)", text
+    ):
         assert seconds(begin) == edge
         edge = seconds(end)
         assert name in made.names
         assert int(x) + int(width) <= storyboard.COLUMNS * made.width
         assert int(y) + int(height) <= storyboard.ROWS * made.height
-    assert edge == pytest.approx(max(duration_s, edge) if duration_s < made.every_s else duration_s, abs=made.every_s)
+    assert edge == pytest.approx(
+        max(duration_s, edge) if duration_s < made.every_s else duration_s, abs=made.every_s
+    )
     assert max(made.width, made.height) == storyboard.WIDTH
 
 

@@ -39,7 +39,11 @@ def test_what_x264_was_told(size: str, rate: str, options: tuple[str, ...], told
 @given(st.binary(max_size=60))
 def test_any_bytes_are_survived(data: bytes) -> None:
     """A set, or a ValueError."""
-    for read in (sps_of, lambda one: parse(b"\x67" + one), lambda one: sps_of(b"\1\0\0\0\xff\xe1\0" + bytes((len(one),)) + b"\x67" + one)):
+    for read in (
+        sps_of,
+        lambda one: parse(b"\x67" + one),
+        lambda one: sps_of(b"\1\0\0\0\xff\xe1\0" + bytes((len(one),)) + b"\x67" + one),
+    ):
         try:
             found = read(data)
         except ValueError:
@@ -48,11 +52,24 @@ def test_any_bytes_are_survived(data: bytes) -> None:
         assert found.height > 0
 
 
-@pytest.mark.parametrize(("across", "down", "told"), [(16, 15, Fraction(16, 15)), (1, 65535, 1), (65535, 1, 1), (40, 1, 1)])
+@pytest.mark.parametrize(
+    ("across", "down", "told"), [(16, 15, Fraction(16, 15)), (1, 65535, 1), (65535, 1, 1), (40, 1, 1)]
+)
 def test_pixels_of_an_unbelievable_shape_are_square(across: int, down: int, told: Fraction) -> None:
     """A picture without width has no ladder, and one of millions of columns has one that fills the memory."""
     shape = f"1{255:08b}{across:016b}{down:016b}000000"
-    bits = f"{66:08b}{0:08b}{40:08b}" + "1" * 4 + "010" + "0" + "00000101000" + "000010111" + "110" + "1" + shape + "1"
+    bits = (
+        f"{66:08b}{0:08b}{40:08b}"
+        + "1" * 4
+        + "010"
+        + "0"
+        + "00000101000"
+        + "000010111"
+        + "110"
+        + "1"
+        + shape
+        + "1"
+    )
     bits += "0" * (-len(bits) % 8)
     found = parse(b"\x67" + int(bits, 2).to_bytes(len(bits) // 8, "big"))
     assert (found.width, found.height, found.aspect) == (640, 368, told)

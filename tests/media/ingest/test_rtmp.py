@@ -4,10 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.ingest.rtmp import ABORT, AUDIO, SET_CHUNK_SIZE, VIDEO, Demuxer, RtmpError, RtmpMessage, chunks, decode_amf, encode_amf
+from media.ingest.rtmp import (
+    ABORT,
+    AUDIO,
+    SET_CHUNK_SIZE,
+    VIDEO,
+    Demuxer,
+    RtmpError,
+    RtmpMessage,
+    chunks,
+    decode_amf,
+    encode_amf,
+)
 
 MESSAGE = st.builds(
-    RtmpMessage, st.sampled_from((AUDIO, VIDEO, 18, 20)), st.integers(0, 9), st.integers(0, 2**32 - 1), st.binary(max_size=700)
+    RtmpMessage,
+    st.sampled_from((AUDIO, VIDEO, 18, 20)),
+    st.integers(0, 9),
+    st.integers(0, 2**32 - 1),
+    st.binary(max_size=700),
 )
 VALUE = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -21,7 +36,12 @@ def read(data: bytes, step: int = 1 << 20) -> list[RtmpMessage]:
     return [message for at in range(0, len(data), step) for message in demuxer.feed(data[at : at + step])]
 
 
-@given(st.lists(MESSAGE, max_size=8), st.integers(1, 300), st.sampled_from((3, 63, 64, 319, 320, 65599)), st.integers(1, 900))
+@given(
+    st.lists(MESSAGE, max_size=8),
+    st.integers(1, 300),
+    st.sampled_from((3, 63, 64, 319, 320, 65599)),
+    st.integers(1, 900),
+)
 def test_what_is_written_is_read(sent: list[RtmpMessage], chunk_size: int, channel: int, step: int) -> None:
     """In any chunk size, on any chunk stream, cut anywhere; times beyond 24 bits too."""
     head = chunks(RtmpMessage(SET_CHUNK_SIZE, 0, 0, chunk_size.to_bytes(4, "big")), 2)
@@ -30,11 +50,14 @@ def test_what_is_written_is_read(sent: list[RtmpMessage], chunk_size: int, chann
 
 
 def test_messages_in_turns() -> None:
-    """Chunks of two messages on two chunk streams, one behind the other; short headers repeat what the one before said."""
+    """Chunks of two messages on two chunk streams, one behind the other; short headers repeat what the one
+    before said."""
     one, two = RtmpMessage(VIDEO, 1, 100, bytes(range(200))), RtmpMessage(AUDIO, 1, 90, bytes(150))
     first, second = chunks(one, 4), chunks(two, 5)
     mixed = first[: 12 + 128] + second[: 12 + 128] + first[12 + 128 :] + second[12 + 128 :]
-    again = b"\x84\0\0\x0a" + one.body[:128] + b"\xc4" + one.body[128:]  # ten milliseconds later, the rest as before
+    again = (
+        b"\x84\0\0\x0a" + one.body[:128] + b"\xc4" + one.body[128:]
+    )  # ten milliseconds later, the rest as before
     assert read(mixed + again) == [one, two, one._replace(time=110)]
 
 

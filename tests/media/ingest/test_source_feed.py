@@ -7,7 +7,14 @@ import pytest
 
 from media.ingest.fmp4_writer import PICTURE, SOUND
 from media.ingest.rtmp import AUDIO, DATA, VIDEO, RtmpMessage, encode_amf
-from media.ingest.source_feed import LARGEST_METADATA, MOST_CHANGES, MOST_IN_GOP, SILENCE, SourceFeed, StillPicture
+from media.ingest.source_feed import (
+    LARGEST_METADATA,
+    MOST_CHANGES,
+    MOST_IN_GOP,
+    SILENCE,
+    SourceFeed,
+    StillPicture,
+)
 from tests.support.rtmp_encoder import film, is_header, messages
 
 SENT = messages(film(seconds=4, gop=30))
@@ -32,7 +39,11 @@ class Given:
         while at < len(self.data):
             size, kind = unpack_from(">I4s", self.data, at)
             if kind == b"moof":
-                track, (time,), (flags,) = self.data[at + 47], unpack_from(">Q", self.data, at + 64), unpack_from(">I", self.data, at + 96)
+                track, (time,), (flags,) = (
+                    self.data[at + 47],
+                    unpack_from(">Q", self.data, at + 64),
+                    unpack_from(">I", self.data, at + 96),
+                )
                 found.append((track, time, not flags & 0x10000))
             at += size
         return found
@@ -75,11 +86,18 @@ def test_what_is_known_of_the_source() -> None:
     fed(feed, SENT[:8])
     source = feed.source(0.1)
     assert source is not None
-    assert (source.width, source.height, source.frame_rate, source.audio, source.alone) == (640, 360, 30, True, False)
+    assert (source.width, source.height, source.frame_rate, source.audio, source.alone) == (
+        640,
+        360,
+        30,
+        True,
+        False,
+    )
 
 
 def test_silence_stands_for_sound() -> None:
-    """As long as the picture is; sound of the same kind goes on in the same run, another kind begins the next at a key frame."""
+    """As long as the picture is; sound of the same kind goes on in the same run, another kind begins the next
+    at a key frame."""
     feed = SourceFeed()
     fed(feed, [one for one in SILENT if one.time < 1500])
     given = running(feed)
@@ -158,7 +176,8 @@ def test_a_renewed_run_misses_nothing() -> None:
 
 
 def test_sound_alone() -> None:
-    """After a second it is taken as such, with a still picture as long as the sound; one that announces a picture is waited for."""
+    """After a second it is taken as such, with a still picture as long as the sound; one that announces a
+    picture is waited for."""
     sound = [one for one in SENT if one.kind == AUDIO]
     for said, patience in ((None, 1.0), ({"videocodecid": 7.0}, 4.0)):
         feed = SourceFeed()
@@ -215,9 +234,13 @@ def test_frames_of_no_time_fill_no_memory() -> None:
 def test_endless_metadata_is_not_read() -> None:
     """Four megabytes of nothing would keep every stream of the process waiting for half a second."""
     feed, endless = SourceFeed(), {f"{number}": "x" * 1000 for number in range(LARGEST_METADATA // 1000 + 1)}
-    feed.add_message(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0)
+    feed.add_message(
+        RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0, **endless})), 0
+    )
     assert feed.metadata == {}
-    feed.add_message(RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0)
+    feed.add_message(
+        RtmpMessage(DATA, 1, 0, encode_amf("@setDataFrame", "onMetaData", {"framerate": 25.0})), 0
+    )
     assert feed.metadata == {"framerate": 25.0}
 
 

@@ -8,11 +8,14 @@ from media.ingest.stream_health import AUDIO, VIDEO, HealthSample, StreamHealth
 
 
 def told(health: StreamHealth, now: float, **given: int) -> HealthSample:
-    return health.sample(now, 0, **{"sent_s": 0, "dropped": 0, "duplicated": 0, "heights": (720, 360), "left_out": 0, **given})  # type: ignore[arg-type]
+    return health.sample(
+        now, 0, **{"sent_s": 0, "dropped": 0, "duplicated": 0, "heights": (720, 360), "left_out": 0, **given}
+    )  # type: ignore[arg-type]
 
 
 def test_a_steady_encoder() -> None:
-    """25 frames a second of 5,000 bytes, a key frame each 2 s, sound 40 ms ahead: as it is, whenever it comes."""
+    """25 frames a second of 5,000 bytes, a key frame each 2 s, sound 40 ms ahead: as it is, whenever it
+    comes."""
     health = StreamHealth()
     for n in range(125):
         health.frame(VIDEO, n * 40, 5000, n % 50 == 0, n * 0.04)
@@ -44,7 +47,9 @@ def test_what_is_old_is_forgotten() -> None:
     assert (told(health, 60).bitrate, told(health, 60).frame_rate) == (0, 0)
 
 
-FRAME = st.tuples(st.sampled_from((VIDEO, AUDIO)), st.integers(0, 1 << 40), st.integers(0, 1 << 24), st.booleans())
+FRAME = st.tuples(
+    st.sampled_from((VIDEO, AUDIO)), st.integers(0, 1 << 40), st.integers(0, 1 << 24), st.booleans()
+)
 
 
 @given(st.lists(FRAME, max_size=20), st.lists(st.floats(0, 100), max_size=5))

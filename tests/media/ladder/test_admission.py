@@ -11,7 +11,9 @@ from tests.media.conftest import until
 from weir.foundation.events import PublishStarted, StreamOffline
 
 
-def wanted(height: int = 1080, rungs: tuple[int, ...] = (1080, 720, 480, 360), preset: str = "superfast") -> LadderDemand:
+def wanted(
+    height: int = 1080, rungs: tuple[int, ...] = (1080, 720, 480, 360), preset: str = "superfast"
+) -> LadderDemand:
     source, profile = Source(height * 16 // 9, height, 30, True), Profile(tuple(Rung(one) for one in rungs))
     rhythm = choose_cadence(source, profile, None, 2)
     return LadderDemand(source, ladder(source, profile, rhythm), float(rhythm.rate), preset)
@@ -37,19 +39,27 @@ def outs(left_out: int | None, of: LadderDemand) -> int:
 
 
 @given(ladders, others, machines, priorities)
-def test_nobody_on_air_is_pushed_beyond_the_machine(new: LadderDemand, running: list[RunningLadder], cores: float, priority: str) -> None:
-    """What is let in fits beside the others by estimate; alone the lowest rung is always let in, however small the machine."""
+def test_nobody_on_air_is_pushed_beyond_the_machine(
+    new: LadderDemand, running: list[RunningLadder], cores: float, priority: str
+) -> None:
+    """What is let in fits beside the others by estimate; alone the lowest rung is always let in, however
+    small the machine."""
     left_out = rungs_to_drop(new, running, cores, priority)
     if not running:
         assert left_out is not None
         assert new.cores(left_out) <= cores or left_out == len(new.renditions) - 1
     elif left_out is not None:
         assert new.cores(left_out) + sum(one.cores for one in running) <= cores * SHARES[priority] + 1e-9
-        assert not any(one.strained for one in running) or (priority, left_out) == ("high", len(new.renditions) - 1)
+        assert not any(one.strained for one in running) or (priority, left_out) == (
+            "high",
+            len(new.renditions) - 1,
+        )
 
 
 @given(ladders, others, machines, priorities, st.floats(0.1, 4))
-def test_more_room_never_hurts(new: LadderDemand, running: list[RunningLadder], cores: float, priority: str, more: float) -> None:
+def test_more_room_never_hurts(
+    new: LadderDemand, running: list[RunningLadder], cores: float, priority: str, more: float
+) -> None:
     """Of the machine, by priority, or by one stream less (as long as some are left)."""
     now = outs(rungs_to_drop(new, running, cores, priority), new)
     assert outs(rungs_to_drop(new, running, cores + more, priority), new) <= now
@@ -59,8 +69,9 @@ def test_more_room_never_hurts(new: LadderDemand, running: list[RunningLadder], 
 
 
 async def test_a_full_machine(world: Any) -> None:
-    """The first stream has its whole ladder, the second its lowest rung, the third is refused and told why, an important one is let in;
-    the first ones' media go on through all of it, and there is room again when they have ended."""
+    """The first stream has its whole ladder, the second its lowest rung, the third is refused and told why,
+    an important one is let in; the first ones' media go on through all of it, and there is room again when
+    they have ended."""
     stage = await world.stage(ladder=[180, 90], media_cores=0.036)
     await stage.room.start()
     first, _ = await stage.on_air()

@@ -12,7 +12,9 @@ class Line:
         self.strain, self.now, self.sent, self.done, self.dropped = strain, 1000.0, 0.0, 0.0, 0
         strain.started(self.now)
 
-    def run(self, seconds: float, speed: float = 1.0, sent: float = 1.0, load: float = 0.3) -> list[tuple[float, str]]:
+    def run(
+        self, seconds: float, speed: float = 1.0, sent: float = 1.0, load: float = 0.3
+    ) -> list[tuple[float, str]]:
         told = []
         for _ in range(int(seconds)):
             self.now, self.sent, self.done = self.now + 1, self.sent + sent, self.done + sent * speed
@@ -37,8 +39,8 @@ def test_one_that_keeps_up_keeps_its_ladder() -> None:
 
 
 def test_old_answers_are_no_strain() -> None:
-    """The ingest's answer may be as old as a second, FFmpeg's word half of one, and each look finds other ages: of an FFmpeg that keeps
-    up nothing is even noted, so no other stream is refused for it."""
+    """The ingest's answer may be as old as a second, FFmpeg's word half of one, and each look finds other
+    ages: of an FFmpeg that keeps up nothing is even noted, so no other stream is refused for it."""
     strain, ages = OverloadDetector(), Random(1)
     strain.started(0)
     for second in range(2, 600, 2):
@@ -64,7 +66,8 @@ def test_lagging_drops_one_rung_at_a_time_and_never_the_last() -> None:
 
 
 def test_a_rung_comes_back_when_it_is_calm_and_later_after_a_relapse() -> None:
-    """After a minute at rest on an idle machine; after a relapse the rest doubles, so that it does not go to and fro."""
+    """After a minute at rest on an idle machine; after a relapse the rest doubles, so that it does not go to
+    and fro."""
     line = Line(OverloadDetector())
     line.run(12, speed=0.8)
     assert line.dropped == 1

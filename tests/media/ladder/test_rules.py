@@ -22,7 +22,12 @@ def shapes(width: int, height: int) -> list[tuple[int, tuple[int, int]]]:
 
 def test_a_full_source_gets_the_whole_ladder() -> None:
     """1080p has every rung, the first at its own size."""
-    assert shapes(1920, 1080) == [(1080, (1920, 1080)), (720, (1280, 720)), (480, (852, 480)), (360, (640, 360))]
+    assert shapes(1920, 1080) == [
+        (1080, (1920, 1080)),
+        (720, (1280, 720)),
+        (480, (852, 480)),
+        (360, (640, 360)),
+    ]
 
 
 def test_portrait_is_measured_by_its_short_side() -> None:
@@ -37,7 +42,8 @@ def test_a_small_source_is_its_own_rung() -> None:
 
 @given(st.integers(16, 4096), st.integers(16, 4096), st.sampled_from([0, 24, 29.97, 30, 60]))
 def test_never_upscaled_and_always_even(width: int, height: int, rate: float) -> None:
-    """No rendition is larger than its source; encoders get even sizes and a bit rate that falls with the rung."""
+    """No rendition is larger than its source; encoders get even sizes and a bit rate that falls with the
+    rung."""
     found = made(Source(width, height, rate, False))
     assert found
     for one in found:
@@ -48,10 +54,17 @@ def test_never_upscaled_and_always_even(width: int, height: int, rate: float) ->
 
 
 def test_a_rung_may_cap_its_frames() -> None:
-    """60 frames a second above, every second one below, with the same parts; 50 become 25, never an uneven 30."""
-    profile = Profile((Rung(720), Rung(480, frame_rate=30), Rung(360, bit_rate=500_000, frame_rate=30, preset="veryfast")))
+    """60 frames a second above, every second one below, with the same parts; 50 become 25, never an uneven
+    30."""
+    profile = Profile(
+        (Rung(720), Rung(480, frame_rate=30), Rung(360, bit_rate=500_000, frame_rate=30, preset="veryfast"))
+    )
     source = Source(1280, 720, 60, True)
-    assert [(one.height, one.every, one.preset) for one in made(source, profile)] == [(720, 1, None), (480, 2, None), (360, 2, "veryfast")]
+    assert [(one.height, one.every, one.preset) for one in made(source, profile)] == [
+        (720, 1, None),
+        (480, 2, None),
+        (360, 2, "veryfast"),
+    ]
     assert made(source, profile)[2].bit_rate == 500_000
     assert made(Source(1280, 720, 30, True), profile)[1].every == 1
     rhythm = choose_cadence(Source(1280, 720, 50, True), profile, 1 / 3, 2)
@@ -96,10 +109,12 @@ def test_the_exact_rate_behind_a_rounded_one(told: float, exact: Fraction) -> No
 
 
 @pytest.mark.parametrize(
-    ("rate", "frames"), [(30, (10, 60)), (60, (20, 120)), (25, (9, 50)), (24, (8, 48)), (29.97, (10, 60)), (50, (17, 100))]
+    ("rate", "frames"),
+    [(30, (10, 60)), (60, (20, 120)), (25, (9, 50)), (24, (8, 48)), (29.97, (10, 60)), (50, (17, 100))],
 )
 def test_parts_are_whole_frames(rate: float, frames: tuple[int, int]) -> None:
-    """Part and segment have whole numbers of frames at every usual rate (research trap: PART-TARGET must be constant)."""
+    """Part and segment have whole numbers of frames at every usual rate (research trap: PART-TARGET must be
+    constant)."""
     made = cadence(rate, 1 / 3, 2)
     assert (made.part_frames, made.segment_frames) == frames
     assert made.parts_per_segment == 6

@@ -21,13 +21,21 @@ async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, An
     await stage.room.start()
     fact, _ = await stage.on_air(gop=60)
     somebody = client(stage, fact.app)
-    doc = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, "state": "live", "generation": 1, "created": 1}
+    doc = {
+        "id": fact.stream,
+        "playback": fact.playback,
+        "channel": fact.channel,
+        "state": "live",
+        "generation": 1,
+        "created": 1,
+    }
     await stage.services.store.app(fact.app).insert("streams", {**doc, "ingest": {"since": 1}})
     return fact, somebody, f"/v1/streams/{fact.stream}"
 
 
 async def test_a_live_stream_is_measured(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What its encoder sends is counted, transcoding keeps up, there is a history, and metrics; when it has ended, nothing is left."""
+    """What its encoder sends is counted, transcoding keeps up, there is a history, and metrics; when it has
+    ended, nothing is left."""
     stage = await world.stage()
     fact, somebody, path = await on_air(stage, monkeypatch)
     for _ in range(100):
@@ -36,7 +44,12 @@ async def test_a_live_stream_is_measured(world: Any, monkeypatch: pytest.MonkeyP
         if len(health["history"]) > 5 and health["keyframe_s"] and health["speed"]:
             break
         await asyncio.sleep(0.2)
-    assert (health["publishing"], health["height"], health["video_codec"], health["renditions"]) == (True, 180, "H264", [180])
+    assert (health["publishing"], health["height"], health["video_codec"], health["renditions"]) == (
+        True,
+        180,
+        "H264",
+        [180],
+    )
     assert health["keyframe_s"] == pytest.approx(2, abs=0.05)
     assert health["frame_rate"] == pytest.approx(30, abs=3)
     assert 20_000 < health["bitrate"] < 1_000_000
@@ -59,14 +72,18 @@ async def test_every_stream_has_its_own_samples(services: Services) -> None:
         return HealthSample(at, bitrate, 30.0, 2.0, 0, 0, 0, 1.0, 0.1, (720, 360))
 
     for at in range(health_store.KEPT + 3):
-        await noting.write_samples({("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)})
+        await noting.write_samples(
+            {("str_1", "ply_1"): sample(at, 1_000), ("str_2", "ply_2"): sample(at, 2_000)}
+        )
     for playback, bitrate in (("ply_1", 1_000), ("ply_2", 2_000)):
         known = await noting.read_samples(playback)
         assert [one["at"] for one in known] == list(range(3, health_store.KEPT + 3))
         assert {one["bitrate"] for one in known} == {bitrate}
         assert 0 < await services.redis.pttl(f"weir:health:{playback}") <= health_store.LIVES_MS
     await noting.write_samples({})
-    assert not any("str_1" in labels or "str_2" in labels for labels in health_store._MEASURED["speed"]._metrics)
+    assert not any(
+        "str_1" in labels or "str_2" in labels for labels in health_store._MEASURED["speed"]._metrics
+    )
 
 
 async def test_a_snapshot_is_drawn_once_a_segment(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,8 +70,11 @@ def test_what_a_dead_process_left_is_answered_and_taken_away(tmp_path: Path) -> 
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(0, 3)), max_size=30))
-def test_every_position_that_was_held_is_answered_once_it_is_left(tmp_path_factory: Any, steps: list[int | None]) -> None:
-    """Whatever the timeline does (positions only grow): the next may be held, a few before it, each is posted when it is left."""
+def test_every_position_that_was_held_is_answered_once_it_is_left(
+    tmp_path_factory: Any, steps: list[int | None]
+) -> None:
+    """Whatever the timeline does (positions only grow): the next may be held, a few before it, each is posted
+    when it is left."""
     files, edge, held = desk(tmp_path_factory.mktemp("held"))
     left, awaited, at = list[str](), "", 6
     for step in steps:

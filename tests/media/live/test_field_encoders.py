@@ -29,7 +29,9 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
     return fact, encoder
 
 
-async def shown(stage: Any, sent: list[RtmpMessage], **options: Any) -> tuple[StreamEvent, str, Encoder, "asyncio.Task[None]"]:
+async def shown(
+    stage: Any, sent: list[RtmpMessage], **options: Any
+) -> tuple[StreamEvent, str, Encoder, "asyncio.Task[None]"]:
     """(fact, master playlist, the encoder, which goes on sending) once there is a picture."""
     fact, encoder = await begun(stage, **options)
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent))
@@ -44,10 +46,15 @@ def in_transit(stage: Any, fact: StreamEvent) -> Any:
     return child.dropped, child.duplicated
 
 
-@pytest.mark.parametrize(("rate", "told"), [("30000/1001", "29.970"), ("60000/1001", "59.940"), ("24000/1001", "23.976"), ("25", "25.000")])
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [("30000/1001", "29.970"), ("60000/1001", "59.940"), ("24000/1001", "23.976"), ("25", "25.000")],
+)
 async def test_rates_are_exact(stage: Any, rate: str, told: str) -> None:
     """Cameras of America and Japan: no frame is dropped or doubled."""
-    fact, master, _, sending = await shown(stage, messages(film(picture=f"testsrc2=s=320x180:r={rate}", seconds=8)))
+    fact, master, _, sending = await shown(
+        stage, messages(film(picture=f"testsrc2=s=320x180:r={rate}", seconds=8))
+    )
     assert f"FRAME-RATE={told}" in master
     await sending
     assert in_transit(stage, fact) == (0, 0)
@@ -57,24 +64,31 @@ async def test_pixels_that_are_not_square(world: Any) -> None:
     """A PAL camera's picture is as wide as it was taken."""
     stage = await world.stage(ladder=[360])
     await stage.room.start()
-    _, master, _, sending = await shown(stage, messages(film(picture="testsrc2=s=720x576:r=25,setsar=16/15", seconds=6)))
+    _, master, _, sending = await shown(
+        stage, messages(film(picture="testsrc2=s=720x576:r=25,setsar=16/15", seconds=6))
+    )
     assert "RESOLUTION=480x360" in master
     await sending
 
 
-@pytest.mark.parametrize(("pixels", "size", "told"), [("yuv444p", "578x324", "578x324"), ("yuv422p10le", "640x360", "640x360")])
+@pytest.mark.parametrize(
+    ("pixels", "size", "told"), [("yuv444p", "578x324", "578x324"), ("yuv422p10le", "640x360", "640x360")]
+)
 async def test_pixels_with_more_colour(world: Any, pixels: str, size: str, told: str) -> None:
     """4:4:4 and 10 bit have the ladder that their size gives, and are made what players take."""
     stage = await world.stage(ladder=[324, 360])
     await stage.room.start()
-    _, master, _, sending = await shown(stage, messages(film("-pix_fmt", pixels, picture=f"testsrc2=s={size}:r=30", seconds=6)))
+    _, master, _, sending = await shown(
+        stage, messages(film("-pix_fmt", pixels, picture=f"testsrc2=s={size}:r=30", seconds=6))
+    )
     assert f"RESOLUTION={told}" in master
     assert 'CODECS="avc1.4' in master  # baseline, main or high of 8 bits: no 6e, 7a or f4
     await sending
 
 
 async def test_the_first_key_frame_is_enough(stage: Any) -> None:
-    """Key frames each ten seconds: the picture is there before the second one has been sent, and nothing counts as late."""
+    """Key frames each ten seconds: the picture is there before the second one has been sent, and nothing
+    counts as late."""
     sent = messages(film(gop=300, seconds=12))
     fact, encoder = await begun(stage)
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent, until=9.0))
@@ -145,7 +159,9 @@ def apart_s(file: bytes) -> list[float]:
     return [min((click - flash for click in clicks), key=abs) for flash in flashes if clicks]
 
 
-@pytest.mark.parametrize(("before", "after"), [((48000, "stereo"), (48000, "mono")), ((44100, "stereo"), (48000, "stereo"))])
+@pytest.mark.parametrize(
+    ("before", "after"), [((48000, "stereo"), (48000, "mono")), ((44100, "stereo"), (48000, "stereo"))]
+)
 async def test_sound_that_changes(stage: Any, before: tuple[int, str], after: tuple[int, str]) -> None:
     """Another device in mid-publish: in time with the picture from there on."""
     first, second = flashing(*before, 4), flashing(*after, 10)
@@ -193,7 +209,8 @@ async def test_sound_that_begins_late(stage: Any) -> None:
 
 
 async def test_the_phone_is_turned(stage: Any) -> None:
-    """Another size on the same connection, long after the start: a discontinuity at the very key frame, and no frame is missing."""
+    """Another size on the same connection, long after the start: a discontinuity at the very key frame, and
+    no frame is missing."""
     wide, tall = messages(film(seconds=8)), messages(film(picture="testsrc2=s=360x640:r=30", seconds=6))
     fact, encoder = await begun(stage)
 
@@ -204,11 +221,14 @@ async def test_the_phone_is_turned(stage: Any) -> None:
     sending = asyncio.create_task(asyncio.to_thread(turned))
     await stage.told("media.playable", fact)
     viewer = Viewer(stage, fact)
-    listed = await viewer.until(lambda now: now.segments[-1].discontinuity == 1 and now.segments[-1].date_ms and len(now.segments) > 5)
+    listed = await viewer.until(
+        lambda now: now.segments[-1].discontinuity == 1 and now.segments[-1].date_ms and len(now.segments) > 5
+    )
     await sending
     viewer.close()
     before, after = [
-        next(one for one in row if one.discontinuity == number) for row, number in ((listed.segments[::-1], 0), (listed.segments, 1))
+        next(one for one in row if one.discontinuity == number)
+        for row, number in ((listed.segments[::-1], 0), (listed.segments, 1))
     ]
     assert before.date_ms is not None
     assert after.date_ms is not None
@@ -218,15 +238,24 @@ async def test_the_phone_is_turned(stage: Any) -> None:
 @pytest.mark.parametrize("channel", [17, 64, 100, 127])
 async def test_chunk_streams_of_high_numbers(servers: Any, stage: Any, channel: int) -> None:
     """Some encoders number them so."""
-    _, _, encoder, sending = await shown(stage, messages(film(seconds=5)), channels={VIDEO: channel, AUDIO: channel - 1, DATA: 5})
+    _, _, encoder, sending = await shown(
+        stage, messages(film(seconds=5)), channels={VIDEO: channel, AUDIO: channel - 1, DATA: 5}
+    )
     await sending
     encoder.close()
 
 
-@pytest.mark.parametrize("said", [{"framerate": 1.0}, {}, {"framerate": 25.0, "width": 1920.0, "height": 1080.0}, {"framerate": "NaN"}])
+@pytest.mark.parametrize(
+    "said",
+    [{"framerate": 1.0}, {}, {"framerate": 25.0, "width": 1920.0, "height": 1080.0}, {"framerate": "NaN"}],
+)
 async def test_metadata_that_is_wrong(stage: Any, said: dict[str, Any]) -> None:
     """What the picture itself says wins."""
-    sent = [one for one in messages(film("-x264-params", "force-cfr=1", picture="testsrc2=s=360x640:r=30", seconds=6)) if one.kind != DATA]
+    sent = [
+        one
+        for one in messages(film("-x264-params", "force-cfr=1", picture="testsrc2=s=360x640:r=30", seconds=6))
+        if one.kind != DATA
+    ]
     fact, encoder = await begun(stage)
 
     def wrong() -> None:
@@ -246,7 +275,11 @@ def boxed(
     codec: str, picture: str = "testsrc2=s=320x180:r=30", pixels: tuple[str, ...] = ("-pix_fmt", "yuv420p")
 ) -> tuple[bytes, list[tuple[int, bool, bytes]]]:
     """(decoder configuration, frames as (ms, key, data)) of a film that FFmpeg makes as a fragmented MP4."""
-    options = ("-x265-params", "log-level=error:bframes=0", "-tag:v", "hvc1") if codec == "libx265" else ("-cpu-used", "8")
+    options = (
+        ("-x265-params", "log-level=error:bframes=0", "-tag:v", "hvc1")
+        if codec == "libx265"
+        else ("-cpu-used", "8")
+    )
     argv = [
         "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-t", "6", "-c:v", codec, "-g", "30", *options,
         "-bf", "0", *pixels, "-f", "mp4", "-movflags", "+empty_moov+delay_moov+default_base_moof+frag_every_frame", "pipe:1",
@@ -267,7 +300,10 @@ def boxed(
 def as_number(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[RtmpMessage]:
     """By the codec id 12, as encoders in China have it."""
     head = [RtmpMessage(VIDEO, 1, 0, b"\x1c\0\0\0\0" + config)]
-    return head + [RtmpMessage(VIDEO, 1, at, bytes((0x1C if key else 0x2C, 1, 0, 0, 0)) + data) for at, key, data in frames]
+    return head + [
+        RtmpMessage(VIDEO, 1, at, bytes((0x1C if key else 0x2C, 1, 0, 0, 0)) + data)
+        for at, key, data in frames
+    ]
 
 
 def as_letters(name: bytes) -> Callable[[list[tuple[int, bool, bytes]], bytes], list[RtmpMessage]]:
@@ -275,12 +311,18 @@ def as_letters(name: bytes) -> Callable[[list[tuple[int, bool, bytes]], bytes], 
 
     def made(frames: list[tuple[int, bool, bytes]], config: bytes) -> list[RtmpMessage]:
         head = [RtmpMessage(VIDEO, 1, 0, b"\x90" + name + config)]
-        return head + [RtmpMessage(VIDEO, 1, at, bytes((0x93 if key else 0xA3,)) + name + data) for at, key, data in frames]
+        return head + [
+            RtmpMessage(VIDEO, 1, at, bytes((0x93 if key else 0xA3,)) + name + data)
+            for at, key, data in frames
+        ]
 
     return made
 
 
-@pytest.mark.parametrize(("codec", "form"), [("libx265", as_number), ("libx265", as_letters(b"hvc1")), ("libaom-av1", as_letters(b"av01"))])
+@pytest.mark.parametrize(
+    ("codec", "form"),
+    [("libx265", as_number), ("libx265", as_letters(b"hvc1")), ("libaom-av1", as_letters(b"av01"))],
+)
 async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[..., list[RtmpMessage]]) -> None:
     """HEVC in both of the forms that encoders know, AV1 by its letters."""
     config, frames = await asyncio.to_thread(boxed, codec)
@@ -292,18 +334,56 @@ async def test_newer_codecs_are_taken(stage: Any, codec: str, form: Callable[...
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 async def test_high_dynamic_range_becomes_ordinary(stage: Any, transfer: str) -> None:
-    """PQ and HLG of ten bits, as HEVC by Enhanced RTMP: eight bits that are marked as what they are, and a red that is as red as it was
-    before (shown as they came, its green would be two thirds of its red)."""
+    """PQ and HLG of ten bits, as HEVC by Enhanced RTMP: eight bits that are marked as what they are, and a
+    red that is as red as it was before (shown as they came, its green would be two thirds of its red)."""
     to = f"zscale=tin=bt709:min=bt709:pin=bt709:rin=tv:t={transfer}:m=2020_ncl:p=2020:r=tv:npl=203,format=yuv420p10le"
-    wide = ("-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
-    config, frames = await asyncio.to_thread(boxed, "libx265", f"color=c=0xC02020:s=320x180:r=30,format=yuv420p,{to}", wide)
+    wide = (
+        "-pix_fmt",
+        "yuv420p10le",
+        "-color_primaries",
+        "bt2020",
+        "-color_trc",
+        transfer,
+        "-colorspace",
+        "bt2020nc",
+    )
+    config, frames = await asyncio.to_thread(
+        boxed, "libx265", f"color=c=0xC02020:s=320x180:r=30,format=yuv420p,{to}", wide
+    )
     fact, _, _, sending = await shown(stage, as_letters(b"hvc1")(frames, config))
     await sending
     run = await newest_run(stage, fact)
-    argv = ["ffprobe", "-v", "error", "-show_entries", "stream=pix_fmt,color_transfer,color_primaries,color_space", "-of", "csv=p=0", "-"]
-    told = subprocess.run([*argv, "-select_streams", "v"], input=run, capture_output=True, check=True).stdout.decode().strip()
+    argv = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-show_entries",
+        "stream=pix_fmt,color_transfer,color_primaries,color_space",
+        "-of",
+        "csv=p=0",
+        "-",
+    ]
+    told = (
+        subprocess.run([*argv, "-select_streams", "v"], input=run, capture_output=True, check=True)
+        .stdout.decode()
+        .strip()
+    )
     assert told == "yuv420p,bt709,bt709,bt709"
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-i", "pipe:0", "-frames:v", "1", "-vf", "scale=1:1,format=rgb24", "-f", "rawvideo", "-"]
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        "pipe:0",
+        "-frames:v",
+        "1",
+        "-vf",
+        "scale=1:1,format=rgb24",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
     red, green, blue = subprocess.run(argv, input=run, capture_output=True, check=True).stdout
     print(f"{transfer}: {red} {green} {blue}")
     assert red > 120
@@ -317,8 +397,22 @@ async def test_an_interlaced_picture_is_whole(stage: Any) -> None:
     fact, master, _, sending = await shown(stage, sent)
     assert "FRAME-RATE=25.000" in master
     await sending
-    argv = ["ffmpeg", "-nostdin", "-hide_banner", "-i", "pipe:0", "-vf", "extractplanes=y,idet", "-an", "-f", "null", "-"]
-    said = subprocess.run(argv, input=await newest_run(stage, fact), capture_output=True, check=True).stderr.decode()
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-hide_banner",
+        "-i",
+        "pipe:0",
+        "-vf",
+        "extractplanes=y,idet",
+        "-an",
+        "-f",
+        "null",
+        "-",
+    ]
+    said = subprocess.run(
+        argv, input=await newest_run(stage, fact), capture_output=True, check=True
+    ).stderr.decode()
     counted = said.rpartition("Multi frame detection:")[2].split()
     assert int(counted[5]) > int(counted[1]) + int(counted[3]), said  # TFF: n BFF: n Progressive: n
 
@@ -326,7 +420,9 @@ async def test_an_interlaced_picture_is_whole(stage: Any) -> None:
 async def test_a_codec_that_cannot_be_shown_is_named(stage: Any) -> None:
     """At once, with what to choose instead."""
     fact, encoder = await begun(stage)
-    await asyncio.to_thread(encoder.play, [RtmpMessage(VIDEO, 1, number * 33, b"\x14" + bytes(200)) for number in range(10)])
+    await asyncio.to_thread(
+        encoder.play, [RtmpMessage(VIDEO, 1, number * 33, b"\x14" + bytes(200)) for number in range(10)]
+    )
     failed = await stage.told("media.failed", fact)
     assert "VP6" in failed.reason
     assert "H.264" in failed.reason
@@ -334,7 +430,10 @@ async def test_a_codec_that_cannot_be_shown_is_named(stage: Any) -> None:
 
 async def test_a_sound_codec_that_cannot_be_heard_leaves_the_picture(stage: Any) -> None:
     """Speex, say: the picture is shown, with silence."""
-    sent = [one if one.kind != AUDIO else one._replace(body=b"\xb2" + bytes(40)) for one in messages(film(seconds=6))]
+    sent = [
+        one if one.kind != AUDIO else one._replace(body=b"\xb2" + bytes(40))
+        for one in messages(film(seconds=6))
+    ]
     _, master, _, sending = await shown(stage, sent)
     assert "mp4a" in master
     await sending
@@ -344,8 +443,14 @@ async def test_a_sound_codec_that_cannot_be_heard_leaves_the_picture(stage: Any)
 async def test_a_very_small_picture(stage: Any, size: str) -> None:
     """Shown, or refused with a reason; nothing in between."""
     _, encoder = await begun(stage)
-    sending = asyncio.create_task(asyncio.to_thread(encoder.play, messages(film(picture=f"testsrc2=s={size}:r=30", seconds=6))))
-    told = await until(lambda: next((e for e in stage.heard if getattr(e, "type", "") in ("media.playable", "media.failed")), None))
+    sending = asyncio.create_task(
+        asyncio.to_thread(encoder.play, messages(film(picture=f"testsrc2=s={size}:r=30", seconds=6)))
+    )
+    told = await until(
+        lambda: next(
+            (e for e in stage.heard if getattr(e, "type", "") in ("media.playable", "media.failed")), None
+        )
+    )
     await sending
     assert told.type == "media.playable" or told.reason
 

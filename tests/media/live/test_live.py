@@ -45,7 +45,11 @@ class Viewer:
                 await asyncio.sleep(0.1)
                 query = ""
                 continue
-            query = f"?_HLS_msn={msn + 1}&_HLS_part=0" if listed.segments[-1].uri else f"?_HLS_msn={msn}&_HLS_part={part + 1}"
+            query = (
+                f"?_HLS_msn={msn + 1}&_HLS_part=0"
+                if listed.segments[-1].uri
+                else f"?_HLS_msn={msn}&_HLS_part={part + 1}"
+            )
 
     @property
     def now(self) -> Listed:
@@ -67,7 +71,18 @@ class Viewer:
 
 def played(url: str, seconds: float = 3) -> dict[str, int]:
     """Frames that an ordinary HLS player (ffmpeg) decodes, by kind."""
-    argv = ["ffprobe", "-v", "error", "-count_frames", "-read_intervals", f"%+{seconds}", "-print_format", "json", "-show_streams", url]
+    argv = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-count_frames",
+        "-read_intervals",
+        f"%+{seconds}",
+        "-print_format",
+        "json",
+        "-show_streams",
+        url,
+    ]
     said = subprocess.run(argv, capture_output=True, timeout=30, check=True)
     assert not said.stderr, said.stderr
     return {one["codec_type"]: int(one["nb_read_frames"]) for one in json.loads(said.stdout)["streams"]}
@@ -84,26 +99,36 @@ def zombies() -> list[str]:
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2] if entry.name.isdigit() else ("", "")
+            state, parent = (
+                (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if entry.name.isdigit()
+                else ("", "")
+            )
             if (state, parent) == ("Z", str(os.getpid())):
                 found.append(entry.name)
     return found
 
 
 async def test_an_encrypted_stream_plays_and_its_keys_change(world: Any) -> None:
-    """Every part and segment is ciphertext under the key that the playlist names, keys rotate, and an ordinary player follows.
-    Keys of other times are not handed out."""
+    """Every part and segment is ciphertext under the key that the playlist names, keys rotate, and an
+    ordinary player follows. Keys of other times are not handed out."""
     stage = await world.stage(key_rotation_segments=2)
     await stage.room.start()
     fact, _ = await stage.on_air({"encrypted": True, "latency": "low"})
     viewer = Viewer(stage, fact)
-    listed = await viewer.until(lambda now: len({one.key for one in now.segments}) > 1 and len(now.segments) > 4)
+    listed = await viewer.until(
+        lambda now: len({one.key for one in now.segments}) > 1 and len(now.segments) > 4
+    )
     assert listed.part_target == 0.2
     keys = {uri: await stage.get(fact, uri) for uri in {one.key for one in listed.segments}}
     assert {(status, len(key)) for status, key in keys.values()} == {(200, 16)}
     assert len({key for _, key in keys.values()}) == len(keys)
     (broadcast, number) = listed.segments[0].key.removesuffix(".key").split("_")[1:]
-    for foreign in (f"k_{broadcast}_{int(number) + 99}.key", f"k_{broadcast}_0.key", f"k_{new_id('brd')[4:]}_{number}.key"):
+    for foreign in (
+        f"k_{broadcast}_{int(number) + 99}.key",
+        f"k_{broadcast}_0.key",
+        f"k_{new_id('brd')[4:]}_{number}.key",
+    ):
         assert (await stage.get(fact, foreign))[0] == 404
     assert b"moof" not in (await stage.get(fact, listed.segments[1].uri))[1][:16]
     frames = await asyncio.to_thread(played, f"{stage.base}/origin/{fact.playback}/master.m3u8")
@@ -121,21 +146,34 @@ async def with_profile(stage: Any, **fields: Any) -> dict[str, Any]:
 async def own_profile(stage: Any, fact: StreamEvent, chosen: dict[str, Any]) -> dict[str, Any]:
     """The stream gets a profile that can be changed; a change begins what it says."""
     doc = await stage.room._profiles.create(
-        fact.app, new_id("prf"), {"name": "q", "rungs": [], "audio_only": False, "copy_top": False}, COMMAND_LINE
+        fact.app,
+        new_id("prf"),
+        {"name": "q", "rungs": [], "audio_only": False, "copy_top": False},
+        COMMAND_LINE,
     )
     stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
-    await stage.services.store.app(fact.app).insert("streams", {**stream, "app": fact.app, "profile": doc["id"]})
+    await stage.services.store.app(fact.app).insert(
+        "streams", {**stream, "app": fact.app, "profile": doc["id"]}
+    )
     return dict(doc)
 
 
 async def test_a_profile_makes_the_ladder(stage: Any) -> None:
-    """A slower rung, sound alone, and what the encoder sent as it is: one sequence for all of them, playable each."""
+    """A slower rung, sound alone, and what the encoder sent as it is: one sequence for all of them, playable
+    each."""
     chosen = await with_profile(
-        stage, rungs=[{"height": 180}, {"height": 120, "frame_rate": 15, "bit_rate": 100_000}], audio_only=True, copy_top=True
+        stage,
+        rungs=[{"height": 180}, {"height": 120, "frame_rate": 15, "bit_rate": 100_000}],
+        audio_only=True,
+        copy_top=True,
     )
     fact, _ = await stage.on_air(chosen, gop=30)
     master = (await stage.get(fact, "master.m3u8"))[1].decode()
-    assert [line for line in master.splitlines() if line.endswith(".m3u8")] == ["v180.m3u8", "v120.m3u8", "audio.m3u8"]
+    assert [line for line in master.splitlines() if line.endswith(".m3u8")] == [
+        "v180.m3u8",
+        "v120.m3u8",
+        "audio.m3u8",
+    ]
     assert "FRAME-RATE=15.000" in master
     assert 'CODECS="mp4a.40.2",CLOSED' in master
     viewers = [Viewer(stage, fact, name) for name in ("v180", "v120", "audio")]
@@ -151,7 +189,8 @@ async def test_a_profile_makes_the_ladder(stage: Any) -> None:
 
 
 async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
-    """Key frames at other places than the other renditions' end the copy, and the broadcast goes on without it."""
+    """Key frames at other places than the other renditions' end the copy, and the broadcast goes on without
+    it."""
     fact, _ = await stage.on_air(await with_profile(stage, copy_top=True), gop=47)
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 3)
@@ -161,10 +200,12 @@ async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
 
 
 async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: Any) -> None:
-    """A changed profile, and a machine that can't carry it: the broadcast and its other renditions go on after a discontinuity;
-    a rendition that comes later has gaps before."""
+    """A changed profile, and a machine that can't carry it: the broadcast and its other renditions go on
+    after a discontinuity; a rendition that comes later has gaps before."""
     verdicts: list[str] = []
-    monkeypatch.setattr("media.ladder.overload.OverloadDetector.judge", lambda *_: verdicts.pop() if verdicts else None)
+    monkeypatch.setattr(
+        "media.ladder.overload.OverloadDetector.judge", lambda *_: verdicts.pop() if verdicts else None
+    )
     chosen = await with_profile(stage)
     fact, _ = await stage.on_air(chosen)
     doc = await own_profile(stage, fact, chosen)
@@ -202,7 +243,8 @@ async def test_whole_segments_only_and_a_long_window(stage: Any) -> None:
 
 
 async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: Any) -> None:
-    """Playlists keep the rules over their history, every listed file exists, and an ordinary player plays the same list."""
+    """Playlists keep the rules over their history, every listed file exists, and an ordinary player plays the
+    same list."""
     fact = stage.stream()
     stage.publish(fact)
     began = time.monotonic()
@@ -213,7 +255,11 @@ async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: A
     viewer = Viewer(stage, fact)
     listed = await viewer.until(lambda now: len(now.segments) > 3)
     assert listed.part_target == 0.333333
-    for uri in [listed.segments[-2].map, listed.segments[-2].uri, *(part.uri for part in listed.segments[-2].parts)]:
+    for uri in [
+        listed.segments[-2].map,
+        listed.segments[-2].uri,
+        *(part.uri for part in listed.segments[-2].parts),
+    ]:
         status, body = await stage.get(fact, uri)
         assert status == 200
         assert body
@@ -224,7 +270,8 @@ async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: A
 
 
 async def test_the_hinted_part_is_held_until_it_exists(stage: Any) -> None:
-    """A preload hint always names a part that appears, also across a segment's end (research trap: eager close)."""
+    """A preload hint always names a part that appears, also across a segment's end (research trap: eager
+    close)."""
     fact, _ = await stage.on_air()
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: now.hint)
@@ -237,7 +284,8 @@ async def test_the_hinted_part_is_held_until_it_exists(stage: Any) -> None:
 
 
 async def test_a_killed_encoder_goes_on_with_a_discontinuity(stage: Any) -> None:
-    """kill -9 of FFmpeg costs a discontinuity; the media sequence never goes back, dates never jump inside one, no zombie stays."""
+    """kill -9 of FFmpeg costs a discontinuity; the media sequence never goes back, dates never jump inside
+    one, no zombie stays."""
     fact, _ = await stage.on_air()
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 1)
@@ -251,7 +299,8 @@ async def test_a_killed_encoder_goes_on_with_a_discontinuity(stage: Any) -> None
 
 
 async def test_the_encoder_leaves_returns_and_ends(stage: Any) -> None:
-    """Gone: the list stays open without a hint. Back: MSN continues behind a discontinuity. Offline: ENDLIST, FFmpeg gone."""
+    """Gone: the list stays open without a hint. Back: MSN continues behind a discontinuity. Offline: ENDLIST,
+    FFmpeg gone."""
     fact, publisher = await stage.on_air()
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 1)
@@ -343,7 +392,8 @@ async def test_two_workers_share_streams(world: Any) -> None:
 
 
 async def test_three_renditions_are_cut_alike(world: Any) -> None:
-    """Rendition reports name the same last part, every rendition has the same segments, and all can be decoded."""
+    """Rendition reports name the same last part, every rendition has the same segments, and all can be
+    decoded."""
     stage = await world.stage(ladder=[720, 480, 360])
     await stage.room.start()
     fact = stage.stream()
@@ -369,7 +419,14 @@ async def test_what_never_becomes_a_stream_is_refused(stage: Any) -> None:
         status, body = await stage.get(fact, name)
         assert status == 404, name
         assert json.loads(body)["code"] == "not_found"
-    for query in ("_HLS_msn=-1", "_HLS_msn=x", "_HLS_part=1", "_HLS_msn=99999999999", "_HLS_msn=", "_HLS_msn=1&_HLS_part=1.5"):
+    for query in (
+        "_HLS_msn=-1",
+        "_HLS_msn=x",
+        "_HLS_part=1",
+        "_HLS_msn=99999999999",
+        "_HLS_msn=",
+        "_HLS_msn=1&_HLS_part=1.5",
+    ):
         assert (await stage.get(fact, f"v180.m3u8?{query}"))[0] == 400, query
     assert (await stage.get(fact.model_copy(update={"playback": new_id("ply")}), "master.m3u8"))[0] == 404
 
@@ -391,8 +448,24 @@ async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: 
 async def test_sound_alone_is_a_broadcast(stage: Any) -> None:
     """A still picture stands beside it, and a rendition has the sound by itself."""
     fact = stage.stream()
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv"]
-    stage.publishers.append(subprocess.Popen([*argv, f"{stage.settings.pull_url}/{fact.playback}"], stderr=subprocess.DEVNULL))
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-re",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine",
+        "-c:a",
+        "aac",
+        "-f",
+        "flv",
+    ]
+    stage.publishers.append(
+        subprocess.Popen([*argv, f"{stage.settings.pull_url}/{fact.playback}"], stderr=subprocess.DEVNULL)
+    )
     await stage.tell(PublishStarted, fact)
     await stage.told("media.playable", fact)
     master = (await stage.get(fact, "master.m3u8"))[1].decode()
@@ -419,7 +492,8 @@ async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any
 
 
 async def test_facts_may_come_twice_and_late(stage: Any) -> None:
-    """A repeated start changes nothing; an older generation's end does not touch the present one; a lost one is made up for."""
+    """A repeated start changes nothing; an older generation's end does not touch the present one; a lost one
+    is made up for."""
     fact, _ = await stage.on_air()
     (pid,) = encoders(stage, fact)
     await stage.tell(PublishStarted, fact)
@@ -435,7 +509,8 @@ async def test_facts_may_come_twice_and_late(stage: Any) -> None:
 
 
 async def test_an_ended_broadcast_is_cleared_away(stage: Any, monkeypatch: Any) -> None:
-    """Some minutes after the end no file is left and the stream is unknown; leftovers of dead processes go at start."""
+    """Some minutes after the end no file is left and the stream is unknown; leftovers of dead processes go at
+    start."""
     monkeypatch.setattr("media.composition.KEEP_ENDED_S", 0.5)
     left = stage.settings.data / "hls" / new_id("ply")
     left.mkdir(parents=True)

@@ -16,7 +16,12 @@ class Web:
     """As much of a web server as posts need: it notes them, answers, and goes away when told."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.posts, self.connections, self.refusing = path, list[tuple[str, bytes, bytes]](), 0, False
+        self.path, self.posts, self.connections, self.refusing = (
+            path,
+            list[tuple[str, bytes, bytes]](),
+            0,
+            False,
+        )
         self.packed: list[tuple[str, bytes]] = []
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -89,8 +94,8 @@ async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge
 
 
 async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: NchanPublisher) -> None:
-    """And what it did not take meanwhile, and what it had taken a moment before: one that restarts has forgotten that, and
-    players wait there for both."""
+    """And what it did not take meanwhile, and what it had taken a moment before: one that restarts has
+    forgotten that, and players wait there for both."""
     edge.post("ply_1", "7.0", {"v360": b"one"})
     await until(web, 1)
     await web.stop()

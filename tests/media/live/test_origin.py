@@ -22,7 +22,16 @@ INIT = InitSegment(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360),
 
 def piece(number: int) -> EncodedPart:
     return EncodedPart(
-        CutPart(number // 6, number % 6, 10, number % 6 == 0, number % 6 == 5, (number + 1) / 3, (b"part%d" % number,)), (INIT,)
+        CutPart(
+            number // 6,
+            number % 6,
+            10,
+            number % 6 == 0,
+            number % 6 == 5,
+            (number + 1) / 3,
+            (b"part%d" % number,),
+        ),
+        (INIT,),
     )
 
 
@@ -52,7 +61,13 @@ class Desk:
         async def receive() -> Any:
             raise AssertionError("the origin reads no bodies")
 
-        scope = {"type": "http", "method": method, "root_path": "/origin", "path": f"/origin/{path}", "query_string": query.encode()}
+        scope = {
+            "type": "http",
+            "method": method,
+            "root_path": "/origin",
+            "path": f"/origin/{path}",
+            "query_string": query.encode(),
+        }
         await self.origin(scope, receive, send)
         return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
@@ -93,7 +108,10 @@ async def test_headers_fit_the_content(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     await desk.feed(6)
     _, headers, body = await desk.get(f"{PLAYBACK}/v360.m3u8")
-    assert (headers[b"content-type"], headers[b"cache-control"]) == (b"application/vnd.apple.mpegurl", b"no-store")
+    assert (headers[b"content-type"], headers[b"cache-control"]) == (
+        b"application/vnd.apple.mpegurl",
+        b"no-store",
+    )
     assert int(headers[b"content-length"]) == len(body)
     _, headers, body = await desk.get(f"{PLAYBACK}/init_run_v360.mp4")
     assert (headers[b"content-type"], body) == (b"video/mp4", b"init")
@@ -102,11 +120,17 @@ async def test_headers_fit_the_content(tmp_path: Path) -> None:
 
 
 async def test_a_blocking_reload_answers_with_the_part_it_waited_for(tmp_path: Path) -> None:
-    """Held until (msn, part) is listed; an index behind the segment's end means the next segment's first part."""
+    """Held until (msn, part) is listed; an index behind the segment's end means the next segment's first
+    part."""
     desk = Desk(tmp_path)
     await desk.feed(8)
     msn = desk.base + 1
-    asked = [f"_HLS_msn={msn}&_HLS_part=2", f"_HLS_msn={msn}", f"_HLS_msn={msn}&_HLS_part=6", f"_HLS_msn={msn + 1}&_HLS_part=0"]
+    asked = [
+        f"_HLS_msn={msn}&_HLS_part=2",
+        f"_HLS_msn={msn}",
+        f"_HLS_msn={msn}&_HLS_part=6",
+        f"_HLS_msn={msn + 1}&_HLS_part=0",
+    ]
     held = [asyncio.create_task(desk.get(f"{PLAYBACK}/v360.m3u8?{query}")) for query in asked]
     await asyncio.sleep(0.01)
     assert not any(task.done() for task in held)

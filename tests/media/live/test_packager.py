@@ -21,7 +21,15 @@ INIT = InitSegment(b"init", (Track(1, "video", 30000, "avc1.64001e", (640, 360),
 
 
 def piece(number: int, frames: int = 10) -> EncodedPart:
-    cut = CutPart(number // 6, number % 6, frames, number % 6 == 0, number % 6 == 5, (number * 10 + frames) / 30, (b"part%d" % number,))
+    cut = CutPart(
+        number // 6,
+        number % 6,
+        frames,
+        number % 6 == 0,
+        number % 6 == 5,
+        (number * 10 + frames) / 30,
+        (b"part%d" % number,),
+    )
     return EncodedPart(cut, (INIT,))
 
 
@@ -50,7 +58,9 @@ def opened(tmp_path: Path, broadcast: str = "brd_1", base: str = "") -> Packager
     return made
 
 
-async def fed(packager: Packager, clock: Clock, run: EncoderRun, pieces: int, late: list[float] | None = None) -> float:
+async def fed(
+    packager: Packager, clock: Clock, run: EncoderRun, pieces: int, late: list[float] | None = None
+) -> float:
     """Pieces arrive at their time, some of them late; returns when the first frame was."""
     epoch = clock.now
     for number in range(pieces):

@@ -4,7 +4,8 @@ from media.live.restart_backoff import RestartBackoff
 
 
 def test_pauses_grow_and_the_thirteenth_start_is_refused() -> None:
-    """A publish and 11 restarts in 10 minutes are let through, with growing pauses; another publish makes no restarts."""
+    """A publish and 11 restarts in 10 minutes are let through, with growing pauses; another publish makes no
+    restarts."""
     backoff, now, pauses = RestartBackoff(), 0.0, []
     assert backoff.start(now, "publish")
     while True:

@@ -16,8 +16,13 @@ from media.ladder.rules import BroadcastShape, Rendition, cadence
 from media.recordings.recording_files import RecordingFiles, recordings
 from weir.foundation.settings import Settings
 
-SHAPE = BroadcastShape((Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(30, 1 / 3, 2))
-INITS = tuple(InitSegment(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),)) for number in range(2))
+SHAPE = BroadcastShape(
+    (Rendition(360, (640, 360), 800_000), Rendition(240, (426, 240), 400_000)), cadence(30, 1 / 3, 2)
+)
+INITS = tuple(
+    InitSegment(b"init" * (number + 1), (Track(1, "video", 30000, "avc1.64001e", (640, 360), (0, 0, 0)),))
+    for number in range(2)
+)
 
 
 def whole(msn: int, run: str = "a") -> SegmentData:
@@ -50,14 +55,17 @@ def test_segments_are_found_where_the_index_says(tmp_path: Path) -> None:
     assert all(made.add(SHAPE, one) for one in (whole(7), whole(8), whole(9, "b"), whole(10, "b")))
     assert content(made) == [(msn, b"".join(whole(msn).bodies[0])) for msn in (7, 8, 9, 10)]
     assert [run.inits for run in made.runs()] == [{"v360": 4, "v240": 8}] * 2
-    assert (made.folder / "v240_1.mp4").read_bytes() == INITS[1].data + b"".join(whole(9).bodies[1] + whole(10).bodies[1])
+    assert (made.folder / "v240_1.mp4").read_bytes() == INITS[1].data + b"".join(
+        whole(9).bodies[1] + whole(10).bodies[1]
+    )
     assert recordings(Settings(data_dir=tmp_path)) == {"rec_1"}
 
 
 @given(st.integers(0, 400), st.sampled_from(["v360_0.mp4", "v240_0.mp4", INDEX]))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) -> None:
-    """Whatever kill -9 or a power cut leaves of the last writes: what is found is a beginning of the truth, and recording goes on."""
+    """Whatever kill -9 or a power cut leaves of the last writes: what is found is a beginning of the truth,
+    and recording goes on."""
     made = tape(tmp_path)
     for msn in range(4):
         made.add(SHAPE, whole(msn))
@@ -73,8 +81,13 @@ def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) ->
     again.remove()
 
 
-@pytest.mark.parametrize(("run", "call"), [("a", 1), ("a", 2), ("a", 3), ("b", 1), ("b", 2), ("b", 3), ("b", 4), ("b", 5), ("b", 6)])
-def test_a_full_disk_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, call: int) -> None:
+@pytest.mark.parametrize(
+    ("run", "call"),
+    [("a", 1), ("a", 2), ("a", 3), ("b", 1), ("b", 2), ("b", 3), ("b", 4), ("b", 5), ("b", 6)],
+)
+def test_a_full_disk_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, call: int
+) -> None:
     """The segment that does not fit is left out whole; with room again the tape goes on."""
     made = tape(tmp_path)
     assert made.add(SHAPE, whole(1))

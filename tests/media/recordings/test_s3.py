@@ -57,13 +57,20 @@ def test_a_signature_is_the_published_one() -> None:
     """The example of the S3 documentation comes out."""
     signer = Signer("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1")
     digest = hashlib.sha256(b"").hexdigest()
-    made = signer.headers("GET", "examplebucket.s3.amazonaws.com", "/test.txt", {}, {"range": "bytes=0-9"}, digest, 1369353600)
-    assert made["authorization"].endswith("Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")
+    made = signer.headers(
+        "GET", "examplebucket.s3.amazonaws.com", "/test.txt", {}, {"range": "bytes=0-9"}, digest, 1369353600
+    )
+    assert made["authorization"].endswith(
+        "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+    )
 
 
 @pytest.mark.parametrize("size", [0, 5, PART, PART + 1, 5 * PART])
-async def test_a_file_arrives_whole_through_trouble(store: FakeBucket, bucket: Bucket, tmp_path: Path, size: int) -> None:
-    """Server errors and torn connections are tried again; the content is equal, and no state is left beside the file."""
+async def test_a_file_arrives_whole_through_trouble(
+    store: FakeBucket, bucket: Bucket, tmp_path: Path, size: int
+) -> None:
+    """Server errors and torn connections are tried again; the content is equal, and no state is left beside
+    the file."""
     path, data = tmp_path / "a.mp4", os.urandom(size)
     path.write_bytes(data)
     store.trouble = ["500", "torn", "500"]
@@ -72,7 +79,9 @@ async def test_a_file_arrives_whole_through_trouble(store: FakeBucket, bucket: B
     assert [one.name for one in tmp_path.iterdir()] == ["a.mp4"]
 
 
-async def test_a_wrong_checksum_is_an_error_and_taken_parts_are_not_sent_again(store: FakeBucket, bucket: Bucket, tmp_path: Path) -> None:
+async def test_a_wrong_checksum_is_an_error_and_taken_parts_are_not_sent_again(
+    store: FakeBucket, bucket: Bucket, tmp_path: Path
+) -> None:
     """The upload goes on where it was."""
     path, data = tmp_path / "a.mp4", os.urandom(4 * PART)
     path.write_bytes(data)
@@ -128,7 +137,8 @@ asyncio.run(main())
 
 
 async def test_an_upload_survives_kill_9(store: FakeBucket, tmp_path: Path) -> None:
-    """Killed in the middle again and again, the uploader goes on from the parts that are there, and the content is equal."""
+    """Killed in the middle again and again, the uploader goes on from the parts that are there, and the
+    content is equal."""
     path, data = tmp_path / "a.mp4", os.urandom(12 * PART)
     path.write_bytes(data)
     for life in range(1, 5):
@@ -151,13 +161,16 @@ async def recorded(stage: Any) -> tuple[Doc, Path]:
     for name in ("index.jsonl", "master.m3u8", "v180_0.mp4"):
         (folder / name).write_bytes(name.encode())
     await stage.room._recording_store.create(recording, fact, "Show")
-    doc = await stage.room._recording_store.stop(await stage.room._recording_store.get(fact.app, recording), now_ms())
+    doc = await stage.room._recording_store.stop(
+        await stage.room._recording_store.get(fact.app, recording), now_ms()
+    )
     await stage.room._recording_store.mark_ready(doc, FinishedRecording(2.0, 10, 320, 180, (180,), False, 30))
     return await stage.room._recording_store.get(fact.app, recording), folder
 
 
 async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, world: Any) -> None:
-    """Files here stay until the bucket has them all; then they come from there by ranges, and deletion removes the objects."""
+    """Files here stay until the bucket has them all; then they come from there by ranges, and deletion
+    removes the objects."""
     stage = await world.stage(**settings_for(store, Path()).model_dump(include=BUCKET_SETTINGS))
     doc, folder = await recorded(stage)
     verbs = stage.room._recordings
@@ -174,7 +187,11 @@ async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, wor
     async with stage.http.get(base + "v180_0.mp4", headers={"Range": "bytes=1-3"}) as reply:
         assert (reply.status, await reply.read(), reply.content_type) == (206, b"180", "video/mp4")
     async with stage.http.get(base + "master.m3u8") as reply:
-        assert (reply.status, await reply.read(), reply.content_type) == (200, b"master.m3u8", "application/vnd.apple.mpegurl")
+        assert (reply.status, await reply.read(), reply.content_type) == (
+            200,
+            b"master.m3u8",
+            "application/vnd.apple.mpegurl",
+        )
     for missing in ("index.jsonl", "v360_0.mp4", "..%2fsecret.mp4"):
         async with stage.http.get(base + missing) as reply:
             assert reply.status == 404
@@ -182,7 +199,9 @@ async def test_a_finished_recording_moves_and_still_plays(store: FakeBucket, wor
     assert not store.objects
 
 
-async def test_what_was_moved_while_its_process_died_goes_at_the_next_start(store: FakeBucket, world: Any) -> None:
+async def test_what_was_moved_while_its_process_died_goes_at_the_next_start(
+    store: FakeBucket, world: Any
+) -> None:
     """Files that the document says are in the bucket are removed, others stay."""
     stage = await world.stage(**settings_for(store, Path()).model_dump(include=BUCKET_SETTINGS))
     (doc, folder), (_, other) = await recorded(stage), await recorded(stage)

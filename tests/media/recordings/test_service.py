@@ -21,11 +21,24 @@ from weir.foundation.ids import new_id
 
 def seconds_of(path: Path) -> float:
     argv = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-print_format", "json", str(path)]
-    return float(json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["format"]["duration"])
+    return float(
+        json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["format"]["duration"]
+    )
 
 
 def start_of_sound(path: Path) -> float:
-    argv = ["ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=start_time", "-of", "csv=p=0", str(path)]
+    argv = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "a",
+        "-show_entries",
+        "stream=start_time",
+        "-of",
+        "csv=p=0",
+        str(path),
+    ]
     return float(subprocess.run(argv, capture_output=True, check=True).stdout)
 
 
@@ -47,7 +60,8 @@ def taped(stage: Any, recording: str) -> int:
 
 
 async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
-    """At the end there are an MP4 with its index in front, playlists over the same bytes, a poster and previews; told once each."""
+    """At the end there are an MP4 with its index in front, playlists over the same bytes, a poster and
+    previews; told once each."""
     fact, publisher = await stage.on_air({"title": "Show", "recording": None})
     doc = await recording_of(stage, fact, "recording")
     await until(lambda: taped(stage, doc["id"]) >= 3)
@@ -69,7 +83,11 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     assert doc["sprite"]
     assert (folder / "poster.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert "sprite_0.jpg#xywh=0,0,160,90" in (folder / "previews.vtt").read_text()
-    await until(lambda: sum(e.type == "recording.ready" for e in stage.heard if getattr(e, "playback", "") == fact.playback))
+    await until(
+        lambda: sum(
+            e.type == "recording.ready" for e in stage.heard if getattr(e, "playback", "") == fact.playback
+        )
+    )
     kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]  # type: ignore[attr-defined]
     assert kinds.count("recording.started") == kinds.count("recording.ready") == 1
 
@@ -85,12 +103,16 @@ async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: A
     other = await world.stage()
     other.directory.docs[:] = stage.directory.docs
     await other.room.start()
-    await until(lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4)
+    await until(
+        lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4
+    )
     publisher.terminate()
     await other.tell(PublishDone, fact)
     other.publish(fact)
     await other.tell(PublishStarted, fact, generation=2)
-    await until(lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6)
+    await until(
+        lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6
+    )
     await other.tell(StreamOffline, fact, generation=2)
     doc = await recording_of(other, fact, "ready")
     folder = other.settings.data / "recordings" / doc["id"]
@@ -99,14 +121,20 @@ async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: A
 
 
 async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
-    """Nothing of the show is missing in the MP4, and an ordinary player plays through: FFmpeg skips a third of a second at a seam."""
+    """Nothing of the show is missing in the MP4, and an ordinary player plays through: FFmpeg skips a third
+    of a second at a seam."""
     chosen = await with_profile(stage, audio_only=True)
     fact, publisher = await stage.on_air(chosen)
     doc, profile = await recording_of(stage, fact, "recording"), await own_profile(stage, fact, chosen)
     await until(lambda: taped(stage, doc["id"]) >= 2)
-    await stage.room._profiles.change(profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True}, COMMAND_LINE)
+    await stage.room._profiles.change(
+        profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True}, COMMAND_LINE
+    )
     await until(
-        lambda: {one.run for one in RecordingFiles(stage.settings, doc["id"]).segments()} == {0, 1} and taped(stage, doc["id"]) >= 5
+        lambda: (
+            {one.run for one in RecordingFiles(stage.settings, doc["id"]).segments()} == {0, 1}
+            and taped(stage, doc["id"]) >= 5
+        )
     )
     publisher.terminate()
     await stage.tell(PublishDone, fact)
@@ -134,13 +162,16 @@ async def test_sound_that_comes_with_the_next_publish(stage: Any) -> None:
     await stage.tell(PublishDone, fact, generation=2)
     await stage.tell(StreamOffline, fact, generation=2)
     doc = await recording_of(stage, fact, "ready")
-    frames = await asyncio.to_thread(played, str(RecordingFiles(stage.settings, doc["id"]).folder / "recording.mp4"), 60)
+    frames = await asyncio.to_thread(
+        played, str(RecordingFiles(stage.settings, doc["id"]).folder / "recording.mp4"), 60
+    )
     assert frames["video"] == pytest.approx(doc["duration_s"] * 30, abs=1)
     assert frames["audio"] == pytest.approx(doc["duration_s"] * 48000 / 1024, abs=8)
 
 
 async def test_recording_by_hand(stage: Any) -> None:
-    """A stream that is not recorded by itself is recorded from a start to a stop, once at a time; afterwards it can be deleted."""
+    """A stream that is not recorded by itself is recorded from a start to a stop, once at a time; afterwards
+    it can be deleted."""
     fact, _ = await stage.on_air({"recording": False})
     stream = {**stage.directory.docs[0], "title": "By hand"}
     verbs = stage.room._recordings
@@ -165,7 +196,8 @@ async def test_recording_by_hand(stage: Any) -> None:
 
 
 async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
-    """A broadcast ended while nobody was there: the sweep ends its recording; one without a segment has failed, and says so."""
+    """A broadcast ended while nobody was there: the sweep ends its recording; one without a segment has
+    failed, and says so."""
     stage = await world.stage()
     await stage.room.start()
     fact, publisher = await stage.on_air()
@@ -218,7 +250,8 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
 
 
 async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
-    """The broadcast goes on, its owner is told, and nobody can begin one by hand; with room again it can be begun."""
+    """The broadcast goes on, its owner is told, and nobody can begin one by hand; with room again it can be
+    begun."""
     stage.directory.plan, stage.directory.stored = "free", 5 * 10**9
     fact, _ = await stage.on_air({"title": "Show", "recording": True})
     (stream,) = await stage.directory.live_streams()

@@ -1,4 +1,5 @@
-"""Sounds and subtitles of uploaded films, made by FFmpeg: what there is to choose from, in the playlists and in the files."""
+"""Sounds and subtitles of uploaded films, made by FFmpeg: what there is to choose from, in the playlists and
+in the files."""
 
 import asyncio
 import json
@@ -21,7 +22,9 @@ SRT = "1\n00:00:01,000 --> 00:00:03,000\n{}\n"
 
 def film(seconds: int) -> list[str]:
     """Inputs: a picture and two tones."""
-    tones = [word for hertz in (440, 880) for word in ("-f", "lavfi", "-i", f"sine={hertz}:duration={seconds}")]
+    tones = [
+        word for hertz in (440, 880) for word in ("-f", "lavfi", "-i", f"sine={hertz}:duration={seconds}")
+    ]
     return ["-f", "lavfi", "-i", f"testsrc=size=320x180:rate=25:duration={seconds}", *tones]
 
 
@@ -70,30 +73,75 @@ async def shown(stage: Stage, data: bytes, name: str) -> tuple[Path, str]:
 
 def choices(master: str) -> list[dict[str, str]]:
     found = [line for line in master.splitlines() if line.startswith("#EXT-X-MEDIA:")]
-    return [{name: value.strip('"') for name, value in re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', line)} for line in found]
+    return [
+        {name: value.strip('"') for name, value in re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', line)}
+        for line in found
+    ]
 
 
 def kinds(playlist: Path) -> set[str]:
-    argv = ["ffprobe", "-v", "error", "-allowed_extensions", "ALL", "-print_format", "json", "-show_streams", str(playlist)]
-    return {one["codec_type"] for one in json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["streams"]}
+    argv = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-allowed_extensions",
+        "ALL",
+        "-print_format",
+        "json",
+        "-show_streams",
+        str(playlist),
+    ]
+    return {
+        one["codec_type"]
+        for one in json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)["streams"]
+    }
 
 
 def pitch(playlist: Path) -> int:
     """Hz of a tone, by how often it crosses zero."""
-    argv = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(playlist), "-ac", "1", "-ar", "8000", "-f", "s8", "-"]
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-v",
+        "error",
+        "-i",
+        str(playlist),
+        "-ac",
+        "1",
+        "-ar",
+        "8000",
+        "-f",
+        "s8",
+        "-",
+    ]
     wave = subprocess.run(argv, capture_output=True, check=True).stdout[8000:24000]
     return sum(before > 127 >= after for before, after in pairwise(wave)) // 2
 
 
 @pytest.mark.parametrize(("name", "text_codec"), [("a.mkv", "srt"), ("a.mp4", "mov_text"), ("b.mkv", "ass")])
-async def test_sounds_and_texts_can_be_chosen(stage: Stage, tmp_path: Path, name: str, text_codec: str) -> None:
-    """With language and name, each what it says; pictures then have no sound of their own, and the MP4 has both."""
-    folder, master = await shown(stage, await asyncio.to_thread(two_of_each, tmp_path, name, text_codec), name)
+async def test_sounds_and_texts_can_be_chosen(
+    stage: Stage, tmp_path: Path, name: str, text_codec: str
+) -> None:
+    """With language and name, each what it says; pictures then have no sound of their own, and the MP4 has
+    both."""
+    folder, master = await shown(
+        stage, await asyncio.to_thread(two_of_each, tmp_path, name, text_codec), name
+    )
     english, german, french, japanese = choices(master)
-    assert (english["TYPE"], english["LANGUAGE"], english["NAME"], english["DEFAULT"]) == ("AUDIO", "en", "English", "YES")
+    assert (english["TYPE"], english["LANGUAGE"], english["NAME"], english["DEFAULT"]) == (
+        "AUDIO",
+        "en",
+        "English",
+        "YES",
+    )
     assert (german["TYPE"], german["LANGUAGE"], german["DEFAULT"]) == ("AUDIO", "de", "NO")
     assert german["NAME"] == ("Der Ton#EXT-X-ENDLIST" if name.endswith("mkv") else "German")
-    assert (french["TYPE"], french["LANGUAGE"], french["NAME"], french["DEFAULT"]) == ("SUBTITLES", "fr", "French", "NO")
+    assert (french["TYPE"], french["LANGUAGE"], french["NAME"], french["DEFAULT"]) == (
+        "SUBTITLES",
+        "fr",
+        "French",
+        "NO",
+    )
     assert (japanese["LANGUAGE"], japanese["FORCED"]) == ("ja", "YES")
     assert 'AUDIO="sounds",SUBTITLES="texts"' in master
     assert [pitch(folder / one["URI"]) for one in (english, german)] == pytest.approx([440, 880], abs=20)
@@ -111,7 +159,9 @@ async def test_a_broken_text_is_left_out(stage: Stage, tmp_path: Path) -> None:
     """Its track is nonsense: the film plays, with the other text."""
     data = await asyncio.to_thread(two_of_each, tmp_path, "a.mkv", "ass")
     (folder, master) = await shown(
-        stage, data.replace(b"Bonjour", b"\xff\xfe\x00\x80\xc3\x28\xff").replace(b"[Script Info]", b"\xff" * 13, 1), "a.mkv"
+        stage,
+        data.replace(b"Bonjour", b"\xff\xfe\x00\x80\xc3\x28\xff").replace(b"[Script Info]", b"\xff" * 13, 1),
+        "a.mkv",
     )
     assert [one["LANGUAGE"] for one in choices(master) if one["TYPE"] == "AUDIO"] == ["en", "de"]
     assert "ja" in [one["LANGUAGE"] for one in choices(master)]
@@ -128,7 +178,13 @@ async def test_a_film_with_one_sound_stays_as_it_is(stage: Stage, tmp_path: Path
 
 
 def told(*streams: dict[str, Any]) -> bytes:
-    picture = {"codec_type": "video", "codec_name": "h264", "width": 640, "height": 360, "avg_frame_rate": "25/1"}
+    picture = {
+        "codec_type": "video",
+        "codec_name": "h264",
+        "width": 640,
+        "height": 360,
+        "avg_frame_rate": "25/1",
+    }
     return json.dumps({"streams": [picture, *streams], "format": {"duration": "9"}}).encode()
 
 
@@ -136,10 +192,22 @@ def test_names_are_plain_and_unlike_each_other() -> None:
     """Whoever uploads chooses them; a playlist's line ends at a quote or a line end."""
     sounds = [
         {"codec_type": "audio", "codec_name": "aac", "tags": {"language": language, "title": title}}
-        for language, title in (("deu", ""), ("ger", ""), ("und", ""), ("eng", 'a"\r\nb' + "x" * 900), ("../x", "\u202e"))
+        for language, title in (
+            ("deu", ""),
+            ("ger", ""),
+            ("und", ""),
+            ("eng", 'a"\r\nb' + "x" * 900),
+            ("../x", "\u202e"),
+        )
     ]
     names = [(one.language, one.name) for one in parse_probe(told(*sounds)).sounds]
-    assert names == [("de", "German"), ("de", "German (2)"), ("", "Track 3"), ("en", ("ab" + "x" * 900)[:60]), ("", "Track 5")]
+    assert names == [
+        ("de", "German"),
+        ("de", "German (2)"),
+        ("", "Track 3"),
+        ("en", ("ab" + "x" * 900)[:60]),
+        ("", "Track 5"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Files as people have them, made by FFmpeg here: each becomes a video that is as long, as wide and as fast as it was meant."""
+"""Files as people have them, made by FFmpeg here: each becomes a video that is as long, as wide and as fast
+as it was meant."""
 
 import asyncio
 import json
@@ -35,7 +36,9 @@ async def uploaded(stage: Stage, data: bytes, name: str) -> tuple[dict[str, Any]
     return video, {one["codec_type"]: one for one in told["streams"]}
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.wav", "pcm_s16le"), ("a.flac", "flac")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.wav", "pcm_s16le"), ("a.flac", "flac")]
+)
 async def test_sound_alone(stage: Stage, tmp_path: Path, name: str, codec: str) -> None:
     """A podcast: as long as it is, beside a black picture, with a rendition of the sound."""
     video, tracks = await uploaded(stage, made(tmp_path, name, *SOUND, "-t", "5", "-c:a", codec), name)
@@ -55,8 +58,23 @@ async def test_sound_with_a_cover(stage: Stage, tmp_path: Path) -> None:
 
 async def test_a_film_with_a_cover(stage: Stage, tmp_path: Path) -> None:
     """The film is shown, not the cover in front of it."""
-    options = ("-map", "1:v", "-map", "0:v", "-map", "2:a", "-c:v:0", "mjpeg", "-c:v:1", "libx264", "-pix_fmt:v:1", "yuv420p")
-    data = made(tmp_path, "a.mp4", *PICTURE, *COVER, *SOUND, "-t", "4", *options, "-disposition:v:0", "attached_pic")
+    options = (
+        "-map",
+        "1:v",
+        "-map",
+        "0:v",
+        "-map",
+        "2:a",
+        "-c:v:0",
+        "mjpeg",
+        "-c:v:1",
+        "libx264",
+        "-pix_fmt:v:1",
+        "yuv420p",
+    )
+    data = made(
+        tmp_path, "a.mp4", *PICTURE, *COVER, *SOUND, "-t", "4", *options, "-disposition:v:0", "attached_pic"
+    )
     video, tracks = await uploaded(stage, data, "a.mp4")
     assert (tracks["video"]["width"], tracks["video"]["height"]) == (320, 180)
     assert video["duration_s"] == pytest.approx(4, abs=0.2)
@@ -64,7 +82,23 @@ async def test_a_film_with_a_cover(stage: Stage, tmp_path: Path) -> None:
 
 async def test_a_still_picture_with_long_sound(stage: Stage, tmp_path: Path) -> None:
     """The whole sound, under the picture."""
-    data = made(tmp_path, "a.mkv", "-t", "0.2", *PICTURE, *SOUND, "-map", "0:v", "-map", "1:a", "-t", "8", *H264, "-c:a", "aac")
+    data = made(
+        tmp_path,
+        "a.mkv",
+        "-t",
+        "0.2",
+        *PICTURE,
+        *SOUND,
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-t",
+        "8",
+        *H264,
+        "-c:a",
+        "aac",
+    )
     video, tracks = await uploaded(stage, data, "a.mkv")
     assert video["duration_s"] == pytest.approx(8, abs=0.3)
     assert int(tracks["audio"]["nb_read_frames"]) == pytest.approx(8 * 48000 / 1024, abs=20)
@@ -80,9 +114,29 @@ async def test_a_variable_rate(stage: Stage, tmp_path: Path) -> None:
 
 async def test_high_dynamic_range(stage: Stage, tmp_path: Path) -> None:
     """PQ and BT.2020 become ordinary colours, and are marked as such."""
-    marks = ("-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc")
+    marks = (
+        "-pix_fmt",
+        "yuv420p10le",
+        "-color_primaries",
+        "bt2020",
+        "-color_trc",
+        "smpte2084",
+        "-colorspace",
+        "bt2020nc",
+    )
     data = made(
-        tmp_path, "a.mp4", *PICTURE, "-t", "2", "-c:v", "libx265", "-x265-params", "log-level=error", "-pix_fmt", "yuv420p10le", *marks
+        tmp_path,
+        "a.mp4",
+        *PICTURE,
+        "-t",
+        "2",
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        "log-level=error",
+        "-pix_fmt",
+        "yuv420p10le",
+        *marks,
     )
     _, tracks = await uploaded(stage, data, "a.mp4")
     assert tracks["video"]["pix_fmt"] == "yuv420p"
@@ -93,10 +147,24 @@ async def test_interlaced(stage: Stage, tmp_path: Path) -> None:
     """Fields become whole frames: what moved is no comb."""
     fields = ("-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme")
     picture = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=50")
-    data = made(tmp_path, "a.ts", *picture, "-t", "3", *fields, "-c:v", "mpeg2video", "-b:v", "4M", "-f", "mpegts")
+    data = made(
+        tmp_path, "a.ts", *picture, "-t", "3", *fields, "-c:v", "mpeg2video", "-b:v", "4M", "-f", "mpegts"
+    )
     video, _ = await uploaded(stage, data, "a.ts")
     file = stage.settings.data / "recordings" / video["id"] / "recording.mp4"
-    argv = ["ffmpeg", "-nostdin", "-hide_banner", "-i", str(file), "-vf", "extractplanes=y,idet", "-an", "-f", "null", "-"]
+    argv = [
+        "ffmpeg",
+        "-nostdin",
+        "-hide_banner",
+        "-i",
+        str(file),
+        "-vf",
+        "extractplanes=y,idet",
+        "-an",
+        "-f",
+        "null",
+        "-",
+    ]
     said = (await asyncio.to_thread(subprocess.run, argv, capture_output=True, check=True, text=True)).stderr
     counted = said.rpartition("Multi frame detection:")[2].split()
     assert int(counted[5]) > int(counted[1]) + int(counted[3]), said  # TFF: n BFF: n Progressive: n
@@ -106,7 +174,9 @@ async def test_interlaced(stage: Stage, tmp_path: Path) -> None:
 async def test_sound_of_cameras(stage: Stage, tmp_path: Path, codec: str) -> None:
     """Made what players take."""
     name = "a.mkv" if codec != "adpcm_ima_wav" else "a.avi"
-    _, tracks = await uploaded(stage, made(tmp_path, name, *PICTURE, *SOUND, "-t", "3", *H264, "-c:a", codec), name)
+    _, tracks = await uploaded(
+        stage, made(tmp_path, name, *PICTURE, *SOUND, "-t", "3", *H264, "-c:a", codec), name
+    )
     assert tracks["audio"]["codec_name"] == "aac"
 
 
@@ -114,11 +184,15 @@ async def test_of_several_pictures_the_one_that_is_meant(stage: Stage, tmp_path:
     """Marked as the one to be seen first, not the first in the file."""
     other = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25")
     marked = ("-map", "1:v", "-map", "0:v", "-disposition:v:0", "0", "-disposition:v:1", "default")
-    _, tracks = await uploaded(stage, made(tmp_path, "a.mkv", *PICTURE, *other, "-t", "3", *marked, *H264), "a.mkv")
+    _, tracks = await uploaded(
+        stage, made(tmp_path, "a.mkv", *PICTURE, *other, "-t", "3", *marked, *H264), "a.mkv"
+    )
     assert tracks["video"]["width"] == 320
 
 
 async def test_an_animated_picture(stage: Stage, tmp_path: Path) -> None:
     """A GIF is a video."""
-    video, _ = await uploaded(stage, made(tmp_path, "a.gif", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-t", "3"), "a.gif")
+    video, _ = await uploaded(
+        stage, made(tmp_path, "a.gif", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=10", "-t", "3"), "a.gif"
+    )
     assert video["duration_s"] == pytest.approx(3, abs=0.3)

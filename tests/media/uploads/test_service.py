@@ -47,7 +47,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def metadata(**about: str) -> dict[str, str]:
-    return {"Upload-Metadata": ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in about.items())}
+    return {
+        "Upload-Metadata": ",".join(
+            f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in about.items()
+        )
+    }
 
 
 class Client:
@@ -56,9 +60,13 @@ class Client:
     def __init__(self, stage: Stage, app: str, token: str) -> None:
         self._stage, self.app, self.bearer = stage, app, {"Authorization": f"Bearer {token}"}
 
-    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any) -> tuple[int, Any, Any]:
+    async def ask(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **body: Any
+    ) -> tuple[int, Any, Any]:
         url = path if path.startswith("http") else self._stage.base + path
-        async with self._stage.http.request(method, url, headers={**self.bearer, **(headers or {})}, **body) as reply:
+        async with self._stage.http.request(
+            method, url, headers={**self.bearer, **(headers or {})}, **body
+        ) as reply:
             told = await reply.json(content_type=None) if "json" in reply.content_type else await reply.read()
             return reply.status, reply.headers, told
 
@@ -106,7 +114,8 @@ async def stage(world: Any) -> Stage:
 
 
 async def test_an_upload_becomes_a_video(stage: Stage, film: Path) -> None:
-    """Sent in pieces, resumed, transcoded to the ladder, told, listed with the recordings, and the file that came is gone."""
+    """Sent in pieces, resumed, transcoded to the ladder, told, listed with the recordings, and the file that
+    came is gone."""
     me, data = client(stage), film.read_bytes()
     path, told = await me.begin(len(data), filename="Holiday.mp4")
     assert "GMT" in told["Upload-Expires"]
@@ -116,7 +125,12 @@ async def test_an_upload_becomes_a_video(stage: Stage, film: Path) -> None:
     status, told, _ = await me.send(path, 1000, data[1000:])
     assert (status, told["Upload-Offset"], "Upload-Expires" in told) == (204, str(len(data)), False)
     video = await me.until(path, "ready")
-    assert (video["title"], video["source"], video["renditions"], video["progress"]) == ("Holiday.mp4", "upload", [180], None)
+    assert (video["title"], video["source"], video["renditions"], video["progress"]) == (
+        "Holiday.mp4",
+        "upload",
+        [180],
+        None,
+    )
     assert video["duration_s"] == pytest.approx(7.5, abs=0.1)
     folder = stage.settings.data / "recordings" / video["id"]
     assert seconds_of(folder / "recording.mp4") == pytest.approx(7.5, abs=0.2)
@@ -141,14 +155,25 @@ async def test_what_is_spoken(stage: Stage) -> None:
     me = client(stage)
     status, told, _ = await Client(stage, "", "").ask("OPTIONS", "/v1/vod")
     assert (status, told["Tus-Version"], told["Tus-Max-Size"]) == (204, "1.0.0", "100000000")
-    assert set(told["Tus-Extension"].split(",")) == {"creation", "creation-with-upload", "expiration", "termination", "checksum"}
+    assert set(told["Tus-Extension"].split(",")) == {
+        "creation",
+        "creation-with-upload",
+        "expiration",
+        "termination",
+        "checksum",
+    }
     for headers in ({}, {"Tus-Resumable": "0.2.2"}):
         status, told, body = await me.ask("POST", "/v1/vod", {**headers, "Upload-Length": "5"})
         assert (status, told["Tus-Version"], body["code"]) == (412, "1.0.0", "conflict")
     path, told = await me.begin(5, b"abc")
     assert (told["Upload-Offset"], told["Tus-Resumable"]) == ("3", "1.0.0")
     status, told, _ = await me.ask("GET", path)
-    assert (status, told["Upload-Length"], told["Cache-Control"], told["Tus-Resumable"]) == (200, "5", "no-store", "1.0.0")
+    assert (status, told["Upload-Length"], told["Cache-Control"], told["Tus-Resumable"]) == (
+        200,
+        "5",
+        "no-store",
+        "1.0.0",
+    )
 
 
 async def test_refusals(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +210,8 @@ async def test_refusals(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:
-    """One that holds is taken; a body that breaks off before its end leaves nothing, where one without checksum leaves all."""
+    """One that holds is taken; a body that breaks off before its end leaves nothing, where one without
+    checksum leaves all."""
     me = client(stage)
     path, _ = await me.begin(1000)
     right = {"Upload-Checksum": "sha1 " + base64.b64encode(hashlib.sha1(b"abc").digest()).decode()}
@@ -207,21 +233,34 @@ async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:
 
 
 async def test_upload_tokens(stage: Stage) -> None:
-    """For one user, one stream and so many bytes; nothing else opens with it, and others' uploads are out of sight."""
+    """For one user, one stream and so many bytes; nothing else opens with it, and others' uploads are out of
+    sight."""
     me, stream = client(stage), new_id("str")
-    doc = {"id": stream, "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "created": 1, "title": "Show"}
+    doc = {
+        "id": stream,
+        "playback": new_id("ply"),
+        "channel": new_id("chn"),
+        "state": "idle",
+        "created": 1,
+        "title": "Show",
+    }
     await stage.services.store.app(me.app).insert("streams", doc)
     wanted = {"user": "ann", "stream": stream, "max_size": 50}
     status, _, made = await me.ask("POST", "/v1/upload-tokens", json=wanted)
     assert status == 201
     assert (await me.ask("POST", "/v1/upload-tokens", json={**wanted, "stream": new_id("str")}))[0] == 404
     ann, ben = Client(stage, me.app, made["token"]), Client(stage, me.app, "")
-    ben.bearer = {"Authorization": "Bearer " + (await me.ask("POST", "/v1/upload-tokens", json={"user": "ben"}))[2]["token"]}
+    ben.bearer = {
+        "Authorization": "Bearer "
+        + (await me.ask("POST", "/v1/upload-tokens", json={"user": "ben"}))[2]["token"]
+    }
     path, _ = await ann.begin(5, title="Mine")
     for path_of in (f"/v1/recordings/{path.rsplit('/', 1)[1]}", "/v1/recordings", "/v1/profiles"):
         assert (await ann.ask("GET", path_of))[0] == 401
     assert (await ann.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "51"}))[0] == 413
-    assert (await ann.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "5", **metadata(stream=new_id("str"))}))[0] == 404
+    assert (
+        await ann.ask("POST", "/v1/vod", {**TUS, "Upload-Length": "5", **metadata(stream=new_id("str"))})
+    )[0] == 404
     assert (await ann.send(path, 0, b"abc"))[0] == 204
     assert (await ben.send(path, 3, b"de"))[0] == (await ben.ask("DELETE", path, TUS))[0] == 404
     assert (await me.video(path))["stream"] == stream
@@ -271,9 +310,11 @@ async def test_a_video_without_sound_upright_and_cut_off(stage: Stage, tmp_path:
     assert 1 < video["duration_s"] <= 5.1
 
 
-async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an upload that was whole but not known to be, and with a transcoding that was in the middle: segments that are on the
-    tape are not made again."""
+async def test_the_next_process_goes_on_where_one_has_died(
+    world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an upload that was whole but not known to be, and with a transcoding that was in the middle:
+    segments that are on the tape are not made again."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data[:-1])
@@ -294,7 +335,9 @@ async def test_the_next_process_goes_on_where_one_has_died(world: Any, film: Pat
     segments = RecordingFiles(other.settings, video).segments()
     assert segments[:2] == kept
     assert [one.msn for one in segments] == [0, 1, 2, 3]
-    frames = await asyncio.to_thread(played, str(other.settings.data / "recordings" / video / "recording.mp4"), 60)
+    frames = await asyncio.to_thread(
+        played, str(other.settings.data / "recordings" / video / "recording.mp4"), 60
+    )
     assert frames["video"] == pytest.approx(7.5 * 25, abs=1)
 
 
@@ -317,14 +360,19 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
 
 
 async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one of them strains the machine FFmpeg stands still; afterwards it goes on and nothing is missing."""
+    """While one of them strains the machine FFmpeg stands still; afterwards it goes on and nothing is
+    missing."""
     strained = True
     monkeypatch.setattr(type(stage.room), "_strained", lambda _room: strained)
     monkeypatch.setattr(stage.room._transcoder, "_strained", lambda: strained)
     monkeypatch.setattr(transcoder, "CALM_S", 0.1)
     paused: list[bool] = []
     pause = transcoder.FfmpegProcess.pause
-    monkeypatch.setattr(transcoder.FfmpegProcess, "pause", lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1])
+    monkeypatch.setattr(
+        transcoder.FfmpegProcess,
+        "pause",
+        lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1],
+    )
     monkeypatch.setattr(transcoder, "WATCH_S", 0.05)
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data)
@@ -334,7 +382,9 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
     assert video["duration_s"] == pytest.approx(7.5, abs=0.1)
 
 
-async def test_uploads_that_nobody_goes_on_with_are_forgotten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_uploads_that_nobody_goes_on_with_are_forgotten(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When their time is over, bytes and all; bytes without an upload go at the next start."""
     me = client(stage)
     path, _ = await me.begin(5, b"abc")
@@ -428,12 +478,17 @@ async def test_a_token_is_for_so_many_uploads_and_bytes(stage: Stage) -> None:
     assert (await ann.ask("DELETE", path, TUS))[0] == 204
     assert "100 bytes in all" in await begun(ann, 5)
     assert await begun(ann, 4) == ""
-    old = stage.services.tokens.mint("weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None)  # from before there were bounds
+    old = stage.services.tokens.mint(
+        "weir:upload", 600, sub="zoe", app=me.app, stream=None, most=None
+    )  # from before there were bounds
     assert await begun(Client(stage, me.app, old), 5) == ""
 
 
-async def test_what_reads_a_strangers_file_is_confined(stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg and ffprobe have no new privileges and a filter of calls; whatever a file made them do, nothing else could be read."""
+async def test_what_reads_a_strangers_file_is_confined(
+    stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg and ffprobe have no new privileges and a filter of calls; whatever a file made them do, nothing
+    else could be read."""
     seen: dict[str, dict[str, str]] = {}
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data)
@@ -451,9 +506,12 @@ async def test_what_reads_a_strangers_file_is_confined(stage: Stage, film: Path,
     assert {one["Seccomp"] for one in seen.values()} == ({"2"} if protections()["seccomp"] else {"0"})
 
 
-@pytest.mark.skipif(not (protections()["Landlock"] and protections()["seccomp"]), reason="this kernel can't confine")
+@pytest.mark.skipif(
+    not (protections()["Landlock"] and protections()["seccomp"]), reason="this kernel can't confine"
+)
 def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> None:
-    """A second file, a list of files and an address are refused by the kernel, whatever FFmpeg itself would have done."""
+    """A second file, a list of files and an address are refused by the kernel, whatever FFmpeg itself would
+    have done."""
     secret = tmp_path / "secret"
     secret.write_bytes(film.read_bytes())
     concat = tmp_path / "list"
@@ -487,7 +545,9 @@ def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> 
     assert "Operation not permitted" in outcomes[3].stderr
 
 
-async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_video_gives_others_their_turn(
+    world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     room, me, data = stage.room, client(stage), film.read_bytes()
@@ -514,7 +574,8 @@ async def test_a_long_video_gives_others_their_turn(world: Any, film: Path, monk
 
 
 async def test_recordings_are_changed_and_found(stage: Stage) -> None:
-    """Title, description, visibility and metadata by PATCH, held to what was read; lists by state, title, metadata and time."""
+    """Title, description, visibility and metadata by PATCH, held to what was read; lists by state, title,
+    metadata and time."""
     me, ids = client(stage), []
     for name in ("First.mp4", "Second.mp4"):
         path, _ = await me.begin(50, filename=name)

@@ -45,8 +45,8 @@ def staged(tmp_path: Path) -> UploadStaging:
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(staged: UploadStaging, tmp_path: Path) -> None:
-    """Ten writers one after the other, each killed at a random point: every one goes on at or behind what the one before has
-    called safe, and every byte before it is as it was sent."""
+    """Ten writers one after the other, each killed at a random point: every one goes on at or behind what the
+    one before has called safe, and every byte before it is as it was sent."""
     chance, safe = random.Random(7), 0
     for _ in range(10):
         argv = [sys.executable, "-c", WRITER, str(tmp_path / "data")]
@@ -112,7 +112,9 @@ def test_a_full_disk_keeps_what_was_safe(staged: UploadStaging, monkeypatch: pyt
 def test_room_and_leftovers(staged: UploadStaging, tmp_path: Path) -> None:
     """Some of the disk is left to others; folders are known by their ids and go whole."""
     settings = settings_in(tmp_path)
-    assert has_room(settings, 1) is (os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize > 500_000_001)
+    assert has_room(settings, 1) is (
+        os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize > 500_000_001
+    )
     assert not has_room(settings, 1 << 60)
     assert staged_uploads(settings) == {"vod_1"}
     staged.remove()
@@ -122,7 +124,9 @@ def test_room_and_leftovers(staged: UploadStaging, tmp_path: Path) -> None:
 
 def test_a_long_journal_is_not_read_through(staged: UploadStaging) -> None:
     """Who sends a file byte by byte writes a line for each, and asks for the offset as often."""
-    (staged.folder / "offsets.jsonl").write_text("".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300')
+    (staged.folder / "offsets.jsonl").write_text(
+        "".join(f'{{"offset":{number}}}\n' for number in range(300_000)) + '{"offset":300'
+    )
 
     def read() -> int:
         return int(Path("/proc/self/io").read_text().splitlines()[0].split()[1])

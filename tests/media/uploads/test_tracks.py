@@ -20,9 +20,7 @@ Style: Default,Arial
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 Dialogue: 0,0:00:00.00,0:00:02.00,Default,,0,0,0,,Hello
 """
-CHAPTERS = (
-    ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3000\ntitle=Two\n"
-)
+CHAPTERS = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1500\ntitle=One\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1500\nEND=3000\ntitle=Two\n"
 CODED = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac"
 # Inputs 0 and 1 are picture and sound.
 FILES = {
@@ -65,7 +63,11 @@ async def test_what_is_not_shown_does_not_matter(stage: Stage, tmp_path: Path, n
     assert video["renditions"] == [HEIGHT]
     assert video["duration_s"] == pytest.approx(SECONDS, abs=0.3)
     kept = stage.settings.data / "recordings" / video["id"] / "recording.mp4"
-    said = subprocess.run(["ffprobe", "-v", "error", "-print_format", "json", "-show_streams", str(kept)], check=True, capture_output=True)
+    said = subprocess.run(
+        ["ffprobe", "-v", "error", "-print_format", "json", "-show_streams", str(kept)],
+        check=True,
+        capture_output=True,
+    )
     tracks = {one["codec_type"]: one for one in json.loads(said.stdout)["streams"]}
     assert set(tracks) == {"video", "audio"}
     assert (tracks["video"]["width"], tracks["video"]["height"]) == (WIDTH, HEIGHT)

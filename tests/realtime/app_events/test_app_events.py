@@ -1,4 +1,5 @@
-"""An app's own programs follow everything that happens in it: once, in order, from where they were, and nothing of others."""
+"""An app's own programs follow everything that happens in it: once, in order, from where they were, and
+nothing of others."""
 
 import asyncio
 import contextlib
@@ -54,17 +55,24 @@ def seqs(client: Client) -> list[int]:
 
 
 async def test_a_program_follows_its_apps_events(house: House, stream):
-    """Chat of both nodes, moderation and stream facts come once, in the channel's order, under the app's sequence."""
+    """Chat of both nodes, moderation and stream facts come once, in the channel's order, under the app's
+    sequence."""
     one, other = await house.node(), await house.node()
     follower = await program(house, one)
     ack = await follower.call("events.subscribe", types=[])
     assert (ack["ok"], ack["recovered"]) == (True, False)
     channel = stream["channel"]
-    ann, mod = await house.client(one, "app_1", "ann"), await house.client(other, "app_1", "mod", roles={channel: "moderator"})
+    ann, mod = (
+        await house.client(one, "app_1", "ann"),
+        await house.client(other, "app_1", "mod", roles={channel: "moderator"}),
+    )
     for n in range(20):
         assert (await ann.send(channel, f"a{n}"))["ok"]
         assert (await mod.send(channel, f"m{n}"))["ok"]
-    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {
+        "stream": stream["id"],
+        "generation": 1,
+    }
     live = StreamLive(**facts, broadcast=new_id("brd"))
     await one.room._heard(live)
     await other.room._heard(live)  # told twice
@@ -73,7 +81,9 @@ async def test_a_program_follows_its_apps_events(house: House, stream):
     told = [event for kind, event in follower.events if "channel_seq" in event]
     assert [event["channel_seq"] for event in told] == list(range(1, 44))
     assert seqs(follower) == list(range(ack["seq"] + 1, ack["seq"] + 45))
-    assert [event["cid"] for event in follower.of("chat.message.new")] == [f"{who}{n}" for n in range(20) for who in "am"]
+    assert [event["cid"] for event in follower.of("chat.message.new")] == [
+        f"{who}{n}" for n in range(20) for who in "am"
+    ]
     assert len(follower.of("stream.live")) == 1
     assert follower.of("stream.live")[0]["stream"] == stream["id"]
 
@@ -85,10 +95,15 @@ async def test_filters(house: House, stream):
     by_type, by_stream, by_channel = [await program(house, node) for _ in range(3)]
     assert (await by_type.call("events.subscribe", types=["stream.*", "user.muted"]))["ok"]
     assert (await by_stream.call("events.subscribe", types=[], stream=stream["id"]))["ok"]
-    assert (await by_channel.call("events.subscribe", types=["chat.message.new"], channel=elsewhere["channel"]))["ok"]
+    assert (
+        await by_channel.call("events.subscribe", types=["chat.message.new"], channel=elsewhere["channel"])
+    )["ok"]
     ann = await house.client(node, "app_1", "ann")
     for one in (stream, elsewhere):
-        facts = {name: one[name] for name in ("app", "playback", "channel")} | {"stream": one["id"], "generation": 1}
+        facts = {name: one[name] for name in ("app", "playback", "channel")} | {
+            "stream": one["id"],
+            "generation": 1,
+        }
         await node.room._heard(StreamOffline(**facts, broadcast=new_id("brd")))
         assert (await ann.send(one["channel"], one["channel"]))["ok"]
     await eventually(lambda: by_channel.of("chat.message.new"))
@@ -113,7 +128,8 @@ def test_types_match_whole_words(types, kind, wanted):
 
 
 async def test_resume_goes_on_exactly(house: House, stream):
-    """Who comes back with a position gets what was missed once, in pages, also at another node; a lost log is told."""
+    """Who comes back with a position gets what was missed once, in pages, also at another node; a lost log is
+    told."""
     one, other = await house.node(), await house.node()
     channel = stream["channel"]
     ann = await house.client(one, "app_1", "ann")
@@ -124,7 +140,9 @@ async def test_resume_goes_on_exactly(house: House, stream):
     back = await program(house, other)
     got, position, pages = [], start, 0
     while True:
-        page = await back.call("events.subscribe", types=["chat.*"], epoch=position["epoch"], seq=position["seq"])
+        page = await back.call(
+            "events.subscribe", types=["chat.*"], epoch=position["epoch"], seq=position["seq"]
+        )
         assert page["recovered"]
         got += [event["channel_seq"] for event in page["events"]]
         position, pages = page, pages + 1
@@ -139,11 +157,14 @@ async def test_resume_goes_on_exactly(house: House, stream):
     again = await back.call("events.subscribe", types=[], epoch=position["epoch"], seq=position["seq"])
     assert (again["ok"], again["recovered"]) == (True, False)
     assert (await ann.send(channel, "after"))["ok"]
-    assert (await eventually(lambda: [one for one in back.of("chat.message.new") if one["cid"] == "after"]))[0]["epoch"] == again["epoch"]
+    assert (await eventually(lambda: [one for one in back.of("chat.message.new") if one["cid"] == "after"]))[
+        0
+    ]["epoch"] == again["epoch"]
 
 
 async def test_a_deletion_in_one_channel_touches_no_other(house: House, stream):
-    """Clearing a channel, or deleting in it, takes nothing of other channels out of what a returning program gets."""
+    """Clearing a channel, or deleting in it, takes nothing of other channels out of what a returning program
+    gets."""
     node = await house.node()
     elsewhere = house.directory.new_stream("app_1")["channel"]
     follower = await program(house, node)
@@ -154,12 +175,15 @@ async def test_a_deletion_in_one_channel_touches_no_other(house: House, stream):
     assert (await ann.send(stream["channel"], "c1", "gone"))["ok"]
     assert (await ann.call("chat.command", channel=stream["channel"], text="/clear"))["ok"]
     await eventually(lambda: follower.of("chat.moderation"))
-    page = await follower.call("events.subscribe", types=["chat.message.new"], epoch=start["epoch"], seq=start["seq"])
+    page = await follower.call(
+        "events.subscribe", types=["chat.message.new"], epoch=start["epoch"], seq=start["seq"]
+    )
     assert [event.get("text") for event in page["events"]] == ["kept", "kept", "kept", "gone"]
 
 
 async def test_rights(house: House, stream):
-    """Only with events:read, only an app's own program; a program takes no part in channels; another app's is missing."""
+    """Only with events:read, only an app's own program; a program takes no part in channels; another app's is
+    missing."""
     node = await house.node()
     poor, user = await program(house, node, "chat:read"), await house.client(node, "app_1", "ann")
     assert (await poor.call("events.subscribe", types=[]))["error"]["code"] == "forbidden"
@@ -187,11 +211,16 @@ async def test_rights(house: House, stream):
 
 
 async def test_viewer_counts_reach_programs_once(house: House, stream):
-    """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a seq."""
+    """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a
+    seq."""
     leases = LeaseTimes(socket_s=2.0, beat_s=0.5, playback_s=3.0)
     one, other = await house.node(leases), await house.node(leases)
     follower = await program(house, one)
-    assert (await follower.call("events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]))["ok"]
+    assert (
+        await follower.call(
+            "events.subscribe", types=["viewer.count.update", "occupancy.update"], stream=stream["id"]
+        )
+    )["ok"]
     channel = stream["channel"]
     counts = lambda kind="viewer.count.update", name="count": [event[name] for event in follower.of(kind)]
     ann, bob = await house.client(one, "app_1", "ann"), await house.client(other, "app_1", "bob")
@@ -216,7 +245,9 @@ async def test_a_withdrawn_key_ends_its_connections(house: House, stream, sessio
     node = await house.node()
     follower, key = await program(house, node), api_key(house, "events:read")
     assert (await follower.call("events.subscribe", types=[]))["ok"]
-    async with session.ws_connect(node.url + "/v1/events/ws", headers={"Authorization": f"Bearer {key}"}) as socket:
+    async with session.ws_connect(
+        node.url + "/v1/events/ws", headers={"Authorization": f"Bearer {key}"}
+    ) as socket:
         assert (await socket.receive_json())["code"] == "subscribed"
         for credential in house.directory.credentials.values():
             credential["revoked"] = 1
@@ -227,7 +258,8 @@ async def test_a_withdrawn_key_ends_its_connections(house: House, stream, sessio
 
 
 async def test_the_plain_websocket(house: House, stream, session):
-    """One envelope a text frame: first where it stands, then what was missed, then what comes; refusals are HTTP answers."""
+    """One envelope a text frame: first where it stands, then what was missed, then what comes; refusals are
+    HTTP answers."""
     node = await house.node()
     url, key = node.url + "/v1/events/ws", api_key(house, "events:read")
     headers = {"Authorization": f"Bearer {key}"}
@@ -240,9 +272,13 @@ async def test_the_plain_websocket(house: House, stream, session):
         assert (event["cid"], event["channel_seq"]) == ("c0", 1)
     await talk(ann, channel, range(1, 500))
     await eventually(lambda: node.room._forwarder._pending == set())
-    async with session.ws_connect(f"{url}?epoch={event['epoch']}&seq={event['seq']}", headers=headers) as socket:
+    async with session.ws_connect(
+        f"{url}?epoch={event['epoch']}&seq={event['seq']}", headers=headers
+    ) as socket:
         assert (await socket.receive_json())["recovered"] is True
-        assert [(await socket.receive_json(timeout=10))["channel_seq"] for _ in range(499)] == list(range(2, 501))
+        assert [(await socket.receive_json(timeout=10))["channel_seq"] for _ in range(499)] == list(
+            range(2, 501)
+        )
         assert (await ann.send(channel, "last"))["ok"]
         assert (await socket.receive_json())["channel_seq"] == 501
     for query, given, status in (
@@ -256,7 +292,8 @@ async def test_the_plain_websocket(house: House, stream, session):
 
 
 async def test_a_plain_request_hears_what_to_ask_for(house: House, session):
-    """Who comes without a WebSocket gets 426 with the protocol, whatever it shows; other methods are not offered."""
+    """Who comes without a WebSocket gets 426 with the protocol, whatever it shows; other methods are not
+    offered."""
     node = await house.node()
     url, key = node.url + "/v1/events/ws", api_key(house, "events:read")
     for headers in ({}, {"Authorization": f"Bearer {key}"}, {"Upgrade": "h2c", "Connection": "Upgrade"}):
@@ -332,7 +369,8 @@ async def test_events_by_rest(house: House, stream, session):
 
 
 async def test_carriers_that_die_lose_and_double_nothing(connection, house: House, stream):
-    """Many carry at a time and stop anywhere; the app's log has each entry of each channel once, in its order."""
+    """Many carry at a time and stop anywhere; the app's log has each entry of each channel once, in its
+    order."""
     node, chance = await house.node(), random.Random(5)
     channels = [stream["channel"], house.directory.new_stream("app_1")["channel"]]
     node.room._forwarder.on_append = lambda _channel: None
@@ -345,11 +383,16 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     async def carry() -> None:
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(apps.forward("app_1", chance.choice(channels)), chance.uniform(0, 0.01))
+                await asyncio.wait_for(
+                    apps.forward("app_1", chance.choice(channels)), chance.uniform(0, 0.01)
+                )
 
     work = [asyncio.create_task(carry()) for _ in range(4)]
     for n in range(10):
-        assert all(ack["ok"] for ack in await asyncio.gather(*(ann.send(channels[n % 2], f"c{n}-{k}") for k in range(40))))
+        assert all(
+            ack["ok"]
+            for ack in await asyncio.gather(*(ann.send(channels[n % 2], f"c{n}-{k}") for k in range(40)))
+        )
     stop.set()
     await asyncio.gather(*work)
     for channel in channels:
@@ -358,15 +401,20 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     events = [orjson.loads(fields[1].split(b" ", 4)[4]) for _, fields in found]
     assert [event["seq"] for event in events] == list(range(1, 401))
     for channel in channels:
-        assert [event["channel_seq"] for event in events if event["channel"] == channel] == list(range(1, 201))
+        assert [event["channel_seq"] for event in events if event["channel"] == channel] == list(
+            range(1, 201)
+        )
 
 
 async def test_facts_of_a_source_wait_for_those_before(connection):
-    """A fact that overtook another one waits for it; one told again is told once; one that was given up on still comes."""
+    """A fact that overtook another one waits for it; one told again is told once; one that was given up on
+    still comes."""
     apps = AppLog(connection)
 
     async def tell(number: int, **how: bool) -> None:
-        await apps.append_numbered("app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how)
+        await apps.append_numbered(
+            "app_1", "plc_1", number, f"e{number}", entry_of(f"e{number}", "place.full", 1, {}), **how
+        )
 
     await tell(1)
     with pytest.raises(OutOfOrder):
@@ -383,7 +431,10 @@ async def test_facts_of_a_source_wait_for_those_before(connection):
 async def test_stream_facts_are_there_without_a_follower(house: House, stream):
     """Each once, though told twice and out of order, and none a second time once somebody follows."""
     node = await house.node()
-    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {"stream": stream["id"], "generation": 1}
+    facts = {name: stream[name] for name in ("app", "playback", "channel")} | {
+        "stream": stream["id"],
+        "generation": 1,
+    }
     told = [kind(**facts, broadcast=new_id("brd")) for kind in (StreamLive, StreamOffline)]
     seqs_of = [(await node.room._chat.append_stream_event(fact)).seq for fact in told]
     for number in (1, 0, 1, 0):
@@ -397,7 +448,8 @@ async def test_stream_facts_are_there_without_a_follower(house: House, stream):
 
 
 async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):
-    """Its messages are not carried; the first follower begins with what comes then, and after a pause with a new epoch."""
+    """Its messages are not carried; the first follower begins with what comes then, and after a pause with a
+    new epoch."""
     node = await house.node()
     ann, channel = await house.client(node, "app_1", "ann"), stream["channel"]
     for n in range(5):
@@ -423,7 +475,8 @@ async def test_an_app_that_nobody_follows_costs_nothing(house: House, stream):
 
 
 async def test_an_event_goes_to_everybody_in_a_channel(house: House, stream, session):
-    """In the channel's order, once, resume included; to the app's programs as well; ephemeral ones to those who are there."""
+    """In the channel's order, once, resume included; to the app's programs as well; ephemeral ones to those
+    who are there."""
     one, other = await house.node(), await house.node()
     channel = stream["channel"]
     api = Api(session, one, channel, api_key(house, "events:write"))
@@ -432,13 +485,22 @@ async def test_an_event_goes_to_everybody_in_a_channel(house: House, stream, ses
     start = [await viewer.join(channel) for viewer in viewers]
     follower = await program(house, other)
     await follower.call("events.subscribe", types=["custom.*"])
-    product = {"type": "custom.product.pinned", "deliver": "channel", "channel": channel, "data": {"sku": "cup-7"}}
+    product = {
+        "type": "custom.product.pinned",
+        "deliver": "channel",
+        "channel": channel,
+        "data": {"sku": "cup-7"},
+    }
     assert (await viewers[0].send(channel, "a"))["ok"]
     status, told = await api.ask("POST", "", {**product, "id": "pin-1"})
     assert (status, told["seq"], told["epoch"]) == (201, 2, start[0]["epoch"])
     again, repeated = await api.ask("POST", "", {**product, "id": "pin-1"})
     assert (again, repeated) == (200, told)
-    for other_words in ({"data": {"sku": "cup-8"}}, {"type": "custom.product.sold"}, {"stream": stream["id"]}):
+    for other_words in (
+        {"data": {"sku": "cup-8"}},
+        {"type": "custom.product.sold"},
+        {"stream": stream["id"]},
+    ):
         status, refused = await api.ask("POST", "", {**product, "id": "pin-1", **other_words})
         assert (status, refused["code"]) == (409, "conflict")
     assert (await viewers[1].send(channel, "b"))["ok"]
@@ -458,28 +520,49 @@ async def test_an_event_goes_to_everybody_in_a_channel(house: House, stream, ses
 
 
 @pytest.mark.parametrize("followed", [False, True])
-async def test_the_apps_log_has_an_event_whose_publisher_died_in_between(house: House, stream, session, followed: bool):
-    """It stood in the channel, and not in the app's log: the archiver's process brings it, once, whoever repeats it too."""
+async def test_the_apps_log_has_an_event_whose_publisher_died_in_between(
+    house: House, stream, session, followed: bool
+):
+    """It stood in the channel, and not in the app's log: the archiver's process brings it, once, whoever
+    repeats it too."""
     node = await house.node()
-    channel, api = stream["channel"], Api(session, node, stream["channel"], api_key(house, "events:write", "events:read"))
+    channel, api = (
+        stream["channel"],
+        Api(session, node, stream["channel"], api_key(house, "events:write", "events:read")),
+    )
     api._base = node.url + "/v1/events"
     if followed:
         assert (await api.ask("GET"))[0] == 200
-    product = {"id": "pin-1", "type": "custom.product.pinned", "deliver": "channel", "channel": channel, "data": {"sku": "cup-7"}}
+    product = {
+        "id": "pin-1",
+        "type": "custom.product.pinned",
+        "deliver": "channel",
+        "channel": channel,
+        "data": {"sku": "cup-7"},
+    }
     await node.room._log.append(
         channel, kind=product["type"], entry_id="pin-1", cid="pin-1", uid=OWN, rate=CHANNEL_RATE, at_ms=1_700_000_000_000,
         tail=tail("pin-1", product["type"], channel, {"data": product["data"]}),
     )  # fmt: skip
     room = node.room
     quick = Archiver(
-        room._connection, room._archive, house.directory, house.settings, room._forwarder, settle_ms=0, keep_ms=0, keep_entries=0
+        room._connection,
+        room._archive,
+        house.directory,
+        house.settings,
+        room._forwarder,
+        settle_ms=0,
+        keep_ms=0,
+        keep_entries=0,
     )
     for number in range(RANGES):
         await quick.sweep(number)
     status, again = await api.ask("POST", "", product)
     assert (status, again["seq"], again["at"]) == (200, 1, "2023-11-14T22:13:20.000Z")
     told = (await api.ask("GET", "?types=custom.*"))[1]["data"]
-    assert [(one["id"], one["channel"], one["channel_seq"], one["data"]) for one in told] == [("pin-1", channel, 1, {"sku": "cup-7"})]
+    assert [(one["id"], one["channel"], one["channel_seq"], one["data"]) for one in told] == [
+        ("pin-1", channel, 1, {"sku": "cup-7"})
+    ]
 
 
 async def test_events_for_a_channel_are_bounded(house: House, stream, session):
@@ -507,7 +590,15 @@ async def test_a_filter_that_fits_nothing_is_refused(house: House, stream, sessi
     error = (await follower.call("events.subscribe", types=["chat.mesage.new"]))["error"]
     assert (error["code"], "chat.message.new" in error["message"]) == ("invalid", True)
     assert (await follower.call("events.subscribe", types=["nonsense.typo"]))["error"]["code"] == "invalid"
-    for kind in ("*", "chat.*", "chat.message.*", "user.banned", "custom.anything", "partner.x.y", "custom.*"):
+    for kind in (
+        "*",
+        "chat.*",
+        "chat.message.*",
+        "user.banned",
+        "custom.anything",
+        "partner.x.y",
+        "custom.*",
+    ):
         assert (await follower.call("events.subscribe", types=[kind]))["ok"], kind
     api = Api(session, node, stream["channel"], api_key(house, "events:read"))
     api._base = node.url + "/v1/events"

@@ -78,7 +78,9 @@ async def test_a_word_that_is_nobodys_is_refused(house: House, channel: str, nam
         assert "Did you mean Guest 5131?" in error["message"]
         assert error["choices"][0]["name"] == "Guest 5131"
         assert error["choices"][0].get("text", "").startswith(f"/{name} @id:{error['choices'][0]['id']}")
-    assert (await order(boss, channel, f"/{name} Xaver{reason}"))["error"]["message"].startswith("Nobody here is called Xaver.")
+    assert (await order(boss, channel, f"/{name} Xaver{reason}"))["error"]["message"].startswith(
+        "Nobody here is called Xaver."
+    )
     assert (await person.send(channel, "c"))["ok"]
 
 
@@ -97,7 +99,10 @@ async def test_nobody_who_was_never_here_is_meant_but_by_id(house: House, channe
     node = await house.node()
     boss = await owner(house, node, channel)
     assert (await order(boss, channel, "/ban usr-7"))["error"]["code"] == "not_found"
-    assert (await order(boss, channel, "/ban @id:usr-7 known from elsewhere"))["action"]["target"] == {"id": "usr-7", "name": "usr-7"}
+    assert (await order(boss, channel, "/ban @id:usr-7 known from elsewhere"))["action"]["target"] == {
+        "id": "usr-7",
+        "name": "usr-7",
+    }
     client = await house.client(node, APP, "usr-7")
     assert (await client.join(channel))["error"]["code"] == "banned"
     assert (await order(boss, channel, "/unban usr-7"))["ok"]
@@ -115,7 +120,10 @@ async def test_a_name_that_is_anothers_id_is_asked_back(house: House, channel: s
     assert all(f"@id:{uid}" in error["message"] for uid in ("carl", "evil77"))
     assert (await carl.send(channel, "c"))["ok"]
     assert (await evil.send(channel, "e"))["ok"]
-    assert (await order(boss, channel, "/timeout @id:evil77 1m"))["action"]["target"] == {"id": "evil77", "name": "carl"}
+    assert (await order(boss, channel, "/timeout @id:evil77 1m"))["action"]["target"] == {
+        "id": "evil77",
+        "name": "carl",
+    }
 
 
 async def test_two_of_one_name_are_asked_back(house: House, channel: str):
@@ -125,7 +133,11 @@ async def test_two_of_one_name_are_asked_back(house: House, channel: str):
     await entered(house, node, channel, "u1", "Ann Lee")
     for uid, name in (("u2", "ann lee"), ("u3", '"Ann Lee"'), ("u4", "@Ann Lee")):
         await entered(house, node, channel, uid, name)
-    for typed, meant in (("Ann Lee", {"u1", "u2"}), ('"Ann Lee"', {"u1", "u2", "u3"}), ("@Ann Lee", {"u1", "u2", "u4"})):
+    for typed, meant in (
+        ("Ann Lee", {"u1", "u2"}),
+        ('"Ann Lee"', {"u1", "u2", "u3"}),
+        ("@Ann Lee", {"u1", "u2", "u4"}),
+    ):
         error = (await order(boss, channel, f"/ban {typed}"))["error"]
         assert {choice["id"] for choice in error["choices"]} == meant
 
@@ -139,20 +151,28 @@ async def test_who_wrote_by_rest_is_known_by_name(house: House, channel: str):
         for uid, name in (("r 1", "Rita Rest"), ("r2", "Rolf")):
             body = {"user": {"id": uid, "name": name}, "text": "hello"}
             async with session.post(
-                f"{node.url}/v1/channels/{channel}/messages", json=body, headers={"Authorization": f"Bearer {token}"}
+                f"{node.url}/v1/channels/{channel}/messages",
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
             ) as answer:
                 assert answer.status == 201
-        assert (await order(boss, channel, "/timeout Rita Rest 5m loud"))["action"]["target"] == {"id": "r 1", "name": "Rita Rest"}
+        assert (await order(boss, channel, "/timeout Rita Rest 5m loud"))["action"]["target"] == {
+            "id": "r 1",
+            "name": "Rita Rest",
+        }
         body = {"user": {"id": "r 1", "name": "Rita Rest"}, "text": "again"}
         async with session.post(
-            f"{node.url}/v1/channels/{channel}/messages", json=body, headers={"Authorization": f"Bearer {token}"}
+            f"{node.url}/v1/channels/{channel}/messages",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
         ) as answer:
             assert (await answer.json())["code"] == "muted"
     assert (await order(boss, channel, '/untimeout @id:"r 1"'))["ok"]
 
 
 async def test_a_name_that_was_given_up_is_nobodys(house: House, channel: str):
-    """Who has another name now is found by that one; by the old one only while a message of theirs stands under it."""
+    """Who has another name now is found by that one; by the old one only while a message of theirs stands
+    under it."""
     node = await house.node()
     boss = await owner(house, node, channel)
     await entered(house, node, channel, "u1", "Before")
@@ -180,8 +200,8 @@ NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
 async def test_no_command_acts_on_somebody_else(house: House):
-    """Whatever people are called and whatever is typed: the target's name or id is what was typed, or the target was asked for; and a
-    name that two bear acts on neither."""
+    """Whatever people are called and whatever is typed: the target's name or id is what was typed, or the
+    target was asked for; and a name that two bear acts on neither."""
     node = await house.node()
     room = node.room
     moderation: Moderation = room._moderation
@@ -204,7 +224,10 @@ async def test_no_command_acts_on_somebody_else(house: House):
         target = outcome.action["target"]
         plain = " ".join(typed.casefold().replace('"', " ").replace("@", " ").split())
         if typed.startswith("@id:"):
-            assert target["id"] == typed.removeprefix("@id:").strip('"').split(" ")[0] or f'"{target["id"]}"' in typed
+            assert (
+                target["id"] == typed.removeprefix("@id:").strip('"').split(" ")[0]
+                or f'"{target["id"]}"' in typed
+            )
             return
         spelled = " ".join(target["name"].casefold().replace('"', " ").replace("@", " ").split())
         assert plain.startswith((spelled, target["id"]))

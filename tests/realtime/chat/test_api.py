@@ -22,13 +22,17 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession, node: Node, channel: str, token: str) -> None:
         self._session, self._base, self._token = session, f"{node.url}/v1/channels/{channel}", token
 
-    async def ask(self, method: str, path: str = "", json: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+    async def ask(
+        self, method: str, path: str = "", json: Any = None, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self._token}", **headers}
         async with self._session.request(method, self._base + path, json=json, headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
     async def etag(self, path: str) -> str:
-        async with self._session.get(self._base + path, headers={"Authorization": f"Bearer {self._token}"}) as answer:
+        async with self._session.get(
+            self._base + path, headers={"Authorization": f"Bearer {self._token}"}
+        ) as answer:
             return answer.headers["ETag"]
 
 
@@ -53,7 +57,8 @@ def api_key(house: House, *scopes: str) -> str:
 
 
 async def test_a_backend_writes_reads_and_moderates(house: House, session, channel: str):
-    """Posted messages reach sockets and history; commands, settings, members, presence and the audit log agree with them."""
+    """Posted messages reach sockets and history; commands, settings, members, presence and the audit log
+    agree with them."""
     node = await house.node()
     api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
     bob = await house.client(node, "app_1", "bob")
@@ -63,7 +68,10 @@ async def test_a_backend_writes_reads_and_moderates(house: House, session, chann
     assert (status, posted["seq"]) == (201, 1)
     assert (await api.ask("POST", "/messages", message, **{"Idempotency-Key": "k1"}))[1] == posted
     told = (await eventually(lambda: bob.of("chat.message.new")))[0]
-    assert (told["id"], told["user"]) == (posted["id"], {"id": "bot", "name": "Bot", "role": "member", "badges": []})
+    assert (told["id"], told["user"]) == (
+        posted["id"],
+        {"id": "bot", "name": "Bot", "role": "member", "badges": []},
+    )
     await bob.send(channel, "c1", "hi bot")
     status, page = await api.ask("GET", "/messages?limit=1")
     assert [one["text"] for one in page["data"]] == ["hi bot"]
@@ -76,7 +84,9 @@ async def test_a_backend_writes_reads_and_moderates(house: House, session, chann
     assert (status, banned["action"]["target"]) == (201, {"id": "bob", "name": "Bob"})
     assert (await bob.join(channel))["error"]["code"] == "banned"
     members = (await api.ask("GET", "/members"))[1]["data"]
-    assert members == [{"id": "bob", "name": "Bob", "ban": {"action": banned["action"]["id"], "expires": None}}]
+    assert members == [
+        {"id": "bob", "name": "Bob", "ban": {"action": banned["action"]["id"], "expires": None}}
+    ]
     status, undone = await api.ask("POST", f"/moderation/{banned['action']['id']}/undo")
     assert (status, undone["action"]["undoes"]) == (201, banned["action"]["id"])
     assert (await bob.join(channel))["ok"]
@@ -114,7 +124,9 @@ async def test_a_backend_writes_reads_and_moderates(house: House, session, chann
         ("DELETE", "/messages/msg_1", None, 422, "invalid"),
     ],
 )
-async def test_bad_requests_are_problems(house: House, session, channel: str, method, path, json, status, code):
+async def test_bad_requests_are_problems(
+    house: House, session, channel: str, method, path, json, status, code
+):
     """Each refusal has a status, a code and a sentence."""
     api = Api(session, await house.node(), channel, app_token(house, "owner"))
     answered, problem = await api.ask(method, path, json)
@@ -123,7 +135,8 @@ async def test_bad_requests_are_problems(house: House, session, channel: str, me
 
 
 async def test_rights_are_those_of_the_credential(house: House, session, channel: str):
-    """No credential, a missing scope and another app are told apart from what exists; editors act as moderators."""
+    """No credential, a missing scope and another app are told apart from what exists; editors act as
+    moderators."""
     node = await house.node()
     house.directory.new_stream("app_2")
     for token, path, status in (
@@ -132,7 +145,9 @@ async def test_rights_are_those_of_the_credential(house: House, session, channel
     ):  # fmt: skip
         assert (await Api(session, node, channel, token).ask("GET", path))[0] == status
     missing = Api(session, node, new_id("chn"), app_token(house, "owner"))
-    assert (await missing.ask("GET"))[1] == (await Api(session, node, channel, app_token(house, "owner", "app_2")).ask("GET"))[1]
+    assert (await missing.ask("GET"))[1] == (
+        await Api(session, node, channel, app_token(house, "owner", "app_2")).ask("GET")
+    )[1]
     mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
     await mod.join(channel)
     editor, owner = (Api(session, node, channel, app_token(house, role)) for role in ("editor", "owner"))
@@ -153,7 +168,8 @@ async def test_only_moderators_read_the_shadow_banned(house: House, session, cha
 
 
 async def test_bans_mutes_and_timeouts_are_lists(house: House, session, channel: str):
-    """What is added acts on sockets at once and can be undone like a command; what is removed is gone; ids are only ids."""
+    """What is added acts on sockets at once and can be undone like a command; what is removed is gone; ids
+    are only ids."""
     node = await house.node()
     api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
     bob, decoy = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "decoy")
@@ -186,14 +202,21 @@ async def test_bans_mutes_and_timeouts_are_lists(house: House, session, channel:
     assert (await api.ask("POST", "/timeouts", {"user": "a", "expires_s": 0}))[0] == 422
     reader = Api(session, node, channel, api_key(house, "chat:read"))
     foreign = Api(session, node, channel, app_token(house, "owner", "app_2"))
-    for method, path, given in (("GET", "/bans", None), ("POST", "/bans", {"user": "bob"}), ("DELETE", "/bans/bob", None)):
+    for method, path, given in (
+        ("GET", "/bans", None),
+        ("POST", "/bans", {"user": "bob"}),
+        ("DELETE", "/bans/bob", None),
+    ):
         assert (await reader.ask(method, path, given))[0] == 403
         assert (await foreign.ask(method, path, given))[0] == 404
 
 
 @pytest.mark.parametrize("archived", [False, True], ids=["log", "archive"])
-async def test_messages_are_found_by_author_time_and_text(house: House, session, channel: str, archived: bool):
-    """The newest page first; a cursor belongs to its query; one message is read by its id until it is taken away."""
+async def test_messages_are_found_by_author_time_and_text(
+    house: House, session, channel: str, archived: bool
+):
+    """The newest page first; a cursor belongs to its query; one message is read by its id until it is taken
+    away."""
     node = await house.node()
     api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
     ids = []

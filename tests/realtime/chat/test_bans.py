@@ -38,7 +38,12 @@ async def guest(house: House, node: Node, channel: str, name: str, device: str |
     """Somebody whom the watch page let in; without a device one of a browser that was never here."""
     client = Client()
     house.clients.append(client)
-    claims: dict[str, Any] = {"sid": new_id("ses"), "guest": True, "channel": channel, "roles": {channel: "member"}}
+    claims: dict[str, Any] = {
+        "sid": new_id("ses"),
+        "guest": True,
+        "channel": channel,
+        "roles": {channel: "member"},
+    }
     token = house.tokens.mint_user(new_id("usr"), APP, name, 600, device=device or new_device(), **claims)
     await client.connect(node, {"token": token})
     return client
@@ -79,7 +84,8 @@ async def code(client: Client, channel: str, text: str) -> str:
 
 
 async def test_a_ban_everywhere_holds_in_every_channel(house: House, channel: str):
-    """Sockets on all nodes are closed with the reason, nobody comes in again, and what stands in a token is no way round."""
+    """Sockets on all nodes are closed with the reason, nobody comes in again, and what stands in a token is
+    no way round."""
     one, other = await house.node(), await house.node()
     boss = await staff(house, one, channel)
     second = house.directory.new_stream(APP)["channel"]
@@ -90,7 +96,10 @@ async def test_a_ban_everywhere_holds_in_every_channel(house: House, channel: st
     assert answer["reply"].startswith("bob is banned in all channels for 7 days.")
     await eventually(lambda: not bob.io.connected)
     notice = bob.of("system.notice")[0]
-    assert (notice["code"], notice["message"]) == ("banned", "You are banned from all channels here. Reason: too loud")
+    assert (notice["code"], notice["message"]) == (
+        "banned",
+        "You are banned from all channels here. Reason: too loud",
+    )
     assert 6 * 86_400 < notice["retry_after"] <= 7 * 86_400
     with pytest.raises(Exception, match="One or more namespaces failed"):
         await house.client(one, APP, "bob", roles={second: "owner"})
@@ -133,30 +142,50 @@ async def test_only_staff_of_the_app_ban_everywhere(house: House, channel: str):
 
 
 async def test_bans_over_channels_by_rest(house: House, channel: str):
-    """One list over all channels, of one user or all; given and ended by id; followers of the app are told once."""
+    """One list over all channels, of one user or all; given and ended by id; followers of the app are told
+    once."""
     node = await house.node()
     second, said = house.directory.new_stream(APP)["channel"], {"user": {"id": "bob"}, "text": "hello"}
     async with backend(house, node) as api:
         assert (await api.ask("GET", "/v1/events"))[0] == 200
         reason = "everywhere 7d is no word here"
-        assert (await api.ask("POST", "/v1/bans", {"user": "bob", "reason": reason, "expires_s": 3600}))[0] == 201
-        assert (await api.ask("POST", f"/v1/channels/{second}/bans", {"user": "bob", "reason": "10m", "expires_s": 60}))[0] == 201
+        assert (await api.ask("POST", "/v1/bans", {"user": "bob", "reason": reason, "expires_s": 3600}))[
+            0
+        ] == 201
+        assert (
+            await api.ask(
+                "POST", f"/v1/channels/{second}/bans", {"user": "bob", "reason": "10m", "expires_s": 60}
+            )
+        )[0] == 201
         assert (await api.ask("POST", f"/v1/channels/{channel}/bans", {"user": "ann"}))[0] == 201
         assert (await api.ask("POST", "/v1/bans", {"user": "x", "channel": new_id("chn")}))[0] == 404
         listed = (await api.ask("GET", "/v1/bans"))[1]["data"]
         assert [(one["user"]["id"], one["channel"], one["reason"]) for one in listed] == [
             ("ann", channel, ""), ("bob", second, "10m"), ("bob", None, reason),
         ]  # fmt: skip
-        for query, channels in (("user=bob", [second, None]), ("everywhere=true", [None]), ("everywhere=false", [channel, second])):
-            assert [one["channel"] for one in (await api.ask("GET", f"/v1/bans?{query}"))[1]["data"]] == channels
+        for query, channels in (
+            ("user=bob", [second, None]),
+            ("everywhere=true", [None]),
+            ("everywhere=false", [channel, second]),
+        ):
+            assert [
+                one["channel"] for one in (await api.ask("GET", f"/v1/bans?{query}"))[1]["data"]
+            ] == channels
         first = (await api.ask("GET", "/v1/bans?limit=1"))[1]
         assert len((await api.ask("GET", f"/v1/bans?limit=2&cursor={first['next_cursor']}"))[1]["data"]) == 2
         status, refused = await api.ask("POST", f"/v1/channels/{channel}/messages", said)
         assert (status, refused["code"]) == (403, "banned")
         assert [(await api.ask("DELETE", "/v1/bans/bob"))[0] for _ in range(2)] == [201, 409]
         assert (await api.ask("POST", f"/v1/channels/{channel}/messages", said))[0] == 201
-        told = [one for one in (await api.ask("GET", "/v1/events?types=user.*"))[1]["data"] if "channel" not in one]
-        assert [(one["type"], one["user"]["id"]) for one in told] == [("user.banned", "bob"), ("user.unbanned", "bob")]
+        told = [
+            one
+            for one in (await api.ask("GET", "/v1/events?types=user.*"))[1]["data"]
+            if "channel" not in one
+        ]
+        assert [(one["type"], one["user"]["id"]) for one in told] == [
+            ("user.banned", "bob"),
+            ("user.unbanned", "bob"),
+        ]
     audit = (await node.services.store.app(APP).find("audit", {"target": "bob"})).data
     assert sorted(one["action"] for one in audit) == ["ban.added", "ban.lifted"]
 
@@ -177,8 +206,12 @@ async def test_an_emptied_redis_knows_the_bans_of_the_app(house: House, channel:
     async with backend(house, node) as api:
         await api.ask("POST", "/v1/bans", {"user": "bob"})
         house.redis.command("FLUSHALL")
-        assert (await api.ask("GET", "/v1/events"))[0] == 200  # the app's log is opened by whoever comes first
-        status, refused = await api.ask("POST", f"/v1/channels/{channel}/messages", {"user": {"id": "bob"}, "text": "hello"})
+        assert (await api.ask("GET", "/v1/events"))[
+            0
+        ] == 200  # the app's log is opened by whoever comes first
+        status, refused = await api.ask(
+            "POST", f"/v1/channels/{channel}/messages", {"user": {"id": "bob"}, "text": "hello"}
+        )
         assert (status, refused["code"]) == (403, "banned")
 
 
@@ -211,8 +244,8 @@ async def test_a_ban_ends_by_itself_and_that_is_told(house: House, channel: str)
 
 
 async def test_a_banned_guest_is_held_by_device_and_address(house: House, channel: str):
-    """Storage cleared or another name: the address holds; from elsewhere with the old storage: the device does. Nobody who has signed in
-    is touched, another app's guests neither."""
+    """Storage cleared or another name: the address holds; from elsewhere with the old storage: the device
+    does. Nobody who has signed in is touched, another app's guests neither."""
     one, other = await house.node(), await house.node()
     boss = await staff(house, one, channel)
     device = new_device()
@@ -239,7 +272,8 @@ async def test_a_banned_guest_is_held_by_device_and_address(house: House, channe
 
 
 async def test_another_tab_of_a_banned_guest_goes_too(house: House, channel: str):
-    """Under another name, on another node; and one that was let in between two bans of its address does not come in by the second."""
+    """Under another name, on another node; and one that was let in between two bans of its address does not
+    come in by the second."""
     one, other = await house.node(), await house.node()
     boss = await staff(house, one, channel)
     device = new_device()
@@ -249,11 +283,17 @@ async def test_another_tab_of_a_banned_guest_goes_too(house: House, channel: str
     for client in (first, tab, innocent):
         assert (await client.join(channel))["ok"]
     await done(boss, channel, "/ban Troll")
-    assert await eventually(lambda: [event for event in tab.of("user.banned") if event["user"]["name"] == "Tab"])
+    assert await eventually(
+        lambda: [event for event in tab.of("user.banned") if event["user"]["name"] == "Tab"]
+    )
     between = new_device()
-    assert (await (await guest(house, one, channel, "Between", between)).join(channel))["error"]["code"] == "banned"
+    assert (await (await guest(house, one, channel, "Between", between)).join(channel))["error"][
+        "code"
+    ] == "banned"
     await done(boss, channel, "/ban Innocent")
-    assert (await (await guest(house, one, channel, "Between", between)).join(channel))["error"]["code"] == "banned"
+    assert (await (await guest(house, one, channel, "Between", between)).join(channel))["error"][
+        "code"
+    ] == "banned"
 
 
 async def marks_of(node: Node, scope: str) -> dict[str, Any]:
@@ -267,7 +307,8 @@ def _bucket(name: str) -> int:
 
 
 async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, channel: str):
-    """No document and no key of Redis holds the address; what stands for it goes when its time is over, the device stays."""
+    """No document and no key of Redis holds the address; what stands for it goes when its time is over, the
+    device stays."""
     node = await house.node()
     boss = await staff(house, node, channel)
     device = new_device()
@@ -285,7 +326,9 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
         moderation_actions.address_field(stands),
     }
     assert "127.0.0.1" not in str(action)
-    await store.update(MODERATION.name, action["id"], set={"marks": {**action["marks"], "until": 1}, "due": 1})
+    await store.update(
+        MODERATION.name, action["id"], set={"marks": {**action["marks"], "until": 1}, "due": 1}
+    )
     await node.room._connection.link().ask(
         "HSET", f"{{b{_bucket(channel)}}}:{channel}:meta", moderation_actions.address_field(stands), "1 1"
     )
@@ -297,7 +340,9 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
         moderation_actions.device_field(device),
     }
     assert (await (await guest(house, node, channel, "Neighbour")).join(channel))["ok"]
-    assert (await (await guest(house, node, channel, "Again", device)).join(channel))["error"]["code"] == "banned"
+    assert (await (await guest(house, node, channel, "Again", device)).join(channel))["error"][
+        "code"
+    ] == "banned"
 
 
 async def test_to_lift_one_ban_lifts_no_other_of_the_same_address(house: House, channel: str):
@@ -319,8 +364,12 @@ async def test_new_guests_wait(house: House, channel: str):
     boss = await staff(house, node, channel)
     newcomer = await guest(house, node, channel, "New")
     assert (await newcomer.join(channel))["guest"]["wait_s"] == 0
-    assert (await done(boss, channel, "/guestwait 5m"))["reply"].startswith("New guests may write after 5 minutes.")
-    assert (await eventually(lambda: newcomer.of("chat.settings.updated")))[0]["settings"] == {"guestwait": 300}
+    assert (await done(boss, channel, "/guestwait 5m"))["reply"].startswith(
+        "New guests may write after 5 minutes."
+    )
+    assert (await eventually(lambda: newcomer.of("chat.settings.updated")))[0]["settings"] == {
+        "guestwait": 300
+    }
     refused = (await newcomer.send(channel, "c1"))["error"]
     assert (refused["code"], 200 < refused["retry_after"] <= 300) == ("guest_wait", True)
     assert (await (await house.client(node, APP, "member")).send(channel, "m1"))["ok"]
@@ -348,5 +397,7 @@ async def test_the_modes_for_guests_by_rest(house: House, channel: str):
     node = await house.node()
     async with backend(house, node) as api:
         for wait, reads in ((90, True), (0, False)):
-            _, changed = await api.ask("PATCH", f"/v1/channels/{channel}/settings", {"guestwait": wait, "guestsread": reads})
+            _, changed = await api.ask(
+                "PATCH", f"/v1/channels/{channel}/settings", {"guestwait": wait, "guestsread": reads}
+            )
             assert (changed["guestwait"], changed["guestsread"]) == (wait, reads)

@@ -55,5 +55,6 @@ def test_a_guest_of_a_withdrawn_stream_holds_rights_in_it():
     ],
 )  # fmt: skip
 def test_a_guest_has_one_channel(claims, guest, only):
-    """Also by a token from before it named its channel; whom the app sends has all, unless its token says otherwise."""
+    """Also by a token from before it named its channel; whom the app sends has all, unless its token says
+    otherwise."""
     assert (member(**claims).guest, member(**claims).only) == (guest, only)

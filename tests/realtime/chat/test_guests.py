@@ -23,7 +23,13 @@ MESSAGES, PER_ADDRESS = 30, 6
 
 @pytest.fixture
 def settings(folder: Path) -> Settings:
-    return Settings(data_dir=folder / "var", run_dir=folder, guest_rate_per_s=0.01, guest_burst=PER_ADDRESS, _env_file=None)  # type: ignore[call-arg]
+    return Settings(
+        data_dir=folder / "var",
+        run_dir=folder,
+        guest_rate_per_s=0.01,
+        guest_burst=PER_ADDRESS,
+        _env_file=None,
+    )  # type: ignore[call-arg]
 
 
 @pytest.fixture
@@ -35,7 +41,9 @@ def channel(house: House) -> str:
 
 async def guest(house: House, node: Node, channel: str, name: str = "Guest") -> Client:
     uid = new_id("usr")
-    token = house.tokens.mint_user(uid, APP, name, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"})
+    token = house.tokens.mint_user(
+        uid, APP, name, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"}
+    )
     client = Client()
     house.clients.append(client)
     await client.connect(node, {"token": token})
@@ -69,7 +77,10 @@ async def test_the_guests_of_one_address_write_as_one(house: House, channel: str
 async def test_a_moderator_among_guests_is_not_held_up(house: House, channel: str):
     """Whom a moderator has named is no longer one of many."""
     node = await house.node()
-    owner, writer = await house.client(node, APP, "owner", roles={channel: "owner"}), await guest(house, node, channel, "Trusted")
+    owner, writer = (
+        await house.client(node, APP, "owner", roles={channel: "owner"}),
+        await guest(house, node, channel, "Trusted"),
+    )
     await writer.join(channel)
     for number in range(PER_ADDRESS):
         assert (await writer.send(channel, f"c{number}"))["ok"]
@@ -90,12 +101,18 @@ async def test_guests_of_all_addresses_have_a_bound_too(connection: RedisConnect
     entries, channel = ChannelLog(connection, 10_000, nothing_known), new_id("chn")
 
     def rate(address: int) -> Rate:
-        return Rate(1, 1000, False, crowd=Crowd(f"a{address}", (10_000_000, 10_000_000), (10_000_000, 30_000_000)))
+        return Rate(
+            1, 1000, False, crowd=Crowd(f"a{address}", (10_000_000, 10_000_000), (10_000_000, 30_000_000))
+        )
 
     for number in range(4):
         await put(entries, channel, f"c{number}", uid=f"u{number}", rate=rate(number))
     refusal = await refused(entries, channel, "c4", uid="u4", rate=rate(4))
-    assert (refusal.code, "by guests here" in refusal.detail, 0 < (refusal.retry_after or 0) <= 10) == ("rate_limited", True, True)
+    assert (refusal.code, "by guests here" in refusal.detail, 0 < (refusal.retry_after or 0) <= 10) == (
+        "rate_limited",
+        True,
+        True,
+    )
     assert (await put(entries, channel, "c0", uid="u0", rate=rate(0))).repeated
     assert (await put(entries, channel, "m", uid="member", rate=Rate(1, 1000, False))).seq == 5
 
@@ -109,11 +126,16 @@ async def test_a_refused_message_takes_nothing_from_the_others(connection: Redis
 
     await put(entries, channel, "c", uid="u", rate=rate("flood"))
     for number in range(20):
-        assert "your address" in (await refused(entries, channel, f"f{number}", uid="u", rate=rate("flood"))).detail
+        assert (
+            "your address"
+            in (await refused(entries, channel, f"f{number}", uid="u", rate=rate("flood"))).detail
+        )
     assert (await put(entries, channel, "d", uid="v", rate=rate("honest"))).seq == 2
 
 
-async def test_a_guest_leaves_nothing_for_longer_than_an_hour(house: House, channel: str, connection: RedisConnection):
+async def test_a_guest_leaves_nothing_for_longer_than_an_hour(
+    house: House, channel: str, connection: RedisConnection
+):
     """Not its name, not its id, not a trace of its address; members are known as before."""
     node = await house.node()
     before = await keys(connection)
@@ -125,7 +147,9 @@ async def test_a_guest_leaves_nothing_for_longer_than_an_hour(house: House, chan
     await eventually(lambda: not node.room._sockets._members)
     left = {name: ends for name, ends in (await keys(connection)).items() if name not in before}
     of_channel = {name for name in left if name.endswith((":meta", ":log", ":dirty"))}
-    assert all(0 < ends <= GUEST_KNOWN_S * 1000 for name, ends in left.items() if name not in of_channel), left
+    assert all(0 < ends <= GUEST_KNOWN_S * 1000 for name, ends in left.items() if name not in of_channel), (
+        left
+    )
     assert any("passer-by" in name for name in left)
     await (await house.client(node, APP, "ann")).join(channel)
     assert (await connection.link().ask("TTL", keys_of(channel).person("ann"))) > GUEST_KNOWN_S
@@ -142,13 +166,20 @@ async def test_no_address_is_stored(house: House, channel: str, redis_server: An
     assert b"127.0.0.1" not in written
 
 
-async def test_a_guest_who_stays_stays_known(house: House, channel: str, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch):
+async def test_a_guest_who_stays_stays_known(
+    house: House, channel: str, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+):
     """Moderators find it by its name for as long as it is there."""
     monkeypatch.setattr(chat, "GUEST_KNOWN_S", 0.2)
     node = await house.node()
-    writer, owner = await guest(house, node, channel, "Stayer"), await house.client(node, APP, "owner", roles={channel: "owner"})
+    writer, owner = (
+        await guest(house, node, channel, "Stayer"),
+        await house.client(node, APP, "owner", roles={channel: "owner"}),
+    )
     await writer.join(channel)
-    await connection.link().ask("DEL", *(await keys(connection, "*person*")), *(await keys(connection, "*named*")))
+    await connection.link().ask(
+        "DEL", *(await keys(connection, "*person*")), *(await keys(connection, "*named*"))
+    )
     for _ in range(100):
         if await keys(connection, "*named-guests:stayer"):
             break
@@ -196,14 +227,17 @@ def test_an_address_counts_by_its_network():
 
 @pytest.mark.parametrize("wanted", ["Olga Owner", "oIga 0wner", "Оlgа Оwner", "Olga\u2007_Owner"])
 async def test_a_guest_does_not_get_the_name_of_staff(house: House, channel: str, wanted: str):
-    """Nor one that looks like it: the guest keeps the old name, is told so, and nothing is said under the other."""
+    """Nor one that looks like it: the guest keeps the old name, is told so, and nothing is said under the
+    other."""
     one, other = await house.node(), await house.node()
     owner = await house.client(one, APP, "boss", roles={channel: "owner"})
     await owner.join(channel)
     uid = new_id("usr")
 
     async def comes(name: str) -> tuple[Client, dict[str, Any]]:
-        token = house.tokens.mint_user(uid, APP, name, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"})
+        token = house.tokens.mint_user(
+            uid, APP, name, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"}
+        )
         client = Client()
         house.clients.append(client)
         await client.connect(other, {"token": token})
@@ -227,7 +261,14 @@ async def test_a_guest_does_not_get_the_name_of_staff(house: House, channel: str
     stranger = Client()
     house.clients.append(stranger)
     token = house.tokens.mint_user(
-        new_id("usr"), APP, wanted, 600, sid=new_id("ses"), guest=True, channel=channel, roles={channel: "member"}
+        new_id("usr"),
+        APP,
+        wanted,
+        600,
+        sid=new_id("ses"),
+        guest=True,
+        channel=channel,
+        roles={channel: "member"},
     )
     await stranger.connect(one, {"token": token})
     assert (await stranger.send(channel, "unjoined"))["ok"]
@@ -240,7 +281,9 @@ async def test_a_members_name_is_kept_for_them_while_they_are_here(house: House,
     node = await house.node()
     member = await house.client(node, APP, "zoe")
     await member.join(channel)
-    assert (await (await guest(house, node, channel, "Zoё")).join(channel))["renamed"]["name"].startswith("Guest ")
+    assert (await (await guest(house, node, channel, "Zoё")).join(channel))["renamed"]["name"].startswith(
+        "Guest "
+    )
     await member.io.disconnect()
     await eventually(lambda: "zoe" not in [one.user.sub for one in node.room._sockets._members.values()])
     for _ in range(2):

@@ -63,17 +63,25 @@ async def sent(client: Client, channel: str, cid: str, text: str = "hello") -> d
 
 
 async def texts(client: Client, channel: str) -> list[str]:
-    return [message["text"] for message in (await client.call("chat.history", channel=channel, limit=100))["messages"]]
+    return [
+        message["text"]
+        for message in (await client.call("chat.history", channel=channel, limit=100))["messages"]
+    ]
 
 
 async def test_a_ban_acts_on_the_other_node_at_once(house: House, two, channel: str):
-    """The banned can neither write nor read nor come back; everyone is told in the channel's sequence; unban undoes it."""
+    """The banned can neither write nor read nor come back; everyone is told in the channel's sequence; unban
+    undoes it."""
     mod, viewer, _, bob = two
     await sent(bob, channel, "c1", "spam")
     action = await done(mod, channel, "/ban bob too loud")
     assert (await bob.send(channel, "c2"))["error"]["code"] == "banned"
     told = (await eventually(lambda: viewer.of("user.banned")))[0]
-    assert (told["user"], told["action"], "reason" in told) == ({"id": "bob", "name": "Bob"}, action["id"], False)
+    assert (told["user"], told["action"], "reason" in told) == (
+        {"id": "bob", "name": "Bob"},
+        action["id"],
+        False,
+    )
     assert (await eventually(lambda: bob.of("user.banned")))[0]["reason"] == "too loud"
     await eventually(lambda: mod.of("chat.moderation"))
     assert (await eventually(lambda: viewer.of("chat.cleared")))[0]["user"]["id"] == "bob"
@@ -86,7 +94,10 @@ async def test_a_ban_acts_on_the_other_node_at_once(house: House, two, channel: 
     assert [event["seq"] for _, event in viewer.events if "seq" in event] == [1, 2, 3, 4]
     assert len(bob.of("chat.message.new")) == 1  # his own; nothing after the ban
     refused = (await bob.join(channel))["error"]
-    assert (refused["code"], refused["message"]) == ("banned", "You are banned from this channel. Reason: too loud")
+    assert (refused["code"], refused["message"]) == (
+        "banned",
+        "You are banned from this channel. Reason: too loud",
+    )
     assert (await bob.call("chat.history", channel=channel, limit=5))["error"]["code"] == "banned"
     assert await texts(viewer, channel) == ["after"]
     assert await code(mod, channel, "/ban mod") == "forbidden"
@@ -98,7 +109,8 @@ async def test_a_ban_acts_on_the_other_node_at_once(house: House, two, channel: 
 
 
 async def test_a_ban_while_offline_restores_nothing(house: House, two, channel: str):
-    """Who was banned while away gets no missed message on any node, and who was away does not see the banned one's."""
+    """Who was banned while away gets no missed message on any node, and who was away does not see the banned
+    one's."""
     mod, viewer, _, bob = two
     position = await bob.join(channel)
     seen = await viewer.join(channel)
@@ -124,12 +136,15 @@ async def test_a_ban_while_offline_restores_nothing(house: House, two, channel: 
 
 
 async def test_a_deleted_message_is_gone_everywhere(house: House, two, channel: str):
-    """Live on both nodes, in recovery, history, the join page and the archive; its place stays; an undo brings it back."""
+    """Live on both nodes, in recovery, history, the join page and the archive; its place stays; an undo
+    brings it back."""
     mod, viewer, owner, bob = two
     start = await viewer.join(channel)
     message = await sent(bob, channel, "c1", "oops")
     await sent(bob, channel, "c2", "fine")
-    assert (await viewer.call("chat.delete", channel=channel, id=message["id"]))["error"]["code"] == "forbidden"
+    assert (await viewer.call("chat.delete", channel=channel, id=message["id"]))["error"][
+        "code"
+    ] == "forbidden"
     action = await done(mod, channel, f"/delete {message['id']}")
     for client in (viewer, bob, owner):
         told = (await eventually(lambda client=client: client.of("chat.message.deleted")))[0]
@@ -137,7 +152,11 @@ async def test_a_deleted_message_is_gone_everywhere(house: House, two, channel: 
     assert await code(mod, channel, f"/delete {message['id']}") == "not_found"
     for client in (viewer, bob):
         page = await client.join(channel, epoch=start["epoch"], seq=start["seq"])
-        assert [event["type"] for event in page["events"]][:3] == ["chat.message.deleted", "chat.message.new", "chat.message.deleted"]
+        assert [event["type"] for event in page["events"]][:3] == [
+            "chat.message.deleted",
+            "chat.message.new",
+            "chat.message.deleted",
+        ]
         assert "oops" not in str(page)
         assert [event["text"] for event in (await client.join(channel))["messages"]] == ["fine"]
         assert await texts(client, channel) == ["fine"]
@@ -203,7 +222,8 @@ async def test_timeouts_end_by_themselves_and_mutes_do_not(house: House, two, ch
 
 
 async def test_modes_hold_for_members_and_not_for_staff(house: House, two, channel: str):
-    """Slow, subscribers, followers, emotes only and lockdown refuse with their codes and are told as settings."""
+    """Slow, subscribers, followers, emotes only and lockdown refuse with their codes and are told as
+    settings."""
     mod, viewer, _, bob = two
     fan = await house.client(house.nodes[0], "app_1", "fan", badges=["subscriber", "follower"])
     await fan.join(channel)
@@ -227,11 +247,15 @@ async def test_modes_hold_for_members_and_not_for_staff(house: House, two, chann
     await sent(mod, channel, "s2")
     settings = (await viewer.join(channel))["settings"]
     assert (settings["slow"], settings["lockdown"], settings["emoteonly"]) == (30, False, False)
-    assert [event["settings"] for event in bob.of("chat.settings.updated")][-2:] == [{"lockdown": False}, {"slow": 30}]
+    assert [event["settings"] for event in bob.of("chat.settings.updated")][-2:] == [
+        {"lockdown": False},
+        {"slow": 30},
+    ]
 
 
 async def test_the_end_of_a_timeout_is_told_once(house: House, two, channel: str):
-    """However often the job runs, also one that died before it noted the end; a later mute is never lifted by an earlier end."""
+    """However often the job runs, also one that died before it noted the end; a later mute is never lifted by
+    an earlier end."""
     mod, viewer, _, bob = two
     moderation = house.nodes[0].room._moderation
     actions = moderation._actions
@@ -257,7 +281,8 @@ async def test_the_end_of_a_timeout_is_told_once(house: House, two, channel: str
 
 
 async def test_a_shadow_ban_is_known_to_moderators_only(house: House, two, channel: str):
-    """Acks look normal, the sender sees its messages, moderators see them marked, others see nothing and no hole."""
+    """Acks look normal, the sender sees its messages, moderators see them marked, others see nothing and no
+    hole."""
     mod, viewer, _, bob = two
     await sent(viewer, channel, "v1", "one")
     await done(mod, channel, "/shadowban bob")
@@ -267,12 +292,18 @@ async def test_a_shadow_ban_is_known_to_moderators_only(house: House, two, chann
     await eventually(lambda: len(viewer.of("chat.message.new")) == 2 and len(bob.of("chat.message.new")) == 3)
     assert [event["text"] for event in bob.of("chat.message.new")] == ["one", "psst", "two"]
     assert "shadow" not in bob.of("chat.message.new")[1]
-    marked = (await eventually(lambda: [event for event in mod.of("chat.message.new") if event.get("shadow")]))[0]
+    marked = (
+        await eventually(lambda: [event for event in mod.of("chat.message.new") if event.get("shadow")])
+    )[0]
     assert (marked["text"], marked["after_seq"], "seq" in marked) == ("psst", 1, False)
     assert [event["seq"] for event in viewer.of("chat.message.new")] == [1, 2]
     assert viewer.of("chat.moderation") == bob.of("chat.moderation") == []
     assert await eventually(lambda: mod.of("chat.moderation"))
-    for client, expected in ((viewer, ["one", "two"]), (bob, ["one", "psst", "two"]), (mod, ["one", "psst", "two"])):
+    for client, expected in (
+        (viewer, ["one", "two"]),
+        (bob, ["one", "psst", "two"]),
+        (mod, ["one", "psst", "two"]),
+    ):
         assert await texts(client, channel) == expected
         assert [message["text"] for message in (await client.join(channel))["messages"]] == expected
     await done(mod, channel, "/unshadowban bob")
@@ -280,7 +311,8 @@ async def test_a_shadow_ban_is_known_to_moderators_only(house: House, two, chann
 
 
 async def test_stored_roles_beat_the_tokens(house: House, two, channel: str):
-    """Only the owner makes moderators; the new role counts at once on every node; equals and betters are out of reach."""
+    """Only the owner makes moderators; the new role counts at once on every node; equals and betters are out
+    of reach."""
     mod, viewer, owner, bob = two
     assert await code(mod, channel, "/mod bob") == "forbidden"
     assert await code(mod, channel, "/ban owner") == "forbidden"
@@ -324,16 +356,22 @@ async def test_other_commands(house: House, two, channel: str):
     await done(mod, channel, "/unpin")
     assert [event["pinned"] for event in bob.of("chat.message.updated")] == [True, False]
     announced = await done(mod, channel, "/announce we start")
-    assert (await eventually(lambda: [one for one in bob.of("chat.message.new") if one.get("announcement")]))[0]["text"] == "we start"
+    assert (await eventually(lambda: [one for one in bob.of("chat.message.new") if one.get("announcement")]))[
+        0
+    ]["text"] == "we start"
     assert (await bob.send(channel, "me", "/me waves"))["seq"]
-    assert (await eventually(lambda: [one for one in viewer.of("chat.message.new") if one.get("me")]))[0]["text"] == "waves"
+    assert (await eventually(lambda: [one for one in viewer.of("chat.message.new") if one.get("me")]))[0][
+        "text"
+    ] == "waves"
     assert await texts(viewer, channel) == ["read me", "we start", "waves"]
     await done(mod, channel, f"/undo {announced['id']}")
     assert await texts(viewer, channel) == ["read me", "waves"]
     assert (await command(mod, channel, "/user bob"))["reply"] == "Bob (bob): member."
     typed = await bob.send(channel, "c9", "/help slow")
     assert typed == {"ok": True, "reply": "/slow [30s] – sets the time between two messages of one user."}
-    assert (await bob.send(channel, "c10", "/ban"))["error"]["message"] == "Usage: /ban USER [everywhere] [idonly] [7d] [reason]"
+    assert (await bob.send(channel, "c10", "/ban"))["error"][
+        "message"
+    ] == "Usage: /ban USER [everywhere] [idonly] [7d] [reason]"
 
 
 async def test_commands_have_a_pace(house: House, two, channel: str):
@@ -362,7 +400,8 @@ async def test_an_emptied_redis_forgets_no_ban(house: House, two, channel: str):
 
 
 async def test_what_a_dead_process_left_is_carried_out(house: House, two, channel: str):
-    """An action that was stored and not enforced is enforced by the sweep, once; a later turn is not overruled by it."""
+    """An action that was stored and not enforced is enforced by the sweep, once; a later turn is not
+    overruled by it."""
     mod, viewer, _, bob = two
     room = house.nodes[0].room
     moderation, store = room._moderation, house.nodes[0].services.store.operator()
@@ -388,11 +427,20 @@ async def test_what_a_dead_process_left_is_carried_out(house: House, two, channe
 
 
 async def test_two_moderators_at_once_leave_one_state(house: House, two, channel: str):
-    """Racing bans and unbans from both nodes: documents and Redis agree on the last turn, and every action has its own."""
+    """Racing bans and unbans from both nodes: documents and Redis agree on the last turn, and every action
+    has its own."""
     mod, _, owner, _bob = two
-    await asyncio.gather(*(command(client, channel, text) for client in (mod, owner) for text in ("/ban bob", "/unban bob") * 5))
+    await asyncio.gather(
+        *(
+            command(client, channel, text)
+            for client in (mod, owner)
+            for text in ("/ban bob", "/unban bob") * 5
+        )
+    )
     store = house.nodes[0].services.store.operator()
-    taken = (await store.find(MODERATION.name, {"channel": channel, "facet": "ban:bob"}, sort="turn", limit=100)).data
+    taken = (
+        await store.find(MODERATION.name, {"channel": channel, "facet": "ban:bob"}, sort="turn", limit=100)
+    ).data
     assert [action["turn"] for action in taken] == list(range(1, len(taken) + 1))
     stands = await house.nodes[0].room._log.state(channel, "b:bob", "t:ban:bob")
     assert stands == ["0" if taken[-1]["value"] else None, str(len(taken))]
@@ -403,10 +451,20 @@ async def test_only_moderators_and_the_one_concerned_are_told_why(house: House, 
     mod, viewer, owner, bob = two
     start = await viewer.join(channel)
     secret = "a reason of its own"
-    for text in ("/warn bob", "/timeout bob 1m", "/mute bob", "/unmute bob", "/shadowban bob", "/unshadowban bob", "/ban bob"):
+    for text in (
+        "/warn bob",
+        "/timeout bob 1m",
+        "/mute bob",
+        "/unmute bob",
+        "/shadowban bob",
+        "/unshadowban bob",
+        "/ban bob",
+    ):
         takes_reason = text.startswith(("/warn", "/timeout", "/ban"))
         await done(mod, channel, f"{text} {secret}" if takes_reason else text)
-    await eventually(lambda: bob.of("user.banned") and viewer.of("user.banned") and len(owner.of("chat.moderation")) == 7)
+    await eventually(
+        lambda: bob.of("user.banned") and viewer.of("user.banned") and len(owner.of("chat.moderation")) == 7
+    )
     await sent(viewer, channel, "c", "after")
     await eventually(lambda: viewer.of("chat.message.new"))
     page = await viewer.join(channel, epoch=start["epoch"], seq=start["seq"])
@@ -443,16 +501,24 @@ async def test_who_was_away_is_told_why(house: House, two, channel: str):
 
 
 async def test_what_comes_back_is_told(house: House, two, channel: str):
-    """After an undo of a ban or a clearing everybody gets the messages again, in one event; recovered clients too."""
+    """After an undo of a ban or a clearing everybody gets the messages again, in one event; recovered clients
+    too."""
     mod, viewer, owner, bob = two
     start = await viewer.join(channel)
     for n in range(3):
         await sent(bob, channel, f"b{n}", f"bob {n}")
         await sent(viewer, channel, f"v{n}", f"viewer {n}")
-    for text, back in (("/ban bob", ["bob 0", "bob 1", "bob 2"]), ("/clear viewer", ["viewer 0", "viewer 1", "viewer 2"])):
+    for text, back in (
+        ("/ban bob", ["bob 0", "bob 1", "bob 2"]),
+        ("/clear viewer", ["viewer 0", "viewer 1", "viewer 2"]),
+    ):
         action = await done(mod, channel, text)
         await done(mod, channel, f"/undo {action['id']}")
-        told = (await eventually(lambda text=text: [one for one in owner.of("chat.restored") if one["user"]["id"] in text]))[-1]
+        told = (
+            await eventually(
+                lambda text=text: [one for one in owner.of("chat.restored") if one["user"]["id"] in text]
+            )
+        )[-1]
         assert ([message["text"] for message in told["messages"]], told["from_seq"]) == (back, 0)
     await done(mod, channel, "/clear")
     await done(mod, channel, "/undo")
@@ -460,7 +526,11 @@ async def test_what_comes_back_is_told(house: House, two, channel: str):
     told = (await eventually(lambda: [one for one in owner.of("chat.restored") if "user" not in one]))[0]
     assert [message["text"] for message in told["messages"]] == everything == await texts(viewer, channel)
     page = await viewer.join(channel, epoch=start["epoch"], seq=start["seq"])
-    assert [len(event["messages"]) for event in page["events"] if event["type"] == "chat.restored"] == [3, 3, 6]
+    assert [len(event["messages"]) for event in page["events"] if event["type"] == "chat.restored"] == [
+        3,
+        3,
+        6,
+    ]
 
 
 async def test_what_was_taken_away_again_is_in_no_event(house: House, two, channel: str):
@@ -510,7 +580,8 @@ async def test_more_than_an_event_holds_is_read_anew(house: House, two, channel:
 
 
 async def test_newcomers_get_the_pinned_message(house: House, two, channel: str):
-    """However much was said since, on every node; not when it was deleted or cleared, and again when that is taken back."""
+    """However much was said since, on every node; not when it was deleted or cleared, and again when that is
+    taken back."""
     mod, *_ = two
     message = await sent(mod, channel, "p", "read me first")
     await done(mod, channel, f"/pin {message['id']}")
@@ -562,7 +633,9 @@ class Copy:
         elif kind == "chat.message.updated" and "restored" in event:
             self.apply(event["restored"])
         elif kind == "chat.cleared":
-            gone = [key for key, user in self._users.items() if "user" not in event or user == event["user"]["id"]]
+            gone = [
+                key for key, user in self._users.items() if "user" not in event or user == event["user"]["id"]
+            ]
             for key in gone:
                 self.messages.pop(key, None)
         elif kind == "chat.restored":
@@ -579,7 +652,8 @@ STEPS = st.sampled_from(["say", "say", "say", "delete", "pin", "/unpin", "/clear
 
 
 async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: House):
-    """Whatever moderators do, a client that follows, live or by recovery, knows what one that joins now is told."""
+    """Whatever moderators do, a client that follows, live or by recovery, knows what one that joins now is
+    told."""
     one, other = await house.node(), await house.node()
     loop = asyncio.get_running_loop()
 
@@ -593,7 +667,9 @@ async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: 
         ids: list[str] = []
         for number, step in enumerate(steps):
             if step == "say":
-                ids.append((await sent(viewer if number % 2 else mod, channel, f"c{number}", f"text {number}"))["id"])
+                ids.append(
+                    (await sent(viewer if number % 2 else mod, channel, f"c{number}", f"text {number}"))["id"]
+                )
             elif step in ("delete", "pin"):
                 if ids:
                     await command(mod, channel, f"/{step} {ids[-1]}")
@@ -626,12 +702,15 @@ async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: 
 
 
 async def test_moderators_can_read_what_was_removed(house: House, two, channel: str):
-    """By request, within the time that it is kept; nobody else can, and what is written down about it says it no longer afterwards."""
+    """By request, within the time that it is kept; nobody else can, and what is written down about it says it
+    no longer afterwards."""
     mod, viewer, _, bob = two
     said = await sent(bob, channel, "c1", "something unkind")
     await done(mod, channel, f"/delete {said['id']}")
     for client in (viewer, bob):
-        assert (await client.call("chat.original", channel=channel, id=said["id"]))["error"]["code"] == "forbidden"
+        assert (await client.call("chat.original", channel=channel, id=said["id"]))["error"][
+            "code"
+        ] == "forbidden"
     read = await mod.call("chat.original", channel=channel, id=said["id"])
     assert (read["message"]["text"], read["removed"]) == ("something unkind", True)
     hidden = await sent(bob, channel, "c2", "more of it")
@@ -641,10 +720,14 @@ async def test_moderators_can_read_what_was_removed(house: House, two, channel: 
     action = (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data[0]
     await store.update(MODERATION.name, action["id"], set={"due": 1})
     room = house.nodes[0].room
-    await room._archive.add("app_1", channel, [(await room._moderation._logged(channel, said["id"], whole=True), 1)])
+    await room._archive.add(
+        "app_1", channel, [(await room._moderation._logged(channel, said["id"], whole=True), 1)]
+    )
     await room._archive.mark(channel, said_epoch := read["message"]["epoch"], said["seq"], deleted=True)
     await room._moderation.end_expired()
-    assert "unkind" not in str((await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data)
+    assert "unkind" not in str(
+        (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data
+    )
     assert "unkind" not in str((await store.find("messages", {"channel": channel})).data)
     assert said_epoch
     assert (await mod.call("chat.original", channel=channel, id=said["id"]))["error"]["code"] == "not_found"

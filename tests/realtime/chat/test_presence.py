@@ -35,7 +35,9 @@ async def test_a_user_is_present_once_with_many_tabs(house: House, channel: str)
     ]  # fmt: skip
     assert listed["next"] is None
     await tabs[0].io.disconnect()
-    await eventually(lambda: one.room._presence._held[channel] == {next(iter(one.room._presence._held[channel]))})
+    await eventually(
+        lambda: one.room._presence._held[channel] == {next(iter(one.room._presence._held[channel]))}
+    )
     assert (await viewer.call("presence.list", channel=channel))["total"] == 2
     await tabs[1].call("channel.leave", channel=channel)
     assert users(await eventually(lambda: viewer.of("user.offline"))) == ["ann"]
@@ -104,7 +106,13 @@ async def test_reactions_are_counted_and_coalesced(house: House, channel: str):
     loop = asyncio.get_running_loop()
     began = loop.time()
     for _ in range(5):
-        acks = await asyncio.gather(*(client.call("reaction.send", channel=channel, kind=kind) for client in clients for kind in "❤🎉"))
+        acks = await asyncio.gather(
+            *(
+                client.call("reaction.send", channel=channel, kind=kind)
+                for client in clients
+                for kind in "❤🎉"
+            )
+        )
         assert all(ack["ok"] for ack in acks)
 
     def counted(kind: str) -> int:
@@ -112,7 +120,10 @@ async def test_reactions_are_counted_and_coalesced(house: House, channel: str):
 
     await eventually(lambda: counted("❤") == counted("🎉") == 40)
     assert len(clients[0].of("reaction.sent")) <= (loop.time() - began) / typing_reactions.UPDATE_S + 2
-    codes = [(await clients[0].call("reaction.send", channel=channel, kind="x")).get("error", {}).get("code") for _ in range(30)]
+    codes = [
+        (await clients[0].call("reaction.send", channel=channel, kind="x")).get("error", {}).get("code")
+        for _ in range(30)
+    ]
     assert "rate_limited" in codes
     assert (await clients[1].call("reaction.send", channel=channel, kind="a b"))["error"]["code"] == "invalid"
 

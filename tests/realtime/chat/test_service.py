@@ -30,7 +30,10 @@ async def say(client: Client, channel: str, count: int, prefix: str = "c") -> li
 async def test_a_message_reaches_everyone_in_the_channel(house: House, channel: str):
     """What one member sends, all members see as the envelope of the contract."""
     node = await house.node()
-    ann, bob = await house.client(node, "app_1", "ann"), await house.client(node, "app_1", "bob", badges=["subscriber"])
+    ann, bob = (
+        await house.client(node, "app_1", "ann"),
+        await house.client(node, "app_1", "bob", badges=["subscriber"]),
+    )
     joined = await ann.join(channel)
     assert joined == {
         "ok": True, "role": "member", "viewers": 1, "epoch": joined["epoch"], "seq": 0, "recovered": False, "messages": [], "muted": None,
@@ -92,9 +95,15 @@ async def test_two_nodes_show_one_order(house: House, channel: str):
         for start in range(0, 250, 10):
             records = [Sent(f"{name}-{start + n}") for n in range(10)]
             sent.extend(records)
-            for record, ack in zip(records, await asyncio.gather(*(client.send(channel, record.cid) for record in records)), strict=True):
+            for record, ack in zip(
+                records,
+                await asyncio.gather(*(client.send(channel, record.cid) for record in records)),
+                strict=True,
+            ):
                 record.seq = ack["seq"]
-            assert [record.seq for record in records] == sorted(record.seq for record in records)  # a client's own order holds
+            assert [record.seq for record in records] == sorted(
+                record.seq for record in records
+            )  # a client's own order holds
 
     await asyncio.gather(*(write(client, f"w{n}") for n, client in enumerate(clients[:4])))
     await eventually(lambda: all(len(client.of("chat.message.new")) == 1000 for client in clients), 20)
@@ -108,8 +117,11 @@ async def test_two_nodes_show_one_order(house: House, channel: str):
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("missed", [0, 1, 199, 200, 201, 450])
-async def test_a_returning_client_gets_exactly_what_it_missed(house: House, channel: str, elsewhere: bool, missed: int):
-    """With epoch and seq, on the same node or another, every missed event comes once, in pages, before the new ones."""
+async def test_a_returning_client_gets_exactly_what_it_missed(
+    house: House, channel: str, elsewhere: bool, missed: int
+):
+    """With epoch and seq, on the same node or another, every missed event comes once, in pages, before the
+    new ones."""
     one, two = await house.node(), await house.node()
     ann, bob = await house.client(one, "app_1", "ann"), await house.client(one, "app_1", "bob")
     await bob.join(channel)
@@ -158,7 +170,9 @@ async def test_joining_amid_a_storm_leaves_no_gap_and_no_double(house: House, ch
             joiners.append((client, await client.join(channel)))
     await writing
     for client, page in joiners:
-        await eventually(lambda client=client, page=page: page["seq"] + len(client.of("chat.message.new")) >= 800)
+        await eventually(
+            lambda client=client, page=page: page["seq"] + len(client.of("chat.message.new")) >= 800
+        )
         whole = seqs(page["messages"]) + seqs(client.of("chat.message.new"))
         assert whole == list(range(whole[0], 801))
         assert seqs(page["messages"])[-1:] in ([page["seq"]], [])
@@ -187,14 +201,18 @@ async def test_history_pages_back_to_the_beginning(house: House, channel: str):
     read: list[int] = []
     before = None
     while True:
-        page = await ann.call("chat.history", channel=channel, limit=50, **({"before": before} if before else {}))
+        page = await ann.call(
+            "chat.history", channel=channel, limit=50, **({"before": before} if before else {})
+        )
         assert page["ok"]
         read = seqs(page["messages"]) + read
         before = page["next"]
         if before is None:
             break
     assert read == list(range(1, 121))
-    assert (await ann.call("chat.history", channel=channel, before="x.1", limit=5))["error"]["code"] == "invalid"
+    assert (await ann.call("chat.history", channel=channel, before="x.1", limit=5))["error"][
+        "code"
+    ] == "invalid"
 
 
 async def test_an_unknown_position_is_not_recovered(house: House, channel: str):
@@ -237,13 +255,19 @@ async def test_facts_about_a_stream_stand_in_the_channels_sequence_once(house: H
             "chat.message.new", "stream.live", "stream.error", "chat.message.new",
         ]  # fmt: skip
         told = client.of("stream.live")[0]
-        assert (told["id"], told["seq"], told["broadcast"], told["channel"]) == (live.id, 2, live.broadcast, channel)
+        assert (told["id"], told["seq"], told["broadcast"], told["channel"]) == (
+            live.id,
+            2,
+            live.broadcast,
+            channel,
+        )
         assert client.of("stream.error")[0]["reason"] == "codec"
     assert seqs((await ann.join(channel, epoch=position["epoch"], seq=0))["events"]) == [1, 2, 3, 4]
 
 
 async def test_redis_killed_amid_writes_loses_nothing_acked(house: House, channel: str):
-    """While Redis is dead sends fail as unavailable in bounded time; what was acked is all there; then all goes on."""
+    """While Redis is dead sends fail as unavailable in bounded time; what was acked is all there; then all
+    goes on."""
     one, two = await house.node(), await house.node()
     clients = [await house.client(node, "app_1", f"u{n}") for n, node in enumerate((one, two))]
     epochs = {(await client.join(channel))["epoch"] for client in clients}
@@ -263,7 +287,8 @@ async def test_redis_killed_amid_writes_loses_nothing_acked(house: House, channe
 
 
 async def test_an_emptied_redis_is_told_not_hidden(house: House, channel: str):
-    """After FLUSHALL members are told to resync, a rejoin is not recovered and has a new epoch, and chat goes on."""
+    """After FLUSHALL members are told to resync, a rejoin is not recovered and has a new epoch, and chat goes
+    on."""
     node = await house.node()
     ann, bob = await house.client(node, "app_1", "ann"), await house.client(node, "app_1", "bob")
     position = await ann.join(channel)
@@ -282,7 +307,8 @@ async def test_an_emptied_redis_is_told_not_hidden(house: House, channel: str):
 
 
 async def test_a_frozen_redis_is_answered_in_time(house: House, channel: str):
-    """A send that Redis does not answer is `unavailable`, never ok and never silence; the same cid goes through afterwards."""
+    """A send that Redis does not answer is `unavailable`, never ok and never silence; the same cid goes
+    through afterwards."""
     node = await house.node()
     ann = await house.client(node, "app_1", "ann")
     await ann.join(channel)
@@ -299,7 +325,8 @@ async def test_a_frozen_redis_is_answered_in_time(house: House, channel: str):
 
 
 async def test_a_plan_s_messages_are_used_up(house: House):
-    """Over all nodes and by REST alike; commands go on, a repeat is no new message, and the app's program hears of it once."""
+    """Over all nodes and by REST alike; commands go on, a repeat is no new message, and the app's program
+    hears of it once."""
     house.settings = house.settings.model_copy(update={"plans": {"free": {"messages": 4}}})
     stream = house.directory.new_stream("app_1")
     house.directory.apps["app_1"]["plan"] = "free"

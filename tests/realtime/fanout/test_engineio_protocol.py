@@ -1,7 +1,8 @@
 """Engine.IO version 4, case by case from the protocol's document, on our server with polling and binary on.
 
-Three freedoms of python-engineio, which serves polling, are kept: a question without a transport means polling, polling tells its
-ping interval in whole seconds, and after an upgrade a NOOP that no GET waited for comes over the WebSocket, where it means nothing.
+Three freedoms of python-engineio, which serves polling, are kept: a question without a transport means
+polling, polling tells its ping interval in whole seconds, and after an upgrade a NOOP that no GET waited
+for comes over the WebSocket, where it means nothing.
 """
 
 import asyncio
@@ -49,7 +50,11 @@ async def test_polling_opens_a_session(echo: Echo):
     assert set(told) == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
     assert isinstance(told["sid"], str)
     assert told["upgrades"] == ["websocket"]
-    assert (told["pingInterval"], told["pingTimeout"], told["maxPayload"]) == (int(PING_S) * 1000, PONG_S * 1000, MAX_PAYLOAD)
+    assert (told["pingInterval"], told["pingTimeout"], told["maxPayload"]) == (
+        int(PING_S) * 1000,
+        PONG_S * 1000,
+        MAX_PAYLOAD,
+    )
 
 
 async def test_a_websocket_opens_a_session(echo: Echo):
@@ -58,12 +63,19 @@ async def test_a_websocket_opens_a_session(echo: Echo):
         told = greeting(await wire.read())
     assert set(told) == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
     assert told["upgrades"] == []
-    assert (told["pingInterval"], told["pingTimeout"], told["maxPayload"]) == (PING_S * 1000, PONG_S * 1000, MAX_PAYLOAD)
+    assert (told["pingInterval"], told["pingTimeout"], told["maxPayload"]) == (
+        PING_S * 1000,
+        PONG_S * 1000,
+        MAX_PAYLOAD,
+    )
 
 
-@pytest.mark.parametrize("query", [{"EIO": ""}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": "abc"}, {"sid": "unknown"}])
+@pytest.mark.parametrize(
+    "query", [{"EIO": ""}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": "abc"}, {"sid": "unknown"}]
+)
 async def test_a_wrong_question_is_refused(echo: Echo, query: dict):
-    """No version, another one, no transport, an unknown one, a session that nobody has: 400, over polling and WebSocket."""
+    """No version, another one, no transport, an unknown one, a session that nobody has: 400, over polling and
+    WebSocket."""
     assert (await echo.get(**query))[0] == 400
     if "transport" not in query:
         with pytest.raises(aiohttp.WSServerHandshakeError):
@@ -112,9 +124,12 @@ async def test_a_get_waits_for_a_message(echo: Echo):
 
 
 @pytest.mark.parametrize(
-    "payload", ["abc", "", "4x\x1e", "4a\x1e" * 100, "4" + "x" * MAX_PAYLOAD, "\ud800".encode("utf-8", "surrogatepass")]
+    "payload",
+    ["abc", "", "4x\x1e", "4a\x1e" * 100, "4" + "x" * MAX_PAYLOAD, "\ud800".encode("utf-8", "surrogatepass")],
 )
-async def test_what_is_no_payload_ends_a_polling_session(echo: Echo, payload: str, caplog: pytest.LogCaptureFixture):
+async def test_what_is_no_payload_ends_a_polling_session(
+    echo: Echo, payload: str, caplog: pytest.LogCaptureFixture
+):
     """400 at once, the session is gone, and no traceback is logged; an empty payload is none at all."""
     sid = await echo.opened()
     status, _ = await echo.post(payload, sid=sid)
@@ -177,7 +192,8 @@ async def test_a_websocket_that_answers_no_ping_is_ended(echo: Echo):
 
 
 async def test_a_polling_client_closes(echo: Echo):
-    """CLOSE by POST answers the waiting GET, with nothing, and ends the session. (A GET that is held until its time is out gets 400.)"""
+    """CLOSE by POST answers the waiting GET, with nothing, and ends the session. (A GET that is held until
+    its time is out gets 400.)"""
     sid = await echo.opened()
     waiting = asyncio.create_task(echo.get(sid=sid))
     await asyncio.sleep(0.05)
@@ -199,7 +215,8 @@ async def test_a_websocket_closes(echo: Echo):
 
 
 async def test_a_session_moves_to_a_websocket(echo: Echo):
-    """Probe, answer, UPGRADE; the waiting GET is let go, then everything goes over the WebSocket and polling is over."""
+    """Probe, answer, UPGRADE; the waiting GET is let go, then everything goes over the WebSocket and polling
+    is over."""
     sid = await echo.opened()
     waiting = asyncio.create_task(echo.get(sid=sid))
     await asyncio.sleep(0.05)

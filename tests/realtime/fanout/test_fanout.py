@@ -1,4 +1,5 @@
-"""Fan-out on real connections: one order for each of them, whatever path it takes, and no memory for those who don't read."""
+"""Fan-out on real connections: one order for each of them, whatever path it takes, and no memory for those
+who don't read."""
 
 import asyncio
 import contextlib
@@ -27,7 +28,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from realtime.fanout import EngineServer, Fanout, Packet, RawProtocol, coalescing, engine, fast_socket, library_check
+from realtime.fanout import (
+    EngineServer,
+    Fanout,
+    Packet,
+    RawProtocol,
+    coalescing,
+    engine,
+    fast_socket,
+    library_check,
+)
 from realtime.fanout.fast_socket import FastSocket
 from realtime.fanout.packet_guard import PacketGuard
 from realtime.fanout.room import ChannelRoom
@@ -45,7 +55,9 @@ class Hall:
 
     def __init__(self, engine_options: dict | None = None, **options) -> None:
         self.fanout = Fanout()
-        self.io = Server(client_manager=self.fanout, serializer=Packet, async_mode="asgi", **(engine_options or {}))
+        self.io = Server(
+            client_manager=self.fanout, serializer=Packet, async_mode="asgi", **(engine_options or {})
+        )
         self.io.on("connect", self._connect)
         self.io.on("disconnect", lambda sid, reason: self.left.append(reason))
         self.sids: list[str] = []
@@ -57,7 +69,9 @@ class Hall:
         app = PacketGuard(socketio.ASGIApp(self.io), lambda: False, 100_000)
         given = {"ws_per_message_deflate": False, **options}
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", lifespan="off", ws=RawProtocol, ws_ping_interval=None, **given)
+            uvicorn.Config(
+                app, log_level="warning", lifespan="off", ws=RawProtocol, ws_ping_interval=None, **given
+            )
         )
 
     def _connect(self, sid, environ, auth=None):
@@ -80,7 +94,9 @@ class Hall:
 @contextlib.asynccontextmanager
 async def guest(hall: Hall, scheme: str = "ws", **options):
     """A signed-in raw client; its `sid`, and every text it has read in `texts`."""
-    async with websockets.connect(f"{scheme}://{hall.at}/socket.io/?EIO=4&transport=websocket", **options) as line:
+    async with websockets.connect(
+        f"{scheme}://{hall.at}/socket.io/?EIO=4&transport=websocket", **options
+    ) as line:
         assert (await line.recv())[0] == "0"
         await line.send("40")
         line.sid = json.loads((await line.recv())[2:])["sid"]
@@ -119,8 +135,8 @@ def test_a_frame_holds_its_text_and_says_how_long_it_is(size):
 @pytest.mark.parametrize("shortest", [0.0, 0.001])
 @pytest.mark.parametrize("seed", range(4))
 async def test_each_connection_sees_one_order(monkeypatch, seed, shortest):
-    """Deliveries to two rooms, direct ones, joins and leaves at random: each client gets exactly what it was due, in the
-    order in which it was sent, also between rooms and while rooms rest."""
+    """Deliveries to two rooms, direct ones, joins and leaves at random: each client gets exactly what it was
+    due, in the order in which it was sent, also between rooms and while rooms rest."""
     monkeypatch.setattr(coalescing, "SHORTEST_S", shortest)
     chance = random.Random(seed)
     async with Hall() as hall, contextlib.AsyncExitStack() as stack:
@@ -161,7 +177,10 @@ async def test_what_comes_while_a_room_rests_leaves_in_one_write():
         writes = []
         member = hall.connection(line.sid)
         room = hall.fanout._channels["a"]
-        room._write = lambda data, count: (writes.append(count), [one.write(data, count) for one in room.lone])  # type: ignore[method-assign]
+        room._write = lambda data, count: (
+            writes.append(count),
+            [one.write(data, count) for one in room.lone],
+        )  # type: ignore[method-assign]
         for n in range(50):
             hall.fanout.deliver("a", "said", body(n))
         await eventually(lambda: len(line.texts) == 50)
@@ -243,14 +262,19 @@ async def test_a_client_that_catches_up_starts_afresh():
 
 def certificate(folder: Path) -> Path:
     """A self-signed one for 127.0.0.1, key and all."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weir")])
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weir")]),
+    )
     start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
         .not_valid_before(start).not_valid_after(start.replace(year=2100)).sign(key, hashes.SHA256())
     )  # fmt: skip
     path = folder / "cert.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
     return path
 
@@ -262,7 +286,11 @@ async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, fo
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     options = {"ws_per_message_deflate": True} if kind == "deflate" else {"ssl_certfile": certificate(folder)}
     client = {"compression": "deflate"} if kind == "deflate" else {"scheme": "wss", "ssl": trust}
-    async with Hall(**options) as hall, guest(hall, **client) as line, guest(hall, **{**client, "compression": None}) as plain:
+    async with (
+        Hall(**options) as hall,
+        guest(hall, **client) as line,
+        guest(hall, **{**client, "compression": None}) as plain,
+    ):
         assert not isinstance(hall.connection(line.sid), FastSocket)
         assert isinstance(hall.connection(plain.sid), FastSocket) == (kind == "deflate")
         for one in (line, plain):
@@ -278,7 +306,8 @@ async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, fo
 
 
 async def test_polling_and_upgrading_clients_miss_nothing(house: House):
-    """A client on HTTP polling, one that upgrades in the middle of the traffic and one on WebSocket see the same order."""
+    """A client on HTTP polling, one that upgrades in the middle of the traffic and one on WebSocket see the
+    same order."""
     house.settings = house.settings.model_copy(update={"socket_polling": True})
     node, stream = await house.node(), house.directory.new_stream("app_1")
     channel = stream["channel"]
@@ -298,7 +327,10 @@ async def test_polling_and_upgrading_clients_miss_nothing(house: House):
         due = list(range(client.answer["seq"] + 1, sent + 1))
         with contextlib.suppress(AssertionError):
             await eventually(lambda one=client, count=len(due): len(one.of("chat.message.new")) >= count)
-        assert [message["seq"] for message in client.of("chat.message.new")] == due, (way, client.io.connected)
+        assert [message["seq"] for message in client.of("chat.message.new")] == due, (
+            way,
+            client.io.connected,
+        )
     kinds = [type(node.room._fanout._connection(client.io.get_sid("/"))) for client in clients]
     assert [kind is FastSocket for kind in kinds] == [False, False, True]
 
@@ -345,7 +377,8 @@ async def test_one_session_can_still_be_emitted_to():
 
 
 async def test_a_changed_library_switches_the_fast_path_off(monkeypatch):
-    """The self-check knows these versions; where one differs, it names what, and clients are served all the same."""
+    """The self-check knows these versions; where one differs, it names what, and clients are served all the
+    same."""
     assert library_check.fits()
     function, _ = library_check.STANDS_ON[0]
     monkeypatch.setattr(library_check, "STANDS_ON", ((function, "00000000"), (len, "0")))
@@ -391,7 +424,8 @@ class Pair:
 
 
 def test_members_whose_write_fails_do_not_disturb_the_others():
-    """Between members that are gone, full or busy, those that read get the frame once; each of the others is asked by itself."""
+    """Between members that are gone, full or busy, those that read get the frame once; each of the others is
+    asked by itself."""
     room, frame = ChannelRoom("a", {}), b"y" * 700
     kinds = ["gone", "good", "full", "busy", "good", "gone", "gone", "good", "full"]
     members = [Pair(kind) for kind in kinds]
@@ -442,7 +476,9 @@ def test_a_descriptor_is_a_connections_own_until_its_end_is_told(loop, end):
 
     async def run() -> bool:
         made: list[Ending] = []
-        server = await asyncio.get_running_loop().create_server(lambda: made.append(Ending()) or made[0], "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: made.append(Ending()) or made[0], "127.0.0.1", 0
+        )
         peer = socket.create_connection(server.sockets[0].getsockname())
         await eventually(lambda: made and hasattr(made[0], "transport"))
         if end in ("close", "abort"):
@@ -481,7 +517,8 @@ class Nobody:
 
 
 def effort(size: int) -> tuple[int, int]:
-    """Calls made and bytes taken by ten joins and leaves in a room of `size`, half of whose members are in another one too."""
+    """Calls made and bytes taken by ten joins and leaves in a room of `size`, half of whose members are in
+    another one too."""
     home: dict[str, ChannelRoom] = {}
     room, other = ChannelRoom("a", home), ChannelRoom("b", home)
     for n in range(size):

@@ -12,15 +12,18 @@ from tests.support.chat_nodes import House
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYER = ROOT / "player"
-NODE = shutil.which("node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+NODE = shutil.which(
+    "node", path=f"{ROOT / '.setup/node/bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+)
 
 
 @pytest.mark.skipif(
-    NODE is None or not (PLAYER / "node_modules/socket.io-client").exists(), reason="Node or the player's packages are missing"
+    NODE is None or not (PLAYER / "node_modules/socket.io-client").exists(),
+    reason="Node or the player's packages are missing",
 )
 async def test_join_chat_command_and_resume(house: House):
-    """What it sends is shown on both nodes in one order, commands answer, and after a broken connection it gets exactly what it
-    missed, on its node and on the other."""
+    """What it sends is shown on both nodes in one order, commands answer, and after a broken connection it
+    gets exactly what it missed, on its node and on the other."""
     one, two = await house.node(), await house.node()
     channel = house.directory.new_stream("app_1")["channel"]
     told = await run(
@@ -44,7 +47,9 @@ async def test_join_chat_command_and_resume(house: House):
 async def run(**given: str) -> dict:
     assert NODE is not None
     script = str(Path(__file__).with_name("client.mjs"))
-    process = await asyncio.create_subprocess_exec(NODE, script, json.dumps(given), stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        NODE, script, json.dumps(given), stdout=asyncio.subprocess.PIPE
+    )
     try:
         out, _ = await asyncio.wait_for(process.communicate(), 60)
     except TimeoutError:

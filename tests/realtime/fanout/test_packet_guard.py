@@ -5,7 +5,19 @@ import pytest
 from realtime.fanout.packet_guard import LONGEST_FRAME, GuardedSocket, fault
 
 
-@pytest.mark.parametrize("text", ["2probe", "3", "5", "40", '40{"token":"x"}', '42["chat.send",{}]', "41", "4" + "2" * (LONGEST_FRAME - 1)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2probe",
+        "3",
+        "5",
+        "40",
+        '40{"token":"x"}',
+        '42["chat.send",{}]',
+        "41",
+        "4" + "2" * (LONGEST_FRAME - 1),
+    ],
+)
 def test_packets_pass(text):
     """Every packet a Socket.IO client sends is let through."""
     assert fault({"type": "websocket.receive", "text": text}) is None
@@ -13,7 +25,13 @@ def test_packets_pass(text):
 
 @pytest.mark.parametrize(
     ("frame", "code"),
-    [({"bytes": b"x"}, 1003), ({"text": "451-[]"}, 1003), ({"text": ""}, 1008), ({"text": "4"}, 1008), ({"text": "4" * 70_000}, 1009)],
+    [
+        ({"bytes": b"x"}, 1003),
+        ({"text": "451-[]"}, 1003),
+        ({"text": ""}, 1008),
+        ({"text": "4"}, 1008),
+        ({"text": "4" * 70_000}, 1009),
+    ],
 )
 def test_anything_else_has_a_code_and_a_sentence(frame, code):
     """The reason fits into a close frame's 123 bytes."""

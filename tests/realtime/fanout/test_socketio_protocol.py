@@ -1,5 +1,5 @@
-"""Socket.IO version 5, case by case from the protocol's document, on our server with binary on and two namespaces; and what the
-product refuses of it."""
+"""Socket.IO version 5, case by case from the protocol's document, on our server with binary on and two
+namespaces; and what the product refuses of it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -136,7 +136,11 @@ async def test_a_binary_event(echo: Echo):
         await wire.send(b"\x04\x05\x06")
         head = await wire.packet()
         assert head.startswith("452-[")
-        assert json.loads(head[4:]) == ["message-back", {"_placeholder": True, "num": 0}, {"_placeholder": True, "num": 1}]
+        assert json.loads(head[4:]) == [
+            "message-back",
+            {"_placeholder": True, "num": 0},
+            {"_placeholder": True, "num": 1},
+        ]
         assert [await wire.packet(), await wire.packet()] == [b"\x01\x02\x03", b"\x04\x05\x06"]
 
 
@@ -184,7 +188,10 @@ async def test_the_server_disconnects(echo: Echo):
         assert await wire.packet() == "41"
 
 
-@pytest.mark.parametrize("packet", ["4abc", "42{}", '42{"a":1}', "42abc", '42["message"', '452-["message"]\x00', "4", "499", "45abc", "4٣"])
+@pytest.mark.parametrize(
+    "packet",
+    ["4abc", "42{}", '42{"a":1}', "42abc", '42["message"', '452-["message"]\x00', "4", "499", "45abc", "4٣"],
+)
 async def test_what_is_no_packet_ends_the_connection(echo: Echo, packet: str):
     """Unknown types, payloads that are no list, broken JSON."""
     async with echo.connected() as wire:
@@ -214,7 +221,9 @@ async def test_a_binary_packet_that_never_gets_its_parts_is_forgotten(echo: Echo
 async def test_the_product_takes_less(house: House, packet: str | bytes, code: int):
     """No binary packet, no reserved event name, no second sign-in."""
     node = await house.node()
-    async with websockets.connect(node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket") as line:
+    async with websockets.connect(
+        node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    ) as line:
         await line.recv()
         await line.send("40" + json.dumps({"token": house.tokens.mint_user("ann", "app_1", "Ann", 600)}))
         assert (await line.recv())[:2] == "40"
@@ -225,7 +234,11 @@ async def test_the_product_takes_less(house: House, packet: str | bytes, code: i
 async def test_the_product_has_one_namespace(house: House):
     """Another one is refused by CONNECT_ERROR."""
     node = await house.node()
-    async with websockets.connect(node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket") as line:
+    async with websockets.connect(
+        node.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    ) as line:
         await line.recv()
-        await line.send("40/admin," + json.dumps({"token": house.tokens.mint_user("ann", "app_1", "Ann", 600)}))
+        await line.send(
+            "40/admin," + json.dumps({"token": house.tokens.mint_user("ann", "app_1", "Ann", 600)})
+        )
         assert await line.recv() == '44/admin,{"message":"Invalid namespace"}'

@@ -52,14 +52,19 @@ def channel(directory):
 
 
 def archiver_of(connection, store, directory, settings, **keep):
-    forwarder, quick = AppLogForwarder(AppLog(connection), directory), {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0}
+    forwarder, quick = (
+        AppLogForwarder(AppLog(connection), directory),
+        {"settle_ms": 0, "keep_entries": 10, "keep_ms": 0},
+    )
     return Archiver(connection, Archive(store), directory, settings, forwarder, **{**quick, **keep})
 
 
 async def put(entries, channel, cid):
     entry_id = new_id("msg")
     body = tail(entry_id, NEW, channel, {"cid": cid, "user": {"id": "ann"}, "text": cid})
-    return await entries.append(channel, kind=NEW, entry_id=entry_id, cid=cid, uid="ann", rate=NO_RATE, tail=body)
+    return await entries.append(
+        channel, kind=NEW, entry_id=entry_id, cid=cid, uid="ann", rate=NO_RATE, tail=body
+    )
 
 
 async def sweep(archiver):
@@ -72,7 +77,9 @@ async def archived(store, channel):
     found: list[int] = []
     cursor = None
     while True:
-        page = await store.operator().find(MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000, cursor=cursor)
+        page = await store.operator().find(
+            MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000, cursor=cursor
+        )
         found += [doc["seq"] for doc in page.data]
         cursor = page.next
         if cursor is None:
@@ -84,7 +91,8 @@ async def length(connection, channel):
 
 
 async def test_all_is_archived_and_the_newest_stay(entries, connection, store, directory, settings, channel):
-    """Every entry becomes one document of its app; the log keeps the newest; then the channel is no longer looked at."""
+    """Every entry becomes one document of its app; the log keeps the newest; then the channel is no longer
+    looked at."""
     for n in range(1_300):
         await put(entries, channel, f"c{n}")
     archiver = archiver_of(connection, store, directory, settings)
@@ -100,7 +108,8 @@ async def test_all_is_archived_and_the_newest_stay(entries, connection, store, d
 
 
 async def test_the_young_wait(entries, connection, store, directory, settings, channel):
-    """An entry younger than the settling time is not archived; an archived one younger than the window is not trimmed."""
+    """An entry younger than the settling time is not archived; an archived one younger than the window is not
+    trimmed."""
     for n in range(30):
         await put(entries, channel, f"c{n}")
     await sweep(archiver_of(connection, store, directory, settings, settle_ms=60_000))
@@ -156,15 +165,27 @@ async def insist(entries, channel, cid):
     raise AssertionError("the log never answered")
 
 
-async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store, directory, settings, channel):
-    """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once, in order."""
+async def test_deaths_cost_nothing_and_double_nothing(
+    entries, connection, store, directory, settings, channel
+):
+    """With archivers that die before, amid and after the insert, two at a time, the archive is the log, once,
+    in order."""
     chance, stop = random.Random(7), asyncio.Event()
 
     forwarder = AppLogForwarder(AppLog(connection), directory)
 
     async def archive() -> None:
         while not stop.is_set():
-            dying = Archiver(connection, Dying(store, chance), directory, settings, forwarder, settle_ms=0, keep_entries=5, keep_ms=0)
+            dying = Archiver(
+                connection,
+                Dying(store, chance),
+                directory,
+                settings,
+                forwarder,
+                settle_ms=0,
+                keep_entries=5,
+                keep_ms=0,
+            )
             with contextlib.suppress(RuntimeError, Unavailable):
                 await sweep(dying)
 
@@ -177,29 +198,46 @@ async def test_deaths_cost_nothing_and_double_nothing(entries, connection, store
 
 
 async def test_kill_9_costs_nothing(entries, connection, store, directory, settings, channel):
-    """An archiving process killed at any moment, again and again, leaves an archive that the next one completes."""
+    """An archiving process killed at any moment, again and again, leaves an archive that the next one
+    completes."""
     chance, acked = random.Random(3), []
-    command = [sys.executable, "-m", "tests.realtime.archiving", str(settings.data), str(settings.run), "x" * 43, channel]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.realtime.archiving",
+        str(settings.data),
+        str(settings.run),
+        "x" * 43,
+        channel,
+    ]
     for _ in range(6):
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         await asyncio.wait_for(process.stdout.readline(), 20)
         end = asyncio.get_running_loop().time() + chance.uniform(0.02, 0.4)
         while asyncio.get_running_loop().time() < end:
-            acked += [one.seq for one in await asyncio.gather(*(insist(entries, channel, new_id("evt")) for _ in range(20)))]
+            acked += [
+                one.seq
+                for one in await asyncio.gather(*(insist(entries, channel, new_id("evt")) for _ in range(20)))
+            ]
         process.kill()
         await process.wait()
     assert 0 < len(await archived(store, channel)) <= len(acked)
     await asyncio.sleep(0.002)
     await sweep(archiver_of(connection, store, directory, settings))
-    assert await archived(store, channel) == sorted(acked)  # those that race to open the channel are not answered in order
+    assert await archived(store, channel) == sorted(
+        acked
+    )  # those that race to open the channel are not answered in order
 
 
 async def test_a_mark_of_another_log_is_refused(entries, connection, store, directory, settings, channel):
-    """A Redis that was emptied or rolled back below the archived mark is not trimmed; a new epoch opens above the archive."""
+    """A Redis that was emptied or rolled back below the archived mark is not trimmed; a new epoch opens above
+    the archive."""
     for n in range(20):
         await put(entries, channel, f"c{n}")
     keys = keys_of(channel)
-    await connection.link().ask("HSET", keys.meta, "seq", 15)  # rolled back: entries above it are not this log's
+    await connection.link().ask(
+        "HSET", keys.meta, "seq", 15
+    )  # rolled back: entries above it are not this log's
     await sweep(archiver_of(connection, store, directory, settings))
     assert await length(connection, channel) == 20
     await connection.link().ask("FLUSHALL")
@@ -226,8 +264,12 @@ async def test_deletions_reach_the_archive(entries, connection, store, directory
     target = {"epoch": stored.epoch, "seq": stored.seq}
 
     async def tell(kind: str, deleted: bool) -> None:
-        body = tail(new_id("evt"), kind, channel, {"message": stored.id, "target": target, "deleted": deleted})
-        await entries.append(channel, kind=kind, entry_id=new_id("evt"), cid=new_id("evt"), rate=NO_RATE, tail=body)
+        body = tail(
+            new_id("evt"), kind, channel, {"message": stored.id, "target": target, "deleted": deleted}
+        )
+        await entries.append(
+            channel, kind=kind, entry_id=new_id("evt"), cid=new_id("evt"), rate=NO_RATE, tail=body
+        )
 
     for kind, deleted in (("chat.message.deleted", True), ("chat.message.updated", False)):
         await tell(kind, deleted)
@@ -236,7 +278,8 @@ async def test_deletions_reach_the_archive(entries, connection, store, directory
 
 
 async def test_shadow_banned_messages_are_archived_beside(house: House):
-    """They outlive Redis, marked for moderators, plain for their sender, unseen by all others; once they are moved, once shown."""
+    """They outlive Redis, marked for moderators, plain for their sender, unseen by all others; once they are
+    moved, once shown."""
     channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     mod = await house.client(node, "app_1", "mod", roles={channel: "moderator"})
@@ -278,7 +321,8 @@ async def test_old_messages_are_forgotten(entries, connection, store, directory,
 
 
 async def test_history_has_no_seam_while_the_log_is_trimmed(house: House):
-    """Readers that page back amid writing, archiving and trimming get every message once; also after Redis was emptied."""
+    """Readers that page back amid writing, archiving and trimming get every message once; also after Redis
+    was emptied."""
     channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     room, ann = node.room, await house.client(node, "app_1", "ann")
@@ -293,7 +337,9 @@ async def test_history_has_no_seam_while_the_log_is_trimmed(house: House):
         cids: list[str] = []
         before = None
         while True:
-            page = await ann.call("chat.history", channel=channel, limit=200, **({"before": before} if before else {}))
+            page = await ann.call(
+                "chat.history", channel=channel, limit=200, **({"before": before} if before else {})
+            )
             assert page["ok"], page
             cids = [message["cid"] for message in page["messages"]] + cids
             before = page["next"]

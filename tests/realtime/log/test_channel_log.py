@@ -28,7 +28,16 @@ def channel():
 async def put(entries, channel, cid, *, uid="ann", rate=NO_RATE, text="hi", at_ms=0):
     entry_id = new_id("msg")
     body = tail(entry_id, "chat.message.new", channel, {"cid": cid, "text": text})
-    return await entries.append(channel, kind="chat.message.new", entry_id=entry_id, cid=cid, uid=uid, rate=rate, tail=body, at_ms=at_ms)
+    return await entries.append(
+        channel,
+        kind="chat.message.new",
+        entry_id=entry_id,
+        cid=cid,
+        uid=uid,
+        rate=rate,
+        tail=body,
+        at_ms=at_ms,
+    )
 
 
 async def refused(entries, channel, cid, **more):
@@ -46,7 +55,8 @@ async def test_seq_counts_by_one_from_the_first_use(entries, channel):
 
 
 async def test_the_same_cid_is_stored_once(entries, connection, channel):
-    """A repeat is answered with the first id and seq, even when the user is banned by then and after one rotation."""
+    """A repeat is answered with the first id and seq, even when the user is banned by then and after one
+    rotation."""
     first = await put(entries, channel, "c1")
     await connection.link().ask("HSET", keys_of(channel).meta, "b:ann", 0, "rotated", 0)
     await put(entries, channel, "c2", uid="bob")  # rotates
@@ -95,7 +105,9 @@ async def test_lock_and_slow_mode_spare_the_exempt(entries, connection, channel)
 async def test_a_burst_is_taken_and_no_more(entries, channel):
     """With a burst of five, five of eight messages at once pass, and another user is not touched by it."""
     rate = Rate(10_000_000, 40_000_000, False)
-    outcomes = await asyncio.gather(*(put(entries, channel, f"c{n}", rate=rate) for n in range(8)), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(put(entries, channel, f"c{n}", rate=rate) for n in range(8)), return_exceptions=True
+    )
     assert [getattr(one, "code", "ok") for one in outcomes] == ["ok"] * 5 + ["rate_limited"] * 3
     assert 0 < outcomes[5].retry_after <= 10
     assert (await put(entries, channel, "c", uid="bob", rate=rate)).seq == 6
@@ -121,13 +133,17 @@ async def test_without_memory_nothing_is_written(entries, redis_server, channel)
 
 
 async def test_a_new_incarnation_jumps(entries, connection, channel):
-    """The first message after Redis became another process steps over any tail that may be lost, and links over the gap."""
+    """The first message after Redis became another process steps over any tail that may be lost, and links
+    over the gap."""
     await put(entries, channel, "c1")
     await connection.link().ask("HSET", keys_of(channel).meta, "incarnation", "another")
     assert (await put(entries, channel, "c2")).seq == 2 + JUMP
     assert (await put(entries, channel, "c3")).seq == 3 + JUMP
     epoch = (await entries.open(channel)).epoch
-    assert [(e.seq, e.prev) for e in (await entries.after(channel, epoch, 1)).entries] == [(2 + JUMP, 1), (3 + JUMP, 2 + JUMP)]
+    assert [(e.seq, e.prev) for e in (await entries.after(channel, epoch, 1)).entries] == [
+        (2 + JUMP, 1),
+        (3 + JUMP, 2 + JUMP),
+    ]
 
 
 async def test_scripts_are_loaded_again(entries, connection, channel):
@@ -150,10 +166,13 @@ async def test_a_channel_opens_above_what_the_archive_knows(connection, channel)
 
 
 async def test_what_cannot_be_continued_is_named(entries, connection, channel):
-    """Another epoch, a seq from the future and a seq that the log does not hold are told apart; the top is empty."""
+    """Another epoch, a seq from the future and a seq that the log does not hold are told apart; the top is
+    empty."""
     stored = [await put(entries, channel, f"c{n}") for n in range(5)]
     epoch = stored[0].epoch
-    assert await entries.after(channel, epoch, 5) == LogPage(stored_position := (await entries.open(channel)), [])
+    assert await entries.after(channel, epoch, 5) == LogPage(
+        stored_position := (await entries.open(channel)), []
+    )
     assert await entries.after(channel, "old", 2) == PositionLost(stored_position, "epoch")
     assert await entries.after(channel, epoch, 6) == PositionLost(stored_position, "ahead")
     await connection.link().ask("XTRIM", keys_of(channel).log, "MINID", "4-0")
@@ -189,8 +208,17 @@ async def test_newest_is_oldest_first(entries, channel):
 
 
 async def test_times_are_rfc_3339(entries, channel):
-    """The script writes a time as the rest of the product does, over leap days and centuries; 0 is Redis' own time."""
-    times = [1, 951_782_399_999, 951_782_400_000, 1_709_164_800_001, 1_735_689_599_999, 4_107_542_400_000, 1_795_370_000_250]
+    """The script writes a time as the rest of the product does, over leap days and centuries; 0 is Redis' own
+    time."""
+    times = [
+        1,
+        951_782_399_999,
+        951_782_400_000,
+        1_709_164_800_001,
+        1_735_689_599_999,
+        4_107_542_400_000,
+        1_795_370_000_250,
+    ]
     for at_ms in times:
         await put(entries, channel, f"t{at_ms}", at_ms=at_ms)
     await put(entries, channel, "now")

@@ -52,7 +52,8 @@ async def watchers(settings, vault, redis_server):
 
 
 async def test_two_followers_show_one_history_while_their_subscriptions_break(watchers, redis_server):
-    """With writers on both nodes and subscriptions killed again and again nothing is lost, doubled or out of order."""
+    """With writers on both nodes and subscriptions killed again and again nothing is lost, doubled or out of
+    order."""
     channels = [new_id("chn") for _ in range(3)]
     sent: dict[str, list[Sent]] = {channel: [] for channel in channels}
     for one in watchers:
@@ -75,7 +76,9 @@ async def test_two_followers_show_one_history_while_their_subscriptions_break(wa
     await asyncio.gather(*(write(one, channel) for one in watchers for channel in channels))
     disturbance.cancel()
     for channel in channels:
-        await eventually(lambda channel=channel: all(len(one.seen[channel].events) >= 400 for one in watchers))
+        await eventually(
+            lambda channel=channel: all(len(one.seen[channel].events) >= 400 for one in watchers)
+        )
         assert faults(sent[channel], [one.seen[channel] for one in watchers]) == []
     assert not any(one.resyncs for one in watchers)
 
@@ -132,7 +135,8 @@ async def test_a_channel_is_followed_only_while_it_has_members(watchers, redis_s
 
 
 async def test_an_emptied_redis_makes_members_join_again(watchers, redis_server):
-    """The new log has a new epoch; the old one's followers are told to resync, once, and then follow the new one."""
+    """The new log has a new epoch; the old one's followers are told to resync, once, and then follow the new
+    one."""
     one, two = watchers
     channel = new_id("chn")
     followed = await one.follower.open(channel)
@@ -149,7 +153,8 @@ async def test_an_emptied_redis_makes_members_join_again(watchers, redis_server)
 
 
 async def test_an_unreachable_log_is_told_and_counts_no_member(watchers, redis_server):
-    """Opening a channel while Redis is away fails as unavailable within its bound and leaves nothing followed."""
+    """Opening a channel while Redis is away fails as unavailable within its bound and leaves nothing
+    followed."""
     one, _ = watchers
     redis_server.kill()
     with pytest.raises(Unavailable):
@@ -174,7 +179,8 @@ async def test_memory_proves_what_it_serves(watchers):
 
 
 async def test_a_tail_cut_from_the_log_jumps_and_is_told(watchers, redis_server):
-    """When Redis comes back without its newest entries, no seq is given again and followers who saw them are told."""
+    """When Redis comes back without its newest entries, no seq is given again and followers who saw them are
+    told."""
     one, two = watchers
     channel = new_id("chn")
     followed = await one.follower.open(channel)

@@ -10,7 +10,17 @@ def test_all_keys_of_a_channel_share_one_hash_tag():
     """Each script and its shard channel stay within one slot of a cluster."""
     for _ in range(1000):
         keys = keys_of(new_id("chn"))
-        names = [keys.shard, keys.meta, keys.log, keys.seen, keys.seen_before, keys.leases, keys.sessions, keys.peak, keys.rate("u")]
+        names = [
+            keys.shard,
+            keys.meta,
+            keys.log,
+            keys.seen,
+            keys.seen_before,
+            keys.leases,
+            keys.sessions,
+            keys.peak,
+            keys.rate("u"),
+        ]
         tags = {re.match(r"\{b(\d+)\}:chn_", name).group(1) for name in names}
         assert len(tags) == 1
         assert 0 <= int(tags.pop()) < BUCKETS

@@ -38,7 +38,11 @@ async def test_places_and_spaces_are_found_by_what_is_noted_with_them(house: Hou
     place = await place_of(api, spaces=6, metadata={"city": "Hamburg"})
     await place_of(api)
     for n in (2, 4, 5):
-        changed = {"label": f"Bay {n}", "metadata": {"roof": "yes"}, **({"state": "occupied"} if n != 5 else {})}
+        changed = {
+            "label": f"Bay {n}",
+            "metadata": {"roof": "yes"},
+            **({"state": "occupied"} if n != 5 else {}),
+        }
         assert (await api.ask("PATCH", f"/{place}/spaces/{n}", changed))[0] == 200
     assert [one["id"] for one in (await api.ask("GET", "?metadata[city]=Hamburg"))[1]["data"]] == [place]
     assert [one["id"] for one in (await api.ask("GET", "?metadata[city]=Kiel&q=garage"))[1]["data"]] == []
@@ -48,8 +52,12 @@ async def test_places_and_spaces_are_found_by_what_is_noted_with_them(house: Hou
     assert await numbers(api, f"/{place}/spaces?metadata[roof]=yes&state=free") == [5]
     _, first = await api.ask("GET", f"/{place}/spaces?metadata[roof]=yes&limit=2")
     assert [one["n"] for one in first["data"]] == [2, 4]
-    assert await numbers(api, f"/{place}/spaces?metadata[roof]=yes&limit=2&cursor={first['next_cursor']}") == [5]
-    status, refused = await api.ask("GET", f"/{place}/spaces?metadata[roof]=no&limit=2&cursor={first['next_cursor']}")
+    assert await numbers(
+        api, f"/{place}/spaces?metadata[roof]=yes&limit=2&cursor={first['next_cursor']}"
+    ) == [5]
+    status, refused = await api.ask(
+        "GET", f"/{place}/spaces?metadata[roof]=no&limit=2&cursor={first['next_cursor']}"
+    )
     assert (status, refused["code"]) == (422, "invalid")
     assert (await api.ask("GET", f"/{place}/spaces?metadata=roof"))[0] == 422
 
@@ -71,9 +79,18 @@ async def test_reservations_are_found_by_their_own_id_user_space_status_and_time
     status, made = await api.ask("POST", f"/{one}/reservations", {
         "id": "order-7", "space": 2, "starts": at(60), "ends": at(90), "user": "ann", "metadata": {"plate": "HH1"},
     })  # fmt: skip
-    assert (status, made["client_id"], made["user"], made["metadata"]) == (201, "order-7", "ann", {"plate": "HH1"})
-    _, second = await api.ask("POST", f"/{other}/reservations", {"starts": at(120), "ends": at(150), "user": "ann"})
-    _, third = await api.ask("POST", f"/{one}/reservations", {"space": 1, "starts": at(200), "ends": at(210), "user": "bob"})
+    assert (status, made["client_id"], made["user"], made["metadata"]) == (
+        201,
+        "order-7",
+        "ann",
+        {"plate": "HH1"},
+    )
+    _, second = await api.ask(
+        "POST", f"/{other}/reservations", {"starts": at(120), "ends": at(150), "user": "ann"}
+    )
+    _, third = await api.ask(
+        "POST", f"/{one}/reservations", {"space": 1, "starts": at(200), "ends": at(210), "user": "bob"}
+    )
     assert (await api.ask("GET", f"/{one}/reservations/order-7"))[1] == made
     assert (await api.ask("GET", f"/{other}/reservations/order-7"))[0] == 404
     everywhere = api_at(house, session, await house.node())
@@ -108,7 +125,9 @@ async def test_without_a_space_one_is_taken_in_which_nobody_is(house: House, ses
     api = api_at(house, session, await house.node())
     place = await place_of(api, spaces=3)
     await api.ask("PATCH", f"/{place}/spaces/1", {"state": "occupied"})
-    assert (await api.ask("POST", f"/{place}/reservations", {"starts": at(60), "ends": at(90)}))[1]["space"] == 2
+    assert (await api.ask("POST", f"/{place}/reservations", {"starts": at(60), "ends": at(90)}))[1][
+        "space"
+    ] == 2
 
 
 async def test_devices_are_found_in_a_place_and_over_all(house: House, session):
@@ -118,11 +137,15 @@ async def test_devices_are_found_in_a_place_and_over_all(house: House, session):
     _, display = await api.ask("POST", f"/{other}/devices", {"serial": "D1", "kind": "display"})
     assert (await api.ask("GET", f"/{place}/devices/{sensor['id']}"))[1] == sensor
     assert (await api.ask("GET", f"/{other}/devices/{sensor['id']}"))[0] == 404
-    assert [one["id"] for one in (await api.ask("GET", f"/{place}/devices?space=2"))[1]["data"]] == [sensor["id"]]
+    assert [one["id"] for one in (await api.ask("GET", f"/{place}/devices?space=2"))[1]["data"]] == [
+        sensor["id"]
+    ]
     assert (await api.ask("GET", f"/{place}/devices?space=1"))[1]["data"] == []
     api._base = api._base.removesuffix("/places")
     assert [one["place"] for one in (await api.ask("GET", "/devices"))[1]["data"]] == [place, other]
-    assert [one["id"] for one in (await api.ask("GET", "/devices?kind=display"))[1]["data"]] == [display["id"]]
+    assert [one["id"] for one in (await api.ask("GET", "/devices?kind=display"))[1]["data"]] == [
+        display["id"]
+    ]
     assert [one["id"] for one in (await api.ask("GET", "/devices?serial=A1"))[1]["data"]] == [sensor["id"]]
 
 
@@ -141,7 +164,9 @@ async def test_history_says_which_device_and_when(house: House, session):
     api = api_at(house, session, await house.node())
     place = await place_of(api, spaces=1)
     _, sensor = await api.ask("POST", f"/{place}/devices", {"serial": "A1", "space": 1})
-    await api.ask("POST", f"/{place}/devices/{sensor['id']}/readings", {"id": "1", "at": at(0), "state": "occupied"})
+    await api.ask(
+        "POST", f"/{place}/devices/{sensor['id']}/readings", {"id": "1", "at": at(0), "state": "occupied"}
+    )
     await api.ask("PATCH", f"/{place}/spaces/1", {"state": "free"})
     history = await listed(api, f"/{place}/history?order=asc", 2)
     assert [(one["cause"], one["device"]) for one in history] == [("arrive", sensor["id"]), ("leave", None)]
@@ -150,17 +175,22 @@ async def test_history_says_which_device_and_when(house: House, session):
 
 
 async def test_a_space_that_nobody_uses_can_be_removed(house: House, session):
-    """Not while somebody is there or has reserved it. Those who follow learn it, nothing of it is left, its number is not given again."""
+    """Not while somebody is there or has reserved it. Those who follow learn it, nothing of it is left, its
+    number is not given again."""
     node = await house.node()
     api, follower = api_at(house, session, node), await program(house, node)
     place = await place_of(api, spaces=2)
-    assert (await follower.call("events.subscribe", types=["space.removed", "occupancy.update"], place=place))["ok"]
+    assert (
+        await follower.call("events.subscribe", types=["space.removed", "occupancy.update"], place=place)
+    )["ok"]
     _, sensor = await api.ask("POST", f"/{place}/devices", {"serial": "A1", "space": 2})
     await api.ask("PATCH", f"/{place}/spaces/2", {"state": "occupied"})
     status, refused = await api.ask("DELETE", f"/{place}/spaces/2")
     assert (status, refused["code"]) == (409, "in_use")
     await api.ask("PATCH", f"/{place}/spaces/2", {"state": "free"})
-    _, booked = await api.ask("POST", f"/{place}/reservations", {"space": 2, "starts": at(60), "ends": at(90)})
+    _, booked = await api.ask(
+        "POST", f"/{place}/reservations", {"space": 2, "starts": at(60), "ends": at(90)}
+    )
     assert (await api.ask("DELETE", f"/{place}/spaces/2"))[1]["code"] == "in_use"
     await api.ask("DELETE", f"/{place}/reservations/{booked['id']}")
     assert (await api.ask("DELETE", f"/{place}/spaces/2"))[0] == 204
@@ -174,7 +204,9 @@ async def test_a_space_that_nobody_uses_can_be_removed(house: House, session):
         assert (await api.ask(method, f"/{place}/spaces/2{path}", body))[0] == 404
     assert (await api.ask("GET", f"/{place}/devices/{sensor['id']}"))[1]["space"] is None
     assert (await api.ask("GET", f"/{place}/occupancy"))[1]["total"] == 1
-    assert (await api.ask("POST", f"/{place}/reservations", {"space": 2, "starts": at(60), "ends": at(90)}))[0] == 404
+    assert (await api.ask("POST", f"/{place}/reservations", {"space": 2, "starts": at(60), "ends": at(90)}))[
+        0
+    ] == 404
     status, refused = await api.ask("POST", f"/{place}/spaces", {"count": 3})
     assert (status, refused["code"]) == (409, "in_use")
     assert (await api.ask("POST", f"/{place}/spaces", {"first": 3, "count": 1}))[1] == {"added": 1}
@@ -185,7 +217,11 @@ async def test_a_change_of_what_has_changed_is_refused(house: House, session):
     api = api_at(house, session, await house.node())
     place = await place_of(api, spaces=1)
     _, sensor = await api.ask("POST", f"/{place}/devices", {"serial": "A1"})
-    for path, change in (("", {"name": "New"}), ("/spaces/1", {"label": "A"}), (f"/devices/{sensor['id']}", {"space": 1})):
+    for path, change in (
+        ("", {"name": "New"}),
+        ("/spaces/1", {"label": "A"}),
+        (f"/devices/{sensor['id']}", {"space": 1}),
+    ):
         etag = await api.etag(f"/{place}{path}")
         assert (await api.ask("PATCH", f"/{place}{path}", change, **{"If-Match": etag}))[0] == 200
         assert (await api.ask("PATCH", f"/{place}{path}", change, **{"If-Match": etag}))[0] == 412, path

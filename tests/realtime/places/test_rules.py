@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 from realtime.places.rules import CAUSES, REPORTED, STATES, TABLE, Draft, newer
 from weir.foundation.errors import Refused
 
-READINGS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from(["free", "occupied", "unknown"])), max_size=12)
+READINGS = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from(["free", "occupied", "unknown"])),
+    max_size=12,
+)
 
 
 def test_the_table_is_total():
-    """Every state says what every cause does, with a booking and without; a booking makes nothing else of a space."""
+    """Every state says what every cause does, with a booking and without; a booking makes nothing else of a
+    space."""
     for state in STATES:
         assert set(TABLE[state]) == set(CAUSES)
         for cause in CAUSES:
@@ -51,8 +55,9 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 def test_whatever_happens_the_rules_hold(steps):
-    """No two bookings overlap; a held space is reserved unless occupied or closed; each booking ends in one way; each told
-    transition begins where the one before ended; a draft that waits for nothing has nothing due."""
+    """No two bookings overlap; a held space is reserved unless occupied or closed; each booking ends in one
+    way; each told transition begins where the one before ended; a draft that waits for nothing has nothing
+    due."""
     draft, made, ended = Draft("free", [], 0), set(), []
     told = "free"
     for number, (step, *given_) in enumerate(steps):

@@ -52,16 +52,40 @@ async def test_a_car_park_from_empty_to_full(house: House, session):
     place = await place_of(api, spaces=2, site="city")
     assert (await follower.call("events.subscribe", types=[], place=place))["ok"]
     for n in (1, 2):
-        assert (await api.ask("PATCH", f"/{place}/spaces/{n}", {"state": "occupied"}))[1]["state"] == "occupied"
+        assert (await api.ask("PATCH", f"/{place}/spaces/{n}", {"state": "occupied"}))[1][
+            "state"
+        ] == "occupied"
     await eventually(lambda: follower.of("place.full"))
-    assert (await api.ask("PATCH", f"/{place}/spaces/2", {"state": "free", "label": "A-2"}))[1]["label"] == "A-2"
+    assert (await api.ask("PATCH", f"/{place}/spaces/2", {"state": "free", "label": "A-2"}))[1][
+        "label"
+    ] == "A-2"
     await eventually(lambda: follower.of("place.available"))
-    changes = [(one["space"], one["before"], one["state"], one["cause"]) for one in follower.of("space.state.changed")]
-    assert changes == [(1, "free", "occupied", "arrive"), (2, "free", "occupied", "arrive"), (2, "occupied", "free", "leave")]
+    changes = [
+        (one["space"], one["before"], one["state"], one["cause"])
+        for one in follower.of("space.state.changed")
+    ]
+    assert changes == [
+        (1, "free", "occupied", "arrive"),
+        (2, "free", "occupied", "arrive"),
+        (2, "occupied", "free", "leave"),
+    ]
     full = follower.of("place.full")
-    assert [(one["total"], one["occupied"], one["available"], one["number"]) for one in full] == [(2, 2, 0, 1)]
-    update = (await eventually(lambda: [one for one in follower.of("occupancy.update") if one["occupied"] == 1 and one["peak"] == 2]))[0]
-    assert (update["subject"], update["place"], update["total"], update["available"]) == ("place", place, 2, 1)
+    assert [(one["total"], one["occupied"], one["available"], one["number"]) for one in full] == [
+        (2, 2, 0, 1)
+    ]
+    update = (
+        await eventually(
+            lambda: [
+                one for one in follower.of("occupancy.update") if one["occupied"] == 1 and one["peak"] == 2
+            ]
+        )
+    )[0]
+    assert (update["subject"], update["place"], update["total"], update["available"]) == (
+        "place",
+        place,
+        2,
+        1,
+    )
     counts = (await api.ask("GET", f"/{place}/occupancy"))[1]
     assert counts == {
         "subject": "place", "place": place, "total": 2, "occupied": 1, "available": 1, "reserved": 0, "maintenance": 0, "unknown": 0,
@@ -76,7 +100,8 @@ async def test_a_car_park_from_empty_to_full(house: House, session):
 
 
 async def test_readings_are_settled_by_their_own_time(house: House, session):
-    """A repeat and an older one change nothing; a device without a space reports to none; assigned elsewhere it counts there."""
+    """A repeat and an older one change nothing; a device without a space reports to none; assigned elsewhere
+    it counts there."""
     node = await house.node()
     api = api_at(house, session, node)
     place = await place_of(api, spaces=3)
@@ -84,7 +109,9 @@ async def test_readings_are_settled_by_their_own_time(house: House, session):
     assert (await api.ask("POST", f"/{place}/devices", {"serial": "eui-1"}))[0] == 409
 
     async def read(name: str, minutes: float, state: str) -> tuple[bool, str | None]:
-        status, answer = await api.ask("POST", f"/{place}/devices/{device}/readings", {"id": name, "at": times[minutes], "state": state})
+        status, answer = await api.ask(
+            "POST", f"/{place}/devices/{device}/readings", {"id": name, "at": times[minutes], "state": state}
+        )
         assert status == 200, answer
         return answer["applied"], answer["space"] and answer["space"]["state"]
 
@@ -124,7 +151,9 @@ async def test_reservations(house: House, session):
     assert (await api.ask("DELETE", f"/{place}/reservations/{made['id']}"))[1]["status"] == "cancelled"
     assert (await api.ask("DELETE", f"/{place}/reservations/{made['id']}"))[1]["status"] == "cancelled"
     assert (await api.ask("POST", f"/{place}/reservations", window))[1]["space"] == 1
-    now = (await api.ask("POST", f"/{place}/reservations", {"space": 2, "starts": at(-1), "ends": at(0.02)}))[1]
+    now = (await api.ask("POST", f"/{place}/reservations", {"space": 2, "starts": at(-1), "ends": at(0.02)}))[
+        1
+    ]
     assert (await api.ask("GET", f"/{place}/spaces/2"))[1]["state"] == "reserved"
     expired = await eventually(lambda: follower.of("reservation.expired"))
     assert (expired[0]["reservation"], expired[0]["reason"]) == (now["id"], "ended")
@@ -137,7 +166,11 @@ async def test_reservations(house: House, session):
             break
         await asyncio.sleep(0.02)
     assert [one["id"] for one in listed] == [now["id"]]
-    for bad in ({"starts": at(2), "ends": at(1)}, {"starts": at(1), "ends": at(60 * 24 * 40)}, {"starts": at(-9), "ends": at(-8)}):
+    for bad in (
+        {"starts": at(2), "ends": at(1)},
+        {"starts": at(1), "ends": at(60 * 24 * 40)},
+        {"starts": at(-9), "ends": at(-8)},
+    ):
         assert (await api.ask("POST", f"/{place}/reservations", bad))[0] == 422
 
 
@@ -160,7 +193,8 @@ async def test_nobody_came(house: House, session):
 
 
 async def test_two_processes_never_double_book(house: House):
-    """Many at once on two stores over one file: each time is held once; one id is one reservation wherever it is asked for."""
+    """Many at once on two stores over one file: each time is held once; one id is one reservation wherever it
+    is asked for."""
     node = await house.node()
     store = await open_store(house.settings, COLLECTIONS)
     one = node.room._places
@@ -169,7 +203,12 @@ async def test_two_processes_never_double_book(house: House):
     await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3, COMMAND_LINE)
 
     async def reserve(number: int, slot: int, reservation: str):
-        booking = {"id": reservation, "starts": start + slot * 1000, "ends": start + slot * 1000 + 1500, "no_show": None}
+        booking = {
+            "id": reservation,
+            "starts": start + slot * 1000,
+            "ends": start + slot * 1000 + 1500,
+            "no_show": None,
+        }
         try:
             return (await (one, other)[number % 2].reserve("app_1", place, booking, None, COMMAND_LINE))[0]
         except Conflict:
@@ -185,12 +224,16 @@ async def test_two_processes_never_double_book(house: House):
     for booking in made:
         assert booking is None or held[booking["id"]] == booking["n"]
     for slot in range(6):
-        assert not any(Draft.of(space, now_ms()).free_between(start + slot * 1000, start + slot * 1000 + 1500) for space in spaces)
+        assert not any(
+            Draft.of(space, now_ms()).free_between(start + slot * 1000, start + slot * 1000 + 1500)
+            for space in spaces
+        )
     await store.close()
 
 
 async def test_a_place_may_be_large_and_not_endless(house: House, session):
-    """500 spaces in one request, the same ones when it is tried again; more than the bounds are refused by their own code."""
+    """500 spaces in one request, the same ones when it is tried again; more than the bounds are refused by
+    their own code."""
     node = await house.node()
     api = api_at(house, session, node)
     body = {"name": "Big", "spaces": 500}
@@ -238,11 +281,20 @@ async def test_the_walk_through_of_the_docs_works(house: House):
     script = (Path(__file__).parents[3] / "docs/places.md").read_text().split("```sh")[1].split("```")[0]
     key = api_key(house, "events:read", "places:write")
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euc", script, stdout=asyncio.subprocess.PIPE, env={**os.environ, "WEIR": node.url, "KEY": key}
+        "bash",
+        "-euc",
+        script,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "WEIR": node.url, "KEY": key},
     )
     told = (await process.communicate())[0].decode()
     assert process.returncode == 0, told
-    for expected in ('"applied":true', '"occupied":1,"reserved":0', '"total":500,"available":499', '"status":"cancelled"'):
+    for expected in (
+        '"applied":true',
+        '"occupied":1,"reserved":0',
+        '"total":500,"available":499',
+        '"status":"cancelled"',
+    ):
         assert expected in told
 
 
@@ -265,7 +317,9 @@ async def test_a_deleted_apps_documents_go(house: House) -> None:
 
 async def test_a_plan_bounds_places_spaces_and_devices(house: House, session):
     """A burst finds the room that there is; what was refused is not there; what is there goes on."""
-    house.settings = house.settings.model_copy(update={"plans": {"free": {"places": 2, "spaces": 5, "devices": 3}}})
+    house.settings = house.settings.model_copy(
+        update={"plans": {"free": {"places": 2, "spaces": 5, "devices": 3}}}
+    )
     node = await house.node()
     api = api_at(house, session, node)
     house.directory.apps["app_1"]["plan"] = "free"
@@ -276,6 +330,8 @@ async def test_a_plan_bounds_places_spaces_and_devices(house: House, session):
     assert (await api.ask("POST", f"/{place}/spaces", {"first": 2, "count": 4}))[0] == 403
     assert (await api.ask("POST", f"/{place}/spaces", {"first": 1, "count": 4}))[1] == {"added": 3}
     assert (await api.ask("POST", f"/{place}/spaces", {"first": 1, "count": 4}))[1] == {"added": 0}
-    devices = await asyncio.gather(*(api.ask("POST", f"/{place}/devices", {"serial": f"s{n}", "kind": "sensor"}) for n in range(6)))
+    devices = await asyncio.gather(
+        *(api.ask("POST", f"/{place}/devices", {"serial": f"s{n}", "kind": "sensor"}) for n in range(6))
+    )
     assert sorted(status for status, _ in devices) == [201, 201, 201, 403, 403, 403]
     assert (await api.ask("PATCH", f"/{place}/spaces/1", {"state": "occupied"}))[0] == 200

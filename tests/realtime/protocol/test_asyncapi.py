@@ -31,7 +31,8 @@ def at(document: Any, ref: str) -> Any:
 
 
 async def test_the_document_is_served_and_whole(house: House):
-    """AsyncAPI 3.0: every reference resolves, each message stands in its channel, each operation names messages of its channel."""
+    """AsyncAPI 3.0: every reference resolves, each message stands in its channel, each operation names
+    messages of its channel."""
     node = await house.node()
     async with aiohttp.ClientSession() as session, session.get(node.url + "/v1/asyncapi.json") as answer:
         document = json.loads(await answer.text())
@@ -51,7 +52,10 @@ async def test_the_document_is_served_and_whole(house: House):
     assert all(operation["security"] for operation in document["operations"].values())
 
 
-WEIR_ID, TIME = re.compile(r"\b([a-z]{3})_[0-9a-hjkmnp-tv-z]{26}\b"), re.compile(r"\b20\d\d-\d\d-\d\dT[\d:.]+Z")
+WEIR_ID, TIME = (
+    re.compile(r"\b([a-z]{3})_[0-9a-hjkmnp-tv-z]{26}\b"),
+    re.compile(r"\b20\d\d-\d\d-\d\dT[\d:.]+Z"),
+)
 
 
 def everyday(answer: Any, epoch: str) -> Any:
@@ -92,7 +96,10 @@ async def received(house: House) -> dict[str, Any]:
     told["events.subscribe"] = await program.call("events.subscribe", types=["chat.*"])
     told["events.unsubscribe"] = await program.call("events.unsubscribe")
     followed = told["events.subscribe"]["epoch"]
-    return {kind: everyday(answer, followed if kind == "events.subscribe" else epoch) for kind, answer in told.items()}
+    return {
+        kind: everyday(answer, followed if kind == "events.subscribe" else epoch)
+        for kind, answer in told.items()
+    }
 
 
 async def test_each_answer_is_described_by_one_that_was_received(house: House):

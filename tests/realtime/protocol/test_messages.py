@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.protocol.envelope import PAGE_BYTES, PAGE_EVENTS, Entry, cursor, envelope, page, parse_cursor, parse_entry, tail
+from realtime.protocol.envelope import (
+    PAGE_BYTES,
+    PAGE_EVENTS,
+    Entry,
+    cursor,
+    envelope,
+    page,
+    parse_cursor,
+    parse_entry,
+    tail,
+)
 from realtime.protocol.messages import History, Join, Send, check, deeper_than
 from weir.foundation.errors import Invalid, Refused
 from weir.foundation.ids import new_id
@@ -85,7 +95,8 @@ def test_a_foreign_cursor_is_invalid(text):
 
 @given(st.lists(st.integers(1, 80_000), max_size=250))
 def test_a_page_is_bounded_and_never_empty(sizes):
-    """A page has at most 200 events and 256 KB, but at least one event, and is the beginning of what there is."""
+    """A page has at most 200 events and 256 KB, but at least one event, and is the beginning of what there
+    is."""
     entries = [Entry(number, number - 1, "e", "t", b"x" * size) for number, size in enumerate(sizes, 1)]
     cut = page(entries)
     assert cut == entries[: len(cut)]
@@ -100,7 +111,13 @@ def test_an_entry_is_read_as_written(text, seq, prev):
     body = b'{"seq":1,' + tail("msg_1", "chat.message.new", "chn_1", {"text": text, "reply_to": None})
     entry = parse_entry(b"%d %d ep chat.message.new " % (seq, prev) + body)
     assert (entry.seq, entry.prev, entry.epoch, entry.type) == (seq, prev, "ep", "chat.message.new")
-    assert orjson.loads(entry.body) == {"seq": 1, "id": "msg_1", "type": "chat.message.new", "channel": "chn_1", "text": text}
+    assert orjson.loads(entry.body) == {
+        "seq": 1,
+        "id": "msg_1",
+        "type": "chat.message.new",
+        "channel": "chn_1",
+        "text": text,
+    }
 
 
 def test_an_ephemeral_envelope_has_no_seq():

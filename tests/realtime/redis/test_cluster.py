@@ -17,7 +17,9 @@ from tests.realtime.app_events.test_app_events import (
 )
 from tests.realtime.app_events.test_app_events import test_a_program_follows_its_apps_events as test_app_log  # noqa: F401
 from tests.realtime.chat.test_moderation import test_a_ban_acts_on_the_other_node_at_once as test_ban  # noqa: F401
-from tests.realtime.chat.test_moderation import test_a_ban_while_offline_restores_nothing as test_ban_while_offline  # noqa: F401
+from tests.realtime.chat.test_moderation import (
+    test_a_ban_while_offline_restores_nothing as test_ban_while_offline,  # noqa: F401
+)
 from tests.realtime.chat.test_moderation import test_a_deleted_message_is_gone_everywhere as test_deletion  # noqa: F401
 from tests.realtime.chat.test_moderation import two  # noqa: F401
 from tests.realtime.chat.test_presence import test_a_user_is_present_once_with_many_tabs as test_presence  # noqa: F401
@@ -31,7 +33,9 @@ from tests.realtime.chat.test_service import (
 from tests.realtime.chat.test_service import test_two_nodes_show_one_order as test_one_order  # noqa: F401
 from tests.realtime.talk import Talk
 from tests.realtime.test_sockets import test_a_revocation_closes_open_sockets as test_revocation  # noqa: F401
-from tests.realtime.test_viewers import test_a_crashed_nodes_viewers_are_gone_with_their_leases as test_crashed_node  # noqa: F401
+from tests.realtime.test_viewers import (
+    test_a_crashed_nodes_viewers_are_gone_with_their_leases as test_crashed_node,  # noqa: F401
+)
 from tests.realtime.test_viewers import test_two_one_zero as test_occupancy  # noqa: F401
 from tests.support.chat_nodes import House, eventually
 from tests.support.cluster import RedisCluster
@@ -85,7 +89,9 @@ async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
     node = await house.node()
     client = await house.client(node, "app_1")
     drawn = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
-    channels = list({cluster.owner(slot_of(keys_of(channel).meta)).port: channel for channel in drawn}.values())
+    channels = list(
+        {cluster.owner(slot_of(keys_of(channel).meta)).port: channel for channel in drawn}.values()
+    )
     assert len(channels) == len(cluster.nodes)
     for channel in channels:
         assert (await client.join(channel))["ok"]
@@ -94,7 +100,8 @@ async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
 
 
 async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluster: RedisCluster):
-    """A channel's keys go to another master and back: nothing acknowledged is lost, doubled or out of order on either node."""
+    """A channel's keys go to another master and back: nothing acknowledged is lost, doubled or out of order
+    on either node."""
     talk = await talkers(house, channel)
     slot = slot_of(keys_of(channel).meta)
     source = cluster.owner(slot)
@@ -109,7 +116,8 @@ async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluste
 
 
 async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, cluster: RedisCluster):
-    """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is there again."""
+    """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is
+    there again."""
     talk = await talkers(house, channel)
     victim = cluster.owner(slot_of(keys_of(channel).meta))
     others = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
@@ -131,14 +139,19 @@ async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, 
 
 
 @pytest.mark.parametrize("moved", [True, False])
-async def test_what_one_task_meets_breaks_no_others_command(settings: Settings, vault: Vault, cluster: RedisCluster, moved: bool):
-    """A command that waits on the master itself goes on while another finds its slot moved, or served by nobody."""
+async def test_what_one_task_meets_breaks_no_others_command(
+    settings: Settings, vault: Vault, cluster: RedisCluster, moved: bool
+):
+    """A command that waits on the master itself goes on while another finds its slot moved, or served by
+    nobody."""
     redis = connect_redis(settings, vault)
     waiting = asyncio.create_task(redis.blpop(["{elsewhere}"], timeout=10))
     slot = slot_of("{lost}")
     source = cluster.owner(slot)
     other = next(node for node in cluster.nodes if node is not source)
-    await eventually(lambda: "blocked_clients:1" in cluster.owner(slot_of("{elsewhere}")).ask("INFO", "clients"))
+    await eventually(
+        lambda: "blocked_clients:1" in cluster.owner(slot_of("{elsewhere}")).ask("INFO", "clients")
+    )
     try:
         if moved:
             await asyncio.to_thread(cluster.move, slot, source, other)
@@ -161,9 +174,13 @@ async def test_what_one_task_meets_breaks_no_others_command(settings: Settings, 
 def test_the_doctor_asks_each_server(settings: Settings, cluster: RedisCluster):
     """All that the URL names, and a URL of the wrong kind is told from a right one."""
     told = [check for check in examine(settings) if check.name.startswith("redis ")]
-    assert [(check.name, check.state) for check in told] == [(f"redis 127.0.0.1:{node.port}", "ok") for node in cluster.nodes]
+    assert [(check.name, check.state) for check in told] == [
+        (f"redis 127.0.0.1:{node.port}", "ok") for node in cluster.nodes
+    ]
     single = f"redis://:{cluster.password}@127.0.0.1:{cluster.nodes[0].port}"
-    wrong = next(check for check in examine(settings.model_copy(update={"redis_url": single})) if check.name == "redis")
+    wrong = next(
+        check for check in examine(settings.model_copy(update={"redis_url": single})) if check.name == "redis"
+    )
     assert (wrong.state, wrong.needed) == ("missing", False)
     assert "redis+cluster://" in wrong.detail
 

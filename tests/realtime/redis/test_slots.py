@@ -23,8 +23,17 @@ def test_empty_and_open_braces_are_no_tag():
 
 def test_a_map_names_each_slots_master():
     """A server that does not know its own host is the one that was asked."""
-    reply = [[0, 1, [b"10.0.0.1", 7000, b"id"], [b"10.0.0.9", 7009, b"replica"]], [2, 2, [b"", 7001, b"id"]], [3, 3, [None, 7002, b"id"]]]
-    assert masters(reply, ("seed", 1)) == {0: ("10.0.0.1", 7000), 1: ("10.0.0.1", 7000), 2: ("seed", 7001), 3: ("seed", 7002)}
+    reply = [
+        [0, 1, [b"10.0.0.1", 7000, b"id"], [b"10.0.0.9", 7009, b"replica"]],
+        [2, 2, [b"", 7001, b"id"]],
+        [3, 3, [None, 7002, b"id"]],
+    ]
+    assert masters(reply, ("seed", 1)) == {
+        0: ("10.0.0.1", 7000),
+        1: ("10.0.0.1", 7000),
+        2: ("seed", 7001),
+        3: ("seed", 7002),
+    }
 
 
 def test_a_redirection_says_where():

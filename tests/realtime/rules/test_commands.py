@@ -4,11 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.rules.commands import FORMS, Command, Interpretation, format_duration, help_text, interpretations, parse, usage
+from realtime.rules.commands import (
+    FORMS,
+    Command,
+    Interpretation,
+    format_duration,
+    help_text,
+    interpretations,
+    parse,
+    usage,
+)
 from weir.foundation.errors import Invalid
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Z")), min_size=1, max_size=20)
-USERS = WORDS.filter(lambda word: '"' not in word and word.strip("@") and not word.startswith("@") and word == word.strip())
+USERS = WORDS.filter(
+    lambda word: '"' not in word and word.strip("@") and not word.startswith("@") and word == word.strip()
+)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -50,14 +61,17 @@ def read_as(text: str, name: str) -> Command | None:
     ],
 )
 def test_commands_about_people_are_understood(text, name, command):
-    """Names with blanks, with or without @ or quotes, durations with a unit, reasons as written and without quotes around them."""
+    """Names with blanks, with or without @ or quotes, durations with a unit, reasons as written and without
+    quotes around them."""
     assert read_as(text, name) == command
 
 
 @pytest.mark.parametrize("text", ["/ban @id:usr_1 spam", '/ban @id:"usr_1" spam'])
 def test_an_id_is_only_an_id(text):
     """Whatever else somebody may be called."""
-    assert interpretations(parse(text)) == [Interpretation(("usr_1",), True, Command("ban", text="spam"), "spam")]
+    assert interpretations(parse(text)) == [
+        Interpretation(("usr_1",), True, Command("ban", text="spam"), "spam")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +119,10 @@ def test_help_tells_what_one_may_use():
     assert all(usage(name) in help_text("", "owner") for name in FORMS)
     assert help_text("", "member") == help_text("", "guest") == "/mods · /me text · /help [command]"
     assert "/mod USER" not in help_text("", "moderator").split(" · ")
-    assert help_text("timeout", "guest") == "/timeout USER [10m] [reason] – takes the right to write for a while."
+    assert (
+        help_text("timeout", "guest")
+        == "/timeout USER [10m] [reason] – takes the right to write for a while."
+    )
     with pytest.raises(Invalid):
         help_text("nope", "owner")
 
@@ -135,7 +152,10 @@ def test_every_reading_is_of_what_was_typed(name, rest):
         assert all(one.strip("@").strip() and one in command.who for one in reading.names)
 
 
-@given(st.text(max_size=200) | st.builds(lambda name, rest: f"/{name} {rest}", st.sampled_from(sorted(FORMS)), st.text(max_size=100)))
+@given(
+    st.text(max_size=200)
+    | st.builds(lambda name, rest: f"/{name} {rest}", st.sampled_from(sorted(FORMS)), st.text(max_size=100))
+)
 def test_whatever_is_typed_is_understood_or_refused(text):
     """No text brings anything but a command with all it needs, or Invalid."""
     try:
@@ -146,7 +166,13 @@ def test_whatever_is_typed_is_understood_or_refused(text):
     if form.parts[:1] in (("user",), ("user?",)):
         assert command.who or form.parts[0] == "user?"
         return
-    assert bool(command.subject.strip()) or form.parts[:1] in ((), ("duration?",), ("text",), ("action?",), ("command?",))
+    assert bool(command.subject.strip()) or form.parts[:1] in (
+        (),
+        ("duration?",),
+        ("text",),
+        ("action?",),
+        ("command?",),
+    )
     assert command.text or "text" not in form.parts
     assert (command.seconds is not None) == ("duration?" in form.parts)
 

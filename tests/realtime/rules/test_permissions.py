@@ -18,7 +18,9 @@ def test_a_guest_writes_only_where_the_app_lets_guests_chat():
     assert not may_send("guest", "chat", SETTINGS, [], "hi").exempt
 
 
-@pytest.mark.parametrize(("role", "exempt"), [("owner", True), ("moderator", True), ("vip", True), ("member", False)])
+@pytest.mark.parametrize(
+    ("role", "exempt"), [("owner", True), ("moderator", True), ("vip", True), ("member", False)]
+)
 def test_staff_is_exempt_from_slow_mode_but_not_from_the_rate(role, exempt):
     """Two a second and ten at once is 500,000 µs and nine intervals of arrears."""
     rate = may_send(role, "none", SETTINGS, [], "hi")
@@ -31,7 +33,9 @@ def test_badges_and_text_say_which_restrictions_a_message_satisfies():
     assert may_send("member", "none", SETTINGS, ["other"], "hi").passes == ""
 
 
-@pytest.mark.parametrize(("text", "emotes"), [("👍🏽", True), (":kappa: ❤️", True), ("a:kappa:", False), ("1", False)])
+@pytest.mark.parametrize(
+    ("text", "emotes"), [("👍🏽", True), (":kappa: ❤️", True), ("a:kappa:", False), ("1", False)]
+)
 def test_emotes_are_emoji_and_codes(text, emotes):
     """Letters and digits are none."""
     assert only_emotes(text) is emotes

@@ -1,4 +1,5 @@
-"""The document store: what must survive. This file is the interface and its promise; `sqlite` and `mongo` keep it.
+"""The document store: what must survive. This file is the interface and its promise; `sqlite` and `mongo`
+keep it.
 
 - A document is a JSON-like dict (str, 64-bit int, finite float, bool, None, bytes, list, dict) with a text `id`; times are
   int milliseconds. What goes in comes out with the same types. Keys are text that is not empty, has no NUL and no leading
@@ -36,7 +37,8 @@ class Index:
 
 @dataclass(frozen=True)
 class Collection:
-    """`tenant` collections carry the declared field `app` by themselves. `fields` may name nested ones: `ingest.boot`."""
+    """`tenant` collections carry the declared field `app` by themselves. `fields` may name nested ones:
+    `ingest.boot`."""
 
     name: str
     fields: Mapping[str, FieldType]
@@ -61,7 +63,8 @@ class Between:
 
 @dataclass(frozen=True)
 class Sieve:
-    """What no index decides: `keeps` looks at each document that the filter finds. `mark` says the same in text, for the cursor."""
+    """What no index decides: `keeps` looks at each document that the filter finds. `mark` says the same in
+    text, for the cursor."""
 
     mark: str
     keeps: Callable[[Doc], bool]
@@ -101,32 +104,50 @@ class Handle(Protocol):
     async def get(self, collection: str, doc_id: str) -> Doc | None: ...
 
     async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
-        """The first match, or None. Filter values: a plain value, OneOf, Between; None means "missing or null"."""
+        """The first match, or None. Filter values: a plain value, OneOf, Between; None means "missing or
+        null"."""
         ...
 
     async def find(
-        self, collection: str, where: Mapping[str, Any] | None = None, *, sort: str = "id", descending: bool = False,
-        limit: int = 50, cursor: str | None = None, sieve: Sieve | None = None,
-    ) -> Page:  # fmt: skip
-        """A keyset page of at most `limit` ≤ 10,000, sorted by (sort, id); documents without the sort field come first
-        upwards and last downwards. A sieve looks at MOST_LOOKED_AT documents at most: its page may hold fewer than `limit`, or
-        none, and still have a `next`. Errors: errors.Invalid for a cursor that is not of this query."""
+        self,
+        collection: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "id",
+        descending: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+        sieve: Sieve | None = None,
+    ) -> Page:
+        """A keyset page of at most `limit` ≤ 10,000, sorted by (sort, id); documents without the sort field
+        come first upwards and last downwards. A sieve looks at MOST_LOOKED_AT documents at most: its page
+        may hold fewer than `limit`, or none, and still have a `next`. Errors: errors.Invalid for a cursor
+        that is not of this query."""
         ...
 
     async def update(
-        self, collection: str, doc_id: str, *, set: Mapping[str, Any] | None = None, inc: Mapping[str, int] | None = None,
-        push: Mapping[str, Any] | None = None, expect: Mapping[str, Any] | None = None, upsert: bool = False,
+        self,
+        collection: str,
+        doc_id: str,
+        *,
+        set: Mapping[str, Any] | None = None,
+        inc: Mapping[str, int] | None = None,
+        push: Mapping[str, Any] | None = None,
+        expect: Mapping[str, Any] | None = None,
+        upsert: bool = False,
         emit: Sequence[Event] = (),
-    ) -> Doc | None:  # fmt: skip
-        """Changes one document atomically and returns it afterwards; None when it is missing or `expect` (declared
-        fields, as in a filter) does not hold: compare-and-set. Dotted names reach into sub-documents. `upsert` creates a
-        missing document from `set`, `inc` and `push` (never together with `expect`; with tenants only through an app's
-        handle, and an id of another app is DuplicateKey). `push` appends one value to a list. A step of a path is no list
-        position. Errors: DuplicateKey; ValueError, too, when the stored value can't be counted, appended to or reached into."""
+    ) -> Doc | None:
+        """Changes one document atomically and returns it afterwards; None when it is missing or `expect`
+        (declared fields, as in a filter) does not hold: compare-and-set. Dotted names reach into
+        sub-documents. `upsert` creates a missing document from `set`, `inc` and `push` (never together
+        with `expect`; with tenants only through an app's handle, and an id of another app is
+        DuplicateKey). `push` appends one value to a list. A step of a path is no list position. Errors:
+        DuplicateKey; ValueError, too, when the stored value can't be counted, appended to or reached into."""
         ...
 
     async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
-        """Removes the matches, unpublished events included, and returns how many; an empty filter is refused with ValueError."""
+        """Removes the matches, unpublished events included, and returns how many; an empty filter is refused
+        with ValueError."""
         ...
 
     async def count(self, collection: str, where: Mapping[str, Any] | None = None) -> int: ...
@@ -138,7 +159,8 @@ class Store(Protocol):
     def operator(self) -> Handle: ...
 
     def pending(self, limit: int = 100) -> AsyncIterator[tuple[str, str, list[Event]]]:
-        """(collection, document id, events in order) of documents with an unpublished outbox, oldest event first."""
+        """(collection, document id, events in order) of documents with an unpublished outbox, oldest event
+        first."""
         ...
 
     async def settle(self, collection: str, doc_id: str, event_ids: Sequence[str]) -> None:

@@ -1,4 +1,5 @@
-"""Documents as BSON bytes, the form both stores keep: exact types, and twice as fast to page through as JSON text."""
+"""Documents as BSON bytes, the form both stores keep: exact types, and twice as fast to page through as JSON
+text."""
 
 from typing import Any
 

@@ -15,14 +15,18 @@ After = tuple[Any, str]
 
 
 def cursor_after(doc: Doc, spec: Spec, where: Where, order: Order) -> str:
-    text = json.dumps([_query_mark(spec, where, order), typed_at(doc, order.by, spec.kinds[order.by]), doc["id"]])
+    text = json.dumps(
+        [_query_mark(spec, where, order), typed_at(doc, order.by, spec.kinds[order.by]), doc["id"]]
+    )
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def opened(cursor: str, spec: Spec, where: Where, order: Order) -> After:
     """Errors: errors.Invalid for what is not a cursor of this query."""
     try:
-        mark, value, doc_id = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        mark, value, doc_id = json.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        )
         check_value([value, doc_id])
         fits = value is None or typed_at({"at": value}, "at", spec.kinds[order.by]) is not None
         if mark == _query_mark(spec, where, order) and type(doc_id) is str and fits:

@@ -8,7 +8,8 @@ from weir.foundation.settings import Settings
 
 
 async def open_store(settings: Settings, collections: Sequence[Collection]) -> Store:
-    """MongoDB when WEIR_MONGODB_URL is set, else `weir.db` in the data folder; give it every room's collections.
+    """MongoDB when WEIR_MONGODB_URL is set, else `weir.db` in the data folder; give it every room's
+    collections.
 
     Errors: StoreUnavailable in one sentence for a person; ValueError for declarations that can't be kept.
     """

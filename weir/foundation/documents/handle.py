@@ -1,4 +1,5 @@
-"""The verbs of the document store: each call is checked once, here, and then given to the engine that keeps the data."""
+"""The verbs of the document store: each call is checked once, here, and then given to the engine that keeps
+the data."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -27,7 +28,9 @@ from weir.foundation.documents.schema import (
 )
 from weir.foundation.events import Event, from_dict
 
-READS = Counter("weir_document_reads_total", "Questions to the document store, by collection.", ["collection"])
+READS = Counter(
+    "weir_document_reads_total", "Questions to the document store, by collection.", ["collection"]
+)
 log = structlog.get_logger("documents")
 
 
@@ -36,13 +39,16 @@ BY_ID = Order("id", False)
 
 
 class StoreEngine(Protocol):
-    """What a store of documents can do with checked requests. Documents carry their outbox inwards, never outwards."""
+    """What a store of documents can do with checked requests. Documents carry their outbox inwards, never
+    outwards."""
 
     async def insert(self, spec: Spec, doc: Doc) -> None: ...
 
     async def insert_many(self, spec: Spec, docs: list[Doc]) -> int: ...
 
-    async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]: ...
+    async def find(
+        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int
+    ) -> list[Doc]: ...
 
     async def update(self, spec: Spec, doc_id: str, expect: Where, change: Change) -> Doc | None:
         """`expect` holds the tenant too; of an upsert it holds nothing else, and a new document gets it."""
@@ -53,7 +59,8 @@ class StoreEngine(Protocol):
     async def count(self, spec: Spec, where: Where) -> int: ...
 
     async def unpublished(self, specs: Iterable[Spec], limit: int) -> list[tuple[int, str, str, list[Doc]]]:
-        """(milliseconds of the oldest event, collection, document id, stored events), at least the `limit` oldest."""
+        """(milliseconds of the oldest event, collection, document id, stored events), at least the `limit`
+        oldest."""
         ...
 
     async def settle(self, spec: Spec, doc_id: str, event_ids: Sequence[str]) -> None: ...
@@ -67,7 +74,8 @@ class DocumentStore:
     """The Store over an engine."""
 
     def __init__(self, engine: StoreEngine, specs: Mapping[str, Spec]) -> None:
-        self._engine, self._specs = engine, specs
+        self._engine = engine
+        self._specs = specs
 
     def app(self, app_id: str) -> "DocumentHandle":
         if not app_id:
@@ -116,7 +124,9 @@ class DocumentHandle:
     """The Handle of one app, or of the operator (`app` None)."""
 
     def __init__(self, engine: StoreEngine, specs: Mapping[str, Spec], app: str | None) -> None:
-        self._engine, self._specs, self._app = engine, specs, app
+        self._engine = engine
+        self._specs = specs
+        self._app = app
 
     def _filter(self, collection: str, where: Mapping[str, Any] | None) -> tuple[Spec, Where]:
         spec = _known(self._specs, collection)
@@ -148,9 +158,16 @@ class DocumentHandle:
         return found[0] if found else None
 
     async def find(
-        self, collection: str, where: Mapping[str, Any] | None = None, *, sort: str = "id", descending: bool = False,
-        limit: int = 50, cursor: str | None = None, sieve: Sieve | None = None,
-    ) -> Page:  # fmt: skip
+        self,
+        collection: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "id",
+        descending: bool = False,
+        limit: int = 50,
+        cursor: str | None = None,
+        sieve: Sieve | None = None,
+    ) -> Page:
         spec, asked = self._filter(collection, where)
         if sort not in spec.kinds:
             raise UndeclaredField(f"{collection} does not declare {sort!r}")
@@ -187,12 +204,21 @@ class DocumentHandle:
         return kept, last
 
     async def update(
-        self, collection: str, doc_id: str, *, set: Mapping[str, Any] | None = None, inc: Mapping[str, int] | None = None,
-        push: Mapping[str, Any] | None = None, expect: Mapping[str, Any] | None = None, upsert: bool = False,
+        self,
+        collection: str,
+        doc_id: str,
+        *,
+        set: Mapping[str, Any] | None = None,
+        inc: Mapping[str, int] | None = None,
+        push: Mapping[str, Any] | None = None,
+        expect: Mapping[str, Any] | None = None,
+        upsert: bool = False,
         emit: Sequence[Event] = (),
-    ) -> Doc | None:  # fmt: skip
+    ) -> Doc | None:
         spec, expected = self._filter(collection, expect)
-        change = changed(spec, self._app, set=set, inc=inc, push=push, expect=expect, upsert=upsert, emit=emit)
+        change = changed(
+            spec, self._app, set=set, inc=inc, push=push, expect=expect, upsert=upsert, emit=emit
+        )
         check_id(spec, doc_id)
         return await self._engine.update(spec, doc_id, expected, change)
 

@@ -1,7 +1,8 @@
-"""The document store in MongoDB, through motor: acknowledged by the majority and its journal. The only user of motor.
+"""The document store in MongoDB, through motor: acknowledged by the majority and its journal. The only user
+of motor.
 
-Motor had its last bug fix in May 2026 (critical ones until May 2027); pymongo's own asynchronous client has almost the
-same calls and would be a change of this file alone.
+Motor had its last bug fix in May 2026 (critical ones until May 2027); pymongo's own asynchronous client
+has almost the same calls and would be a change of this file alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,16 @@ from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import ReturnDocument, errors
 
-from weir.foundation.documents import Between, Collection, Doc, DuplicateKey, FieldType, Index, OneOf, StoreUnavailable
+from weir.foundation.documents import (
+    Between,
+    Collection,
+    Doc,
+    DuplicateKey,
+    FieldType,
+    Index,
+    OneOf,
+    StoreUnavailable,
+)
 from weir.foundation.documents.codec import CODEC, LARGEST_BYTES, encode
 from weir.foundation.documents.cursors import After
 from weir.foundation.documents.handle import DocumentStore
@@ -24,8 +34,9 @@ MOST_SAID = 300
 ANSWER_MS = 10_000  # one call with its retries, the search for a server included
 OLDEST_EVENT = f"{OUTBOX}.at"  # of an array's elements MongoDB sorts by the smallest
 
-# A partial index is used only by queries that MongoDB can prove to lie inside it. A comparison with the least value of
-# a type lets it prove equality, and it leaves out missing and null like an unique index of SQLite; `$type` would not.
+# A partial index is used only by queries that MongoDB can prove to lie inside it. A comparison with the least
+# value of a type lets it prove equality, and it leaves out missing and null like an unique index of SQLite;
+# `$type` would not.
 _LEAST: dict[FieldType, Any] = {"str": "", "int": INT_MIN, "float": float("-inf"), "bool": False}
 _CHANGE_REFUSED = {2, 14, 28, 40}  # BadValue, TypeMismatch, PathNotViable, ConflictingUpdateOperators
 _TOO_LARGE = {10334, 17280, 17419, 17420}
@@ -34,8 +45,8 @@ _TOO_LARGE = {10334, 17280, 17419, 17420}
 async def open_mongo(url: str, database: str, collections: Sequence[Collection]) -> DocumentStore:
     """The store in a MongoDB database, with its indexes made.
 
-    Errors: StoreUnavailable in one sentence, without the address (it may hold a password); ValueError for declarations
-    that can't be kept.
+    Errors: StoreUnavailable in one sentence, without the address (it may hold a password); ValueError for
+    declarations that can't be kept.
     """
     specs = specify(collections)
     client = _client(url)
@@ -64,8 +75,8 @@ def _client(url: str) -> Any:
 
 
 def _with_reason(refusal: StoreUnavailable) -> str:
-    """For whoever starts Weir: what the server or the network said. Later it stays in the log, since a refusal may repeat what was
-    to be stored."""
+    """For whoever starts Weir: what the server or the network said. Later it stays in the log, since a
+    refusal may repeat what was to be stored."""
     cause = refusal.__cause__
     if isinstance(cause, errors.OperationFailure):
         said = str((cause.details or {}).get("errmsg") or cause)
@@ -101,7 +112,8 @@ class MongoEngine:
     """The Engine. A document's `id` is MongoDB's `_id`."""
 
     def __init__(self, client: Any, database: "AsyncIOMotorDatabase[Doc]") -> None:
-        self._client, self._database = client, database
+        self._client = client
+        self._database = database
 
     def _in(self, spec: Spec) -> "AsyncIOMotorCollection[Doc]":
         return self._database[spec.name]
@@ -113,27 +125,37 @@ class MongoEngine:
             with _refusals():
                 for index in spec.indexes:
                     await collection.create_index(_index_keys(index), **_index_options(spec, index))
-                await collection.create_index([(OLDEST_EVENT, 1)], name="outbox", partialFilterExpression={OLDEST_EVENT: {"$gt": 0}})
+                await collection.create_index(
+                    [(OLDEST_EVENT, 1)], name="outbox", partialFilterExpression={OLDEST_EVENT: {"$gt": 0}}
+                )
         except DuplicateKey as error:
-            raise StoreUnavailable(f"Stored documents of {spec.name} break a unique index that is declared now.") from error
+            raise StoreUnavailable(
+                f"Stored documents of {spec.name} break a unique index that is declared now."
+            ) from error
 
     async def insert(self, spec: Spec, doc: Doc) -> None:
         with _refusals():
             await self._in(spec).insert_one(_inwards(doc))
 
     async def insert_many(self, spec: Spec, docs: list[Doc]) -> int:
-        raw = [RawBSONDocument(encode(_inwards(doc))) for doc in docs]  # one too large is refused before any is written
+        raw = [
+            RawBSONDocument(encode(_inwards(doc))) for doc in docs
+        ]  # one too large is refused before any is written
         with _refusals():
             try:
                 await self._in(spec).insert_many(raw, ordered=False)
             except errors.BulkWriteError as error:
                 details = error.details or {}
-                if details.get("writeConcernErrors") or any(one["code"] != 11000 for one in details["writeErrors"]):
+                if details.get("writeConcernErrors") or any(
+                    one["code"] != 11000 for one in details["writeErrors"]
+                ):
                     raise
                 return int(details["nInserted"])
         return len(docs)
 
-    async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
+    async def find(
+        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int
+    ) -> list[Doc]:
         direction = -1 if order.descending else 1
         sorting = [("_id", direction)] if order.by == "id" else [(order.by, direction), ("_id", direction)]
         condition = _filter(where)
@@ -154,7 +176,8 @@ class MongoEngine:
         return None if doc is None else _outwards(doc)
 
     async def _find_and_update(self, spec: Spec, condition: Doc, operators: Doc, upsert: bool) -> Doc | None:
-        """Of two upserts at once MongoDB may refuse one with nothing done; its second attempt finds the document."""
+        """Of two upserts at once MongoDB may refuse one with nothing done; its second attempt finds the
+        document."""
 
         async def attempt() -> Doc | None:
             found = await self._in(spec).find_one_and_update(
@@ -181,13 +204,23 @@ class MongoEngine:
         found: list[tuple[int, str, str, list[Doc]]] = []
         with _refusals():
             for spec in specs:
-                cursor = self._in(spec).find({OLDEST_EVENT: {"$gt": 0}}, {OUTBOX: 1}).sort([(OLDEST_EVENT, 1)]).limit(limit)
-                found += [(doc[OUTBOX][0]["at"], spec.name, doc["_id"], doc[OUTBOX]) for doc in await cursor.to_list(limit)]
+                cursor = (
+                    self._in(spec)
+                    .find({OLDEST_EVENT: {"$gt": 0}}, {OUTBOX: 1})
+                    .sort([(OLDEST_EVENT, 1)])
+                    .limit(limit)
+                )
+                found += [
+                    (doc[OUTBOX][0]["at"], spec.name, doc["_id"], doc[OUTBOX])
+                    for doc in await cursor.to_list(limit)
+                ]
         return found
 
     async def settle(self, spec: Spec, doc_id: str, event_ids: Sequence[str]) -> None:
         with _refusals():
-            await self._in(spec).update_one({"_id": doc_id}, {"$pull": {OUTBOX: {"id": {"$in": list(event_ids)}}}})
+            await self._in(spec).update_one(
+                {"_id": doc_id}, {"$pull": {OUTBOX: {"id": {"$in": list(event_ids)}}}}
+            )
 
     async def check_version(self) -> None:
         """Errors: StoreUnavailable, also for a server that is too old."""
@@ -263,4 +296,7 @@ def _index_keys(index: Index) -> list[tuple[str, int]]:
 def _index_options(spec: Spec, index: Index) -> Doc:
     if not index.unique:
         return {}
-    return {"unique": True, "partialFilterExpression": {_name(path): {"$gte": _LEAST[spec.kinds[path]]} for path in index.fields}}
+    return {
+        "unique": True,
+        "partialFilterExpression": {_name(path): {"$gte": _LEAST[spec.kinds[path]]} for path in index.fields},
+    }

@@ -28,7 +28,8 @@ _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 @dataclass(frozen=True)
 class Spec:
-    """A declared collection after its check. `fields` includes `app` where the collection has tenants; `kinds` also `id`."""
+    """A declared collection after its check. `fields` includes `app` where the collection has tenants;
+    `kinds` also `id`."""
 
     name: str
     fields: dict[str, FieldType]
@@ -57,7 +58,8 @@ class Change:
 
 
 def specify(collections: Iterable[Collection]) -> dict[str, Spec]:
-    """The declarations by name. Errors: ValueError for a name, field or index that can't be kept in both stores."""
+    """The declarations by name. Errors: ValueError for a name, field or index that can't be kept in both
+    stores."""
     specs: dict[str, Spec] = {}
     for collection in collections:
         if collection.name in specs:
@@ -68,7 +70,9 @@ def specify(collections: Iterable[Collection]) -> dict[str, Spec]:
 
 def _specified(collection: Collection) -> Spec:
     if not _NAME.fullmatch(collection.name):
-        raise ValueError(f"{collection.name!r} is no name for a collection: lower case letters, digits, underscores")
+        raise ValueError(
+            f"{collection.name!r} is no name for a collection: lower case letters, digits, underscores"
+        )
     fields = dict(collection.fields)
     if collection.tenant and fields.setdefault("app", "str") != "str":
         raise ValueError(f"{collection.name}: `app` is the tenant's id, a str")
@@ -103,7 +107,8 @@ def typed_at(doc: Mapping[str, Any], path: str, kind: FieldType) -> Any:
 
 
 def check_value(value: Any, depth: int = 1) -> None:
-    """Errors: ValueError unless the value consists of str, 64-bit int, finite float, bool, None, bytes, list, dict."""
+    """Errors: ValueError unless the value consists of str, 64-bit int, finite float, bool, None, bytes, list,
+    dict."""
     kind = type(value)
     if kind is str:
         _check_text(value)
@@ -125,7 +130,9 @@ def _check_nested(value: dict[str, Any] | list[Any], depth: int) -> None:
     if isinstance(value, dict):
         for key in value:
             if type(key) is not str or not key or key.startswith("$") or "\0" in key:
-                raise ValueError(f"{key!r} can't be a key: text that is not empty, has no NUL and no leading '$'")
+                raise ValueError(
+                    f"{key!r} can't be a key: text that is not empty, has no NUL and no leading '$'"
+                )
             _check_text(key)
     for item in value.values() if isinstance(value, dict) else value:
         check_value(item, depth + 1)
@@ -150,13 +157,16 @@ def _check_declared(spec: Spec, standing: Any, under: str = "") -> None:
         value = standing
         for name in path.removeprefix(prefix).split("."):
             if value is not None and type(value) is not dict:
-                raise ValueError(f"{spec.name}.{path} is declared, so a {type(value).__name__} can't stand on its way")
+                raise ValueError(
+                    f"{spec.name}.{path} is declared, so a {type(value).__name__} can't stand on its way"
+                )
             value = None if value is None else value.get(name)
         _check_kind(spec, path, value)
 
 
 def scope(spec: Spec, app: str | None) -> Where:
-    """The tenant's part of every filter. Errors: UndeclaredField for an app's handle on a collection without tenants."""
+    """The tenant's part of every filter. Errors: UndeclaredField for an app's handle on a collection without
+    tenants."""
     if app is None:
         return ()
     if not spec.tenant:
@@ -165,7 +175,8 @@ def scope(spec: Spec, app: str | None) -> Where:
 
 
 def filtered(spec: Spec, app: str | None, where: Mapping[str, Any] | None) -> Where:
-    """The filter within the tenant. Errors: UndeclaredField; ValueError for a value of another type than declared."""
+    """The filter within the tenant. Errors: UndeclaredField; ValueError for a value of another type than
+    declared."""
     asked = tuple((path, wanted) for path, wanted in (where or {}).items() if not _open(spec, path, wanted))
     return asked + scope(spec, app)
 
@@ -215,9 +226,16 @@ def stored(events: Sequence[Event]) -> list[Doc]:
 
 
 def changed(
-    spec: Spec, app: str | None, *, set: Mapping[str, Any] | None, inc: Mapping[str, int] | None,
-    push: Mapping[str, Any] | None, expect: Mapping[str, Any] | None, upsert: bool, emit: Sequence[Event],
-) -> Change:  # fmt: skip
+    spec: Spec,
+    app: str | None,
+    *,
+    set: Mapping[str, Any] | None,
+    inc: Mapping[str, int] | None,
+    push: Mapping[str, Any] | None,
+    expect: Mapping[str, Any] | None,
+    upsert: bool,
+    emit: Sequence[Event],
+) -> Change:
     """The update, checked without knowing the document. Errors: ValueError, UndeclaredField."""
     if upsert and expect:
         raise ValueError("`upsert` and `expect` contradict each other")
@@ -249,17 +267,24 @@ def _on_the_way(spec: Spec, path: str) -> bool:
 
 
 def _check_paths(spec: Spec, paths: list[str]) -> None:
-    """Each path is one that both stores understand alike, may be changed, and no other path of this change touches it."""
+    """Each path is one that both stores understand alike, may be changed, and no other path of this change
+    touches it."""
     for path in paths:
         names = path.split(".")
-        if any(not name or name.startswith("$") or "\0" in name for name in names) or any(map(str.isdigit, names[1:])):
-            raise ValueError(f"{path!r} is no path: empty names, a leading '$' and list positions are refused")
+        if any(not name or name.startswith("$") or "\0" in name for name in names) or any(
+            map(str.isdigit, names[1:])
+        ):
+            raise ValueError(
+                f"{path!r} is no path: empty names, a leading '$' and list positions are refused"
+            )
         _check_text(path)
         if names[0] in ("id", "_id", OUTBOX) or (names[0] == "app" and spec.tenant):
             raise ValueError(f"{names[0]!r} can't be changed")
         if any(path.startswith(field + ".") for field in spec.fields):
             raise ValueError(f"{path!r} lies inside a declared field")
-    if len(set(paths)) != len(paths) or any(path.startswith(other + ".") for path in paths for other in paths):
+    if len(set(paths)) != len(paths) or any(
+        path.startswith(other + ".") for path in paths for other in paths
+    ):
         raise ValueError("one update can't change a field and what lies inside it")
 
 

@@ -1,6 +1,7 @@
 """The document store in one SQLite file: WAL, synchronous=FULL, one writer thread a process, two readers.
 
-Several processes of one host may share the file. What was answered survives kill -9 and, on honest disks, a power cut.
+Several processes of one host may share the file. What was answered survives kill -9 and, on honest disks,
+a power cut.
 """
 
 import asyncio
@@ -53,7 +54,9 @@ def _prepare(path: Path, tables: list[SqliteTable]) -> sqlite3.Connection:
         connection.execute("COMMIT")
     except sqlite3.IntegrityError as error:
         connection.close()
-        raise StoreUnavailable(f"Stored documents break a unique index that is declared now: {error}.") from error
+        raise StoreUnavailable(
+            f"Stored documents break a unique index that is declared now: {error}."
+        ) from error
     except BaseException:
         connection.close()
         raise
@@ -61,9 +64,14 @@ def _prepare(path: Path, tables: list[SqliteTable]) -> sqlite3.Connection:
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    # A reader waits only while another process recovers the log of a dead one; the writer does its own waiting.
+    # A reader waits only while another process recovers the log of a dead one; the writer does its own
+    # waiting.
     connection = sqlite3.connect(
-        path, timeout=LOCK_S if read_only else 0, isolation_level=None, check_same_thread=False, cached_statements=256
+        path,
+        timeout=LOCK_S if read_only else 0,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
     )
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
@@ -87,14 +95,25 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 class SqliteEngine:
-    """The Engine. Reads see every write that was answered before them: a reader takes its snapshot when it begins.
+    """The Engine. Reads see every write that was answered before them: a reader takes its snapshot when it
+    begins.
 
-    One document by its id is read on the loop itself, by `direct`: 12 µs from the page cache, where handing it to a thread
-    and back costs five times that. A read that would have to wait goes to the threads.
+    One document by its id is read on the loop itself, by `direct`: 12 µs from the page cache, where
+    handing it to a thread and back costs five times that. A read that would have to wait goes to the
+    threads.
     """
 
-    def __init__(self, tables: dict[str, SqliteTable], writer: SqliteWriter, readers: Readers, direct: sqlite3.Connection) -> None:
-        self._tables, self._writer, self._readers, self._direct = tables, writer, readers, direct
+    def __init__(
+        self,
+        tables: dict[str, SqliteTable],
+        writer: SqliteWriter,
+        readers: Readers,
+        direct: sqlite3.Connection,
+    ) -> None:
+        self._tables = tables
+        self._writer = writer
+        self._readers = readers
+        self._direct = direct
         self._closed = False
 
     async def insert(self, spec: Spec, doc: Doc) -> None:
@@ -105,12 +124,18 @@ class SqliteEngine:
     async def insert_many(self, spec: Spec, docs: list[Doc]) -> int:
         table = self._tables[spec.name]
         rows = [table.row(doc) for doc in docs]
-        return await self._writer.ask(lambda connection: connection.executemany(table.insert_if_new, rows).rowcount)
+        return await self._writer.ask(
+            lambda connection: connection.executemany(table.insert_if_new, rows).rowcount
+        )
 
-    async def find(self, spec: Spec, where: Where, order: Order, after: After | None, limit: int) -> list[Doc]:
+    async def find(
+        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int
+    ) -> list[Doc]:
         if limit == 1 and not self._closed and _by_id(where):
             try:
-                row = self._direct.execute(self._tables[spec.name].by_id[len(where) - 1], [wanted for _, wanted in where]).fetchone()
+                row = self._direct.execute(
+                    self._tables[spec.name].by_id[len(where) - 1], [wanted for _, wanted in where]
+                ).fetchone()
             except sqlite3.Error:
                 row = ()
             if row != ():
@@ -144,7 +169,9 @@ class SqliteEngine:
 
     async def delete(self, spec: Spec, where: Where) -> int:
         condition, values = self._tables[spec.name].where(where)
-        return await self._writer.ask(lambda connection: connection.execute(f'DELETE FROM "{spec.name}"{condition}', values).rowcount)
+        return await self._writer.ask(
+            lambda connection: connection.execute(f'DELETE FROM "{spec.name}"{condition}', values).rowcount
+        )
 
     async def count(self, spec: Spec, where: Where) -> int:
         condition, values = self._tables[spec.name].where(where)
@@ -159,7 +186,8 @@ class SqliteEngine:
                 (at, name, doc_id, decode(raw)[OUTBOX])
                 for name in names
                 for at, doc_id, raw in connection.execute(
-                    f'SELECT outbox_at, id, doc FROM "{name}" WHERE outbox_at IS NOT NULL ORDER BY outbox_at LIMIT ?', [limit]
+                    f'SELECT outbox_at, id, doc FROM "{name}" WHERE outbox_at IS NOT NULL ORDER BY outbox_at LIMIT ?',
+                    [limit],
                 )
             ]
 
@@ -169,7 +197,9 @@ class SqliteEngine:
         table, published = self._tables[spec.name], set(event_ids)
 
         def write(connection: sqlite3.Connection) -> None:
-            held = connection.execute(f'SELECT doc FROM "{spec.name}" WHERE id=? AND outbox_at IS NOT NULL', [doc_id]).fetchone()
+            held = connection.execute(
+                f'SELECT doc FROM "{spec.name}" WHERE id=? AND outbox_at IS NOT NULL', [doc_id]
+            ).fetchone()
             if held is not None:
                 doc = decode(held[0])
                 doc[OUTBOX] = [event for event in doc[OUTBOX] if event["id"] not in published]
@@ -178,7 +208,9 @@ class SqliteEngine:
         await self._writer.ask(write)
 
     async def ping(self) -> None:
-        await self._readers.ask(lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
+        await self._readers.ask(
+            lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        )
 
     async def close(self) -> None:
         """Waits for what was asked before; what comes later is refused."""
@@ -199,7 +231,11 @@ def _one_snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _by_id(where: Where) -> bool:
-    return bool(where) and where[0][0] == "id" and (len(where) == 1 or (len(where) == 2 and where[1][0] == "app"))
+    return (
+        bool(where)
+        and where[0][0] == "id"
+        and (len(where) == 1 or (len(where) == 2 and where[1][0] == "app"))
+    )
 
 
 def _shown(doc: Doc) -> Doc:

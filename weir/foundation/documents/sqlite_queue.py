@@ -50,7 +50,8 @@ class WorkQueue:
         return self._queue.get_nowait()
 
     def answer(self, taken: Sequence[Waiting], outcomes: Sequence[Any]) -> None:
-        """Gives each caller its result, or the exception that is its outcome; one wake-up of the loop for all."""
+        """Gives each caller its result, or the exception that is its outcome; one wake-up of the loop for
+        all."""
         with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits
             self._loop.call_soon_threadsafe(_answer, taken, outcomes)
 

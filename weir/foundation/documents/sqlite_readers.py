@@ -1,7 +1,7 @@
 """The threads that read an SQLite file. What waits together is read in one go and answered in one go.
 
-A change of threads costs 150 µs on the measured machine and a point read 12 µs, so one answer at a time would be mostly
-waiting: 3,700 point reads a second with 50 callers, 9,500 together.
+A change of threads costs 150 µs on the measured machine and a point read 12 µs, so one answer at a time
+would be mostly waiting: 3,700 point reads a second with 50 callers, 9,500 together.
 """
 
 import queue
@@ -23,7 +23,8 @@ class Readers:
         self._queue = WorkQueue()
         self.ask = self._queue.ask
         self._threads = [
-            threading.Thread(target=self._run, args=[connection], name="documents-reader", daemon=True) for connection in connections
+            threading.Thread(target=self._run, args=[connection], name="documents-reader", daemon=True)
+            for connection in connections
         ]
         for thread in self._threads:
             thread.start()

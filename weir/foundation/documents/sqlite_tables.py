@@ -20,7 +20,8 @@ def column(path: str) -> str:
 
 
 class SqliteTable:
-    """The SQL of one collection. Columns: id, doc, outbox_at (milliseconds of the oldest unpublished event), `f.<field>`."""
+    """The SQL of one collection. Columns: id, doc, outbox_at (milliseconds of the oldest unpublished event),
+    `f.<field>`."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -47,10 +48,12 @@ class SqliteTable:
         return (f" WHERE {text}" if text else ""), [value for _, values in parts for value in values]
 
     def pages(self, where: Where, order: Order, after: After | None) -> list[Sql]:
-        """Statements whose rows, one after the other, are the page; the last bound value, the limit, is the caller's.
+        """Statements whose rows, one after the other, are the page; the last bound value, the limit, is the
+        caller's.
 
-        Documents without the sort field come first upwards, last downwards. They are a statement of their own where the
-        page may hold both kinds, so each statement stays one walk along an index (an OR would sort the whole filter).
+        Documents without the sort field come first upwards, last downwards. They are a statement of their
+        own where the page may hold both kinds, so each statement stays one walk along an index (an OR
+        would sort the whole filter).
         """
         direction = "DESC" if order.descending else "ASC"
         sorting = f"id {direction}" if order.by == "id" else f"{column(order.by)} {direction}, id {direction}"
@@ -58,18 +61,23 @@ class SqliteTable:
         glue = " AND " if text else " WHERE "
         parts = _parts(order, after)
         return [
-            (f'SELECT doc FROM "{self.spec.name}"{text}{glue if part else ""}{part} ORDER BY {sorting} LIMIT ?', values + bound)
+            (
+                f'SELECT doc FROM "{self.spec.name}"{text}{glue if part else ""}{part} ORDER BY {sorting} LIMIT ?',
+                values + bound,
+            )
             for part, bound in parts
         ]
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Makes or completes the table inside the caller's transaction; repeating it changes nothing.
 
-        Errors: ValueError for a field whose declared type has changed, sqlite3.IntegrityError when stored documents
-        break a unique index.
+        Errors: ValueError for a field whose declared type has changed, sqlite3.IntegrityError when stored
+        documents break a unique index.
         """
         name = self.spec.name
-        connection.execute(f'CREATE TABLE IF NOT EXISTS "{name}" (id TEXT NOT NULL PRIMARY KEY, doc BLOB NOT NULL, outbox_at INTEGER)')
+        connection.execute(
+            f'CREATE TABLE IF NOT EXISTS "{name}" (id TEXT NOT NULL PRIMARY KEY, doc BLOB NOT NULL, outbox_at INTEGER)'
+        )
         present = {row[1]: row[2] for row in connection.execute(f'PRAGMA table_info("{name}")')}
         added: dict[str, FieldType] = {}
         for path, kind in self.spec.fields.items():
@@ -83,20 +91,27 @@ class SqliteTable:
             self._back_fill(connection, added)
         for index in self.spec.indexes:
             connection.execute(self._index(index))
-        connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}:outbox" ON "{name}" (outbox_at) WHERE outbox_at IS NOT NULL')
+        connection.execute(
+            f'CREATE INDEX IF NOT EXISTS "{name}:outbox" ON "{name}" (outbox_at) WHERE outbox_at IS NOT NULL'
+        )
 
     def _back_fill(self, connection: sqlite3.Connection, added: dict[str, FieldType]) -> None:
         last = 0
         setting = ",".join(f"{column(path)}=?" for path in added)
         while rows := connection.execute(
-            f'SELECT rowid, doc FROM "{self.spec.name}" WHERE rowid > ? ORDER BY rowid LIMIT {BACK_FILL}', [last]
+            f'SELECT rowid, doc FROM "{self.spec.name}" WHERE rowid > ? ORDER BY rowid LIMIT {BACK_FILL}',
+            [last],
         ).fetchall():
-            filled = ([typed_at(doc, path, kind) for path, kind in added.items()] + [rowid] for rowid, doc in _decoded(rows))
+            filled = (
+                [typed_at(doc, path, kind) for path, kind in added.items()] + [rowid]
+                for rowid, doc in _decoded(rows)
+            )
             connection.executemany(f'UPDATE "{self.spec.name}" SET {setting} WHERE rowid=?', filled)
             last = rows[-1][0]
 
     def _index(self, index: Index) -> str:
-        """A plain index ends in the id, the tie-break of every page. NULLs never clash in a unique one, as promised."""
+        """A plain index ends in the id, the tie-break of every page. NULLs never clash in a unique one, as
+        promised."""
         paths = index.fields if index.unique or "id" in index.fields else (*index.fields, "id")
         kind = "UNIQUE INDEX" if index.unique else "INDEX"
         name = f"{self.spec.name}:{'unique:' if index.unique else ''}{','.join(index.fields)}"

@@ -1,7 +1,8 @@
-"""The one thread that writes to an SQLite file, with group commit: what waits together is made durable by one fsync.
+"""The one thread that writes to an SQLite file, with group commit: what waits together is made durable by one
+fsync.
 
-Measured: synchronous=FULL with groups writes 6 times as many documents a second as one commit each (research: 19,300
-against 2,993 with 50 callers); `bench/store.py` repeats it.
+Measured: synchronous=FULL with groups writes 6 times as many documents a second as one commit each
+(research: 19,300 against 2,993 with 50 callers); `bench/store.py` repeats it.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ def _primary_code(error: Exception) -> int:
 
 
 def begin(connection: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE, waiting its turn. SQLite's own busy handler waits longer and longer, so a latecomer would starve.
+    """BEGIN IMMEDIATE, waiting its turn. SQLite's own busy handler waits longer and longer, so a latecomer
+    would starve.
 
     Errors: sqlite3.OperationalError after LOCK_S.
     """
@@ -65,12 +67,13 @@ def begin(connection: sqlite3.Connection) -> None:
 class SqliteWriter:
     """Owns `connection`. `group` is the most operations in one commit.
 
-    `ask` runs work inside a group and answers after the commit. Errors: what the work raises (only its own changes are
-    undone), DuplicateKey, StoreUnavailable.
+    `ask` runs work inside a group and answers after the commit. Errors: what the work raises (only its own
+    changes are undone), DuplicateKey, StoreUnavailable.
     """
 
     def __init__(self, connection: sqlite3.Connection, group: int) -> None:
-        self._connection, self._group = connection, group
+        self._connection = connection
+        self._group = group
         self._queue = WorkQueue()
         self.ask = self._queue.ask
         self._seen_version = 0
@@ -121,7 +124,8 @@ class SqliteWriter:
         return stop
 
     def _attempt(self, answer: "asyncio.Future[Any]", work: Work) -> Any:
-        """The result, or the exception that its caller gets. Errors: sqlite3.Error when the whole group is lost."""
+        """The result, or the exception that its caller gets. Errors: sqlite3.Error when the whole group is
+        lost."""
         if answer.cancelled():
             return None
         self._connection.execute("SAVEPOINT operation")
@@ -139,7 +143,8 @@ class SqliteWriter:
         return outcome
 
     def _look_for_rivals(self) -> None:
-        """SQLite's data_version changes when another connection has committed: a process that would like turns too."""
+        """SQLite's data_version changes when another connection has committed: a process that would like
+        turns too."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._seen_version:
             if self._seen_version:

@@ -1,8 +1,10 @@
-"""Idempotency-Key: a POST that is sent again within 24 h is answered with the first answer and not done again.
+"""Idempotency-Key: a POST that is sent again within 24 h is answered with the first answer and not done
+again.
 
-Kept in the document store, not in Redis: an answer that was given must not be forgotten with a lost Redis, or the repeat
-would create a second object. A process that dies in the middle leaves an attempt that another may take over after
-TAKE_OVER_MS; it gets the same seed, so the object that it makes has the same id and is made once.
+Kept in the document store, not in Redis: an answer that was given must not be forgotten with a lost Redis,
+or the repeat would create a second object. A process that dies in the middle leaves an attempt that
+another may take over after TAKE_OVER_MS; it gets the same seed, so the object that it makes has the same
+id and is made once.
 """
 
 import hashlib
@@ -25,8 +27,8 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True)
 class IdempotentCall:
-    """One request under a key. `answer` is the first one's (`data` without secrets, `status`, `etag`, `headers`) when it has been
-    answered."""
+    """One request under a key. `answer` is the first one's (`data` without secrets, `status`, `etag`,
+    `headers`) when it has been answered."""
 
     id: str
     seed: str
@@ -38,8 +40,8 @@ class IdempotencyKeys:
         self._all = store.operator()
 
     async def begin(self, key: str, method: str, path: str, raw: bytes) -> IdempotentCall:
-        """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that came with another request; Conflict
-        while the first request still runs."""
+        """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that came with
+        another request; Conflict while the first request still runs."""
         if not key.rpartition(":")[2] or len(key) > LONGEST_KEY + 64:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         said = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw))).hexdigest()
@@ -58,27 +60,39 @@ class IdempotencyKeys:
             await self._all.insert("repeats", fresh)
             return IdempotentCall(attempt_id, fresh["seed"])
         if earlier["request"] != said:
-            raise Invalid("This Idempotency-Key has been used with another request: take a new key.", code="idempotency_mismatch")
+            raise Invalid(
+                "This Idempotency-Key has been used with another request: take a new key.",
+                code="idempotency_mismatch",
+            )
         if "answer" in earlier:
             return IdempotentCall(attempt_id, earlier["seed"], orjson.loads(earlier["answer"]))
         if earlier["started"] < fresh["started"] - TAKE_OVER_MS:
             expected = {"started": earlier["started"]}
-            if await self._all.update("repeats", attempt_id, set={"started": fresh["started"]}, expect=expected):
+            if await self._all.update(
+                "repeats", attempt_id, set={"started": fresh["started"]}, expect=expected
+            ):
                 return IdempotentCall(attempt_id, earlier["seed"])
         raise Conflict(
-            "The first request with this Idempotency-Key is still running; ask again in a moment.", code="idempotency_in_progress",
+            "The first request with this Idempotency-Key is still running; ask again in a moment.",
+            code="idempotency_in_progress",
             retry_after=1,
-        )  # fmt: skip
+        )
 
     async def store_answer(
-        self, attempt: IdempotentCall, data: Any, status: int, etag: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        attempt: IdempotentCall,
+        data: Any,
+        status: int,
+        etag: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Before the answer leaves, so that a repeat of an answered request always finds it."""
         answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
         await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
 
     async def release(self, attempt: IdempotentCall, nothing_done: bool) -> None:
-        """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with the same seed."""
+        """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with
+        the same seed."""
         if nothing_done:
             await self._all.delete("repeats", {"id": attempt.id})
         else:

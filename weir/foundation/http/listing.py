@@ -1,4 +1,5 @@
-"""What lists can be filtered by, the same everywhere: a span of time, an order, `metadata[name]=value`, a text."""
+"""What lists can be filtered by, the same everywhere: a span of time, an order, `metadata[name]=value`, a
+text."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -33,7 +34,8 @@ class Spanned(Paging):
 
 
 class Searched(Spanned):
-    """`q` is a part of the name or title, in small or capital letters. `metadata[name]=value` finds what carries exactly this."""
+    """`q` is a part of the name or title, in small or capital letters. `metadata[name]=value` finds what
+    carries exactly this."""
 
     maps: ClassVar[frozenset[str]] = frozenset({"metadata"})
     q: str | None = Field(None, min_length=1, max_length=100)
@@ -44,7 +46,9 @@ class Searched(Spanned):
         return sieve(self.q, texts, self.metadata, noted_in)
 
 
-def sieve(q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None, noted_in: str = "metadata") -> Sieve | None:
+def sieve(
+    q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None, noted_in: str = "metadata"
+) -> Sieve | None:
     """None when there is nothing to look for."""
     if not q and not metadata:
         return None

@@ -16,16 +16,31 @@ from weir.foundation.errors import Code, Invalid, Refused
 
 log = structlog.get_logger("http")
 _PHRASES = {**{one.value: one.phrase for one in http.HTTPStatus}, 460: "Checksum Mismatch"}
-_CODES: dict[int, Code] = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
+_CODES: dict[int, Code] = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    413: "too_large",
+    429: "rate_limited",
+}
 
 
 def problem(
-    status: int, code: str, detail: str, *, fields: list[dict[str, Any]] | None = None, retry_after: float | None = None,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    fields: list[dict[str, Any]] | None = None,
+    retry_after: float | None = None,
     choices: list[dict[str, Any]] | None = None,
-) -> Response:  # fmt: skip
+) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank", "title": _PHRASES[status], "status": status, "code": code, "detail": detail,
-    }  # fmt: skip
+        "type": "about:blank",
+        "title": _PHRASES[status],
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
     if fields:
         body["errors"] = fields
     if choices:
@@ -42,7 +57,14 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 def refused(error: Refused) -> Response:
-    answer = problem(error.status, error.code, error.detail, fields=error.fields, retry_after=error.retry_after, choices=error.choices)
+    answer = problem(
+        error.status,
+        error.code,
+        error.detail,
+        fields=error.fields,
+        retry_after=error.retry_after,
+        choices=error.choices,
+    )
     answer.headers.update(error.headers)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §15.5.2

@@ -1,9 +1,10 @@
-"""What every answer of the API carries, whoever gives it: a request id, the caller's standing with its limits, and leave for
-the web pages of an app's own origins to read it (CORS). Security headers come from the web nginx: each header that passes
-uvicorn costs 2 µs.
+"""What every answer of the API carries, whoever gives it: a request id, the caller's standing with its
+limits, and leave for the web pages of an app's own origins to read it (CORS). Security headers come from
+the web nginx: each header that passes uvicorn costs 2 µs.
 
-A page's preflight question has no credential, so it is answered alike for everybody; the answer itself may be read only by
-pages of the installation's origins and of the app that the credential belongs to. No cookie ever counts across origins.
+A page's preflight question has no credential, so it is answered alike for everybody; the answer itself may
+be read only by pages of the installation's origins and of the app that the credential belongs to. No
+cookie ever counts across origins.
 """
 
 import re
@@ -24,42 +25,52 @@ from weir.foundation.tenancy.directory import Directory
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _READABLE = [
-    (b"access-control-expose-headers",
-     b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, RateLimit, "
-     b"Idempotency-Replayed, Location, Allow, Next-Cursor, WWW-Authenticate, "
-     b"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "
-     b"Upload-Expires"),
+    (
+        b"access-control-expose-headers",
+        b"X-Request-Id, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, RateLimit, "
+        b"Idempotency-Replayed, Location, Allow, Next-Cursor, WWW-Authenticate, "
+        b"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Metadata, "
+        b"Upload-Expires",
+    ),
     (b"vary", b"Origin"),
-]  # fmt: skip
+]
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
-    (b"access-control-allow-headers",
-     b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, X-Requested-With, X-HTTP-Method-Override, "
-     b"Tus-Resumable, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Checksum"),
-    (b"access-control-max-age", b"600"), (b"vary", b"Origin"),
-]  # fmt: skip
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, X-Requested-With, X-HTTP-Method-Override, "
+        b"Tus-Resumable, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Checksum",
+    ),
+    (b"access-control-max-age", b"600"),
+    (b"vary", b"Origin"),
+]
 APP = "weir.app"
 """Scope key: the app on whose behalf a request is answered, as soon as that is known."""
 
 
 REQUEST, ROW = "weir.request", "weir.row"
 STANDING = "weir.standing"
-"""Scope key: the Standing (weir.foundation.redis.rate_limits) with the tightest limit that the request counted for."""
+"""Scope key: the Standing (weir.foundation.redis.rate_limits) with the tightest limit that the request
+counted for."""
 
 
 def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
-    """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all is back."""
+    """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all
+    is back."""
     limit, left, seconds = standing.limit, max(0, standing.remaining), ceil(standing.back_in())
     name = limit.name.encode()
     return [
-        (b"ratelimit-limit", b"%d" % limit.count), (b"ratelimit-remaining", b"%d" % left), (b"ratelimit-reset", b"%d" % seconds),
+        (b"ratelimit-limit", b"%d" % limit.count),
+        (b"ratelimit-remaining", b"%d" % left),
+        (b"ratelimit-reset", b"%d" % seconds),
         (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, limit.count, limit.per_s)),
         (b"ratelimit", b'"%b";r=%d;t=%d' % (name, left, seconds)),
-    ]  # fmt: skip
+    ]
 
 
 class Requests:
-    """How many requests there were, as a metric that is written down only when somebody asks: 0.2 µs a request, not 3."""
+    """How many requests there were, as a metric that is written down only when somebody asks: 0.2 µs a
+    request, not 3."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str, int]] = Counter()
@@ -82,7 +93,9 @@ class Opened:
     __slots__ = ("origin", "preflight", "request_id")
 
     def __init__(self, scope: Scope, fresh: Iterator[bytes]) -> None:
-        self.request_id, self.origin, self.preflight = b"", b"", False
+        self.request_id = b""
+        self.origin = b""
+        self.preflight = False
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 self.request_id = value
@@ -107,7 +120,8 @@ class Envelope:
     """Wraps the application; only /v1 is touched. `directory` comes when the process has opened its stores."""
 
     def __init__(self, app: ASGIApp, origins: list[str]) -> None:
-        self._app, self._origins = app, set(origins)
+        self._app = app
+        self._origins = set(origins)
         self.directory: Directory | None = None
         self._fresh = _fresh_ids()
 
@@ -130,10 +144,14 @@ class Envelope:
     def open(self, scope: Scope) -> Opened:
         return Opened(scope, self._fresh)
 
-    async def seal(self, scope: Scope, opened: Opened, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    async def seal(
+        self, scope: Scope, opened: Opened, status: int, headers: list[tuple[bytes, bytes]]
+    ) -> None:
         """Counts the answer and adds to its headers."""
         row = scope.get(ROW)
-        REQUESTS.counts[(row.method, row.path, status // 100) if row is not None else ("", "other", status // 100)] += 1
+        REQUESTS.counts[
+            (row.method, row.path, status // 100) if row is not None else ("", "other", status // 100)
+        ] += 1
         headers.append((b"x-request-id", opened.request_id))
         standing = scope.get(STANDING)
         if standing is not None:

@@ -1,5 +1,5 @@
-"""All rows of all rooms behind one look-up: a tree of path segments instead of one pattern after the other (a hundred rows
-tried in turn cost more than the work of most of them)."""
+"""All rows of all rooms behind one look-up: a tree of path segments instead of one pattern after the other (a
+hundred rows tried in turn cost more than the work of most of them)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,8 @@ class _Node:
 
 
 class Router(BaseRoute):
-    """Answers 405 with Allow for a known path and another method. HEAD is GET, whose body the server leaves out.
+    """Answers 405 with Allow for a known path and another method. HEAD is GET, whose body the server leaves
+    out.
 
     Errors: ValueError for two rows with the same method and path, or two names for one parameter.
     """
@@ -95,7 +96,9 @@ class Router(BaseRoute):
         for known in self._paths:
             segments = known.split("/")
             if len(segments) == len(said):
-                guess = "/".join(mine if one.startswith("{") else one for one, mine in zip(segments, said, strict=True))
+                guess = "/".join(
+                    mine if one.startswith("{") else one for one, mine in zip(segments, said, strict=True)
+                )
                 paths.setdefault(guess, known)
         close = get_close_matches("/".join(said), paths, 1, 0.8)
         return paths[close[0]] if close else None
@@ -109,12 +112,15 @@ class Router(BaseRoute):
 
 
 class Front:
-    """The table before everything else of an application: what it knows passes neither the framework's layers nor a wrapper
-    around `send`, which together were a quarter of a request's CPU. So do mounted applications, by the first segment of the
-    path; they answer their errors themselves. `table` and `mounts` come when the rooms are built."""
+    """The table before everything else of an application: what it knows passes neither the framework's layers
+    nor a wrapper around `send`, which together were a quarter of a request's CPU. So do mounted
+    applications, by the first segment of the path; they answer their errors themselves. `table` and
+    `mounts` come when the rooms are built."""
 
     def __init__(self, rest: ASGIApp, envelope: Envelope, table: Router | None = None) -> None:
-        self._rest, self._envelope, self.table = rest, envelope, table
+        self._rest = rest
+        self._envelope = envelope
+        self.table = table
         self.mounts: dict[str, ASGIApp] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,8 +150,12 @@ class Front:
 
 
 def _overridden(scope: Scope, bound: dict[str, BoundRoute]) -> str:
-    """X-HTTP-Method-Override, which the tus protocol asks for, because some networks let no PATCH and DELETE through."""
-    wanted = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-http-method-override"), "POST")
+    """X-HTTP-Method-Override, which the tus protocol asks for, because some networks let no PATCH and DELETE
+    through."""
+    wanted = next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-http-method-override"),
+        "POST",
+    )
     return wanted if wanted in bound and bound[wanted].row.streamed is not None else "POST"
 
 
@@ -159,7 +169,11 @@ def mounted(routes: Sequence[BaseRoute]) -> dict[str, ASGIApp]:
 
         return answer
 
-    return {route.path[1:]: under(route) for route in routes if isinstance(route, Mount) and route.path.count("/") == 1}
+    return {
+        route.path[1:]: under(route)
+        for route in routes
+        if isinstance(route, Mount) and route.path.count("/") == 1
+    }
 
 
 def tabled(routes: Sequence[BaseRoute]) -> tuple[Router, *tuple[BaseRoute, ...]]:

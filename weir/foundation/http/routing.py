@@ -1,7 +1,9 @@
-"""A row of the route table: method, path, who may ask, what query and body must look like, what does the work, what comes back.
+"""A row of the route table: method, path, who may ask, what query and body must look like, what does the
+work, what comes back.
 
-The rows are the one description of the API: requests are validated by them and openapi.json is written from them
-(weir.foundation.http.openapi). `bind` makes a row a route; weir.app gathers the routes of all rooms into one table.
+The rows are the one description of the API: requests are validated by them and openapi.json is written
+from them (weir.foundation.http.openapi). `bind` makes a row a route; weir.app gathers the routes of all
+rooms into one table.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +20,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
-from weir.foundation.errors import Forbidden, Invalid, RateLimited, Refused, Stale, TooLarge, Unauthenticated, WrongType
+from weir.foundation.errors import (
+    Forbidden,
+    Invalid,
+    RateLimited,
+    Refused,
+    Stale,
+    TooLarge,
+    Unauthenticated,
+    WrongType,
+)
 from weir.foundation.http.idempotency import IdempotencyKeys, IdempotentCall
 from weir.foundation.http.problems import invalid
 from weir.foundation.http.response_headers import APP, STANDING
@@ -36,7 +47,9 @@ T = TypeVar("T")
 
 def _rates(plan: Plan) -> tuple[Limit, ...]:
     minute = Limit("minute", plan.requests_per_minute, 60)
-    return (minute,) if plan.requests_per_hour is None else (minute, Limit("hour", plan.requests_per_hour, 3600))
+    return (
+        (minute,) if plan.requests_per_hour is None else (minute, Limit("hour", plan.requests_per_hour, 3600))
+    )
 
 
 _UNBOUND = _rates(Plan())
@@ -48,7 +61,8 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     def changes(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """What a PATCH changes: the fields that were sent. null takes one back to its default. Errors: Invalid for one that has none."""
+        """What a PATCH changes: the fields that were sent. null takes one back to its default. Errors:
+        Invalid for one that has none."""
         given = self.model_dump(exclude_unset=True)
         for name, value in given.items():
             if value is None and name not in defaults:
@@ -58,7 +72,8 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Base of query strings: one value a name, unknown names refused. Those in `maps` come as `name[key]=value`."""
+    """Base of query strings: one value a name, unknown names refused. Those in `maps` come as
+    `name[key]=value`."""
 
     model_config = ConfigDict(extra="forbid")
     maps: ClassVar[frozenset[str]] = frozenset()
@@ -119,8 +134,8 @@ class Call:
         return self.tenant
 
     def new_id(self, kind: Kind) -> str:
-        """The id for what this request creates: the same one when the request, under one Idempotency-Key, is tried again
-        after a process died in the middle of it."""
+        """The id for what this request creates: the same one when the request, under one Idempotency-Key, is
+        tried again after a process died in the middle of it."""
         return f"{kind}_{self.attempt.seed}" if self.attempt is not None else new_id(kind)
 
     def expects(self, etag: str) -> None:
@@ -132,8 +147,8 @@ class Call:
 
 @dataclass
 class Answer:
-    """`data` becomes JSON, or is sent as it is when it is text or bytes (with `media_type`). `app` names the tenant of a public route,
-    whose web origins may read the answer."""
+    """`data` becomes JSON, or is sent as it is when it is text or bytes (with `media_type`). `app` names the
+    tenant of a public route, whose web origins may read the answer."""
 
     data: Any
     status: int = 200
@@ -145,13 +160,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Row:
-    """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer with; those of
-    sign-in, scope, validation, limits and a missing id follow from the other fields (openapi.refusals). `limit` is one of the
-    row's own beside those of the caller. `also`: further statuses of the same answer. `csv`: `?format=csv` gives text/csv.
-    `etag`: the answer has one, If-Match is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it is no JSON. `cookies`: it takes
-    or sets one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the answer and the
-    path; its path and the answer's `id` when nothing is said, and empty for what has no address."""
+    """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer
+    with; those of sign-in, scope, validation, limits and a missing id follow from the other fields
+    (openapi.refusals). `limit` is one of the row's own beside those of the caller. `also`: further
+    statuses of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match
+    is honoured. `streamed`: the work itself reads the body, which may have any size; what an
+    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it
+    is no JSON. `cookies`: it takes or sets one, so no page of another origin may send it. `at`: the
+    address of what a POST has made, of fields of the answer and the path; its path and the answer's `id`
+    when nothing is said, and empty for what has no address."""
 
     method: Method
     path: str
@@ -187,8 +204,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What stands before every row's work. `counts` are the operator's own numbers for named limits, `origins` the pages that may sign
-    people in beside our own; `secure`: browsers come by TLS, whoever ends it."""
+    """What stands before every row's work. `counts` are the operator's own numbers for named limits,
+    `origins` the pages that may sign people in beside our own; `secure`: browsers come by TLS, whoever
+    ends it."""
 
     auth: Authenticator
     repeats: IdempotencyKeys
@@ -203,14 +221,19 @@ class Door:
         """By plan; made once, because hashing a plan for each request took 2 µs."""
         return {name: _rates(plan) for name, plan in self.plans.items()}
 
-    async def admit(self, request: Request, row: Row, account: SignedInAccount | None, tenant: Tenant | None) -> None:
-        """Errors: RateLimited. Public routes count by address, the studio's by person, API keys' by key and app."""
+    async def admit(
+        self, request: Request, row: Row, account: SignedInAccount | None, tenant: Tenant | None
+    ) -> None:
+        """Errors: RateLimited. Public routes count by address, the studio's by person, API keys' by key and
+        app."""
         if account is not None:
             await self._take(request, ACCOUNT, account.id)
         elif tenant is None:
             await self._take(request, row.limit or PUBLIC, subject_of(address_of(request)))
         elif tenant.kind != "key":
-            await self._take(request, MEMBER, f"{tenant.app}/{tenant.actor}" if tenant.kind == "user" else tenant.actor)
+            await self._take(
+                request, MEMBER, f"{tenant.app}/{tenant.actor}" if tenant.kind == "user" else tenant.actor
+            )
         else:
             if tenant.rate is not None:
                 await self._take(request, Limit("key", tenant.rate, 60), tenant.actor)
@@ -233,11 +256,13 @@ class Door:
 
 
 class BoundRoute(Route):
-    """A row as a route; `row` is what the document of the API is written from. Refusals go to the application's handlers."""
+    """A row as a route; `row` is what the document of the API is written from. Refusals go to the
+    application's handlers."""
 
     def __init__(self, row: Row, door: Door) -> None:
         self.row = row
-        self._door, self._secrets = door, row.secrets
+        self._door = door
+        self._secrets = row.secrets
         super().__init__(row.path, self._endpoint, methods=[row.method], name=f"{row.method} {row.path}")
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
@@ -289,11 +314,17 @@ class BoundRoute(Route):
             replayed = Answer(kept["data"], kept["status"], etag=kept.get("etag"), headers=headers)
             return _response(replayed, request, self.row, self._door.secure)
         try:
-            answer = await self.row.work(Call(request, call.body, call.account, call.tenant, call.query, attempt))
+            answer = await self.row.work(
+                Call(request, call.body, call.account, call.tenant, call.query, attempt)
+            )
         except Refused as refusal:
             await repeats.release(attempt, nothing_done=refusal.status < 500)
             raise
-        kept = {name: value for name, value in answer.data.items() if name not in self._secrets} if self._secrets else answer.data
+        kept = (
+            {name: value for name, value in answer.data.items() if name not in self._secrets}
+            if self._secrets
+            else answer.data
+        )
         await repeats.store_answer(attempt, kept, answer.status, answer.etag, answer.headers)
         return _response(answer, request, self.row, self._door.secure)
 
@@ -308,25 +339,31 @@ def bind(row: Row, door: Door) -> BoundRoute:
 
 
 def _actor(call: Call) -> str | None:
-    """Whose keys these are: an API key's and a member's requests of one app share them, so a rotated key can repeat."""
+    """Whose keys these are: an API key's and a member's requests of one app share them, so a rotated key can
+    repeat."""
     if call.tenant is not None:
         return call.tenant.app
     return call.account.id if call.account is not None else None
 
 
 def _check_page(request: Request, listed: frozenset[str]) -> None:
-    """A browser says which page sends a request: a stranger's must not sign somebody in as somebody else. Programs say nothing.
-    Errors: Forbidden."""
+    """A browser says which page sends a request: a stranger's must not sign somebody in as somebody else.
+    Programs say nothing. Errors: Forbidden."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and origin in listed:
         return
-    own = origin is None or (origin.startswith(("https://", "http://")) and urlsplit(origin).netloc == request.headers.get("host"))
+    own = origin is None or (
+        origin.startswith(("https://", "http://")) and urlsplit(origin).netloc == request.headers.get("host")
+    )
     if not own or site not in (None, "same-origin", "none"):
-        raise Forbidden("Pages of another origin may not sign people in or out; WEIR_ALLOWED_ORIGINS lists those that may.")
+        raise Forbidden(
+            "Pages of another origin may not sign people in or out; WEIR_ALLOWED_ORIGINS lists those that may."
+        )
 
 
 def _check_type(request: Request, raw: bytes) -> None:
-    """A page of another origin may send a form or plain text without being asked first, JSON not. Errors: WrongType."""
+    """A page of another origin may send a form or plain text without being asked first, JSON not. Errors:
+    WrongType."""
     if not raw.strip():
         return
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -374,7 +411,10 @@ class _Written(Response):
     """Bytes and headers as they go out: Starlette works both out anew for each answer (5 µs)."""
 
     def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
+        self.body = body
+        self.status_code = status
+        self.raw_headers = headers
+        self.background = None
 
 
 def content_etag(data: Any) -> str:
@@ -383,27 +423,51 @@ def content_etag(data: Any) -> str:
 
 
 def _named(header: str | None, etag: str) -> bool:
-    """Whether a list of ETags names this one. A web server that packs an answer makes its ETag a weak one (W/), so weak ones count."""
-    return header is not None and (header.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in header.split(",")))
+    """Whether a list of ETags names this one. A web server that packs an answer makes its ETag a weak one
+    (W/), so weak ones count."""
+    return header is not None and (
+        header.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in header.split(","))
+    )
 
 
 def _response(answer: Answer, request: Request, row: Row, secure: bool) -> Response:
     data, headers = answer.data, []
-    if answer.etag is not None and row.method == "GET" and _named(request.headers.get("if-none-match"), answer.etag):
+    if (
+        answer.etag is not None
+        and row.method == "GET"
+        and _named(request.headers.get("if-none-match"), answer.etag)
+    ):
         return _Written(b"", 304, [(b"etag", answer.etag.encode("latin-1"))])
     if answer.status == 201 and row.at and "Location" not in answer.headers:
         headers.append((b"location", row.at.format(**{**request.path_params, **data}).encode("latin-1")))
     if answer.status == 204:
         body = b""
     else:
-        body = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else orjson.dumps(data)
-        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", answer.media_type.encode("latin-1"))]
+        body = (
+            data
+            if isinstance(data, bytes)
+            else data.encode()
+            if isinstance(data, str)
+            else orjson.dumps(data)
+        )
+        headers += [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", answer.media_type.encode("latin-1")),
+        ]
     if answer.etag is not None:
         headers.append((b"etag", answer.etag.encode("latin-1")))
-    headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
+    ]
     response = _Written(body, answer.status, headers)
     for name, value, seconds in answer.cookies:
         response.set_cookie(
-            name, value, max_age=seconds, path="/v1/auth", httponly=True, samesite="strict", secure=secure or request.url.scheme == "https"
+            name,
+            value,
+            max_age=seconds,
+            path="/v1/auth",
+            httponly=True,
+            samesite="strict",
+            secure=secure or request.url.scheme == "https",
         )
     return response

@@ -1,8 +1,9 @@
 """Facts between rooms, at least once, over one Redis Stream. Few and small: lifecycle, never chat.
 
-`consume(group)` shares the work of a room between its processes and acknowledges after the handler; what a dead process
-left unacknowledged is taken over. `watch` shows every process every fact from now on, for dropping caches. Handlers may
-see a fact twice and compare-and-set on what it says, so a repeat does nothing.
+`consume(group)` shares the work of a room between its processes and acknowledges after the handler; what a
+dead process left unacknowledged is taken over. `watch` shows every process every fact from now on, for
+dropping caches. Handlers may see a fact twice and compare-and-set on what it says, so a repeat does
+nothing.
 """
 
 import asyncio
@@ -35,11 +36,14 @@ class Bus:
         self._name = new_id("ses")
 
     async def publish(self, *events: Event) -> None:
-        """Errors: Unavailable when Redis does not answer; then nothing or a part was published (at least once)."""
+        """Errors: Unavailable when Redis does not answer; then nothing or a part was published (at least
+        once)."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for event in events:
-                    pipe.xadd(STREAM, {"e": event.model_dump_json(exclude_none=True)}, maxlen=KEPT, approximate=True)
+                    pipe.xadd(
+                        STREAM, {"e": event.model_dump_json(exclude_none=True)}, maxlen=KEPT, approximate=True
+                    )
                 await pipe.execute()
         except (RedisError, OSError) as error:
             raise Unavailable("The event bus is not reachable.") from error
@@ -76,7 +80,8 @@ class Bus:
                 await asyncio.sleep(0.5)
 
     async def ages(self) -> dict[str, float]:
-        """By group, how many seconds its oldest fact has been waiting: not read yet, or read and not acknowledged."""
+        """By group, how many seconds its oldest fact has been waiting: not read yet, or read and not
+        acknowledged."""
         found: dict[str, float] = {}
         if not await self._redis.exists(STREAM):
             return found
@@ -104,10 +109,14 @@ class Bus:
         await self._handle_all(group, reply[1], handler)
 
     async def _read_new(self, group: str, handler: Handler) -> None:
-        for _, entries in await self._redis.xreadgroup(group, self._name, {STREAM: ">"}, count=50, block=BLOCK_MS):
+        for _, entries in await self._redis.xreadgroup(
+            group, self._name, {STREAM: ">"}, count=50, block=BLOCK_MS
+        ):
             await self._handle_all(group, entries, handler)
 
-    async def _handle_all(self, group: str, entries: list[tuple[bytes, dict[bytes, bytes]]], handler: Handler) -> None:
+    async def _handle_all(
+        self, group: str, entries: list[tuple[bytes, dict[bytes, bytes]]], handler: Handler
+    ) -> None:
         for entry_id, fields in entries:
             with contextlib.suppress(_Skipped):
                 await _handle(handler, fields, group)
@@ -122,7 +131,9 @@ async def _handle(handler: Handler, fields: dict[bytes, Any], group: str) -> Non
     try:
         event = decode(fields[b"e"])
     except (ValidationError, KeyError):
-        log.error("bus.unreadable", group=group)  # a newer version's fact; acknowledged, or it would come for ever
+        log.error(
+            "bus.unreadable", group=group
+        )  # a newer version's fact; acknowledged, or it would come for ever
         return
     try:
         await handler(event)
@@ -135,7 +146,9 @@ class Relay:
     """Publishes outboxes: at once when nudged after a write, and by sweep for what a dead process left."""
 
     def __init__(self, store: Store, bus: Bus, sweep_s: float = 2.0) -> None:
-        self._store, self._bus, self._sweep_s = store, bus, sweep_s
+        self._store = store
+        self._bus = bus
+        self._sweep_s = sweep_s
         self._nudged = asyncio.Event()
 
     def nudge(self) -> None:

@@ -1,4 +1,5 @@
-"""The connection to Redis: the embedded private server over its socket, or `WEIR_REDIS_URL`, which may name a cluster."""
+"""The connection to Redis: the embedded private server over its socket, or `WEIR_REDIS_URL`, which may name a
+cluster."""
 
 from typing import Any, cast
 
@@ -24,8 +25,8 @@ def redis_password(vault: Vault) -> str:
 
 
 def cluster_seeds(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
-    """`redis+cluster://user:password@one:7000,two:7000` as the URL of the first server and all (host, port); no seeds for a
-    single server's URL."""
+    """`redis+cluster://user:password@one:7000,two:7000` as the URL of the first server and all (host, port);
+    no seeds for a single server's URL."""
     if CLUSTER not in url:
         return url, ()
     scheme, _, rest = url.partition(CLUSTER)
@@ -36,26 +37,40 @@ def cluster_seeds(url: str) -> tuple[str, tuple[tuple[str, int], ...]]:
 
 
 def connect_redis(settings: Settings, vault: Vault) -> "Redis":
-    """A client for everything but the chat log (which has its own ordered connection). Opens lazily; no retries of its
-    own, so that callers decide what a failure means. Replies are bytes; a command has one key."""
+    """A client for everything but the chat log (which has its own ordered connection). Opens lazily; no
+    retries of its own, so that callers decide what a failure means. Replies are bytes; a command has one
+    key."""
     retry = Retry(NoBackoff(), 0)
     url, seeds = cluster_seeds(settings.redis_url)
     if seeds:
         given: dict[str, Any] = dict(parse_url(url))
         nodes = [ClusterNode(host, port) for host, port in seeds]
         cluster = SharedCluster(
-            startup_nodes=nodes, username=given.get("username"), password=given.get("password"), ssl=url.startswith("rediss:"),
-            socket_timeout=5, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1), reinitialize_steps=0,
+            startup_nodes=nodes,
+            username=given.get("username"),
+            password=given.get("password"),
+            ssl=url.startswith("rediss:"),
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 1),
+            reinitialize_steps=0,
             require_full_coverage=False,
-        )  # fmt: skip
+        )
         return cast(Redis, cluster)  # the same verbs
     if url:
-        pool = BlockingConnectionPool.from_url(url, max_connections=50, timeout=2, socket_timeout=5, socket_connect_timeout=2, retry=retry)
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=50, timeout=2, socket_timeout=5, socket_connect_timeout=2, retry=retry
+        )
     else:
         pool = BlockingConnectionPool(
-            max_connections=50, timeout=2, connection_class=UnixDomainSocketConnection, path=str(settings.redis_socket),
-            password=redis_password(vault), socket_timeout=5, retry=retry,
-        )  # fmt: skip
+            max_connections=50,
+            timeout=2,
+            connection_class=UnixDomainSocketConnection,
+            path=str(settings.redis_socket),
+            password=redis_password(vault),
+            socket_timeout=5,
+            retry=retry,
+        )
     return Redis(connection_pool=pool)
 
 
@@ -69,12 +84,14 @@ async def disconnect(redis: "Redis") -> None:
 
 
 class SharedCluster(RedisCluster):
-    """redis-py's client of a cluster, made for many tasks at once: its errors are Redis errors (some of its own are not, and
-    callers would not see them as what they are, a store that is away), and what one task meets does not break the others'
-    commands. A slot that moved is noted alone (`reinitialize_steps=0`); slots that nobody serves hold up only themselves."""
+    """redis-py's client of a cluster, made for many tasks at once: its errors are Redis errors (some of its
+    own are not, and callers would not see them as what they are, a store that is away), and what one task
+    meets does not break the others' commands. A slot that moved is noted alone (`reinitialize_steps=0`);
+    slots that nobody serves hold up only themselves."""
 
     async def aclose(self) -> None:
-        """redis-py calls this in mid-work to learn the cluster's map anew, and would close what other tasks wait on."""
+        """redis-py calls this in mid-work to learn the cluster's map anew, and would close what other tasks
+        wait on."""
         self._initialize = True
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:

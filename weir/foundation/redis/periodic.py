@@ -1,4 +1,5 @@
-"""Work that comes round: expiry, ledgers, sweeps. One holder a job in the whole installation, by a lease in Redis."""
+"""Work that comes round: expiry, ledgers, sweeps. One holder a job in the whole installation, by a lease in
+Redis."""
 
 import asyncio
 import random
@@ -16,7 +17,8 @@ from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_id
 
 LEAST_LEASE_S = 5.0
-# So long a holder is sure without asking: for jobs that come each second the questions were a quarter of what an idle installation does.
+# So long a holder is sure without asking: for jobs that come each second the questions were a quarter of what
+# an idle installation does.
 SURE_S = LEAST_LEASE_S / 2
 _HOLD = """
 local holder = redis.call('GET', KEYS[1])
@@ -25,13 +27,15 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 log = structlog.get_logger("periodic")
-LAST_SUCCESS = Gauge("weir_job_last_success_seconds", "When the job last succeeded, seconds since the epoch.", ["job"])
+LAST_SUCCESS = Gauge(
+    "weir_job_last_success_seconds", "When the job last succeeded, seconds since the epoch.", ["job"]
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """`run` must be safe to repeat: a holder may die in the middle and another begins again. `let_go` is called while another
-    process has it: what the job has measured is that one's to tell."""
+    """`run` must be safe to repeat: a holder may die in the middle and another begins again. `let_go` is
+    called while another process has it: what the job has measured is that one's to tell."""
 
     name: str
     every_s: float

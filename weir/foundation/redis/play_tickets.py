@@ -1,7 +1,7 @@
 """Leave to pull one stream from the ingest, once: a media worker makes a ticket, the ingest's hook takes it.
 
-Every process of a machine reaches the ingest's port, and its log has the addresses that are pulled from. So the address alone is
-worth nothing: its ticket is spent by the pull that it was made for.
+Every process of a machine reaches the ingest's port, and its log has the addresses that are pulled from.
+So the address alone is worth nothing: its ticket is spent by the pull that it was made for.
 """
 
 import secrets
@@ -33,7 +33,8 @@ class PlayTickets:
         return ticket
 
     async def spend(self, ticket: str, playback: str) -> str | None:
-        """The publish that it was made for, None when it was not made for this playback id; it is used up either way."""
+        """The publish that it was made for, None when it was not made for this playback id; it is used up
+        either way."""
         try:
             made_for = await self._redis.getdel(_key(ticket))
         except (RedisError, OSError) as error:
@@ -41,8 +42,8 @@ class PlayTickets:
         of, _, publish = bytes(made_for or b"").decode().partition(" ")
         return publish if of == playback else None
 
-    # -- a publish that waits for its puller: the encoder's first key frame comes at once, and the next one in two seconds or ten. Each
-    # waits for its own: the puller of the one before may come late.
+    # -- a publish that waits for its puller: the encoder's first key frame comes at once, and the next one in
+    # two seconds or ten. Each waits for its own: the puller of the one before may come late.
 
     async def attach(self, publish: str) -> None:
         """A puller with a ticket is there."""

@@ -14,7 +14,10 @@ def job(bus: Bus, relay: Relay) -> Job:
     shown: set[str] = set()
 
     async def look() -> None:
-        ages = {"outbox": await relay.age(), **{f"bus.{group}": age for group, age in (await bus.ages()).items()}}
+        ages = {
+            "outbox": await relay.age(),
+            **{f"bus.{group}": age for group, age in (await bus.ages()).items()},
+        }
         for queue, age in ages.items():
             AGE.labels(queue).set(age)
         shown.update(ages)

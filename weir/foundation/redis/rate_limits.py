@@ -1,11 +1,14 @@
-"""How often somebody may ask: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua on Redis' clock.
+"""How often somebody may ask: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua on Redis'
+clock.
 
-A process takes permits in advance from Redis for those who ask fast – one, and twice as many each time they are used up
-within a second, to a twentieth of the burst – and spends them by itself: asking Redis for each request would cost more than
-most requests do. So the sum over all processes is exact, and at most that twentieth a process may come late.
+A process takes permits in advance from Redis for those who ask fast – one, and twice as many each time
+they are used up within a second, to a twentieth of the burst – and spends them by itself: asking Redis for
+each request would cost more than most requests do. So the sum over all processes is exact, and at most
+that twentieth a process may come late.
 
-Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`; other requests pass,
-because what they need is checked by itself and the web server's own limit still stands.
+Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`;
+other requests pass, because what they need is checked by itself and the web server's own limit still
+stands.
 """
 
 import asyncio
@@ -34,7 +37,8 @@ log = structlog.get_logger("limits")
 
 
 def subject_of(address: str) -> str:
-    """Whose requests an address' requests count as: one person has a whole /64 of IPv6 addresses, and one of IPv4."""
+    """Whose requests an address' requests count as: one person has a whole /64 of IPv6 addresses, and one of
+    IPv4."""
     return address if ":" not in address else _network_of(address)
 
 
@@ -71,13 +75,17 @@ class Exhausted(RateLimited):
 
     def __init__(self, standing: "LimitState", wait_s: float) -> None:
         limit = standing.limit
-        super().__init__(f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).", retry_after=wait_s)
+        super().__init__(
+            f"Too many requests: {limit.count} in {limit.per_s:.0f} s are allowed ({limit.name}).",
+            retry_after=wait_s,
+        )
         self.standing = standing
 
 
 @dataclass
 class LimitState:
-    """What a subject has of a limit: permits held by this process, those left in Redis, and times on the monotonic clock."""
+    """What a subject has of a limit: permits held by this process, those left in Redis, and times on the
+    monotonic clock."""
 
     limit: Limit
     held: int = 0
@@ -101,7 +109,8 @@ class Limits:
 
     def __init__(self, redis: Redis, block_after: int = 0, clock: Callable[[], float] = monotonic) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
-        self._block_after, self._clock = block_after, clock
+        self._block_after = block_after
+        self._clock = clock
         self._standings: OrderedDict[tuple[str, str], LimitState] = OrderedDict()
         self._blocked: dict[str, float] = {}
         self._offences: Counter[str] = Counter()
@@ -128,7 +137,9 @@ class Limits:
         standing.asked_at = now
         interval_us = limit.per_s / limit.count * 1e6
         try:
-            reply = await self._redis.eval(GCRA, 1, key, max(1, round(interval_us)), limit.count, standing.step)
+            reply = await self._redis.eval(
+                GCRA, 1, key, max(1, round(interval_us)), limit.count, standing.step
+            )
             granted, left, wait_us, back_us = reply
         except (RedisError, OSError) as error:
             if limit.closed:
@@ -148,10 +159,14 @@ class Limits:
             return
         until = self._blocked.get(subject_of(address))
         if until is not None and until > self._clock():
-            raise RateLimited("This address has been refused too often and is blocked for a while.", retry_after=until - self._clock())
+            raise RateLimited(
+                "This address has been refused too often and is blocked for a while.",
+                retry_after=until - self._clock(),
+            )
 
     def offended(self, address: str) -> None:
-        """Notes a refusal. The count goes to Redis within a second; who reaches the bound before that is blocked here at once."""
+        """Notes a refusal. The count goes to Redis within a second; who reaches the bound before that is
+        blocked here at once."""
         if not self._block_after or not address:
             return
         subject = subject_of(address)
@@ -161,7 +176,8 @@ class Limits:
                 self._blocked[subject] = self._clock() + FIRST_BLOCK_S
 
     async def run_exchange(self, used: dict[str, int]) -> None:
-        """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is blocked anywhere."""
+        """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is
+        blocked anywhere."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             try:
@@ -181,7 +197,9 @@ class Limits:
         offences, self._offences = self._offences, Counter()
         for address, count in offences.items():
             keys = [f"weir:{{{address}}}:offences", f"weir:{{{address}}}:blocks"]
-            seconds = int(await self._redis.eval(BLOCK_ADDRESS, 2, *keys, count, self._block_after, FIRST_BLOCK_S))
+            seconds = int(
+                await self._redis.eval(BLOCK_ADDRESS, 2, *keys, count, self._block_after, FIRST_BLOCK_S)
+            )
             if seconds:
                 log.warning("address.blocked", address=address, seconds=seconds)
                 await self._redis.zadd(BLOCKED, {address: now_s() + seconds})

@@ -1,4 +1,5 @@
-"""Lua scripts. Each package keeps its own in a folder `lua` beside its modules; the head of a script says its KEYS, ARGV and answer."""
+"""Lua scripts. Each package keeps its own in a folder `lua` beside its modules; the head of a script says its
+KEYS, ARGV and answer."""
 
 from importlib.resources import files
 

@@ -1,7 +1,7 @@
 """Who is asking: the bearer of an HTTP request, resolved the same way in every room.
 
-An account token opens only accounts' own routes; an app token (a member) or an API key opens one app's. The tenant comes
-from the credential and from nowhere else.
+An account token opens only accounts' own routes; an app token (a member) or an API key opens one app's.
+The tenant comes from the credential and from nowhere else.
 """
 
 import hmac
@@ -34,9 +34,9 @@ class SignedInAccount:
 
 @dataclass
 class Tenant:
-    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None for others;
-    `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the app's, with leave to `upload`. `issued`
-    (seconds) is when a member's app token was made."""
+    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None
+    for others; `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the
+    app's, with leave to `upload`. `issued` (seconds) is when a member's app token was made."""
 
     app: str
     actor: str
@@ -50,8 +50,8 @@ class Tenant:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """The claims of a token that this caller asks for: by whom it is made, and never at an earlier second than the caller's own
-        token, whose second a withdrawal may have taken in."""
+        """The claims of a token that this caller asks for: by whom it is made, and never at an earlier second
+        than the caller's own token, whose second a withdrawal may have taken in."""
         return {"by": self.actor, **({"iat": self.issued} if self.issued > now_s() else {})}
 
     def need(self, scope: str) -> None:
@@ -69,7 +69,9 @@ def bearer(header: str | None) -> str:
 
 class Authenticator:
     def __init__(self, tokens: Tokens, directory: Directory, vault: Vault) -> None:
-        self._tokens, self._directory, self._vault = tokens, directory, vault
+        self._tokens = tokens
+        self._directory = directory
+        self._vault = vault
         self.used: dict[str, int] = {}  # key id -> when; Door.tell_used takes them out
         self._right: dict[str, tuple[Doc, bytes]] = {}
         self._fresh = os.urandom(32)
@@ -95,7 +97,9 @@ class Authenticator:
         if not await self._directory.still_valid(claims.sub, claims.app, claims.iat):
             raise Unauthenticated("This membership has changed; open the app anew.")
         plan = await self._plan(claims.app)
-        return Tenant(claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, plan, issued=claims.iat)
+        return Tenant(
+            claims.app, claims.sub, "member", scopes_of(claims.role), claims.role, plan, issued=claims.iat
+        )
 
     async def uploader(self, header: str | None, address: str = "") -> Tenant:
         """A tenant, or the bearer of an upload token, who may nothing else. Errors: as `tenant`."""
@@ -105,7 +109,9 @@ class Authenticator:
         claims = await self._tokens.upload(token)
         if await self._directory.withdrawn(claims.app, claims.iat, user=claims.sub):
             raise Unauthenticated("This token has been withdrawn.")
-        return Tenant(claims.app, claims.sub, "user", (UPLOADS,), None, await self._plan(claims.app), upload=claims)
+        return Tenant(
+            claims.app, claims.sub, "user", (UPLOADS,), None, await self._plan(claims.app), upload=claims
+        )
 
     async def _plan(self, app_id: str) -> str:
         app = await self._directory.app(app_id)
@@ -117,7 +123,8 @@ class Authenticator:
         return plan_of(app, now_ms())
 
     async def _key(self, token: str, address: str) -> Tenant:
-        """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one answer."""
+        """`weir_sk_<key id without prefix>_<secret>`; unknown, wrong, expired and revoked keys get one
+        answer."""
         body, _, secret = token.removeprefix(KEY_PREFIX).partition("_")
         doc = await self._directory.credential(f"key_{body}")
         if not self._fits(secret, doc) or doc is None or doc.get("revoked"):
@@ -127,16 +134,27 @@ class Authenticator:
         if doc.get("networks") and not _inside(address, doc["networks"]):
             raise Forbidden("This API key may not be used from this address.")
         self.used[doc["id"]] = now_ms()
-        return Tenant(doc["app"], doc["id"], "key", tuple(doc["scopes"]), None, await self._plan(doc["app"]), doc.get("rate"))
+        return Tenant(
+            doc["app"],
+            doc["id"],
+            "key",
+            tuple(doc["scopes"]),
+            None,
+            await self._plan(doc["app"]),
+            doc.get("rate"),
+        )
 
     def _fits(self, secret: str, doc: Doc | None) -> bool:
-        """A secret that was right for this very copy of the key's document needs no second HMAC (3.5 µs against 1): the copy
-        is dropped with every change of the key, and by itself after four seconds."""
+        """A secret that was right for this very copy of the key's document needs no second HMAC (3.5 µs
+        against 1): the copy is dropped with every change of the key, and by itself after four seconds."""
         mark = blake2b(secret.encode(), digest_size=32, key=self._fresh).digest()
         held = self._right.get(doc["id"]) if doc else None
         if held is not None and held[0] is doc and hmac.compare_digest(held[1], mark):
             return True
-        if not hmac.compare_digest(self._vault.lookup_hash(secret), doc.get("hash", "") if doc else "") or doc is None:
+        if (
+            not hmac.compare_digest(self._vault.lookup_hash(secret), doc.get("hash", "") if doc else "")
+            or doc is None
+        ):
             return False
         if len(self._right) >= MOST_RIGHT:
             self._right.clear()

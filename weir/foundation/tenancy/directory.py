@@ -1,9 +1,9 @@
-"""Who knows what: the documents that all rooms read – accounts, sign-ins, apps, credentials, streams, recordings, revocations – from a
-short cache.
+"""Who knows what: the documents that all rooms read – accounts, sign-ins, apps, credentials, streams,
+recordings, revocations – from a short cache.
 
-Only the control room writes them (recordings: media); after a write it tells `DirectoryChanged` or `Revoked` and every process
-drops its copy.
-A fact that is lost costs at most CACHE_S seconds of an old answer.
+Only the control room writes them (recordings: media); after a write it tells `DirectoryChanged` or
+`Revoked` and every process drops its copy. A fact that is lost costs at most CACHE_S seconds of an old
+answer.
 """
 
 from collections import OrderedDict
@@ -17,17 +17,43 @@ from weir.foundation.tenancy.tokens import LEEWAY_S, LONGEST_TOKEN_S, SigningKey
 from weir.foundation.vault import Vault
 
 ACCOUNTS = Collection(
-    "accounts", {"email": "str", "created": "int", "operator": "bool"}, (Index(("email",), unique=True), Index(("operator",))), tenant=False
+    "accounts",
+    {"email": "str", "created": "int", "operator": "bool"},
+    (Index(("email",), unique=True), Index(("operator",))),
+    tenant=False,
 )
-SIGN_INS = Collection("sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False)
+SIGN_INS = Collection(
+    "sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False
+)
 APPS = Collection(
-    "apps", {"created": "int", "account": "str", "state": "str", "plan": "str", "revision": "int", "ownership": "int"},
-    (Index(("account", "created")), Index(("state",)), Index(("created",))), tenant=False,
-)  # fmt: skip
-CREDENTIALS = Collection("credentials", {"kind": "str", "created": "int"}, (Index(("app", "created")), Index(("app", "kind", "created"))))
+    "apps",
+    {
+        "created": "int",
+        "account": "str",
+        "state": "str",
+        "plan": "str",
+        "revision": "int",
+        "ownership": "int",
+    },
+    (Index(("account", "created")), Index(("state",)), Index(("created",))),
+    tenant=False,
+)
+CREDENTIALS = Collection(
+    "credentials",
+    {"kind": "str", "created": "int"},
+    (Index(("app", "created")), Index(("app", "kind", "created"))),
+)
 STREAMS = Collection(
     "streams",
-    {"playback": "str", "channel": "str", "state": "str", "transition": "int", "created": "int", "revision": "int", "metered": "int"},
+    {
+        "playback": "str",
+        "channel": "str",
+        "state": "str",
+        "transition": "int",
+        "created": "int",
+        "revision": "int",
+        "metered": "int",
+    },
     (
         Index(("playback",), unique=True),
         Index(("channel",), unique=True),
@@ -59,13 +85,22 @@ RECORDINGS = Collection(
     ),
 )
 PROFILES = Collection(
-    "profiles", {"created": "int", "name": "str", "version": "int"}, (Index(("app", "created")), Index(("app", "name"), unique=True))
+    "profiles",
+    {"created": "int", "name": "str", "version": "int"},
+    (Index(("app", "created")), Index(("app", "name"), unique=True)),
 )
 REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
 AUDIT = Collection(
-    "audit", {"at": "int", "actor": "str", "action": "str", "target": "str"},
-    (Index(("app", "at")), Index(("app", "actor", "at")), Index(("app", "action", "at")), Index(("app", "target", "at")), Index(("at",))),
-)  # fmt: skip
+    "audit",
+    {"at": "int", "actor": "str", "action": "str", "target": "str"},
+    (
+        Index(("app", "at")),
+        Index(("app", "actor", "at")),
+        Index(("app", "action", "at")),
+        Index(("app", "target", "at")),
+        Index(("at",)),
+    ),
+)
 COLLECTIONS = (ACCOUNTS, SIGN_INS, APPS, CREDENTIALS, STREAMS, RECORDINGS, PROFILES, REVOCATIONS, AUDIT)
 
 REMEMBERED_MS = (LONGEST_TOKEN_S + 2 * LEEWAY_S) * 1000
@@ -82,8 +117,8 @@ def revocation_id(app: str, kind: str, subject: str) -> str:
 
 
 def stored_bytes(recording: Doc) -> int:
-    """All its files; of one from before they were counted its MP4, and of an upload until it is ready what was announced. One that
-    failed keeps nothing."""
+    """All its files; of one from before they were counted its MP4, and of an upload until it is ready what
+    was announced. One that failed keeps nothing."""
     announced = recording.get("length") if recording["state"] in ("uploading", "processing") else 0
     return int(recording.get("bytes") or recording.get("size") or announced or 0)
 
@@ -107,25 +142,38 @@ class Directory:
         return await self._cached("streams", stream_id, lambda: self._all.get("streams", stream_id))
 
     async def stream_by_playback(self, playback: str) -> Doc | None:
-        return await self._cached("streams", playback, lambda: self._all.find_one("streams", {"playback": playback}))
+        return await self._cached(
+            "streams", playback, lambda: self._all.find_one("streams", {"playback": playback})
+        )
 
     async def stream_by_channel(self, channel: str) -> Doc | None:
-        return await self._cached("streams", channel, lambda: self._all.find_one("streams", {"channel": channel}))
+        return await self._cached(
+            "streams", channel, lambda: self._all.find_one("streams", {"channel": channel})
+        )
 
     async def recording(self, recording_id: str) -> Doc | None:
-        return await self._cached("recordings", recording_id, lambda: self._all.get("recordings", recording_id))
+        return await self._cached(
+            "recordings", recording_id, lambda: self._all.get("recordings", recording_id)
+        )
 
     async def recording_of(self, broadcast: str) -> Doc | None:
         """The newest finished recording of a broadcast."""
 
         async def read() -> Doc | None:
-            found = await self._all.find("recordings", {"broadcast": broadcast, "state": "ready"}, sort="started", descending=True, limit=1)
+            found = await self._all.find(
+                "recordings",
+                {"broadcast": broadcast, "state": "ready"},
+                sort="started",
+                descending=True,
+                limit=1,
+            )
             return found.data[0] if found.data else None
 
         return await self._cached("recordings", broadcast, read)
 
     async def stored_bytes(self, app_id: str) -> int:
-        """What an app's recordings and uploads take now, never from the cache; one that still runs counts when it is finished."""
+        """What an app's recordings and uploads take now, never from the cache; one that still runs counts
+        when it is finished."""
         return sum([stored_bytes(one) async for one in self._every("recordings", {"app": app_id})])
 
     async def live_streams(self) -> list[Doc]:
@@ -146,11 +194,16 @@ class Directory:
         return await self._cached("accounts", account_id, lambda: self._all.get("accounts", account_id))
 
     async def signed_in(self, account_id: str, family: str) -> bool:
-        """Whether this sign-in of the account lives. A new password begins another era of the account: all its sign-ins end in that
-        one write, whatever happens to their documents."""
+        """Whether this sign-in of the account lives. A new password begins another era of the account: all
+        its sign-ins end in that one write, whatever happens to their documents."""
         session = await self._cached("sign_ins", family, lambda: self._all.get("sign_ins", family))
         account = await self.account(account_id)
-        if session is None or account is None or session["account"] != account_id or session["expires"] <= now_ms():
+        if (
+            session is None
+            or account is None
+            or session["account"] != account_id
+            or session["expires"] <= now_ms()
+        ):
             return False
         if session.get("era", 0) > account.get("era", 0):  # the copy is from before the new password
             self._cache.pop(("accounts", account_id), None)
@@ -160,16 +213,24 @@ class Directory:
     async def signing_key(self, key_id: str) -> SigningKey | None:
         """A customer's key for user and playback tokens; the resolver of foundation.tokens."""
         doc = await self.credential(key_id)
-        if doc is None or doc.get("revoked") or not doc.get("signing") or (doc.get("expires") and doc["expires"] <= now_ms()):
+        if (
+            doc is None
+            or doc.get("revoked")
+            or not doc.get("signing")
+            or (doc.get("expires") and doc["expires"] <= now_ms())
+        ):
             return None
         key: Any = self._vault.open(doc["signing"], key_id) if doc["algorithm"] == "HS256" else doc["signing"]
         scopes = tuple(doc["scopes"]) if "scopes" in doc else None
         ends = doc["expires"] // 1000 if doc.get("expires") else None
-        return SigningKey(doc["app"], doc["algorithm"], key.encode() if doc["algorithm"] == "HS256" else key, scopes, ends)
+        return SigningKey(
+            doc["app"], doc["algorithm"], key.encode() if doc["algorithm"] == "HS256" else key, scopes, ends
+        )
 
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
-        """False when what was made from this credential by then has ended: the key was revoked; the member was removed or got another
-        role; the account got a new password. A key that has expired makes nothing more, and what it has made lives on."""
+        """False when what was made from this credential by then has ended: the key was revoked; the member
+        was removed or got another role; the account got a new password. A key that has expired makes
+        nothing more, and what it has made lives on."""
         if by.startswith("key_"):
             doc = await self.credential(by)
             return doc is not None and doc["app"] == app and not doc.get("revoked")
@@ -179,7 +240,8 @@ class Directory:
         return not await self._revoked(revocation_id(app, "member", by), issued_s)
 
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
-        """True when rights issued at `issued_s` were withdrawn since, from any of `session=…, user=…, stream=…`."""
+        """True when rights issued at `issued_s` were withdrawn since, from any of `session=…, user=…,
+        stream=…`."""
         for kind, subject in subjects.items():
             if subject is not None and await self._revoked(revocation_id(app, kind, subject), issued_s):
                 return True
@@ -202,7 +264,9 @@ class Directory:
             if cached[1] == key or (doc is not None and doc["id"] == key):
                 del self._cache[cached]
 
-    async def _cached(self, collection: str, key: str, read: Callable[[], Awaitable[Doc | None]]) -> Doc | None:
+    async def _cached(
+        self, collection: str, key: str, read: Callable[[], Awaitable[Doc | None]]
+    ) -> Doc | None:
         held = self._cache.get((collection, key))
         if held is not None and held[0] > self._clock():
             return held[1]

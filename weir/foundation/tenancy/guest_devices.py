@@ -1,6 +1,7 @@
 """A guest's browser, as it says itself: a random id that this installation signs and the page keeps.
 
-Weak by nature: who clears the page's storage has another device. It makes returning under another name no better than that.
+Weak by nature: who clears the page's storage has another device. It makes returning under another name no
+better than that.
 """
 
 from hashlib import blake2b

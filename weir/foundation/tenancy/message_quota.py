@@ -1,8 +1,8 @@
 """How many messages an app writes: bounded by its plan's month, and counted for its ledger.
 
-A process takes permits in advance – a thousandth of the month's, a hundred at most – and gives back what it does not need
-when it stops; killed, it keeps them. Counts go to Redis each second, from where the control room's ledger takes them: a
-process that is killed loses the last second's.
+A process takes permits in advance – a thousandth of the month's, a hundred at most – and gives back what
+it does not need when it stops; killed, it keeps them. Counts go to Redis each second, from where the
+control room's ledger takes them: a process that is killed loses the last second's.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ log = structlog.get_logger("messages")
 
 
 GRANT_PERMITS, RESTORE_PERMITS, COUNT_MESSAGES = (
-    read_script("weir.foundation.tenancy", name) for name in ("grant_permits", "restore_permits", "count_messages")
+    read_script("weir.foundation.tenancy", name)
+    for name in ("grant_permits", "restore_permits", "count_messages")
 )
 
 
@@ -57,7 +58,8 @@ class Receipt:
 class MessageQuota:
     def __init__(self, redis: Redis, quotas: Quotas) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
-        self._quotas, self._process = quotas, new_id("ses")
+        self._quotas = quotas
+        self._process = new_id("ses")
         self._held: dict[str, HeldPermits] = {}
         self._stored: Counter[str] = Counter()
         self._untold: tuple[int, dict[str, int]] = (0, {})
@@ -100,7 +102,9 @@ class MessageQuota:
         if monotonic() >= held.none_until:
             try:
                 wanted = max(1, min(MOST_HELD, most // 1000))
-                held.permits += await self._redis.eval(GRANT_PERMITS, 1, permits_key(app, held.month), most, wanted, KEPT_MS)
+                held.permits += await self._redis.eval(
+                    GRANT_PERMITS, 1, permits_key(app, held.month), most, wanted, KEPT_MS
+                )
             except (RedisError, OSError):
                 held.permits += 1
             if held.permits:
@@ -146,7 +150,9 @@ class MessageQuota:
         for app, one in held.items():
             if one.permits:
                 try:
-                    await self._redis.eval(GRANT_PERMITS, 1, permits_key(app, one.month), 0, -one.permits, KEPT_MS)
+                    await self._redis.eval(
+                        GRANT_PERMITS, 1, permits_key(app, one.month), 0, -one.permits, KEPT_MS
+                    )
                 except (RedisError, OSError):
                     return
 

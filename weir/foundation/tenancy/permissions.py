@@ -1,6 +1,7 @@
 """Who may do what: the one table of roles, scopes of API keys and the studio's verbs. Pure.
 
-Scopes are what app tokens and API keys carry; the other verbs are a person's, on an app that the person is a member of.
+Scopes are what app tokens and API keys carry; the other verbs are a person's, on an app that the person is
+a member of.
 """
 
 from collections.abc import Collection
@@ -28,7 +29,8 @@ EVERY = "*"
 """Stands for all scopes where somebody asks for a key."""
 
 SIGNING: dict[str, str] = {"weir:user": "chat:moderate", "weir:playback": "streams:write"}
-"""The scope with which a customer's key may sign tokens of an audience: that of the route which gives such tokens."""
+"""The scope with which a customer's key may sign tokens of an audience: that of the route which gives such
+tokens."""
 
 
 def signs(scopes: Collection[str]) -> bool:

@@ -1,9 +1,11 @@
-"""What an app's plan allows, asked alike in every room; the owner hears `quota.exceeded` once a month and quota.
+"""What an app's plan allows, asked alike in every room; the owner hears `quota.exceeded` once a month and
+quota.
 
-Things that stand (streams, members, places …) are counted before one is made, one maker of an app at a time in this process:
-of several processes each may let one through in the same moment. Messages are spent in permits that a process takes in
-advance from Redis, so that the sum over all processes never passes the month's bound. Without Redis they are not bounded:
-what needs Redis to be stored waits anyway, and the ledger restores a lost count within seconds.
+Things that stand (streams, members, places …) are counted before one is made, one maker of an app at a
+time in this process: of several processes each may let one through in the same moment. Messages are spent
+in permits that a process takes in advance from Redis, so that the sum over all processes never passes the
+month's bound. Without Redis they are not bounded: what needs Redis to be stored waits anyway, and the
+ledger restores a lost count within seconds.
 """
 
 import asyncio
@@ -32,7 +34,10 @@ log = structlog.get_logger("quotas")
 
 class Quotas:
     def __init__(self, store: Store, directory: Directory, relay: Relay, plans: dict[str, Plan]) -> None:
-        self._store, self._directory, self._relay, self._plans = store, directory, relay, plans
+        self._store = store
+        self._directory = directory
+        self._relay = relay
+        self._plans = plans
         self._told: set[str] = set()
         self._making: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -46,7 +51,10 @@ class Quotas:
     def features(self, app: Doc | None) -> dict[Feature, bool]:
         """By the plan, unless the operator has switched one for this app."""
         plan, own = self.plan_of(app), (app or {}).get("features") or {}
-        return {"analytics": own.get("analytics", plan.analytics), "branding": own.get("branding", plan.branding)}
+        return {
+            "analytics": own.get("analytics", plan.analytics),
+            "branding": own.get("branding", plan.branding),
+        }
 
     async def check_feature(self, app_id: str, feature: Feature) -> None:
         """Errors: QuotaExceeded where the plan does not include it."""
@@ -54,7 +62,9 @@ class Quotas:
             raise QuotaExceeded(f"This app's plan does not include {feature}.")
 
     @asynccontextmanager
-    async def room_for(self, app_id: str, what: Standing, count: Callable[[], Awaitable[int]], wanted: int = 1) -> AsyncIterator[None]:
+    async def room_for(
+        self, app_id: str, what: Standing, count: Callable[[], Awaitable[int]], wanted: int = 1
+    ) -> AsyncIterator[None]:
         """Make them inside of it: whoever else wants some waits and counts them. Errors: QuotaExceeded."""
         most: int | None = getattr(await self.plan(app_id), what)
         if most is None:
@@ -67,15 +77,21 @@ class Quotas:
 
     @asynccontextmanager
     async def storage_for(self, app_id: str, wanted: int = 1) -> AsyncIterator[None]:
-        """The same for bytes: write the document of what will take `wanted` inside of it. How long a recording gets is not known
-        before, so it needs room for one byte, and counts when it is finished. Errors: QuotaExceeded."""
+        """The same for bytes: write the document of what will take `wanted` inside of it. How long a
+        recording gets is not known before, so it needs room for one byte, and counts when it is finished.
+        Errors: QuotaExceeded."""
         most = (await self.plan(app_id)).storage_gb
         if most is None:
             yield
             return
         async with self._lock(app_id, "storage_gb"):
             if await self._directory.stored_bytes(app_id) + wanted > most * 10**9:
-                await self.refuse(app_id, "storage_gb", most, f"This app's plan has room for {most:,} GB of recordings and uploads.")
+                await self.refuse(
+                    app_id,
+                    "storage_gb",
+                    most,
+                    f"This app's plan has room for {most:,} GB of recordings and uploads.",
+                )
             yield
 
     def _lock(self, app_id: str, what: str) -> asyncio.Lock:
@@ -88,11 +104,15 @@ class Quotas:
 
     async def report_exceeded(self, app_id: str, quota: str, limit: int) -> None:
         """Once a month, whoever else tells it: the document is there once, and its outbox is published."""
-        fact = QuotaUsedUp(id=derived_id("evt", app_id, quota, month_of(now_ms())), app=app_id, quota=quota, limit=limit)
+        fact = QuotaUsedUp(
+            id=derived_id("evt", app_id, quota, month_of(now_ms())), app=app_id, quota=quota, limit=limit
+        )
         if fact.id in self._told:
             return
         try:
-            await self._store.app(app_id).insert("used_up", {"id": fact.id, "quota": quota, "limit": limit, "at": fact.at}, emit=[fact])
+            await self._store.app(app_id).insert(
+                "used_up", {"id": fact.id, "quota": quota, "limit": limit, "at": fact.at}, emit=[fact]
+            )
             self._relay.nudge()
             log.info("quota.used_up", app=app_id, quota=quota, limit=limit)
         except DuplicateKey:

@@ -1,8 +1,10 @@
-"""Bearer tokens: JWT (RFC 7519, checked as RFC 8725 asks). One algorithm a key, `iss aud exp iat` always required.
+"""Bearer tokens: JWT (RFC 7519, checked as RFC 8725 asks). One algorithm a key, `iss aud exp iat` always
+required.
 
-`aud` is `weir:account | weir:app | weir:user | weir:playback | weir:upload`. `iss` is `weir` or the id of a customer's signing key,
-whose app must equal the claim `app`. A token that is made from another credential names it (`by`) and ends with it (`until`);
-both are checked at every use. docs/security.md has the whole table.
+`aud` is `weir:account | weir:app | weir:user | weir:playback | weir:upload`. `iss` is `weir` or the id of
+a customer's signing key, whose app must equal the claim `app`. A token that is made from another
+credential names it (`by`) and ends with it (`until`); both are checked at every use. docs/security.md has
+the whole table.
 """
 
 from collections import OrderedDict
@@ -40,8 +42,9 @@ GUEST_ID = "This id is one that Weir gives to guests; choose another for your us
 
 
 class Claims(BaseModel):
-    """`by` is the credential that the token was made from: a key (`key_…`) or a member's account (`acc_…`). `until` (seconds): nothing
-    that is made from the token may have a later `exp`. Of a customer's own token both follow from its key and its `exp`."""
+    """`by` is the credential that the token was made from: a key (`key_…`) or a member's account (`acc_…`).
+    `until` (seconds): nothing that is made from the token may have a later `exp`. Of a customer's own
+    token both follow from its key and its `exp`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     iss: str
@@ -71,9 +74,10 @@ class AppClaims(Claims):
 
 
 class UserClaims(Claims):
-    """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that channel alone; `guest` is
-    somebody whom the watch page gave an id; `uid` is the app's own user whose playback token let that guest in, `device` the browser it
-    has said to be (foundation.devices). `staff`: whoever moderates a channel may ban in all channels of the app."""
+    """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that
+    channel alone; `guest` is somebody whom the watch page gave an id; `uid` is the app's own user whose
+    playback token let that guest in, `device` the browser it has said to be (foundation.devices). `staff`:
+    whoever moderates a channel may ban in all channels of the app."""
 
     sub: str = Field(pattern=USER_ID)
     app: str
@@ -91,8 +95,8 @@ class UserClaims(Claims):
 
 
 class PlaybackClaims(Claims):
-    """Leave to play one stream: `sub` is the playback id, `sid` the viewing session. `guest`: the watch page gave it to somebody without
-    a token, so it plays only while the stream is public."""
+    """Leave to play one stream: `sub` is the playback id, `sid` the viewing session. `guest`: the watch page
+    gave it to somebody without a token, so it plays only while the stream is public."""
 
     app: str
     sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
@@ -101,8 +105,8 @@ class PlaybackClaims(Claims):
 
 
 class UploadClaims(Claims):
-    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a file; `uploads` files
-    with `total` bytes in all."""
+    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a
+    file; `uploads` files with `total` bytes in all."""
 
     app: str
     stream: str | None = None
@@ -113,8 +117,8 @@ class UploadClaims(Claims):
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A customer's key: HS256 secret bytes, or an uploaded public key in PEM. `scopes` None: everything that can be signed. `ends`
-    (seconds): nothing that it has signed is good for longer."""
+    """A customer's key: HS256 secret bytes, or an uploaded public key in PEM. `scopes` None: everything that
+    can be signed. `ends` (seconds): nothing that it has signed is good for longer."""
 
     app: str
     algorithm: Algorithm
@@ -128,7 +132,8 @@ class KeyResolver(Protocol):
 
 
 Stands = Callable[[str, str, float], Awaitable[bool]]
-"""(credential, app, issued in seconds) -> False when what was made from it by then has ended (foundation.directory)."""
+"""(credential, app, issued in seconds) -> False when what was made from it by then has ended
+(foundation.directory)."""
 
 
 async def no_customer_keys(key_id: str) -> SigningKey | None:
@@ -140,33 +145,54 @@ async def all_stand(by: str, app: str, issued_s: float) -> bool:
 
 
 _MODELS: dict[Audience, type[Claims]] = {
-    "weir:account": AccountClaims, "weir:app": AppClaims, "weir:user": UserClaims, "weir:playback": PlaybackClaims,
+    "weir:account": AccountClaims,
+    "weir:app": AppClaims,
+    "weir:user": UserClaims,
+    "weir:playback": PlaybackClaims,
     "weir:upload": UploadClaims,
-}  # fmt: skip
+}
 
 
 class Tokens:
-    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` knows what has been withdrawn from whom."""
+    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` knows what has been
+    withdrawn from whom."""
 
     def __init__(
-        self, vault: Vault, resolve: KeyResolver = no_customer_keys, clock: Callable[[], float] = now_s, stands: Stands = all_stand
+        self,
+        vault: Vault,
+        resolve: KeyResolver = no_customer_keys,
+        clock: Callable[[], float] = now_s,
+        stands: Stands = all_stand,
     ) -> None:
         self._keys = {audience: vault.key(audience) for audience in _MODELS}
-        self._resolve, self._stands = resolve, stands
+        self._resolve = resolve
+        self._stands = stands
         self._clock = clock
         self._known: OrderedDict[tuple[Audience, str], Claims] = OrderedDict()
 
     def mint(self, audience: Audience, ttl_s: int, **claims: Any) -> str:
-        """With `by`, what is made from this token ends with it. An `until` that is given bounds the token itself too."""
+        """With `by`, what is made from this token ends with it. An `until` that is given bounds the token
+        itself too."""
         issued = int(self._clock())
-        full = {"iss": "weir", "aud": audience, "iat": issued, "exp": issued + ttl_s, "jti": new_id("ses"), **claims}
+        full = {
+            "iss": "weir",
+            "aud": audience,
+            "iat": issued,
+            "exp": issued + ttl_s,
+            "jti": new_id("ses"),
+            **claims,
+        }
         if claims.get("until") is not None:
             full["exp"] = min(full["exp"], claims["until"])
         elif claims.get("by") is not None:
             full["until"] = full["exp"]
-        return jwt.encode({name: value for name, value in full.items() if value is not None}, self._keys[audience], "HS256")
+        return jwt.encode(
+            {name: value for name, value in full.items() if value is not None}, self._keys[audience], "HS256"
+        )
 
-    def mint_playback(self, playback: str, app: str, sid: str, ttl_s: int, uid: str | None = None, **claims: Any) -> str:
+    def mint_playback(
+        self, playback: str, app: str, sid: str, ttl_s: int, uid: str | None = None, **claims: Any
+    ) -> str:
         return self.mint("weir:playback", ttl_s, sub=playback, app=app, sid=sid, uid=uid, **claims)
 
     def mint_user(self, uid: str, app: str, name: str, ttl_s: int, **claims: Any) -> str:
@@ -195,29 +221,44 @@ class Tokens:
             return False
 
     async def _check(self, token: str, audience: Audience, model: type[C]) -> C:
-        """Errors: Unauthenticated, one sentence, the same for forged and unknown. What the holder of the right key has done wrong is
-        named: a claim that is not taken, a life that is too long or over, a scope that the key lacks."""
+        """Errors: Unauthenticated, one sentence, the same for forged and unknown. What the holder of the
+        right key has done wrong is named: a claim that is not taken, a life that is too long or over, a
+        scope that the key lacks."""
         if not token or len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("A token is needed.")
         known = self._known.get((audience, token))
         claims = known if isinstance(known, model) else await self._read(token, audience, model)
-        if claims.by is not None and not await self._stands(claims.by, getattr(claims, "app", ""), claims.iat):
+        if claims.by is not None and not await self._stands(
+            claims.by, getattr(claims, "app", ""), claims.iat
+        ):
             raise Unauthenticated("What this token was made from has been withdrawn.")
         return self._in_time(claims)
 
     async def _read(self, token: str, audience: Audience, model: type[C]) -> C:
         issuer, signing = await self._signer(token, audience)
-        key, algorithm = (self._keys[audience], "HS256") if signing is None else (signing.key, signing.algorithm)
+        key, algorithm = (
+            (self._keys[audience], "HS256") if signing is None else (signing.key, signing.algorithm)
+        )
         try:
             payload = jwt.decode(
-                token, key, [algorithm], audience=audience,
-                options={"require": ["iss", "aud", "exp", "iat", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-            )  # fmt: skip
+                token,
+                key,
+                [algorithm],
+                audience=audience,
+                options={
+                    "require": ["iss", "aud", "exp", "iat", "sub"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
         except jwt.PyJWTError:
             raise Unauthenticated("This token is not valid.") from None
         if signing is not None:
             return _bounded(_valid(model, _of_customer(payload, token, audience, signing)), issuer, signing)
-        claims = self._known[(audience, token)] = _valid(model, payload)  # a customer's key may be withdrawn, ours is not
+        claims = self._known[(audience, token)] = _valid(
+            model, payload
+        )  # a customer's key may be withdrawn, ours is not
         if len(self._known) > KNOWN_TOKENS:
             self._known.popitem(last=False)
         return claims
@@ -229,18 +270,27 @@ class Tokens:
         return claims
 
     async def _signer(self, token: str, audience: Audience) -> tuple[str, SigningKey | None]:
-        """Who signed this, by `iss`, and a customer's key: None is our own. The token's own `alg` chooses nothing."""
+        """Who signed this, by `iss`, and a customer's key: None is our own. The token's own `alg` chooses
+        nothing."""
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
-            detail = _wrong_kind("an API key", audience) if token.startswith(KEY_PREFIX) else "This token is not valid."
+            detail = (
+                _wrong_kind("an API key", audience)
+                if token.startswith(KEY_PREFIX)
+                else "This token is not valid."
+            )
             raise Unauthenticated(detail) from None
         issuer, meant = claims.get("iss"), claims.get("aud")
         if meant != audience and isinstance(meant, str) and meant in KINDS:
             raise Unauthenticated(_wrong_kind(KINDS[meant], audience))
         if issuer == "weir":
             return issuer, None
-        if not isinstance(issuer, str) or audience not in SIGNING or (signing := await self._resolve(issuer)) is None:
+        if (
+            not isinstance(issuer, str)
+            or audience not in SIGNING
+            or (signing := await self._resolve(issuer)) is None
+        ):
             raise Unauthenticated("This token is not valid.")
         return issuer, signing
 
@@ -250,9 +300,11 @@ def _wrong_kind(given: str, audience: Audience) -> str:
     return f"This is {given}; here {KINDS[audience]}{also} is needed."
 
 
-def _of_customer(payload: dict[str, Any], token: str, audience: Audience, signing: SigningKey) -> dict[str, Any]:
-    """What a customer's key may say. A playback token without `sid` gets one that is the same for the same viewer, so that seats and
-    usage count right. Errors: Unauthenticated."""
+def _of_customer(
+    payload: dict[str, Any], token: str, audience: Audience, signing: SigningKey
+) -> dict[str, Any]:
+    """What a customer's key may say. A playback token without `sid` gets one that is the same for the same
+    viewer, so that seats and usage count right. Errors: Unauthenticated."""
     if payload.get("app") != signing.app:
         raise Unauthenticated("This token is not valid.")
     if signing.scopes is not None and SIGNING[audience] not in signing.scopes:
@@ -260,9 +312,15 @@ def _of_customer(payload: dict[str, Any], token: str, audience: Audience, signin
     if audience == "weir:user" and is_id("usr", str(payload["sub"])):
         raise Unauthenticated(GUEST_ID)
     if audience == "weir:playback" and payload.get("sid") is None:
-        viewer = (str(payload["iss"]), str(payload["sub"]), str(payload["uid"])) if payload.get("uid") is not None else (token,)
+        viewer = (
+            (str(payload["iss"]), str(payload["sub"]), str(payload["uid"]))
+            if payload.get("uid") is not None
+            else (token,)
+        )
         payload = {**payload, "sid": derived_id("ses", *viewer)}
-    ours = ("by", "until", "guest") if audience == "weir:playback" else ("by", "until", "guest", "uid", "device")
+    ours = (
+        ("by", "until", "guest") if audience == "weir:playback" else ("by", "until", "guest", "uid", "device")
+    )
     return {name: value for name, value in payload.items() if name not in ours}
 
 
@@ -273,7 +331,9 @@ def _valid(model: type[C], payload: dict[str, Any]) -> C:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         detail = first["msg"].removeprefix("Value error, ")
-        raise Unauthenticated(f"This token is not valid: its claim {'.'.join(map(str, first['loc']))}: {detail}.") from None
+        raise Unauthenticated(
+            f"This token is not valid: its claim {'.'.join(map(str, first['loc']))}: {detail}."
+        ) from None
     if claims.exp - claims.iat > LONGEST_TOKEN_S + LEEWAY_S:
         raise Unauthenticated("This token is not valid: a token may live 24 hours at most.")
     return claims
