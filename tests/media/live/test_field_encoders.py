@@ -41,7 +41,7 @@ async def shown(
 
 def in_transit(stage: Any, fact: StreamEvent) -> Any:
     """(dropped, duplicated) frames of the present FFmpeg."""
-    child = stage.room._broadcasts[fact.playback]._child
+    child = stage.room._broadcasts[fact.playback]._session.child
     child.read_progress()
     return child.dropped, child.duplicated
 

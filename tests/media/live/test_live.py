@@ -91,7 +91,8 @@ def played(url: str, seconds: float = 3) -> dict[str, int]:
 def encoders(stage: Any, fact: StreamEvent) -> list[int]:
     """Process ids of the FFmpeg that makes this stream's renditions now."""
     broadcast = stage.room._broadcasts.get(fact.playback)
-    child = broadcast._child if broadcast is not None else None
+    session = broadcast._session if broadcast is not None else None
+    child = session.child if session is not None else None
     return [child.pid] if child is not None and Path(f"/proc/{child.pid}").exists() else []
 
 
@@ -480,7 +481,7 @@ async def test_sound_alone_is_a_broadcast(stage: Any) -> None:
 
 async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any) -> None:
     """FFmpeg that stands still while bytes arrive is killed by the watchdog, and the stream goes on."""
-    monkeypatch.setattr("media.live.broadcast.STALLED_S", 1.0)
+    monkeypatch.setattr("media.live.encoder_session.STALLED_S", 1.0)
     fact, _ = await stage.on_air()
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: now.segments)
