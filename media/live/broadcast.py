@@ -43,7 +43,7 @@ from weir.foundation.events import (
     StreamEvent,
     ThumbnailReady,
 )
-from weir.foundation.ids import derived_id, new_id, new_secret
+from weir.foundation.ids import derived_id, new_id
 from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.settings import Settings
 
@@ -241,15 +241,14 @@ class LiveBroadcast:
 
     async def _run(self, source: Source) -> tuple[EncoderSession | None, str]:
         """One life of FFmpeg: its session, None when it could not be started, and why it ended."""
-        shape = self.packager.shape = self._next_shape(source)
+        shape = self._next_shape(source)
         still = await self._source.still() if source.alone else None
         try:
             child = await self._spawn(source, shape)
         except OSError as error:
             return None, str(error)
-        session = self._session = EncoderSession(
-            child, EncoderRun(new_secret(22), self.fact.generation), self._source
-        )
+        run = self.packager.begin_run(self.fact.generation, shape)
+        session = self._session = EncoderSession(child, run, self._source)
         self._source.health.began()
         self._overload.started(monotonic())
         if self._source.begin_run(child.write_input, session.end_input, still):
@@ -344,10 +343,9 @@ class LiveBroadcast:
         if self._plan.change_profile(profile) and self._session is not None:
             self._session.renew()
 
-    def _kept(self, whole: SegmentData) -> None:
-        assert self.packager.shape is not None
-        self._keep(self.fact.playback, self.packager.shape, whole)
-        self._thumbnails.add_segment(self.packager.shape, whole)
+    def _kept(self, shape: BroadcastShape, whole: SegmentData) -> None:
+        self._keep(self.fact.playback, shape, whole)
+        self._thumbnails.add_segment(shape, whole)
 
     def _pictured(self) -> None:
         """Told once a publish; afterwards the picture changes under the same name."""

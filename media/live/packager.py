@@ -20,6 +20,7 @@ from media.ladder.delivery_options import DeliveryOptions
 from media.ladder.rules import BroadcastShape
 from media.live.blocking_reload import HeldReloads, Lists
 from weir.foundation.clock import now_s
+from weir.foundation.ids import new_secret
 
 AHEAD_S = 5.0
 PARTS_KEPT_SEGMENTS = 6
@@ -40,12 +41,18 @@ class EncoderRun:
 
     id: str
     generation: int
+    shape: BroadcastShape
     epoch_s: float = float("inf")
     base: int = 0
-    begun: bool = False
+    timeline: Timeline | None = None
     known: bool = False
     held: list[EncodedPart] = field(default_factory=list)
     growing: list[EncodedPart] = field(default_factory=list)
+
+    @property
+    def begun(self) -> bool:
+        """Its first segment is listed."""
+        return self.timeline is not None
 
 
 class Packager:
@@ -57,7 +64,7 @@ class Packager:
         broadcast: str,
         delivery: DeliveryOptions,
         secret: bytes,
-        keep: Callable[[SegmentData], None] = lambda _: None,
+        keep: Callable[[BroadcastShape, SegmentData], None] = lambda *_: None,
         held: Callable[[Lists], HeldReloads] | None = None,
         base: str = "",
     ) -> None:
@@ -66,7 +73,7 @@ class Packager:
         self._base = base
         self.master = b""
         self.timeline: Timeline | None = None
-        self._shape: BroadcastShape | None = None
+        self.shape: BroadcastShape | None = None
         self._keys: SegmentKeys | None = None
         self._files = files
         self._broadcast = broadcast
@@ -84,13 +91,13 @@ class Packager:
         # old one.
         self._first_msn = int(now_s() / delivery.segment_s)
 
-    @property
-    def shape(self) -> BroadcastShape | None:
-        return self._shape
+    def begin_run(self, generation: int, shape: BroadcastShape) -> EncoderRun:
+        """A new life of FFmpeg, which makes renditions of this shape."""
+        self._adopt(shape)
+        return EncoderRun(new_secret(22), generation, shape)
 
-    @shape.setter
-    def shape(self, shape: BroadcastShape) -> None:
-        self._shape = shape
+    def _adopt(self, shape: BroadcastShape) -> None:
+        self.shape = shape
         self._keys = SegmentKeys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
 
     def open(self) -> None:
@@ -101,7 +108,7 @@ class Packager:
             self._files.remove()
         self._files.open()
         if past is not None:
-            self.shape = past.shape
+            self._adopt(past.shape)
             if past.segments:
                 past.segments.extend(self._salvaged(past.shape, past.segments[-1]))
             self._files.drop_parts()
@@ -114,7 +121,7 @@ class Packager:
                 self._stem,
             )
             self._announced = (past.shape, past.codecs)
-            self._render_master(past.codecs)
+            self._render_master(past.shape, past.codecs)
             if self._held is not None:
                 self._held.release_all()
             self._render()
@@ -148,32 +155,32 @@ class Packager:
         segment decides.
         """
         now = now_s()
-        if not run.begun and run.known and self._goes_on():
+        if run.timeline is None and run.known and self._goes_on(run.shape):
             self._begin(run, piece)
-        if run.begun:
+        if run.timeline is not None:
             if run.epoch_s + piece.cut.end_s > now + AHEAD_S:
                 raise ClockJumped("The encoder's clock has jumped.")
-            await self._release(run, piece)
+            await self._release(run, run.timeline, piece)
             return False
         run.held.append(piece)
         run.epoch_s = min(run.epoch_s, now - piece.cut.end_s)
         if not self._whole(run):
             return False
-        self._begin(run, piece)
+        timeline = self._begin(run, piece)
         for held in run.held:
-            await self._release(run, held)
+            await self._release(run, timeline, held)
         run.held.clear()
         return True
 
     def end_run(self, run: EncoderRun) -> None:
         """Closes the segment that has begun, however short. Errors: OSError."""
-        if not run.begun or self.timeline is None:
+        if run.timeline is None:
             return
-        segment = self.timeline.end_run()
+        segment = run.timeline.end_run()
         try:
             if segment is not None:
-                bodies = self._write_segments(run.id, segment.msn, run.growing)
-                self._note(run, run.growing[0].inits, bodies)
+                bodies = self._write_segments(run, segment.msn, run.growing)
+                self._note(run, run.timeline, run.growing[0].inits, bodies)
         finally:
             self._render()
 
@@ -217,64 +224,57 @@ class Packager:
     def _answered(self, msn: int, part: int | None) -> bool:
         return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, shape: BroadcastShape) -> bool:
         """Players have the same renditions already, so that a part is enough to go on from."""
-        announced = (
-            self._announced is not None
-            and self.shape is not None
-            and self._announced[0].names == self.shape.names
-        )
+        announced = self._announced is not None and self._announced[0].names == shape.names
         return announced and self.timeline is not None and self.timeline.playable
 
     def _whole(self, run: EncoderRun) -> bool:
         """A run that ends within its first segment is not shown at all."""
-        assert self.shape is not None
-        return sum(piece.cut.frames for piece in run.held) == self.shape.cadence.segment_frames
+        return sum(piece.cut.frames for piece in run.held) == run.shape.cadence.segment_frames
 
-    def _begin(self, run: EncoderRun, piece: EncodedPart) -> None:
+    def _begin(self, run: EncoderRun, piece: EncodedPart) -> Timeline:
         """The playlists speak of a run's renditions from its first whole segment on."""
-        assert self.shape is not None
-        codecs = tuple(init.codecs for init in piece.inits)
-        for name, init in zip(self.shape.names, piece.inits, strict=True):
+        shape, codecs = run.shape, tuple(init.codecs for init in piece.inits)
+        for name, init in zip(shape.names, piece.inits, strict=True):
             self._files.write_segment(init_name(run.id, name), init.data)
-        if self._announced != (self.shape, codecs):
-            self._announced = (self.shape, codecs)
-            self._history.start(self.shape, codecs)
-            self._render_master(codecs)
+        if self._announced != (shape, codecs):
+            self._announced = (shape, codecs)
+            self._history.start(shape, codecs)
+            self._render_master(shape, codecs)
         if self.timeline is None:
-            self.timeline = Timeline(self.shape.cadence, self._window, self._first_msn, stem=self._stem)
-        run.base, run.begun = self.timeline.next_msn, True
-        self.timeline.begin_run(run.id, run.epoch_s * 1000, self.shape.names)
+            self.timeline = Timeline(shape.cadence, self._window, self._first_msn, stem=self._stem)
+        run.timeline, run.base = self.timeline, self.timeline.next_msn
+        self.timeline.begin_run(run.id, run.epoch_s * 1000, shape.names)
+        return self.timeline
 
-    async def _release(self, run: EncoderRun, piece: EncodedPart) -> None:
+    async def _release(self, run: EncoderRun, timeline: Timeline, piece: EncodedPart) -> None:
         """Files first, then the playlist that names them, then the players that wait for it."""
-        assert self.timeline is not None
-        assert self.shape is not None
         cut, msn = piece.cut, run.base + piece.cut.segment
-        if self.shape.cadence.low_latency:
-            for name, one in zip(self.shape.names, cut.bodies, strict=True):
-                self._files.write_part(
-                    part_name(self._stem(run.id, msn), name, msn, cut.part), self._sealed(msn, one)
-                )
+        if run.shape.cadence.low_latency:
+            stem = self._stem(run.id, msn)
+            for name, one in zip(run.shape.names, cut.bodies, strict=True):
+                self._files.write_part(part_name(stem, name, msn, cut.part), self._sealed(msn, one))
         bodies: tuple[tuple[bytes, ...], ...] = ()
         if cut.last:
             bodies = await _undisturbed(
-                asyncio.to_thread(self._write_segments, run.id, msn, [*run.growing, piece])
+                asyncio.to_thread(self._write_segments, run, msn, [*run.growing, piece])
             )
             run.growing.clear()
         else:
             run.growing.append(piece)
-        self.timeline.add(cut.segment, float(cut.frames / self.shape.cadence.rate), cut.independent, cut.last)
+        timeline.add(cut.segment, float(cut.frames / run.shape.cadence.rate), cut.independent, cut.last)
         if cut.last:
-            self._note(run, piece.inits, bodies)
+            self._note(run, timeline, piece.inits, bodies)
         self._render()
 
-    def _write_segments(self, run: str, msn: int, parts: list[EncodedPart]) -> tuple[tuple[bytes, ...], ...]:
+    def _write_segments(
+        self, run: EncoderRun, msn: int, parts: list[EncodedPart]
+    ) -> tuple[tuple[bytes, ...], ...]:
         """Returns the segments in clear, as their parts."""
-        assert self.shape is not None
         bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
-        stem = self._stem(run, msn)
-        for name, body in zip(self.shape.names, bodies, strict=True):
+        stem = self._stem(run.id, msn)
+        for name, body in zip(run.shape.names, bodies, strict=True):
             self._files.write_segment(
                 segment_name(stem, name, msn), *([self._sealed(msn, b"".join(body))] if self._keys else body)
             )
@@ -294,23 +294,23 @@ class Packager:
         return self._keys.encrypt(msn, data) if self._keys else data
 
     def _note(
-        self, run: EncoderRun, inits: tuple[InitSegment, ...], bodies: tuple[tuple[bytes, ...], ...]
+        self,
+        run: EncoderRun,
+        timeline: Timeline,
+        inits: tuple[InitSegment, ...],
+        bodies: tuple[tuple[bytes, ...], ...],
     ) -> None:
         """Files stay as long as a playlist that names them may be in use."""
-        assert self.timeline is not None
-        segment = self.timeline.segments[-1]
+        segment = timeline.segments[-1]
         self._history.add(segment, run.generation)
-        self._keep(SegmentData(segment, inits, bodies))
-        self.timeline.trim()
-        in_use = self.timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
+        self._keep(run.shape, SegmentData(segment, inits, bodies))
+        timeline.trim()
+        in_use = timeline.segments[0].msn - min(self._window, MOST_BEHIND_WINDOW)
         self._history.forget(in_use, segment.msn - PARTS_KEPT_SEGMENTS)
 
-    def _render_master(self, codecs: tuple[str, ...]) -> None:
-        assert self.shape is not None
-        variants = [
-            Variant(rendition, one) for rendition, one in zip(self.shape.renditions, codecs, strict=True)
-        ]
-        self.master = playlists.master(variants, float(self.shape.cadence.rate)).encode()
+    def _render_master(self, shape: BroadcastShape, codecs: tuple[str, ...]) -> None:
+        variants = [Variant(rendition, one) for rendition, one in zip(shape.renditions, codecs, strict=True)]
+        self.master = playlists.master(variants, float(shape.cadence.rate)).encode()
 
     @property
     def names(self) -> list[str]:
@@ -320,7 +320,8 @@ class Packager:
     def media(self, name: str, *, delta: bool = False) -> bytes:
         """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it
         costs .15 ms."""
-        assert self.timeline is not None
+        if self.timeline is None:
+            return b""
         text = self._rendered.get((name, delta))
         if text is None:
             others = [other for other in self.names if other != name]

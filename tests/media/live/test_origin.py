@@ -12,7 +12,7 @@ from media.hls.segment_files import SegmentFiles
 from media.ladder.delivery_options import DeliveryOptions
 from media.ladder.rules import BroadcastShape, Rendition, cadence
 from media.live.origin import Origin
-from media.live.packager import EncoderRun, Packager
+from media.live.packager import Packager
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
@@ -42,8 +42,9 @@ class Desk:
         files = SegmentFiles(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), PLAYBACK)
         self.packager = Packager(files, "brd_1", DeliveryOptions(1 / 3, 2.0, 12, 0), b"s" * 32)
         self.packager.open()
-        self.packager.shape = BroadcastShape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))
-        self.run, self.fed = EncoderRun("run", 1, epoch_s=0.0), 0
+        shape = BroadcastShape((Rendition(360, (640, 360), 800_000),), cadence(30, 1 / 3, 2))
+        self.run, self.fed = self.packager.begin_run(1, shape), 0
+        self.run.id, self.run.epoch_s = "run", 0.0
         self.origin = Origin({PLAYBACK: self.packager}.get, lambda _, name: files.read(name))
 
     async def feed(self, parts: int) -> None:

@@ -54,7 +54,7 @@ def opened(tmp_path: Path, broadcast: str = "brd_1", base: str = "") -> Packager
     files = SegmentFiles(Settings(data_dir=tmp_path / "d", live_dir=tmp_path / "l"), "ply_1")
     made = Packager(files, broadcast, DeliveryOptions(1 / 3, 2.0, 12, 0), b"s" * 32, base=base)
     made.open()
-    made.shape = SHAPE
+    made.begin_run(1, SHAPE)
     return made
 
 
@@ -76,7 +76,7 @@ def listed(packager: Packager) -> hls_conformance.Listed:
 
 async def test_nothing_is_listed_before_a_whole_segment(tmp_path: Path, clock: Clock) -> None:
     """The first segment is held, then everything of it is there at once, playable for ordinary players too."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 5)
     assert packager.master == b""
     assert await packager.add_part(run, piece(5))
@@ -86,7 +86,7 @@ async def test_nothing_is_listed_before_a_whole_segment(tmp_path: Path, clock: C
 
 async def test_the_date_is_that_of_the_least_late_part_and_never_moves(tmp_path: Path, clock: Clock) -> None:
     """First parts arrive 1.2–1.7 s late; a date from them would be wrong by that (research trap 2)."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     epoch = await fed(packager, clock, run, 20, late=[1.6, 1.4, 0.9, 0.2, 0.04, 0.05, 0.0, 0.0, 2.0])
     assert listed(packager).segments[0].date_ms == round((epoch + 0.04) * 1000)
     assert listed(packager).segments[2].date_ms == round((epoch + 4.04) * 1000)
@@ -94,7 +94,7 @@ async def test_the_date_is_that_of_the_least_late_part_and_never_moves(tmp_path:
 
 async def test_a_run_that_dies_in_its_first_segment_is_not_shown(tmp_path: Path, clock: Clock) -> None:
     """No number of the media sequence is used up by it, and none of its files stay."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 3)
     packager.end_run(run)
     assert packager.master == b""
@@ -104,7 +104,7 @@ async def test_a_run_that_dies_in_its_first_segment_is_not_shown(tmp_path: Path,
 async def test_a_broken_run_closes_its_segment_and_the_next_continues(tmp_path: Path, clock: Clock) -> None:
     """What was listed stays, the short segment's file holds exactly its parts, dates go forward."""
     packager = opened(tmp_path)
-    await fed(packager, clock, first := EncoderRun("one", 1), 8)
+    await fed(packager, clock, first := EncoderRun("one", 1, SHAPE), 8)
     before = listed(packager)
     packager.end_run(first)
     closed = listed(packager)
@@ -112,7 +112,7 @@ async def test_a_broken_run_closes_its_segment_and_the_next_continues(tmp_path: 
     assert closed.segments[1].duration == pytest.approx(0.666667)
     assert packager._files.read(closed.segments[1].uri) == b"part6part7"
     clock.now -= 10  # a clock that was set back must not turn dates back
-    await fed(packager, clock, EncoderRun("two", 1), 7)
+    await fed(packager, clock, EncoderRun("two", 1, SHAPE), 7)
     after = listed(packager)
     assert hls_conformance.violations(after, closed) == []
     assert after.segments[2].discontinuity == 1
@@ -120,7 +120,7 @@ async def test_a_broken_run_closes_its_segment_and_the_next_continues(tmp_path: 
 
 async def test_a_jump_of_the_encoders_clock_ends_the_run(tmp_path: Path, clock: Clock) -> None:
     """FFmpeg would fill an hour's jump with repeated frames as fast as it can."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 6)
     for number in range(6, 20):
         await packager.add_part(run, piece(number))
@@ -130,7 +130,7 @@ async def test_a_jump_of_the_encoders_clock_ends_the_run(tmp_path: Path, clock: 
 
 async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clock: Clock) -> None:
     """A hundred players that wait for one part cost one entry."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 6)
     assert packager.timeline is not None
     msn = packager.timeline.segments[-1].msn + 1
@@ -145,7 +145,7 @@ async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clo
 
 async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock: Clock) -> None:
     """ENDLIST is an answer to every question; a worker that stops keeps nobody waiting."""
-    packager, run = opened(tmp_path), EncoderRun("r", 1)
+    packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 6)
     assert packager.timeline is not None
     msn = packager.timeline.segments[-1].msn + 1
@@ -163,7 +163,7 @@ async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock:
 async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: Clock, base: str) -> None:
     """The same broadcast continues its sequence from disk; another one starts ahead of it, never behind."""
     packager = opened(tmp_path, base=base)
-    await fed(packager, clock, EncoderRun("one", 1), 14)  # killed: its third segment was never closed
+    await fed(packager, clock, EncoderRun("one", 1, SHAPE), 14)  # killed: its third segment was never closed
     old = listed(packager)
     again = opened(tmp_path, base=base)
     taken_up = listed(again)
@@ -171,19 +171,19 @@ async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: C
     assert taken_up.segments[2].duration == pytest.approx(0.666667)
     assert again._files.read(taken_up.segments[2].uri.removeprefix(base)) == b"part12part13"
     clock.now += 5
-    await fed(again, clock, EncoderRun("two", 1), 6)
+    await fed(again, clock, EncoderRun("two", 1, SHAPE), 6)
     assert hls_conformance.violations(listed(again), old) == []
     assert listed(again).segments[3].discontinuity == 1
     clock.now += 60
     other = opened(tmp_path, "brd_2", base)
-    await fed(other, clock, EncoderRun("three", 1), 6)
+    await fed(other, clock, EncoderRun("three", 1, SHAPE), 6)
     assert listed(other).segments[0].msn > old.segments[-1].msn
 
 
 @pytest.mark.parametrize("base", ["", "https://cdn.example/media/ply_1/"])
 async def test_old_files_leave_with_the_window(tmp_path: Path, clock: Clock, base: str) -> None:
     """Parts stay for six segments, segments for one window behind the window."""
-    packager, run = opened(tmp_path, base=base), EncoderRun("r", 1)
+    packager, run = opened(tmp_path, base=base), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 40 * 6)
     assert len(list((tmp_path / "l/hls/ply_1").glob("p_*"))) == 7 * 6
     assert len(list((tmp_path / "d/hls/ply_1").glob("s_*"))) == 24
