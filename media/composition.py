@@ -1,29 +1,18 @@
 """The media room: takes up streams that control lets in, one worker each, and serves their playlists."""
 
-import asyncio
-from collections import defaultdict
-from functools import partial
-
 import structlog
 from redis.exceptions import RedisError
 from starlette.routing import BaseRoute, Mount
 
-from media.ffmpeg.process import cores_here
-from media.hls.segment_files import SegmentFiles, playbacks
-from media.ingest.source import PublishSource
-from media.ladder.admission import LadderDemand, rungs_to_drop
+from media.facts import FactPublisher
+from media.hls.segment_files import SegmentFiles
 from media.ladder.api import ProfileRoutes
-from media.ladder.delivery_options import delivery_options
-from media.ladder.rules import Profile
 from media.ladder.service import Profiles
-from media.leases import RENEW_S, StreamLeases
+from media.leases import StreamLeases
 from media.live.api import HealthRoutes
-from media.live.broadcast import LiveBroadcast
-from media.live.health_store import EVERY_S, HealthStore
+from media.live.health_store import HealthStore
 from media.live.nchan import NchanPublisher
 from media.live.origin import Origin
-from media.live.packager import Packager
-from media.live.restart_backoff import RestartBackoff
 from media.recordings.api import RecordingRoutes
 from media.recordings.bucket_origin import BucketOrigin
 from media.recordings.s3 import Bucket
@@ -33,21 +22,8 @@ from media.uploads.api import VodRoutes
 from media.uploads.service import Uploads
 from media.uploads.staging import UploadStaging
 from media.uploads.transcoder import Transcoder
-from weir.foundation.clock import monotonic
-from weir.foundation.documents import Doc
+from media.worker import MediaWorker
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import (
-    AppDeleted,
-    DirectoryChanged,
-    Event,
-    PublishDone,
-    PublishStarted,
-    RecordingStarted,
-    RecordingStopped,
-    StreamEvent,
-    StreamOffline,
-)
-from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.services import Services, Tasks
 
 SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
@@ -58,76 +34,76 @@ log = structlog.get_logger("media")
 
 
 class MediaRoom:
-    """Facts may come twice, late or not at all: handlers compare (broadcast, generation), and a sweep every 5
-    s compares what runs here with the stream documents and the ingest."""
+    """Builds the services of the room and lists their routes and tasks."""
 
     def __init__(self, services: Services) -> None:
+        settings = services.settings
+        leases = StreamLeases(services.redis, settings.origin_name, sole=not settings.redis_url)
+        secret = settings.hook_secret or services.vault.text_key("internal")
         self._services = services
-        self._settings = services.settings
-        self._leases = StreamLeases(
-            services.redis, services.settings.origin_name, sole=not services.settings.redis_url
-        )
         self._tasks = Tasks()
-        self._broadcasts: dict[str, LiveBroadcast] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._over: set[str] = set()
-        self._newest: dict[
-            str, tuple[str, int]
-        ] = {}  # by stream, the newest publish that has begun: (broadcast, generation)
-        self._listening: dict[
-            str, tuple[tuple[str, int], PublishSource]
-        ] = {}  # to publishes whose turn has not come
-        self._brakes: defaultdict[str, RestartBackoff] = defaultdict(RestartBackoff)
-        self._tickets = PlayTickets(services.redis)
-        self._settled = False
-        self._profiles = Profiles(services.store, services.bus, services.settings, services.audit)
+        self._facts = FactPublisher(services.bus)
+        self._bucket = Bucket(settings) if settings.storage == "s3" else None
+        self._nchan = NchanPublisher(settings, secret) if settings.edge == "nchan" else None
+        self._health_store = HealthStore(services.redis)
+        self._profiles = Profiles(services.store, services.bus, settings, services.audit)
         self._recording_store = RecordingStore(services.store, services.bus, services.relay)
-        self._bucket = Bucket(services.settings) if services.settings.storage == "s3" else None
-        secret = services.settings.hook_secret or services.vault.text_key("internal")
-        self._nchan = NchanPublisher(services.settings, secret) if services.settings.edge == "nchan" else None
         self._recordings = Recordings(
             services,
             self._recording_store,
-            self._tell,
-            self._leases.is_held,
-            lambda video: UploadStaging(services.settings, video).remove(),
+            self._facts.publish,
+            leases.is_held,
+            lambda video: UploadStaging(settings, video).remove(),
             self._bucket,
         )
-        self._health_store = HealthStore(services.redis)
-        self._transcoder = Transcoder(
-            services, self._recording_store, self._profiles, self._leases, self._is_overloaded
-        )
+
+        def overloaded() -> bool:
+            return self.worker.is_overloaded()
+
+        self._transcoder = Transcoder(services, self._recording_store, self._profiles, leases, overloaded)
         self._uploads = Uploads(services, self._recording_store, self._transcoder.wake)
-        self._api = (
-            RecordingRoutes(services, self._recording_store, self._recordings),
-            ProfileRoutes(services, self._profiles),
-            VodRoutes(services, self._uploads, self._recordings),
-            HealthRoutes(services, self._health_store, self._snapshot),
-        )
-        self._origin = Origin(
-            self._packager, lambda playback, name: SegmentFiles(self._settings, playback).read(name)
+        self.worker = MediaWorker(
+            services,
+            leases,
+            self._profiles,
+            self._recordings,
+            self._uploads,
+            self._health_store,
+            self._nchan,
+            self._facts,
         )
 
     def routes(self) -> list[BaseRoute]:
+        settings = self._services.settings
+        origin = Origin(
+            self.worker.packager, lambda playback, name: SegmentFiles(settings, playback).read(name)
+        )
+        api = (
+            RecordingRoutes(self._services, self._recording_store, self._recordings),
+            ProfileRoutes(self._services, self._profiles),
+            VodRoutes(self._services, self._uploads, self._recordings),
+            HealthRoutes(self._services, self._health_store, self.worker.snapshot),
+        )
         return [
-            Mount("/origin", app=self._origin),
+            Mount("/origin", app=origin),
             Mount("/recorded", app=BucketOrigin(self._bucket)),
-            *(route for routes in self._api for route in routes.routes()),
+            *(route for routes in api for route in routes.routes()),
         ]
 
     async def start(self) -> None:
+        bus, worker = self._services.bus, self.worker
         try:
-            await self._clear_leftovers()
+            await worker.clear_leftovers()
         except (Unavailable, RedisError, OSError) as error:
             log.warning("leftovers.stay", error=str(error))
-        self._tasks.start(self._services.bus.consume("media", self._heard), "media consumes")
+        self._tasks.start(bus.consume("media", worker.on_event), "media consumes")
         # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
-        self._tasks.start(self._services.bus.watch(self._heard), "media watches")
+        self._tasks.start(bus.watch(worker.on_event), "media watches")
         if self._nchan is not None:
-            self._tasks.start(self._nchan.run(), "edge")
-        self._tasks.start(self._renew(), "media leases")
-        self._tasks.start(self._sweep_forever(), "media sweep")
-        self._tasks.start(self._measure(), "media measures")
+            self._tasks.start(self._nchan.run(), "nchan")
+        self._tasks.start(worker.run_lease_renewal(), "media leases")
+        self._tasks.start(worker.run_sweeps(), "media sweep")
+        self._tasks.start(worker.run_measurements(), "media measures")
         for job in (*self._recordings.jobs(), *self._uploads.jobs()):
             self._tasks.start(self._services.periodic.run(job), job.name)
         self._transcoder.start()
@@ -136,310 +112,8 @@ class MediaRoom:
         """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
         await self._tasks.stop()
         await self._transcoder.stop()
-        for _, intake in self._listening.values():
-            intake.close()
-        await asyncio.gather(*(broadcast.close() for broadcast in self._broadcasts.values()))
-        for playback in list(self._broadcasts):
-            await self._let_go(playback)
+        await self.worker.stop()
         await self._recordings.close()
+        await self._facts.stop()
         if self._bucket is not None:
             await self._bucket.close()
-
-    def _packager(self, playback: str) -> Packager | None:
-        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not
-        exist."""
-        broadcast = self._broadcasts.get(playback)
-        if broadcast is None and not self._settled:
-            raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
-        return broadcast.packager if broadcast else None
-
-    def _admit(self, playback: str, priority: str, wanted: LadderDemand) -> int | None:
-        running = [one.running for of, one in self._broadcasts.items() if of != playback]
-        cores = self._settings.media_cores or cores_here()
-        return rungs_to_drop(wanted, [one for one in running if one is not None], cores, priority)
-
-    async def _snapshot(self, playback: str) -> bytes | None:
-        broadcast = self._broadcasts.get(playback)
-        return await broadcast.snapshot() if broadcast is not None and not broadcast.finished else None
-
-    async def _measure(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            measured = {
-                (one.fact.stream, one.fact.playback): one.health() for one in self._broadcasts.values()
-            }
-            try:
-                await self._health_store.write_samples(
-                    {key: sample for key, sample in measured.items() if sample is not None}
-                )
-                await self._health_store.write_trouble(
-                    {one.fact.playback: one.trouble for one in self._broadcasts.values() if one.trouble}
-                )
-            except (RedisError, OSError) as error:
-                log.warning("health.lost", error=str(error))
-
-    def _is_overloaded(self) -> bool:
-        return any(broadcast.strained for broadcast in self._broadcasts.values())
-
-    # -- facts
-
-    async def _heard(self, event: Event) -> None:
-        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it.
-        What a dying process had not finished, the next one's sweep does. Only a deleted app is waited for:
-        nothing else would do it."""
-        if isinstance(event, PublishStarted | PublishDone | StreamOffline):
-            if self._is_new(event):
-                self._tasks.start(self._listen(event), f"listen to {event.playback}")
-            self._tasks.start(self._follow(event), f"follow {event.playback}")
-        elif isinstance(event, RecordingStarted | RecordingStopped) and event.playback in self._broadcasts:
-            self._tasks.start(self._asked_to_record(event), f"record {event.playback}")
-        elif isinstance(event, DirectoryChanged) and event.collection in LADDER_DEPENDS_ON:
-            self._tasks.start(self._look_again(event.app), f"ladders of {event.app}")
-        elif isinstance(event, AppDeleted):
-            await self._recordings.forget(event.app)
-            await self._profiles.forget(event.app)
-
-    def _is_new(self, event: PublishStarted | PublishDone | StreamOffline) -> bool:
-        """Whether it tells of a publish that is newer than all known ones, which it then is."""
-        told, newest = (event.broadcast, event.generation), self._newest.get(event.playback, ("", 0))
-        if isinstance(event, PublishStarted) and told > newest:
-            self._newest[event.playback] = told
-            return True
-        if isinstance(event, StreamOffline) and event.broadcast >= newest[0]:
-            self._newest.pop(event.playback, None)
-        return False
-
-    async def _listen(self, event: StreamEvent) -> None:
-        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish
-        before may need longer for its end, so the new one is pulled first and waits with what it has
-        heard."""
-        told, playback = (event.broadcast, event.generation), event.playback
-        if not await self._leases.acquire(playback) or self._newest.get(playback) != told:
-            return
-        current = self._broadcasts.get(playback)
-        if current is not None and (current.fact.broadcast, current.fact.generation) >= told:
-            return
-        self._listen_no_more(playback, told)
-        intake = PublishSource(self._settings, self._tickets, event)
-        self._listening[playback] = told, intake
-        await intake.open()
-
-    def _listen_no_more(self, playback: str, told: tuple[str, int]) -> None:
-        """To this publish and those before."""
-        if playback in self._listening and self._listening[playback][0] <= told:
-            self._listening.pop(playback)[1].close()
-
-    async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
-        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest
-        publish: each of the others would keep that one waiting for three seconds."""
-        async with self._locks[event.playback]:
-            newest = self._newest.get(event.playback, ("", 0))
-            if not isinstance(event, StreamOffline) and (event.broadcast, event.generation) < newest:
-                return
-            current = self._broadcasts.get(event.playback)
-            same = current is not None and current.fact.broadcast == event.broadcast
-            if isinstance(event, PublishStarted):
-                await self._started(event, current)
-                self._listen_no_more(event.playback, (event.broadcast, event.generation))
-            elif current is not None and same and isinstance(event, StreamOffline):
-                await self._offline(current)
-            elif current is not None and same and event.generation == current.fact.generation:
-                await current.publisher_gone()
-
-    async def _profile(self, app: str, stream: Doc) -> Profile:
-        return await self._profiles.of_stream({"app": app, **stream}, await self._services.directory.app(app))
-
-    async def _look_again(self, app: str) -> None:
-        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it
-        yet."""
-        for broadcast in [
-            one for one in self._broadcasts.values() if one.fact.app == app and not one.finished
-        ]:
-            stream = await self._services.store.app(app).get("streams", broadcast.fact.stream)
-            if stream is not None:
-                broadcast.change_ladder(await self._profile(app, stream))
-
-    async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
-        stream = await self._services.directory.stream(event.stream) or {}
-        async with self._locks[event.playback]:
-            current = self._broadcasts.get(event.playback)
-            if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
-                await self._recordings.on_request(
-                    event, event.recording, stream, begin=isinstance(event, RecordingStarted)
-                )
-
-    async def _started(self, fact: StreamEvent, current: LiveBroadcast | None) -> None:
-        """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
-        if current is not None:
-            told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
-            if (
-                told < known
-                or (told == known and not current.idle)
-                or (told[0] == known[0] and current.finished)
-            ):
-                return
-        if current is None or current.fact.broadcast != fact.broadcast:
-            current = await self._take(fact)
-        if current is not None:
-            await current.close()
-            told, listening = (fact.broadcast, fact.generation), self._listening.get(fact.playback)
-            if listening is not None and listening[0] == told:
-                del self._listening[fact.playback]
-                await current.publish(fact, listening[1])
-            else:
-                await current.publish(fact)
-
-    async def _take(self, fact: StreamEvent) -> LiveBroadcast | None:
-        """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
-        if not await self._leases.acquire(fact.playback):
-            return None
-        await self._drop(fact.playback)
-        stream = await self._services.directory.stream(fact.stream) or {}
-        wanted, secret = delivery_options(stream, self._settings), self._services.vault.key("segments")
-        profile = await self._profile(fact.app, stream)
-        broadcast = LiveBroadcast(
-            self._settings,
-            fact,
-            wanted,
-            profile,
-            secret,
-            self._tell,
-            self._recordings.add_segment,
-            partial(self._admit, fact.playback, stream.get("priority") or "normal"),
-            self._tickets,
-            self._nchan,
-            self._brakes[fact.playback],
-        )
-        broadcast.packager.open()
-        await self._recordings.resume_or_start(fact, stream)
-        self._broadcasts[fact.playback] = broadcast
-        return broadcast
-
-    async def _offline(self, broadcast: LiveBroadcast) -> None:
-        if not broadcast.finished:
-            await broadcast.finish()
-            await self._recordings.broadcast_ended(broadcast.fact.playback)
-            self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
-
-    async def _remove_later(self, broadcast: LiveBroadcast) -> None:
-        """Players need some minutes for the last segments."""
-        await asyncio.sleep(KEEP_ENDED_S)
-        playback = broadcast.fact.playback
-        async with self._locks[playback]:
-            if self._broadcasts.get(playback) is broadcast:
-                broadcast.files.remove()
-                await self._let_go(playback)
-
-    def _tell(self, event: Event) -> None:
-        self._tasks.start(self._told(event), "media tells")
-
-    async def _told(self, event: Event) -> None:
-        while True:
-            try:
-                return await self._services.bus.publish(event)
-            except Unavailable:
-                await asyncio.sleep(TELL_AGAIN_S)
-
-    # -- ownership
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_S)
-            for playback in list(self._broadcasts):
-                try:
-                    kept = await self._leases.acquire(playback)
-                except (RedisError, OSError) as error:
-                    log.warning("lease.unknown", error=str(error))  # nobody else can take it either
-                    break
-                if not kept:
-                    log.warning("lease.lost", playback=playback)
-                    async with self._locks[playback]:
-                        await self._drop(playback)
-
-    async def _drop(self, playback: str) -> None:
-        broadcast = self._broadcasts.pop(playback, None)
-        if broadcast is not None:
-            await broadcast.close()
-            broadcast.packager.close()
-            await self._recordings.release(playback)
-
-    async def _let_go(self, playback: str) -> None:
-        await self._drop(playback)
-        try:
-            await self._leases.release(playback)
-        except (RedisError, OSError) as error:
-            log.warning("lease.unknown", error=str(error))  # it runs out by itself
-
-    # -- what facts have not told
-
-    async def _clear_leftovers(self) -> None:
-        """Files of streams that are over and that no worker serves any more, and of recordings that were
-        deleted."""
-        await self._recordings.clear_leftovers()
-        await self._uploads.clear_leftovers()
-        listed = {doc["playback"] for doc in await self._services.directory.live_streams()}
-        for playback in playbacks(self._settings) - listed:
-            if not await self._leases.is_held(playback):
-                SegmentFiles(self._settings, playback).remove()
-
-    async def _sweep_forever(self) -> None:
-        while True:
-            try:
-                await self._sweep()
-                self._settled = True
-            except (Unavailable, RedisError, OSError) as error:
-                log.warning("sweep.waits", error=str(error))
-            usual = (
-                TAKE_OVER_S if self._settings.redis_url else SWEEP_S
-            )  # only where there may be other workers
-            await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
-
-    async def _sweep(self) -> None:
-        listed = {doc["playback"]: doc for doc in await self._services.directory.live_streams()}
-        published = await self._services.ingest.published()
-        for playback, doc in listed.items():
-            async with self._locks[playback]:
-                await self._adopt(doc, playback in published)
-        over = {
-            playback
-            for playback, one in self._broadcasts.items()
-            if not one.finished and _is_over(one, listed.get(playback))
-        }
-        for playback in over & self._over:  # twice in a row: the list may be older than a fact
-            async with self._locks[playback]:
-                if playback in self._broadcasts:
-                    await self._offline(self._broadcasts[playback])
-        self._over = over
-        for playback in [
-            one
-            for one, backoff in self._brakes.items()
-            if one not in self._broadcasts and backoff.rests(monotonic())
-        ]:
-            del self._brakes[playback]
-
-    async def _adopt(self, doc: Doc, publishing: bool) -> None:
-        """Takes up a stream that nobody has, and starts FFmpeg where there should be one."""
-        current, fact = self._broadcasts.get(doc["playback"]), _fact(doc)
-        if current is None or current.fact.broadcast < fact.broadcast:
-            if not publishing and doc["state"] == "starting":
-                return
-            current = await self._take(fact)
-            if current is None:
-                return
-        if publishing and not current.producing:
-            await self._started(fact, current)
-
-
-def _is_over(broadcast: LiveBroadcast, doc: Doc | None) -> bool:
-    return doc is None or bool(doc["broadcast"] != broadcast.fact.broadcast)
-
-
-def _fact(doc: Doc) -> StreamEvent:
-    return StreamEvent(
-        app=doc["app"],
-        stream=doc["id"],
-        playback=doc["playback"],
-        channel=doc["channel"],
-        broadcast=doc["broadcast"],
-        generation=doc["generation"],
-    )

@@ -25,7 +25,7 @@ PUBLIC = {
     "control.streams": set(),
     "control.usage": {"broadcasts", "ledger", "models", "publish_minutes"},
     "media.live": set(),
-    "media.recordings": {"finalizer", "models", "recording_files", "service", "store"},
+    "media.recordings": {"finalizer", "models", "recording_files", "service", "store", "tracks"},
     "media.uploads": set(),
     "realtime.app_events": set(),
     "realtime.chat": set(),

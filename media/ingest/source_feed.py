@@ -283,7 +283,10 @@ class SourceFeed:
         if picture is None or picture.part == "other" or not picture.data:
             return
         if picture.codec not in TRANSCODED:
-            self.trouble = f"The encoder sends {picture.codec}, which can't be shown. Choose H.264 (x264, NVENC, QuickSync …) in its settings."
+            self.trouble = (
+                f"The encoder sends {picture.codec}, which can't be shown. "
+                "Choose H.264 (x264, NVENC, QuickSync …) in its settings."
+            )
         elif picture.part == "header":
             self._reconfigured(picture, now)
         elif self.form is not None:

@@ -76,8 +76,8 @@ async def test_a_full_machine(world: Any) -> None:
     await stage.room.start()
     first, _ = await stage.on_air()
     second, _ = await stage.on_air()
-    assert stage.room._broadcasts[first.playback].packager.names == ["v180", "v90"]
-    assert stage.room._broadcasts[second.playback].packager.names == ["v90"]
+    assert stage.room.worker.broadcasts[first.playback].packager.names == ["v180", "v90"]
+    assert stage.room.worker.broadcasts[second.playback].packager.names == ["v90"]
     reduced = [e for e in stage.heard if e.type == "health.quality.drop"]  # type: ignore[attr-defined]
     assert [(e.playback, e.height, e.reason) for e in reduced] == [(second.playback, 180, "admission")]
     third = stage.stream()
@@ -86,15 +86,17 @@ async def test_a_full_machine(world: Any) -> None:
     failed = await stage.told("media.failed", third)
     assert failed.reason.startswith("This machine carries no further stream now.")
     important, _ = await stage.on_air({"priority": "high"})
-    assert stage.room._broadcasts[important.playback].packager.names == ["v90"]
-    assert stage.room._broadcasts[third.playback].trouble == failed.reason
+    assert stage.room.worker.broadcasts[important.playback].packager.names == ["v90"]
+    assert stage.room.worker.broadcasts[third.playback].trouble == failed.reason
     for fact in (first, important):
-        timeline = stage.room._broadcasts[fact.playback].packager.timeline
+        timeline = stage.room.worker.broadcasts[fact.playback].packager.timeline
         grown = timeline.next_msn
         await until(lambda timeline=timeline, grown=grown: timeline.next_msn > grown)
         assert not any(segment.discontinuity for segment in timeline.segments)
     for fact in (second, important):
         await stage.tell(StreamOffline, fact)
-    await until(lambda: all(stage.room._broadcasts[fact.playback].finished for fact in (second, important)))
+    await until(
+        lambda: all(stage.room.worker.broadcasts[fact.playback].finished for fact in (second, important))
+    )
     last, _ = await stage.on_air()
-    assert stage.room._broadcasts[last.playback].packager.names == ["v90"]
+    assert stage.room.worker.broadcasts[last.playback].packager.names == ["v90"]

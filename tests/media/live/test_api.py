@@ -17,7 +17,7 @@ from weir.foundation.services import Services
 
 async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
     """A stream with an encoder, somebody of its app, and where its health is told."""
-    monkeypatch.setattr("media.composition.EVERY_S", 0.2)
+    monkeypatch.setattr("media.worker.EVERY_S", 0.2)
     await stage.room.start()
     fact, _ = await stage.on_air(gop=60)
     somebody = client(stage, fact.app)

@@ -24,7 +24,7 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
     fact = stage.stream()
     encoder = await asyncio.to_thread(Encoder, f"{stage.settings.pull_url}/{fact.playback}", **options)
     await stage.tell(PublishStarted, fact)
-    broadcast = await until(lambda: stage.room._broadcasts.get(fact.playback))
+    broadcast = await until(lambda: stage.room.worker.broadcasts.get(fact.playback))
     await until(lambda: broadcast._source.is_publishing)
     return fact, encoder
 
@@ -41,7 +41,7 @@ async def shown(
 
 def in_transit(stage: Any, fact: StreamEvent) -> Any:
     """(dropped, duplicated) frames of the present FFmpeg."""
-    child = stage.room._broadcasts[fact.playback]._session.child
+    child = stage.room.worker.broadcasts[fact.playback]._session.child
     child.read_progress()
     return child.dropped, child.duplicated
 
@@ -94,7 +94,7 @@ async def test_the_first_key_frame_is_enough(stage: Any) -> None:
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent, until=9.0))
     await stage.told("media.playable", fact)
     await sending
-    sample = stage.room._broadcasts[fact.playback].health()
+    sample = stage.room.worker.broadcasts[fact.playback].health()
     assert sample.behind_s is not None
     assert sample.behind_s < 2
 
@@ -109,7 +109,7 @@ async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
     listed = await viewer.until(lambda now: len(now.segments) > 2)
     viewer.close()
     assert {segment.discontinuity for segment in listed.segments} == {0}
-    assert stage.room._broadcasts[fact.playback].health().behind_s < 2
+    assert stage.room.worker.broadcasts[fact.playback].health().behind_s < 2
 
 
 async def test_a_clock_that_is_set_back(stage: Any) -> None:

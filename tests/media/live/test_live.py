@@ -90,7 +90,7 @@ def played(url: str, seconds: float = 3) -> dict[str, int]:
 
 def encoders(stage: Any, fact: StreamEvent) -> list[int]:
     """Process ids of the FFmpeg that makes this stream's renditions now."""
-    broadcast = stage.room._broadcasts.get(fact.playback)
+    broadcast = stage.room.worker.broadcasts.get(fact.playback)
     session = broadcast._session if broadcast is not None else None
     child = session.child if session is not None else None
     return [child.pid] if child is not None and Path(f"/proc/{child.pid}").exists() else []
@@ -512,7 +512,7 @@ async def test_facts_may_come_twice_and_late(stage: Any) -> None:
 async def test_an_ended_broadcast_is_cleared_away(stage: Any, monkeypatch: Any) -> None:
     """Some minutes after the end no file is left and the stream is unknown; leftovers of dead processes go at
     start."""
-    monkeypatch.setattr("media.composition.KEEP_ENDED_S", 0.5)
+    monkeypatch.setattr("media.worker.KEEP_ENDED_S", 0.5)
     left = stage.settings.data / "hls" / new_id("ply")
     left.mkdir(parents=True)
     fact, _ = await stage.on_air()
@@ -523,7 +523,7 @@ async def test_an_ended_broadcast_is_cleared_away(stage: Any, monkeypatch: Any) 
         await asyncio.sleep(0.05)
     assert not (stage.settings.data / "hls" / fact.playback).exists()
     assert not (stage.settings.live / "hls" / fact.playback).exists()
-    await stage.room._clear_leftovers()
+    await stage.room.worker.clear_leftovers()
     assert not left.exists()
 
 
