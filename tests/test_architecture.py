@@ -35,7 +35,7 @@ PUBLIC = {
 may import more. All other packages (ffmpeg, hls, protocol, log …) are libraries of their room: every
 module of theirs is public in it."""
 
-API_MODELS = ("api", "operator_api", "models", "event_schemas", "messages", "place_models")
+API_MODELS = ("answers", "api", "operator_api", "models", "event_schemas", "messages", "place_models")
 """Modules whose classes are schemas of OpenAPI or AsyncAPI: there a name is the name of a thing on the wire."""
 
 

@@ -344,7 +344,9 @@ async def test_the_next_process_goes_on_where_one_has_died(
 async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
     room = stage.room
-    work = Transcoder(stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False)
+    work = Transcoder(
+        stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False
+    )
     add, taped = RecordingFiles.add, []
 
     def counting(self: RecordingFiles, *given: Any) -> bool:
@@ -550,7 +552,9 @@ async def test_a_long_video_gives_others_their_turn(
     """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     room, me, data = stage.room, client(stage), film.read_bytes()
-    work = Transcoder(stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False)
+    work = Transcoder(
+        stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False
+    )
     monkeypatch.setattr(transcoder, "TURN_S", -1.0)
     monkeypatch.setattr(transcoder, "TOLD_EVERY_S", 0.0)
     alone, _ = await me.begin(len(data), data)
