@@ -18,10 +18,11 @@ from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
 from realtime.chat.typing_reactions import TypingReactions
 from realtime.chat.users import ChannelUsers
+from realtime.consumer import Consumer
 from realtime.fanout import Fanout
 from realtime.log import archive
 from realtime.log.app_log import AppLog
-from realtime.log.app_log_forwarder import AppLogForwarder, event_of
+from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Actions, Archive
 from realtime.log.archiver import Archiver
 from realtime.log.channel_log import ArchivedState, ChannelLog
@@ -31,32 +32,17 @@ from realtime.places import store as place_store
 from realtime.places.api import PlaceRoutes
 from realtime.places.service import Places
 from realtime.protocol import asyncapi
-from realtime.protocol.envelope import Entry, envelope
+from realtime.protocol.envelope import Entry
 from realtime.protocol.log_names import of_app
 from realtime.redis.client import address_of, connect
 from realtime.sockets import Sockets
-from realtime.viewers import OCCUPANCY_UPDATE, Count, LeaseTimes, ViewerCounter, updates
+from realtime.viewers import LeaseTimes, ViewerCounter
 from weir import __version__
-from weir.foundation.clock import now_ms
-from weir.foundation.events import (
-    AppDeleted,
-    Event,
-    PlaceEvent,
-    PlaybackHeartbeat,
-    SpaceRemoved,
-    SpaceStateChanged,
-    StreamEvent,
-    StreamOffline,
-    ViewersCounted,
-    type_of,
-)
-from weir.foundation.ids import derived_id, new_id
 from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 
 GROUP = "realtime"
 COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS)
-CATCH_UP_S = 5.0
 CUT_OFF_S = 9.0
 LOOK_S = 0.25
 
@@ -130,6 +116,16 @@ class RealtimeRoom:
         self._places = Places(
             services.store, services.relay, services.quotas, services.settings, services.audit
         )
+        self.consumer = Consumer(
+            services,
+            self._connection,
+            self._chat,
+            self._occupancy,
+            self._forwarder,
+            self._apps,
+            self._places,
+            COLLECTIONS,
+        )
         self._place_api = PlaceRoutes(services.store, self._places)
         self._sockets = Sockets(
             settings=services.settings,
@@ -164,13 +160,15 @@ class RealtimeRoom:
             ("occupancy beat", self._occupancy.run_lease_renewal()),
             (
                 "occupancy told",
-                self._occupancy.run_updates(self._channels, self._fanout.deliver, self._tell_followers),
+                self._occupancy.run_updates(
+                    self._channels, self._fanout.deliver, self.consumer.tell_followers
+                ),
             ),
             ("presence beat", self._presence.run_lease_renewal()),
             ("presence told", self._presence.run_announcements()),
             ("reactions told", self._typing_reactions.run_reaction_updates()),
             ("cut off", self._watch_link()),
-            ("bus facts", self._services.bus.consume(GROUP, self._heard)),
+            ("bus facts", self._services.bus.consume(GROUP, self.consumer.on_event)),
             ("carrier", self._forwarder.run()),
             ("message counts", self._services.messages.run()),
             ("event positions", self._feeds.run_position_updates()),
@@ -204,71 +202,6 @@ class RealtimeRoom:
     async def viewers(self, channel: str) -> int:
         """Sessions that watch this channel now. Errors: Unavailable."""
         return (await self._occupancy.count(channel)).viewers
-
-    async def _heard(self, event: Event) -> None:
-        if isinstance(event, StreamEvent) and event.public:
-            await self._connection.up(CATCH_UP_S)
-            told = await self._chat.append_stream_event(event)
-            await self._forwarder.append_stream_event(event, told.seq)
-            await self._count(event)
-        elif isinstance(event, PlaceEvent):
-            await self._heard_place(event)
-        elif isinstance(event, AppDeleted):
-            for collection in COLLECTIONS:
-                await self._services.store.operator().delete(collection.name, {"app": event.app})
-        elif event.public and event.app:
-            await self._connection.up(CATCH_UP_S)
-            if event.ephemeral:
-                await self._apps.publish_ephemeral(
-                    event.app,
-                    type_of(event),
-                    envelope(event.id, type_of(event), event.at, **event.to_public()),
-                )
-            else:
-                await self._apps.append_once(event.app, event.id, event_of(event))
-        elif isinstance(event, PlaybackHeartbeat):
-            await self._occupancy.on_heartbeat(event)
-
-    async def _heard_place(self, event: PlaceEvent) -> None:
-        await self._places.on_event(event)
-        await self._connection.up(CATCH_UP_S)
-        await self._forwarder.append_event(event, event.source, event.number)
-        if not isinstance(event, SpaceStateChanged | SpaceRemoved):
-            return
-        counts = await self._places.count(event.app, event.place)
-        if counts is not None:
-            shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
-            body = envelope(
-                new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown
-            )
-            await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
-
-    async def _count(self, event: StreamEvent) -> None:
-        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
-        repeats it."""
-        if not isinstance(event, StreamOffline):
-            await self._occupancy.begin_broadcast(event.channel, event.broadcast)
-            return
-        counted = await self._occupancy.end_broadcast(event.channel, event.broadcast)
-        if counted is not None:
-            counts = ViewersCounted(
-                id=derived_id("evt", event.broadcast, "viewers"),
-                app=event.app,
-                stream=event.stream,
-                broadcast=event.broadcast,
-                peak=counted.peak,
-                total=counted.total,
-            )
-            await self._services.bus.publish(counts)
-
-    async def _tell_followers(self, channel: str, count: Count) -> None:
-        """A changed count, to programs that follow the app; by one node."""
-        app = await self._forwarder.follower_of(channel)
-        if app is None or not await self._occupancy.news(channel, count):
-            return
-        stream = await self._services.directory.stream_by_channel(channel)
-        for kind, body in updates(channel, stream["id"] if stream else "", count):
-            await self._apps.publish_ephemeral(app, kind, body)
 
     def _deliver(self, log: str, entry: Entry) -> None:
         if of_app(log):

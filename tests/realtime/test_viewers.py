@@ -115,15 +115,15 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
         await occupancy.enter(channel, session, "a")
     await occupancy.leave(channel, "s3", "a")
     await occupancy.enter(channel, "s2", "b")
-    await node.room._heard(StreamLive(**facts, broadcast=early))  # told late
+    await node.room.consumer.on_event(StreamLive(**facts, broadcast=early))  # told late
     await node.services.bus.publish(StreamOffline(**facts, broadcast=late))
     counted = (await eventually(lambda: told))[0]
     assert (counted.stream, counted.broadcast, counted.peak, counted.total) == (stream["id"], late, 4, 4)
     await occupancy.enter(channel, "s9", "a")
-    await node.room._heard(StreamOffline(**facts, broadcast=late))  # told again
+    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=late))  # told again
     again = (await eventually(lambda: told[1:]))[0]
     assert (again.id, again.peak, again.total) == (counted.id, 4, 4)
-    await node.room._heard(StreamOffline(**facts, broadcast=early))
+    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=early))
     assert len(told) == 2
     watching.cancel()
 

@@ -74,8 +74,8 @@ async def test_a_program_follows_its_apps_events(house: House, stream):
         "generation": 1,
     }
     live = StreamLive(**facts, broadcast=new_id("brd"))
-    await one.room._heard(live)
-    await other.room._heard(live)  # told twice
+    await one.room.consumer.on_event(live)
+    await other.room.consumer.on_event(live)  # told twice
     assert (await mod.call("chat.command", channel=channel, text="/timeout ann 1s"))["ok"]
     await eventually(lambda: follower.of("user.unmuted"))
     told = [event for kind, event in follower.events if "channel_seq" in event]
@@ -104,7 +104,7 @@ async def test_filters(house: House, stream):
             "stream": one["id"],
             "generation": 1,
         }
-        await node.room._heard(StreamOffline(**facts, broadcast=new_id("brd")))
+        await node.room.consumer.on_event(StreamOffline(**facts, broadcast=new_id("brd")))
         assert (await ann.send(one["channel"], one["channel"]))["ok"]
     await eventually(lambda: by_channel.of("chat.message.new"))
     await eventually(lambda: len(by_type.of("stream.offline")) == 2)
@@ -232,7 +232,7 @@ async def test_viewer_counts_reach_programs_once(house: House, stream):
     await eventually(lambda: counts() == [1, 2, 1])
     await bob.io.disconnect()
     await eventually(lambda: counts() == [1, 2, 1, 0])
-    await other.room._heard(PlaybackHeartbeat(app="", sessions=[(channel, "player")]))
+    await other.room.consumer.on_event(PlaybackHeartbeat(app="", sessions=[(channel, "player")]))
     await eventually(lambda: counts() == [1, 2, 1, 0, 1, 0])
     await eventually(lambda: counts("occupancy.update", "occupied") == counts())
     assert not {"seq", "epoch"} & follower.of("occupancy.update")[0].keys()
@@ -442,7 +442,7 @@ async def test_stream_facts_are_there_without_a_follower(house: House, stream):
     follower = await program(house, node)
     assert (await follower.call("events.subscribe", types=[]))["ok"]
     for fact in told:
-        await node.room._heard(fact)
+        await node.room.consumer.on_event(fact)
     _, entries = await node.room._apps.oldest("app_1")
     assert [kind_of(entry) for entry in entries] == ["stream.offline", "stream.live"]
 

@@ -1,0 +1,119 @@
+"""Facts of the bus, to the services of the room that they concern. [work]"""
+
+from collections.abc import Sequence
+
+from realtime.chat.service import Chat
+from realtime.log.app_log import AppLog
+from realtime.log.app_log_forwarder import AppLogForwarder, event_of
+from realtime.places.service import Places
+from realtime.protocol.envelope import envelope
+from realtime.redis.client import RedisConnection
+from realtime.viewers import OCCUPANCY_UPDATE, Count, ViewerCounter, updates
+from weir.foundation.clock import now_ms
+from weir.foundation.documents import Collection
+from weir.foundation.events import (
+    AppDeleted,
+    Event,
+    PlaceEvent,
+    PlaybackHeartbeat,
+    SpaceRemoved,
+    SpaceStateChanged,
+    StreamEvent,
+    StreamOffline,
+    ViewersCounted,
+    type_of,
+)
+from weir.foundation.ids import derived_id, new_id
+from weir.foundation.services import Services
+
+CATCH_UP_S = 5.0
+
+
+class Consumer:
+    """Facts come at least once, so what they cause is known by their ids. `collections` are the room's own: the documents of a
+    deleted app go from all of them."""
+
+    def __init__(
+        self,
+        services: Services,
+        connection: RedisConnection,
+        chat: Chat,
+        viewers: ViewerCounter,
+        forwarder: AppLogForwarder,
+        apps: AppLog,
+        places: Places,
+        collections: Sequence[Collection],
+    ) -> None:
+        self._services = services
+        self._connection = connection
+        self._chat = chat
+        self._occupancy = viewers
+        self._forwarder = forwarder
+        self._apps = apps
+        self._places = places
+        self._collections = collections
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, StreamEvent) and event.public:
+            await self._connection.up(CATCH_UP_S)
+            told = await self._chat.append_stream_event(event)
+            await self._forwarder.append_stream_event(event, told.seq)
+            await self._count(event)
+        elif isinstance(event, PlaceEvent):
+            await self._on_place(event)
+        elif isinstance(event, AppDeleted):
+            for collection in self._collections:
+                await self._services.store.operator().delete(collection.name, {"app": event.app})
+        elif event.public and event.app:
+            await self._connection.up(CATCH_UP_S)
+            if event.ephemeral:
+                await self._apps.publish_ephemeral(
+                    event.app,
+                    type_of(event),
+                    envelope(event.id, type_of(event), event.at, **event.to_public()),
+                )
+            else:
+                await self._apps.append_once(event.app, event.id, event_of(event))
+        elif isinstance(event, PlaybackHeartbeat):
+            await self._occupancy.on_heartbeat(event)
+
+    async def _on_place(self, event: PlaceEvent) -> None:
+        await self._places.on_event(event)
+        await self._connection.up(CATCH_UP_S)
+        await self._forwarder.append_event(event, event.source, event.number)
+        if not isinstance(event, SpaceStateChanged | SpaceRemoved):
+            return
+        counts = await self._places.count(event.app, event.place)
+        if counts is not None:
+            shown = {name: counts[name] for name in ("total", "occupied", "available", "peak")}
+            body = envelope(
+                new_id("evt"), OCCUPANCY_UPDATE, now_ms(), subject="place", place=event.place, **shown
+            )
+            await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
+
+    async def _count(self, event: StreamEvent) -> None:
+        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
+        repeats it."""
+        if not isinstance(event, StreamOffline):
+            await self._occupancy.begin_broadcast(event.channel, event.broadcast)
+            return
+        counted = await self._occupancy.end_broadcast(event.channel, event.broadcast)
+        if counted is not None:
+            counts = ViewersCounted(
+                id=derived_id("evt", event.broadcast, "viewers"),
+                app=event.app,
+                stream=event.stream,
+                broadcast=event.broadcast,
+                peak=counted.peak,
+                total=counted.total,
+            )
+            await self._services.bus.publish(counts)
+
+    async def tell_followers(self, channel: str, count: Count) -> None:
+        """A changed count, to programs that follow the app; by one node."""
+        app = await self._forwarder.follower_of(channel)
+        if app is None or not await self._occupancy.news(channel, count):
+            return
+        stream = await self._services.directory.stream_by_channel(channel)
+        for kind, body in updates(channel, stream["id"] if stream else "", count):
+            await self._apps.publish_ephemeral(app, kind, body)
