@@ -21,6 +21,7 @@ from realtime.chat.users import ChannelUser as Known
 from realtime.chat.users import ChannelUsers, UserStanding
 from realtime.log.archive import Actions
 from realtime.log.channel_log import ChannelLog
+from realtime.protocol.answers import CommandForm
 from realtime.protocol.event_schemas import Action, Message, Person
 from realtime.protocol.log_names import of_app
 from realtime.protocol.messages import LONGEST_CID, MessageId, checked_text
@@ -182,10 +183,11 @@ class Posted(BaseModel):
 
 
 class Done(BaseModel):
-    """A sentence, and the action where one was taken."""
+    """A sentence, the action where one was taken (undo it by its id), and the commands where `/help` asked for them."""
 
     reply: str
     action: Action | None = None
+    commands: list[CommandForm] | None = None
 
 
 class Restriction(BaseModel):
@@ -541,4 +543,5 @@ def _restriction(action: Doc) -> dict[str, Any]:
 
 def _outcome(outcome: Outcome) -> Answer:
     action = {"action": public_action(outcome.action)} if outcome.action is not None else {}
-    return Answer({**action, "reply": outcome.reply}, 201 if action else 200)
+    commands = {"commands": outcome.commands} if outcome.commands is not None else {}
+    return Answer({**action, **commands, "reply": outcome.reply}, 201 if action else 200)

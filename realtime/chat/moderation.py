@@ -26,7 +26,16 @@ from realtime.protocol.envelope import PAGE_EVENTS, Entry, author, envelope, tai
 from realtime.protocol.event_types import MODERATION, NEW_MESSAGE, RESTORED, WARNED
 from realtime.protocol.log_names import of_app
 from realtime.rules import moderation_actions
-from realtime.rules.commands import DONE, EVERYWHERE, FORMS, ID_ONLY, Command, format_duration, help_text
+from realtime.rules.commands import (
+    DONE,
+    EVERYWHERE,
+    FORMS,
+    ID_ONLY,
+    Command,
+    allowed,
+    format_duration,
+    help_text,
+)
 from realtime.rules.permissions import NO_RATE, RANK, Role, check_hierarchy, check_role
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
@@ -65,10 +74,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is answered: a sentence, and the action where one was taken."""
+    """What is answered: a sentence, the action where one was taken, and the commands where they were asked for."""
 
     reply: str
     action: Doc | None = None
+    commands: list[dict[str, str]] | None = None
 
 
 class Moderation:
@@ -104,6 +114,8 @@ class Moderation:
     async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
         """Carries out one command; `/me` is a message and not for here."""
         check_role(actor.role, command.role)
+        if command.name == "help" and not command.subject:
+            return Outcome(help_text("", actor.role), commands=allowed(actor.role))
         if command.name in self._tellers:
             return Outcome(await self._tellers[command.name](channel, actor, command))
         if command.name == "undo":
@@ -563,4 +575,4 @@ def _reply(action: Doc) -> str:
         said = f"Slow mode is on: one message every {format_duration(action['value'])}."
     else:
         said = DONE[kind].format(target)
-    return f"{said} Take it back with /undo {action['id']}."
+    return said

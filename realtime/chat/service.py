@@ -253,7 +253,8 @@ class Chat:
             stream["app"], channel, await self._actor(member, channel), command
         )
         action = {"action": public_action(outcome.action)} if outcome.action is not None else {}
-        return {"ok": True, **action, "reply": outcome.reply}
+        commands = {"commands": outcome.commands} if outcome.commands is not None else {}
+        return {"ok": True, **action, **commands, "reply": outcome.reply}
 
     async def _actor(self, member: Client, channel: str) -> Actor:
         """Errors: Forbidden when banned."""

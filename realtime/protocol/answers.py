@@ -93,6 +93,13 @@ class Done(Answer):
     """Nothing more is said."""
 
 
+class CommandForm(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    usage: str
+    about: str
+
+
 class Sent(Answer):
     """The message is in the durable log. Its `seq` is that of the entry before it where its author is
     shadow-banned. A text that was a command is answered as `chat.command` is."""
@@ -101,23 +108,18 @@ class Sent(Answer):
     seq: int | None = None
     reply: str | None = None
     action: Action | None = None
+    commands: list[CommandForm] | None = None
 
 
 class Commanded(Answer):
-    """`reply` is a sentence for whoever gave the command; `action` is what to undo. A `/me` is a message and
-    answered as one."""
+    """`reply` is a sentence for whoever gave the command; `action` is what to undo, `commands`
+    answers `/help`. A `/me` is a message and answered as one."""
 
     reply: str
     action: Action | None = None
+    commands: list[CommandForm] | None = None
     id: str | None = None
     seq: int | None = None
-
-
-class CommandForm(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    name: str
-    usage: str
-    about: str
 
 
 class CommandList(Answer):

@@ -369,6 +369,8 @@ async def test_other_commands(house: House, two, channel: str):
     assert (await command(mod, channel, "/user bob"))["reply"] == "Bob (bob): member."
     typed = await bob.send(channel, "c9", "/help slow")
     assert typed == {"ok": True, "reply": "/slow [30s] – sets the time between two messages of one user."}
+    listed = await command(bob, channel, "/help")
+    assert [one["name"] for one in listed["commands"]] == ["mods", "me", "help"], "what this role may use"
     assert (await bob.send(channel, "c10", "/ban"))["error"][
         "message"
     ] == "Usage: /ban USER [everywhere] [idonly] [7d] [reason]"

@@ -3,7 +3,6 @@ import { EMPTY } from '../src/chat/log';
 import { draft, type Message } from '../src/chat/messages';
 import { deedsFor, holdWords, ruleOf } from '../src/chat/rights';
 import { started, still, stopped, typingWords } from '../src/chat/typing';
-import { usageLines } from '../src/chat/commandHelp';
 import { shares } from '../src/reactions';
 import { durationText } from '../src/format';
 
@@ -74,16 +73,6 @@ describe('the words above the composer', () => {
 
   it('write durations in at most two units', () => {
     expect([0, 59, 600, 3_661, 86_400, 180_000].map(durationText)).toEqual(['0 s', '59 s', '10 min', '1 h 1 min', '1 day', '2 days 2 h']);
-  });
-});
-
-describe('a reply', () => {
-  it('that lists commands is set line by line, any other is a sentence', () => {
-    expect(usageLines('/ban USER [reason] · /unpin · /me text')).toEqual([
-      { command: '/ban', rest: 'USER [reason]' }, { command: '/unpin', rest: '' }, { command: '/me', rest: 'text' },
-    ]);
-    expect(usageLines('/ban USER [reason] – shuts somebody out.')).toBeNull();
-    expect(usageLines('Moderators: a · b · c')).toBeNull();
   });
 });
 

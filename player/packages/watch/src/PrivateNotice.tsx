@@ -1,6 +1,5 @@
 import type { ChatClient, Notice } from '@weir/client/chat/client.ts';
-import { usageLines } from '@weir/client/chat/commandHelp.ts';
-import type { Choice } from '@weir/client/chat/wire.ts';
+import type { Choice, CommandForm } from '@weir/client/chat/wire.ts';
 import { Glyph } from '@weir/ui/icons.tsx';
 
 /** What the chat says to this person alone: a command's answer, a refusal, a warning. The next one takes its place. */
@@ -10,7 +9,7 @@ export function PrivateNotice({ chat, notice }: { chat: ChatClient; notice: Noti
       {notice !== null && (
         <div className="notice" data-kind={notice.kind} data-testid="chat-reply">
           <div className="notice-body">
-            <Words words={notice.words} />
+            <Words notice={notice} />
             {notice.undo !== null && <Undo chat={chat} command={notice.undo} />}
             <Choices chat={chat} choices={notice.choices} />
           </div>
@@ -47,17 +46,19 @@ function Choices({ chat, choices }: { chat: ChatClient; choices: readonly Choice
 }
 
 /** The list of all commands is long: one line each, the command set apart from what it takes. */
-function Words({ words }: { words: string }) {
-  const lines = usageLines(words);
-  if (lines === null) return <p>{words}</p>;
+function Words({ notice: { words, commands } }: { notice: Notice }) {
+  if (commands.length === 0) return <p>{words}</p>;
   return (
     <>
       <p className="notice-title">Commands <span>/help NAME explains one</span></p>
       <ul className="usages" tabIndex={0} aria-label="Commands">
-        {lines.map(({ command, rest }) => (
-          <li key={command}><b>{command}</b> {rest}</li>
-        ))}
+        {commands.map((command) => <Usage key={command.name} {...command} />)}
       </ul>
     </>
   );
+}
+
+function Usage({ usage, about }: CommandForm) {
+  const [command = '', ...rest] = usage.split(' ');
+  return <li title={about}><b>{command}</b> {rest.join(' ')}</li>;
 }

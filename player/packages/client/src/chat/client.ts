@@ -8,7 +8,7 @@ import { Prompts } from './prompts';
 import { Signals } from './typingReactions';
 import { START, type ChatSurroundings, type ChatView, type Notice } from './view';
 import {
-  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type Envelope, type HistoryAnswer, type JoinAnswer, type OriginalAnswer, type PresenceAnswer,
+  isEnvelope, isMessage, isPersonal, isSequenced, type Choice, type CommandAnswer, type CommandForm, type Envelope, type HistoryAnswer, type JoinAnswer, type OriginalAnswer, type PresenceAnswer,
   type Refusal, type SendAnswer, type Sequenced, type UserEvent,
 } from './wire';
 
@@ -110,11 +110,8 @@ export class ChatClient {
     const answer = await this.#line.ask<CommandAnswer>('chat.command', { channel: this.#channel, text });
     if (answer === null) this.#notify('error', 'No answer came; the command may have been carried out.');
     else if (!answer.ok) this.#notify('error', answer.error.message, null, answer.error.choices);
-    else if (answer.action === undefined || answer.action.kind === 'undo') this.#notify('reply', answer.reply);
-    else {
-      const undo = `/undo ${answer.action.id}`; // offered as a button instead
-      this.#notify('reply', answer.reply.replace(` Take it back with ${undo}.`, ''), undo);
-    }
+    else if (answer.action === undefined || answer.action.kind === 'undo') this.#notify('reply', answer.reply, null, [], answer.commands);
+    else this.#notify('reply', answer.reply, `/undo ${answer.action.id}`);
   }
 
   /** What a removed message said, for moderators. */
@@ -357,8 +354,8 @@ export class ChatClient {
     else if (hold?.why === 'new') this.#release();
   }
 
-  #notify(kind: Notice['kind'], words: string, undo: string | null = null, choices: readonly Choice[] = []): void {
-    this.view.update({ notice: words === '' ? null : { kind, words, undo, choices } });
+  #notify(kind: Notice['kind'], words: string, undo: string | null = null, choices: readonly Choice[] = [], commands: readonly CommandForm[] = []): void {
+    this.view.update({ notice: words === '' ? null : { kind, words, undo, choices, commands } });
   }
 
   /** Counts down to the moment when the next message will be taken; a mute outweighs the pace. */

@@ -1,7 +1,7 @@
 import type { LineState } from './connection';
 import * as chatLog from './log';
 import { NOBODY, type Hold, type Self } from './rights';
-import type { Choice } from './wire';
+import type { Choice, CommandForm } from './wire';
 
 /** Words for this person alone. `undo` is the command that takes back what was done; `choices` are people who may have been meant. */
 export interface Notice {
@@ -9,6 +9,8 @@ export interface Notice {
   words: string;
   undo: string | null;
   choices: readonly Choice[];
+  /** What `/help` lists; empty for any other answer. */
+  commands: readonly CommandForm[];
 }
 
 export interface ChatView {

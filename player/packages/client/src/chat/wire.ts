@@ -140,7 +140,7 @@ export type JoinAnswer =
   | (Joined & { recovered: false; messages: MessageEnvelope[]; pinned?: MessageEnvelope })
   | Refusal;
 export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
-export type CommandAnswer = { ok: true; reply: string; action?: Action } | Refusal;
+export type CommandAnswer = { ok: true; reply: string; action?: Action; commands?: CommandForm[] } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
 export type OriginalAnswer = { ok: true; message: MessageEnvelope; removed: boolean } | Refusal;
 export type CommandsAnswer = { ok: true; commands: CommandForm[] } | Refusal;
