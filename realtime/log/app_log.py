@@ -68,8 +68,8 @@ class AppLog:
             reply = await self._connection.link().run(
                 MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS
             )
-            if reply[0] >= 0:
-                return bool(reply[0])
+            if reply[0] != b"no_log":
+                return bool(reply[0] == b"new")
             await self._open(app)
 
     async def is_followed(self, app: str) -> bool:
@@ -95,7 +95,7 @@ class AppLog:
         reply = await self._put(
             app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id)
         )
-        return bool(reply[0] != -2)
+        return bool(reply[0] != b"followed")
 
     async def keep(self, app: str, entry: Entry, stored_ms: int) -> None:
         """An event of the app's own that stands in a channel, where the process that took it died before it
@@ -114,9 +114,9 @@ class AppLog:
         once = keys_of(app).once(event_id)
         before = str(number - 1) if number > 1 else ""
         reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
-        if reply[0] == 0 and int(reply[1] or 0) < number:
+        if reply[0] == b"elsewhere" and int(reply[1] or 0) < number:
             raise OutOfOrder
-        if reply[0] == 0:
+        if reply[0] == b"elsewhere":
             await self._put(app, source, ANYWHERE, number, [event], once=once)
 
     async def tell_moves(self, app: str, channel: str, stream: str) -> bool:
@@ -135,7 +135,7 @@ class AppLog:
             [(place.decode(), fields[0].decode(), fields[1].decode()) for place, fields in found],
         )
         reply = await self._put(app, source, "" if mark is None else mark.decode(), _number(last), events)
-        if reply[0] == 0:
+        if reply[0] == b"elsewhere":
             return False  # another node was first
         await link.ask("XTRIM", keys.moves, "MINID", _place(_number(last) + 1))
         if len(found) < MOST_MOVES:
@@ -152,7 +152,7 @@ class AppLog:
         digest = sha256(orjson.dumps([kind, data], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
         event, known = entry_of(event_id, kind, at_ms, data), f"{digest} {at_ms}"
         reply = await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id), known=known)
-        if reply[0] != 2:
+        if reply[0] != b"known":
             return PublishedEvent(reply[2].decode(), int(reply[1]), at_ms)
         epoch, seq, *before = reply[1].decode().split(" ")
         if len(before) < 2:  # Weir's own, or from before these were kept
@@ -212,7 +212,7 @@ class AppLog:
                 known,
                 *pairs,
             )
-            if reply[0] != -1:
+            if reply[0] != b"no_log":
                 return reply
             await self._open(app)
 

@@ -35,8 +35,8 @@ RESTRICTED = {
     "guestsread": "Guests may only read here now. Sign in to take part.",
 }
 CROWDED = {
-    -10: "Too many messages by guests at your address; wait a moment, or sign in.",
-    -11: "Too many messages by guests here; wait a moment, or sign in.",
+    "guests_of_address": "Too many messages by guests at your address; wait a moment, or sign in.",
+    "guests": "Too many messages by guests here; wait a moment, or sign in.",
 }
 JUMP = 2**20
 """No lost tail can be this long, and 2**53 has room for 8.6e9 of them."""
@@ -178,13 +178,13 @@ class ChannelLog:
                 " ".join((str(barred.since_ms), *barred.fields)),
                 *flat,
             )
-            if reply[0] == 1:
+            if reply[0] == b"stored":
                 STORED.labels(kind).inc()
                 self._appended(channel)
                 return Appended(entry_id, int(reply[1]), reply[2].decode(), False)
-            if reply[0] == 2:
+            if reply[0] == b"repeated":
                 return _repeated(reply[1], reply[2])
-            if reply[0] != -1:
+            if reply[0] != b"no_channel":
                 _refuse(reply)
             await self.open(channel)
 
@@ -209,10 +209,10 @@ class ChannelLog:
         reply = await self._connection.link().run(
             RESUME, (keys.meta, keys.log, keys.gone, keys.clearings), epoch, seq, PAGE_EVENTS, PAGE_BYTES
         )
-        if reply[0] == -1:
+        if reply[0] == b"no_channel":
             return PositionLost(await self.open(channel), "epoch")
         position = Position(reply[1].decode(), int(reply[2]))
-        if reply[0] == 0:
+        if reply[0] == b"lost":
             return PositionLost(position, reply[3].decode())
         return LogPage(position, await self._readable(channel, reply[3], reply[4], reply[5]))
 
@@ -232,7 +232,7 @@ class ChannelLog:
             reply = await self._connection.link().run(
                 NEWEST, (keys.meta, keys.log, keys.gone, keys.clearings), start, count
             )
-            if reply[0] == 1:
+            if reply[0] == b"read":
                 payloads = reply[3][::-1]
                 if whole:
                     entries = [parse_entry(payload) for payload in payloads]
@@ -286,7 +286,7 @@ class ChannelLog:
             await self._connection.link().run(
                 SET_STATE, (keys.meta,), facet, str(turn), keys.shard, payload, *flat
             )
-            == -1
+            == b"no_channel"
         ):
             await self.open(channel)
 
@@ -352,24 +352,25 @@ def _position(reply: list[bytes | None]) -> Position | None:
 
 
 def _refuse(reply: list[Any]) -> NoReturn:
-    code = reply[0]
-    if code == -2:
+    """What append.lua answers instead of storing, as an error."""
+    code = reply[0].decode()
+    if code == "banned":
         raise Forbidden("You are banned from this channel.", code="banned", retry_after=_left_s(reply[1]))
-    if code == -8:
+    if code == "muted":
         raise Forbidden("You may not write here for now.", code="muted", retry_after=_left_s(reply[1]))
-    if code == -9:
+    if code == "restricted":
         raise Forbidden(RESTRICTED[reply[1].decode()])
-    if code == -7:
+    if code == "superseded":
         raise Superseded("A later action stands.")
-    if code == -3:
+    if code == "locked":
         raise Forbidden("This channel is locked by its moderators.", code="locked")
-    if code == -4:
+    if code == "slow_mode":
         raise RateLimited(
             "Slow mode: wait before the next message.", code="slow_mode", retry_after=int(reply[1]) / 1000
         )
-    if code == -5:
+    if code == "too_fast":
         raise RateLimited("Too many messages; slow down.", retry_after=int(reply[1]) / 1000)
-    if code == -12:
+    if code == "guest_wait":
         left_s = int(reply[1]) / 1000
         raise RateLimited(
             f"New guests may write here after a while: in {format_duration(math.ceil(left_s))}.",

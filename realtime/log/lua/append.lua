@@ -12,10 +12,9 @@
 --      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11, since when in ms it is known, ms that the app lets it wait
 --      18 since when in ms the sender is known, and fields of the state, beside the user's own, under which it may be banned
 --      19… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
--- Returns {1, seq, epoch} stored | {2, "seq id", epoch} stored before | {-1} no such channel | {-2, until ms} banned
---       | {-3} locked | {-4, wait ms} slow mode | {-5, wait ms} rate | {-6} log full | {-7} a later turn stands
---       | {-8, until ms} muted | {-9, restriction} not for this user | {-10, wait ms} guests of this address | {-11, wait ms} guests
---       | {-12, wait ms} a new guest
+-- Returns {'stored', seq, epoch} | {'repeated', 'seq id', epoch} | {'no_channel'} | {'banned', until ms} | {'muted', until ms}
+--       | {'locked'} | {'slow_mode', wait ms} | {'too_fast', wait ms} | {'full'} | {'superseded'} | {'restricted', restriction}
+--       | {'guests_of_address', wait ms} | {'guests', wait ms} | {'guest_wait', wait ms}
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 
 -- RFC 3339 UTC; days to civil date by era of 400 years.
@@ -39,34 +38,34 @@ end
 local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'lock', 'slow', 'rotated', 'b:' .. ARGV[3],
   'm:' .. ARGV[3], 's:' .. ARGV[3], 'subscribers', 'followers', 'emoteonly', 't:' .. ARGV[15], 'guestsread', 'guestwait')
 local epoch = meta[1]
-if not epoch then return {-1} end
+if not epoch then return {'no_channel'} end
 local before = call('HGET', KEYS[3], ARGV[2]) or call('HGET', KEYS[4], ARGV[2])
-if before then return {2, before, epoch} end
+if before then return {'repeated', before, epoch} end
 
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local ms = math.floor(now / 1000)
 if meta[7] then
   local ends = tonumber(meta[7])
-  if ends == 0 or ends > ms then return {-2, meta[7]} end
+  if ends == 0 or ends > ms then return {'banned', meta[7]} end
 end
 local since
 for name in string.gmatch(ARGV[18], '%S+') do
   since = since or tonumber(name)
   local ends, from = string.match(call('HGET', KEYS[1], name) or '1', '^(%d+) ?(%d*)$')
-  if (ends == '0' or tonumber(ends) > ms) and since >= tonumber('0' .. from) then return {-2, ends} end
+  if (ends == '0' or tonumber(ends) > ms) and since >= tonumber('0' .. from) then return {'banned', ends} end
 end
 if meta[8] then
   local ends = tonumber(meta[8])
-  if ends == 0 or ends > ms then return {-8, meta[8]} end
+  if ends == 0 or ends > ms then return {'muted', meta[8]} end
 end
-if ARGV[15] ~= '' and tonumber(ARGV[16]) <= tonumber(meta[13] or '0') then return {-7} end
+if ARGV[15] ~= '' and tonumber(ARGV[16]) <= tonumber(meta[13] or '0') then return {'superseded'} end
 local interval, burst, slow = tonumber(ARGV[9]), tonumber(ARGV[10]), false
 if ARGV[11] ~= '1' then
-  if meta[4] == '1' then return {-3} end
-  if meta[10] and not string.find(ARGV[14], 's') then return {-9, 'subscribers'} end
-  if meta[11] and not string.find(ARGV[14], 'f') then return {-9, 'followers'} end
-  if meta[12] and not string.find(ARGV[14], 'e') then return {-9, 'emoteonly'} end
+  if meta[4] == '1' then return {'locked'} end
+  if meta[10] and not string.find(ARGV[14], 's') then return {'restricted', 'subscribers'} end
+  if meta[11] and not string.find(ARGV[14], 'f') then return {'restricted', 'followers'} end
+  if meta[12] and not string.find(ARGV[14], 'e') then return {'restricted', 'emoteonly'} end
   local gap = tonumber(meta[5] or '0') * 1000
   if gap > interval then interval = gap; burst = 0; slow = true end
 end
@@ -75,24 +74,24 @@ if interval > 0 then
   arrival = tonumber(call('GET', KEYS[5]) or '0')
   -- Further ahead than this pace can run: left by a slower mode that has ended.
   if arrival < now or arrival - now > burst + interval then arrival = now end
-  if arrival - now > burst then return {slow and -4 or -5, math.ceil((arrival - now - burst) / 1000)} end
+  if arrival - now > burst then return {slow and 'slow_mode' or 'too_fast', math.ceil((arrival - now - burst) / 1000)} end
   arrival = arrival + interval
 end
 local shared = {} -- of guests: key -> its arrival time with this message
 if KEYS[10] then
   local numbers = {}
   for one in string.gmatch(ARGV[17], '%d+') do numbers[#numbers + 1] = tonumber(one) end
-  if meta[14] then return {-9, 'guestsread'} end
+  if meta[14] then return {'restricted', 'guestsread'} end
   local left = numbers[5] + math.max(numbers[6], tonumber(meta[15] or '0')) - ms
-  if left > 0 then return {-12, left} end
+  if left > 0 then return {'guest_wait', left} end
   for i = 1, 2 do
     local due = math.max(tonumber(call('GET', KEYS[9 + i]) or '0'), now)
     local ahead = due - now - numbers[2 * i]
-    if ahead > 0 then return {-9 - i, math.ceil(ahead / 1000)} end
+    if ahead > 0 then return {i == 1 and 'guests_of_address' or 'guests', math.ceil(ahead / 1000)} end
     shared[KEYS[9 + i]] = due + numbers[2 * i - 1]
   end
 end
-if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {-6} end
+if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {'full'} end
 
 -- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing behind.
 local function remember(value)
@@ -124,7 +123,7 @@ if meta[9] then -- shadow-banned: no seq of its own, stands beside the log; seq 
   call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))
   remember(number(prev) .. ' ' .. ARGV[7])
   call('SPUBLISH', ARGV[4], beside)
-  return {1, number(prev), epoch}
+  return {'stored', number(prev), epoch}
 end
 
 local seq = prev + 1
@@ -149,4 +148,4 @@ for i = 19, #ARGV, 3 do
   elseif verb == 'unclear' then call('HDEL', KEYS[8], name) end
 end
 call('SPUBLISH', ARGV[4], payload)
-return {1, s, epoch}
+return {'stored', s, epoch}

@@ -6,22 +6,22 @@
 --      7 where it stands afterwards, if that is further  8 '1' = only while nobody follows the app's channels
 --      9 what else is kept of an event that is known by its id
 --      10… pairs: event type, JSON behind the head without the opening brace
--- Returns {1, seq, epoch} done | {2, "epoch seq" and what is kept} this id is there already | {0, where the source stands}
---       | {-1} no such log | {-2} somebody follows
+-- Returns {'stored', seq, epoch} | {'known', 'epoch seq' and what is kept} this id was stored before
+--       | {'elsewhere', where the source stands} | {'no_log'} | {'followed'} although ARGV 8 asked for nobody
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5])
 local epoch = meta[1]
-if not epoch then return {-1} end
+if not epoch then return {'no_log'} end
 if KEYS[3] then
   local before = call('GET', KEYS[3])
-  if before then return {2, before} end
+  if before then return {'known', before} end
 end
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[8] == '1' and meta[4] and tonumber(meta[4]) > now then return {-2} end
+if ARGV[8] == '1' and meta[4] and tonumber(meta[4]) > now then return {'followed'} end
 if ARGV[5] ~= '' then
   local stands = meta[5] or ''
-  if ARGV[6] ~= '*' and stands ~= ARGV[6] then return {0, stands} end
+  if ARGV[6] ~= '*' and stands ~= ARGV[6] then return {'elsewhere', stands} end
 end
 
 local prev = tonumber(meta[2])
@@ -43,4 +43,4 @@ call('HSET', KEYS[1], 'seq', number(seq))
 if ARGV[5] ~= '' and tonumber(ARGV[7]) > tonumber(meta[5] or '-1') then call('HSET', KEYS[1], 's:' .. ARGV[5], ARGV[7]) end
 if KEYS[3] then call('SET', KEYS[3], epoch .. ' ' .. number(seq) .. ' ' .. ARGV[9], 'PX', 86400000) end
 for i = 1, #published do call('SPUBLISH', ARGV[2], published[i]) end
-return {1, number(seq), epoch}
+return {'stored', number(seq), epoch}

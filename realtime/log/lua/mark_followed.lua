@@ -2,10 +2,10 @@
 -- Somebody follows an app's channels from now on, for some time. After a time in which nobody did, what was said then is not
 -- in the app's log; so it gets a new epoch, and no position from before can be continued as if nothing were missing.
 -- KEYS 1 meta   ARGV 1 epoch to use then  2 for how long, ms
--- Returns {1 when nobody did before} | {0} | {-1} no such log
+-- Returns {'new'} when nobody followed before | {'followed'} | {'no_log'}
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 local meta = call('HMGET', KEYS[1], 'epoch', 'since', 'until')
-if not meta[1] then return {-1} end
+if not meta[1] then return {'no_log'} end
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fresh = not meta[3] or tonumber(meta[3]) <= now
@@ -14,4 +14,4 @@ if fresh then
   call('HSET', KEYS[1], 'since', number(now))
 end
 call('HSET', KEYS[1], 'until', number(now + tonumber(ARGV[2])))
-return {fresh and 1 or 0}
+return {fresh and 'new' or 'followed'}
