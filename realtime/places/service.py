@@ -6,6 +6,7 @@ repeat.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from datetime import datetime
@@ -369,7 +370,8 @@ class Places:
         await handle.insert_many(RESERVATIONS.name, [doc])
         stored = await handle.get(RESERVATIONS.name, booking["id"])
         if stored is not None and stored["n"] != n:  # two tries with one id took two spaces
-            await self._change(app, place, n, lambda draft: draft.cancel(booking["id"]))
+            with contextlib.suppress(NotFound):  # the other one has given it back already
+                await self._change(app, place, n, lambda draft: draft.cancel(booking["id"]))
         return stored or doc
 
     # -- what the clock and the facts bring

@@ -215,6 +215,8 @@ async def test_two_processes_never_double_book(house: House):
             return None
 
     made = await asyncio.gather(*(reserve(n, n % 6, f"rsv_{n // 2 if n < 20 else n}") for n in range(60)))
+    for n in range(60, 78):  # one id in two processes may hold two spaces for a moment, and gives one back
+        made.append(await reserve(n, n % 6, f"rsv_{n}"))
     spaces = await one.spaces("app_1", place)
     held = {booking["id"]: space["n"] for space in spaces for booking in space["bookings"]}
     assert sum(len(space["bookings"]) for space in spaces) == len(held)
