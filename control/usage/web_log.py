@@ -22,13 +22,14 @@ from weir.foundation.services import Services
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
 POSITION = "usage_position"
+SERVED = ("200", "206", "304")
 log = structlog.get_logger("control.usage")
 
 
 @dataclass
 class Traffic:
-    """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs with
-    traffic."""
+    """Bytes and requests of one stream on one day; `buckets` are (session, 10-second bucket) pairs in which
+    something was served, refusals left out."""
 
     bytes: int = 0
     requests: int = 0
@@ -54,7 +55,8 @@ def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
         sent = sums[(parts[1], day_of(int(moment * 1000)))]
         sent.bytes += int(parts[3])
         sent.requests += 1
-        sent.buckets.add((parts[2], int(moment) // BUCKET_S))
+        if parts[4] in SERVED:
+            sent.buckets.add((parts[2], int(moment) // BUCKET_S))
     return sums
 
 

@@ -68,7 +68,7 @@ class Origin:
 
     async def _playlist(self, packager: Packager, name: str, query: bytes) -> bytes:
         if not packager.master:
-            raise Unavailable("The stream is starting.", retry_after=1)
+            raise Unavailable("There is no picture yet.", retry_after=1)
         if name == "master":
             return packager.master
         if name not in packager.names:

@@ -60,6 +60,16 @@ async def test_lines_become_bytes_and_minutes(services: Services, stream: Doc, l
     assert await total(services, stream) == (4000, round(40 / 60, 2))
 
 
+def test_who_was_refused_has_watched_nothing() -> None:
+    """The bytes of a refusal were sent; a viewer is who got something."""
+    sums = parse(
+        [f"{NOW}.0\tply_1\ts{status}\t100\t{status}\n".encode() for status in (200, 206, 304, 403, 404, 503)]
+    )
+    (sent,) = sums.values()
+    assert (sent.bytes, sent.requests) == (600, 6)
+    assert {session for session, _ in sent.buckets} == {"s200", "s206", "s304"}
+
+
 async def test_nothing_is_counted_twice(services: Services, stream: Doc, log: Path) -> None:
     """Collecting again changes nothing; new lines add up."""
     log.write_text(line(stream, NOW, "a", 10))
