@@ -82,14 +82,14 @@ class RealtimeRoom:
             self._connection, self._archive, services.directory, services.settings, self._forwarder
         )
         self._follower = Follower(address, self._log, self._deliver, self._resync)
-        self._occupancy = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
+        self._viewer_counter = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
         self._chat = Chat(
             settings=services.settings,
             directory=services.directory,
             entries=self._log,
             follower=self._follower,
             fanout=self._fanout,
-            occupancy=self._occupancy,
+            occupancy=self._viewer_counter,
             reader=reader,
             people=people,
             moderation=self._moderation,
@@ -109,10 +109,10 @@ class RealtimeRoom:
             moderation=self._moderation,
             viewers=self.viewers,
         )
-        self._feeds = EventSubscriptions(
+        self._subscriptions = EventSubscriptions(
             self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus
         )
-        self._events = EventRoutes(auth, self._apps, self._feeds, self._log, self._archive)
+        self._events = EventRoutes(auth, self._apps, self._subscriptions, self._log, self._archive)
         self._places = Places(
             services.store, services.relay, services.quotas, services.settings, services.audit
         )
@@ -120,7 +120,7 @@ class RealtimeRoom:
             services,
             self._connection,
             self._chat,
-            self._occupancy,
+            self._viewer_counter,
             self._forwarder,
             self._apps,
             self._places,
@@ -135,7 +135,7 @@ class RealtimeRoom:
             chat=self._chat,
             signals=self._typing_reactions,
             fanout=self._fanout,
-            feeds=self._feeds,
+            feeds=self._subscriptions,
             bans=bans,
             address_key=services.vault.key("address"),
         )
@@ -157,10 +157,10 @@ class RealtimeRoom:
             ("log connection", self._connection.run()),
             ("guests", self._chat.run_guest_renewal()),
             ("follower", self._follower.run()),
-            ("occupancy beat", self._occupancy.run_lease_renewal()),
+            ("occupancy beat", self._viewer_counter.run_lease_renewal()),
             (
                 "occupancy told",
-                self._occupancy.run_updates(
+                self._viewer_counter.run_updates(
                     self._channels, self._fanout.deliver, self.consumer.tell_followers
                 ),
             ),
@@ -171,13 +171,13 @@ class RealtimeRoom:
             ("bus facts", self._services.bus.consume(GROUP, self.consumer.on_event)),
             ("carrier", self._forwarder.run()),
             ("message counts", self._services.messages.run()),
-            ("event positions", self._feeds.run_position_updates()),
+            ("event positions", self._subscriptions.run_position_updates()),
             ("bus wishes", self._services.bus.watch(self._forwarder.on_follow)),
             ("bus revocations", self._services.bus.watch(self._sockets.revoked)),
             ("bus bans", self._services.bus.watch(self._sockets.banned)),
         ):
             self._tasks.start(work, name)
-        viewers = self._occupancy.jobs(self._services.directory.live_streams)
+        viewers = self._viewer_counter.jobs(self._services.directory.live_streams)
         for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
             self._tasks.start(self._services.periodic.run(job), job.name)
 
@@ -201,17 +201,17 @@ class RealtimeRoom:
 
     async def viewers(self, channel: str) -> int:
         """Sessions that watch this channel now. Errors: Unavailable."""
-        return (await self._occupancy.count(channel)).viewers
+        return (await self._viewer_counter.count(channel)).viewers
 
     def _deliver(self, log: str, entry: Entry) -> None:
         if of_app(log):
-            self._feeds.deliver(log, entry)
+            self._subscriptions.deliver(log, entry)
         else:
             self._chat.roster.deliver(log, entry)
 
     def _resync(self, log: str) -> None:
         if of_app(log):
-            self._feeds.resync(log)
+            self._subscriptions.resync(log)
         else:
             self._sockets.resync(log)
 
@@ -239,7 +239,7 @@ class ViewerCountRoom:
     def __init__(self, services: Services) -> None:
         self._tasks = Tasks()
         self._connection = connect(address_of(services.settings, services.vault))
-        self._occupancy = ViewerCounter(self._connection)
+        self._viewer_counter = ViewerCounter(self._connection)
 
     def routes(self) -> list[BaseRoute]:
         return []
@@ -252,4 +252,4 @@ class ViewerCountRoom:
 
     async def viewers(self, channel: str) -> int:
         """Sessions that watch this channel now. Errors: Unavailable."""
-        return (await self._occupancy.count(channel)).viewers
+        return (await self._viewer_counter.count(channel)).viewers

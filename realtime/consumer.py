@@ -47,7 +47,7 @@ class Consumer:
         self._services = services
         self._connection = connection
         self._chat = chat
-        self._occupancy = viewers
+        self._viewer_counter = viewers
         self._forwarder = forwarder
         self._apps = apps
         self._places = places
@@ -75,7 +75,7 @@ class Consumer:
             else:
                 await self._apps.append_once(event.app, event.id, event_of(event))
         elif isinstance(event, PlaybackHeartbeat):
-            await self._occupancy.on_heartbeat(event)
+            await self._viewer_counter.on_heartbeat(event)
 
     async def _on_place(self, event: PlaceEvent) -> None:
         await self._places.on_event(event)
@@ -95,9 +95,9 @@ class Consumer:
         """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
         repeats it."""
         if not isinstance(event, StreamOffline):
-            await self._occupancy.begin_broadcast(event.channel, event.broadcast)
+            await self._viewer_counter.begin_broadcast(event.channel, event.broadcast)
             return
-        counted = await self._occupancy.end_broadcast(event.channel, event.broadcast)
+        counted = await self._viewer_counter.end_broadcast(event.channel, event.broadcast)
         if counted is not None:
             counts = ViewersCounted(
                 id=derived_id("evt", event.broadcast, "viewers"),
@@ -112,7 +112,7 @@ class Consumer:
     async def tell_followers(self, channel: str, count: Count) -> None:
         """A changed count, to programs that follow the app; by one node."""
         app = await self._forwarder.follower_of(channel)
-        if app is None or not await self._occupancy.news(channel, count):
+        if app is None or not await self._viewer_counter.news(channel, count):
             return
         stream = await self._services.directory.stream_by_channel(channel)
         for kind, body in updates(channel, stream["id"] if stream else "", count):

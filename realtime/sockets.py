@@ -206,7 +206,7 @@ class Sockets:
         self._typing_reactions = signals
         self._fanout = fanout
         self._auth = auth
-        self._feeds = feeds
+        self._subscriptions = feeds
         self._bans = bans
         self._address_key = address_key
         self._requests_per_s = settings.socket_requests_per_s
@@ -399,13 +399,13 @@ class Sockets:
                 "Events are for an app's own programs: connect with an API key or an app token that has events:read."
             )
         (await self._auth.tenant(program.credential, program.address)).need("events:read")
-        return await self._feeds.subscribe(program.feed, request)
+        return await self._subscriptions.subscribe(program.feed, request)
 
     async def _unsubscribe(self, member: Client, _request: Unsubscribe) -> dict[str, Any]:
         """Without a subscription it is fine too."""
         program = self._programs.get(member.socket)
         if program is not None:
-            self._feeds.pause(program.feed)
+            self._subscriptions.pause(program.feed)
         return {"ok": True}
 
     async def _watched(self, member: Client) -> str | None:
@@ -462,7 +462,7 @@ class Sockets:
         member.gone = True
         program = self._programs.pop(socket, None)
         if program is not None:
-            self._feeds.close(program.feed)
+            self._subscriptions.close(program.feed)
         if member.expiry is not None:
             member.expiry.cancel()
         try:

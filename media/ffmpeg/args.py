@@ -117,7 +117,7 @@ def _marks(source: Source) -> dict[str, Any]:
 
 def transcode_file(
     file: Path,
-    film: MediaFile,
+    media_file: MediaFile,
     renditions: Sequence[Rendition],
     cadence: Cadence,
     *,
@@ -132,20 +132,20 @@ def transcode_file(
     The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is
     shown where it is counted.
     """
-    standing = film.stands_s > 0  # then there may be no frame behind `from_s`
+    standing = media_file.stands_s > 0  # then there may be no frame behind `from_s`
     given = {"ss": f"{from_s:.6f}"} if from_s and not standing else {}
     careful = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_pixels": MOST_PIXELS}
     source = ffmpeg.input(str(file), **careful, **given)
-    sound = [source[str(film.sound)]] if film.sound is not None else []
-    if film.picture is None:
-        width, height = film.source.width, film.source.height
+    sound = [source[str(media_file.sound)]] if media_file.sound is not None else []
+    if media_file.picture is None:
+        width, height = media_file.source.width, media_file.source.height
         video = ffmpeg.input(f"color=c=black:s={width}x{height}:r={cadence.rate}", format="lavfi").video
     else:
-        video = _squared(source[str(film.picture)], replace(film.source, square=True))
-    if film.stretch != 1.0:
-        video = video.filter("scale", film.source.width, film.source.height)
+        video = _squared(source[str(media_file.picture)], replace(media_file.source, square=True))
+    if media_file.stretch != 1.0:
+        video = video.filter("scale", media_file.source.width, media_file.source.height)
     if standing:
-        video = video.filter("tpad", stop_mode="clone", stop_duration=f"{film.stands_s:.3f}")
+        video = video.filter("tpad", stop_mode="clone", stop_duration=f"{media_file.stands_s:.3f}")
     video = video.filter("fps", fps=str(cadence.rate), start_time=0)
     if standing and from_s:
         video = video.filter("trim", start=f"{from_s:.6f}").filter("setpts", "PTS-STARTPTS")
@@ -155,7 +155,7 @@ def transcode_file(
     frames = video.filter_multi_output("split", len(renditions))
     tracks: list[Any] = []
     options: dict[str, Any] = {"map_chapters": -1}  # they would be one more track
-    if film.picture is None or standing:
+    if media_file.picture is None or standing:
         options["shortest"] = None
     for number, rendition in enumerate(renditions):
         rhythm = cadence.divided(rendition.every)
@@ -164,7 +164,7 @@ def transcode_file(
             **_FILM,
             "bufsize": 2 * rendition.bit_rate,
         }
-        encoding |= _marks(film.source)
+        encoding |= _marks(media_file.source)
         del encoding["tune"], encoding["b"]
         tracks.append(_scaled(frames[number], rendition, rhythm))
         options |= _numbered(number, encoding)

@@ -38,11 +38,11 @@ class NoRoom(Exception):
     """The disk has no place for the MP4 now."""
 
 
-async def finish(tape: RecordingFiles) -> FinishedRecording:
+async def finish(recording_files: RecordingFiles) -> FinishedRecording:
     """Makes the recording playable. Safe to repeat. Errors: Unplayable, NoRoom, OSError."""
-    await asyncio.to_thread(tape.trim)
+    await asyncio.to_thread(recording_files.trim)
     runs, segments = await asyncio.to_thread(
-        lambda: ({run.number: run for run in tape.runs()}, tape.segments())
+        lambda: ({run.number: run for run in recording_files.runs()}, recording_files.segments())
     )
     if not segments:
         raise Unplayable("Nothing was recorded.")
@@ -50,26 +50,31 @@ async def finish(tape: RecordingFiles) -> FinishedRecording:
     fullest = fullest_of(list(runs.values()))
     for rendition in fullest.renditions:
         write(
-            tape.folder / f"{rendition.name}.m3u8",
+            recording_files.folder / f"{rendition.name}.m3u8",
             playlists.recorded_playlist(list(_listed(rendition, runs, segments))),
         )
-    write(tape.folder / "master.m3u8", playlists.master(variants(fullest), fullest.frame_rate))
+    write(recording_files.folder / "master.m3u8", playlists.master(variants(fullest), fullest.frame_rate))
     top = _common(runs, segments) or fullest.renditions[0]
     used = sorted({segment.run for segment in segments})
     silent = list(takewhile(lambda number: not runs[number].sounds, used))
     silent_s = sum(segment.duration_s for segment in segments if segment.run in silent)
     parts = [run_file(_nearest(runs[number], top), number) for number in used]
-    await _join(tape, parts, parts[len(silent) :] if silent else [], silent_s)
-    sprite = await _pictures(tape.folder, duration_s, top.size)
+    await _join(recording_files, parts, parts[len(silent) :] if silent else [], silent_s)
+    sprite = await _pictures(recording_files.folder, duration_s, top.size)
     heights = tuple(one.height for one in fullest.renditions if one.height)
     return FinishedRecording(
-        duration_s, (tape.folder / MP4).stat().st_size, *top.size, heights, sprite, taken(tape)
+        duration_s,
+        (recording_files.folder / MP4).stat().st_size,
+        *top.size,
+        heights,
+        sprite,
+        taken(recording_files),
     )
 
 
-def taken(tape: RecordingFiles) -> int:
+def taken(recording_files: RecordingFiles) -> int:
     """Bytes of all its files."""
-    return sum(path.stat().st_size for path in tape.folder.iterdir())
+    return sum(path.stat().st_size for path in recording_files.folder.iterdir())
 
 
 def fullest_of(runs: Sequence[RecordedRun]) -> RecordedRun:
@@ -119,23 +124,27 @@ def _common(runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> 
     return max(shared, key=lambda one: one.height, default=None)
 
 
-async def _join(tape: RecordingFiles, parts: Sequence[str], sound: Sequence[str], sound_at_s: float) -> None:
+async def _join(
+    recording_files: RecordingFiles, parts: Sequence[str], sound: Sequence[str], sound_at_s: float
+) -> None:
     """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in
     it, since every key frame brings its parameters."""
-    wanted = sum((tape.folder / part).stat().st_size for part in parts)
-    if shutil.disk_usage(tape.folder).free < wanted * ROOM_LEFT:
+    wanted = sum((recording_files.folder / part).stat().st_size for part in parts)
+    if shutil.disk_usage(recording_files.folder).free < wanted * ROOM_LEFT:
         raise NoRoom
-    lists = [tape.folder / "parts.txt", tape.folder / "sound.txt"]
+    lists = [recording_files.folder / "parts.txt", recording_files.folder / "sound.txt"]
     for path, named in zip(lists, (parts, sound), strict=True):
         write(path, "".join(f"file '{part}'\n" for part in named))
-    fresh = tape.folder / "recording.new.mp4"
+    fresh = recording_files.folder / "recording.new.mp4"
     failed = await run_to_end(
-        args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s), JOIN_WITHIN_S, tape.folder
+        args.join(lists[0], fresh, lists[1] if sound else None, sound_at_s),
+        JOIN_WITHIN_S,
+        recording_files.folder,
     )
     if failed:
         fresh.unlink(missing_ok=True)
         raise OSError(failed)
-    fresh.rename(tape.folder / MP4)
+    fresh.rename(recording_files.folder / MP4)
     for path in lists:
         path.unlink()
 

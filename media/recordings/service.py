@@ -44,7 +44,7 @@ class Recorder:
         fact: StreamEvent,
         title: str,
         recording: str,
-        tape: RecordingFiles,
+        recording_files: RecordingFiles,
         recording_store: RecordingStore,
         tell: Callable[[Event], None],
     ) -> None:
@@ -52,7 +52,7 @@ class Recorder:
         self.broadcast = fact.broadcast
         self._fact = fact
         self._title = title
-        self._tape = tape
+        self._files = recording_files
         self._recording_store = recording_store
         self._tell = tell
         self._queue: asyncio.Queue[tuple[BroadcastShape, SegmentData] | None] = asyncio.Queue(QUEUED_SEGMENTS)
@@ -79,7 +79,7 @@ class Recorder:
         await self._begin()
         while (item := await self._queue.get()) is not None:
             try:
-                kept = await asyncio.to_thread(self._tape.add, *item)
+                kept = await asyncio.to_thread(self._files.add, *item)
             except OSError as error:
                 log.error("recording.gap", recording=self.recording, reason=str(error))
                 continue
@@ -91,7 +91,7 @@ class Recorder:
         while True:
             try:
                 await self._recording_store.create(self.recording, self._fact, self._title)
-                return await asyncio.to_thread(self._tape.open)
+                return await asyncio.to_thread(self._files.open)
             except (Unavailable, OSError) as error:
                 log.warning("recording.waits", recording=self.recording, reason=str(error))
                 await asyncio.sleep(AGAIN_S)
@@ -259,9 +259,9 @@ class Recordings:
             await self.broadcast_ended(fact.playback)
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
-        tape = RecordingFiles(self._services.settings, recording)
+        recording_files = RecordingFiles(self._services.settings, recording)
         self._running[fact.playback] = Recorder(
-            fact, stream.get("title", ""), recording, tape, self._recording_store, self._tell
+            fact, stream.get("title", ""), recording, recording_files, self._recording_store, self._tell
         )
 
     async def _stopped(self, doc: Doc) -> None:

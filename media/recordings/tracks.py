@@ -21,64 +21,77 @@ LARGEST_TEXT, LEAST_TEXT = 8 << 20, 10  # bytes; a head without a cue is "WEBVTT
 log = structlog.get_logger("media")
 
 
-async def add(tape: RecordingFiles, film: MediaFile, file: Path, duration_s: float, segment_s: float) -> None:
+async def add(
+    recording_files: RecordingFiles, media_file: MediaFile, file: Path, duration_s: float, segment_s: float
+) -> None:
     """To a video that is finished, in its files and its master playlist. Safe to repeat. Errors: OSError."""
-    runs = tape.runs()
+    runs = recording_files.runs()
     texts = [
         made
-        for number, one in enumerate(film.texts)
-        if (made := await _text(tape, one, number, file, duration_s))
+        for number, one in enumerate(media_file.texts)
+        if (made := await _text(recording_files, one, number, file, duration_s))
     ]
     sounds = [
         made
-        for number, one in enumerate(film.sounds)
-        if (made := await _sound(tape, one, number, file, segment_s))
+        for number, one in enumerate(media_file.sounds)
+        if (made := await _sound(recording_files, one, number, file, segment_s))
     ]
-    if not any(one.shown for one in sounds) or len(sounds) < 2 or not await _split(tape, runs, segment_s):
+    if (
+        not any(one.shown for one in sounds)
+        or len(sounds) < 2
+        or not await _split(recording_files, runs, segment_s)
+    ):
         sounds = []
     run = fullest_of(runs)
-    write(tape.folder / "master.m3u8", playlists.master(variants(run), run.frame_rate, sounds, texts))
+    write(
+        recording_files.folder / "master.m3u8", playlists.master(variants(run), run.frame_rate, sounds, texts)
+    )
     if sounds:
         for one in runs:
             for rendition in one.renditions:
-                (tape.folder / run_file(rendition.name, one.number)).unlink(missing_ok=True)
+                (recording_files.folder / run_file(rendition.name, one.number)).unlink(missing_ok=True)
 
 
 async def _text(
-    tape: RecordingFiles, track: FileTrack, number: int, file: Path, duration_s: float
+    recording_files: RecordingFiles, track: FileTrack, number: int, file: Path, duration_s: float
 ) -> Choice | None:
     """A track that can't be read, or has no words, is left out."""
-    name, into = f"text_{number}", tape.folder / f"text_{number}.vtt"
-    failed = await run_to_end(args.text_of(file, track.number, into), TEXT_WITHIN_S, tape.folder, file)
+    name, into = f"text_{number}", recording_files.folder / f"text_{number}.vtt"
+    failed = await run_to_end(
+        args.text_of(file, track.number, into), TEXT_WITHIN_S, recording_files.folder, file
+    )
     if failed or not into.exists() or not LEAST_TEXT < into.stat().st_size <= LARGEST_TEXT:
         log.warning(
             "choice.left_out",
-            video=tape.folder.name,
+            video=recording_files.folder.name,
             track=track.number,
             reason=failed or "no words, or too many",
         )
         into.unlink(missing_ok=True)
         return None
-    write(tape.folder / f"{name}.m3u8", playlists.text(into.name, duration_s))
+    write(recording_files.folder / f"{name}.m3u8", playlists.text(into.name, duration_s))
     return Choice(track.name, track.language, f"{name}.m3u8", forced=track.forced)
 
 
 async def _sound(
-    tape: RecordingFiles, track: FileTrack, number: int, file: Path, segment_s: float
+    recording_files: RecordingFiles, track: FileTrack, number: int, file: Path, segment_s: float
 ) -> Choice | None:
     name = f"sound_{number}"
     failed = await run_to_end(
-        args.sound_of(file, track.number, segment_s, tape.folder, name), SOUND_WITHIN_S, tape.folder, file
+        args.sound_of(file, track.number, segment_s, recording_files.folder, name),
+        SOUND_WITHIN_S,
+        recording_files.folder,
+        file,
     )
     if failed:
-        log.warning("choice.left_out", video=tape.folder.name, track=track.number, reason=failed)
+        log.warning("choice.left_out", video=recording_files.folder.name, track=track.number, reason=failed)
         return None
     return Choice(track.name, track.language, f"{name}.m3u8", track.shown)
 
 
-async def _split(tape: RecordingFiles, runs: list[RecordedRun], segment_s: float) -> bool:
+async def _split(recording_files: RecordingFiles, runs: list[RecordedRun], segment_s: float) -> bool:
     """Every rendition's picture alone, under the same playlist names."""
-    parts = tape.folder / "parts.txt"
+    parts = recording_files.folder / "parts.txt"
     names = [rendition.name for rendition in fullest_of(runs).renditions]
     try:
         for name in names:
@@ -87,17 +100,21 @@ async def _split(tape: RecordingFiles, runs: list[RecordedRun], segment_s: float
                 "".join(
                     f"file '{run_file(name, run.number)}'\n"
                     for run in runs
-                    if (tape.folder / run_file(name, run.number)).exists()
+                    if (recording_files.folder / run_file(name, run.number)).exists()
                 ),
             )
             failed = await run_to_end(
-                args.picture_of(parts, segment_s, tape.folder, f"{name}_alone"), SOUND_WITHIN_S, tape.folder
+                args.picture_of(parts, segment_s, recording_files.folder, f"{name}_alone"),
+                SOUND_WITHIN_S,
+                recording_files.folder,
             )
             if failed:
-                log.warning("choice.not_split", video=tape.folder.name, rendition=name, reason=failed)
+                log.warning(
+                    "choice.not_split", video=recording_files.folder.name, rendition=name, reason=failed
+                )
                 return False
         for name in names:
-            (tape.folder / f"{name}_alone.m3u8").rename(tape.folder / f"{name}.m3u8")
+            (recording_files.folder / f"{name}_alone.m3u8").rename(recording_files.folder / f"{name}.m3u8")
         return True
     finally:
         parts.unlink(missing_ok=True)

@@ -56,9 +56,9 @@ class YieldTurn(Exception):
 @dataclass(frozen=True)
 class TranscodeJob:
     doc: Doc
-    film: MediaFile
+    media_file: MediaFile
     shape: BroadcastShape
-    tape: RecordingFiles
+    recording_files: RecordingFiles
 
 
 class Transcoder:
@@ -125,18 +125,27 @@ class Transcoder:
                 await self._leases.renew(video)
 
     async def _make(self, doc: Doc) -> None:
-        tape, staged = RecordingFiles(self._settings, doc["id"]), UploadStaging(self._settings, doc["id"])
+        recording_files, staged = (
+            RecordingFiles(self._settings, doc["id"]),
+            UploadStaging(self._settings, doc["id"]),
+        )
         try:
-            film = parse_probe(
+            media_file = parse_probe(
                 await capture_output(
                     args.probe_file(staged.file), INSPECTED_WITHIN_S, sandbox_for_file(staged.file)
                 )
             )
-            await self._transcode(TranscodeJob(doc, film, await self._shape(doc, film, tape), tape))
-            finished = await finish(tape)
-            if film.sounds or film.texts:
-                await tracks.add(tape, film, staged.file, finished.duration_s, self._settings.segment_s)
-                finished = replace(finished, bytes=await asyncio.to_thread(taken, tape))
+            await self._transcode(
+                TranscodeJob(
+                    doc, media_file, await self._shape(doc, media_file, recording_files), recording_files
+                )
+            )
+            finished = await finish(recording_files)
+            if media_file.sounds or media_file.texts:
+                await tracks.add(
+                    recording_files, media_file, staged.file, finished.duration_s, self._settings.segment_s
+                )
+                finished = replace(finished, bytes=await asyncio.to_thread(taken, recording_files))
             await self._recording_store.mark_ready(doc, finished)
         except UnusableFile as refusal:
             await self._refuse(doc, refusal)
@@ -150,7 +159,7 @@ class Transcoder:
             self.wake()
             return
         except UploadDeleted:
-            await asyncio.to_thread(tape.remove)
+            await asyncio.to_thread(recording_files.remove)
         except (BoxError, OSError) as error:
             await self._failed(doc, error)
             return
@@ -168,28 +177,38 @@ class Transcoder:
         await self._recording_store.refused(doc, refusal.code, refusal.reason)
         await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
 
-    async def _shape(self, doc: Doc, film: MediaFile, tape: RecordingFiles) -> BroadcastShape:
+    async def _shape(
+        self, doc: Doc, media_file: MediaFile, recording_files: RecordingFiles
+    ) -> BroadcastShape:
         """That of the tape where one has begun: a profile that was changed meanwhile counts for the next
         video."""
         app = await self._services.directory.app(doc["app"])
         stream = await self._services.directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
-        profile = SOUND_ALONE if film.source.alone else replace(wanted, copy_top=False, audio_only=False)
-        rhythm = choose_cadence(film.source, profile, None, self._settings.segment_s)
-        begun = await asyncio.to_thread(tape.runs)
-        return BroadcastShape(begun[0].renditions if begun else ladder(film.source, profile, rhythm), rhythm)
+        profile = (
+            SOUND_ALONE if media_file.source.alone else replace(wanted, copy_top=False, audio_only=False)
+        )
+        rhythm = choose_cadence(media_file.source, profile, None, self._settings.segment_s)
+        begun = await asyncio.to_thread(recording_files.runs)
+        return BroadcastShape(
+            begun[0].renditions if begun else ladder(media_file.source, profile, rhythm), rhythm
+        )
 
     async def _transcode(self, job: TranscodeJob) -> None:
         """Errors: Refusal, NoRoom, Gone, TurnOver, BoxError, OSError."""
-        await asyncio.to_thread(job.tape.open)
-        before = await asyncio.to_thread(job.tape.segments)
+        await asyncio.to_thread(job.recording_files.open)
+        before = await asyncio.to_thread(job.recording_files.segments)
         from_s = sum(segment.duration_s for segment in before)
-        if before and job.film.duration_s is not None and from_s > job.film.duration_s - LEAST_REST_S:
+        if (
+            before
+            and job.media_file.duration_s is not None
+            and from_s > job.media_file.duration_s - LEAST_REST_S
+        ):
             return
         child = await spawn(
             lambda pipes: args.transcode_file(
                 UploadStaging(self._settings, job.doc["id"]).file,
-                job.film,
+                job.media_file,
                 job.shape.pictured,
                 job.shape.cadence,
                 from_s=from_s,
@@ -219,14 +238,16 @@ class Transcoder:
         run, kept, position_s = new_secret(22), 0, from_s
         told_at = turn_began = monotonic()
         longest_s = (
-            LONGEST_S if job.film.duration_s is None else job.film.duration_s * MOST_LONGER + LEAST_REST_S
+            LONGEST_S
+            if job.media_file.duration_s is None
+            else job.media_file.duration_s * MOST_LONGER + LEAST_REST_S
         )
         async with contextlib.aclosing(
             read_parts(child.output, job.shape.renditions, job.shape.cadence, live=False)
         ) as arriving:
             async for piece in arriving:
                 whole = _whole(job, piece, run, first, position_s)
-                if not await asyncio.to_thread(job.tape.add, job.shape, whole):
+                if not await asyncio.to_thread(job.recording_files.add, job.shape, whole):
                     raise NoRoom
                 kept, position_s = kept + 1, position_s + whole.segment.duration_s
                 if position_s > longest_s:
@@ -249,7 +270,7 @@ class Transcoder:
     async def _tell(self, job: TranscodeJob, position_s: float) -> None:
         if not has_room(self._settings, 0):
             raise NoRoom
-        whole_s = job.film.duration_s
+        whole_s = job.media_file.duration_s
         percent = None if whole_s is None else min(99, int(position_s / whole_s * 100))
         with contextlib.suppress(Unavailable):
             if not await self._recording_store.progress(job.doc, percent, position_s):

@@ -122,7 +122,7 @@ class EventRoutes:
     ) -> None:
         self._auth = auth
         self._apps = apps
-        self._feeds = feeds
+        self._subscriptions = feeds
         self._log = entries
         self._archive = archive
         self._paces: dict[str, RateWindow] = {}
@@ -143,10 +143,10 @@ class EventRoutes:
         """Oldest first. `cursor` continues; without a next page, `position` is the cursor for what comes
         later."""
         app, query, limit = call.acting().app, call.query, call.query.limit
-        wanted = await self._feeds.filter_of(
+        wanted = await self._subscriptions.filter_of(
             app, _asked(query.types, query.stream, query.channel, query.place)
         )
-        await self._feeds.mark_followed(app)
+        await self._subscriptions.mark_followed(app)
         found: list[Entry] = []
         at: str | None = query.cursor
         for _ in range(MOST_READS):
@@ -215,7 +215,9 @@ class EventRoutes:
     async def _to_channel(self, app: str, body: NewEvent) -> Answer:
         """Errors: NotFound for another app's channel; RateLimited; Conflict for an id that says something
         else."""
-        channel = str((await self._feeds.filter_of(app, Subscribe(types=[], channel=body.channel))).channel)
+        channel = str(
+            (await self._subscriptions.filter_of(app, Subscribe(types=[], channel=body.channel))).channel
+        )
         event_id, at = body.id or new_id("evt"), now_ms()
         about = {name: getattr(body, name) for name in ("stream", "place") if getattr(body, name) is not None}
         told = {"channel": channel, **about, "data": body.data}
@@ -271,7 +273,7 @@ class EventRoutes:
             try:
                 await self._serve(line, feed, request)
             finally:
-                self._feeds.close(feed)
+                self._subscriptions.close(feed)
         except Refused as refused:
             await _refuse(socket, refused)
         except Exception:
@@ -279,7 +281,7 @@ class EventRoutes:
             await _refuse(socket, Unavailable("Something went wrong here; try again.", retry_after=1))
 
     async def _serve(self, line: "EventSocket", feed: EventSubscription, request: Subscribe) -> None:
-        answer = await self._feeds.subscribe(feed, request)
+        answer = await self._subscriptions.subscribe(feed, request)
         line.put_answer(answer)
         await line.socket.accept()
         pages = asyncio.create_task(self._pages(line, feed, request, answer))
@@ -301,7 +303,7 @@ class EventRoutes:
         """The pages after the first, each once the one before is written."""
         while answer.get("more"):
             await line.emptied()
-            answer = await self._feeds.subscribe(
+            answer = await self._subscriptions.subscribe(
                 feed, request.model_copy(update={"epoch": answer["epoch"], "seq": answer["seq"]})
             )
             if not answer["recovered"]:

@@ -98,7 +98,7 @@ class EventSubscriptions:
         self._resume = resume
         self._directory = directory
         self._bus = bus
-        self._feeds: dict[str, set[EventSubscription]] = {}
+        self._subscriptions: dict[str, set[EventSubscription]] = {}
 
     async def subscribe(self, feed: EventSubscription, request: Subscribe) -> dict[str, Any]:
         """Missed events, a page at a time, and live delivery from exactly there on once the page is the last
@@ -162,7 +162,7 @@ class EventSubscriptions:
         if feed.followed is not None:
             await self._follower.settled(feed.followed)
             return feed.followed
-        feeds = self._feeds.setdefault(feed.app, set())
+        feeds = self._subscriptions.setdefault(feed.app, set())
         if len(feeds) >= MOST_FEEDS:
             raise RateLimited(f"An app may have {MOST_FEEDS} subscribers at one server.", retry_after=10)
         feeds.add(feed)
@@ -178,10 +178,10 @@ class EventSubscriptions:
         return followed
 
     def _drop(self, feed: EventSubscription) -> None:
-        feeds = self._feeds.get(feed.app, set())
+        feeds = self._subscriptions.get(feed.app, set())
         feeds.discard(feed)
         if not feeds:
-            self._feeds.pop(feed.app, None)
+            self._subscriptions.pop(feed.app, None)
 
     # -- delivery
 
@@ -200,7 +200,7 @@ class EventSubscriptions:
             feed.send(NOTICE, body)
 
     def _live(self, app: str) -> Iterable[EventSubscription]:
-        return [feed for feed in self._feeds.get(app, ()) if feed.live]
+        return [feed for feed in self._subscriptions.get(app, ()) if feed.live]
 
     async def run_position_updates(self) -> None:
         """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that
@@ -209,7 +209,7 @@ class EventSubscriptions:
         while True:
             await asyncio.sleep(POSITION_S)
             rounds += 1
-            for app in list(self._feeds):
+            for app in list(self._subscriptions):
                 for feed in self._live(app):
                     if feed.followed is not None and feed.followed.live:
                         where = {"epoch": feed.followed.epoch, "seq": feed.followed.last}

@@ -88,7 +88,7 @@ class Chat:
         self._bans = bans
         self._log = entries
         self._follower = follower
-        self._occupancy = occupancy
+        self._viewer_counter = occupancy
         self._fanout = fanout
         self._reader = reader
         self._users = people
@@ -122,7 +122,7 @@ class Chat:
         standing = await self._admit(member, channel)
         rules, count, _ = await asyncio.gather(
             self._log.rules(channel),
-            self._occupancy.enter(channel, member.joined[channel], member.socket),
+            self._viewer_counter.enter(channel, member.joined[channel], member.socket),
             self._presence.enter(channel, member.user.sub, member.socket),
         )
         answer = {
@@ -504,7 +504,7 @@ class Chat:
             self._follower.close(followed)
         try:
             await asyncio.gather(
-                self._occupancy.leave(channel, session, member.socket),
+                self._viewer_counter.leave(channel, session, member.socket),
                 self._presence.leave(channel, member.user.sub, member.socket),
             )
         except Unavailable:

@@ -90,7 +90,7 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
     viewers add nothing."""
     node = await house.node(SHORT)
     stream, told = house.directory.new_stream("app_1"), []
-    channel, occupancy = stream["channel"], node.room._occupancy
+    channel, occupancy = stream["channel"], node.room._viewer_counter
 
     async def note(event):
         if event.type == "viewers.counted":
@@ -211,7 +211,7 @@ async def test_who_comes_and_goes_is_told_once(house: House):
     await one.room._apps.mark_followed("app_1")
     ann = await house.client(one, "app_1", "ann", sid="s-ann")
     await ann.join(channel)
-    await other.room._occupancy.on_heartbeat(heartbeat(channel, "s-ann", "s-player"))
+    await other.room._viewer_counter.on_heartbeat(heartbeat(channel, "s-ann", "s-player"))
     again = await house.client(other, "app_1", "ann", sid="s-ann")
     await again.join(channel)
     assert sorted(await eventually_moves(one, 2)) == [
@@ -230,7 +230,7 @@ async def test_many_at_once_are_one_event(house: House):
     node = await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
     await node.room._apps.mark_followed("app_1")
-    await node.room._occupancy.on_heartbeat(heartbeat(channel, *(f"s{number}" for number in range(300))))
+    await node.room._viewer_counter.on_heartbeat(heartbeat(channel, *(f"s{number}" for number in range(300))))
     told = await eventually_moves(node, 1)
     assert sum(count for _, _, count in told) == 300
     assert all(session is None for _, session, count in told if count > 1)
@@ -248,8 +248,8 @@ async def test_a_killed_node_leaves_nobody_untold(house: House):
     await dead.room._tasks.stop()
     dead_connection = asyncio.create_task(dead.room._connection.run())
     await dead.room._connection.up(5)
-    await dead.room._occupancy.enter(channel, "s1", "socket")
-    await asyncio.gather(other.room._occupancy.sweep(), other.room._occupancy.sweep())
+    await dead.room._viewer_counter.enter(channel, "s1", "socket")
+    await asyncio.gather(other.room._viewer_counter.sweep(), other.room._viewer_counter.sweep())
     assert await eventually_moves(other, 2) == [("viewer.joined", "s1", 1), ("viewer.left", "s1", 1)]
     dead_connection.cancel()
 
@@ -257,8 +257,8 @@ async def test_a_killed_node_leaves_nobody_untold(house: House):
 async def test_nobody_is_written_down_while_nobody_follows(house: House):
     node = await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
-    await node.room._occupancy.enter(channel, "s1", "socket")
-    await node.room._occupancy.leave(channel, "s1", "socket")
+    await node.room._viewer_counter.enter(channel, "s1", "socket")
+    await node.room._viewer_counter.leave(channel, "s1", "socket")
     assert (
         await node.room._connection.link().ask("EXISTS", keys_of(channel).moves, keys_of(channel).followed)
         == 0

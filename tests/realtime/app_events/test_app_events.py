@@ -288,7 +288,7 @@ async def test_the_plain_websocket(house: House, stream, session):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect(url + query, headers=given)
         assert refused.value.status == status
-    assert node.room._feeds._feeds == {}
+    assert node.room._subscriptions._subscriptions == {}
 
 
 async def test_a_plain_request_hears_what_to_ask_for(house: House, session):
@@ -318,7 +318,7 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
         body = orjson.dumps({"id": "x", "type": "custom.bulk", "at": "now", "data": {"text": "x" * 8000}})
         for _ in range(2000):
             await node.room._apps.publish_ephemeral("app_1", "custom.bulk", body)
-        await eventually(lambda: len(node.room._feeds._feeds["app_1"]) == 1, 20)
+        await eventually(lambda: len(node.room._subscriptions._subscriptions["app_1"]) == 1, 20)
     await eventually(lambda: len(reading.of("custom.bulk")) == 2000)
 
 
