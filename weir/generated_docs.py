@@ -69,11 +69,12 @@ a reason, a time and an expiry, and `/undo` takes it back. A ban acts on all nod
 message checks it.
 
 **A ban** hides what somebody wrote here and holds for good, or for a time (`/ban Ada 7d spam`); when that is over they may come
-back, and what they wrote stays hidden. With `everywhere`, or by `POST /v1/bans` (`{user, reason, expires_s}`; a `channel` only says
-where the user is known by name), nobody with that id joins, writes or reacts in any channel of the app: their sockets are closed
-at once with the reason, and new ones are refused as `banned`. For that one must be staff of the app: have `staff` in the
-user token, or a credential with `chat:moderate`. Typed in a channel it is also a ban there, and `/undo` takes both back. `GET /v1/bans?user=` lists the bans over all channels. A reason that
-begins with a duration or with `everywhere` or `idonly` stands in quotes.
+back, and what they wrote stays hidden. With `everywhere`, or by `POST /v1/bans` (`{user, reason, expires_s}`; a `channel` only
+says where the user is known by name), nobody with that id joins, writes or reacts in any channel of the app: their sockets are
+closed at once with the reason, and new ones are refused as `banned`. For that one must be staff of the app: have `staff` in the
+user token, or a credential with `chat:moderate`. Typed in a channel it is also a ban there, and `/undo` takes both back. `GET
+/v1/bans?user=` lists the bans over all channels. A reason that begins with a duration or with `everywhere` or `idonly` stands
+in quotes.
 
 **A guest** is nobody in particular, so a ban of one (`/ban Guest 5131`) also shuts out the browser and, for a day
 (`WEIR_GUEST_ADDRESS_BAN_H`), the address: clearing the page's storage and coming back under another name does not help. Only guests are
