@@ -1,4 +1,4 @@
-"""FFmpeg as a child process: started by argv, watched, and gone when we say so – or when we die."""
+"""FFmpeg as a child process: started by argv, terminated on request, and killed with its parent. [hands]"""
 
 import asyncio
 import contextlib
@@ -31,7 +31,8 @@ STDERR_LINES, STDERR_CHARS = 20, 300
 
 
 class OutputPipe:
-    """What FFmpeg writes into one pipe, whose `room` is in bytes. It stays there until somebody asks for it."""
+    """What FFmpeg writes into one pipe. `room` is the pipe's capacity in bytes; data stays in the pipe until
+    it is read."""
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -39,7 +40,7 @@ class OutputPipe:
         self.room: int = fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
 
     def read_nowait(self) -> bytes | None:
-        """What has come; None when nothing has, empty at the end."""
+        """The bytes in the pipe; None when there are none, empty at the end."""
         if self._descriptor is None:
             return b""
         try:
@@ -48,8 +49,9 @@ class OutputPipe:
             return None
 
     async def read(self, look_s: float = 0.0) -> bytes:
-        """What has come, empty at the end. Where nothing has, it looks again each `look_s`; without, and
-        after a while, the loop tells it, which takes thirteen calls of the kernel where a look takes one."""
+        """The bytes in the pipe, empty at the end. While there are none it polls each `look_s` seconds.
+        Without `look_s`, and after some time, the event loop watches the descriptor, which takes thirteen
+        system calls where a poll takes one."""
         looks = MOST_LOOKS if look_s else 0
         while (data := self.read_nowait()) is None:
             if looks:
@@ -75,7 +77,7 @@ class OutputPipe:
 
 
 class ChildPipes(NamedTuple):
-    """Descriptors that an FFmpeg writes to: what it makes, and its progress."""
+    """Descriptors that FFmpeg writes to: its output and its progress."""
 
     output: int
     progress: int
@@ -101,9 +103,8 @@ class FfmpegProcess:
         self._listener = asyncio.create_task(self._listen(process.stderr))
 
     def read_progress(self) -> None:
-        """Reads what it has told of its progress: it waits in its pipe, since to be woken for it took 6 % of
-        a stream's packager. `out_time_us` stands still while nothing is encoded, though reports may keep
-        coming."""
+        """Reads FFmpeg's progress reports from their pipe. They are polled, because being woken for each took
+        6 % of a stream's packager. Called at least once a part while parts arrive."""
         while data := self._progress.read_nowait():
             *lines, self._torn = (self._torn + data).split(b"\n")
             for line in lines:
@@ -117,14 +118,14 @@ class FfmpegProcess:
                     self.duplicated = int(value)
 
     def _reached(self, done_s: float) -> None:
-        """FFmpeg that stands still tells times that flicker by a millisecond: only a time that has grown is
-        progress."""
+        """A stalled FFmpeg reports times that vary by a millisecond. Only a time that grows is progress."""
         if done_s > self.done_s:
             self.done_s = done_s
             self.progress_at = monotonic()
 
     def write_input(self, data: bytes) -> None:
-        """Bytes for its standard input. One that takes none any more is killed: what waits would only grow."""
+        """Writes to FFmpeg's standard input. A process that stops reading is killed, because the queue would
+        only grow."""
         if self.input is None or self.input.is_closing():
             return
         self.input.write(data)
@@ -132,7 +133,7 @@ class FfmpegProcess:
             self.kill()
 
     def close_input(self) -> None:
-        """The end of its input: it makes what it has and ends by itself."""
+        """Closes the standard input: FFmpeg processes what it has and exits."""
         if self.input is not None:
             self.input.close()
 
@@ -142,17 +143,18 @@ class FfmpegProcess:
 
     @property
     def last_error(self) -> str:
-        """The last line of standard error; it never holds a key, because FFmpeg knows public names only."""
+        """The last line of standard error. It never contains a key, because FFmpeg knows public names only."""
         return self._said[-1] if self._said else f"exit code {self._process.returncode}"
 
     @property
     def starved(self) -> bool:
-        """It has met the bound of its memory."""
+        """True when FFmpeg has reached its memory limit."""
         return any(word in line.lower() for line in self._said for word in STARVED)
 
     async def stop(self) -> None:
-        """TERM, 2 s, TERM, 2 s, KILL to its whole group: FFmpeg that is blocked in an RTMP read ignores the
-        first TERM and obeys the second. Returns when it is reaped; nothing can be read from it any more."""
+        """Sends TERM, waits 2 s, sends TERM, waits 2 s, sends KILL to the whole group: FFmpeg that is blocked
+        in a read ignores the first TERM and obeys the second. Returns when the process is reaped; its
+        output cannot be read any more."""
         self.pause(False)
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is not None:
@@ -169,13 +171,13 @@ class FfmpegProcess:
             output.close()
 
     def terminate(self) -> None:
-        """Asks it to write what it has and end; `stop` sees to it that it does."""
+        """Sends TERM: FFmpeg writes what it has and exits. `stop` makes sure that it does."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGTERM)
 
     def pause(self, wanted: bool) -> None:
-        """Stands still, all of its threads, until it may go on."""
+        """Stops all threads of the process, or continues them."""
         if wanted is not self.paused and self._process.returncode is None:
             self.paused = wanted
             self.progress_at = monotonic()
@@ -183,7 +185,7 @@ class FfmpegProcess:
                 os.killpg(self._process.pid, signal.SIGSTOP if wanted else signal.SIGCONT)
 
     def kill(self) -> None:
-        """For a process that stands still and would not hear TERM; `stop` reaps it."""
+        """Sends KILL, for a process that is stopped and would not handle TERM. `stop` reaps it."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -204,15 +206,14 @@ def cores_here() -> int:
 
 
 def load_per_core() -> float:
-    """Processes that want to run, the last minute's mean, per core of this machine."""
+    """Runnable processes per core of this machine, mean of the last minute."""
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 async def spawn(
     argv: Callable[[ChildPipes], list[str]], under: Sequence[str] = (), *, fed: bool = False
 ) -> FfmpegProcess:
-    """Starts the program that `argv` names, with the words `under` before it; `fed` by its standard input.
-    Errors: OSError."""
+    """Starts `argv` with the words `under` before it. `fed`: it reads from a pipe of ours. Errors: OSError."""
     pipes = [os.pipe() for _ in ChildPipes._fields]
     written = ChildPipes(*(write for _, write in pipes))
     theirs, ours = os.pipe() if fed else (DEVNULL, -1)
@@ -252,21 +253,21 @@ async def spawn(
 
 
 def sandbox_for_file(file: Path) -> list[str]:
-    """Words before a program that reads what a stranger has sent, and writes into what it has inherited."""
+    """Words to put before a program that reads a stranger's file and writes to inherited descriptors."""
     return confined(read=(str(file),), memory=MOST_MEMORY, files=MOST_FILES, silent=True, nice=LAST)
 
 
 def sandbox_for_pipe() -> list[str]:
-    """Words before a program that is given its input and writes into what it has inherited: no file, no
-    socket, and no more memory than any ladder needs."""
+    """Words to put before a program that reads standard input and writes to inherited descriptors: no files,
+    no sockets, and a memory limit above what any ladder needs."""
     return confined(silent=True, memory=LIVE_MEMORY + cores_here() * LIVE_MEMORY_A_CORE)
 
 
 async def capture_output(
     argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None
 ) -> bytes:
-    """Standard output of a short program that is `given` its standard input; empty when it fails, takes
-    longer or says more than 64 KB."""
+    """Standard output of a short program. `given` is its standard input. Empty when it fails, exceeds
+    `timeout_s`, or prints more than 64 KB."""
     process = await asyncio.create_subprocess_exec(
         *tethered([*under, *argv]),
         stdin=DEVNULL if given is None else PIPE,
@@ -293,8 +294,8 @@ async def capture_output(
 
 
 async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given: Path | None = None) -> str:
-    """Runs a program on the files in a folder, behind everything that is live; empty when it did its work,
-    else why not. `given` is a file that a stranger has sent, which it may read."""
+    """Runs a program on the files in a folder at low priority. Empty on success, else the reason. `given` is
+    a stranger's file that it may read."""
     bounds = (
         confined(read=(str(given),), write=(str(folder),), memory=MOST_MEMORY, files=MOST_FILES, nice=LAST)
         if given
@@ -320,8 +321,8 @@ async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given:
 
 
 def _begun(argv: Sequence[str]) -> tuple[subprocess.Popen[bytes], OutputPipe]:
-    """The program and its standard error. Each stream needs one each ten seconds, for its thumbnail; uvloop
-    forks, which costs a process of our size 2.5 ms, a vfork costs .6."""
+    """The process and its standard error. Each stream runs one each ten seconds for its thumbnail. uvloop
+    forks, which costs 2.5 ms for a process of our size; vfork costs .6 ms."""
     read, write = os.pipe()
     try:
         return subprocess.Popen(

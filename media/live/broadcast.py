@@ -60,8 +60,9 @@ log = structlog.get_logger("media")
 
 
 class LiveBroadcast:
-    """One broadcast in this worker. `fact` is the newest publish's, `trouble` why nothing is made of it. `tell` must not block; it takes
-    Playable, MediaFailed, QualityDropped, QualityRecovered and ThumbnailReady."""
+    """One broadcast in this worker. `fact` is the newest publish, `trouble` the reason why nothing is made of
+    it. `tell` must not block; it takes Playable, MediaFailed, QualityDropped, QualityRecovered and
+    ThumbnailReady."""
 
     def __init__(
         self,
@@ -113,18 +114,18 @@ class LiveBroadcast:
 
     @property
     def strained(self) -> bool:
-        """The machine does not carry it easily."""
+        """True when this machine falls behind, or has dropped renditions."""
         return self.producing and (self._plan.reduced or self._overload.is_strained)
 
     @property
     def running(self) -> RunningLadder | None:
-        """What it takes of the machine; None when it takes nothing."""
+        """The load on this machine; None when there is none."""
         if self._plan.demand is None or self.finished:
             return None
         return RunningLadder(self._plan.demand.cores(self._plan.dropped), self.strained)
 
     def health(self) -> HealthSample | None:
-        """How it is doing now; None while nothing is transcoded."""
+        """Current measurements; None while nothing is transcoded."""
         session = self._session
         if session is None or not self._plan.pictures:
             return None
@@ -144,13 +145,13 @@ class LiveBroadcast:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs and nothing speaks against starting the present publish's FFmpeg."""
+        """True when no FFmpeg runs and one may be started for the present publish."""
         return self._state is BroadcastState.PUBLISHING and not self.producing
 
     async def publish(self, fact: StreamEvent, intake: PublishSource | None = None) -> None:
-        """The encoder publishes (again): FFmpeg starts, after the end of the one before. One FFmpeg never
-        spans two publishes: timestamps begin again at 0 and it would drop the picture. `intake` is that
-        publish's, where it listens already."""
+        """Starts FFmpeg for a new publish, after the previous FFmpeg has ended. One FFmpeg never spans two
+        publishes: timestamps start again at 0, and it would drop frames. `intake` is this publish's source
+        if it is being read already."""
         await self.close()
         self.fact = fact
         self._state = self._state.published()
@@ -160,21 +161,20 @@ class LiveBroadcast:
         self._producer = asyncio.create_task(self._produce(), name=f"produce {fact.playback}")
 
     async def publisher_gone(self) -> None:
-        """FFmpeg sees the end of its input by itself and hands over what it still has; after 3 s it is
-        stopped. Where none runs yet, there is nothing to wait for."""
+        """The encoder disconnected. FFmpeg reaches the end of its input and flushes; after 3 s it is stopped."""
         self._state = self._state.left()
         if self._producer is not None and self._session is not None:
             await asyncio.wait([self._producer], timeout=DRAIN_S)
         await self.close()
 
     async def finish(self) -> None:
-        """The broadcast is over: ENDLIST."""
+        """Ends the broadcast: the playlists get ENDLIST."""
         await self.publisher_gone()
         self._state = BroadcastState.FINISHED
         self.packager.finish()
 
     async def close(self) -> None:
-        """Stops FFmpeg; the playlists stay open. Returns when the child is reaped."""
+        """Stops FFmpeg and keeps the playlists open. Returns when the process is reaped."""
         await self._thumbnails.stop()
         self._source.close()
         producer = self._producer
@@ -240,7 +240,8 @@ class LiveBroadcast:
         return shape
 
     async def _run(self, source: Source) -> tuple[EncoderSession | None, str]:
-        """One life of FFmpeg: its session, None when it could not be started, and why it ended."""
+        """Runs one FFmpeg. Returns its session, None when it could not be started, and the reason why it
+        ended."""
         shape = self._next_shape(source)
         still = await self._source.still() if source.alone else None
         try:
@@ -285,7 +286,7 @@ class LiveBroadcast:
         )
 
     async def _read(self, session: EncoderSession, shape: BroadcastShape) -> None:
-        """What FFmpeg makes, until it ends. Errors: BoxError, ClockJumped, OSError."""
+        """Packages FFmpeg's output until it ends. Errors: BoxError, ClockJumped, OSError."""
         parts = read_parts(session.child.output, shape.renditions, shape.cadence, live=True)
         async with contextlib.aclosing(parts) as arriving:
             async for piece in arriving:
@@ -307,7 +308,8 @@ class LiveBroadcast:
             self.packager.end_run(session.run)
 
     def _goes_on(self, run: EncoderRun) -> None:
-        """Where a run begins on the encoder's clock says when its first frame was, by the run before."""
+        """Computes the wall-clock time of the run's first frame from the previous run and the encoder's
+        clock."""
         zero = self._source.feed.zero
         if zero is not None and self._epoch is not None and self._epoch[0] == zero[0]:
             run.epoch_s, run.known = self._epoch[2] + (zero[1] - self._epoch[1]) / 1000, True
@@ -318,7 +320,7 @@ class LiveBroadcast:
             log.warning("encoder.stalled", playback=self.fact.playback)
 
     def _relieve(self, session: EncoderSession) -> None:
-        """Leaves out a rendition when this machine falls behind, takes one back when it has room."""
+        """Drops a rendition when this machine falls behind; restores one when there is capacity."""
         behind_s = session.behind_s()
         if behind_s is None or not self._plan.pictures:  # a changed profile has no plan yet
             return
@@ -339,7 +341,7 @@ class LiveBroadcast:
         session.renew()
 
     def change_ladder(self, profile: Profile) -> None:
-        """Another ladder from the next FFmpeg on, which begins at once; the broadcast goes on."""
+        """Ends the present FFmpeg and starts one with another ladder. The broadcast continues."""
         if self._plan.change_profile(profile) and self._session is not None:
             self._session.renew()
 
@@ -348,7 +350,7 @@ class LiveBroadcast:
         self._thumbnails.add_segment(shape, whole)
 
     def _pictured(self) -> None:
-        """Told once a publish; afterwards the picture changes under the same name."""
+        """Publishes ThumbnailReady once a publish; later pictures have the same name."""
         if not self._thumbnail_told:
             self._thumbnail_told = True
             self._tell(ThumbnailReady(**self._about("thumbnail"), file=THUMBNAIL))
@@ -362,18 +364,19 @@ class LiveBroadcast:
             )
 
     def _about(self, what: str) -> dict[str, Any]:
-        """The id is derived, so that the same fact told after a restart is the same event."""
+        """Fields of a fact. Its id is derived, so the same fact published again after a restart is the same
+        event."""
         fact = self.fact
         shared = fact.model_dump(include={"app", "stream", "playback", "channel", "broadcast", "generation"})
         return {"id": derived_id("evt", what, fact.broadcast, fact.generation), **shared}
 
     def _about_quality(self) -> dict[str, Any]:
-        """With an id of its own: it may happen again in the same publish."""
+        """As `_about`, with a new id: it may happen several times in one publish."""
         return {**self._about("quality"), "id": new_id("evt")}
 
 
 def _why(session: EncoderSession | None) -> str:
-    """Why the next FFmpeg is started."""
+    """Why the next FFmpeg starts, for metrics."""
     if session is None:
         return "restart"
     return "ladder" if session.renewed else "input" if session.input_ended else "restart"

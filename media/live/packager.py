@@ -1,5 +1,6 @@
-"""From an encoder's pieces to files, playlists and awakened players: the one place where a broadcast's media
-sequence grows."""
+"""Writes parts and segments, updates playlists, and wakes blocked requests. The one place where a broadcast's
+media sequence grows. [work]
+"""
 
 import asyncio
 import gzip
@@ -30,14 +31,13 @@ R = TypeVar("R")
 
 
 class ClockJumped(Exception):
-    """The encoder's timestamps ran far ahead of time: a jump that FFmpeg fills with repeated frames."""
+    """The encoder's timestamps jumped far ahead; FFmpeg fills such a gap with repeated frames."""
 
 
 @dataclass
 class EncoderRun:
-    """`id` is unguessable and stands in every file name, so that nothing cached of an earlier run is met
-    again. `epoch_s` is the wall-clock time of the first frame, infinite until something has arrived;
-    `known` from the start where the run goes on from another one."""
+    """One life of FFmpeg. `id` cannot be guessed and is part of every file name, so nothing cached from an
+    earlier run is reused."""
 
     id: str
     generation: int
@@ -56,7 +56,8 @@ class EncoderRun:
 
 
 class Packager:
-    """`master` is empty until something can be played. `keep` gets every whole segment and must not block."""
+    """Playlists and files of one broadcast. `master` is empty until it is playable. `keep` receives every
+    whole segment and must not block."""
 
     def __init__(
         self,
@@ -68,8 +69,8 @@ class Packager:
         held: Callable[[Lists], HeldReloads] | None = None,
         base: str = "",
     ) -> None:
-        """`base` is where segments and parts are found by whoever knows their names: each segment then has
-        one that can't be guessed."""
+        """`base` is the address under which segments and parts are found by name alone; each segment then has
+        a name that cannot be guessed."""
         self._base = base
         self.master = b""
         self.timeline: Timeline | None = None
@@ -92,7 +93,7 @@ class Packager:
         self._first_msn = int(now_s() / delivery.segment_s)
 
     def begin_run(self, generation: int, shape: BroadcastShape) -> EncoderRun:
-        """A new life of FFmpeg, which makes renditions of this shape."""
+        """A new run: one life of FFmpeg that makes renditions of this shape."""
         self._adopt(shape)
         return EncoderRun(new_secret(22), generation, shape)
 
@@ -101,8 +102,8 @@ class Packager:
         self._keys = SegmentKeys(self._secret, self._broadcast, shape.rotation) if shape.rotation else None
 
     def open(self) -> None:
-        """Goes on where a former process stopped if its files are of the same broadcast; clears them if not.
-        Errors: OSError."""
+        """Continues where a previous process stopped if its files belong to the same broadcast; deletes them
+        otherwise. Errors: OSError."""
         past = self._history.read(self._window)
         if past is None:
             self._files.remove()
@@ -127,8 +128,8 @@ class Packager:
             self._render()
 
     def _salvaged(self, shape: BroadcastShape, last: Segment) -> Iterator[Segment]:
-        """The segment that was growing when its process was killed: players have seen its parts, so its
-        number is taken."""
+        """The segment that was growing when its process was killed. Players have its parts, so its number is
+        used."""
         msn, parts = last.msn + 1, 0
         stem = self._stem(last.run, msn)
         data: list[list[bytes]] = [[] for _ in last.names]
@@ -148,12 +149,11 @@ class Packager:
         yield segment
 
     async def add_part(self, run: EncoderRun, piece: EncodedPart) -> bool:
-        """True when this piece makes the run playable. Errors: OSError, ClockJumped.
+        """Adds a part of every rendition. True when it makes the run playable. Errors: OSError, ClockJumped.
 
-        A run's first segment is held until it is whole: only then is the time of its first frame known.
-        The first parts come late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the
-        segment decides.
-        """
+        A run's first segment is held until it is complete: only then is the time of its first frame known.
+        The first parts are late (probing, start of the encoder: 1.2–1.7 s), so the least late part of the
+        segment decides."""
         now = now_s()
         if run.timeline is None and run.known and self._goes_on(run.shape):
             self._begin(run, piece)
@@ -173,7 +173,7 @@ class Packager:
         return True
 
     def end_run(self, run: EncoderRun) -> None:
-        """Closes the segment that has begun, however short. Errors: OSError."""
+        """Closes the segment that was started, however short. Errors: OSError."""
         if run.timeline is None:
             return
         segment = run.timeline.end_run()
@@ -185,14 +185,14 @@ class Packager:
             self._render()
 
     def finish(self) -> None:
-        """ENDLIST; everyone who waits gets it."""
+        """Adds ENDLIST and answers all blocked requests."""
         if self.timeline is not None:
             self.timeline.end()
             self._render()
 
     async def reached(self, msn: int, part: int | None, timeout_s: float) -> bool:
-        """True when that part (or, without one, that whole segment) is listed or nothing will come any more;
-        False when it takes longer than the first who asked for it would wait, or this worker stops."""
+        """Waits until that part (without `part`: that whole segment) is listed, or nothing more will come.
+        False after the timeout of the first request for it, or when this worker stops."""
         if self._answered(msn, part) or self._closed:
             return not self._closed
         loop = asyncio.get_running_loop()
@@ -205,7 +205,7 @@ class Packager:
         return await waiter
 
     def close(self) -> None:
-        """Answers all who wait: a server can't stop while requests are held."""
+        """Answers all blocked requests: a server cannot stop while requests are held."""
         self._closed = True
         for key, waiting in list(self._waiters.items()):
             self._release_waiters(key, waiting, False)
@@ -213,8 +213,8 @@ class Packager:
     def _release_waiters(
         self, key: tuple[int, int | None], waiting: "list[asyncio.Future[bool]]", come: bool
     ) -> None:
-        """All who wait for one position, at once, with one timer: a timer and a shield each cost a fifth of a
-        playlist's CPU."""
+        """Answers all requests for one position at once, with one timer: a timer and a shield for each cost a
+        fifth of a playlist's CPU."""
         if self._waiters.get(key) is waiting:
             del self._waiters[key]
             for waiter in waiting:
@@ -225,16 +225,16 @@ class Packager:
         return self.timeline is not None and (self.timeline.ended or self.timeline.reached(msn, part))
 
     def _goes_on(self, shape: BroadcastShape) -> bool:
-        """Players have the same renditions already, so that a part is enough to go on from."""
+        """True when players have the same renditions already, so one part is enough to continue."""
         announced = self._announced is not None and self._announced[0].names == shape.names
         return announced and self.timeline is not None and self.timeline.playable
 
     def _whole(self, run: EncoderRun) -> bool:
-        """A run that ends within its first segment is not shown at all."""
+        """True when the run's first segment is complete. A run that ends before that is not listed."""
         return sum(piece.cut.frames for piece in run.held) == run.shape.cadence.segment_frames
 
     def _begin(self, run: EncoderRun, piece: EncodedPart) -> Timeline:
-        """The playlists speak of a run's renditions from its first whole segment on."""
+        """Lists a run's renditions, from its first complete segment on."""
         shape, codecs = run.shape, tuple(init.codecs for init in piece.inits)
         for name, init in zip(shape.names, piece.inits, strict=True):
             self._files.write_segment(init_name(run.id, name), init.data)
@@ -249,7 +249,7 @@ class Packager:
         return self.timeline
 
     async def _release(self, run: EncoderRun, timeline: Timeline, piece: EncodedPart) -> None:
-        """Files first, then the playlist that names them, then the players that wait for it."""
+        """Writes the files, then the playlist that names them, then wakes the requests that wait for them."""
         cut, msn = piece.cut, run.base + piece.cut.segment
         if run.shape.cadence.low_latency:
             stem = self._stem(run.id, msn)
@@ -271,7 +271,7 @@ class Packager:
     def _write_segments(
         self, run: EncoderRun, msn: int, parts: list[EncodedPart]
     ) -> tuple[tuple[bytes, ...], ...]:
-        """Returns the segments in clear, as their parts."""
+        """Writes the segment of every rendition. Returns them unencrypted, as their parts."""
         bodies = tuple(zip(*(piece.cut.bodies for piece in parts), strict=True))
         stem = self._stem(run.id, msn)
         for name, body in zip(run.shape.names, bodies, strict=True):
@@ -300,7 +300,7 @@ class Packager:
         inits: tuple[InitSegment, ...],
         bodies: tuple[tuple[bytes, ...], ...],
     ) -> None:
-        """Files stay as long as a playlist that names them may be in use."""
+        """Indexes a complete segment and deletes files that no playlist in use can name."""
         segment = timeline.segments[-1]
         self._history.add(segment, run.generation)
         self._keep(run.shape, SegmentData(segment, inits, bodies))
@@ -314,12 +314,12 @@ class Packager:
 
     @property
     def names(self) -> list[str]:
-        """Of the renditions that are offered now."""
+        """Names of the renditions that are listed now."""
         return self._announced[0].names if self._announced else []
 
     def media(self, name: str, *, delta: bool = False) -> bytes:
-        """A rendition's playlist now. Rendered once a part, when the first player asks: for each player it
-        costs .15 ms."""
+        """A rendition's playlist. It is rendered once a part, at the first request: rendering it for each
+        player would cost .15 ms."""
         if self.timeline is None:
             return b""
         text = self._rendered.get((name, delta))
@@ -331,15 +331,14 @@ class Packager:
         return text
 
     def packed(self, text: bytes) -> bytes:
-        """A playlist of now as gzip, made once for all players: 0.7 KB where it has 6."""
+        """A playlist as gzip, compressed once for all players: 0.7 KB in place of 6."""
         found = self._packed.get(text)
         if found is None:
             found = self._packed[text] = gzip.compress(text, PACKED, mtime=0)
         return found
 
     def key(self, name: str) -> bytes | None:
-        """The key in a file of this name; None when no segment that is listed, or comes next, is encrypted
-        with it."""
+        """The key of this file name; None when no segment that is listed or comes next is encrypted with it."""
         number = self._keys.of_name(name) if self._keys else None
         if number is None or self._keys is None or self.timeline is None or not self.timeline.segments:
             return None
@@ -351,7 +350,7 @@ class Packager:
         return {name: self.media(name) for name in self.names}
 
     def _render(self) -> None:
-        """What was rendered is old; players that wait for what is there now ask for it."""
+        """Drops rendered playlists and answers the requests that wait for what is listed now."""
         self._rendered.clear()
         self._packed.clear()
         if self._held is not None and self.timeline is not None:
@@ -361,8 +360,7 @@ class Packager:
 
 
 async def _undisturbed(work: Coroutine[None, None, R]) -> R:
-    """A cancelled caller waits for the thread that is writing: two writers of one file would take each
-    other's away."""
+    """Awaits `work` to its end although the caller is cancelled: two threads must not write one file."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
