@@ -1,11 +1,12 @@
-"""One log for each app: everything public that happens in it, under one sequence. [store]
+"""One log for each app: every public event of the app, in one sequence. [store]
 
-The same kind of Redis Stream as a channel's log, and followed in the same way. It is no source of truth:
-channels' entries are carried into it from the channels' logs, other facts from documents' outboxes. Each
-source (a channel, a place, a space) has its mark in the log's own state, moved in the step that appends;
-so what comes from one source comes in its order and once, whoever dies and however many carry at a time.
+The same kind of Redis Stream as a channel's log, followed by the same code. It is a copy: channels'
+entries are forwarded from the channels' logs, other events from documents' outboxes. For each source (a
+channel, a place, a space) the log's state has a mark, which is moved in the step that appends. So events
+of one source are in order and stored once, whichever process dies and however many forward at a time.
 
-Chat is carried only while somebody follows: from the first question until WANTED_MS after the last.
+Chat is forwarded only while a program follows the app: from its first request until WANTED_MS after the
+last.
 """
 
 import asyncio
@@ -39,13 +40,13 @@ Event = tuple[str, bytes]
 
 
 class OutOfOrder(Exception):
-    """What stands before this in its source has not come yet."""
+    """Earlier events of this source are not stored yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedEvent:
-    """`repeated` when an event of this id was there already; then the position and the time are those of the
-    first time. `same`: it said the same."""
+    """`repeated` when an event of this id was stored before; then position and time are those of the first
+    time. `same`: its contents were the same."""
 
     epoch: str
     seq: int
@@ -58,12 +59,12 @@ class AppLog:
     """Errors of all verbs: Unavailable."""
 
     def __init__(self, connection: RedisConnection, recall: Recall = nothing_known) -> None:
-        """`recall` says what an emptied Redis must know of an app."""
+        """`recall` returns the state to restore when Redis was emptied."""
         self._connection = connection
         self._recall = recall
 
     async def mark_followed(self, app: str) -> bool:
-        """Somebody follows, for WANTED_MS from now; True when nobody did until now."""
+        """Marks the app as followed for WANTED_MS. True when it was not followed before."""
         while True:
             reply = await self._connection.link().run(
                 MARK_FOLLOWED, (keys_of(app).meta,), new_secret(8), WANTED_MS
@@ -76,7 +77,8 @@ class AppLog:
         return await self._since(app) is not None
 
     async def forward(self, app: str, channel: str) -> None:
-        """Brings everything of a channel that is not here yet, in its order; nothing while nobody follows."""
+        """Appends all entries of a channel that are not in this log yet, in order. Does nothing while the app
+        is not followed."""
         while (since := await self._since(app)) is not None:
             mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{channel}")
             stands = mark.decode() if mark is not None else ""
@@ -90,16 +92,16 @@ class AppLog:
             await self._put(app, channel, stands, int(found[0]), [carried(entry) for entry in entries])
 
     async def pass_on(self, app: str, channel: str, seq: int, event_id: str, event: Event) -> bool:
-        """One entry of a channel while nobody follows; False when somebody does, and everything must be
-        carried."""
+        """Appends one entry of a channel of an app that is not followed. False when the app is followed, so
+        that all entries must be forwarded."""
         reply = await self._put(
             app, channel, ANYWHERE, seq, [event], unwanted=True, once=keys_of(app).once(event_id)
         )
         return bool(reply[0] != b"followed")
 
     async def keep(self, app: str, entry: Entry, stored_ms: int) -> None:
-        """An event of the app's own that stands in a channel, where the process that took it died before it
-        was here too. What was stored while somebody followed has been carried."""
+        """Appends an app's own event from a channel's log, for a process that died between the two writes.
+        Events stored while the app was followed have been forwarded already."""
         since = await self._since(app)
         if since is None or stored_ms < since:
             await self._put(
@@ -109,8 +111,8 @@ class AppLog:
     async def append_numbered(
         self, app: str, source: str, number: int, event_id: str, event: Event, *, early: bool = False
     ) -> None:
-        """The fact with this number (from 1, without gaps) of a source. Errors: Early when those before have
-        not come, unless it may be `early`; what they held up comes late, and once too."""
+        """Appends the event with this number (from 1, without gaps) of a source. Errors: OutOfOrder when
+        earlier ones are missing, unless `early`; those are then appended late, and once."""
         once = keys_of(app).once(event_id)
         before = str(number - 1) if number > 1 else ""
         reply = await self._put(app, source, ANYWHERE if early else before, number, [event], once=once)
@@ -120,7 +122,7 @@ class AppLog:
             await self._put(app, source, ANYWHERE, number, [event], once=once)
 
     async def tell_moves(self, app: str, channel: str, stream: str) -> bool:
-        """Who came to a channel and went, each once and in the order of the channel; True when there may be
+        """Appends joins and leaves of a channel's viewers, each once and in order. True when there may be
         more."""
         keys, link, source = keys_of(channel), self._connection.link(), f"{VIEWERS}:{channel}"
         mark = await self._connection.link().ask("HGET", keys_of(app).meta, f"s:{source}")
@@ -143,11 +145,11 @@ class AppLog:
         return len(found) == MOST_MOVES
 
     async def append_once(self, app: str, event_id: str, event: Event) -> None:
-        """A fact of Weir's own that has no source; once within 24 hours."""
+        """Appends an event of Weir's own that has no source; once within 24 hours."""
         await self._put(app, "", "", 0, [event], once=keys_of(app).once(event_id))
 
     async def publish(self, app: str, event_id: str, kind: str, data: dict[str, Any]) -> PublishedEvent:
-        """An event of the app's own, known by its id and by what it says for 24 hours."""
+        """Appends an app's own event, identified by its id and contents for 24 hours."""
         at_ms = now_ms()
         digest = sha256(orjson.dumps([kind, data], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
         event, known = entry_of(event_id, kind, at_ms, data), f"{digest} {at_ms}"
@@ -166,7 +168,7 @@ class AppLog:
         )
 
     async def oldest(self, app: str) -> tuple[Position, list[Entry]]:
-        """Where the log stands, and its oldest entries."""
+        """The position of the log, and its oldest entries."""
         keys, link = keys_of(app), self._connection.link()
         position, found = await asyncio.gather(
             link.ask("HMGET", keys.meta, "epoch", "seq"),
@@ -179,7 +181,7 @@ class AppLog:
         ]
 
     async def _since(self, app: str) -> int | None:
-        """Since when somebody follows, ms; None when nobody does."""
+        """Time in ms since when the app is followed; None when it is not."""
         since, until = await self._connection.link().ask("HMGET", keys_of(app).meta, "since", "until")
         return int(since) if since is not None and int(until) > now_ms() else None
 
@@ -225,8 +227,8 @@ class AppLog:
 
 
 def moves(channel: str, stream: str, told: list[tuple[str, str, str]]) -> list[Event]:
-    """Events about viewers that came and went, (place, joined or left, session); many at once are one of each
-    kind, with their number."""
+    """Events for viewers that joined or left, from (place, joined or left, session). Above a bound, one event
+    of each kind with a count."""
     if len(told) <= MOST_TOLD:
         return [_move(channel, stream, how, place, 1, session) for place, how, session in told]
     counts = Counter(how for _, how, _ in told)
@@ -240,7 +242,7 @@ def _move(channel: str, stream: str, how: str, place: str, count: int, session: 
 
 
 def _number(place: str) -> int:
-    """A place in a stream of Redis as one number below 2**53; fewer than 4,096 fit in a millisecond."""
+    """A stream id of Redis as one number below 2**53; fewer than 4,096 fit in a millisecond."""
     ms, number = place.split("-")
     return int(ms) * 4096 + min(int(number), 4095)
 
@@ -250,19 +252,19 @@ def _place(number: int) -> str:
 
 
 def carried(entry: Entry) -> Event:
-    """A channel's entry for the app's log: the position there is the app's; its own goes with it as
-    `channel_seq`."""
+    """A channel's entry as an event of the app's log. `seq` is the app's position, `channel_seq` the
+    channel's."""
     return marked(entry.type), b'"channel_seq":%d,%b' % (entry.seq, entry.body[entry.body.index(b'"at":') :])
 
 
 def entry_of(event_id: str, kind: str, at_ms: int, data: dict[str, Any]) -> Event:
-    """An event that stands in no channel's log."""
+    """An event that is in no channel's log."""
     return marked(kind), orjson.dumps({"at": rfc3339(at_ms), "id": event_id, "type": kind, **data})[1:]
 
 
 def marked(kind: str) -> str:
-    """The type as it stands in the log's head: what deletes or clears names seqs of its channel, so nobody
-    may take it for an entry that speaks of this log's."""
+    """The type in the head of an entry. Deletions and clearings name seqs of their channel, so they must not
+    be applied to this log."""
     return MARK + kind
 
 

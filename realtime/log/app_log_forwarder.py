@@ -1,7 +1,7 @@
-"""Carries what happens in channels into the log of their app, within milliseconds while all goes well. [work]
+"""Forwards channels' entries to the log of their app, usually within milliseconds. [work]
 
-The node that appended an entry carries it; `carry` before archiving brings what a dead node left (about 3
-s). A message in an app that nobody follows costs one look into a dict.
+The node that appended an entry forwards it; the archiver forwards what a dead node left (about 3 s). A
+message of an app that is not followed costs one dict lookup.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class AppLogForwarder:
         self._nudged = asyncio.Event()
 
     def on_append(self, channel: str) -> None:
-        """An entry was stored in a channel's log."""
+        """Called when this node has stored an entry in a channel's log."""
         if self._quiet.get(channel, 0.0) < monotonic():
             self._pending.add(channel)
             self._nudged.set()
@@ -69,19 +69,19 @@ class AppLogForwarder:
         self._quiet[channel] = monotonic() + KNOWN_S
 
     async def forward_channel(self, app: str, channel: str) -> None:
-        """Before entries of a channel may leave its log."""
+        """Forwards a channel's entries before they may leave its log."""
         if await self._is_wanted(app):
             await self._apps.forward(app, channel)
 
     async def keep(self, app: str, entries: Sequence[tuple[Entry, int]]) -> None:
-        """Before entries (with the ms of their storing) leave their log: an app's own events are in its log
-        whether somebody follows it or not."""
+        """Appends an app's own events (entries with their time of storing, ms) before they leave a channel's
+        log; these are in the app's log whether it is followed or not."""
         for entry, stored_ms in entries:
             if entry.type.startswith(CUSTOM):
                 await self._apps.keep(app, entry, stored_ms)
 
     async def followed(self, channel: str) -> tuple[str, str] | None:
-        """The channel's app and stream when somebody follows the app."""
+        """The app and stream of a channel whose app is followed."""
         stream = await self._directory.stream_by_channel(channel)
         return (
             (stream["app"], stream["id"])
@@ -90,7 +90,7 @@ class AppLogForwarder:
         )
 
     async def follower_of(self, channel: str) -> str | None:
-        """The channel's app when somebody follows it."""
+        """The app of a channel, when it is followed."""
         found = await self.followed(channel)
         return found[0] if found is not None else None
 
@@ -104,22 +104,22 @@ class AppLogForwarder:
         return wanted
 
     async def on_follow(self, fact: Fact) -> None:
-        """Somebody begins to follow an app; give it to Bus.watch."""
+        """Handles the fact that an app is followed from now on; for Bus.watch."""
         if isinstance(fact, EventsWanted):
             self._wanted[fact.app] = (monotonic() + KNOWN_S, True)
             self._quiet.clear()
 
     async def append_stream_event(self, fact: StreamEvent, seq: int) -> None:
-        """A fact about a stream that stands in its channel under this seq. These few go to the app's log in
-        any case."""
+        """Appends an event about a stream that is in its channel under this seq, whether the app is followed
+        or not."""
         if not await self._apps.pass_on(
             fact.app, fact.channel, seq, fact.id, event_of(fact, channel_seq=seq)
         ):
             await self._apps.forward(fact.app, fact.channel)
 
     async def append_event(self, fact: Fact, source: str, number: int) -> None:
-        """A fact of another source, behind the ones before it; one that does not come within 2 s is not
-        waited for."""
+        """Appends an event of another source after the earlier ones of that source. An earlier one that is
+        missing is waited for 2 s."""
         for _ in range(WAITS):
             try:
                 await self._apps.append_numbered(fact.app, source, number, fact.id, event_of(fact))
@@ -132,5 +132,5 @@ class AppLogForwarder:
 
 
 def event_of(fact: Fact, **more: Any) -> Event:
-    """A fact as an entry of the app's log."""
+    """A bus event as an event of the app's log."""
     return entry_of(fact.id, type_of(fact), fact.at, {**fact.to_public(), **more})

@@ -1,9 +1,9 @@
-"""The realtime room's collections: channels' logs beyond Redis, and moderation. [store]
+"""The room's collections for channels: archived logs, and moderation. [store]
 
-An archived entry is the log's entry as a document; its body stays text, because users choose what stands
-in it. Its id is its place (channel, epoch, seq), so storing it twice stores it once. Seqs only grow over
-the epochs of a channel, since an emptied Redis is opened above the archive's top; so (channel, seq) sorts
-all of a channel's past.
+An archived entry is the log's entry as a document; its body stays text, because users choose its contents.
+Its id is its position (channel, epoch, seq), so storing it twice stores it once. Seqs grow over all epochs
+of a channel, since an emptied Redis is opened above the archive's top; so (channel, seq) sorts all of a
+channel's past.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ def entry_of(doc: Doc) -> Entry:
 
 
 def shown(doc: Doc) -> Entry:
-    """The entry as readers may see it: a deleted message is a tombstone in its place."""
+    """The entry as readers may see it: a deleted message is a tombstone."""
     return tombstone(entry_of(doc)) if doc.get(DELETED) else entry_of(doc)
 
 
@@ -99,7 +99,7 @@ class Archive:
         self._all = store.operator()
 
     async def add(self, app: str, channel: str, entries: Sequence[tuple[Entry, int]]) -> None:
-        """Stores entries (with the ms of their storing) that are not stored yet."""
+        """Stores entries (with their time of storing, ms) that are not stored yet."""
         await self._all.insert_many(
             MESSAGES.name, [document(app, channel, entry, at_ms) for entry, at_ms in entries]
         )
@@ -110,7 +110,7 @@ class Archive:
         return int(page.data[0]["seq"]) if page.data else 0
 
     async def below(self, channel: str, seq: int, count: int) -> list[Doc]:
-        """The newest `count` entries with a smaller seq, oldest first; those deleted have `deleted`."""
+        """The newest `count` entries with a smaller seq, oldest first; deleted ones have `deleted`."""
         page = await self._all.find(
             MESSAGES.name,
             {"channel": channel, "seq": Between(None, seq)},
@@ -121,7 +121,7 @@ class Archive:
         return page.data[::-1]
 
     async def begins(self, channel: str, at_ms: int) -> int | None:
-        """The seq of the first archived entry that was stored then or later."""
+        """The seq of the first archived entry that was stored at or after this time."""
         page = await self._all.find(
             MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1
         )
@@ -143,12 +143,12 @@ class Archive:
         return entry_of(found) if found is not None else None
 
     async def original(self, channel: str, message: str) -> Entry | None:
-        """The message with this id as it was written, also when it was removed since."""
+        """The message with this id as it was written, also when it was removed."""
         found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
         return entry_of(found) if found is not None and found["type"] == NEW_MESSAGE else None
 
     async def blank(self, channel: str, epoch: str, seq: int) -> None:
-        """Deletes what a removed message said."""
+        """Deletes the text of a removed message."""
         found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
         if found is not None and found.get(DELETED):
             await self._all.update(
@@ -156,15 +156,15 @@ class Archive:
             )
 
     async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
-        """Deletes or restores an entry; one that is not archived yet is marked by the archiver when it comes
-        to the deletion."""
+        """Deletes or restores an entry. One that is not archived yet is marked by the archiver when it
+        reaches the deletion."""
         await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})
 
     async def add_shadowed(
         self, app: str, channel: str, messages: Sequence[tuple[str, str, Entry, int]]
     ) -> None:
-        """Stores messages beside the log (place in Redis, writer, message, ms of its storing) that are not
-        stored yet. Several may stand behind one seq; their ids keep their order."""
+        """Stores shadowed messages (stream id, user, message, time of storing in ms) that are not stored yet.
+        Several may follow one seq; their ids keep their order."""
         docs = [
             {
                 **document(app, channel, entry, at_ms),
@@ -176,8 +176,8 @@ class Archive:
         await self._all.insert_many(SHADOWED.name, docs)
 
     async def shadowed(self, channel: str, low: int, high: int, user: str | None) -> list[Entry]:
-        """Archived messages beside the log, the newest 200 that stand behind low ≤ seq ≤ high, oldest first;
-        of one user or all."""
+        """Archived shadowed messages that follow low ≤ seq ≤ high, the newest 200, oldest first; of one user
+        or all."""
         where: dict[str, Any] = {
             "channel": channel,
             "seq": Between(low, high + 1),
@@ -187,21 +187,21 @@ class Archive:
         return [entry_of(doc) for doc in reversed(page.data)]
 
     async def forget(self, before_ms: int) -> None:
-        """Removes entries stored before."""
+        """Deletes entries stored before this time."""
         for collection in (MESSAGES, SHADOWED):
             await self._all.delete(collection.name, {"at": Between(None, before_ms)})
 
 
 class Actions:
-    """Moderation as documents; realtime.rules.moderation_actions says what an action is. Errors of all verbs:
-    Unavailable."""
+    """Moderation actions as documents; realtime.rules.moderation_actions defines an action. Errors of all
+    verbs: Unavailable."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._all = store.operator()
 
     async def add(self, action: Doc) -> None:
-        """Errors: DuplicateKey when this turn of the facet has been taken."""
+        """Stores an action. Errors: DuplicateKey when this turn of the facet is taken."""
         await self._all.insert(MODERATION.name, action)
 
     async def get(self, channel: str, action_id: str) -> Doc | None:
@@ -216,7 +216,7 @@ class Actions:
         return page.data[0] if page.data else None
 
     async def last_of(self, channel: str, actor: str) -> Doc | None:
-        """The newest action of somebody that is no undo and not undone, among their last 100."""
+        """The newest action of this actor that is no undo and not undone, among their last 100."""
         page = await self._all.find(
             MODERATION.name, {"channel": channel, "actor.id": actor}, descending=True, limit=100
         )
@@ -240,7 +240,7 @@ class Actions:
     async def bans(
         self, app: str, user: str | None, everywhere: bool | None, limit: int, cursor: str | None
     ) -> Page:
-        """Bans that stand in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign
+        """Bans in force in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign
         cursor."""
         where: dict[str, Any] = {
             "current": True,
@@ -263,7 +263,7 @@ class Actions:
         )
 
     async def clearings(self, channel: str, users: set[str]) -> dict[str, int]:
-        """By facet the seq below which messages are hidden, of these users and of all."""
+        """For each facet the seq below which messages are hidden, of these users and of all."""
         facets = ["clear", *(f"{kind}:{user}" for user in users for kind in ("clear", "ban"))]
         asked = {"channel": channel, "facet": OneOf(facets), "current": True}
         page = await self._all.find(MODERATION.name, asked, sort="turn", descending=True, limit=10_000)
@@ -277,14 +277,14 @@ class Actions:
         }
 
     async def unapplied(self, before_ms: int) -> list[Doc]:
-        """Actions that a dead process stored and did not carry out, oldest first."""
+        """Actions that a dead process stored but did not carry out, oldest first."""
         page = await self._all.find(
             MODERATION.name, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200
         )
         return page.data
 
     async def ended(self, now_ms: int) -> list[Doc]:
-        """Actions whose time is over and whose end was not told yet, the longest over first."""
+        """Expired actions whose end has not been published, the longest expired first."""
         page = await self._all.find(MODERATION.name, {"due": Between(1, now_ms + 1)}, sort="due", limit=200)
         return page.data
 

@@ -1,10 +1,10 @@
-"""Moves every channel's log to documents: in batches, exactly once, resumable after any death. [work]
+"""Moves every channel's log to documents: in batches, exactly once, resumable after a crash. [work]
 
-A sweep reads what lies above a channel's mark, stores it (storing twice stores once), then sets the mark
-and trims in one script. It dies at any point without loss: what was stored but not marked is stored again,
-as nothing. Entries younger than SETTLE_MS wait, so the archive is never ahead of Redis' disk. Only this
-trims a log, only at or below the mark, and keeps what a returning client may ask for. Channels are found
-by a set a bucket that the appending script writes.
+A sweep reads what is above a channel's mark, stores it (storing twice stores once), then sets the mark and
+trims in one script. A crash at any point loses nothing: what was stored but not marked is stored again,
+without effect. Entries younger than SETTLE_MS wait, so the archive is never ahead of Redis' disk. Only
+this module trims a log, only at or below the mark, and it keeps what a returning client may ask for. The
+appending script lists channels with entries to archive in a set for each bucket.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ log = structlog.get_logger("realtime.archiver")
 
 
 def _let_go(number: int) -> None:
-    """Another process has this range."""
+    """Another process has this range now."""
     AGE.labels(f"archive.{number}").set(0)
 
 
@@ -68,8 +68,7 @@ class Archiver:
         self._keep_ms = keep_ms
 
     def jobs(self) -> list[Job]:
-        """For foundation.periodic: the buckets in ranges, so that several processes share the work; and
-        retention."""
+        """Periodic jobs: the buckets in ranges, so that several processes share the work; and retention."""
         sweeps = [
             Job(f"archive.{number}", SWEEP_S, partial(self.sweep, number), partial(_let_go, number))
             for number in range(RANGES)
@@ -117,8 +116,7 @@ class Archiver:
             pass
 
     async def _move_shadowed(self, app: str, channel: str) -> bool:
-        """One batch of messages beside the log; True when there may be more. They leave Redis once they are
-        stored."""
+        """Archives one batch of shadowed messages, then deletes them from Redis. True when there may be more."""
         link, keys = self._connection.link(), keys_of(channel)
         found = await link.ask("XRANGE", keys.shadow, "-", "+", "COUNT", BATCH)
         seconds, micros = await link.ask("TIME")
@@ -137,7 +135,7 @@ class Archiver:
         return len(due) == BATCH
 
     async def _move(self, app: str, channel: str, bucket: int) -> bool:
-        """One batch; True when there may be more."""
+        """Archives one batch. True when there may be more."""
         link, keys = self._connection.link(), keys_of(channel)
         reply = await link.run(READ_UNARCHIVED, (keys.meta, keys.log), BATCH, self._settle_ms)
         if not reply:

@@ -1,8 +1,8 @@
-"""The durable log of each channel: one sequence, given in Redis in one atomic step with append and
-publication. [store]
+"""The durable log of each channel: one sequence, assigned in Redis in the same atomic step that appends and
+publishes. [store]
 
 Promise: what `append` returns is in the log (fsynced, with appendfsync always); a seq is never given to
-two entries, also when Redis loses a tail of its log; the same (user, cid) within 10 minutes is stored
+two entries, also when Redis loses the tail of its log; the same (user, cid) within 10 minutes is stored
 once. Every entry names the seq before it, so a jump in the numbers is not a hole in the log.
 """
 
@@ -47,12 +47,12 @@ APPEND, OPEN, RESUME, NEWEST, SET_STATE = (
 
 
 class Superseded(Conflict):
-    """The state was changed by a later turn already."""
+    """A later turn of this facet has changed the state already."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedState:
-    """What is known of a channel outside Redis: its highest seq, and fields of its state there by name."""
+    """What is stored of a channel outside Redis: its highest seq, and fields of its state by name."""
 
     floor: int = 0
     fields: dict[str, str | int] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Entries in order; everything up to `position.top` when the last one reaches it."""
+    """Entries in order. They are complete up to `position.top` when the last one has that seq."""
 
     position: Position
     entries: list[Entry]
@@ -91,14 +91,14 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class PositionLost:
-    """What follows a position can't be told: `reason` is epoch, ahead or gone."""
+    """A position cannot be continued; `reason` is epoch, ahead or gone."""
 
     position: Position
     reason: str
 
 
 def _nobody(_channel: str) -> None:
-    """Nobody listens."""
+    """Ignores the channel."""
 
 
 class ChannelLog:
@@ -107,14 +107,15 @@ class ChannelLog:
     def __init__(
         self, connection: RedisConnection, cap: int, recall: Recall, appended: Callable[[str], None] = _nobody
     ) -> None:
-        """`appended` hears of each entry that this node has stored, with its channel."""
+        """`appended` is called with the channel of each entry that this node has stored."""
         self._connection = connection
         self._cap = cap
         self._recall = recall
         self._appended = appended
 
     async def open(self, channel: str) -> Position:
-        """Creates the log where Redis has none, above everything known outside it; returns where it stands."""
+        """Creates the log where Redis has none, with numbers above everything stored outside Redis. Returns
+        its position."""
         known = await self._recall(channel)
         link, pairs = self._connection.link(), [part for pair in known.fields.items() for part in pair]
         epoch, top = await link.run(
@@ -138,13 +139,13 @@ class ChannelLog:
         changes: Sequence[tuple[str, str, str | int]] = (),
         barred: Barred = NO_MORE,
     ) -> Appended:
-        """Stores and publishes one entry, and changes the channel's state (lua/append.lua) in the same step.
-        `at_ms` 0 means Redis' own time. `barred`: under what the sender may be banned beside their id. A
-        message of a shadow-banned user is answered as any, but stands beside the log.
+        """Stores and publishes one entry, and changes the channel's state in the same step (lua/append.lua).
+        `at_ms` 0 means Redis' own time. `barred`: fields of the state by which the sender may be banned
+        beside the user id. A message of a shadow-banned user is acknowledged like any other, but stored
+        outside the sequence.
 
         Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode,
-        guest_wait), Unavailable; Superseded when a later turn of the facet stands.
-        """
+        guest_wait), Unavailable; Superseded when a later turn of the facet has been stored."""
         flat, crowd = [part for change in changes for part in change], rate.crowd
         shared = (
             " ".join(map(str, (*crowd.address, *crowd.channel, crowd.since_ms, crowd.wait_ms)))
@@ -189,7 +190,7 @@ class ChannelLog:
             await self.open(channel)
 
     async def appended_before(self, channel: str, uid: str, cid: str) -> Appended | None:
-        """The entry that this (user, cid) has within the 10 minutes."""
+        """The entry that this (user, cid) stored within the last 10 minutes."""
         link, keys, name = self._connection.link(), keys_of(channel), digest(uid, cid)
         found, before, epoch = await asyncio.gather(
             link.ask("HGET", keys.seen, name),
@@ -199,12 +200,12 @@ class ChannelLog:
         return _repeated(found or before, epoch) if (found or before) and epoch else None
 
     async def entry(self, channel: str, seq: int) -> Entry | None:
-        """The entry with this seq while the log has it."""
+        """The entry with this seq; None when the log does not have it any more."""
         found = await self._connection.link().ask("XRANGE", keys_of(channel).log, f"{seq}-0", f"{seq}-0")
         return parse_entry(found[0][1][1]) if found else None
 
     async def after(self, channel: str, epoch: str, seq: int) -> LogPage | PositionLost:
-        """Up to 200 entries or 256 KB behind a position."""
+        """Up to 200 entries or 256 KB after a position."""
         keys = keys_of(channel)
         reply = await self._connection.link().run(
             RESUME, (keys.meta, keys.log, keys.gone, keys.clearings), epoch, seq, PAGE_EVENTS, PAGE_BYTES
@@ -225,8 +226,8 @@ class ChannelLog:
         *,
         whole: bool = False,
     ) -> LogPage:
-        """The newest entries, oldest first; with `below` only those with a smaller seq; with `lifted` as if
-        this facet hid only what is below this seq; `whole`: also what was taken away."""
+        """The newest entries, oldest first. `below`: only those with a smaller seq. `lifted`: as if this
+        facet hid only what is below this seq. `whole`: removed entries too."""
         keys, start = keys_of(channel), "+" if below is None else f"({below}-0"
         while True:
             reply = await self._connection.link().run(
@@ -249,8 +250,8 @@ class ChannelLog:
         clearings: list[bytes],
         lifted: tuple[str, int] | None = None,
     ) -> list[Entry]:
-        """`gone` has the deleted seqs of these entries; those that an entry showed again, and that stand
-        before, are asked for."""
+        """Parses entries and leaves out what readers must not see. `gone` has the deleted seqs in their
+        range; deletions of earlier entries that an entry names again are asked for."""
         entries, cleared = [parse_entry(payload) for payload in payloads], dict[str, int]()
         for facet, seq in zip(clearings[::2], clearings[1::2], strict=True):
             cleared[facet.decode()] = int(seq)
@@ -262,7 +263,7 @@ class ChannelLog:
         return Redactions(frozenset([*map(int, gone), *again]), cleared).apply(entries)
 
     async def tops(self, channels: list[str]) -> list[Position | None]:
-        """Where each log stands, in one round trip; None where Redis has none."""
+        """The position of each log, in one round trip; None where Redis has none."""
         link = self._connection.link()
         replies = await asyncio.gather(
             *(link.ask("HMGET", keys_of(channel).meta, "epoch", "seq") for channel in channels)
@@ -278,8 +279,8 @@ class ChannelLog:
         kind: str = "",
         body: bytes = b"",
     ) -> None:
-        """Changes the state of a channel, or of an app, without an entry; with a `kind` it tells nodes by an
-        event that is not in the sequence."""
+        """Changes the state of a channel, or of an app, without an entry. With a `kind`, it also sends all
+        nodes an event outside the sequence."""
         keys, payload = keys_of(channel), b"0 0 - %b %b" % (kind.encode(), body) if kind else b""
         flat = [part for change in changes for part in change]
         while (
@@ -291,13 +292,13 @@ class ChannelLog:
             await self.open(channel)
 
     async def publish_ephemeral(self, channel: str, kind: str, body: bytes) -> None:
-        """Sends all nodes an ephemeral event: at most once, no seq."""
+        """Sends all nodes an ephemeral event: at most once, without a seq."""
         await self._connection.link().ask(
             "SPUBLISH", keys_of(channel).shard, b"0 0 - %b %b" % (kind.encode(), body)
         )
 
     async def state(self, channel: str, *fields: str) -> list[str | None]:
-        """Fields of the channel's state, from documents where Redis was emptied."""
+        """Fields of the channel's state; restored from documents first when Redis was emptied."""
         while True:
             epoch, *values = await self._connection.link().ask(
                 "HMGET", keys_of(channel).meta, "epoch", *fields
@@ -307,7 +308,7 @@ class ChannelLog:
             await self.open(channel)
 
     async def forget(self, channel: str, field: str) -> None:
-        """Takes a field that holds no longer out of the state."""
+        """Removes an expired field from the state."""
         await self._connection.link().ask("HDEL", keys_of(channel).meta, field)
 
     async def rules(self, channel: str) -> dict[str, Any]:
@@ -328,8 +329,8 @@ class ChannelLog:
         }
 
     async def shadowed(self, channel: str, low: int, high: int) -> list[tuple[str, Entry]]:
-        """Messages of shadow-banned users that stand behind the seqs low ≤ seq ≤ high, the newest 200: (user
-        id, message), oldest first."""
+        """Messages of shadow-banned users that follow the seqs low ≤ seq ≤ high, the newest 200: (user id,
+        message), oldest first."""
         found = await self._connection.link().ask(
             "XREVRANGE", keys_of(channel).shadow, high, low, "COUNT", PAGE_EVENTS
         )
@@ -337,7 +338,7 @@ class ChannelLog:
 
 
 def _repeated(place: bytes, epoch: bytes) -> Appended:
-    """`place` as the script remembers it: seq and id of the first time."""
+    """`place` is what the script stored for this cid: seq and id of the first time."""
     seq, first_id = place.decode().split(" ")
     return Appended(first_id, int(seq), epoch.decode(), True)
 
@@ -352,7 +353,7 @@ def _position(reply: list[bytes | None]) -> Position | None:
 
 
 def _refuse(reply: list[Any]) -> NoReturn:
-    """What append.lua answers instead of storing, as an error."""
+    """Raises what append.lua answers when it does not store."""
     code = reply[0].decode()
     if code == "banned":
         raise Forbidden("You are banned from this channel.", code="banned", retry_after=_left_s(reply[1]))

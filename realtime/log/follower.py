@@ -1,10 +1,10 @@
-"""One node's copy of the logs its members are in: complete, in order, once. [work]
+"""One node's copy of the logs of its members' channels: complete, in order, each entry once. [work]
 
-Every node, the sender's too, delivers only what comes out of here, so all nodes show one order. A channel
-is followed while it has members: subscribe, wait for the confirmation, read, then apply what came in
-meanwhile (reading first lost 8,050 of 20,805 in the trial). Each entry must name the one before it; a gap
-is filled from the log. Because the last entry of a quiet channel has no successor to betray it, positions
-are compared every POSITION_S.
+Every node, the sender's too, delivers only what this module delivers, so all nodes show one order. A
+channel is followed while it has members: subscribe, wait for the confirmation, read, then apply what
+arrived meanwhile (reading first lost 8,050 of 20,805 in a trial). Each entry must name the one before it;
+a gap is filled from the log. The last entry of a quiet channel has no successor that would reveal its
+loss, so positions are compared every POSITION_S.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ log = structlog.get_logger("realtime.follow")
 
 
 class Followed:
-    """What this node knows of one channel. `recent` serves returning clients without Redis; `whole` says that
-    it reaches back to the channel's beginning; `pinned` is the id and the envelope of a message that was
-    asked for, as long as nothing was taken away; `current` that nothing is missing as far as this node can
-    know; `losses` counts how often its subscription broke."""
+    """This node's state of one channel. `recent` serves returning clients without Redis; `whole`: it reaches
+    back to the channel's beginning; `pinned`: id and envelope of a message that was looked up, until
+    something is removed; `current`: nothing is missing as far as this node can know; `losses` counts
+    broken subscriptions."""
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -79,7 +79,7 @@ class Followed:
         self.last = entry.seq
 
     def since(self, seq: int) -> list[Entry] | None:
-        """The entries behind `seq`; None when memory can't prove that they are all."""
+        """The entries after `seq`; None when it is not certain that they are all."""
         if seq == self.last:
             return []
         later = [entry for entry in self.recent if entry.seq > seq]
@@ -87,8 +87,8 @@ class Followed:
 
 
 class Follower:
-    """`deliver` gets each entry once, in order, on the event loop's own stack; `resync` means that a
-    channel's members must join again, because the log they followed is gone."""
+    """`deliver` is called with each entry once, in order, synchronously on the event loop; `resync` when a
+    channel's members must join again, because their log is gone."""
 
     def __init__(self, address: RedisAddress, entries: ChannelLog, deliver: Deliver, resync: Resync) -> None:
         self._log = entries
@@ -117,10 +117,9 @@ class Follower:
         return self._channels.get(channel)
 
     async def open(self, channel: str) -> Followed:
-        """One more member: follows the channel and waits until its copy is complete; pair it with `close`.
+        """Adds a member: follows the channel and waits until the copy is complete. Pair it with `close`.
 
-        Errors: Unavailable when that takes longer than 2 s; then the member does not count.
-        """
+        Errors: Unavailable when that takes longer than 2 s; then the member is not counted."""
         followed = self._channels.get(channel)
         if followed is None:
             followed = self._channels[channel] = Followed(channel)
@@ -142,7 +141,7 @@ class Follower:
             raise Unavailable("This channel can't be read now.", retry_after=1) from None
 
     def close(self, followed: Followed) -> None:
-        """One member less; the last one ends the subscription."""
+        """Removes a member; the last one ends the subscription."""
         followed.members -= 1
         if followed.members or self._channels.get(followed.channel) is not followed:
             return
@@ -153,7 +152,7 @@ class Follower:
         self._subscriptions.remove(shard)
 
     async def catch_up(self, followed: Followed) -> None:
-        """Reads the log once more, for a client that has seen more than this node. Errors: Unavailable."""
+        """Reads the log again, for a client that has seen more than this node. Errors: Unavailable."""
         self._fill(followed)
         await self.settled(followed)
 
@@ -189,7 +188,7 @@ class Follower:
             self._fill(followed)
 
     def _apply(self, followed: Followed, entry: Entry) -> bool:
-        """False when the entry does not follow the last one."""
+        """Adds and delivers the entry. False when it does not follow the last one."""
         if followed.has_seen(entry):
             return True
         if not followed.fits(entry):
@@ -224,7 +223,7 @@ class Follower:
                 followed.current.set()
 
     async def _read(self, followed: Followed) -> bool:
-        """One read of the log, then what came in during it; True when nothing is missing."""
+        """Reads the log once, then applies what arrived meanwhile. True when nothing is missing."""
         followed.waiting.clear()  # published before this read was sent, so the read covers them
         if not followed.epoch:
             followed.reset(await self._log.newest(followed.channel, NEWEST_KEPT))

@@ -1,4 +1,4 @@
-"""What a returning client has missed of a log. [work]"""
+"""What a returning client has missed. [work]"""
 
 from realtime.log.channel_log import ChannelLog, PositionLost
 from realtime.log.follower import Followed, Follower
@@ -15,8 +15,8 @@ class Recovery:
     async def missed_entries(
         self, followed: Followed, epoch: str | None, seq: int | None
     ) -> tuple[list[Entry], bool] | None:
-        """The next page behind the client's position and whether more follow; None when it can't be
-        continued."""
+        """The next page after the client's position, and whether more follow; None when the position cannot
+        be continued."""
         if epoch is None or seq is None:
             return None
         if epoch == followed.epoch and seq > followed.last:
