@@ -1,10 +1,10 @@
-"""How many watch a channel: exact, de-duplicated by viewing session, zero at the end. [work]
+"""Viewers of a channel: exact, counted once for each viewing session, zero at the end. [work]
 
-A session is counted while any of its sources holds a lease: each socket that has joined (45 s, renewed
-every 15 s, given back at once when it leaves) and its player (9 s, by playback heartbeats). A crashed
-node's sockets are gone when their leases end. Counts are ephemeral: told to local members each second when
-they changed. While somebody follows the app, each coming and going is written down in the step that counts
-it, and told to them once (viewer.joined, viewer.left).
+A session is counted while any of its sources holds a lease: each joined socket (45 s, renewed every 15 s,
+released when it leaves) and its player (9 s, by playback heartbeats). A crashed node's sockets leave the
+count when their leases expire. Counts are ephemeral: sent to local members each second when they changed.
+While the app is followed, the counting script also records each join and leave, which are published once
+(viewer.joined, viewer.left).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ log = structlog.get_logger("realtime.occupancy")
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """How long a source counts without renewal, and how often sockets renew, seconds."""
+    """How long a source counts without renewal, and how often sockets renew, in seconds."""
 
     socket_s: float = 45.0
     beat_s: float = 15.0
@@ -57,7 +57,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Of one broadcast: the most viewers at once, and how many different sessions there were."""
+    """Of one broadcast: the highest number of viewers at a time, and the number of different sessions."""
 
     peak: int
     total: int
@@ -69,7 +69,7 @@ Follower = Callable[[str], Awaitable[tuple[str, str] | None]]
 
 
 async def nobody(_channel: str) -> tuple[str, str] | None:
-    """Nobody follows."""
+    """No app is followed."""
     return None
 
 
@@ -93,7 +93,7 @@ class ViewerCounter:
         self._busy: set[str] = set()
 
     async def enter(self, channel: str, session: str, source: str) -> Count:
-        """Counts one of this node's sockets until it leaves; its lease is renewed even when this first call
+        """Counts one of this node's sockets until it leaves. Its lease is renewed even when this first call
         fails."""
         self._held.setdefault(channel, set()).add(lease(session, source))
         return await self._run(channel, "beat", self._leases.socket_s, [lease(session, source)])
@@ -109,7 +109,7 @@ class ViewerCounter:
         return await self._run(channel, "count", 0, [])
 
     def jobs(self, on_air: Callable[[], Awaitable[list[Doc]]]) -> list[Job]:
-        """Counts everybody, as a metric; and tells what is left to tell."""
+        """Periodic: counts all viewers as a metric, and publishes what dead nodes have left."""
 
         async def everybody() -> None:
             counts = await asyncio.gather(*(self.count(stream["channel"]) for stream in await on_air()))
@@ -121,17 +121,17 @@ class ViewerCounter:
         ]
 
     async def begin_broadcast(self, channel: str, broadcast: str) -> None:
-        """Counts for a broadcast from here on; may be repeated."""
+        """Starts counting for a broadcast; may be repeated."""
         await self._ask(channel, "begin", broadcast)
 
     async def end_broadcast(self, channel: str, broadcast: str) -> Audience | None:
-        """Ends the counting and says what was counted, also when asked again; None when this broadcast was
-        not counted."""
+        """Ends counting and returns the result, also when called again; None when this broadcast was not
+        counted."""
         *_, peak, total = await self._ask(channel, "end", broadcast)
         return None if peak < 0 else Audience(peak, total)
 
     async def on_heartbeat(self, event: PlaybackHeartbeat) -> None:
-        """Players that were served just now. A late fact is dropped: its viewers may have gone since."""
+        """Counts players that were served just now. A late fact is ignored: its viewers may have left since."""
         if now_ms() - event.at > self._leases.playback_s * 1000:
             return
         watching: defaultdict[str, list[str]] = defaultdict(list)
@@ -145,7 +145,7 @@ class ViewerCounter:
             self._busy.add(channel)
 
     async def run_lease_renewal(self) -> None:
-        """Runs until cancelled: renews the leases of this node's sockets."""
+        """Runs until cancelled. Renews the leases of this node's sockets."""
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
             held = {channel: list(members) for channel, members in self._held.items()}
@@ -159,8 +159,8 @@ class ViewerCounter:
                 log.warning("occupancy.beat_waits", error=error.detail)
 
     async def _renew(self, channel: str, members: list[str]) -> None:
-        """Looks once more who is still there, in the step that sends: a lease given back must not be taken
-        again."""
+        """Checks again which sockets are still there in the step that sends: a released lease must not be
+        taken again."""
         held = self._held.get(channel, set())
         still = [member for member in members if member in held]
         if still:
@@ -169,7 +169,7 @@ class ViewerCounter:
     async def run_updates(
         self, channels: Callable[[], list[str]], deliver: Callable[[str, str, bytes], None], followed: Notify
     ) -> None:
-        """Runs until cancelled: tells local members what has changed, and those who follow the channel's app."""
+        """Runs until cancelled. Sends changed counts to local members and to followers of the channel's app."""
         while True:
             await asyncio.sleep(TELL_S)
             present = set(channels())
@@ -190,13 +190,13 @@ class ViewerCounter:
                 continue
 
     async def tell_moves(self, channel: str) -> None:
-        """Who came and went since this was told last, by whichever node is first."""
+        """Publishes joins and leaves since the last call, by whichever node is first."""
         follower = await self._follower(channel)
         while follower is not None and await self._apps.tell_moves(follower[0], channel, follower[1]):
             pass
 
     async def sweep(self) -> None:
-        """Periodic, by one process: what dead nodes have left."""
+        """Periodic, in one process: publishes what dead nodes have left."""
         link = self._connection.link()
         found = await asyncio.gather(*(link.ask("SMEMBERS", viewed_in(bucket)) for bucket in range(BUCKETS)))
         for channel in (raw.decode() for channels in found for raw in channels):
@@ -204,7 +204,7 @@ class ViewerCounter:
             await self.tell_moves(channel)
 
     async def news(self, channel: str, count: Count) -> bool:
-        """True for the first node in the installation that tells a change."""
+        """True for the first node of the installation that publishes a change."""
         now = b"%d %d" % (count.viewers, count.peak)
         told = await self._connection.link().ask("SET", keys_of(channel).told, now, "PX", TOLD_MS, "GET")
         return bool(told != now)
@@ -239,7 +239,7 @@ def _batches(members: dict[str, list[str]]) -> list[tuple[str, int]]:
 
 
 def updates(channel: str, stream: str, count: Count) -> list[tuple[str, bytes]]:
-    """A changed count for those who follow the app: as viewers, and in the shape that places have too."""
+    """A changed count for followers of the app: as viewers, and in the form that places have too."""
     viewers = {"channel": channel, "stream": stream, "count": count.viewers, "peak": count.peak}
     subject = {
         "subject": "channel",

@@ -1,8 +1,8 @@
-"""Who is shut out of all channels of an app, and what a ban of a guest holds on. [work]
+"""Bans from all channels of an app, and bans of guests by device and address. [work]
 
-Such a ban is an action like a channel's, in the name of the app (realtime.rules.moderation_actions), and
-its state stands in the app's own key. Whoever joins, writes or reacts is looked up there, in the step
-before; a fact on the bus closes the sockets that are open.
+Such a ban is an action like a channel's, stored under the app's id (realtime.rules.moderation_actions),
+and its state is in the app's own key. It is checked before a user joins, writes or reacts; a fact on the
+bus closes open sockets.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class Bans:
     def __init__(
         self, entries: ChannelLog, actions: Actions, apps: AppLog, bus: Bus, audit: Audit, address_h: int
     ) -> None:
-        """`address_h`: the hours for which a guest's address is shut out too."""
+        """`address_h`: hours for which a guest's address is banned too."""
         self._log = entries
         self._actions = actions
         self._apps = apps
@@ -56,13 +56,14 @@ class Bans:
             raise refusal(await self.reason(app, uid), ends)
 
     async def reason(self, scope: str, uid: str) -> str:
-        """Why somebody is banned, by the action that stands; empty without one."""
+        """The reason of the ban in force; empty without one."""
         latest = await self._actions.latest(scope, f"ban:{uid}")
         return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
 
     async def marks(self, scope: str, person: ChannelUser, at_ms: int) -> Doc:
-        """What the ban of a guest also holds on. Nothing for somebody else: others may share it. The address
-        holds for those who come after the ban, or after an earlier one that holds on it too."""
+        """Device and address that a guest's ban also applies to; empty for signed-in users, because others
+        may share theirs. The address applies to guests who came after this ban, or after an earlier one on
+        it."""
         marks: Doc = {"device": person.device} if person.device else {}
         if person.address and self._address_ms:
             state = (await self._log.state(scope, moderation_actions.address_field(person.address)))[0]
@@ -73,7 +74,7 @@ class Bans:
         return marks
 
     async def own_marks(self, action: Doc, marks: Doc) -> Doc:
-        """Without those that stand by the ban of somebody else: to lift one ban lifts no other."""
+        """`marks` without those of another ban: lifting one ban lifts no other."""
         others, now = dict[str, Doc](), now_ms()
         for one in sorted(await self._actions.current(action["channel"]), key=lambda one: int(one["turn"])):
             others[one["facet"]] = one
@@ -93,7 +94,7 @@ class Bans:
         )
 
     async def apply(self, action: Doc) -> None:
-        """Enforces and tells one that holds in the whole app; may be repeated."""
+        """Enforces and publishes a ban of the whole app; may be repeated."""
         app, event_id = action["app"], derived_id("evt", action["id"])
         await self._log.set_state(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
         if action["value"] is not None:
@@ -133,7 +134,7 @@ class Bans:
         )
 
     async def ended(self, action: Doc) -> None:
-        """The time of a ban in the whole app is over; may be repeated."""
+        """Publishes the end of a ban of the whole app; may be repeated."""
         kind, data, changes = moderation_actions.ending(action)
         told = derived_id("evt", action["id"], "ended")
         latest = await self._actions.latest(action["app"], action["facet"])
@@ -143,7 +144,7 @@ class Bans:
         await self._apps.append_once(action["app"], told, entry_of(told, kind, action["expires"], data))
 
     async def forget_address(self, action: Doc) -> None:
-        """What stood for the address of somebody banned is kept no longer."""
+        """Deletes the hash of a banned guest's address."""
         field = moderation_actions.address_field(action["marks"]["address"])
         state = (await self._log.state(action["channel"], field))[0]
         if state is not None and int(state.partition(" ")[0]) <= now_ms():
@@ -153,7 +154,7 @@ class Bans:
 
 
 def refusal(reason: str, ends: int) -> Forbidden:
-    """`ends` in ms, 0 for good."""
+    """The error for a ban. `ends` in ms, 0 for no end."""
     left_s = max(0, ends - now_ms()) / 1000 if ends else None
     return Forbidden(
         "You are banned from all channels here." + (f" Reason: {reason}" if reason else ""),

@@ -1,4 +1,4 @@
-"""One connected client and what its tokens say about it. [work]"""
+"""One connected client, and what its tokens say. [work]"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ OURS = "weir"
 
 @dataclass(eq=False)
 class Client:
-    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` what stands for
-    its address (realtime.log.redis_keys). `guest`: the watch page let it in without a token of the app's;
-    `only` is the one channel that there is for it, None where it has no such bound. `joined` holds the
-    channels it has joined and under which viewing session it is counted there; `stored` the roles that
-    moderation gave it, where these are known to be up to date; `noted` the channels that list it among
-    their people. `turn` lets its requests through one by one, in the order they came; `waiting` counts
-    them. `given_name` stands for a guest's own where that is somebody else's."""
+    """`socket` is the Socket.IO session, `stream` the one that its tokens are for, `origin` the hash of its
+    address (realtime.log.redis_keys). `guest`: the watch page created it, without a token of the app's;
+    `only` is the one channel that it has access to, None for no such limit. `joined` maps channels to the
+    viewing session under which it is counted there; `stored` has the roles that moderation gave it, where
+    these are current; `noted` the channels that list it among their users. `turn` runs its requests one by
+    one, in order; `waiting` counts them. `given_name` replaces a guest's name that belongs to another
+    user."""
 
     socket: str
     user: UserClaims
@@ -42,15 +42,15 @@ class Client:
     only: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Guests' tokens from before these said so are told by what only they had together: a session, and
-        one channel; such a token lives 12 hours at most."""
+        """Guests' tokens from before they had a mark are recognised by a session and exactly one channel;
+        such a token lives at most 12 hours."""
         user = self.user
         before = user.iss == OURS and user.sid is not None and user.channel is None and len(user.roles) == 1
         self.guest = user.guest or before
         self.only = next(iter(user.roles), "") if self.guest and user.channel is None else user.channel
 
     def role(self, channel: str) -> Role:
-        """By what is known here; a role stored by moderation beats the token's."""
+        """The role known to this node; one stored by moderation overrides the token's."""
         return self.stored.get(channel) or self.token_role(channel)
 
     def token_role(self, channel: str) -> Role:
@@ -58,8 +58,9 @@ class Client:
 
     @property
     def barred(self) -> Barred:
-        """Under what it may be banned beside its own id: the app's user who let a guest in, and a guest's
-        device and address. Those of signed-in users never count: others may share them."""
+        """Fields by which it may be banned beside its own id: the app's user who created a guest, and a
+        guest's device and address. A signed-in user's device and address never count, because others may
+        share them."""
         if not self.guest:
             return NO_MORE
         user = self.user
@@ -71,7 +72,7 @@ class Client:
 
     @property
     def since_ms(self) -> int:
-        """When a guest came first, by the id of its device."""
+        """When a guest came first, from the id of its device."""
         return made_ms(self.user.device) if self.user.device else self.user.iat * 1000
 
     @property
@@ -79,14 +80,14 @@ class Client:
         return self.given_name or self.user.name or self.user.sub
 
     def session(self, playback: str) -> str:
-        """The viewing session it counts as at this playback id: its player's, else the user token's, else its
-        own."""
+        """The viewing session under which it counts at this playback id: its player's, else the user token's,
+        else its own."""
         if self.playback is not None and self.playback.sub == playback:
             return self.playback.sid
         return self.user.sid or self.socket
 
     def card(self, role: Role) -> dict[str, Any]:
-        """What others see beside a message."""
+        """What others see beside its messages."""
         card: dict[str, Any] = {
             "id": self.user.sub,
             "name": self.name,

@@ -1,5 +1,4 @@
-"""What has been said in a channel: the log first, the archive below it, without what moderation took away.
-[work]"""
+"""Messages of a channel: from the log, then from the archive, without what moderation removed. [work]"""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -25,8 +24,7 @@ ALL = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which messages somebody looks for: of a user, within a time (ms; `until` is not included), with a text
-    in them."""
+    """A query for messages: of a user, within a time (ms; `until` is not included), with a text."""
 
     user: str | None = None
     since: int | None = None
@@ -44,7 +42,7 @@ class Sought:
 
     @property
     def mark(self) -> str:
-        """Stands in cursors, which belong to their query; empty for everything."""
+        """A part of cursors, which are bound to their query; empty for all messages."""
         return "" if self == EVERYTHING else "q" + blake2b(repr(self).encode(), digest_size=6).hexdigest()
 
 
@@ -53,7 +51,7 @@ EVERYTHING = Sought()
 
 @dataclass(frozen=True, slots=True)
 class HistoryPosition:
-    """The entry below which reading goes on."""
+    """The position below which reading continues."""
 
     epoch: str
     seq: int
@@ -61,7 +59,7 @@ class HistoryPosition:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Messages oldest first; `below` continues the reading, None at the channel's beginning."""
+    """Messages, oldest first. `below` continues the reading; None at the channel's beginning."""
 
     messages: list[Entry]
     below: HistoryPosition | None
@@ -85,9 +83,9 @@ class HistoryReader:
         sought: Sought = EVERYTHING,
         field: str = "cursor",
     ) -> tuple[list[orjson.Fragment], str | None]:
-        """A page of messages as this user may see them, oldest first, and the cursor of the page before it.
-        What is sought is looked for among 2,000 entries at most: the page may be short and still have one
-        before it. `field` is where `before` was given. Errors: Invalid."""
+        """A page of messages as this user may see them, oldest first, and the cursor of the page before it. A
+        query reads at most 2,000 entries, so a page may be short and still have a cursor. `field` names
+        the parameter that `before` came in. Errors: Invalid."""
         below: int | None = None
         if before is not None:
             epoch, below = _place(before, sought, field)
@@ -107,7 +105,7 @@ class HistoryReader:
         return merged(read.messages, beside), None if read.below is None else _cursor(read.below, sought)
 
     async def visible(self, entry: Entry) -> bool:
-        """Whether moderation has not hidden a message."""
+        """True when moderation has not hidden the message."""
         channel = str(orjson.loads(entry.body)["channel"])
         shown_now = Redactions(clearings=await self._actions.clearings(channel, {author(entry)})).apply(
             [entry]
@@ -131,8 +129,8 @@ class HistoryReader:
     async def shadowed_between(
         self, channel: str, uid: str, standing: UserStanding, low: int = 0, high: int = ALL
     ) -> list[tuple[int, bytes]]:
-        """Messages of shadow-banned users among these seqs: to moderators all of them, marked; to their
-        sender as any other."""
+        """Messages of shadow-banned users among these seqs: for moderators all of them, marked; for their
+        sender like any other."""
         moderates = RANK[standing.role] >= RANK["moderator"]
         if not moderates and not standing.shadowed:
             return []
@@ -166,7 +164,8 @@ class HistoryReader:
         return HistoryPage(found, edge)
 
     async def _entries_below(self, channel: str, below: int | None) -> list[Entry]:
-        """The log first, then the archive: a trim in between moves entries only from the one to the other."""
+        """Reads the log first, then the archive: a trim in between moves entries only from the one to the
+        other."""
         answer = await self._log.newest(channel, PAGE_EVENTS, below)
         if answer.entries:
             return answer.entries
@@ -183,13 +182,13 @@ class HistoryReader:
 
 
 def merged(messages: list[Entry], beside: list[tuple[int, bytes]]) -> list[orjson.Fragment]:
-    """Messages and those beside the log, each of these behind the seq it stands behind."""
+    """Messages and shadowed ones, each of these after the seq that it follows."""
     placed = [*((entry.seq, 0, entry.body) for entry in messages), *((seq, 1, body) for seq, body in beside)]
     return [orjson.Fragment(body) for _, _, body in sorted(placed, key=itemgetter(0, 1))]
 
 
 def _too_old(entry: Entry, sought: Sought) -> bool:
-    """Whether nothing before this entry can be sought. Times follow the order but for the clocks of several
+    """True when no earlier entry can match. Times follow the order except for clock differences between
     nodes."""
     return sought.since is not None and orjson.loads(entry.body)["at"] < rfc3339(sought.since - CLOCKS_MS)
 
@@ -199,7 +198,7 @@ def _cursor(edge: HistoryPosition, sought: Sought) -> str:
 
 
 def _place(text: str, sought: Sought, field: str) -> tuple[str, int]:
-    """The place at which a cursor of ours stands. Errors: Invalid, also for that of another query."""
+    """The position of a cursor. Errors: Invalid, also for a cursor of another query."""
     place = text.removesuffix(f".{sought.mark}") if sought.mark else text
     if sought.mark and place == text:
         raise Invalid("This cursor does not belong to this query.")

@@ -1,8 +1,8 @@
-"""Who is in which channel on this node, and what reaches whom. [work]
+"""Members of channels on this node, and which of them an entry goes to. [work]
 
-Entries of the sequence go to everyone in the channel, without reasons. What stands beside it is told
-apart: messages of shadow-banned users go to themselves and to moderators, actions to moderators, what
-happened to somebody, with the reason, to them; other ephemeral events to everyone.
+Entries of the sequence go to everyone in the channel, without reasons. Other events are addressed:
+messages of shadow-banned users go to them and to moderators, actions to moderators, events about a user,
+with the reason, to that user; other ephemeral events go to everyone.
 """
 
 from collections import Counter
@@ -35,8 +35,8 @@ Expel = Callable[[Client, str], None]
 
 
 class LocalMembers:
-    """`expel` is called for a member who was banned, `banned` with the channel and the action's id: guests
-    may share what they had."""
+    """`expel` is called with a banned member, `banned` with the channel and the action's id, since guests may
+    share a device or address."""
 
     def __init__(self, fanout: Fanout, expel: Expel, banned: Callable[[str, str], None]) -> None:
         self._fanout = fanout
@@ -46,14 +46,14 @@ class LocalMembers:
         self._changes: Counter[str] = Counter()
 
     def add(self, member: Client, channel: str) -> None:
-        """From here on the member's standing follows the channel's entries."""
+        """From now on the channel's entries keep the member's standing current."""
         self._members.setdefault(channel, set()).add(member)
 
     def has(self, member: Client, channel: str) -> bool:
         return member in self._members.get(channel, ())
 
     def guests(self) -> list[tuple[Client, str]]:
-        """Each guest here, with a channel that it is in."""
+        """Each guest on this node, with one of its channels."""
         return [
             (member, channel)
             for channel, members in self._members.items()
@@ -62,13 +62,13 @@ class LocalMembers:
         ]
 
     def go_live(self, member: Client, channel: str) -> None:
-        """From here on entries reach the member, unless it has been sent away meanwhile."""
+        """From now on entries are delivered to the member, unless it was removed meanwhile."""
         if self.has(member, channel):
             self._fanout.enter(member.socket, channel)
 
     def changes(self, channel: str) -> int:
-        """Grows with each change of a standing or a setting here, so that a reader knows whether what it read
-        is still so."""
+        """A counter that grows with each change of a standing or a setting, so that a reader can tell whether
+        its result is still current."""
         return self._changes[channel]
 
     def pause(self, member: Client, channel: str) -> None:
@@ -84,14 +84,14 @@ class LocalMembers:
             del self._changes[channel]
 
     def empty(self, channel: str) -> None:
-        """Nobody is delivered to until they have joined again."""
+        """Stops delivery to all members until they join again."""
         self._fanout.empty(channel)
         for member in self._members.get(channel, ()):
             member.stored.pop(channel, None)
             member.noted.discard(channel)
 
     def deliver(self, channel: str, entry: Entry) -> None:
-        """Queues one entry for those who may see it, then acts on what it says about them."""
+        """Queues one entry for those who may see it, then applies what it changes about them."""
         if entry.aside and entry.type in (NEW_MESSAGE, MODERATION):
             self._tell_few(channel, entry)
             return
@@ -112,8 +112,8 @@ class LocalMembers:
                 member.stored[channel] = told["role"] if told["source"] == "channel" else None
 
     def _tell_personally(self, channel: str, entry: Entry) -> bool:
-        """What happened to somebody comes to them with the reason, beside the sequence. True when nobody else
-        is told."""
+        """Sends an event about a user to that user with the reason, outside the sequence. True when nobody
+        else gets it."""
         told = orjson.loads(entry.body)
         if entry.aside or "reason" in told:
             body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})

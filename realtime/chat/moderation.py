@@ -1,10 +1,9 @@
-"""Commands carried out: who may, on whom, with what effect; everything is written down and can be undone.
-[work]
+"""Carries out commands: checks who may do what to whom, stores the action, enforces it, undoes it. [work]
 
-An action is stored in documents first, then told and enforced in one step of the channel's log, which acts
-on all nodes at once. A process that dies in between leaves an action that is not `applied`; the sweep
-carries it out. Each step may be repeated: turns order what happens to one facet, and entries are known by
-the action's id.
+An action is stored in documents first, then published and enforced in one step of the channel's log, which
+acts on all nodes at once. A process that dies in between leaves an action that is not `applied`; the sweep
+carries it out. Each step may be repeated: turns order the actions of one facet, and entries are identified
+by the action's id.
 """
 
 import contextlib
@@ -58,8 +57,7 @@ log = structlog.get_logger("realtime.moderation")
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who gives a command, with the role that counts in this channel. `id` is a user, key or account. `staff`
-    may ban in all channels of the app; `by` is how the app's log of changes names them, where that is
-    known."""
+    may ban in all channels of the app; `by` is their name in the app's audit log, where it is known."""
 
     id: str
     name: str
@@ -74,7 +72,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is answered: a sentence, the action where one was taken, and the commands where they were asked for."""
+    """The answer: a sentence, the action where one was taken, and the commands for `/help`."""
 
     reply: str
     action: Doc | None = None
@@ -112,7 +110,7 @@ class Moderation:
         return [Job("moderation.apply", SWEEP_S, self.sweep), Job("moderation.end", END_S, self.end_expired)]
 
     async def run(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
-        """Carries out one command; `/me` is a message and not for here."""
+        """Carries out one command. `/me` is a message and not handled here."""
         check_role(actor.role, command.role)
         if command.name == "help" and not command.subject:
             return Outcome(help_text("", actor.role), commands=allowed(actor.role))
@@ -130,11 +128,11 @@ class Moderation:
         return await self._take(action)
 
     async def delete(self, app: str, channel: str, actor: Actor, message: str) -> Outcome:
-        """Removes a message: moderators those of others below them, everybody their own."""
+        """Removes a message: a moderator those of users below them, everybody their own."""
         return await self._on_message(app, channel, actor, Command("delete", message))
 
     async def undo(self, channel: str, actor: Actor, action_id: str) -> Outcome:
-        """Gives the facet back what it had before an action, the actor's last one by default."""
+        """Restores the facet's value from before an action; by default the actor's newest action."""
         found = await self._undoable(channel, actor, action_id)
         check_role(actor.role, "moderator")
         if found["kind"] in FORMS:
@@ -187,8 +185,8 @@ class Moderation:
         return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
 
     async def _undoable(self, channel: str, actor: Actor, action_id: str) -> Doc:
-        """An action here, the actor's last one by default; or one of the app's, for its staff. Errors:
-        NotFound."""
+        """An action of this channel, by default the actor's newest; or one of the app's, for its staff.
+        Errors: NotFound."""
         if not action_id:
             found = await self._actions.last_of(channel, actor.id)
             last = await self._actions.last_of(actor.app, actor.id) if actor.staff else None
@@ -207,24 +205,25 @@ class Moderation:
         return found
 
     async def reason(self, channel: str, facet: str) -> str:
-        """Why somebody is banned or muted, by the action that stands; empty without one."""
+        """The reason of the ban or mute in force; empty without one."""
         latest = await self._actions.latest(channel, facet)
         return str(latest["reason"]) if latest is not None else ""
 
     async def recall(self, channel: str) -> ArchivedState:
-        """What an emptied Redis must know before the channel, or an app, is used again."""
+        """The state to restore in Redis before a channel, or an app, is used again."""
         top = 0 if of_app(channel) else await self._archive.top(channel)
         return ArchivedState(
             top, moderation_actions.fields_of(await self._actions.current(channel), now_ms())
         )
 
     async def sweep(self) -> None:
-        """Carries out what a dead process, or one without Redis, has stored only."""
+        """Carries out actions that a process stored and did not apply before it died, or while Redis was
+        away."""
         for action in await self._actions.unapplied(now_ms() - LEFT_BEHIND_MS):
             await self._apply(action)
 
     async def end_expired(self) -> None:
-        """Tells the ends of timeouts. Half a turn: behind the action that has ended, before any later one,
+        """Publishes the ends of timeouts. Half a turn: after the action that has ended, before any later one,
         and only once."""
         for action in await self._actions.ended(now_ms()):
             await self._end(action)
@@ -257,7 +256,7 @@ class Moderation:
         await self._actions.update(action["id"], due=marks.get("until"))
 
     async def _forget_said(self, action: Doc) -> None:
-        """What a message said that was removed some time ago, and not brought back."""
+        """Deletes the texts of messages that were removed some time ago and not restored."""
         latest = await self._actions.latest(action["channel"], action["facet"])
         if latest is not None and latest["value"] is not None:
             await self._archive.blank(action["channel"], action["place"]["epoch"], action["place"]["seq"])
@@ -291,7 +290,8 @@ class Moderation:
     async def _everywhere(
         self, app: str, channel: str, actor: Actor, command: Command, person: ChannelUser
     ) -> Outcome:
-        """In all channels of the app, and in this one as any: what they wrote here is hidden, or shown again."""
+        """Acts on all channels of the app, and on this one as usual: what they wrote here is hidden, or shown
+        again."""
         if not actor.staff:
             raise Forbidden("Only staff of the app may do this everywhere.")
         action = await self._on(app, app, actor, command, person)
@@ -301,8 +301,8 @@ class Moderation:
         return await self._take(action, person)
 
     async def everywhere(self, app: str, channel: str, actor: Actor, command: Command) -> Outcome:
-        """A ban or its end in all channels of the app, by the user's id. With a `channel`, somebody as they
-        are known there."""
+        """Bans or unbans a user id in all channels of the app. With a `channel`, the user is looked up there
+        by name."""
         uid = command.who
         known = await self._users.get(channel, uid) if channel else None
         person = known or ChannelUser(uid, uid, "member")
@@ -330,8 +330,8 @@ class Moderation:
         return entry
 
     async def original(self, channel: str, message: str) -> tuple[Entry, bool]:
-        """A message as it was written, and whether it was taken away since; for moderators. Errors: NotFound,
-        also some time after it was taken away."""
+        """A message as it was written, and whether it was removed; for moderators. Errors: NotFound, also
+        some time after its removal."""
         entry = await self._archive.original(channel, message) or await self._logged(
             channel, message, whole=True
         )
@@ -348,7 +348,7 @@ class Moderation:
         return entry, False
 
     async def _logged(self, channel: str, message: str, *, whole: bool = False) -> Entry | None:
-        """Among the newest entries of the log; `whole`: also when it was taken away."""
+        """A message among the newest entries of the log; `whole`: also a removed one."""
         below: int | None = None
         for _ in range(MOST_PAGES):
             entries = (await self._log.newest(channel, PAGE_EVENTS, below, whole=whole)).entries
@@ -410,14 +410,14 @@ class Moderation:
         raise Unavailable("Too many act on this at once; try again.", retry_after=1)
 
     def _due(self, action: Doc) -> int | None:
-        """When there is something to end or to forget next."""
+        """The time in ms at which this action ends, or something of it must be deleted."""
         if action.get("said") and moderation_actions.split(action["facet"])[0] == "message":
             return int(action["at"]) + self._removed_ms
         marks = action.get("marks") or {}
         return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
 
     async def _apply(self, action: Doc) -> None:
-        """Enforces and tells; may be repeated."""
+        """Enforces and publishes an action; may be repeated."""
         channel, facet = action["channel"], action["facet"]
         if of_app(channel):
             await self._bans.apply(action)
@@ -450,15 +450,15 @@ class Moderation:
         await self._actions.update(action["id"], **done)
 
     async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
-        """What is not for all members stands in the log of the app, as long as somebody follows it."""
+        """Appends what is not for all members to the app's log, while the app is followed."""
         if await self._apps.is_followed(action["app"]):
             await self._apps.append_once(
                 action["app"], event_id, entry_of(event_id, kind, action["at"], data)
             )
 
     async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
-        """The newest messages that come back with this action, 50 and 64 KB at most, and from which seq on
-        these are all."""
+        """The newest messages that this action restores, at most 50 and 64 KB, and the seq from which they
+        are complete."""
         facet, keeps = action["facet"], action.get("cleared_to") or 0
         _, user = moderation_actions.split(facet)
         found: list[Entry] = []
@@ -481,7 +481,8 @@ class Moderation:
         return {"messages": found[::-1], "from_seq": edge}
 
     async def _tell(self, action: Doc) -> dict[str, Any]:
-        """The action's entries; the first one changes the channel's state. Returns where a clearing ends."""
+        """Appends the action's entries; the first one changes the channel's state. Returns the seq at which a
+        clearing ends."""
         channel, seqs = action["channel"], []
         told, below = moderation_actions.log_entries(action), moderation_actions.restored_below(action)
         if below is not None:

@@ -1,8 +1,8 @@
-"""Who is in a channel: by user, however many tabs; gone within 45 s when a node or client dies. [work]
+"""Users present in a channel, however many tabs each has; gone within 45 s when a node or client dies. [work]
 
-A user is present while any of their sockets holds a lease (45 s, renewed every 15 s, given back at once
-when it leaves). Coming and going is told once a second, in one event with at most 50 users; both in the
-same second is nothing. Ephemeral: at most once, no seq.
+A user is present while any of their sockets holds a lease (45 s, renewed every 15 s, released when the
+socket leaves). Changes are published once a second, in one event with at most 50 users; a user who came
+and left in the same second is left out. Ephemeral: at most once, no seq.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class PresenceTracker:
         self._moves: defaultdict[str, dict[str, bool]] = defaultdict(dict)
 
     async def enter(self, channel: str, uid: str, socket: str) -> None:
-        """Renewed from here on, even when this first call fails."""
+        """Takes a lease. It is renewed from now on, even when this first call fails."""
         self._held[channel].add(f"{uid}|{socket}")
         await self._run(channel, "beat", [f"{uid}|{socket}"])
 
@@ -56,7 +56,7 @@ class PresenceTracker:
         await self._run(channel, "leave", [f"{uid}|{socket}"])
 
     async def page(self, channel: str, cursor: str | None) -> dict[str, Any]:
-        """About 100 users: {users, total, next}. Users that come or go meanwhile may be in no page. Errors:
+        """About 100 users: {users, total, next}. Users who come or leave meanwhile may be on no page. Errors:
         Invalid."""
         if cursor is not None and not (
             cursor.isascii() and cursor.isdecimal() and len(cursor) <= 20 and int(cursor) < 2**64
@@ -74,7 +74,7 @@ class PresenceTracker:
         return {"users": users, "total": total, "next": following.decode() if following != b"0" else None}
 
     async def run_lease_renewal(self) -> None:
-        """Runs until cancelled: renews this node's leases, and ends those of the dead."""
+        """Runs until cancelled. Renews this node's leases, and ends those of dead nodes."""
         while True:
             await asyncio.sleep(self._leases.beat_s * random.uniform(0.8, 1))
             try:
@@ -92,7 +92,7 @@ class PresenceTracker:
                 await self._run(channel, "beat", still)
 
     async def run_announcements(self) -> None:
-        """Runs until cancelled: tells all nodes who came and went by this node's doing."""
+        """Runs until cancelled. Publishes to all nodes the changes that this node made."""
         while True:
             await asyncio.sleep(TELL_S)
             moves, self._moves = self._moves, defaultdict(dict)

@@ -1,5 +1,6 @@
-"""Channels as their members use them: join, leave, send, history; and facts about streams, told to the
-channel. [work]"""
+"""Channels as their members use them: join, leave, send, history; and events about streams in the channel.
+[work]
+"""
 
 import asyncio
 from typing import Any
@@ -64,7 +65,7 @@ log = structlog.get_logger("realtime.chat")
 
 class Chat:
     """Errors of the verbs: NotFound (missing, or another app's), Forbidden, RateLimited, Invalid,
-    Unavailable. The caller lets one request of a member through at a time."""
+    Unavailable. The caller runs one request of a member at a time."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Chat:
         await self._tasks.stop()
 
     async def join(self, member: Client, request: Join) -> dict[str, Any]:
-        """Snapshot or missed events, and live delivery from exactly there on once the page is the last one."""
+        """Answers a snapshot or the missed events. Live delivery starts exactly after the last page."""
         stream = await self._stream(member, request.channel)
         followed = await self._enter(member, stream)
         while True:
@@ -117,7 +118,7 @@ class Chat:
         return answer
 
     async def _joined(self, member: Client, request: Join, followed: Followed) -> tuple[dict[str, Any], bool]:
-        """The answer, and whether it reaches up to the present."""
+        """The answer, and whether it reaches the newest entry."""
         channel = request.channel
         standing = await self._admit(member, channel)
         rules, count, _ = await asyncio.gather(
@@ -182,7 +183,7 @@ class Chat:
         }, True
 
     async def _pinned(self, followed: Followed, message: str) -> bytes | None:
-        """The pinned message, which may be older than what a snapshot holds; looked up once by this node."""
+        """The pinned message, which may be older than the snapshot; looked up once by this node."""
         if followed.pinned is not None and followed.pinned[0] == message:
             return followed.pinned[1]
         last = followed.last
@@ -202,17 +203,17 @@ class Chat:
         return muting(standing, await self._moderation.reason(channel, f"mute:{member.user.sub}"))
 
     async def leave(self, member: Client, request: Leave) -> dict[str, Any]:
-        """Leaving a channel that was not joined is fine."""
+        """Leaves a channel. A channel that was not joined is no error."""
         await self._release(member, request.channel)
         return {"ok": True}
 
     async def leave_all(self, member: Client) -> None:
-        """What a client that has gone leaves behind."""
+        """Leaves all channels of a disconnected client."""
         for channel in list(member.joined):
             await self._release(member, channel)
 
     async def send(self, member: Client, request: Send) -> dict[str, Any]:
-        """Acknowledged when the message is in the durable log; a text that begins with a slash is a command."""
+        """Acknowledged when the message is in the durable log. A text that starts with a slash is a command."""
         stream = await self._stream(member, request.channel)
         if request.text.startswith("/"):
             return await self._command(member, stream, request.text, request.cid)
@@ -220,12 +221,12 @@ class Chat:
         return await self._say(member, stream, request.cid, data)
 
     async def command(self, member: Client, request: Order) -> dict[str, Any]:
-        """A command by its own request, with its slash or without."""
+        """Carries out a command, with its slash or without."""
         stream = await self._stream(member, request.channel)
         return await self._command(member, stream, request.text, new_id("msg"))
 
     async def commands(self, member: Client, request: Commands) -> dict[str, Any]:
-        """What this member may command here."""
+        """The commands that this member may use."""
         return {"ok": True, "commands": allowed((await self.standing_of(member, request.channel)).role)}
 
     async def delete(self, member: Client, request: Delete) -> dict[str, Any]:
@@ -235,8 +236,7 @@ class Chat:
         return {"ok": True}
 
     async def original(self, member: Client, request: Original) -> dict[str, Any]:
-        """What was removed can be read by moderators, who have to answer for it. Errors: NotFound, also when
-        it is kept no longer."""
+        """A removed message, for moderators. Errors: NotFound, also when it is kept no longer."""
         standing = await self.standing_of(member, request.channel)
         check_role(standing.role, "moderator")
         entry, removed = await self._moderation.original(request.channel, request.id)
@@ -293,8 +293,8 @@ class Chat:
         data: dict[str, Any],
         barred: Barred = NO_MORE,
     ) -> Appended:
-        """One message into the log. Errors: as of Log.append; QuotaExceeded, but not for a repeat of one that
-        is there."""
+        """Appends one message to the log. Errors: as ChannelLog.append; QuotaExceeded, except for a repeat of
+        a stored message."""
         message_id, channel = new_id("msg"), stream["channel"]
         await self._bans.check(stream["app"], uid, barred)
         try:
@@ -318,13 +318,13 @@ class Chat:
         return appended
 
     async def present(self, member: Client, request: PresenceList) -> dict[str, Any]:
-        """Who is here, a page at a time."""
+        """The users who are present, a page at a time."""
         await self.standing_of(member, request.channel)
         page = await self._presence.page(request.channel, request.cursor)
         return {"ok": True, **page, "next_cursor": page["next"]}
 
     async def standing_of(self, member: Client, channel: str) -> UserStanding:
-        """How a member stands in a channel of its app. Errors: NotFound, Forbidden (banned)."""
+        """A member's standing in a channel of its app. Errors: NotFound, Forbidden (banned)."""
         await self._stream(member, channel)
         standing = await self._standing(member, channel)
         standing.check_in()
@@ -340,7 +340,7 @@ class Chat:
         return {"ok": True, "messages": messages, "next_cursor": following, "next": following}
 
     async def append_stream_event(self, event: StreamEvent) -> Appended:
-        """Puts a fact about a stream into its channel's sequence, once however often it is told."""
+        """Appends an event about a stream to its channel's sequence, once however often it is called."""
         kind = type_of(event)
         return await self._log.append(
             event.channel,
@@ -355,8 +355,8 @@ class Chat:
     # -- who is where
 
     async def _stream(self, member: Client, channel: str) -> Doc:
-        """Errors: NotFound, also for another app's and for one that a guest was not let into; Forbidden for a
-        signed stream's."""
+        """The channel's stream. Errors: NotFound, also for another app's and for a channel that this guest
+        has no access to; Forbidden for a signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
         if stream is None or stream["app"] != member.user.app or member.only not in (None, channel):
             raise NotFound("There is no such channel.")
@@ -365,9 +365,9 @@ class Chat:
         return stream
 
     async def _check_signed(self, member: Client, stream: Doc) -> None:
-        """Who may take part: whom the app or a moderator gave a role, and who may watch: a guest was let in
-        by a playback token. Asked until the member has joined, since a player's token is renewed beside
-        the socket. Errors: Forbidden."""
+        """Members with a role from the app or from moderation may take part, and those who may watch; a guest
+        got access by a playback token. Checked until the member has joined, since a player's token is
+        renewed independently of the socket. Errors: Forbidden."""
         channel, user, playback, withdrawn = (
             stream["channel"],
             member.user,
@@ -396,7 +396,8 @@ class Chat:
             )
 
     async def _standing(self, member: Client, channel: str) -> UserStanding:
-        """How this member stands; its stored role is kept where entries keep it true, and who it is is noted."""
+        """The member's standing. Its stored role is cached where entries keep it current, and the member is
+        added to the channel's users."""
         before = self.roster.changes(channel)
         standing, _ = await asyncio.gather(
             self._users.standing(channel, member.user.sub, member.token_role(channel), member.barred),
@@ -418,7 +419,7 @@ class Chat:
         await self._users.remember(channel, person, guest=member.guest)
 
     async def run_guest_renewal(self) -> None:
-        """Runs until cancelled: notes guests who stay before they are forgotten."""
+        """Runs until cancelled. Refreshes the entries of guests who stay, before they expire."""
         while True:
             await asyncio.sleep(GUEST_KNOWN_S / 4)
             try:
@@ -428,7 +429,7 @@ class Chat:
                 log.warning("chat.guests_wait")
 
     async def _admit(self, member: Client, channel: str) -> UserStanding:
-        """A banned member does not stay. The channel is followed by now, so a later ban comes as an entry."""
+        """Refuses a banned member. The channel is followed already, so a later ban arrives as an entry."""
         try:
             standing = await self._standing(member, channel)
             reason = (
@@ -443,7 +444,7 @@ class Chat:
         return standing
 
     def _expel_marked(self, channel: str, action: str) -> None:
-        """Somebody was banned: guests of the same device or address go too."""
+        """After a ban: disconnects guests of the same device or address too."""
         self._tasks.start(self._look_for_marked(channel, action), "expel guests")
 
     async def _look_for_marked(self, channel: str, action: str) -> None:
@@ -465,7 +466,7 @@ class Chat:
                 self._expel(member, channel)
 
     def _expel(self, member: Client, channel: str) -> None:
-        """A ban arrived: nothing more is delivered from here on."""
+        """After a ban: delivers nothing more to this member."""
         self.roster.remove(member, channel)
         self._tasks.start(self._leave_banned(member, channel), "leave banned")
 
@@ -474,7 +475,7 @@ class Chat:
             await self._release(member, channel)
 
     async def _enter(self, member: Client, stream: Doc) -> Followed:
-        """The channel's copy, complete; live delivery to this member rests until the final page."""
+        """The channel's copy, complete. Live delivery to this member waits for the final page."""
         channel: str = stream["channel"]
         self.roster.pause(member, channel)
         held = self._follower.get(channel)
@@ -489,8 +490,8 @@ class Chat:
         return followed
 
     def _go_live(self, member: Client, followed: Followed) -> None:
-        """From here on the member gets what follows `followed.last`; nothing may be awaited between this and
-        the ack."""
+        """Delivers to the member what follows `followed.last`. Nothing may be awaited between this and the
+        ack."""
         if not member.gone:
             self.roster.go_live(member, followed.channel)
 

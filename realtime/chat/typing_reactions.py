@@ -1,4 +1,4 @@
-"""Typing and reactions: signs of life that nobody needs to keep. At most once, no seq. [work]"""
+"""Typing indicators and reactions. Ephemeral: at most once, no seq. [work]"""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ log = structlog.get_logger("realtime.signals")
 
 
 class TypingReactions:
-    """`admitted` says how a member stands in a channel, or refuses. Errors of the verbs: as of chat.send."""
+    """`admitted` returns a member's standing in a channel, or raises. Errors of the verbs: as Chat.send."""
 
     def __init__(self, connection: RedisConnection, entries: ChannelLog, admitted: Admitted) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class TypingReactions:
         self._telling: set[asyncio.Future[None]] = set()
 
     async def typing(self, member: Client, request: Request) -> dict[str, Any]:
-        """Told at most every 3 s; ends by itself 6 s after the last."""
+        """Published at most every 3 s; ends by itself 6 s after the last call."""
         channel, now = request.channel, monotonic()
         standing = await self._admitted(member, channel)
         check_may_signal(standing.muted, now_ms())
@@ -66,7 +66,7 @@ class TypingReactions:
         return {"ok": True}
 
     async def stopped(self, member: Client, request: Request) -> dict[str, Any]:
-        """Stopping without having started is fine."""
+        """Ends typing. It is no error when it was not started."""
         held = self._typing.pop((request.channel, member.user.sub), None)
         if held is not None:
             held[1].cancel()
@@ -80,8 +80,8 @@ class TypingReactions:
         telling.add_done_callback(self._telling.discard)
 
     async def _tell(self, member: Client, channel: str, kind: str, **data: Any) -> None:
-        """At most MOST_TYPING a second and channel by this node: nobody can read more, and each goes to all
-        members."""
+        """Publishes at most MOST_TYPING events a second and channel from this node: nobody can read more, and
+        each goes to all members."""
         second = int(monotonic())
         if second != self._second:
             self._second = second
@@ -98,7 +98,7 @@ class TypingReactions:
             log.warning("signals.untold", channel=channel)
 
     async def react(self, member: Client, request: React) -> dict[str, Any]:
-        """Counted, and told with others'. Errors: RateLimited above 10 a second."""
+        """Counts a reaction, which is published together with others. Errors: RateLimited above 10 a second."""
         standing = await self._admitted(member, request.channel)
         check_may_signal(standing.muted, now_ms())
         pace = self._paces.setdefault(member.socket, RateWindow(REACTIONS_PER_S))
@@ -110,11 +110,11 @@ class TypingReactions:
         return {"ok": True}
 
     def forget_client(self, member: Client) -> None:
-        """Forgets a client that has left."""
+        """Forgets a disconnected client."""
         self._paces.pop(member.socket, None)
 
     async def run_reaction_updates(self) -> None:
-        """Runs until cancelled: at most five updates a second and channel, by all nodes together."""
+        """Runs until cancelled. Publishes at most five updates a second and channel, over all nodes."""
         waiting: set[str] = set()
         while True:
             await asyncio.sleep(UPDATE_S)
@@ -127,7 +127,7 @@ class TypingReactions:
                 (waiting.discard if told else waiting.add)(channel)
 
     async def _tell_channel(self, channel: str, counts: Counter[str]) -> bool:
-        """False when another update was told just now and these counts wait in Redis."""
+        """False when another update was published just now and these counts stay in Redis."""
         keys, given = keys_of(channel), [part for pair in counts.items() for part in pair]
         reply = await self._connection.link().run(
             COUNT_REACTION, (keys.reactions, keys.reacted), int(UPDATE_S * 1000), *given

@@ -1,8 +1,8 @@
-"""Who has been in a channel: ids by name, and the roles that count. [store]
+"""Users of a channel: ids by name, and the roles that count. [store]
 
-Names and roles come from tokens; they are noted in Redis when somebody joins or writes and forgotten after
-30 days, guests an hour after they have left: anybody may make guests without end. A role stored by
-moderation beats the token's.
+Names and roles come from tokens. They are stored in Redis when a user joins or writes, and expire after 30
+days; guests expire an hour after they left, because anybody can create guests without end. A role stored
+by moderation overrides the token's.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ MOST_LATELY = 200
 
 @dataclass(frozen=True, slots=True)
 class ChannelUser:
-    """Of a guest also its device and what stands for its address (realtime.log.redis_keys), for bans."""
+    """A guest also has its device and the hash of its address (realtime.log.redis_keys), for bans."""
 
     id: str
     name: str
@@ -45,8 +45,8 @@ class ChannelUser:
 
 @dataclass(frozen=True, slots=True)
 class UserStanding:
-    """How a user stands in a channel. `role` is the one that counts, `stored` the one that moderation gave,
-    if any. Ends are ms since the epoch, 0 for good, None for not at all. `warned`: their last warning, as
+    """A user's standing in a channel. `role` is the one that counts, `stored` the one that moderation gave,
+    if any. Ends are ms since the epoch, 0 for no end, None for not at all. `warned`: the last warning, as
     JSON {reason, at}."""
 
     role: Role
@@ -72,8 +72,7 @@ class ChannelUsers:
         self._log = entries
 
     async def remember(self, channel: str, person: ChannelUser, *, guest: bool = False) -> None:
-        """Somebody is here, under this name and with this role by their token. A guest must be noted again
-        within the hour."""
+        """Stores a user with name and role from the token. A guest must be stored again within the hour."""
         link, keys, known_s = self._connection.link(), keys_of(channel), GUEST_KNOWN_S if guest else KNOWN_S
         named = keys.named_guests(person.name) if guest else keys.named(person.name)
         ours = not guest or RANK[person.role] >= RANK["vip"]
@@ -99,8 +98,8 @@ class ChannelUsers:
         )
 
     async def claim_name(self, channel: str, uid: str, wanted: str) -> str:
-        """The name that a guest gets who wants this one: that of staff, or of a member who is here, is not
-        for them. Then it is the one that they had, or else one like any guest's."""
+        """The name that a guest gets who asks for `wanted`. Names of staff and of present members are
+        refused: the guest then keeps its previous name, or gets a guest's default name."""
         if not await self._belongs(channel, uid, wanted):
             return wanted
         known = await self._noted(channel, [uid])
@@ -109,7 +108,7 @@ class ChannelUsers:
         return f"Guest {crc32(uid.encode()) % 9000 + 1000}"
 
     async def _belongs(self, channel: str, uid: str, name: str) -> bool:
-        """Whether this name would be taken for that of staff, or of a member who is here."""
+        """True when this name could be mistaken for that of staff, or of a present member."""
         link, keys, bones = self._connection.link(), keys_of(channel), skeleton(name)
         found = (
             [raw.decode() for raw in await link.ask("SRANDMEMBER", keys.like(bones), MOST_NAMED)]
@@ -133,7 +132,7 @@ class ChannelUsers:
         return any(one is not None for one in here)
 
     async def remember_author(self, channel: str, person: ChannelUser) -> None:
-        """Somebody in whose name the app writes. A role that their token gave them stays."""
+        """Stores a user in whose name the app writes. A role that their token gave them stays."""
         known = await self._noted(channel, [person.id])
         if known and RANK[known[0].role] > RANK[person.role]:
             person = replace(person, role=known[0].role)
@@ -155,7 +154,7 @@ class ChannelUsers:
         )
 
     async def get(self, channel: str, uid: str) -> ChannelUser | None:
-        """Somebody who has been here, with the role that counts."""
+        """A user who has been here, with the role that counts."""
         raw = await self._connection.link().ask("GET", keys_of(channel).person(uid))
         stored = (await self.standing(channel, uid)).stored
         if raw is None:
@@ -164,13 +163,13 @@ class ChannelUsers:
         return replace(known, role=stored or known.role)
 
     async def find_by_name(self, channel: str, spellings: Iterable[str]) -> dict[str, list[ChannelUser]]:
-        """Who has each of these names, or has it as an id, members first. Roles are those that count."""
+        """Users with each of these names or ids, members first, with the roles that count."""
         wanted = list(dict.fromkeys(spellings))
         found = await asyncio.gather(*(self._bearers(channel, one) for one in wanted))
         return dict(zip(wanted, found, strict=True))
 
     async def recent(self, channel: str) -> list[ChannelUser]:
-        """Some hundred of those who were here last, the latest first; roles as their tokens have them."""
+        """About a hundred users who were here last, the latest first, with the roles from their tokens."""
         link, keys = self._connection.link(), keys_of(channel)
         found = await asyncio.gather(
             *(link.ask("ZREVRANGE", key, 0, MOST_LATELY - 1) for key in (keys.lately, keys.lately_guests))
@@ -178,7 +177,7 @@ class ChannelUsers:
         return await self._noted(channel, [raw.decode() for some in found for raw in some])
 
     async def _bearers(self, channel: str, spelling: str) -> list[ChannelUser]:
-        """Also who has this id and is known by nothing but what moderators did to them."""
+        """Users with this name. Also one with this id who is known only by moderation."""
         link, keys, wanted = self._connection.link(), keys_of(channel), folded(spelling)
         sets = (keys.named(spelling), keys.named_guests(spelling))
         some = await asyncio.gather(*(link.ask("SRANDMEMBER", key, MOST_NAMED) for key in sets))
@@ -197,7 +196,7 @@ class ChannelUsers:
         ]
 
     async def _noted(self, channel: str, ids: list[str]) -> list[ChannelUser]:
-        """Those of these ids who are known here."""
+        """Those of these ids that are stored here."""
         if not ids:
             return []
         keys = keys_of(channel)
@@ -210,8 +209,7 @@ class ChannelUsers:
 
 
 def muting(standing: UserStanding, reason: str = "") -> dict[str, str | None] | None:
-    """What somebody who joins must know: until when they may not write, and why; an end of None means for
-    good."""
+    """For a user who joins: until when they are muted, and why; an end of None means without end."""
     if standing.muted is None:
         return None
     return {
@@ -221,7 +219,7 @@ def muting(standing: UserStanding, reason: str = "") -> dict[str, str | None] | 
 
 
 def warning(standing: UserStanding) -> dict[str, str] | None:
-    """The warning of the last hour, for somebody who was away when it came."""
+    """The warning of the last hour, for a user who was away when it was given."""
     told = orjson.loads(standing.warned) if standing.warned is not None else None
     if told is None or told["at"] < now_ms() - WARNED_MS:
         return None
