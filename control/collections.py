@@ -1,5 +1,6 @@
 """The control room's own collections. Those that all rooms read are declared in
-weir.foundation.tenancy.directory."""
+weir.foundation.tenancy.directory.
+"""
 
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS

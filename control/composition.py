@@ -1,4 +1,4 @@
-"""The control room inside a process."""
+"""Builds the control room."""
 
 import hmac
 
@@ -38,7 +38,7 @@ GROUP = "control"
 
 
 class ControlRoom:
-    """`viewers` answers how many watch a channel now (the realtime room knows, or asks Redis)."""
+    """`viewers` returns how many watch a channel now (from the realtime room, or from Redis)."""
 
     def __init__(self, services: Services, viewers: Viewers) -> None:
         self._services = services
@@ -84,7 +84,7 @@ class ControlRoom:
         ]
 
     async def _card(self, request: Request) -> Response:
-        """For the supervisor, which knows the internal secret; the web server has no way here."""
+        """For the supervisor, which knows the internal secret. The web server does not route here."""
         self._check_inside(request)
         asked = orjson.loads(await request.body() or b"{}")
         return Response(

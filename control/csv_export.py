@@ -1,4 +1,4 @@
-"""Answers as tables for spreadsheets (CSV, RFC 4180)."""
+"""Answers as CSV (RFC 4180)."""
 
 import csv
 import io
@@ -11,8 +11,8 @@ from weir.foundation.http.routing import Answer
 
 
 def as_csv(rows: list[dict[str, Any]], shape: type[models.AnswerModel], following: str | None) -> Answer:
-    """A page as a table; the cursor of the next page stands in the header `Next-Cursor`. A cell that a
-    spreadsheet would take for a formula begins with a quote."""
+    """A page as a table; the next page's cursor is in the header `Next-Cursor`. A cell that a spreadsheet
+    would read as a formula starts with a quote."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(shape.model_fields))
     table.writeheader()

@@ -1,4 +1,6 @@
-"""Door for the command line and the supervisor: first things of an installation, straight on the stores."""
+"""For the command line and the supervisor: creates the first objects of an installation, directly on the
+stores.
+"""
 
 from typing import Any
 
@@ -30,7 +32,7 @@ class LocalAdmin:
         return account_view(owner)
 
     async def create_app(self, name: str) -> dict[str, Any]:
-        """Owned by the first account when there is one."""
+        """Owned by the first account, if there is one."""
         owners = (await self._services.store.operator().find("accounts", sort="created", limit=1)).data
         return self.apps.to_public(
             await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE)
@@ -77,7 +79,7 @@ class LocalAdmin:
             return None
 
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
-        """What `weir up` prints: the first app and stream (made when there is none), their addresses, the
+        """What `weir up` prints: the first app and stream (created if there is none), their addresses, the
         set-up link."""
         handle, settings = self._services.store.operator(), self._services.settings
         streams = (await handle.find("streams", sort="created", limit=1)).data

@@ -1,5 +1,6 @@
-"""Changes of stored documents from one version to the next. They run at start, in order, and may run twice or
-in two processes at once: each step writes only what is still missing."""
+"""Migrations of stored documents. They run at start, in order, and may run twice or in two processes at once:
+each step writes only what is missing.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ async def _owners_are_members(store: Store) -> None:
 
 
 async def _apps_have_a_plan(store: Store) -> None:
-    """Apps from before there were plans had no bounds."""
+    """Apps from before plans existed had no limits."""
     async for app in every(store, "apps"):
         if "plan" not in app:
             added: dict[str, Any] = {
@@ -43,14 +44,14 @@ async def _the_first_account_is_verified_operator(store: Store) -> None:
 
 
 async def _finished_recordings_are_local(store: Store) -> None:
-    """Where they are became a field, by which those that a bucket is to have are found."""
+    """The location became a field, by which recordings that must move to a bucket are found."""
     async for recording in every(store, "recordings"):
         if recording["state"] == "ready" and "stored" not in recording:
             await store.operator().update("recordings", recording["id"], set={"stored": "local"})
 
 
 async def _owners_stand_in_their_app(store: Store) -> None:
-    """So that of two owners who go at once one is refused."""
+    """So that of two owners who leave at the same time one is refused."""
     async for app in every(store, "apps"):
         if "owners" not in app:
             members = [one async for one in every(store, "members", {"app": app["id"], "role": "owner"})]
@@ -79,7 +80,7 @@ async def every(store: Store, collection: str, where: Mapping[str, Any] | None =
 
 
 async def migrate(store: Store) -> int:
-    """Runs what this data has not seen; returns the number of steps run."""
+    """Runs the steps that this data has not had; returns their number."""
     done = int((await store.operator().get("installation", "schema") or {"version": 0})["version"])
     for number, step in enumerate(STEPS[done:], done + 1):
         await step(store)

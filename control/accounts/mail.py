@@ -1,11 +1,11 @@
-"""Mail to people: links that reset a password, verify an address or invite to an app.
+"""Mail: links that reset a password, verify an address or invite to an app.
 
-An address is sent MOST_MAILS an hour of a kind at most, whoever asks for them: a stranger must not fill a
-mailbox. Nothing that somebody else has chosen stands in a mail but an app's name, in quotation marks and
-with nothing in it that a mail program makes a link of.
+An address gets at most MOST_MAILS of a kind an hour, whoever asks for them, so that a stranger cannot fill
+a mailbox. The only text in a mail that others have chosen is an app's name, in quotation marks and without
+anything that a mail program turns into a link.
 
-Without `WEIR_SMTP_URL` a mail becomes a file in the data folder's `mail/`, and a log line says so without
-its link: good for one machine and for trying out. Senders are tried once; who asked may ask again.
+Without `WEIR_SMTP_URL` a mail is written as a file to `mail/` in the data folder, and a log line says so
+without the link; this suits one machine and trying out. Sending is tried once; the user may ask again.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ log = structlog.get_logger("control.mail")
 
 
 def quoted(name: str) -> str:
-    """A name that somebody else has chosen, as it may stand in a mail."""
+    """A name that somebody else has chosen, in the form in which a mail may contain it."""
     said = " ".join(_LINKED.sub(" ", "".join(one for one in name if one.isprintable())).split())
     return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
 
 
 class MailLimit:
-    """How many mails of a kind an address is sent. `address` is hashed: Redis holds no list of people."""
+    """How many mails of a kind an address gets. `address` is hashed: Redis holds no list of addresses."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
@@ -86,9 +86,8 @@ class FolderSender:
 class SmtpSender:
     """`smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`.
 
-    A password goes only over TLS with a certificate that is checked. Without one, STARTTLS is taken as it
-    comes: a relay on this machine often has a certificate of its own making.
-    """
+    A password is sent only over TLS with a verified certificate. Without a password, STARTTLS accepts any
+    certificate: a relay on this machine often has a self-signed one."""
 
     delivers = True
 

@@ -1,10 +1,9 @@
 """Accounts: the first owner by a one-time link, registration, sign-in, rotating refresh tokens, sign-out,
 passwords.
 
-A refresh token is used once. When a spent one comes again, somebody has copied it: the whole family is
-ended. A new password begins another era of the account in the same write: the sign-ins of the former one,
-and all that was made in them, are over with it. Tries of passwords are counted by
-control.accounts.sign_in_limits.
+A refresh token is used once. If a spent one is presented again, it was copied: the whole family of tokens
+ends. A new password starts a new era of the account in the same write: all earlier sign-ins end, and what
+was made in them is withdrawn. control.accounts.sign_in_limits counts password attempts.
 """
 
 import asyncio
@@ -62,7 +61,7 @@ LETTERS = {
 
 @dataclass(frozen=True)
 class SignInResult:
-    """`device` is the cookie by which this browser is known from now on; None leaves the one it has."""
+    """`device` is the cookie that identifies this browser from now on; None keeps the present one."""
 
     account: Doc
     access_token: str
@@ -104,13 +103,14 @@ class Accounts:
 
     @property
     def must_verify(self) -> bool:
-        """Nobody signs in before the mailbox is proven."""
+        """True when nobody signs in before the address is verified."""
         return self._services.settings.verify_email
 
     # -- the first owner
 
     async def setup_token(self) -> str | None:
-        """A fresh one-time token for the set-up link; None once there is an owner. The former token is dead."""
+        """A new one-time token for the set-up link; None once there is an owner. It invalidates the previous
+        token."""
         if await self._owned():
             return None
         token = new_secret(32)
@@ -125,9 +125,9 @@ class Accounts:
     async def register_first(
         self, setup_token: str, email: str, password: str, name: str, by: By
     ) -> SignInResult:
-        """The platform's operator and owner. The token is taken first, so it is good once; when nothing comes
-        of it, it is given back. Dies the process in between, the next set-up link is printed by `weir up`
-        or `weir status`.
+        """Creates the installation's operator and owner. The token is taken first, so it works once; it is
+        restored when nothing was created. If the process dies in between, `weir up` or `weir status`
+        prints the next link.
 
         Errors: Forbidden for a spent or wrong token, Conflict for a second first owner."""
         given = self._services.vault.lookup_hash(setup_token)
@@ -152,7 +152,7 @@ class Accounts:
         raise Conflict("There is an owner already; sign in instead.")
 
     async def register(self, email: str, password: str, name: str, by: By) -> Doc:
-        """An account by open sign-up. Errors: Forbidden where sign-up is by invitation; Conflict."""
+        """Creates an account by open sign-up. Errors: Forbidden where sign-up is by invitation; Conflict."""
         if self.sign_up != "open":
             raise Forbidden("Accounts are made by invitation here; ask for one.")
         return await self.register_unproven(email, password, name, by)
@@ -160,10 +160,10 @@ class Accounts:
     async def register_unproven(
         self, email: str, password: str, name: str, by: By, invitation: str | None = None
     ) -> Doc:
-        """An account whose mailbox nothing proves yet; `invitation` is accepted when the mailed link is
-        opened. Where that is asked for before the first sign-in, an address that has an account is
-        answered like a new one, and told so by mail. Elsewhere nothing could be mailed in place of the
-        answer. Errors: Conflict."""
+        """Creates an account whose address is not verified; `invitation` is accepted when the mailed link is
+        opened. Where addresses must be verified before the first sign-in, an address that has an account
+        gets the same answer as a new one, and a mail. Elsewhere the answer itself must tell. Errors:
+        Conflict."""
         account = await self.create(email, password, name, by, verified=False)
         if account is not None and self.must_verify:
             self._post(partial(self.send_link, account, "verify", invitation))
@@ -177,7 +177,7 @@ class Accounts:
     async def create(
         self, email: str, password: str, name: str, by: By, *, operator: bool = False, verified: bool
     ) -> Doc | None:
-        """None for an address that has an account, and for a second operator."""
+        """Creates an account; None for an address that has one, and for a second operator."""
         doc: Doc = {
             "id": OWNER if operator else new_id("acc"),
             "email": normalize_email(email),
@@ -211,9 +211,9 @@ class Accounts:
     # -- signing in and out
 
     async def login(self, email: str, password: str, by: By, device: str = "") -> SignInResult:
-        """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, in the same
-        words and time for an unknown address, a wrong password and an address that is still to be
-        verified; RateLimited after too many of these; Unavailable without Redis."""
+        """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, with the
+        same words and timing for an unknown address, a wrong password and an unverified address;
+        RateLimited after too many of these; Unavailable without Redis."""
         account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         known = self._devices.device_of(device, account)
         attempt = self._attempt(
@@ -253,7 +253,7 @@ class Accounts:
             return False
 
     async def signed_in(self, account: Doc, by: By, device: str | None = None) -> SignInResult:
-        """A new family of tokens, in a browser that is known from now on."""
+        """A new family of tokens, and the cookie that identifies this browser."""
         family, secret = new_id("ses"), new_secret()
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
         await self._all.insert(
@@ -308,8 +308,8 @@ class Accounts:
         )
 
     async def _shown(self, refresh_token: str) -> tuple[Doc | None, Literal["present", "spent", "strange"]]:
-        """The living family that a refresh token names, and whether the token is its present one, or the one
-        before. The family's id alone stands in every access token, so it proves nothing."""
+        """The family of a refresh token, if it has not ended, and whether the token is its present one or the
+        one before. Every access token contains the family's id, so the id alone proves nothing."""
         family, _, rest = refresh_token.partition(".")
         turn, _, secret = rest.partition(".")
         session = await self._all.get("sign_ins", family) if turn.isdecimal() and family else None
@@ -323,8 +323,8 @@ class Accounts:
         return session, "strange"
 
     async def logout(self, refresh_token: str, everywhere: bool, by: By) -> None:
-        """Ends this family, or all of its account with everything that was made in them; access tokens and
-        app tokens end with them."""
+        """Ends this family, or all families of its account with everything that was made in them. Access
+        tokens and app tokens end with them."""
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             return
@@ -339,7 +339,8 @@ class Accounts:
                 await self.end_sign_ins({"id": session["id"]})
 
     async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
-        """One write ends all sign-ins of the account, and withdraws what its app tokens have made in any app."""
+        """Ends all sign-ins of the account, and withdraws what its app tokens have made in any app, in one
+        write."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         changed = await self._all.update(
             "accounts", account_id, set={**fields, "void": moment}, inc={"era": 1}, **options
@@ -351,7 +352,7 @@ class Accounts:
         return changed
 
     async def end_sign_ins(self, where: dict[str, str], keep: int | None = None) -> None:
-        """Refresh families, but for those of an era; the tokens that they gave are no longer taken."""
+        """Deletes refresh families, except those of one era; tokens that they issued are refused from now on."""
         cursor = None
         while True:
             page = await self._all.find("sign_ins", where, limit=100, cursor=cursor)
@@ -364,7 +365,7 @@ class Accounts:
             cursor = page.next
 
     async def _changed(self, collection: str, key: str) -> None:
-        """Every process drops its copy, this one at once."""
+        """Invalidates the cached copy in every process, in this one at once."""
         fact = DirectoryChanged(app="", collection=collection, key=key)
         await self._services.directory.on_event(fact)
         await self._tell(fact)
@@ -376,7 +377,7 @@ class Accounts:
             return  # every cache forgets by itself within seconds
 
     async def get(self, account_id: str) -> Doc:
-        """The account of somebody who is signed in. Errors: Unauthenticated."""
+        """The account of a signed-in caller. Errors: Unauthenticated."""
         account = await self._all.get("accounts", account_id)
         if account is None:
             raise Unauthenticated("Sign in again.")
@@ -394,7 +395,7 @@ class Accounts:
     async def check_password(
         self, account: Doc, session: str, password: str, field: str = "password"
     ) -> None:
-        """Errors: Invalid for a wrong one; RateLimited after too many of these in this sign-in."""
+        """Errors: Invalid for a wrong one; RateLimited after too many attempts in this sign-in."""
         attempt = self._attempt(account["email"], f"session:{session}", True)
         await self._attempts.begin(attempt)
         if not await self._right(account, password):
@@ -404,7 +405,7 @@ class Accounts:
         await self._attempts.succeeded(attempt)
 
     async def delete(self, account: Doc, by: By) -> None:
-        """With all sign-ins, and what was made in them. May be repeated."""
+        """Deletes the account with all sign-ins and what was made in them. May be repeated."""
         async with self._audit.before_it(PLATFORM, by, "account.deleted", account["id"], None):
             await self._new_era(account["id"], {})
             await self._all.delete("links", {"account": account["id"]})
@@ -425,14 +426,14 @@ class Accounts:
         return await self.signed_in(changed, by)
 
     async def forgot(self, email: str) -> None:
-        """Mails a link that sets a new password; says nothing about whether there is such an account, also
-        not by how long it takes or by a mail server that does not answer."""
+        """Mails a link that sets a new password. Neither the answer nor its timing reveals whether there is
+        an account, also when the mail server does not answer."""
         account = await self._all.find_one("accounts", {"email": normalize_email(email)})
         if account is not None:
             self._post(partial(self.send_link, account, "reset"))
 
     def _post(self, letter: Callable[[], Awaitable[None]]) -> None:
-        """Sends a mail behind the answer, which must not depend on it."""
+        """Sends a mail in the background; the answer must not depend on it."""
 
         async def sent() -> None:
             try:
@@ -446,8 +447,8 @@ class Accounts:
         await self._letters.stop()
 
     async def send_link(self, account: Doc, purpose: Purpose, invitation: str | None = None) -> None:
-        """A fresh link, good once, within the bound of mails to an address. The two before it stay good: a
-        stranger who asks for links ends nobody's. Errors: Unavailable."""
+        """Mails a link that works once, within the limit of mails to an address. The two links before it stay
+        valid, so that a stranger who asks for links invalidates nobody's. Errors: Unavailable."""
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
@@ -468,7 +469,7 @@ class Accounts:
         await self._letter(account["email"], purpose, f"#{purpose}={token}")
 
     async def _tell_owner(self, email: str) -> None:
-        """That somebody has tried to make an account with this address."""
+        """Mails the owner of an address that somebody tried to create an account with it."""
         if await self._bound.admits("known", self._hashed(email)):
             await self._letter(email, "known", "")
 
@@ -479,18 +480,20 @@ class Accounts:
         )
 
     async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
-        """The link proves the mailbox. Errors: Forbidden for a spent, old or wrong link."""
+        """Sets a new password. The link verifies the address. Errors: Forbidden for a spent, old or wrong
+        link."""
         account, _ = await self._opened(token, "reset")
         await self._attempts.succeeded(self._attempt(account["email"], network_of(by.address), known=False))
         return await self._set_password(account, fresh, by, {"verified": True})
 
     async def verify(self, token: str, by: By) -> tuple[SignInResult, str | None]:
-        """With the invitation that waited for it. Errors: Forbidden for a spent, old or wrong link."""
+        """Verifies the address, and returns the invitation that waited for it. Errors: Forbidden for a spent,
+        old or wrong link."""
         account, link = await self._opened(token, "verify")
         return await self.signed_in(await self.mark_verified(account, by), by), link.get("invitation")
 
     async def mark_verified(self, account: Doc, by: By) -> Doc:
-        """Somebody has opened a link that was mailed to the account's address."""
+        """A link that was mailed to the account's address was opened."""
         if account.get("verified", True):
             return account
         noted = self._audit.entry(
@@ -501,7 +504,7 @@ class Accounts:
         return proven or account
 
     async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
-        """(account, link), which is spent."""
+        """(account, link) of a mailed link, which is spent by this."""
         link_id = self._services.vault.lookup_hash(token)
         link = await self._all.get("links", link_id)
         good = link is not None and link["purpose"] == purpose and link["expires"] > now_ms()
@@ -516,6 +519,6 @@ class Accounts:
         return await self._all.find_one("accounts", {"email": normalize_email(email)})
 
     async def forget_expired(self) -> None:
-        """Periodic: refresh families, links and withdrawals whose time is over."""
+        """Periodic: deletes expired refresh families, links and withdrawals."""
         for collection in ("sign_ins", "links", "revocations"):
             await self._all.delete(collection, {"expires": Between(below=now_ms())})

@@ -1,10 +1,10 @@
-"""Tries of passwords: how many are free, and the browsers that an account has signed in with before. [store]
+"""Password attempts: how many are free, and the browsers that an account has signed in with before. [store]
 
-A try is counted in Redis before the password is checked, by account address and network (/24, or /64 of
-IPv6), so that nobody locks an account for its owner elsewhere. After FREE tries in a row each further one
-waits twice as long as the one before, up to LONGEST_LOCK_MS. An account that is tried from many networks
-at once leaves each of them one free try. A known browser has a count of its own. Addresses without an
-account are treated alike. Without Redis nobody signs in.
+An attempt is counted in Redis before the password is checked, by account address and network (/24, or /64
+of IPv6), so that nobody can lock an account for its owner elsewhere. After FREE attempts in a row each
+further one waits twice as long as the one before, up to LONGEST_LOCK_MS. An account that is tried from
+many networks at once leaves each of them one free attempt. A known browser has a counter of its own.
+Addresses without an account are treated alike. Without Redis nobody signs in.
 """
 
 import hmac
@@ -31,7 +31,7 @@ ATTEMPT, RIGHT = (read_script("control.accounts", name) for name in ("attempt", 
 
 
 def network_of(address: str) -> str:
-    """Those who sit behind one line: the /24 of an IPv4 address, the /64 of an IPv6 one."""
+    """The network of an address: the /24 of IPv4, the /64 of IPv6."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -60,7 +60,7 @@ class SignInAttempts:
         self._redis: Any = redis  # its reply types are unions that fit no single command
 
     async def begin(self, attempt: SignInAttempt) -> None:
-        """Counts a try as failed until `right` takes it back. Errors: RateLimited while it must wait;
+        """Counts an attempt as failed until `succeeded` is called. Errors: RateLimited while it must wait;
         Unavailable."""
         unknown = "0" if attempt.known else "1"
         try:
@@ -73,7 +73,7 @@ class SignInAttempts:
             raise RateLimited("Too many wrong passwords; wait a while.", retry_after=left_ms / 1000)
 
     async def succeeded(self, attempt: SignInAttempt) -> None:
-        """The password was right. Errors: Unavailable."""
+        """Removes the failure: the password was right. Errors: Unavailable."""
         try:
             await self._redis.eval(RIGHT, 3, *attempt.keys, "0" if attempt.known else "1")
         except (RedisError, OSError) as error:
@@ -81,19 +81,19 @@ class SignInAttempts:
 
 
 class KnownDevices:
-    """The cookie of a browser in which an account was signed in before. It opens nothing; it is bound to the
-    account and to its era, so a new password ends it."""
+    """The cookie of a browser that has signed in to an account before. It grants nothing; it is bound to the
+    account and its era, so a new password invalidates it."""
 
     def __init__(self, vault: Vault) -> None:
         self._key = vault.key("device")
 
     def cookie(self, account: Doc, device: str | None = None) -> str:
-        """For a known device, or for a new one."""
+        """The cookie of a known device, or of a new one."""
         device = device or new_secret(22)
         return f"{device}.{self._mark(device, account)}"
 
     def device_of(self, cookie: str, account: Doc | None) -> str | None:
-        """The device, when this cookie was given to it for this account."""
+        """The device, if this cookie was issued to it for this account."""
         device, _, mark = cookie.partition(".")
         right = hmac.compare_digest(mark.encode(), self._mark(device, account or {"id": ""}).encode())
         return device if right and account is not None else None

@@ -1,5 +1,6 @@
-"""API keys and signing keys of an app: shown once, kept hashed (or sealed, where they must be read again),
-rotated, revoked."""
+"""API keys and signing keys of an app: shown once, stored hashed (or sealed, where they must be read again),
+rotated, revoked.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,8 +34,8 @@ log = structlog.get_logger("control.keys")
 
 @dataclass(frozen=True)
 class KeyOptions:
-    """`networks` are those from which the key may be used, none means all; `rate` requests a minute of its
-    own; `expires` ms."""
+    """`networks` from which the key may be used, empty for all; `rate`: its own limit of requests a minute;
+    `expires` in ms."""
 
     name: str = ""
     scopes: Sequence[str] = ()
@@ -68,8 +69,8 @@ class ApiKeys:
         self._all = services.store.operator()
 
     async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
-        """(key, API key, signing secret where its scopes sign anything), both shown this once. Errors:
-        Invalid, NotFound, Conflict."""
+        """(key, API key, signing secret if its scopes can sign), both shown only here. Errors: Invalid,
+        NotFound, Conflict."""
         scopes = _checked_scopes(options.scopes, SCOPES)
         await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
@@ -100,8 +101,8 @@ class ApiKeys:
         }
 
     async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
-        """A key that signs tokens and opens nothing: (key, no API key, signing secret). Errors: Invalid,
-        NotFound, Conflict."""
+        """A key that signs tokens and cannot call the API: (key, no API key, signing secret). Errors:
+        Invalid, NotFound, Conflict."""
         await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, signing = new_id("key"), new_secret()
@@ -142,8 +143,8 @@ class ApiKeys:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
     async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
-        """A public key whose owner signs user and playback tokens; its id is their `iss`. Errors: Invalid,
-        Conflict."""
+        """Stores a public key whose owner signs user and playback tokens; its id is their `iss`. Errors:
+        Invalid, Conflict."""
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
         fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
@@ -164,9 +165,8 @@ class ApiKeys:
     async def rotate(
         self, app_id: str, key_id: str, overlap_s: int, by: By
     ) -> tuple[Doc, str | None, str | None]:
-        """A new key with the same rights; the old one works `overlap_s` longer, and what it has signed is
-        good as long. Errors: NotFound; Conflict for one that is revoked, replaced already or an uploaded
-        public key."""
+        """A new key with the same rights. The old one, and what it has signed, stay valid for `overlap_s`.
+        Errors: NotFound; Conflict for one that is revoked, replaced already or an uploaded public key."""
         old = await self.get(app_id, key_id)
         if old["kind"] == "public" or old.get("revoked") or old.get("replaced_by"):
             raise Conflict(
@@ -182,8 +182,8 @@ class ApiKeys:
         return fresh
 
     async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
-        """Dead at once here and within seconds everywhere, with all that it has signed and made. Errors:
-        NotFound."""
+        """Revokes the key, here at once and everywhere within seconds, with all that it has signed and made.
+        Errors: NotFound."""
         old = await self.get(app_id, key_id)
         after = await self._change(
             app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()}
@@ -197,7 +197,7 @@ class ApiKeys:
         return after
 
     async def store_last_used(self) -> None:
-        """Periodic: when keys were last used, as all processes have told it."""
+        """Periodic: stores when keys were last used, in any process."""
         redis: Any = self._services.redis
         for raw, at in (await redis.hgetall(USED_KEYS)).items():
             key_id = raw.decode()
@@ -206,8 +206,8 @@ class ApiKeys:
 
 
 def _checked_scopes(asked: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Those that were asked for by name, or all of them for `*`: a key that says nothing would be one for
-    everything by mistake."""
+    """The named scopes, or all of them for `*`. An empty list is refused: a key without scopes would get all
+    of them by mistake."""
     if not asked:
         raise Invalid(f"scopes: say what the key may do: {', '.join(known)}, or {EVERY} for all of it.")
     unknown = sorted(set(asked) - {*known, EVERY})

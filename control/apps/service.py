@@ -1,4 +1,4 @@
-"""Apps (tenants): made, changed, archived, suspended, deleted with all that is theirs."""
+"""Apps (tenants): created, changed, archived, suspended, and deleted with all their data."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ log = structlog.get_logger("control.apps")
 
 
 def _trial(app: Doc) -> dict[str, str] | None:
-    """None when there is none, or it has ended."""
+    """The running trial; None when there is none."""
     trial = app.get("trial")
     return (
         {"plan": trial["plan"], "until": rfc3339(trial["until"])}
@@ -43,7 +43,7 @@ class Apps:
         self._all = services.store.operator()
 
     def to_public(self, app: Doc) -> dict[str, Any]:
-        """As its members see it; `features` are those that it has."""
+        """The app as its members see it; `features` are those that it has."""
         return {
             "id": app["id"],
             "name": app["name"],
@@ -60,14 +60,14 @@ class Apps:
         }
 
     def bounds(self, app: Doc) -> dict[str, int | None]:
-        """What the app's plan bounds; None for no bound."""
+        """The limits of the app's plan; None for no limit."""
         return self._services.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
     async def create(
         self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = ""
     ) -> Doc:
-        """`account` owns it; None until the first owner arrives. With an id that exists already: that app (a
-        repeat)."""
+        """`account` owns the app; None until there is a first owner. With an id that exists already: that app
+        (a repeat)."""
         fresh: Doc = {
             "id": app_id or new_id("app"),
             "account": account or "",
@@ -117,7 +117,7 @@ class Apps:
         return [(app, role) for app, role in found if app is not None], page.next
 
     async def adopt_orphans(self) -> None:
-        """Gives the apps made before anybody signed up to the first owner, once there is one. Safe to repeat."""
+        """Gives apps that were created before the first sign-up to the first owner. Safe to repeat."""
         owner = await self._all.find_one("accounts", {"operator": True})
         if owner is None:
             return
@@ -131,11 +131,11 @@ class Apps:
     # list never names somebody who is no owner: it is left before the membership, and entered after.
 
     async def add_owner(self, app_id: str, account: str) -> None:
-        """This member is an owner from now on. Errors: NotFound, Unavailable."""
+        """Makes this member an owner. Errors: NotFound, Unavailable."""
         await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
 
     async def remove_owner(self, app_id: str, account: str) -> None:
-        """Before an owner becomes something else or leaves. Errors: Conflict for the last one, NotFound,
+        """Called before an owner gets another role or leaves. Errors: Conflict for the last one, NotFound,
         Unavailable."""
 
         def without(owners: list[str]) -> list[str]:
@@ -166,7 +166,7 @@ class Apps:
         return member["role"] if member is not None else None
 
     async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
-        """The app, for a member who may. Errors: NotFound, for somebody else's app too; Forbidden."""
+        """The app, for a member with this right. Errors: NotFound, for another account's app too; Forbidden."""
         role = await self.role(account, app_id)
         app = await self._all.get("apps", app_id)
         if role is None or app is None:
@@ -185,7 +185,7 @@ class Apps:
         return self._services.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
 
     async def _issued(self, account: Doc, app_id: str) -> int:
-        """Now; or, when something was withdrawn from this member a moment ago, the first second behind that."""
+        """The present second; or the next one, if something was withdrawn from this member just now."""
         void = await self._services.store.app(app_id).get(
             "revocations", revocation_id(app_id, "member", account["id"])
         )
@@ -193,7 +193,7 @@ class Apps:
         return max(int(now_s()), -(-withdrawn // 1000))
 
     async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
-        """Errors: Stale when somebody was faster."""
+        """Errors: Stale when another change came first."""
         revision = app.get("revision")
         changes = {**set_, "revision": (revision or 0) + 1}
         noted = self._audit.entry(app["id"], by, action, app["id"], app, {**app, **changes})
@@ -213,8 +213,8 @@ class Apps:
         return await self.update(app, {"state": state}, by, f"app.{state}")
 
     async def delete(self, app: Doc, by: By) -> Doc:
-        """Closes the app at once; a job deletes what is its own, every room on the fact. Repeating it changes
-        nothing."""
+        """Closes the app at once. A job deletes control's documents, and every room its own when it receives
+        the fact. Repeating it changes nothing."""
         if app.get("state") == "deleting":
             return app
         begun = {
@@ -229,8 +229,8 @@ class Apps:
         return after or app
 
     async def delete_more(self) -> None:
-        """Periodic: goes on with every deletion that was asked for; a step may be repeated. The other rooms
-        are told first: the outbox would go with the document."""
+        """Periodic: continues every deletion; a step may be repeated. The fact for other rooms is published
+        first, because its outbox is deleted with the document."""
         untold = {
             doc_id
             async for collection, doc_id, _ in self._services.store.pending(limit=1000)
@@ -265,11 +265,11 @@ class Apps:
         )
 
     async def get_any(self, app_id: str) -> Doc:
-        """For the operator. Errors: NotFound."""
+        """Any app, for the operator. Errors: NotFound."""
         return await self._one(app_id)
 
     async def changed(self, collection: str, key: str, app_id: str) -> None:
-        """Tells every process to drop its copy, this one at once."""
+        """Invalidates the cached copy in every process, in this one at once."""
         fact = DirectoryChanged(app=app_id, collection=collection, key=key)
         await self._services.directory.on_event(fact)
         try:
@@ -279,6 +279,6 @@ class Apps:
 
 
 def need(role: Role, verb: str) -> None:
-    """Errors: Forbidden that says which role is needed."""
+    """Errors: Forbidden that names the required role."""
     if not may(role, verb):
         raise Forbidden(f"This needs the role {LEAST[verb]}; yours is {role}.")

@@ -1,4 +1,4 @@
-"""Members of an app and invitations to it. Who may do what stands in weir.foundation.tenancy.permissions."""
+"""Members of an app and invitations to it. weir.foundation.tenancy.permissions defines who may do what."""
 
 import contextlib
 from typing import Any
@@ -46,8 +46,7 @@ class Teams:
     async def members(
         self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """With everybody's e-mail address only for those who may change members; one's own is shown in any
-        case."""
+        """E-mail addresses of others are included only for those who may change members."""
         page = await self._services.store.app(app_id).find(
             "members", sort="created", limit=limit, cursor=cursor
         )
@@ -97,8 +96,7 @@ class Teams:
         return await self._shown(after)
 
     async def remove(self, app_id: str, actor: Role, account: str, by: By) -> None:
-        """By somebody who may, or the member's own leaving. Errors: NotFound; Forbidden; Conflict for the
-        last owner."""
+        """Removes a member, or lets a member leave. Errors: NotFound; Forbidden; Conflict for the last owner."""
         member = await self._member(app_id, account)
         await self._check_change(
             app_id,
@@ -120,7 +118,7 @@ class Teams:
             await self._apps.remove_owner(app_id, member["account"])
 
     async def _void(self, app_id: str, account: str) -> None:
-        """App tokens that were given to the old role, and what these made."""
+        """Withdraws app tokens that were issued for the old role, and what was made with them."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
         await self._services.store.app(app_id).update(
@@ -134,8 +132,8 @@ class Teams:
             return  # caches forget within seconds
 
     async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None:
-        """Leaves all apps first; what a dead process left is done by asking again. Errors: Invalid; Conflict
-        for the operator, and for the only owner of an app."""
+        """Leaves all apps, then deletes the account. After a crash it is completed by asking again. Errors:
+        Invalid; Conflict for the operator, and for the only owner of an app."""
         await self._accounts.check_password(account, session, password)
         if account["operator"]:
             raise Conflict("The operator's account can't be deleted: the installation needs it.")
@@ -164,13 +162,11 @@ class Teams:
     # -- invitations
 
     async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str, bool]:
-        """(invitation, a link to it, whether it was mailed too). A second one to the same address replaces
-        the first.
+        """(invitation, a link to it, whether it was mailed too). A second invitation to the same address
+        replaces the first.
 
-        The mailed link is another one: only somebody who reads that mailbox has it. Nothing is mailed to
-        an address that has had enough of it. Errors: Forbidden; Conflict for somebody who is a member;
-        QuotaExceeded.
-        """
+        The mailed link is a different one: only a reader of that mailbox has it. Nothing is mailed to an
+        address that has reached its limit. Errors: Forbidden; Conflict for a member; QuotaExceeded."""
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
         handle, address = self._services.store.app(app["id"]), normalize_email(email)
@@ -222,7 +218,7 @@ class Teams:
 
     async def find(self, token: str) -> tuple[Doc, bool]:
         """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired
-        one, and for one whose inviter may not give that role any more."""
+        one, and for one whose inviter may no longer give that role."""
         hashed = self._services.vault.lookup_hash(token)
         by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
@@ -231,8 +227,8 @@ class Teams:
         return invitation, by_mail is not None
 
     async def _stands(self, invitation: Doc) -> bool:
-        """Somebody who was removed or demoted, or whose stolen account has a new password, lets nobody in
-        behind that."""
+        """False when the inviter was removed or demoted, or has set a new password since (the account may
+        have been stolen)."""
         if invitation["expires"] <= now_ms():
             return False
         inviter = invitation.get("by")
@@ -245,8 +241,9 @@ class Teams:
         return bool(invitation["created"] >= account.get("void", 0))
 
     async def accept(self, account: Doc, token: str, by: By) -> str:
-        """The app's id. The mailed link proves the address. Errors: Forbidden, also for an invitation to
-        another address, and while the account's own must be proven; Conflict for a member."""
+        """Joins the app and returns its id. The mailed link verifies the address. Errors: Forbidden, also for
+        an invitation to another address, and while the account's own address must be verified; Conflict
+        for a member."""
         invitation, mailed = await self.find(token)
         if invitation["email"] != account["email"]:
             raise Forbidden("This invitation is for another e-mail address.")
@@ -257,8 +254,8 @@ class Teams:
         return await self._join(account, invitation, by)
 
     async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None:
-        """The invitation with which somebody registered whose address is proven now; nothing when it is no
-        more."""
+        """Accepts the invitation of a registration whose address is verified now. Does nothing when the
+        invitation is gone."""
         invitation = await self._all.get("invitations", invitation_id)
         if (
             invitation is not None
@@ -269,8 +266,7 @@ class Teams:
                 await self._join(account, invitation, by)
 
     async def _join(self, account: Doc, invitation: Doc, by: By) -> str:
-        """The invitation is taken first: it is good once, and one that was withdrawn at the same moment is
-        good no more."""
+        """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
         app_id = str(invitation["app"])
         if not await self._all.delete("invitations", {"id": invitation["id"]}):
             raise Forbidden(SPENT)

@@ -1,7 +1,7 @@
-"""Door for the web nginx: may this token play this stream? nginx keeps the answer for a few seconds.
+"""Answers nginx: may this token play this stream? nginx caches the answer for a few seconds.
 
-Each uncached question is also the viewer's sign of life. They are told to the realtime room in one fact a
-second.
+Each uncached request also shows that the viewer is still there. These are sent to the realtime room in one
+fact a second.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ log = structlog.get_logger("control.hls_access")
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
-    """The headers of a question that our own nginx, or the supervisor, asks by GET. None when one stands
-    twice or a body comes along: they send neither, so it is not they who wrote it."""
+    """The headers of a GET request of our own nginx or supervisor. None when a header is duplicated or the
+    request has a body: they send neither, so the request is forged."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         if name in found or name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
@@ -51,13 +51,13 @@ def headers_of(scope: Scope) -> dict[bytes, bytes] | None:
 
 
 class RecentTokens:
-    """Tokens of the last minute, by address; the oldest go where there are too many."""
+    """Tokens of the last minute by address; the oldest are dropped when there are too many."""
 
     def __init__(self) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
 
     def add(self, token: str, address: str) -> bool:
-        """True where it was not there before."""
+        """True when it was not in there before."""
         mark, now = _mark(token, address), monotonic()
         fresh = self._until.get(mark, 0.0) <= now
         self._until[mark] = now + REMEMBERED_S
@@ -146,7 +146,7 @@ class HlsAccess:
         return claims
 
     async def _seated(self, shown: Doc, sid: str) -> bool:
-        """False when the stream, or the app by its plan, has no seat left for this session."""
+        """False when the stream, or the app by its plan, has no capacity for this session."""
         app = await self._services.directory.app(shown["app"])
         if app is None or app.get("state", "active") != "active":
             return False
@@ -167,8 +167,8 @@ class HlsAccess:
         return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _signed(self, shown: Doc) -> bool:
-        """What the watch page gave to anybody plays nothing that is signed by now; a recording that says
-        nothing is as its stream."""
+        """A token from the public watch page does not play what is signed now; a recording without a
+        visibility of its own has its stream's."""
         if shown.get("visibility") is not None:
             return bool(shown["visibility"] == "signed")
         stream = await self._services.directory.stream(shown["stream"]) if shown.get("stream") else shown
@@ -176,7 +176,7 @@ class HlsAccess:
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
         """False when a session is used from more than 4 addresses within a minute. Without Redis this check
-        rests; the token itself was checked without it."""
+        is skipped; the token itself is checked without it."""
         address = subject_of(address)
         known = self._addresses.get((sid, address))
         if known is not None and known > monotonic():
@@ -199,7 +199,7 @@ class HlsAccess:
         return few
 
     async def run_heartbeats(self) -> None:
-        """Runs until cancelled: the viewers seen in the last second, as one fact an app."""
+        """Runs until cancelled. Publishes the viewers of the last second, as one fact for each app."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             seen, self._seen = self._seen, {}

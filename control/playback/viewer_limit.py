@@ -1,8 +1,7 @@
-"""Seats of viewers, for streams and apps that have only so many. Exact over all processes: one atomic step in
-Redis.
+"""Limits on concurrent viewers of a stream or app. Exact over all processes: one atomic step in Redis.
 
-A seat is kept for SEAT_MS after the viewer's last sign of life (players show one every four seconds).
-Without Redis nobody is refused: a bound on viewers is no matter of safety.
+A session is counted for SEAT_MS after the viewer's last request (players send one every four seconds).
+Without Redis nobody is refused: a limit on viewers is not a security measure.
 """
 
 from collections import OrderedDict
@@ -41,7 +40,7 @@ class ViewerLimit:
         return True
 
     async def is_full(self, place: str, most: int) -> bool:
-        """True when a further session would find no seat."""
+        """True when a further session would be refused."""
         try:
             seconds, micros = await self._redis.time()
             return (

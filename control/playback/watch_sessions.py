@@ -1,8 +1,8 @@
-"""Watching: sessions for ordinary browsers, tokens for customers' own pages, and their withdrawal.
+"""Viewing sessions for browsers, tokens for customers' own pages, and their withdrawal.
 
-A session on a public stream needs nothing, and its tokens are renewed as long as the stream is public. One
-on a signed stream is made from a token of the app's: what is made from that names its key or member, and
-ends with it.
+A session on a public stream needs no token, and its tokens are renewed as long as the stream is public.
+One on a signed stream is made from a token of the app; what is made from that token names its key or
+member, and ends with it.
 """
 
 import secrets
@@ -25,7 +25,7 @@ CLOSED = "This stream needs a token of its owner."
 
 
 def stream_view(stream: Doc) -> dict[str, Any]:
-    """What any viewer may know of a stream, or of a finished recording of one."""
+    """What any viewer may see of a stream, or of a finished recording of one."""
     shown = {
         "id": stream["id"],
         "playback_id": stream["playback"],
@@ -44,12 +44,12 @@ def stream_view(stream: Doc) -> dict[str, Any]:
 
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
-    """The claims of what is made from a token of the app's."""
+    """The claims that are inherited from a token of the app."""
     return {"by": claims.by, "until": claims.until or claims.exp}
 
 
 def _alone(video: Doc) -> Doc:
-    """An uploaded video that belongs to no stream: its app gives out tokens for it."""
+    """An uploaded video without a stream: its app issues tokens for it."""
     return {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"}
 
 
@@ -60,7 +60,7 @@ class WatchSessions:
         self._devices = GuestDevices(services.vault)
 
     async def stream(self, playback: str) -> Doc:
-        """The stream with this playback id, or the recording with this id in the shape of one. Errors:
+        """The stream with this playback id, or the recording with this id in the form of a stream. Errors:
         NotFound."""
         of_stream = is_id("ply", playback)
         stream = await (
@@ -92,8 +92,8 @@ class WatchSessions:
         }
 
     async def about(self, stream: Doc) -> dict[str, Any]:
-        """What those who watch may know. After a broadcast its recording is offered when that is public; a
-        signed one needs a token of its own."""
+        """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
+        a token of its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
         recording = await self._services.directory.recording_of(stream["broadcast"]) if over else None
         if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
@@ -101,7 +101,7 @@ class WatchSessions:
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
     async def may_know(self, stream: Doc, token: str | None) -> bool:
-        """Whether the bearer of a playback token, or anybody, may know more of a stream than that it is
+        """True when the bearer of a playback token, or anybody, may know more of a stream than that it is
         signed."""
         if stream["visibility"] != "signed":
             return True
@@ -120,13 +120,12 @@ class WatchSessions:
         user: str | None = None,
         device: str | None = None,
     ) -> dict[str, Any]:
-        """Tokens and addresses for one viewing browser.
+        """Tokens and addresses for one browser.
 
-        `token` opens a signed stream, and bounds what is given for it. `user` is a user token that the app
-        gave: who sits there has its name and roles as long as it is valid, and is a guest afterwards.
-        `resume` is an earlier guest's token, whose person comes back; `device` is what an earlier answer
-        gave. Errors: NotFound; Forbidden; QuotaExceeded for a full stream.
-        """
+        `token` opens a signed stream, and limits what is issued for it. `user` is a user token of the app:
+        the viewer has its name and roles while it is valid, and is a guest afterwards. `resume` is an
+        earlier guest's token, whose identity is kept; `device` is what an earlier answer gave. Errors:
+        NotFound; Forbidden; QuotaExceeded for a full stream."""
         stream = await self.stream(playback)
         given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
         if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(
@@ -177,7 +176,7 @@ class WatchSessions:
     def _played(
         self, playback: str, app: str, sid: str, uid: str | None, rights: dict[str, Any]
     ) -> dict[str, Any]:
-        """A playback token, the seconds that it lives, and the moment behind which it can't be renewed, if
+        """A playback token, its lifetime in seconds, and the moment after which it cannot be renewed, if
         there is one."""
         ttl, until = self._services.settings.playback_token_ttl_s, rights.get("until")
         left = ttl if until is None else min(ttl, until - int(now_s()))
@@ -198,7 +197,7 @@ class WatchSessions:
         return claims
 
     async def _plays(self, stream: Doc, claims: PlaybackClaims) -> bool:
-        """What the watch page gave to anybody is good while the stream is public."""
+        """A token from the public watch page is valid while the stream is public."""
         if (
             claims.sub != stream["playback"]
             or claims.app != stream["app"]
@@ -211,8 +210,8 @@ class WatchSessions:
         )
 
     async def _seated(self, stream: Doc, token: str | None) -> UserClaims | None:
-        """The person of a user token that the app gave. None for no token, and for one that is not valid here
-        any more."""
+        """The person of a user token of the app. None without a token, and for one that is no longer valid
+        here."""
         claims = await self._user(stream["app"], token)
         return (
             claims
@@ -221,7 +220,7 @@ class WatchSessions:
         )
 
     async def _guest(self, app: str, token: str | None) -> UserClaims | None:
-        """A guest of ours who comes back: nobody whose id the app gave."""
+        """A returning guest of ours; never an id that the app gave."""
         claims = await self._user(app, token)
         return claims if claims is not None and claims.guest else None
 
@@ -236,8 +235,8 @@ class WatchSessions:
         return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
-        """A fresh playback token of the same session, which ends with what the session was made from. Errors:
-        Unauthenticated; Forbidden when it was withdrawn or nothing is left to renew."""
+        """A new playback token of the same session, which ends with what the session was made from. Errors:
+        Unauthenticated; Forbidden when it was withdrawn or can't be renewed any more."""
         claims = await self._services.tokens.playback(token)
         stream = await self.stream(playback)
         if not await self._plays(stream, claims):
@@ -252,8 +251,8 @@ class WatchSessions:
     async def revoke(
         self, app: str, kind: Literal["session", "user", "stream"], subject: str, by: By
     ) -> None:
-        """Withdraws what was issued until now; nginx's decisions follow within 4 s. Errors: NotFound for a
-        foreign stream."""
+        """Withdraws what was issued until now; nginx follows within 4 s. Errors: NotFound for another app's
+        stream."""
         if kind == "stream" and await self._services.store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds

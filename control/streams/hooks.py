@@ -1,8 +1,7 @@
-"""Door for the ingest nginx: publish, done, play, update. Closed to everybody who does not show the internal
-secret.
+"""Hooks of the ingest nginx: publish, done, play, update. Requests without the internal secret are refused.
 
-Answers: 302 with the public name (nginx renames the stream, so the key shows nowhere), 204, or 403, which
-ends the connection.
+Answers: 302 with the public name (nginx renames the stream, so the key appears nowhere), 204, or 403,
+which ends the connection.
 """
 
 import hmac
@@ -73,8 +72,8 @@ class RtmpHooks:
         return Response(status_code=302, headers={"Location": stream["playback"]})
 
     async def _pulled(self, stream: Doc) -> None:
-        """Holds the encoder back until a media worker listens, so that its very first key frame is seen; not
-        for long."""
+        """Delays the encoder until a media worker has started to pull, so that the first key frame is seen;
+        bounded."""
         try:
             if not await self._tickets.attached(
                 publish_name(stream["broadcast"], stream["generation"]), PULLED_WITHIN_S
@@ -91,7 +90,7 @@ class RtmpHooks:
         return Response(status_code=204)
 
     async def play(self, request: Request) -> Response:
-        """Whoever pulls shows a ticket of a media worker, which is good for this one time."""
+        """Allows a pull that shows a media worker's one-time ticket."""
         asked = await self._asked(request)
         try:
             publish = await self._tickets.spend(asked.ticket, asked.name) if asked is not None else None
@@ -105,7 +104,7 @@ class RtmpHooks:
         return REFUSED
 
     async def update(self, request: Request) -> Response:
-        """nginx asks about pullers too (`update_play`): they have shown their ticket, and go on."""
+        """nginx asks about pullers too (`update_play`). They have shown their ticket, and continue."""
         asked = await self._asked(request)
         if asked is None:
             return REFUSED

@@ -33,16 +33,15 @@ class ParsedStreamKey:
 
 
 def parse_stream_key(text: str) -> ParsedStreamKey | None:
-    """`<app>_<stream>_<secret>`, ids without prefix; blanks that were copied with it do not count. None for
-    anything else."""
+    """`<app>_<stream>_<secret>`, ids without prefix; surrounding blanks are ignored. None for anything else."""
     found = _KEY.fullmatch(text.strip())
     return ParsedStreamKey(f"app_{found[1]}", f"str_{found[2]}", found[3]) if found else None
 
 
 @dataclass(frozen=True)
 class Publisher:
-    """Who publishes: one run of the ingest nginx and its connection number; a name alone would confuse two of
-    them."""
+    """A publisher: one run of the ingest nginx and its connection number. The name alone would not tell two
+    of them apart."""
 
     boot: str
     client: str
@@ -50,7 +49,7 @@ class Publisher:
 
 @dataclass(frozen=True)
 class Transition:
-    """What to write, under the condition that the document still has `expect`, and what to tell with it."""
+    """What to write if the document still has `expect`, and the facts to publish with it."""
 
     set: dict[str, Any]
     tell: Sequence[Event]
@@ -84,7 +83,7 @@ def _change(
 
 
 def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Transition:
-    """An encoder is let in. `broadcast` is the id to use if a new one begins. A present publisher is
+    """An encoder is admitted. `broadcast` is the id to use if a new one starts. A present publisher is
     replaced."""
     taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}, "trouble": None}
     if stream["state"] == "idle":
@@ -98,7 +97,7 @@ def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Tran
 
 
 def publisher_left(stream: Doc, now: int) -> Transition:
-    """The present encoder has left: the grace begins."""
+    """The present encoder disconnected: the grace starts."""
     left = {"ingest": None, "state": "interrupted", "interrupted": now}
     tell = (events.StreamStalled, events.PublishDone) if stream["state"] == "live" else (events.PublishDone,)
     return _change(stream, now, left, tell)
@@ -107,7 +106,7 @@ def publisher_left(stream: Doc, now: int) -> Transition:
 def playable(
     stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False
 ) -> Transition | None:
-    """Media can show this generation, which may be sound `alone`; None when that is old news."""
+    """Media can show this generation, which may be sound `alone`; None when a newer one is known."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get(
         "ingest"
     ) is None:
@@ -122,7 +121,7 @@ def playable(
 
 
 def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
-    """The broadcast ends when nobody has come back; None while there is time or somebody is there."""
+    """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
     return _change(
@@ -135,7 +134,7 @@ def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
 
 
 def complete(stream: Doc, now: int) -> Transition | None:
-    """The broadcast ends because its owner says so; None when there is none."""
+    """Ends the broadcast at its owner's request; None when there is none."""
     if stream["state"] == "idle":
         return None
     gone = (
@@ -146,7 +145,7 @@ def complete(stream: Doc, now: int) -> Transition | None:
 
 
 def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
-    """Media gave up on this generation; None when that is old news."""
+    """Media gave up on this generation; None when a newer one is known."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
         return None
     return _change(stream, now, {"trouble": reason}, (events.StreamError,), reason=reason)

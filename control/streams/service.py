@@ -1,5 +1,6 @@
 """Streams: created, published to, interrupted, ended. Every change is a compare-and-set on the transition
-number, with the facts it tells in the same write."""
+number, with its facts in the same write.
+"""
 
 import asyncio
 import contextlib
@@ -52,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def public_view(stream: Doc) -> dict[str, Any]:
-    """A stream as its app sees it, without any secret."""
+    """A stream as its app sees it, without secrets."""
     return {
         "id": stream["id"],
         "playback_id": stream["playback"],
@@ -117,7 +118,8 @@ class Streams:
             )
 
     async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
-        """What media does with it begins with the next broadcast. Errors: Stale when somebody was faster."""
+        """Changes settings; media uses them from the next broadcast on. Errors: Stale when another change
+        came first."""
         revision = stream.get("revision")
         changes = {**fields, "revision": (revision or 0) + 1}
         noted = self._audit.entry(
@@ -151,14 +153,14 @@ class Streams:
         return found
 
     async def key(self, app: str, stream_id: str) -> str:
-        """The stream key, readable again for its owner."""
+        """The stream key, decrypted for its owner."""
         doc = await self.get(app, stream_id)
         return self._key(doc, self._services.vault.open(doc["key_sealed"], stream_id))
 
     async def rotate_key(self, app: str, stream_id: str, by: By, cut: bool = False) -> tuple[str, bool]:
-        """(new key, whether a publisher was cut). The old key is dead for new publishes at once; a running
-        one goes on unless `cut`. Errors: NotFound; Unavailable when it has to be cut and the ingest does
-        not answer."""
+        """(new key, whether a publisher was disconnected). The old key is refused for new publishes at once;
+        a running publish continues unless `cut`. Errors: NotFound; Unavailable when it has to be cut and
+        the ingest does not answer."""
         await self.get(app, stream_id)
         secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
         doc = await self._services.store.app(app).update(
@@ -171,7 +173,7 @@ class Streams:
         return self._key(doc, secret), cut and await self._services.ingest.drop_publisher(doc["playback"])
 
     async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
-        """Drops the present publisher; True when there was one."""
+        """Disconnects the present publisher; True when there was one."""
         playback = (await self.get(app, stream_id))["playback"]
         async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
             return await self._services.ingest.drop_publisher(playback)
@@ -196,7 +198,7 @@ class Streams:
             )  # caches forget by themselves after a few seconds
 
     async def complete(self, stream: Doc, by: By) -> Doc:
-        """Ends the broadcast, and its encoder's connection. One that connects again begins another. Errors:
+        """Ends the broadcast and disconnects its encoder. A new connection starts another broadcast. Errors:
         Conflict when nothing is on air."""
         for _ in range(TRIES):
             change = rules.complete(stream, now_ms())
@@ -215,8 +217,8 @@ class Streams:
     # -- verbs of the ingest
 
     async def publish(self, name: str, publisher: Publisher) -> Doc:
-        """Lets an encoder in and returns its stream. Errors: Forbidden (wrong key), Conflict (somebody is
-        live)."""
+        """Admits an encoder and returns its stream. Errors: Forbidden (wrong key), Conflict (another encoder
+        is live)."""
         stream = await self._by_key(name)
         await self._check_open(stream["app"])
         await self._minutes.check_publish(stream["app"])
@@ -265,8 +267,8 @@ class Streams:
         return stream
 
     async def _bytes_flow(self, playback: str) -> bool:
-        """True as soon as the present publisher's byte count grows; False when it stands still for 2 s or it
-        is gone."""
+        """True as soon as the present publisher's byte count grows; False when it has not grown for 2 s or
+        the publisher has left."""
         first: int | None = None
         deadline = monotonic() + STILL_AFTER_S
         while True:
@@ -287,8 +289,8 @@ class Streams:
             log.warning("publisher.not_dropped", playback=playback)
 
     async def publisher_left(self, name: str, publisher: Publisher) -> None:
-        """The encoder has left. A report about anybody but the present publisher changes nothing (a refused
-        second publisher is reported under the same name)."""
+        """The encoder disconnected. A report about another than the present publisher changes nothing (a
+        refused second publisher is reported under the same name)."""
         key = rules.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
         while stream is not None and rules.publisher_of(stream) == publisher:
@@ -299,7 +301,7 @@ class Streams:
             stream = await self._all.get("streams", stream["id"])
 
     async def may_continue(self, name: str, publisher: Publisher) -> bool:
-        """False for a publisher that has been replaced, or whose stream has been deleted or its app closed."""
+        """False for a publisher that has been replaced, whose stream was deleted, or whose app was closed."""
         key = rules.parse_stream_key(name)
         stream = await self._all.get("streams", key.stream) if key else None
         if stream is None or rules.publisher_of(stream) != publisher:
@@ -314,7 +316,7 @@ class Streams:
     # -- facts and time
 
     async def on_event(self, event: Event) -> None:
-        """Facts from media."""
+        """Handles facts from media."""
         if not isinstance(event, Playable | MediaFailed):
             return
         for _ in range(TRIES):
@@ -348,12 +350,12 @@ class Streams:
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
 
     def release(self) -> None:
-        """Another process ends them, and counts."""
+        """Stops counting graces: another process ends broadcasts now."""
         for state in ON_AIR:
             STREAMS.labels(state).set(0)
 
     async def reconcile(self) -> None:
-        """Believes the ingest's own list where it disagrees with us: a killed nginx sends no hook."""
+        """Follows the ingest's own list where it differs from the documents: a killed nginx sends no hook."""
         try:
             present = set(await self._services.ingest.published(SHARED_S))
             self._ingest_seen = now_ms()
@@ -368,7 +370,7 @@ class Streams:
                 await self._apply(stream, rules.publisher_left(stream, now_ms()))
 
     async def _apply(self, stream: Doc, change: Transition) -> Doc | None:
-        """Writes the change and its facts in one step; None when somebody was faster."""
+        """Writes the transition and its facts in one step; None when another change came first."""
         done = await self._all.update(
             "streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell
         )

@@ -1,5 +1,6 @@
-"""The history of broadcasts: when each began and ended, who watched. Written from facts, each of which may
-come twice or late."""
+"""The history of broadcasts: start, end and viewers of each. Written from facts, each of which may come twice
+or late.
+"""
 
 from typing import Any, Literal
 

@@ -1,12 +1,12 @@
-"""The usage ledger: what each stream used on each day, one row a stream and day, in documents.
+"""The usage ledger: one row for each stream and day, in documents.
 
 Several jobs write it, each its own columns: the web log (bytes, requests, viewers, watched time), the
-publish meter, the counts of messages, the size of what is stored. A row remembers the last batch of each
-source, so a batch that a dying job left half done is repeated and counts once.
+publish meter, the message counts, the size of stored files. A row remembers the last batch of each source,
+so a batch that a dying job left incomplete is repeated and counts once.
 
 Columns: `bytes` sent, `recording_bytes` of them from recordings, `requests`, `viewers` (different viewing
 sessions; above some hundreds within 1 %), `watched_s`, `published_s`, `messages`, and `storage_bytes`,
-which stands: the last value of the day.
+which is not a sum: the last value of the day.
 """
 
 from collections.abc import Mapping
@@ -64,14 +64,14 @@ class Ledger:
             return await handle.get(USAGE.name, row_id) or {}
 
     async def add_published(self, app: str, stream: str, day: str, seconds: int) -> None:
-        """Whoever moved the meter's mark adds what it moved by."""
+        """Adds what the meter's mark was moved by; called by the process that moved it."""
         about = {"stream": stream, "day": day}
         await self._store.app(app).update(
             USAGE.name, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True
         )
 
     async def set_stored(self, day: str, sums: Mapping[tuple[str, str], int]) -> None:
-        """Bytes stored now by (app, stream); what is not among them is nothing."""
+        """Sets the bytes stored now by (app, stream); streams that are not named store nothing."""
         waiting, cursor = dict(sums), None
         while True:
             page = await self._store.operator().find(USAGE.name, {"day": day}, limit=PAGE, cursor=cursor)
@@ -116,7 +116,7 @@ class Ledger:
 
 
 def _table(rows: list[Doc]) -> dict[str, Any]:
-    """Totals and days. What stands is not added up over days: its total is the newest day's."""
+    """Totals and days. Values that are no sums are not added up: their total is the newest day's."""
     days: dict[str, dict[str, Any]] = {}
     for row in rows:
         _sum(days.setdefault(row["day"], {}), _figures(row))

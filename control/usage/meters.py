@@ -1,5 +1,4 @@
-"""Columns of the ledger that other rooms' work fills: messages, which every process counts into Redis, and
-stored bytes."""
+"""Ledger columns from other sources: messages, which every process counts in Redis, and stored bytes."""
 
 from collections import defaultdict
 from typing import Any
@@ -41,7 +40,7 @@ class Meters:
         await redis.delete(f"{COUNTED}:taken")
 
     async def measure_storage(self) -> None:
-        """Periodic: what every stream's recordings take now."""
+        """Periodic: measures the size of every stream's recordings."""
         sums: dict[tuple[str, str], int] = defaultdict(int)
         cursor: str | None = None
         while True:

@@ -1,8 +1,8 @@
-"""Publish time: metered into the ledger and held against the plan's minutes of the month, live. A publisher
-without minutes left is refused, and a running one is cut at its next update.
+"""Publish time: written to the ledger and checked against the plan's minutes of the month. A publisher
+without minutes left is refused, and a running one is disconnected at its next update.
 
 Measured every METER_S: the mark in the stream's document moves first (compare-and-set), then the ledger
-counts. A process that dies between the two gives away one step; none is counted twice.
+counts. If the process dies between the two, one interval is not charged; none is charged twice.
 """
 
 from control.usage.ledger import Ledger

@@ -1,9 +1,9 @@
-"""What the web nginx sent to whom, from its log into the ledger.
+"""Reads nginx's access log into the ledger.
 
-The log is a plain file that nginx appends to and a job reads behind it, rather than a pipe: a pipe would
-stall nginx when its reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file;
-it is written down before it is applied and each row of the ledger remembers the last batch, so a job that
-dies in the middle repeats it without counting twice.
+The log is a plain file that nginx appends to and a job reads, rather than a pipe: a pipe would stall nginx
+when its reader stalls, and lose lines when the reader dies. A batch is [from, to) in one file. It is
+stored before it is applied, and each row of the ledger remembers the last batch, so a job that dies in the
+middle repeats it without counting twice.
 """
 
 from collections import defaultdict
@@ -88,8 +88,7 @@ class WebLog:
         self._folder = services.settings.data / "usage"
 
     async def collect(self) -> None:
-        """Periodic: applies what nginx has logged since. Files are finished strictly in order: there is one
-        position."""
+        """Periodic: applies new log lines. Files are finished strictly in order: there is one position."""
         for file in self._files():
             while await self._next_batch(file):
                 pass
@@ -127,8 +126,8 @@ class WebLog:
         return True
 
     async def _apply(self, batch: str, chunk: bytes) -> None:
-        """Each row of the ledger and each broadcast is touched once a batch, so the batch they remember says
-        whether they have it."""
+        """Changes each row of the ledger and each broadcast once a batch, so the batch id that they remember
+        is enough to recognise a repeat."""
         days: dict[tuple[str, str, str], Traffic] = defaultdict(Traffic)
         recorded: dict[tuple[str, str, str], int] = defaultdict(int)
         watched_s: dict[tuple[str, str], int] = defaultdict(int)
@@ -152,8 +151,8 @@ class WebLog:
             await self._broadcasts.add_watched(app, broadcast, seconds, batch)
 
     async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
-        """(app, stream, broadcast) of a stream's playback id; of a recording its stream, which may be gone,
-        and no broadcast. What belongs to no stream stands under the app's own id."""
+        """(app, stream, broadcast) of a stream's playback id. Of a recording its stream, which may be gone,
+        and no broadcast; traffic without a stream is counted under the app's id."""
         if is_id("ply", playback):
             stream = await self._services.directory.stream_by_playback(playback)
             return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
