@@ -1,4 +1,4 @@
-"""The Socket.IO door: who may connect, and each request to its verb and back as an ack. [door]"""
+"""The Socket.IO door: decides who may connect, and maps each request to its verb and back to an ack. [door]"""
 
 import asyncio
 import random
@@ -78,8 +78,8 @@ log = structlog.get_logger("realtime.sockets")
 
 
 class Auth(BaseModel):
-    """What a client connects with: a user token, and its player's token where it has one; or an API key or an
-    app token."""
+    """What a client sends on connecting: a user token, and its player's token if it has one; or an API key or
+    an app token."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
     token: str = Field(max_length=MAX_TOKEN_CHARS)
@@ -88,7 +88,7 @@ class Auth(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One of an app's own programs, by the header that its credential would be in."""
+    """One of an app's own programs, recognised by the header that its credential would be in."""
 
     feed: EventSubscription
     credential: str
@@ -96,14 +96,14 @@ class Program:
 
 
 def is_page(origin: str | None, _environ: dict[str, Any]) -> bool:
-    """Whether a web page of some address opens this. Which app's it may be is known only when a token names
-    the app (`Pages`): a connection that has shown none can do nothing, and no cookie counts here."""
+    """True when a web page of some origin opens this connection. The page's app is known only when a token
+    names it (`Pages`): a connection without a token can do nothing, and cookies do not count here."""
     return origin is not None and origin.startswith(("http://", "https://"))
 
 
 class Pages:
-    """Which web pages may open sockets: of the own address, of the page's own host, the listed ones, and
-    those of the token's app."""
+    """Which web pages may open sockets: of the installation's own address, of the page's own host, the
+    configured ones, and those of the token's app."""
 
     def __init__(self, settings: Settings, directory: Directory) -> None:
         self._listed = {settings.base_url, *settings.allowed_origins}
@@ -120,7 +120,8 @@ class Pages:
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
-    """python-socketio with a deadline for signing in and an end for connections that send nonsense."""
+    """python-socketio with a deadline for the first connect packet, and an end for connections that send
+    garbage."""
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -132,7 +133,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_disconnect(
         self, eio_sid: str, namespace: str | None, reason: str | None = None
     ) -> None:
-        """Whoever signs out may sign in again on the same connection, within the same time."""
+        """A client may connect again on the same connection, within the same deadline."""
         await super()._handle_disconnect(eio_sid, namespace, reason)
         connection = self.eio.sockets.get(eio_sid)
         if connection is not None and not (connection.closing or connection.closed):
@@ -174,7 +175,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             await super()._send_packet(eio_sid, pkt)
 
     async def hang_up(self, eio_sid: str, code: int, reason: str) -> None:
-        """Ends a connection; its leases and rooms go with it."""
+        """Ends a connection; its leases and rooms are released."""
         environ = self.environ.get(eio_sid)
         line = environ["asgi.scope"].get("weir.line") if environ else None
         if line is not None:
@@ -198,7 +199,7 @@ class Sockets:
         bans: Bans,
         address_key: bytes,
     ) -> None:
-        """`address_key` is the installation's, for what stands for clients' addresses."""
+        """`address_key` is the installation's key for hashes of client addresses."""
         self._pages = Pages(settings, directory)
         self._tokens = tokens
         self._directory = directory
@@ -256,7 +257,7 @@ class Sockets:
         )
 
     def resync(self, channel: str) -> None:
-        """Tells the channel's members to join again and delivers nothing to them until they do."""
+        """Asks the channel's members to join again, and delivers nothing to them until they do."""
         body = envelope(
             new_id("evt"),
             NOTICE,
@@ -269,7 +270,7 @@ class Sockets:
         self._chat.roster.empty(channel)
 
     async def revoked(self, event: Event) -> None:
-        """Closes the sockets whose rights a fact withdraws; give it to Bus.watch."""
+        """Closes the sockets whose rights a fact withdraws; for Bus.watch."""
         if not isinstance(event, Revoked):
             return
         for member in list(self._members.values()):
@@ -278,7 +279,7 @@ class Sockets:
                 self._tasks.start(self._close(member, "These rights have been withdrawn."), "close revoked")
 
     async def banned(self, event: Event) -> None:
-        """Closes the sockets of somebody who was shut out of all channels of the app; give it to Bus.watch."""
+        """Closes the sockets of a user who was banned from all channels of the app; for Bus.watch."""
         if not isinstance(event, AppBan):
             return
         until, address = event.until or 0, f"{event.until or 0} {event.since}"
@@ -297,8 +298,8 @@ class Sockets:
                 self._tasks.start(self._close(member, told.detail, told.code, **more), "close banned")
 
     async def cut_off(self, cut_off: bool) -> None:
-        """This node has no part in what is said, or has again. While it has none, its clients are better off
-        elsewhere."""
+        """Called when this node loses Redis, and when it has it again. Without Redis its clients are sent to
+        other nodes."""
         if cut_off and not self._cut_off:
             log.warning("sockets.cut_off", clients=len(self._members))
             self._cut_off = True
@@ -306,7 +307,7 @@ class Sockets:
         self._cut_off = cut_off
 
     async def _send_away(self, why: str, message: str, code: int) -> None:
-        """Tells everybody to come back, to whichever node they reach then."""
+        """Asks all clients to connect again, to whichever node they reach then."""
         for member in list(self._members.values()):
             self._notice(member, why, message, retry_after=round(random.uniform(0.2, 3), 1))
         await asyncio.sleep(0.1)  # time for the notice to leave before the close
@@ -314,7 +315,7 @@ class Sockets:
             self._tasks.start(self._server.hang_up(eio_sid, code, message), why)
 
     async def stop(self) -> None:
-        """Sends every client away with a request to come back, and gives its leases back."""
+        """Asks every client to connect again, and releases its leases."""
         self._stopping = True
         await self._send_away("restart", "This server restarts; connect again.", RESTART)
         for _ in range(60):
@@ -370,7 +371,7 @@ class Sockets:
     async def _admit_program(
         self, socket: str, environ: dict[str, Any], credential: str, address: str
     ) -> None:
-        """One of an app's own programs: it follows events and does nothing else."""
+        """Admits one of an app's own programs, which may only follow events."""
         tenant = await self._auth.tenant(credential, address)
         await self._pages.check(environ, tenant.app)
         claims = UserClaims(iss="weir", sub=tenant.actor, iat=0, exp=0, app=tenant.app)
@@ -381,7 +382,7 @@ class Sockets:
         self._tasks.start(self._watch_program(member), "watch program")
 
     async def _watch_program(self, member: Client) -> None:
-        """Until it has gone, or its key or token ends or is withdrawn."""
+        """Returns when the program has disconnected, or its key or token has ended or was withdrawn."""
         while (program := self._programs.get(member.socket)) is not None:
             try:
                 await self._auth.tenant(program.credential, program.address)
@@ -402,7 +403,7 @@ class Sockets:
         return await self._subscriptions.subscribe(program.feed, request)
 
     async def _unsubscribe(self, member: Client, _request: Unsubscribe) -> dict[str, Any]:
-        """Without a subscription it is fine too."""
+        """Ends the subscription; having none is no error."""
         program = self._programs.get(member.socket)
         if program is not None:
             self._subscriptions.pause(program.feed)
@@ -440,7 +441,7 @@ class Sockets:
         self._tasks.start(self._close(member, "This token has expired."), "close expired")
 
     async def _close(self, member: Client, reason: str, code: str = "unauthenticated", **more: Any) -> None:
-        """For good: a Socket.IO client does not come back by itself after this."""
+        """Closes for good: a Socket.IO client does not reconnect by itself after this."""
         self._notice(member, code, reason, **more)
         eio_sid = self._server.manager.eio_sid_from_sid(member.socket, NAMESPACE)
         await self._server.disconnect(member.socket)
@@ -475,8 +476,8 @@ class Sockets:
     # -- requests
 
     async def _request(self, event: str, socket: str, *data: object) -> dict[str, Any]:
-        """One at a time for each client, in the order they came. Nothing is awaited after the verb: what a
-        verb does last happens right before its ack."""
+        """Runs requests of one client one after another, in order. Nothing is awaited after the verb, so what
+        a verb does last happens right before its ack."""
         member = self._members.get(socket)
         if member is None or member.gone:
             return refusal(Unauthenticated("This connection has ended."))

@@ -350,7 +350,7 @@ class Streams:
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
 
     def release(self) -> None:
-        """Stops counting graces: another process ends broadcasts now."""
+        """Sets the metrics of this process to zero: another process runs `end_overdue` now."""
         for state in ON_AIR:
             STREAMS.labels(state).set(0)
 

@@ -1,7 +1,7 @@
-"""An app's events for its own programs: who follows what, from where, and what reaches them. [work]
+"""An app's events for its own programs: who follows what, from which position, and what is delivered. [work]
 
-A feed is one subscriber on this node. Its position is one in the app's log, whatever it filters; resuming
-works as joining a channel does. Delivery is a function that must not wait.
+A subscription is one subscriber on this node. Its position is one in the app's log, whatever its filter;
+resuming works like joining a channel. Delivery is a function that must not wait.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ log = structlog.get_logger("realtime.feeds")
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """What somebody wants to hear: types (`stream.live`, `stream.*`, none for all), and of which stream,
-    channel or place. Events about a stream also count as such about its channel, and the other way round."""
+    """What a subscriber gets: types (`stream.live`, `stream.*`, none for all), and of which stream, channel
+    or place. Events about a stream also match its channel, and the other way round."""
 
     types: tuple[str, ...] = ()
     stream: str | None = None
@@ -64,7 +64,7 @@ class SubscriptionFilter:
 
 
 def check_type(kind: str) -> None:
-    """Errors: Invalid for a filter that lets nothing through, with the nearest that does."""
+    """Errors: Invalid for a filter that matches no event, with the nearest that does."""
     known = [*EVENTS, *{f"{one[: at.start()]}.*" for one in EVENTS for at in re.finditer(r"\.", one)}]
     if kind == "*" or kind in known or kind.startswith(("custom.", "partner.")):
         return
@@ -101,8 +101,8 @@ class EventSubscriptions:
         self._subscriptions: dict[str, set[EventSubscription]] = {}
 
     async def subscribe(self, feed: EventSubscription, request: Subscribe) -> dict[str, Any]:
-        """Missed events, a page at a time, and live delivery from exactly there on once the page is the last
-        one. Nothing may be awaited between this and the ack. Asking again replaces the filter."""
+        """Answers missed events, a page at a time. Live delivery starts exactly after the last page. Nothing
+        may be awaited between this and the ack. Asking again replaces the filter."""
         feed.live = False
         feed.filter = await self.filter_of(feed.app, request)
         await self.mark_followed(feed.app)
@@ -131,12 +131,12 @@ class EventSubscriptions:
             await self._bus.publish(EventsWanted(app=app))
 
     def close(self, feed: EventSubscription) -> None:
-        """The subscriber has gone."""
+        """The subscriber has disconnected."""
         feed.over = True
         self.pause(feed)
 
     def pause(self, feed: EventSubscription) -> None:
-        """Nothing more is sent until it subscribes again."""
+        """Sends nothing more until it subscribes again."""
         feed.live = False
         self._drop(feed)
         if feed.followed is not None:
@@ -186,14 +186,14 @@ class EventSubscriptions:
     # -- delivery
 
     def deliver(self, app: str, entry: Entry) -> None:
-        """One entry of the log, or an ephemeral event, to those who want it."""
+        """Sends one entry of the log, or an ephemeral event, to the subscribers whose filter matches."""
         kind = kind_of(entry)
         for feed in self._live(app):
             if feed.filter.matches(kind, entry.body):
                 feed.send(kind, entry.body)
 
     def resync(self, app: str) -> None:
-        """The log they followed is gone: they must subscribe again, and are told so."""
+        """The log is gone: tells subscribers to subscribe again."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again.")
         for feed in self._live(app):
             feed.live = False
@@ -203,8 +203,8 @@ class EventSubscriptions:
         return [feed for feed in self._subscriptions.get(app, ()) if feed.live]
 
     async def run_position_updates(self) -> None:
-        """Runs until cancelled: where each feed stands, for those whose filter lets little through; and that
-        they still want."""
+        """Runs until cancelled. Sends positions to subscribers whose filter matches little, and keeps the app
+        marked as followed."""
         rounds = 0
         while True:
             await asyncio.sleep(POSITION_S)

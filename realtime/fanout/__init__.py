@@ -1,16 +1,17 @@
-"""Fan-out: how one envelope reaches all members of a channel on this node.
+"""Fan-out: sends one envelope to all members of a channel on this node.
 
-    manager    whom: rooms of channels, for python-socketio              → Fanout
-    pace       when: at once, or after a rest
-    room       in which order: members, and frames that wait for them
-    lean       how: one client's socket, written to without tasks and queues
-    queued     how, for polling clients, upgrades, TLS and compression: python-engineio's own path
-    engine     who gets which of the two                                 → Engine
-    protocol   uvicorn's WebSocket, opened for ready-made frames         → RawProtocol
-    selfcheck  whether these versions of the libraries are the right ones
-    packets, frame   bytes
+    manager          whom: rooms of channels, for python-socketio               → Fanout
+    coalescing       when: at once, or together with the next frames
+    room             in which order: members, and frames that wait for them
+    fast_socket      one client's socket, written to without tasks and queues
+    stock_socket     polling clients, upgrades, TLS and compression: python-engineio's own path
+    engine           who gets which of the two                                  → EngineServer
+    protocol         uvicorn's WebSocket, opened for ready-made frames          → RawProtocol
+    packet_guard     bounds and checks what clients send
+    library_check    whether these versions of the libraries are the right ones
+    packets, ws_frames   bytes
 
-The figures behind it are in docs/performance.md.
+docs/performance.md has the figures.
 """
 
 from realtime.fanout.engine import EngineServer

@@ -1,9 +1,10 @@
 """When a room may be written to again. [work]
 
-At once when it is idle; after a fan-out, no sooner than that took (in CPU time: a busy machine must not
-make the room wait longer). What comes meanwhile leaves in one write a member, so half of a node's time at
-most goes into one room, and a room that is offered more than it can send one by one gets cheaper instead
-of slower: at 400 messages a second to 1,000 members a delivery costs a fifth of a lone one.
+At once when it is idle; after a fan-out, not before the same time has passed again (CPU time, so that a
+busy machine does not make the room wait longer). Frames that arrive meanwhile are written together, one
+write a member. So a room takes at most half of a node's time, and a room with more traffic than single
+writes could carry gets cheaper instead of slower: at 400 messages a second to 1,000 members a delivery
+costs a fifth of a single one.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ class Coalescer:
         self._written: list[tuple[ChannelRoom, float]] = []
 
     def deliver(self, room: ChannelRoom, frame: bytes) -> None:
-        """Writes the frame now or holds it until the room has rested."""
+        """Writes the frame now, or queues it until the room may be written to again."""
         if room.resting:
             room.enqueue(frame)
             return
@@ -28,8 +29,8 @@ class Coalescer:
         self._rest(room, thread_time() - began)
 
     def _rest(self, room: ChannelRoom, took_s: float) -> None:
-        """Until the loop's next turn at least: what one read from Redis brings for a room leaves in two
-        writes."""
+        """Waits at least until the loop's next turn: what one read from Redis brings for a room is written in
+        two writes."""
         room.resting = True
         if not self._written:
             asyncio.get_running_loop().call_soon(self._turn)

@@ -1,4 +1,4 @@
-"""The Engine.IO server: lean sockets for plain WebSockets, python-engineio's own for everything else. [door]"""
+"""The Engine.IO server: fast sockets for plain WebSockets, python-engineio's own for everything else. [door]"""
 
 import asyncio
 import contextlib
@@ -19,7 +19,8 @@ NORMAL = 1000
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
-    """The fast path is off, with a warning, where the libraries are not those that it was written for."""
+    """The fast path is switched off, with a warning, when the libraries are not those that it was written
+    for."""
 
     start_service_task: bool
 
@@ -28,8 +29,8 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self._lean = fits()
 
     async def handle_request(self, scope: Any, receive: Any, send: Any) -> Any:
-        """A POST to a polling session that has just ended is a bad request; the library has a traceback for
-        it."""
+        """A POST to a polling session that has just ended is answered as a bad request; the library would
+        raise."""
         try:
             return await super().handle_request(scope, receive, send)
         except KeyError:
@@ -58,8 +59,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         return socket
 
     async def _serve(self, environ: dict[str, Any], protocol: RawProtocol) -> str:
-        """One connection from its first byte to its last. The ASGI messages still pass the guard in front of
-        us."""
+        """One connection from its first byte to its last. ASGI messages still pass the guard in front."""
         sid = self.generate_id()
         await environ["asgi.send"]({"type": "websocket.accept"})
         due = asyncio.get_running_loop().time() + self.ping_interval
@@ -87,7 +87,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         }
 
     async def _read(self, socket: FastSocket, receive: Any) -> str:
-        """Takes the client's packets until it goes; returns why."""
+        """Handles the client's packets until it disconnects; returns why."""
         clock = asyncio.get_running_loop().time
         while (message := await receive())["type"] == "websocket.receive":
             text = message.get("text")
@@ -116,7 +116,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
             await super().send(sid, data)
 
     async def _service_task(self) -> None:
-        """One look at all sockets a second (0.1 µs each), in the place of a timer and a task for each."""
+        """Checks all sockets once a second (0.1 µs each), in place of a timer and a task for each."""
         self.service_task_event = asyncio.Event()
         while True:
             try:

@@ -2,8 +2,8 @@
 returns. [hands]
 
 The stock socket costs two tasks, two queues and three wake-ups a packet. This one has the part of its
-interface that the servers use, and the one bound that matters: a client that has left more than 256
-messages or 1 MB unread is cut off.
+interface that the servers use, and one bound: a client with more than 256 messages or 1 MB unread is
+disconnected.
 """
 
 import asyncio
@@ -30,26 +30,25 @@ class Membership(Protocol):
     pending: list[bytes]
 
     def catch_up(self, member: "FastSocket") -> None:
-        """Writes what waits for this member."""
+        """Writes the frames that wait for this member."""
 
     def remove(self, member: "FastSocket") -> None:
-        """Forgets the member."""
+        """Removes the member."""
 
     def share(self, member: "FastSocket") -> None:
         """The member joins a second room."""
 
     def unshare(self, member: "FastSocket") -> None:
-        """The member is in this room only again; its outbox is empty."""
+        """The member is in this room only again, and its outbox is empty."""
 
     def turn(self, member: "FastSocket") -> None:
-        """The member's `descriptor` is another one now."""
+        """The member's `descriptor` has changed."""
 
 
 class FastSocket:
     """`descriptor` is all that the fan-out needs of a member: the kernel's, as long as frames may be written
-    to it directly, else BUSY. It stays this connection's own until `ended`: both event loops tell of the
-    end before they close it.
-    """
+    to it directly, else BUSY. It belongs to this connection until `ended`: both event loops report the end
+    before they close it."""
 
     __slots__ = (
         "_behind",
@@ -94,7 +93,7 @@ class FastSocket:
     # -- writing
 
     def send_frame(self, frame: bytes) -> None:
-        """Writes a frame of its own to this client, behind everything its rooms hold for it."""
+        """Writes a frame for this client alone, after everything that its rooms hold for it."""
         if self.outbox:
             self.empty_outbox()
         else:
@@ -109,7 +108,7 @@ class FastSocket:
             self.write(b"".join(frames), len(frames))
 
     def write(self, data: bytes, count: int) -> None:
-        """Whole frames, `count` of them; into the kernel when nothing waits before them."""
+        """Writes `count` whole frames; directly to the kernel when nothing waits before them."""
         if self.over or self._transport.is_closing():
             return
         if self.descriptor == BUSY:
@@ -123,8 +122,7 @@ class FastSocket:
             self.write_rest(data, sent, count)
 
     def write_rest(self, data: bytes, sent: int, count: int) -> None:
-        """The kernel took only `sent` bytes: the loop writes the others, and reports the error where there is
-        one."""
+        """The kernel took only `sent` bytes: the loop writes the others, and reports an error."""
         self._behind = count
         self._transport.write(data[sent:])
 
@@ -146,7 +144,7 @@ class FastSocket:
         return not self.over and not self._transport.is_closing() and self._behind <= MOST_BEHIND
 
     def abort(self) -> None:
-        """Ends the connection without a word, and frees what is buffered: a close would wait for the client
+        """Aborts the connection without a close frame and frees its buffer: a close would wait for the client
         to read it."""
         self.over = True
         self._turn(BUSY)
@@ -181,7 +179,7 @@ class FastSocket:
         self.send_frame(binary_frame(encoded) if isinstance(encoded, bytes) else text_frame(encoded.encode()))
 
     def beat(self, now: float, timeout: float) -> bool:
-        """Pings when it is time; False when the last ping was not answered in time. `now` in the loop's
+        """Sends a ping when it is due; False when the last one was not answered in time. `now` in the loop's
         seconds."""
         if now < self.due:
             return True
@@ -198,7 +196,8 @@ class FastSocket:
             self.due = now + interval
 
     async def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
-        """Tells the application once; then says farewell, unless the connection is gone or not being read."""
+        """Tells the application once. Then sends a close packet, unless the connection is lost or not being
+        read."""
         if self.closed or self.closing:
             return
         self.closing = True

@@ -1,8 +1,9 @@
-"""Are the libraries those that the fast path was written for? Asked once, when a server is made. [hands]
+"""Checks that the libraries are those that the fast path was written for, once, when a server is created.
+[hands]
 
-The versions are pinned exactly; this notices the installation that has others. What the fast path replaces
-or relies on is compared by its source text, so a change that keeps every name is noticed too, and costs
-speed instead of messages.
+The versions are pinned exactly; this recognises an installation that has others. What the fast path
+replaces or relies on is compared by its source text, so a change that keeps every name is recognised too,
+and costs speed instead of messages.
 """
 
 import inspect
@@ -46,12 +47,13 @@ log = structlog.get_logger("realtime.fanout")
 
 
 def fingerprint(function: Callable[..., Any]) -> str:
-    """Eight hexadecimal digits of its source text. Errors: OSError where the source is not installed."""
+    """Eight hexadecimal digits of a function's source text. Errors: OSError where the source is not
+    installed."""
     return blake2b(inspect.getsource(function).encode(), digest_size=4).hexdigest()
 
 
 def fits() -> bool:
-    """False, with a warning that names what has changed, when the stock path must be taken."""
+    """False, with a warning that names what has changed, when the stock path must be used."""
     changed = [function.__qualname__ for function, expected in STANDS_ON if not _same(function, expected)]
     if changed:
         log.warning(

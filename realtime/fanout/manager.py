@@ -24,7 +24,7 @@ NAMESPACE = "/"
 
 
 class Fanout(socketio.AsyncManager):  # type: ignore[misc]
-    """Rooms of this node: one a channel."""
+    """Rooms of this node: one for each channel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
     # -- delivery
 
     def deliver(self, channel: str, kind: str, body: bytes) -> None:
-        """Sends one envelope to every member of the channel; a member that does not read is dropped."""
+        """Sends one envelope to every member of the channel. A member that does not read is disconnected."""
         room = self._channels.get(channel)
         if room is None:
             return
@@ -46,7 +46,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             self._pace.deliver(room, text_frame(message))
 
     def send_to(self, socket: str, kind: str, body: bytes) -> None:
-        """Sends one envelope to one client, behind everything delivered to it before."""
+        """Sends one envelope to one client, after everything delivered to it before."""
         connection = self._connection(socket)
         if isinstance(connection, FastSocket):
             connection.send_frame(text_frame(event(kind, body)))
@@ -54,14 +54,14 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             stock_socket.put(connection, event(kind, body)[1:])
 
     def can_queue(self, eio_sid: str) -> bool:
-        """Whether an answer may be queued for this connection; one whose reader has fallen behind ends here.
-        Lean sockets bound what waits by themselves."""
+        """True when an answer may be queued for this connection; one that does not read is ended here. Fast
+        sockets bound their queue themselves."""
         connection = self.server.eio.sockets.get(eio_sid)
         return connection is None or isinstance(connection, FastSocket) or self._reads(connection)
 
     def keeps_up(self, socket: str) -> bool:
-        """False, and the connection ends, when a client has left too much unread; ask before answering it at
-        length."""
+        """False when a client has left too much unread; its connection ends. Ask before sending it a long
+        answer."""
         connection = self._connection(socket)
         if isinstance(connection, FastSocket):
             return connection.keeps_up()
@@ -70,7 +70,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
     # -- members
 
     def enter(self, socket: str, channel: str) -> None:
-        """What is delivered from now on reaches this client."""
+        """From now on the channel's events are delivered to this client."""
         connection = self._connection(socket)
         if connection is None:
             return
@@ -93,7 +93,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             room.settle()
 
     def empty(self, channel: str) -> None:
-        """Nobody is delivered to until they have joined again."""
+        """Stops delivery to all members until they join again."""
         room = self._channels.get(channel)
         if room is not None:
             for member in [*room.lone, *room.shared]:
@@ -102,7 +102,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
             room.settle()
 
     def _connection(self, socket: str) -> Any:
-        """The Engine.IO socket of a Socket.IO session; None when it has gone."""
+        """The Engine.IO socket of a Socket.IO session; None when it is gone."""
         return self.server.eio.sockets.get(self.rooms.get(NAMESPACE, {}).get(None, {}).get(socket))
 
     # -- the stock path
@@ -113,7 +113,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
                 stock_socket.put(connection, message)
 
     def _reads(self, connection: Any) -> bool:
-        """False when the connection has ended, or must end because its reader has fallen behind."""
+        """False when the connection has ended, or must end because its client does not read."""
         if stock_socket.reads(connection):
             return True
         if not (connection.closed or connection.closing):
@@ -153,7 +153,7 @@ class Fanout(socketio.AsyncManager):  # type: ignore[misc]
         super().basic_disconnect(sid, namespace, **options)
 
     def get_participants(self, namespace: str, room: str | None) -> Iterator[tuple[str, str]]:
-        """(session, connection) of everybody, or of one session: channels are delivered to, not emitted to."""
+        """(session, connection) of all, or of one session. Channels use `deliver`, not emit."""
         everybody = self.rooms.get(namespace, {}).get(None, {})
         if room is None:
             yield from dict(everybody).items()

@@ -1,9 +1,9 @@
-"""A guard in front of the Socket.IO application: refuses what is no packet, and can really end a connection.
+"""A guard in front of the Socket.IO application: refuses what is no packet, and can always end a connection.
 [door]
 
-python-engineio answers garbage with a traceback and a connection that nobody closes, and cannot close a
-WebSocket whose client ignores its farewell. Here each refusal is a close frame with a code (RFC 6455 §7.4)
-and a sentence.
+python-engineio answers garbage with a traceback and leaves the connection open, and it cannot close a
+WebSocket whose client ignores the close packet. Here each refusal is a close frame with a code (RFC 6455
+§7.4) and a sentence.
 """
 
 import contextlib
@@ -38,8 +38,8 @@ def fault(message: Message) -> tuple[int, str] | None:
 
 
 class PerSecond:
-    """At most `most` within a second; seconds are passed in. Two numbers, where
-    realtime.rules.permissions.RateWindow has a list."""
+    """At most `most` within a second; seconds are passed in. It keeps two numbers where
+    realtime.rules.permissions.RateWindow keeps a list."""
 
     __slots__ = ("_count", "_most", "_since")
 
@@ -57,8 +57,8 @@ class PerSecond:
 
 
 class GuardedSocket:
-    """One WebSocket between client and application, which brings at most `most` packets a second. Packets of
-    an upgrade belong to its beginning: the application answers each, however little of that is read."""
+    """One WebSocket between client and application, with at most `most` packets a second. Packets of an
+    upgrade are bounded apart: the application answers each, however few of the answers are read."""
 
     __slots__ = ("_over", "_packets", "_receive", "_send", "_transport", "_upgrading")
 
@@ -95,21 +95,21 @@ class GuardedSocket:
             await self._send(message)
 
     async def hang_up(self, code: int, reason: str) -> None:
-        """Ends the connection; the client reads why, unless it has gone already."""
+        """Ends the connection with a close frame that says why."""
         with contextlib.suppress(OSError):
             await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def abort(self) -> None:
-        """Ends the connection without a word: a close frame would queue behind what the client does not read."""
+        """Aborts the connection without a close frame, which would queue after what the client does not read."""
         self._over = True
         if self._transport is not None:
             self._transport.abort()
 
 
 class PacketGuard:
-    """Each WebSocket's Line stands in its scope under `weir.line`. While `shut()`, nobody is let in: 503,
-    after which a Socket.IO client tries again by itself, as it does not after being refused in the
-    protocol. `most`: packets a second of one."""
+    """Puts each WebSocket's GuardedSocket into its scope as `weir.line`. While `shut()` is true, connections
+    are refused with 503, after which a Socket.IO client tries again by itself; after a refusal in the
+    protocol it would not. `most`: packets a second of one connection."""
 
     def __init__(self, app: ASGIApp, shut: Callable[[], bool], most: int) -> None:
         self._app = app

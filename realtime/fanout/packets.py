@@ -8,7 +8,7 @@ import socketio.packet
 
 
 class PacketJson:
-    """The JSON of packets: raw envelopes stand in an ack as `orjson.Fragment`."""
+    """The JSON of packets. Ready envelopes are put into an ack as `orjson.Fragment`."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
@@ -16,8 +16,8 @@ class PacketJson:
 
     @staticmethod
     def loads(text: str) -> Any:
-        """Half a character (a lone surrogate) is a fault of the request, which is answered, and none of the
-        connection. Errors: ValueError."""
+        """A lone surrogate is an error of the request, which is answered; the connection stays open. Errors:
+        ValueError."""
         try:
             return orjson.loads(text)
         except ValueError:
@@ -33,7 +33,7 @@ RESERVED = frozenset({"connect", "disconnect", "*"})
 
 
 class Packet(socketio.packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet that refuses what no client of ours sends: binary parts, events without a name,
+    """A Socket.IO packet that refuses what our clients never send: binary parts, events without a name,
     reserved names."""
 
     json = PacketJson
@@ -51,5 +51,5 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]
 
 
 def event(kind: str, body: bytes) -> bytes:
-    """The Engine.IO message that carries an envelope whose JSON is ready: `42["kind",{…}]`."""
+    """The Engine.IO message with an envelope whose JSON is ready: `42["kind",{…}]`."""
     return b"42[" + orjson.dumps(kind) + b"," + body + b"]"

@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket protocol, opened for whoever writes ready-made frames. [door]
+"""uvicorn's WebSocket protocol, opened for ready-made frames. [door]
 
-The ASGI way to send costs a dict, a coroutine, a wait and a new frame for each recipient (15 µs); a ready
-frame written to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in
+Sending by ASGI costs a dict, a coroutine, a wait and a new frame for each recipient (15 µs); a ready frame
+written to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in
 `scope["extensions"][RAW]` where frames may be written past uvicorn: never on TLS, never with compression.
 
 It also bounds what a client may make this process keep or do beside its messages: control frames,
@@ -29,20 +29,20 @@ MOST_UNTAKEN = 4096  # messages that wait for the application: only a burst of t
 
 
 class FrameWriter(Protocol):
-    """Who writes frames to the transport, and what it must hear about it."""
+    """Writes frames to the transport, and is told about its buffer."""
 
     def clogged(self) -> None:
-        """Something is buffered: what is written now comes behind it."""
+        """Something is buffered: what is written now follows it."""
 
     def drained(self) -> None:
         """Nothing is buffered any more."""
 
     def ended(self) -> None:
-        """No frame may follow: a close frame has been sent, or the connection is lost."""
+        """No frame may follow: a close frame was sent, or the connection is lost."""
 
 
 class RawProtocol(WebSocketsSansIOProtocol):
-    """Give it to uvicorn as `ws=`. `writer` is None while frames go the ASGI way."""
+    """Pass it to uvicorn as `ws=`. `writer` is None while frames are sent by ASGI."""
 
     writer: FrameWriter | None = None
     discards = False
@@ -58,9 +58,9 @@ class RawProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, object], scope["extensions"])[RAW] = self
 
     def attach_writer(self, writer: FrameWriter) -> asyncio.Transport:
-        """Hands the transport over. Its buffer limit becomes 0: so the loop writes at once instead of at the
-        tick's end, `clogged` comes before the write returns that left something over, and `drained` means
-        that the client has taken everything."""
+        """Hands the transport to `writer`. Its buffer limit becomes 0, so the loop writes at once instead of
+        at the tick's end, `clogged` is called before a write returns that left something over, and
+        `drained` means that the client has read everything."""
         self.transport.set_write_buffer_limits(high=0)
         self.writer = writer
         return self.transport
@@ -79,16 +79,16 @@ class RawProtocol(WebSocketsSansIOProtocol):
             self.transport.write(owed)
 
     def data_received(self, data: bytes) -> None:
-        """In slices: a read may bring 256 KB, all of whose frames would be parsed, and whose pings answered,
-        before a bound is seen."""
+        """Parses in slices: a read may bring 256 KB, and all its frames would be parsed, and its pings
+        answered, before a bound is checked."""
         for start in range(0, len(data), SLICE_BYTES):
             if self.discards:
                 return
             super().data_received(data if len(data) <= SLICE_BYTES else data[start : start + SLICE_BYTES])
 
     def handle_ping(self) -> None:
-        """While the client does not read, only its newest ping is owed an answer (RFC 6455 §5.5.3 allows it):
-        pongs would pile up."""
+        """While the client does not read, only its newest ping is answered (RFC 6455 §5.5.3 allows it): pongs
+        would pile up."""
         pongs = self.conn.data_to_send()
         if self.close_sent or not self._few_control():
             return
@@ -102,7 +102,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
             super().handle_pong(event)
 
     def _few_control(self) -> bool:
-        """False when there were too many, and the connection is being ended."""
+        """False when there were too many control frames; the connection is being ended."""
         if self._control is None:
             self._control = PerSecond(MOST_CONTROL)
         if self._control.allows(self.loop.time()):
@@ -121,8 +121,8 @@ class RawProtocol(WebSocketsSansIOProtocol):
         super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """A text that is no UTF-8 goes on as a fault, to end as any other nonsense does. uvicorn's own way is
-        a traceback in the log for each, and a close that the client may not read."""
+        """Passes on a text that is not UTF-8 as a fault, so that it ends like other garbage. uvicorn would
+        log a traceback for each, and send a close that the client may not read."""
         if self._unfinished is not None:
             self._unfinished.cancel()
             self._unfinished = None
@@ -141,7 +141,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def cut(self, reason: str) -> None:
-        """Ends the connection for what the client does. Errors: none, also when it has ended."""
+        """Ends the connection because of what the client does. Errors: none, also when it has ended."""
         if self.close_sent or self.disconnected:
             return
         if not self.handshake_complete:
@@ -153,8 +153,8 @@ class RawProtocol(WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
-        """As uvicorn's, except that what the client still sends is read and dropped for a while: closing a
-        socket with unread bytes resets it, and a reset overtakes the close frame."""
+        """As uvicorn's, but what the client still sends is read and dropped for a while: closing a socket
+        with unread bytes resets it, and a reset overtakes the close frame."""
         self.discards = True
         if self.close_sent or self.conn.close_sent is None:
             return
@@ -191,8 +191,8 @@ class RawProtocol(WebSocketsSansIOProtocol):
                 timer.cancel()
 
     def _end(self) -> None:
-        """Closing a transport waits until the client has read what is buffered, which it may never do: an
-        abort follows."""
+        """Closing a transport waits until the client has read its buffer, which it may never do: an abort
+        follows."""
         if self._overdue is None and not self.disconnected:
             self._overdue = self.loop.call_later(self.close_timeout + LINGER_S, self.transport.abort)
         self._owed = b""

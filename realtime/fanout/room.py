@@ -1,10 +1,10 @@
 """One channel's members on this node, and the frames that wait for them. [work]
 
 Joining and leaving cost the same in a room of ten and of ten thousand: nothing is rebuilt. While a room
-rests (see pace), its frames are kept once for all members that are in no other room. Two kinds of members
-need more, so that each connection sees one order: one that was written to meanwhile has been given its
-frames `early`, up to an index; one that is in several rooms has an outbox of its own, into which all its
-rooms put their frames as they come.
+waits (coalescing), its frames are kept once for all members that are in no other room. Two kinds of
+members need more, so that each connection sees one order: one that was written to meanwhile has been given
+its frames `early`, up to an index; one that is in several rooms has an outbox of its own, into which all
+its rooms put their frames in order.
 """
 
 import os
@@ -16,8 +16,8 @@ from realtime.fanout.fast_socket import FastSocket
 
 class ChannelRoom:
     """A Membership. `lone` members, with their descriptors, are in this room only, `shared` ones also in
-    others; `queued` ones (by Socket.IO session) are on the stock path, which keeps its own order. An empty
-    room takes itself out of `home`."""
+    others; `queued` ones (by Socket.IO session) use the stock path, which keeps its own order. An empty
+    room removes itself from `home`."""
 
     __slots__ = ("_channel", "_home", "early", "lone", "pending", "queued", "resting", "shared")
 
@@ -34,7 +34,7 @@ class ChannelRoom:
     # -- members
 
     def add(self, member: FastSocket) -> None:
-        """What is delivered from now on, and nothing that waits already."""
+        """The member gets what is delivered from now on, and nothing that waits already."""
         if member.over or self in member.rooms:
             return
         others, member.rooms = member.rooms, (*member.rooms, self)
@@ -51,7 +51,7 @@ class ChannelRoom:
             self.early[member] = len(self.pending)
 
     def remove(self, member: FastSocket) -> None:
-        """What waits for the member is written first."""
+        """Removes the member; what waits for it is written first."""
         if self not in member.rooms:
             return
         if member in self.lone:
@@ -82,14 +82,14 @@ class ChannelRoom:
         self.early.pop(member, None)
 
     def settle(self) -> None:
-        """Drops the room when nobody is in it."""
+        """Removes the room when it is empty."""
         if not (self.lone or self.shared or self.queued) and self._home.get(self._channel) is self:
             del self._home[self._channel]
 
     # -- frames
 
     def enqueue(self, frame: bytes) -> None:
-        """Keeps a frame until the room is flushed."""
+        """Queues a frame until the room is flushed."""
         self.pending.append(frame)
         for member in self.shared:
             member.outbox.append(frame)
@@ -103,7 +103,7 @@ class ChannelRoom:
             member.write(b"".join(self.pending[start:]), len(self.pending) - start)
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes the queued frames."""
         pending, early = self.pending, self.early
         self.pending = []
         self.early = {}
@@ -130,8 +130,8 @@ class ChannelRoom:
 
     def _write(self, data: bytes, count: int) -> None:
         """The hot loop, without a line of Python for each member that takes everything: that is a sixth of a
-        delivery's cost. A write that fails ends `extend`, which keeps what it has; the next one goes on
-        behind it."""
+        delivery's cost. A write that fails ends `extend`, which keeps its results; the next one continues
+        after it."""
         sent: list[int] = []
         writes = map(os.write, self.lone.values(), repeat(data))
         while len(sent) < len(self.lone):
@@ -143,7 +143,7 @@ class ChannelRoom:
             self._write_rest(data, count, sent)
 
     def _write_rest(self, data: bytes, count: int, sent: list[int]) -> None:
-        """`sent` bytes were taken from each member's frame."""
+        """The kernel took `sent` bytes of each member's frame; writes the others."""
         for member, taken in zip(list(self.lone), sent, strict=True):
             if taken == 0:
                 member.write(data, count)

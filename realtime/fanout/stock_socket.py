@@ -1,6 +1,6 @@
 """Members on python-engineio's own path: polling clients, upgrades, TLS and compression. [hands]
 
-What is sent stands in the socket's queue when the call returns; a task of its own writes it.
+What is sent is in the socket's queue when the call returns; a task of the library writes it.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ def put(socket: Any, message: bytes) -> None:
 
 
 def reads(socket: Any) -> bool:
-    """False for a socket that ends, or has left more than 256 packets or 1 MB unread."""
+    """False for a socket that ends, or has more than 256 packets or 1 MB unread."""
     return not (socket.closed or socket.closing or _overfull(socket.queue))
 
 
 def _overfull(queue: "asyncio.Queue[Any]") -> bool:
-    """The size is looked at only where more than a few packets wait."""
+    """The size is computed only where more than a few packets wait."""
     waiting = queue.qsize()
     if waiting <= FEW:
         return False
@@ -40,8 +40,8 @@ def _overfull(queue: "asyncio.Queue[Any]") -> bool:
 
 
 def drop(socket: Any, environ: dict[str, Any] | None) -> asyncio.Future[None]:
-    """Ends a connection whose reader has fallen behind, and frees what waits for it; it comes back and
-    resumes from where it was."""
+    """Ends a connection that does not read, and frees its queue. The client reconnects and resumes from where
+    it was."""
     log.warning("fanout.slow_reader", connection=socket.sid)
     while not socket.queue.empty():
         socket.queue.get_nowait()
@@ -55,13 +55,11 @@ def drop(socket: Any, environ: dict[str, Any] | None) -> asyncio.Future[None]:
 
 async def take(socket: Any, environ: dict[str, Any]) -> None:
     """A polling client's POST. What is no payload, or too large, ends the session and is answered 400 at
-    once: the stock way answers 200 after a traceback, or waits until the client has read its farewell, if
-    ever. So does a client that posts what is answered and fetches no answers. Where the POST ends the
-    session, the GET that waits beside it is answered, instead of being held for an interval and a timeout
-    more.
+    once: the library would answer 200 after a traceback, or wait until the client has read the close
+    packet. A client that posts requests and never fetches the answers is ended too. Where the POST ends
+    the session, a waiting GET is answered, instead of being held for another interval and timeout.
 
-    Errors: EngineIOError.
-    """
+    Errors: EngineIOError."""
     try:
         await AsyncSocket.handle_post_request(socket, environ)
         if _overfull(socket.queue):

@@ -1,8 +1,8 @@
 """Places and their spaces: changes, readings, reservations, counts. [work]
 
-Every change of a space is one compare-and-set write of its document with the facts it tells (outbox).
-History, the reservations' documents, the counts and the app's log follow from these facts, each safe to
-repeat.
+Every change of a space is one compare-and-set write of its document with the facts that it causes
+(outbox). History, the reservations' documents, the counts and the app's log follow from these facts; each
+step is safe to repeat.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class Places:
         return place
 
     async def change(self, found: Doc, fields: dict[str, Any], by: By) -> Doc:
-        """Errors: Stale when somebody was faster."""
+        """Errors: Stale when another change came first."""
         noted = self._audit.entry(found["app"], by, "place.updated", found["id"], found, {**found, **fields})
         return await self._revised(PLACES.name, found, fields, noted)
 
@@ -109,7 +109,7 @@ class Places:
         return changed
 
     async def add_spaces(self, app: str, place: str, first: int, count: int, by: By) -> int:
-        """Spaces first … first+count-1; those that are there stay as they are. Returns how many are new."""
+        """Adds spaces first … first+count-1; existing ones stay as they are. Returns how many are new."""
         async with self._audit.before_it(app, by, "spaces.added", place, {"first": first, "count": count}):
             return await self._add_spaces(app, place, first, count)
 
@@ -143,11 +143,11 @@ class Places:
             return await handle.insert_many(SPACES.name, wanted)
 
     async def _standing(self, app: str) -> int:
-        """How many spaces an app has."""
+        """The number of spaces of an app."""
         return await self._store.app(app).count(SPACES.name, {"state": OneOf(STATES)})
 
     async def add_device(self, app: str, place: str, device: Doc, by: By) -> Doc:
-        """May be repeated with the same id. Errors: Conflict for a serial that another has."""
+        """May be repeated with the same id. Errors: Conflict for a serial that another device has."""
         await self.get(app, place)
         handle = self._store.app(app)
         found = await handle.get(DEVICES.name, device["id"])
@@ -173,7 +173,7 @@ class Places:
         return found
 
     async def assign(self, found: Doc, n: int | None, by: By) -> Doc:
-        """Which space a device reports on, or none. Errors: Stale when somebody was faster."""
+        """Sets the space that a device reports on, or none. Errors: Stale when another change came first."""
         if n is not None:
             await self.space(found["app"], found["place"], n)
         noted = self._audit.entry(
@@ -199,7 +199,7 @@ class Places:
         return found
 
     async def remove_space(self, app: str, place: str, n: int, by: By) -> None:
-        """Its devices report on none from now on. Errors: Conflict while it is used."""
+        """Removes a space; its devices report on none from now on. Errors: Conflict while it is used."""
         before, handle = await self.space(app, place, n), self._store.app(app)
         noted = self._audit.entry(app, by, "space.deleted", before["id"], before, None)
         await self._change(app, place, n, Draft.remove, note=noted)
@@ -216,7 +216,7 @@ class Places:
         return page.data
 
     async def remove(self, app: str, place: str, by: By) -> None:
-        """With everything in it."""
+        """Removes the place with everything in it."""
         found, handle = await self.get(app, place), self._store.app(app)
         async with self._audit.before_it(app, by, "place.deleted", place, found):
             for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
@@ -224,8 +224,8 @@ class Places:
             await handle.delete(PLACES.name, {"id": place})
 
     async def report(self, app: str, place: str, n: int, state: str, reading: Doc) -> tuple[Doc, bool]:
-        """What a sensor says of a space, and whether it counted: a reading (id, at, device) that is a repeat
-        or older than the last does not."""
+        """Applies a sensor's reading (id, at, device), and returns whether it counted: a repeat, or one older
+        than the last, does not."""
         applied = False
 
         def change(draft: Draft) -> None:
@@ -235,8 +235,8 @@ class Places:
         return await self._change(app, place, n, change), applied
 
     async def change_space(self, before: Doc, fields: dict[str, Any], by: By, *, unchanged: bool) -> Doc:
-        """State, label and metadata, in one write. The audit log has who closes a space and opens it again;
-        the place's history has all of it. Errors: Stale when it was to be `unchanged` and is not."""
+        """Changes state, label and metadata in one write. The audit log has who closes and opens a space; the
+        place's history has all changes. Errors: Stale when it should be `unchanged` and is not."""
 
         def change(draft: Draft) -> None:
             draft.label, draft.metadata = (
@@ -283,12 +283,11 @@ class Places:
     # -- reservations
 
     async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> tuple[Doc, bool]:
-        """A space for a time, this one or the first that can be had. With the id of an earlier reservation
-        for the same that one, and True.
+        """Reserves a space for a time: the given one, or the first that is available. With the id of an
+        earlier reservation for the same, returns that one, and True.
 
-        Errors: Conflict when none can be had, or the id is that of a reservation for another time or
-        space.
-        """
+        Errors: Conflict when none is available, or the id is that of a reservation for another time or
+        space."""
         handle = self._store.app(app)
         await self.get(app, place)
         for _ in range(MOST_TRIES):
@@ -342,7 +341,7 @@ class Places:
         return changed or found
 
     async def reservation(self, app: str, place: str, reservation: str) -> Doc:
-        """By our id, or by the one that the customer gave."""
+        """By our id, or by the customer's."""
         handle = self._store.app(app)
         found = await handle.get(RESERVATIONS.name, reservation)
         if found is None:
@@ -360,7 +359,7 @@ class Places:
         ]
 
     async def _note(self, app: str, place: str, n: int, booking: Doc) -> Doc:
-        """The reservation's own document; the fact that it was created brings it too."""
+        """Stores the reservation's own document; the fact that it was created does so too."""
         kept = {
             name: booking.get(name)
             for name in ("id", "starts", "ends", "note", "user", "metadata", "client_id")
@@ -377,7 +376,7 @@ class Places:
     # -- what the clock and the facts bring
 
     async def advance(self) -> None:
-        """Bookings that begin and end, everywhere."""
+        """Starts and ends bookings whose time has come, in all apps."""
         page = await self._store.operator().find(
             SPACES.name, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500
         )
@@ -400,7 +399,7 @@ class Places:
         await self._store.operator().delete(RESERVATIONS.name, {"ends": Between(None, before)})
 
     async def on_event(self, fact: PlaceEvent) -> None:
-        """What follows from a fact; may be repeated."""
+        """Applies what follows from a fact; may be repeated."""
         handle = self._store.app(fact.app)
         if isinstance(fact, SpaceStateChanged):
             shown = {
@@ -424,8 +423,8 @@ class Places:
             await handle.update(RESERVATIONS.name, fact.reservation, set={"status": status})
 
     async def count(self, app: str, place: str) -> dict[str, int] | None:
-        """Counts anew and tells when the place becomes full or available; the counts with the day's peak,
-        None when it is gone."""
+        """Counts again, and publishes when the place becomes full or available. Returns the counts with the
+        day's peak, None when the place is gone."""
         handle = self._store.app(app)
         for _ in range(MOST_TRIES):
             found = await handle.get(PLACES.name, place)
@@ -477,8 +476,8 @@ class Places:
         version: int | None = None,
         note: AuditNoted | None = None,
     ) -> Doc:
-        """One change of a space, with what it tells and its `note` for the audit log. With `version` only if
-        the space is still that one. Errors: _Changed."""
+        """One change of a space, with its facts and its `note` for the audit log. With `version`, only if the
+        space still has it. Errors: _Changed."""
         for _ in range(MOST_TRIES):
             space, now = await self.space(app, place, n), now_ms()
             if version is not None and space["version"] != version:
@@ -509,12 +508,12 @@ class Places:
 
 
 def peak_of(place: Doc, occupied: int, now: int) -> int:
-    """The most spaces occupied at once on this day (UTC)."""
+    """The most spaces occupied at a time on this day (UTC)."""
     return max(occupied, place["peak"] if place.get("day") == now // DAY_MS else 0)
 
 
 class _Changed(Exception):
-    """The space is no longer what was decided on."""
+    """The space has changed since the decision."""
 
 
 def _within(wanted: int, most: int, what: str) -> None:
@@ -523,8 +522,8 @@ def _within(wanted: int, most: int, what: str) -> None:
 
 
 def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
-    """The first space that can be had, of those that nobody is in now if there are any; one that was asked
-    for says itself why it can't be."""
+    """The first available space, preferring one that is empty now. A space that was asked for explains itself
+    why it is not available."""
     now = now_ms()
     if only is not None:
         return spaces[0]
@@ -554,7 +553,7 @@ def _fact(space: Doc, number: int, kind: str, data: dict[str, Any], now: int) ->
 
 
 def own_reservation(app: str, place: str, client_id: str) -> str:
-    """The id of the reservation to which a customer gave this one."""
+    """The id of the reservation with this customer id."""
     return derived_id("rsv", app, place, client_id)
 
 

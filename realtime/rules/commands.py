@@ -113,9 +113,9 @@ DONE: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One understood command. `subject` is the MSG, ACTION or command it is about; `text` a reason or what is
-    said. `who` is what stands behind the name of a command about a USER: `readings` takes it apart, unless
-    it is `exact`: an id. `extent`: how far a ban goes."""
+    """One parsed command. `subject` is the MSG, ACTION or command it is about; `text` a reason or a message.
+    `who` is what follows the name of a command about a USER: `interpretations` takes it apart, unless it
+    is `exact`: an id. `extent`: how far a ban goes."""
 
     name: str
     subject: str = ""
@@ -143,8 +143,8 @@ def usage(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """One way to understand a command about somebody: `names` are the spellings that may be meant, or ids
-    where `by_id`. `command` is None where what follows the name makes no sense."""
+    """One way to read a command about a user: `names` are the spellings that may be meant, or ids where
+    `by_id`. `command` is None where the rest makes no sense."""
 
     names: tuple[str, ...]
     by_id: bool
@@ -218,7 +218,7 @@ def _history(name: str, names: tuple[str, ...], rest: str, *, by_id: bool = Fals
 
 
 def _finish(name: str, parts: tuple[Part, ...], rest: str) -> Command:
-    """A command from what stands behind its name, and behind the USER. Errors: Invalid."""
+    """A command from what follows its name, and the USER. Errors: Invalid."""
     subject, seconds, said, extent = "", None, "", frozenset[str]()
     for part in parts:
         if part in ("text", "text?"):
@@ -243,7 +243,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    """A reason that stands in quotes as a whole is what they hold."""
+    """A reason that is quoted as a whole, without its quotes."""
     inner = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
     return text if '"' in inner else inner.strip()
 
@@ -256,7 +256,7 @@ def _word(name: str, part: Part, rest: str) -> tuple[str, str]:
 
 
 def _extent(name: str, rest: str) -> tuple[frozenset[str], str]:
-    """How far a ban goes, by the words that stand before its duration and reason."""
+    """How far a ban goes, by the words before its duration and reason."""
     known, found = {EVERYWHERE, ID_ONLY} if name == "ban" else {EVERYWHERE}, set[str]()
     word, behind = _split(rest)
     while word.lower() in known - found:
@@ -272,7 +272,7 @@ _LASTS: dict[str, tuple[int | None, int]] = {
 
 
 def _duration(name: str, rest: str) -> tuple[int | None, str]:
-    """Seconds, or the command's default where no duration stands; a reason may follow."""
+    """Seconds, or the command's default when no duration is given; a reason may follow."""
     default, longest = _LASTS.get(name, (TIMEOUT_S, LONGEST_TIMEOUT_S))
     word, behind = _split(rest)
     found = _DURATION.fullmatch(word)

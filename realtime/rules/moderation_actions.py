@@ -105,20 +105,20 @@ def value_of(command: Command, target: str) -> Value:
 
 
 def standing(action: Doc | None, now_ms: int) -> tuple[Value, int | None]:
-    """What a facet's latest action gives it now: value and end; an ended one gives nothing."""
+    """The value and end that a facet's latest action gives it now; an expired one gives nothing."""
     if action is None or (action["expires"] is not None and action["expires"] <= now_ms):
         return None, None
     return action["value"], action["expires"]
 
 
 def split(facet: str) -> tuple[str, str]:
-    """Kind of the facet and what it is about: a user, a message, an action, or nothing."""
+    """Kind of the facet and its subject: a user, a message, an action, or nothing."""
     kind, _, about = facet.partition(":")
     return kind, about
 
 
 def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value] | None:
-    """The field of the channel's state in Redis and its value there; None for facets that have none."""
+    """The field of the channel's state in Redis and its value there; None for facets without a field."""
     kind, about = split(facet)
     if kind in ("ban", "mute"):
         return _FIELDS[kind] + about, None if value is None else expires or 0
@@ -130,8 +130,8 @@ def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value]
 
 
 def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
-    """A channel's state for Redis, from the actions that may be current; with several of a facet the highest
-    turn holds."""
+    """A channel's state for Redis, from the actions that may be current. Of several actions of a facet the
+    highest turn counts."""
     fields: dict[str, str | int] = {}
     for facet, action in {
         one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))
@@ -151,7 +151,7 @@ def user_field(uid: str) -> str:
 
 
 def device_field(device: str) -> str:
-    """Of the state of a channel or app: a guest's device that is shut out. No user's id has this form."""
+    """The field, in the state of a channel or app, of a banned device. No user's id has this form."""
     return "b:@d:" + device
 
 
@@ -198,7 +198,7 @@ def changes_of(action: Doc) -> list[Change]:
 
 
 def public_action(action: Doc) -> dict[str, Any]:
-    """An action as the public sees it."""
+    """An action in its public form."""
     shown = {
         "id": action["id"],
         "kind": action["kind"],
@@ -222,8 +222,7 @@ def log_entries(action: Doc) -> list[tuple[str, dict[str, Any]]]:
 
 
 def restored_below(action: Doc) -> int | None:
-    """The seq below which messages were hidden that this action shows again, all or in part; None for any
-    other action."""
+    """The seq below which this action shows hidden messages again, all or some; None for any other action."""
     before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
     if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):
         return None
@@ -231,14 +230,13 @@ def restored_below(action: Doc) -> int | None:
 
 
 def warning(action: Doc) -> dict[str, Any]:
-    """What the one who is warned is told."""
+    """What the warned user is told."""
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The fields of a state, beside the user's own, under which somebody may be banned, and since when they
-    are known (ms)."""
+    """The fields of a state, beside the user's own, that may ban a user, and since when they are known (ms)."""
 
     fields: tuple[str, ...] = ()
     since_ms: int = 0
@@ -248,8 +246,8 @@ NO_MORE = Barred()
 
 
 def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int | None:
-    """The latest end, in ms, of what is on a user who is known since then, 0 for good; None where nothing
-    holds any more."""
+    """The latest end, in ms, of the bans on a user who is known since then; 0 for no end, None where there is
+    none."""
     ends: list[int] = []
     for one in states:
         end, _, begins = (one or "1").partition(" ")
@@ -259,8 +257,8 @@ def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int |
 
 
 def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
-    """What is told, and changed in the channel's state, when the time of a mute or ban is over: event type,
-    its data, changes. What the ban has hidden stays hidden."""
+    """What is published, and changed in the channel's state, when a mute or ban ends: event type, its data,
+    changes. What the ban has hidden stays hidden."""
     field, _ = field_of(action["facet"], None, None) or ("", None)
     return (
         _USER_EVENTS[split(action["facet"])[0]][1],

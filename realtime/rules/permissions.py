@@ -1,5 +1,4 @@
-"""Who may do what. Refuses early; the log's script has the last word on bans, mutes, locks and rates.
-[decision]"""
+"""Who may do what. Refuses early; the log's script decides on bans, mutes, locks and rates. [decision]"""
 
 import re
 from collections import deque
@@ -19,9 +18,9 @@ _EMOTES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """GCRA in microseconds: one message an `interval`, `burst` of arrears allowed. `exempt` from lock, slow
-    mode and the like. `passes` has a letter for each restriction this message satisfies: s(ubscriber),
-    f(ollower), e(motes only). `crowd` is what a guest shares with others."""
+    """GCRA in microseconds: one message each `interval`, with a burst tolerance of `burst`. `exempt` from
+    lock, slow mode and the like. `passes` has a letter for each restriction that this message satisfies:
+    s(ubscriber), f(ollower), e(motes only). `crowd` is the limit that a guest shares with others."""
 
     interval_us: int
     burst_us: int
@@ -32,7 +31,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Guests are made by the dozen, so they are bounded together: those of one address (its `origin`,
+    """Anybody can create guests, so guests are limited together: those of one address (its `origin`,
     realtime.log.redis_keys) in a channel, and all in it. Each a GCRA, (interval, burst) in microseconds.
     `since_ms`: when this guest came first; `wait_ms`: how long the app lets a new one wait."""
 
@@ -56,8 +55,8 @@ def may_send(
     since_ms: int = 0,
     wait_s: int = 0,
 ) -> Rate:
-    """The rate that holds for this role and message. `guests` is the app's setting none | read | chat,
-    `origin` a guest's, None for everybody else; `since_ms` and `wait_s` as in Crowd. Errors: Forbidden."""
+    """The rate for this role and message. `guests` is the app's setting none | read | chat, `origin` a
+    guest's, None for everybody else; `since_ms` and `wait_s` as in Crowd. Errors: Forbidden."""
     if role == "guest" and guests != "chat":
         raise Forbidden("Guests may read here, not write. Sign in to take part.")
     interval, burst_us = _gcra(settings.chat_rate_per_s, settings.chat_burst)
@@ -95,7 +94,7 @@ def check_role(role: Role, least: Role) -> None:
 
 
 def check_hierarchy(actor: Role, target: Role) -> None:
-    """Nobody acts on equals or betters. Errors: Forbidden."""
+    """Nobody acts on equals or higher roles. Errors: Forbidden."""
     if RANK[actor] <= RANK[target]:
         raise Forbidden(f"You can't act on somebody with the role {target}.")
 
@@ -117,7 +116,7 @@ class RateWindow:
         self._times: deque[float] = deque(maxlen=per_s)
 
     def allows(self, now_s: float) -> bool:
-        """Counts what it allows."""
+        """Counts a call when it is allowed."""
         if len(self._times) == self._times.maxlen and now_s - self._times[0] < 1:
             return False
         self._times.append(now_s)
