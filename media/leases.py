@@ -1,5 +1,6 @@
-"""Which media worker owns a stream: a key in Redis that its holder renews, so that a dead worker's streams
-are taken over. What stands in it is said in weir.foundation.redis.stream_owner."""
+"""Which media worker owns a stream: a key in Redis that its owner renews, so that another worker acquires a
+dead worker's streams. weir.foundation.redis.stream_owner documents its value.
+"""
 
 from typing import Any
 
@@ -18,15 +19,15 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 
 class StreamLeases:
     """Errors of every verb: redis.exceptions.RedisError, OSError. A `sole` worker is the only one of its
-    installation: what its dead predecessor held is its own at once. Measured after kill -9: a picture
-    after 4 s instead of 14 s."""
+    installation: it takes its dead predecessor's streams at once. Measured after kill -9: a picture after
+    4 s instead of 14 s."""
 
     def __init__(self, redis: Redis, origin_name: str, sole: bool = False) -> None:
         self._redis: Any = redis
         self._holder = f"{'sole' if sole else new_id('ses')} {origin_name}"
 
     async def acquire(self, playback: str) -> bool:
-        """True when this worker has the stream now."""
+        """True when this worker owns the stream now."""
         return bool(
             await self._redis.set(lease_key(playback), self._holder, nx=True, px=LEASE_MS)
         ) or await self.renew(playback)
@@ -38,5 +39,5 @@ class StreamLeases:
         await self._redis.eval(_RELEASE, 1, lease_key(playback), self._holder)
 
     async def is_held(self, playback: str) -> bool:
-        """True when any worker has it."""
+        """True when any worker owns it."""
         return bool(await self._redis.exists(lease_key(playback)))

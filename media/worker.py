@@ -1,4 +1,4 @@
-"""Takes up streams that control lets in, one worker each, and keeps their broadcasts. [work]"""
+"""Acquires streams that control has admitted, one worker each, and runs their broadcasts. [work]"""
 
 import asyncio
 from collections import defaultdict
@@ -83,7 +83,7 @@ class MediaWorker:
         self._settled = False
 
     async def stop(self) -> None:
-        """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
+        """Stops every FFmpeg. The broadcasts continue in the worker that acquires them next."""
         await self._tasks.stop()
         for _, source in self._listening.values():
             source.close()
@@ -92,8 +92,8 @@ class MediaWorker:
             await self._let_go(playback)
 
     def packager(self, playback: str) -> Packager | None:
-        """Errors: Unavailable before the first sweep: a stream that is on air must not look as if it did not
-        exist."""
+        """The packager of a stream of this worker. Errors: Unavailable before the first sweep, since a stream
+        that is on air must not look as if it did not exist."""
         broadcast = self.broadcasts.get(playback)
         if broadcast is None and not self._settled:
             raise Unavailable("Streams are being taken up again; try again in a moment.", retry_after=1)
@@ -128,9 +128,9 @@ class MediaWorker:
         return any(broadcast.strained for broadcast in self.broadcasts.values())
 
     async def on_event(self, event: Event) -> None:
-        """Returns at once: stopping one stream's FFmpeg takes seconds, and others' facts stand behind it.
-        What a dying process had not finished, the next one's sweep does. Only a deleted app is waited for:
-        nothing else would do it."""
+        """Returns at once: stopping one stream's FFmpeg takes seconds, and facts about other streams would
+        wait. What a dying process leaves unfinished, the next one's sweep does. Only a deleted app is
+        waited for, because no sweep does that."""
         if isinstance(event, PublishStarted | PublishDone | StreamOffline):
             if self._is_new(event):
                 self._tasks.start(self._listen(event), f"listen to {event.playback}")
@@ -144,7 +144,7 @@ class MediaWorker:
             await self._profiles.forget(event.app)
 
     def _is_new(self, event: PublishStarted | PublishDone | StreamOffline) -> bool:
-        """Whether it tells of a publish that is newer than all known ones, which it then is."""
+        """True when the publish is newer than all known ones; it is remembered as the newest."""
         told, newest = (event.broadcast, event.generation), self._newest.get(event.playback, ("", 0))
         if isinstance(event, PublishStarted) and told > newest:
             self._newest[event.playback] = told
@@ -154,9 +154,8 @@ class MediaWorker:
         return False
 
     async def _listen(self, event: StreamEvent) -> None:
-        """The ingest holds an encoder back until it is pulled, for a moment. What is left of its publish
-        before may need longer for its end, so the new one is pulled first and waits with what it has
-        heard."""
+        """The ingest delays an encoder until it is pulled, for a moment. The previous publish may need longer
+        to end, so the new one is pulled first, and its messages are kept until its turn."""
         told, playback = (event.broadcast, event.generation), event.playback
         if not await self._leases.acquire(playback) or self._newest.get(playback) != told:
             return
@@ -169,13 +168,13 @@ class MediaWorker:
         await intake.open()
 
     def _listen_no_more(self, playback: str, told: tuple[str, int]) -> None:
-        """To this publish and those before."""
+        """Closes the sources of this publish and of those before."""
         if playback in self._listening and self._listening[playback][0] <= told:
             self._listening.pop(playback)[1].close()
 
     async def _follow(self, event: PublishStarted | PublishDone | StreamOffline) -> None:
-        """An encoder that comes and goes faster than FFmpeg starts and ends is followed in its newest
-        publish: each of the others would keep that one waiting for three seconds."""
+        """When an encoder reconnects faster than FFmpeg starts and ends, only its newest publish is run: each
+        of the others would delay that one by three seconds."""
         async with self._locks[event.playback]:
             newest = self._newest.get(event.playback, ("", 0))
             if not isinstance(event, StreamOffline) and (event.broadcast, event.generation) < newest:
@@ -194,8 +193,7 @@ class MediaWorker:
         return await self._profiles.of_stream({"app": app, **stream}, await self._services.directory.app(app))
 
     async def _look_again(self, app: str) -> None:
-        """A profile, or whose it is, has changed. Read from the store: other caches may not have heard it
-        yet."""
+        """A profile or its assignment has changed. Reads from the store, because caches may be older."""
         for broadcast in [
             one for one in self.broadcasts.values() if one.fact.app == app and not one.finished
         ]:
@@ -213,7 +211,7 @@ class MediaWorker:
                 )
 
     async def _started(self, fact: StreamEvent, current: LiveBroadcast | None) -> None:
-        """Broadcast ids sort by time, so a late fact of an older broadcast is known as such."""
+        """Runs a publish. Broadcast ids sort by time, so a late fact of an older broadcast is recognised."""
         if current is not None:
             told, known = (fact.broadcast, fact.generation), (current.fact.broadcast, current.fact.generation)
             if (
@@ -234,7 +232,8 @@ class MediaWorker:
                 await current.publish(fact)
 
     async def _take(self, fact: StreamEvent) -> LiveBroadcast | None:
-        """A new broadcast of ours, with what is left of it on disk; None when another worker has the stream."""
+        """Acquires a stream and restores what is left of its broadcast on disk; None when another worker has
+        it."""
         if not await self._leases.acquire(fact.playback):
             return None
         await self._drop(fact.playback)
@@ -266,7 +265,8 @@ class MediaWorker:
             self._tasks.start(self._remove_later(broadcast), f"remove {broadcast.fact.playback}")
 
     async def _remove_later(self, broadcast: LiveBroadcast) -> None:
-        """Players need some minutes for the last segments."""
+        """Removes an ended broadcast's files some minutes later, because players may still need the last
+        segments."""
         await asyncio.sleep(KEEP_ENDED_S)
         playback = broadcast.fact.playback
         async with self._locks[playback]:
@@ -303,7 +303,7 @@ class MediaWorker:
             log.warning("lease.unknown", error=str(error))  # it runs out by itself
 
     async def clear_leftovers(self) -> None:
-        """Files of streams that are over and that no worker serves any more, and of recordings that were
+        """Removes files of streams that have ended and that no worker serves, and of recordings that were
         deleted."""
         await self._recordings.clear_leftovers()
         await self._uploads.clear_leftovers()
@@ -348,7 +348,7 @@ class MediaWorker:
             del self._backoffs[playback]
 
     async def _adopt(self, doc: Doc, publishing: bool) -> None:
-        """Takes up a stream that nobody has, and starts FFmpeg where there should be one."""
+        """Acquires a stream that no worker has, and starts FFmpeg where one should run."""
         current, fact = self.broadcasts.get(doc["playback"]), _fact(doc)
         if current is None or current.fact.broadcast < fact.broadcast:
             if not publishing and doc["state"] == "starting":

@@ -1,4 +1,4 @@
-"""One life of an encoder: its pipe read, its parts handed on."""
+"""Reads one FFmpeg's output pipe and returns its parts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -28,8 +28,8 @@ class EncodedPart:
 async def read_parts(
     output: OutputPipe, renditions: Sequence[Rendition], cadence: Cadence, *, live: bool
 ) -> AsyncGenerator[EncodedPart, None]:
-    """`output` has all renditions with a picture, and the sound. What is not live is made as fast as it goes,
-    and a rest would hold it up. Errors: BoxError, OSError."""
+    """`output` has all renditions with a picture, and the sound. A file is read as fast as FFmpeg writes;
+    pauses between polls would slow it down. Errors: BoxError, OSError."""
     parser, cutter = Fmp4Parser(), None
     inits: tuple[InitSegment, ...] = ()
     longest_s = _longest_rest_s(renditions) if live and output.room >= PIPE_BYTES else 0.0
@@ -49,7 +49,7 @@ async def read_parts(
 
 
 def _longest_rest_s(renditions: Sequence[Rendition]) -> float:
-    """Half of what fills the pipe: a full one stops FFmpeg."""
+    """Half the time in which the pipe fills: a full one stops FFmpeg."""
     bits_a_second = sum(rendition.bit_rate for rendition in renditions) + AUDIO_BIT_RATE
     return min(LONGEST_REST_S, PIPE_BYTES / 2 * 8 / bits_a_second)
 

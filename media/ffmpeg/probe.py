@@ -172,7 +172,7 @@ class MediaFile:
 
 
 def parse_probe(said: bytes) -> MediaFile:
-    """`said` is ffprobe's JSON, empty when it failed. Errors: Refusal."""
+    """`said` is ffprobe's JSON, empty when it failed. Errors: UnusableFile."""
     try:
         told: dict[str, Any] = json.loads(said) if said else {}
     except ValueError:
@@ -249,7 +249,7 @@ def _plain(name: str) -> str:
 
 
 def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: float) -> MediaFile:
-    """Music and podcasts: beside a cover, or beside a black picture."""
+    """Music and podcasts: sound with a cover, or with a black picture."""
     if whole_s > LONGEST_S:
         raise UnusableFile("too_long", f"The sound is longer than {LONGEST_S / 3600:.0f} hours.")
     cover = next((one for one in streams if _cover(one) and one.get("codec_name") in STILLS), None)
@@ -263,8 +263,8 @@ def _heard_alone(streams: list[dict[str, Any]], sound: dict[str, Any], whole_s: 
 
 
 def _rate(picture: dict[str, Any]) -> float:
-    """Phones leave frames out in the dark: what they take at best is the rate, not the mean. A container may
-    name its clock as such a rate, which is none."""
+    """Phones drop frames in the dark: the highest rate counts, not the mean. A container may give its clock
+    as such a rate; then it is none."""
     mean, best = (
         max(0.0, _ratio(picture.get("avg_frame_rate"))),
         max(0.0, _ratio(picture.get("r_frame_rate"))),
@@ -282,8 +282,7 @@ def _length(stream: dict[str, Any]) -> float:
 
 
 def _shown(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The one that is meant to be seen first, else the longest; one that may be a cover only where there is
-    no other."""
+    """The default track, else the longest; one that may be a cover only if there is no other."""
     pictures = [
         one
         for one in streams
@@ -296,7 +295,7 @@ def _shown(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _heard(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first sound that is read. Errors: Refusal where the file has other sounds alone."""
+    """The first sound track that can be read. Errors: UnusableFile when there are others only."""
     sounds = [one for one in streams if one.get("codec_type") == "audio"]
     found = next((one for one in sounds if one.get("codec_name") in SOUNDS), None)
     if sounds and found is None:
@@ -313,7 +312,7 @@ def _cover(stream: dict[str, Any]) -> bool:
 
 
 def _turned(picture: dict[str, Any]) -> bool:
-    """A phone held upright says so beside a picture that lies; FFmpeg turns it before anything else."""
+    """A phone held upright marks a picture that is stored lying; FFmpeg rotates it first."""
     return any(round(_number(one.get("rotation"))) % 180 == 90 for one in picture.get("side_data_list", []))
 
 

@@ -45,7 +45,7 @@ class CutPart:
 
 
 class _Picture:
-    """What has come of one rendition's frames, `every`-th ones of the cadence."""
+    """Frames of one rendition, every `every`-th one of the cadence."""
 
     def __init__(self, track: Track, rendition: Rendition, cadence: Cadence) -> None:
         self.every = rendition.every
@@ -58,11 +58,11 @@ class _Picture:
 
     @property
     def available(self) -> int:
-        """Frames of the cadence that are waiting."""
+        """Frames of the cadence that have arrived."""
         return len(self.waiting) * self.every
 
     def add(self, run: SampleRun) -> int:
-        """How many frames of the cadence are waiting then."""
+        """Adds samples; returns how many frames of the cadence are available."""
         number = self._before + len(self.waiting)
         self._check(run.time, number)
         for sample in run.samples:
@@ -73,8 +73,7 @@ class _Picture:
         return self.available
 
     def _check(self, time: int, number: int) -> None:
-        """An encoder that leaves frames out would draw picture and sound apart, since frames are counted
-        here."""
+        """Frames are counted here, so an encoder that drops frames would make picture and sound drift apart."""
         self._began = time if self._began is None else self._began
         if abs(time - self._began - number * self.ticks) > self._drift_ticks:
             raise BoxError("tfdt: the encoder's frames do not come at a steady rate")
@@ -104,7 +103,7 @@ class Segmenter:
         self._segment = self._part = self._sequence = self._before = self._sound_before = 0
 
     def add(self, runs: Sequence[SampleRun]) -> Iterator[CutPart]:
-        """A part ends when each rendition has its frames; the sound that has come by then belongs to it."""
+        """A part ends when each rendition has its frames; sound that has arrived by then belongs to it."""
         for run in runs:
             picture = self._pictures.get(run.track)
             if picture is None:
@@ -114,8 +113,8 @@ class Segmenter:
                     yield self._cut(self._wanted)
 
     def flush(self) -> Iterator[CutPart]:
-        """What all have when the run has ended; it closes its segment, so that a short part is the last of
-        one."""
+        """What all renditions have when the run has ended. It closes the segment, so that a short part is the
+        last of one."""
         frames = self._come() // self._step * self._step
         if frames:
             yield replace(self._cut(frames), last=True)

@@ -1,8 +1,8 @@
 """Files of one playback id: parts in memory (tmpfs), initialisation and full segments on disk, and the index
 of segments.
 
-Everything gets its name by rename, complete, before a playlist speaks of it. The index is one JSON object
-a line and only grows; a line that a crash has torn is the last one and is passed over.
+Every file is complete when it gets its name by rename, before a playlist names it. The index is one JSON
+object a line and is only appended to; a line that a crash has torn is the last one and is ignored.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ class SegmentFiles:
         _write(self._live / name, data)
 
     def write_segment(self, name: str, *data: bytes) -> None:
-        """A full segment, by its parts, or an initialisation segment. While the disk is full, live goes on in
-        memory: nginx looks there first."""
+        """Writes a full segment, by its parts, or an initialisation segment. While the disk is full, it goes
+        to memory, where nginx looks first."""
         try:
             _write(self._data / name, *data)
         except OSError as error:
@@ -54,11 +54,11 @@ class SegmentFiles:
         return None
 
     def scratch(self, name: str) -> Path:
-        """A place in memory beside the parts."""
+        """A path in memory beside the parts."""
         return self._live / name
 
     def await_next(self, position: str) -> None:
-        """Tells nginx that it may hold those who ask for this position. Where that cannot be written the
+        """Tells nginx that it may hold requests for this position. Where the file cannot be written, the
         origin holds them."""
         with contextlib.suppress(OSError):
             private(self._live / NEXT)
@@ -73,7 +73,7 @@ class SegmentFiles:
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     def append(self, entry: dict[str, Any]) -> None:
-        """An entry that finds the disk full is left out: a process that takes up from here has a hole,
+        """Appends an entry; it is left out when the disk is full. A process that takes over then has a hole,
         viewers have none."""
         append_line(self._data / INDEX, entry)
 
@@ -96,7 +96,7 @@ class SegmentFiles:
             path.unlink()
 
     def remove(self) -> None:
-        """Everything of this playback id."""
+        """Removes everything of this playback id."""
         for folder in (self._live, self._data):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,8 +108,8 @@ def playbacks(settings: Settings) -> set[str]:
 
 
 def append_line(path: Path, entry: dict[str, Any], *, sync: bool = False) -> bool:
-    """One JSON object as a line of its own; False when the disk is full, and then nothing of it stays.
-    Errors: OSError."""
+    """Appends one JSON object as a line; False when the disk is full, and then nothing of it stays. Errors:
+    OSError."""
     line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -132,7 +132,7 @@ def append_line(path: Path, entry: dict[str, Any], *, sync: bool = False) -> boo
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries, oldest first; one that a crash has torn is passed over."""
+    """The entries, oldest first; one that a crash has torn is ignored."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def newest_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def private(folder: Path) -> None:
-    """Makes the folder, and what is missing above it, for our own user only."""
+    """Creates the folder, and missing parents, for our own user only."""
     for one in reversed([folder, *folder.parents]):
         if not one.exists():
             with contextlib.suppress(FileExistsError):
@@ -165,7 +165,7 @@ def private(folder: Path) -> None:
 
 
 def _write(path: Path, *data: bytes) -> None:
-    """Straight into the kernel: a file object and paths made of paths took a third of a small part's time."""
+    """Writes with system calls: file objects and Path joins took a third of a small part's time."""
     name = os.fspath(path)
     fresh = name + ".new"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

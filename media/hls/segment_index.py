@@ -1,8 +1,8 @@
-"""What a broadcast has produced, on disk: enough for another process to go on where this one stops.
+"""What a broadcast has produced, on disk: enough for another process to continue it.
 
 Index entries: first the shape (`broadcast`, `renditions`, `rate`, …), again when its renditions change,
 then one per segment (`msn`, `run`, `generation`, `start_ms`, `duration_s`, `discontinuity`, `files` by
-rendition). A segment's entry follows its files, so what the index names exists.
+rendition). A segment's entry is written after its files, so what the index names exists.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class SegmentIndex:
         )
 
     def add(self, segment: Segment, generation: int) -> None:
-        """Notes a complete segment whose files are written."""
+        """Adds a complete segment whose files are written."""
         self._files.append(
             {
                 "msn": segment.msn,
@@ -78,8 +78,8 @@ class SegmentIndex:
             self._files.drop(segment_name(old.stem, name, old.msn) for name in old.names)
 
     def read(self, window: int) -> IndexedSegments | None:
-        """What a former process has left of this broadcast, at most `window` segments; None when it is
-        another's."""
+        """What a previous process has left of this broadcast, at most `window` segments; None when it belongs
+        to another."""
         entries = list(self._files.index())
         if not entries or entries[0].get("broadcast") != self._broadcast:
             return None

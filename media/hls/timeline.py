@@ -49,8 +49,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentData:
-    """A finished segment with its content in clear, for whoever keeps it: by rendition in the ladder's order,
-    each as its parts (to join them costs as much as to write them)."""
+    """A finished segment, unencrypted: by rendition in the ladder's order, each as its parts (joining them
+    costs as much as writing them)."""
 
     segment: Segment
     inits: tuple[InitSegment, ...]
@@ -82,8 +82,8 @@ class Timeline:
         self._names: tuple[str, ...] = ()
 
     def begin_run(self, run: str, epoch_ms: float, names: Sequence[str]) -> None:
-        """`epoch_ms` is the wall-clock time of the run's first frame. It never moves again: players align by
-        it, and one that sees it jump inside a discontinuity stops loading (hls.js 1.7)."""
+        """`epoch_ms` is the wall-clock time of the run's first frame. It never changes: players align by it,
+        and one that sees it jump within a discontinuity stops loading (hls.js 1.7)."""
         previous_end = self.segments[-1].end_ms if self.segments else 0
         self._run = run
         self._base = self._next
@@ -109,7 +109,7 @@ class Timeline:
         return current
 
     def end_run(self) -> Segment | None:
-        """Closes what has begun; returns the segment that stays shorter than the others, if any."""
+        """Closes the segment that was started; returns it if it is shorter than the others."""
         self._run = ""
         if self.segments and not self.segments[-1].complete:
             self._close(self.segments[-1])
@@ -120,7 +120,7 @@ class Timeline:
         self.ended = True
 
     def trim(self) -> None:
-        """Takes segments behind the window out of the playlists."""
+        """Removes segments before the window from the playlists."""
         while sum(one.complete for one in self.segments) > self.window:
             self.segments.popleft()
             if self.segments[0].discontinuity:
@@ -136,7 +136,7 @@ class Timeline:
 
     @property
     def hint(self) -> tuple[str, int, int] | None:
-        """(stem, MSN, part) that comes next while an encoder runs."""
+        """(stem, MSN, part) of the next part while an encoder runs."""
         if not (self._run and self.segments and self.cadence.low_latency):
             return None
         current = self.segments[-1]
@@ -144,7 +144,7 @@ class Timeline:
         return self._stem(self._run, msn), msn, part
 
     def wanted(self, msn: int, part: int | None) -> tuple[int, int | None]:
-        """A part behind a segment's last means part 0 of the next one (RFC 8216bis §6.2.5.2)."""
+        """A part after a segment's last one means part 0 of the next segment (RFC 8216bis §6.2.5.2)."""
         if part is not None and part >= self.cadence.parts_per_segment:
             return msn + 1, 0
         return msn, part
@@ -158,8 +158,7 @@ class Timeline:
         )
 
     def too_far(self, msn: int, part: int | None) -> bool:
-        """Beyond two segments, or beyond the advance part limit, nobody waits in earnest (RFC 8216bis
-        §6.2.5.2)."""
+        """True beyond two segments, or beyond the advance part limit (RFC 8216bis §6.2.5.2)."""
         last = self.segments[-1]
         limit = max(3, math.ceil(3 / self.cadence.part_s))
         return msn > last.msn + 2 or (part or 0) > self.cadence.parts_per_segment + limit

@@ -16,12 +16,12 @@ ENDED = frozenset(("NetStream.Play.UnpublishNotify", "NetStream.Play.Stop", "Net
 
 
 class PullRefused(Exception):
-    """The ingest does not give this stream; the message says why."""
+    """The ingest refuses this stream; the message says why."""
 
 
 class RtmpPull(asyncio.Protocol):
-    """One stream that is being played. `heard` gets its messages, `ended` is called once, when no more will
-    come."""
+    """One stream that is being pulled. `heard` gets its messages; `ended` is called once, when no more will
+    follow."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class RtmpPull(asyncio.Protocol):
             self._over(str(error))
 
     def _greeted(self, data: bytes) -> bytes:
-        """What comes behind the server's handshake."""
+        """Handles what follows the server's handshake."""
         assert self._handshake is not None
         self._handshake += data
         size = 1 + 2 * rtmp.HANDSHAKE
@@ -144,8 +144,8 @@ class RtmpPull(asyncio.Protocol):
 async def play(
     url: str, name: str, heard: Callable[[RtmpMessage], None], ended: Callable[[], None]
 ) -> RtmpPull:
-    """Plays `name` of an application `rtmp://HOST[:PORT]/APPLICATION`. Errors: Refused, OSError; `ended` may
-    have been called then."""
+    """Plays `name` of an application `rtmp://HOST[:PORT]/APPLICATION`. Errors: PullRefused, OSError; `ended`
+    may have been called then."""
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
     application = address.path.strip("/")

@@ -1,4 +1,4 @@
-"""One publish as it comes in: pulled from the ingest, made fit for FFmpeg, and known for what it is. [hands]"""
+"""One publish: pulled from the ingest, parsed, identified, and fed to FFmpeg. [hands]"""
 
 import asyncio
 import contextlib
@@ -37,12 +37,12 @@ class UnusableSource(Exception):
 
 
 class FloodedSource(UnusableSource):
-    """It costs others so much that its publisher is to be sent away."""
+    """It sends so much that it harms other streams; its publisher is disconnected."""
 
 
 class MessageBudget:
-    """How many messages may come: MESSAGES_S a second, and MESSAGES_BURST at once after a line that stood
-    still."""
+    """How many messages are accepted: MESSAGES_S a second, and MESSAGES_BURST at once after a stalled
+    connection."""
 
     def __init__(self) -> None:
         self._left = float(MESSAGES_BURST)
@@ -56,7 +56,7 @@ class MessageBudget:
 
 
 class PublishSource:
-    """One publish. Its `vitals` hear of every frame."""
+    """One publish. Its `health` counts every frame."""
 
     def __init__(self, settings: Settings, tickets: PlayTickets, fact: StreamEvent) -> None:
         self._url = settings.pull_url
@@ -78,16 +78,15 @@ class PublishSource:
 
     @property
     def is_publishing(self) -> bool:
-        """The ingest gives the stream now."""
+        """True while the ingest delivers the stream."""
         return self._pull is not None
 
     async def source(self, appears_within_s: float) -> Source | None:
-        """What the encoder sends, as soon as something can be made of it; None when nobody publishes, or it
-        was closed. Errors: Unusable.
+        """What the encoder sends, as soon as it can be used; None when nobody publishes, or it was closed.
+        Errors: UnusableSource.
 
-        A client library that is cancelled may go on all the same, so being closed ends this too: who
-        closes waits for it.
-        """
+        A client library may continue after a cancellation, so closing ends this too: whoever closes waits
+        for it."""
         until = monotonic() + appears_within_s
         while not self._closed or self._flooded:
             if self._flooded:
@@ -110,7 +109,7 @@ class PublishSource:
         return None
 
     async def open(self) -> bool:
-        """Connects where it is not connected, and keeps what comes from now on; False when that did not go."""
+        """Connects if it is not connected, and keeps messages from now on; False when that failed."""
         async with self._opening:
             if self._pull is None and not self._closed:
                 await self._connect()
@@ -128,8 +127,8 @@ class PublishSource:
             self.close()
 
     def _heard(self, message: RtmpMessage) -> None:
-        """Each message costs this process, which has other streams, too: one that floods is listened to no
-        more."""
+        """Each message costs this process, which serves other streams too: one that floods is ignored from
+        then on."""
         now = monotonic()
         if not self._pace.allows(now):
             if not self._flooded:
@@ -146,7 +145,7 @@ class PublishSource:
         self.feed.forget()
 
     async def _measured(self, source: Source) -> Source:
-        """The parameter sets of other codecs than H.264 are read by ffprobe, in the frames that have come."""
+        """ffprobe reads the parameter sets of other codecs than H.264, in the frames that have arrived."""
         if source.width:
             return source
         form = self.feed.form
@@ -164,7 +163,7 @@ class PublishSource:
         return replace(self._probed[1], frame_rate=source.frame_rate, audio=source.audio)
 
     async def still(self) -> StillPicture:
-        """The picture of those who send none. Errors: Unusable."""
+        """A still picture for publishes without one. Errors: UnusableSource."""
         if self._still is None:
             pictures = [
                 flv.picture(body)
@@ -190,7 +189,7 @@ class PublishSource:
 
 
 def _bearable(source: Source) -> Source:
-    """Errors: Unusable."""
+    """Errors: UnusableSource."""
     if source.width * source.height > MOST_PIXELS:
         raise UnusableSource(
             f"The picture has {source.width}×{source.height} pixels; 8192×4320 is the most. Send a smaller one."

@@ -1,10 +1,10 @@
-"""What one encoder sends, made fit for FFmpeg: times that only grow, from the newest key frame on, with sound
-always there. [decision]
+"""One encoder's messages made usable for FFmpeg: times that only grow, from the newest key frame on, always
+with sound. [decision]
 
-A run begins at the newest key frame that has come, so nobody waits for the next one. It ends where its
-decoder would have to change: another parameter set, other sound, a clock that was set; what comes then
-waits for the next run. Where an encoder has no sound, silence is put in its place: players and recordings
-keep one shape when sound joins later. One that has no picture gets a still one.
+A run starts at the newest key frame that has arrived, so nothing waits for the next one. It ends where the
+decoder would have to change: another parameter set, other sound, a clock that was set; what arrives then
+is kept for the next run. Where an encoder sends no sound, silence is inserted: players and recordings keep
+one shape when sound starts later. A publish without a picture gets a still one.
 """
 
 from collections import deque
@@ -47,7 +47,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Format:
-    """What a decoder has to be told. `voice` None is no sound."""
+    """What a decoder has to know. `voice` None is no sound."""
 
     codec: str
     config: bytes
@@ -56,14 +56,14 @@ class Format:
 
 @dataclass(frozen=True)
 class StillPicture:
-    """A picture for those who send none: a key frame of H.264 and its configuration, STILL_SIZE large."""
+    """A picture for publishes without one: a key frame of H.264 and its configuration, in STILL_SIZE."""
 
     config: bytes
     data: bytes
 
 
 class FeedRun:
-    """One FFmpeg's input. `write` gets bytes, `end` is called once, when no more will come."""
+    """One FFmpeg's input. `write` takes bytes; `end` is called once, when no more will follow."""
 
     def __init__(
         self, form: Format, voice: Voice, zero: int, write: Callable[[bytes], None], end: Callable[[], None]
@@ -102,8 +102,8 @@ class FeedRun:
 
 
 class SourceFeed:
-    """Give it every message in order, with the moment it came (s, never going back). `trouble` says why
-    nothing can be made of it."""
+    """Takes every message in order, with the time of its arrival (s, never going back). `trouble` is the
+    reason why nothing can be made of it."""
 
     def __init__(self, observe: Callable[[Frame, float], None] = lambda _frame, _now: None) -> None:
         """`observe` is told of every frame."""
@@ -130,11 +130,11 @@ class SourceFeed:
 
     @property
     def unheard(self) -> str | None:
-        """The name of a sound codec that can't be used: the picture goes on without it."""
+        """The name of a sound codec that cannot be used; the picture continues without sound."""
         return self._unheard
 
     def ready(self, now: float) -> bool:
-        """Something can be made of it: a key frame has come, its rate is known, and whether there is sound.
+        """True when it can be used: a key frame has arrived, its rate is known, and whether there is sound.
         Or there is sound alone."""
         return self.source(now) is not None
 
@@ -199,7 +199,7 @@ class SourceFeed:
 
     @property
     def opening(self) -> bytes:
-        """The frames that have come since the newest key frame, as a file; empty before one."""
+        """The frames since the newest key frame, as a file; empty before one."""
         if self.form is None or not self._gop:
             return b""
         parts = [fmp4_writer.header(self.form.codec, self.form.config, self._coded_size(), SILENCE)]
@@ -210,13 +210,13 @@ class SourceFeed:
 
     @property
     def zero(self) -> tuple[int, int] | None:
-        """(era, ms) where the present run begins on the encoder's clock; each time the clock is set another
-        era begins."""
+        """(era, ms) at which the present run starts on the encoder's clock; each time the clock is set
+        another era starts."""
         return (self._clock.era, self._run.zero) if self._run is not None else None
 
     @property
     def fed_s(self) -> float:
-        """How much media the present run has been given."""
+        """Seconds of media that the present run was given."""
         return self._run.fed_ms / 1000 if self._run is not None else 0.0
 
     # -- runs
@@ -224,7 +224,7 @@ class SourceFeed:
     def begin_run(
         self, write: Callable[[bytes], None], end: Callable[[], None], still: StillPicture | None = None
     ) -> bool:
-        """A new run, from the newest key frame on; False when there is none to begin with."""
+        """Starts a run from the newest key frame; False when there is none."""
         self.stop()
         if not self._gop or (self.form is None and still is None):
             return False
@@ -242,12 +242,11 @@ class SourceFeed:
         return (self._sps.width, self._sps.height) if self._sps is not None else STILL_SIZE
 
     def renew(self) -> None:
-        """The present run ends in front of the next key frame, so that the next one can begin there without a
-        gap."""
+        """Ends the present run before the next key frame, so that the next run can start there without a gap."""
         self._renew = True
 
     def forget(self) -> None:
-        """What has come so far is not shown (again): the next run begins at the next key frame."""
+        """Drops what has arrived: the next run starts at the next key frame."""
         self._gop = []
         self._gop_size = 0
 
@@ -397,8 +396,8 @@ class SourceFeed:
 
 
 class _Clock:
-    """The encoder's 32 bits of milliseconds as a time that never goes back. Picture and sound have one clock;
-    one that is set is noticed by the first of them, and the other is waited for."""
+    """The encoder's 32-bit milliseconds as a time that never goes back. Picture and sound share a clock;
+    whichever arrives first notices that it was set, and waits for the other."""
 
     def __init__(self) -> None:
         self._now: int | None = None
@@ -407,7 +406,7 @@ class _Clock:
         self._shift = self.era = 0
 
     def picture(self, raw: int) -> int | None:
-        """None when the clock was set: `begin` then."""
+        """None when the clock was set; then call `begin`."""
         if self._now is None:
             return self.begin(raw)
         step = _signed(raw - self._raw)
@@ -418,7 +417,7 @@ class _Clock:
         return self._now
 
     def begin(self, raw: int) -> int:
-        """A new reckoning, a little behind the old one."""
+        """Starts again, a little after the last time."""
         self._now = self._furthest = self._furthest + 1000
         self._raw = raw
         self._shift = 0

@@ -1,7 +1,6 @@
-"""How an encoder and its transcoder are doing, from every frame that comes in and from FFmpeg's own progress.
-[decision]
+"""How an encoder and its transcoder are doing, from every frame and from FFmpeg's own progress. [decision]
 
-Everything here is counted, not estimated: nginx knows rates only as means of ten seconds.
+Everything here is counted: nginx knows rates only as means of ten seconds.
 """
 
 from collections import deque
@@ -18,8 +17,8 @@ VIDEO, AUDIO = 1, 2  # media.ingest.fmp4_writer.PICTURE and SOUND
 class HealthSample:
     """`bitrate` in bits a second, `keyframe_s` between the last two key frames, `dropped_frames` and
     `duplicated_frames` of this FFmpeg so far, `av_drift_ms` how far the sound is ahead of the picture,
-    `speed` 1 when transcoding keeps up, `behind_s` what it has not made of what has come. None where
-    nothing is known (yet)."""
+    `speed` 1 when transcoding keeps up, `behind_s` seconds of input that are not transcoded yet. None
+    where nothing is known (yet)."""
 
     at: int
     bitrate: int
@@ -54,14 +53,14 @@ class StreamHealth:
         self._progress: deque[tuple[float, float]] = deque()
 
     def frame(self, track: int, time_ms: int, size: int, key: bool, now: float) -> None:
-        """One that has come from the encoder."""
+        """Counts a frame of the encoder."""
         self._packets.append(_Packet(now, track, time_ms, size, key))
         if track == VIDEO and key:
             self._keys.append(time_ms)
         self._forget(now)
 
     def began(self) -> None:
-        """Another FFmpeg: what the one before has made says nothing of it."""
+        """Another FFmpeg started: progress of the previous one does not count."""
         self._progress.clear()
 
     def done(self, done_s: float, now: float) -> None:

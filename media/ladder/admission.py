@@ -1,8 +1,8 @@
-"""Whether this machine carries one more ladder: estimated before its FFmpeg begins, so that those on air are
-not disturbed. [decision]
+"""Whether this machine can carry one more ladder: estimated before its FFmpeg starts, so that streams on air
+are not disturbed. [decision]
 
 Cores by pixels a second. Measured with a 1080p30 source and preset superfast: four rungs 1.16 cores, three
-.79, two .46. Camera and game pictures take up to a half more than that; `strain` sees it then and drops
+.79, two .46. Camera and game pictures take up to half as much again; then `overload` notices and drops
 rungs.
 """
 
@@ -32,7 +32,7 @@ class LadderDemand:
     preset: str
 
     def cores(self, left_out: int = 0) -> float:
-        """What it takes without its highest rungs."""
+        """Cores that it takes without its highest rungs."""
         decoded = self.source.width * self.source.height * self.rate * DECODED
         encoded = sum(
             one.size[0]
@@ -49,7 +49,7 @@ class LadderDemand:
 
 @dataclass(frozen=True)
 class RunningLadder:
-    """A ladder that is on air, or away for its grace. `strained`: it does not keep up."""
+    """A ladder that is on air, or waits for its encoder. `strained`: it falls behind."""
 
     cores: float
     strained: bool = False

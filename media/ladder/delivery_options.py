@@ -1,5 +1,4 @@
-"""How a broadcast reaches its viewers: how early, how far back, and whether encrypted. Decided once a
-broadcast. [decision]"""
+"""How a broadcast is delivered: latency, DVR window, encryption. Decided once for each broadcast. [decision]"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,8 +23,7 @@ class DeliveryOptions:
 
 
 def delivery_options(stream: Mapping[str, Any], settings: Settings) -> DeliveryOptions:
-    """What the stream's document asks for (`latency`, `dvr_s`, `encrypted`), else what the installation has
-    as default."""
+    """The stream's own settings (`latency`, `dvr_s`, `encrypted`), else the installation's defaults."""
     parts = {"low": min(LOW_PART_S, settings.part_s), "normal": settings.part_s, "standard": None}
     back_s = min(stream.get("dvr_s") or 0, settings.longest_dvr_s)
     window = max(settings.window_segments, round(back_s / settings.segment_s))

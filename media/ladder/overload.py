@@ -1,9 +1,9 @@
 """Whether the machine carries a ladder: how far FFmpeg is behind what the encoder has sent. [decision]
 
 A slow encoder or line slows FFmpeg as well, so its speed alone says nothing; what counts is a distance
-that grows. Both ends of it are told in steps (a part, and what came in at once), so it has to grow by a
-second: at nine tenths of the needed speed that takes ten seconds. A rung that was dropped comes back after
-a calm minute, after a relapse only after two, four, … 32.
+that grows. Both ends of it are reported in steps (a part, and what arrived at once), so it has to grow by
+a second: at nine tenths of the needed speed that takes ten seconds. A dropped rung is restored after a
+calm minute; after a relapse only after two, four, … 32.
 """
 
 from collections import deque
@@ -20,13 +20,13 @@ Verdict = Literal["drop", "raise"]
 
 
 def distance_s(sent_s: float, sent_at: float, done_s: float, done_at: float) -> float:
-    """How much of what was sent is not done. Both are told now and then, and neither stands still between:
-    what was done when the ingest told of the encoder is what counts."""
+    """Seconds of media that were sent and are not done. Both are reported now and then and progress in
+    between, so what was done when the ingest reported is what counts."""
     return sent_s - (done_s + sent_at - done_at)
 
 
 class OverloadDetector:
-    """Times in seconds. Keeps its memory over the runs of a publish."""
+    """Times in seconds. It keeps its state over the runs of a publish."""
 
     def __init__(self) -> None:
         self._behind: deque[tuple[float, float]] = deque()
@@ -36,19 +36,19 @@ class OverloadDetector:
         self.growth_s = 0.0
 
     def started(self, now: float) -> None:
-        """A new FFmpeg: its first seconds are no measure."""
+        """A new FFmpeg: its first seconds are not measured."""
         self._behind.clear()
         self._began_at = now
         self.growth_s = 0.0
 
     @property
     def is_strained(self) -> bool:
-        """Not yet enough for a drop, enough for whatever can wait to wait."""
+        """True when it is not enough for a drop, but enough for lower priorities to wait."""
         return self.growth_s > NOTED_GROWTH_S
 
     def judge(self, now: float, behind_s: float, load: float, dropped: int, rungs: int) -> Verdict | None:
-        """`behind_s` as `distance_s` tells it, `load` is the machine's run queue per core, `dropped` how many
-        of the `rungs` are left out now."""
+        """`behind_s` as `distance_s` returns it, `load` is the machine's run queue per core, `dropped` how
+        many of the `rungs` are left out now."""
         if now - self._began_at < SETTLE_S:
             return None
         self._behind.append((now, behind_s))

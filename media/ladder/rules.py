@@ -1,5 +1,6 @@
-"""Which renditions a source gets: decided once a broadcast, so that its playlists keep one shape over
-reconnects."""
+"""Which renditions a source gets: decided once for each broadcast, so that its playlists keep one shape over
+reconnects.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,8 @@ AUDIO_BIT_RATE = 128_000
 @dataclass(frozen=True)
 class Source:
     """What the encoder sends: square pixels, frames a second (0 when unknown), and whether there is sound.
-    `square`: its own are so; `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`: there is
-    sound and a still picture of ours. `high`: high dynamic range (PQ or HLG)."""
+    `square`: its own pixels are square; `plain`: 8 bit 4:2:0; `interlaced`: it may have fields. `alone`:
+    sound with a still picture of ours. `high`: high dynamic range (PQ or HLG)."""
 
     width: int
     height: int
@@ -30,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Rung:
-    """What a profile wants of one rendition: `height` of the short side, bits a second, most frames a second,
+    """What a profile asks for one rendition: `height` of the short side, bits a second, most frames a second,
     x264's preset."""
 
     height: int
@@ -41,8 +42,8 @@ class Rung:
 
 @dataclass(frozen=True)
 class Profile:
-    """`copy_top`: a source that fits is handed on as its highest rendition, not encoded again. `audio_only`:
-    one without picture."""
+    """`copy_top`: a source that fits is the highest rendition without being encoded again. `audio_only`: with
+    a rendition of sound alone."""
 
     rungs: tuple[Rung, ...]
     audio_only: bool = False
@@ -71,7 +72,7 @@ class Rendition:
 
 
 def sound_of(renditions: Sequence[Rendition]) -> bool:
-    """True when the last one has sound alone."""
+    """True when the last one is sound alone."""
     return bool(renditions) and renditions[-1].height == 0
 
 
@@ -92,7 +93,7 @@ class Cadence:
         return float(self.segment_frames / self.rate)
 
     def divided(self, every: int) -> "Cadence":
-        """That of a rendition with every `every`-th frame."""
+        """The cadence of a rendition with every `every`-th frame."""
         return Cadence(self.rate / every, self.part_frames // every, self.segment_frames // every)
 
     def divides(self, every: int) -> bool:
@@ -200,9 +201,9 @@ def _even(pixels: int) -> int:
 
 @dataclass(frozen=True)
 class BroadcastShape:
-    """Cadence and `rotation` (segments that a key lasts; 0: clear) stay the same for a whole broadcast, and
-    so do the renditions unless somebody changes its profile or the machine can't carry them: a source that
-    returns with other pixels is scaled and padded into them."""
+    """Cadence and `rotation` (segments that a key lasts; 0: unencrypted) stay the same for a whole broadcast.
+    So do the renditions, unless the profile changes or the machine falls behind: a source that returns
+    with another size is scaled and padded."""
 
     renditions: tuple[Rendition, ...]
     cadence: Cadence

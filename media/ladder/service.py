@@ -37,7 +37,7 @@ class Profiles:
         return await self._store.app(app).find(PROFILES.name, sort="created", limit=limit, cursor=cursor)
 
     async def change(self, doc: Doc, fields: dict[str, Any], by: By) -> Doc | None:
-        """None when somebody else has changed it meanwhile. Streams that are live with it follow."""
+        """None when another change came first. Streams that are live with it follow."""
         fresh = {**fields, "version": doc["version"] + 1}
         noted = self._audit.entry(doc["app"], by, "profile.updated", doc["id"], doc, {**doc, **fresh})
         changed = await self._store.app(doc["app"]).update(
@@ -54,12 +54,11 @@ class Profiles:
         await self._tell(doc)
 
     async def forget(self, app: str) -> None:
-        """All of an app that is deleted."""
+        """Deletes all profiles of a deleted app."""
         await self._store.operator().delete(PROFILES.name, {"app": app})
 
     async def of_stream(self, stream: Doc, app: Doc | None) -> Profile:
-        """The stream's own, else its app's, else the installation's ladder. A profile that is gone counts as
-        none."""
+        """The stream's own, else its app's, else the installation's ladder. A deleted profile counts as none."""
         for wanted in (stream.get("profile"), (app or {}).get("profile")):
             doc = await self.get(stream["app"], wanted) if wanted else None
             if doc is not None:
@@ -67,7 +66,7 @@ class Profiles:
         return Profile(tuple(Rung(height) for height in self._settings.ladder))
 
     async def _tell(self, doc: Doc) -> None:
-        """Live streams look again when they hear it; lost, they do at their next publish."""
+        """Makes live streams read their profile again; if the fact is lost, they do at their next publish."""
         try:
             await self._bus.publish(DirectoryChanged(app=doc["app"], collection=PROFILES.name, key=doc["id"]))
         except Unavailable:

@@ -1,9 +1,9 @@
-"""Which position's reloads a web server may hold by itself, and what it gives to those it holds. [work]
+"""Which blocking reloads a web server may hold by itself, and what it answers them with. [work]
 
-A file `next/MSN.PART` among a stream's parts says that nginx may hold players who ask for that position:
-the one that comes next, and for a moment those just before, whose playlists nginx still has. All other
-questions nginx passes to the origin, which knows what to answer: nobody waits for a part that has been or
-that will never come.
+A file `next/MSN.PART` among a stream's parts tells nginx that it may hold requests for that position: the
+next one, and for a moment those just before, whose playlists nginx still has. nginx passes all other
+requests to the origin, which knows the answer: nobody waits for a part that has been or that will never
+come.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ Lists = Callable[[], Mapping[str, bytes]]
 
 
 class HeldReloads:
-    """`lists` renders the playlists of all renditions as they are now."""
+    """`lists` renders the playlists of all renditions."""
 
     def __init__(self, edge: NchanPublisher, files: SegmentFiles, playback: str, lists: Lists) -> None:
         self._nchan = edge
@@ -30,13 +30,15 @@ class HeldReloads:
         self._behind: deque[str] = deque()
 
     def release_all(self) -> None:
-        """Gives those who wait for what a dead process would have made the present playlist; they ask anew."""
+        """Answers requests that a dead process had nginx hold with the present playlist; players then ask
+        again."""
         for position in self._files.awaited():
             self._nchan.post(self._playback, position, self._lists())
             self._files.stop_awaiting(position)
 
     def advance(self, hint: tuple[str, int, int] | None) -> None:
-        """After each change of the timeline. The next position may be held before anybody hears of it."""
+        """Called after each change of the timeline. nginx may hold the next position before any player knows
+        of it."""
         awaited = f"{hint[1]}.{hint[2]}" if hint else None
         if awaited == self._awaited:
             return

@@ -1,7 +1,7 @@
-"""What is measured of live streams, where every process can read it, and as metrics. [hands]
+"""Measurements of live streams in Redis, for every process, and as metrics. [hands]
 
-`weir:health:<playback id>` is a list of samples as JSON, newest first, one each two seconds; it vanishes
-by itself when nothing is measured any more.
+`weir:health:<playback id>` is a list of samples as JSON, newest first, one each two seconds; it expires
+when nothing is measured any more.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class HealthStore:
         self._shown: set[str] = set()
 
     async def write_samples(self, samples: Mapping[tuple[str, str], HealthSample]) -> None:
-        """Of all streams of this worker at once, by (stream id, playback id)."""
+        """Stores samples of all streams of this worker, by (stream id, playback id)."""
         for stream in self._shown - {stream for stream, _ in samples}:
             for gauge in _MEASURED.values():
                 gauge.remove(stream)
@@ -67,7 +67,7 @@ class HealthStore:
         await self._redis.eval(_NOTE, len(keys), *keys, KEPT, LIVES_MS, *shown)
 
     async def write_trouble(self, words: Mapping[str, str]) -> None:
-        """Why nothing is made of a publish, by playback id; forgotten when it is not said again."""
+        """Stores why nothing is made of a publish, by playback id; it expires unless it is written again."""
         for playback, sentence in words.items():
             await self._redis.set(f"{_key(playback)}:trouble", sentence, px=LIVES_MS)
 

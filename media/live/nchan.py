@@ -1,9 +1,9 @@
-"""Playlists on their way to the web servers that hold blocking reloads themselves (nchan). [hands]
+"""Sends playlists to web servers that hold blocking reloads themselves (nchan). [hands]
 
-Each playlist is posted once a part, to the channels of its position, `PLAYBACK/FILE/MSN.PART` and, packed,
-`…gzip`; nginx gives it to all who wait there, and for 20 s to those who come later. Spoken as plain
-HTTP/1.1 on one connection a web server, all renditions in one write: a client library costs more than the
-packager itself.
+Each playlist is posted once a part, to the channels of its position, `PLAYBACK/FILE/MSN.PART` and,
+compressed, `…gzip`; nginx sends it to all requests that wait there, and for 20 s to later ones. Plain
+HTTP/1.1 on one connection to each web server, all renditions in one write: a client library costs more
+than the packager itself.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ log = structlog.get_logger("media")
 
 class NchanPublisher:
     """`run` until cancelled; `post` never blocks. What a web server has not accepted is posted again when it
-    answers: it may have been slow, not away, and then players wait there for just that. Only what no
-    longer fits is dropped, the oldest first."""
+    answers: if it was slow rather than away, players wait there for exactly that. Only what no longer fits
+    is dropped, the oldest first."""
 
     def __init__(self, settings: Settings, secret: str) -> None:
         self._secret = secret

@@ -37,23 +37,22 @@ class RestartBackoff:
         return True
 
     def publish_pause_s(self, now: float) -> float:
-        """How long the start for a publish has to wait."""
+        """Seconds to wait before the start for a publish."""
         if len(self._publishes) < FREE_PUBLISHES or now - self._publishes[0] >= PUBLISHES_S:
             return 0.0
         return max(0.0, self._publishes[-1] + NEXT_PUBLISH_S - now)
 
     def changed_pause_s(self, now: float) -> float:
-        """Counts a change of what the encoder sends at `now`; how long to wait before another start follows
-        it."""
+        """Counts a change of the input at `now`; seconds to wait before the start that follows it."""
         pause_s = max(0.0, self._changes[0] + CHANGES_S - now) if len(self._changes) == FREE_CHANGES else 0.0
         self._changes.append(now + pause_s)
         return pause_s
 
     def pause_s(self, now: float) -> float:
-        """How long to wait after the last start has failed at `now`."""
+        """Seconds to wait after the last start has failed at `now`."""
         self._failures = 0 if now - self._started_at > STEADY_S else self._failures + 1
         return float(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** max(0, self._failures - 1)))
 
     def rests(self, now: float) -> bool:
-        """Nothing that it knows counts any more."""
+        """True when nothing that it has counted matters any more."""
         return now - self._started_at >= WITHIN_S

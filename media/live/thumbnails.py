@@ -1,4 +1,4 @@
-"""A small picture of each live stream, made anew from its newest segment. [work]"""
+"""A small picture of each live stream, redrawn from its newest segment. [work]"""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ log = structlog.get_logger("media")
 
 
 class Thumbnailer:
-    """One key frame a picture: .09 s of a core each 10 s."""
+    """Decodes one key frame a picture: .09 s of a core each 10 s."""
 
     def __init__(self, files: SegmentFiles, every_s: float, made: Callable[[], None]) -> None:
         self._files = files
@@ -43,8 +43,8 @@ class Thumbnailer:
         await self._tasks.stop()
 
     async def snapshot(self) -> bytes | None:
-        """A JPEG of the newest segment's first frame, at most 720 high: made once a segment, when somebody
-        asks; None before the first."""
+        """A JPEG of the newest segment's first frame, at most 720 high. Drawn once a segment, on request;
+        None before the first segment."""
         async with self._one:
             if self._newest is None:
                 return None
