@@ -21,7 +21,7 @@ PASSED = ("content-length", "content-range", "accept-ranges", "etag")
 
 
 class BucketOrigin:
-    """Without a bucket everything is missing."""
+    """Without a bucket every file is missing."""
 
     def __init__(self, bucket: Bucket | None) -> None:
         self._bucket = bucket

@@ -1,8 +1,7 @@
-"""From a recording's files to what people play: playlists over the same bytes, an MP4, a poster and seek
-previews. [work]
+"""Makes a recording playable: playlists over the same bytes, an MP4, a poster and seek previews. [work]
 
-Nothing is encoded again but the small pictures. Every file gets its name when it is whole, so a process
-that dies here leaves a recording that the next one finishes from the beginning.
+Only the small pictures are encoded again. Every file gets its name when it is complete, so if the process
+dies here, the next one finishes the recording from the beginning.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ class Unplayable(Exception):
 
 
 class NoRoom(Exception):
-    """The disk has no place for the MP4 now."""
+    """The disk has no space for the MP4 now."""
 
 
 async def finish(recording_files: RecordingFiles) -> FinishedRecording:
@@ -78,7 +77,7 @@ def taken(recording_files: RecordingFiles) -> int:
 
 
 def fullest_of(runs: Sequence[RecordedRun]) -> RecordedRun:
-    """The first of those with most renditions."""
+    """The first of the runs with the most renditions."""
     return max(runs, key=lambda run: (len(run.renditions), -run.number))
 
 
@@ -89,8 +88,7 @@ def variants(run: RecordedRun) -> list[Variant]:
 def _listed(
     rendition: Rendition, runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]
 ) -> Iterator[RecordedSegment]:
-    """Where a run has not got this rendition, because the ladder was another one then, the nearest stands for
-    it."""
+    """Where a run lacks this rendition, because it had another ladder, the nearest one is listed."""
     before: StoredSegment | None = None
     for segment in segments:
         run = runs[segment.run]
@@ -112,8 +110,8 @@ def _nearest(run: RecordedRun, rendition: Rendition) -> str:
 
 
 def _common(runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> Rendition | None:
-    """The highest rendition with a picture that all runs have in the same size; none when somebody has
-    replaced the whole ladder."""
+    """The highest rendition with a picture that all runs have in the same size; none when the whole ladder
+    was replaced."""
     used = [runs[number].renditions for number in {segment.run for segment in segments}]
     shared = [
         one
@@ -127,8 +125,8 @@ def _common(runs: dict[int, RecordedRun], segments: Sequence[StoredSegment]) -> 
 async def _join(
     recording_files: RecordingFiles, parts: Sequence[str], sound: Sequence[str], sound_at_s: float
 ) -> None:
-    """One MP4, its index in front so that it plays while it is downloaded. Parts of other sizes play on in
-    it, since every key frame brings its parameters."""
+    """One MP4, its index at the start so that it plays while it is downloaded. Parts of other sizes play in
+    it, since every key frame has its parameters."""
     wanted = sum((recording_files.folder / part).stat().st_size for part in parts)
     if shutil.disk_usage(recording_files.folder).free < wanted * ROOM_LEFT:
         raise NoRoom

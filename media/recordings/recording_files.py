@@ -68,7 +68,8 @@ class RecordingFiles:
         self._number = max((run.number for run in self.runs()), default=-1)
 
     def add(self, shape: BroadcastShape, whole: SegmentData) -> bool:
-        """True when the segment is on disk; False when the disk is full, and then nothing of it stays."""
+        """Appends a segment. True when it is on disk; False when the disk is full, and then nothing of it
+        stays."""
         if whole.segment.run != self._run and not self._begin(shape, whole):
             return False
         at: dict[str, Extent] = {}
@@ -91,8 +92,7 @@ class RecordingFiles:
         return True
 
     def _begin(self, shape: BroadcastShape, whole: SegmentData) -> bool:
-        """A run of its own: codec parameters may differ, and the end of a file that a crash has torn is left
-        as it is."""
+        """A new run: codec parameters may differ, and the end of a file that a crash has torn stays as it is."""
         number = self._number + 1
         inits = {name: init.data for name, init in zip(shape.names, whole.inits, strict=True)}
         ends = self._ends
@@ -138,7 +138,7 @@ class RecordingFiles:
             os.close(descriptor)
 
     def _undo(self) -> bool:
-        """What was written for a segment that did not fit gives its room back."""
+        """Deletes what was written of a segment that did not fit."""
         for name, end in self._ends.items():
             os.truncate(self.folder / run_file(name, self._number), end)
         return False
@@ -153,12 +153,12 @@ class RecordingFiles:
         ]
 
     def segments(self) -> list[StoredSegment]:
-        """In order, those alone whose bytes are all there."""
+        """Segments in order, only those whose bytes are complete."""
         sizes = {path.name: path.stat().st_size for path in self.folder.glob("*_*.mp4")}
         return [one for one in map(_taped, (row for row in self._rows() if "at" in row)) if _held(one, sizes)]
 
     def trim(self) -> None:
-        """Cuts off what the index does not know: the torn end of a process that was killed."""
+        """Cuts off what the index does not name: the torn end of a killed process."""
         known = {
             run_file(name, run.number): length for run in self.runs() for name, length in run.inits.items()
         }

@@ -1,8 +1,8 @@
-"""A bucket of an S3-compatible store: files go in by parts, over the deaths of this process, and come out by
-ranges. [hands]
+"""A bucket of an S3-compatible store: multipart uploads that survive process crashes, and reads by range.
+[hands]
 
-Beside a file that is under way lies `<file>.upload`, one JSON object a line: the upload's id, then each
-part that the store has taken. Checked are each part and then the whole object: size and ETag, which is an
+During an upload there is a file `<file>.upload`, one JSON object a line: the upload's id, then each part
+that the store has accepted. Each part and then the whole object are checked by size and ETag, which is an
 MD5 unless the bucket encrypts with KMS keys.
 """
 
@@ -51,7 +51,7 @@ class Bucket:
         self._session: aiohttp.ClientSession | None = None
 
     async def put(self, name: str, path: Path) -> None:
-        """Returns when the store has the whole file and says so itself. Safe to repeat. Errors: Unavailable,
+        """Returns when the store has the whole file and confirms it. Safe to repeat. Errors: Unavailable,
         OSError."""
         size = (await asyncio.to_thread(path.stat)).st_size
         part = max(self._part, -(-size // MOST_PARTS))
@@ -77,7 +77,7 @@ class Bucket:
         return reply.status, reply.headers, _body(reply)
 
     async def names(self, prefix: str) -> list[str]:
-        """Names of up to 1000 objects that begin so."""
+        """Names of up to 1000 objects with this prefix."""
         found = await self._call("GET", "", {"list-type": "2", "prefix": self._prefix + prefix})
         if found.status != 200:
             raise Unavailable("The bucket refuses to be listed.")
@@ -87,7 +87,7 @@ class Bucket:
         ]
 
     async def delete(self, prefix: str) -> None:
-        """All objects whose names begin so."""
+        """Deletes all objects with this prefix."""
         while names := await self.names(prefix):
             for name in names:
                 if (await self._call("DELETE", name, {})).status not in (200, 204, GONE):
@@ -150,7 +150,7 @@ class Bucket:
         return False
 
     async def _taken(self, method: str, name: str, query: Mapping[str, str], body: bytes) -> str:
-        """Sends and compares; the ETag."""
+        """Sends, compares, and returns the ETag."""
         digest = hashlib.md5(body, usedforsecurity=False)
         reply = await self._call(
             method, name, query, body, {"content-md5": base64.b64encode(digest.digest()).decode()}
@@ -223,7 +223,7 @@ def _slice(path: Path, offset: int, length: int) -> bytes:
 
 
 def _tag(path: Path, part: int) -> str:
-    """The ETag that S3 gives to this content: its MD5, or that of its parts' MD5s."""
+    """The ETag that S3 computes for this content: its MD5, or that of its parts' MD5s."""
     with path.open("rb") as file:
         digests = [hashlib.md5(body, usedforsecurity=False) for body in iter(lambda: file.read(part), b"")]
     if len(digests) <= 1:

@@ -1,8 +1,8 @@
-"""Recordings, from the first segment of a broadcast to something that can be played, over the deaths of any
-process. [work]
+"""Recordings, from the first segment of a broadcast to something that can be played; survives process
+crashes. [work]
 
-A recording that its process did not end is found by the sweep: while its broadcast goes on the worker that
-takes the stream appends to it, afterwards whoever sweeps finishes it.
+The sweep finds a recording that its process did not end: while its broadcast continues, the worker that
+acquires the stream appends to it; afterwards whichever process sweeps finishes it.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ log = structlog.get_logger("media")
 
 
 class Recorder:
-    """Writes one recording behind the packager's back: a slow disk delays the recording, not the viewers."""
+    """Writes one recording in the background: a slow disk delays the recording, not the viewers."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
 
     def add_segment(self, shape: BroadcastShape, whole: SegmentData) -> None:
-        """Takes a segment; the first begins the recording."""
+        """Queues a segment; the first one starts the recording."""
         if self._task is None:
             self._task = asyncio.create_task(self._write(), name=f"record {self.recording}")
         try:
@@ -69,7 +69,7 @@ class Recorder:
             log.error("recording.too_slow", recording=self.recording)
 
     async def finish(self) -> None:
-        """Returns when everything taken is on disk."""
+        """Returns when every queued segment is on disk."""
         if self._task is not None:
             await self._queue.put(None)
             await asyncio.wait([self._task], timeout=END_WITHIN_S)
@@ -145,7 +145,7 @@ class Recordings:
         return [Job("recordings", SWEEP_S, self.sweep)]
 
     async def resume_or_start(self, fact: StreamEvent, stream: Doc) -> None:
-        """This worker has the broadcast now: goes on with its recording, or begins one where the stream wants
+        """This worker has acquired the broadcast: continues its recording, or starts one if the stream wants
         it."""
         known = await self._recording_store.of_broadcast(fact.broadcast)
         going_on = next((doc for doc in known if doc["state"] == "recording"), None)
@@ -155,7 +155,7 @@ class Recordings:
             self._record(fact, stream, new_id("rec"))
 
     async def _fits(self, app_id: str) -> bool:
-        """False when the plan has no room for a recording; its owner was told, and the broadcast goes on
+        """False when the plan has no space for a recording. The owner is told, and the broadcast continues
         without."""
         try:
             async with self._services.quotas.storage_for(app_id):
@@ -165,7 +165,7 @@ class Recordings:
             return False
 
     async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
-        """By the stream, else by its app, else by the installation."""
+        """By the stream's setting, else its app's, else the installation's."""
         app = await self._services.directory.app(app_id) or {}
         chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
         return self._services.settings.recording if chosen is None else bool(chosen)
@@ -176,7 +176,7 @@ class Recordings:
             recorder.add_segment(shape, whole)
 
     async def release(self, playback: str) -> None:
-        """The broadcast goes on elsewhere, or in the next process."""
+        """The broadcast continues in another worker, or in the next process."""
         recorder = self._running.pop(playback, None)
         if recorder is not None:
             await recorder.finish()
@@ -190,8 +190,7 @@ class Recordings:
                 await self._stopped(doc)
 
     async def start(self, stream: Doc, recording: str, by: By) -> Doc:
-        """Begins to record a stream that is on air, under the id `recording`; the first segment from now on
-        is its first.
+        """Starts to record a stream that is on air, under the id `recording`, with the next segment.
 
         Errors: QuotaExceeded, too."""
         if stream["state"] not in ("live", "interrupted"):
@@ -232,7 +231,7 @@ class Recordings:
             await self._remove(doc)
 
     async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
-        """Errors: Stale when somebody was faster."""
+        """Errors: Stale when another change came first."""
         noted = self._services.audit.entry(
             doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields}
         )
@@ -243,7 +242,7 @@ class Recordings:
         return changed
 
     async def forget(self, app: str) -> None:
-        """All of an app that is deleted, running ones too. Safe to repeat."""
+        """Deletes all recordings of a deleted app, running ones too. Safe to repeat."""
         while (page := await self._recording_store.page(app, Searched(limit=100))).data:
             for doc in page.data:
                 if doc["state"] == "recording":
@@ -251,7 +250,7 @@ class Recordings:
                 await self._remove(doc)
 
     async def on_request(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
-        """A start or stop that somebody asked for; every worker hears it, the one that has the stream obeys."""
+        """A requested start or stop. Every worker receives it; the one that has the stream acts."""
         running = self._running.get(fact.playback)
         if begin and running is None:
             self._record(fact, stream, recording)
@@ -296,7 +295,7 @@ class Recordings:
             self._finishing.discard(doc["id"])
 
     async def sweep(self) -> None:
-        """Ends recordings whose broadcast is over, finishes what a dead process left, deletes what is old."""
+        """Ends recordings whose broadcast has ended, finishes what a dead process left, deletes old ones."""
         on_air = {doc["broadcast"] for doc in await self._services.directory.live_streams()}
         for doc in await self._recording_store.in_states("recording", "processing"):
             if doc.get("source") == UPLOAD:
@@ -313,7 +312,7 @@ class Recordings:
             self._tasks.start(self._move(self._bucket), "move recordings")
 
     async def _remove(self, doc: Doc) -> None:
-        """Objects first: while the document is there, whoever deletes can try again."""
+        """Deletes objects first: while the document exists, the deletion can be repeated."""
         if self._bucket is not None:
             await self._bucket.delete(f"{doc['id']}/")
         await self._recording_store.remove(doc)
@@ -322,8 +321,8 @@ class Recordings:
             await asyncio.to_thread(self._remove_staged, doc["id"])
 
     async def _move(self, bucket: Bucket) -> None:
-        """What is ready goes to the bucket; the files here go when the bucket has them all and the document
-        says so."""
+        """Moves finished recordings to the bucket. Local files are deleted when the bucket has them all and
+        the document says so."""
         try:
             for doc in await self._recording_store.to_be_moved():
                 folder = RecordingFiles(self._services.settings, doc["id"]).folder
@@ -341,7 +340,7 @@ class Recordings:
             self._moving = False
 
     async def clear_leftovers(self) -> None:
-        """Files of recordings that were deleted, or moved to the bucket, while their process died."""
+        """Deletes files of recordings that were deleted, or moved to the bucket, while their process died."""
         for recording in recordings(self._services.settings):
             doc = await self._services.directory.recording(recording)
             if doc is None or doc.get("stored") == "s3":

@@ -40,8 +40,8 @@ NOTED = "noted"
 
 @dataclass(frozen=True)
 class FinishedRecording:
-    """What a finished recording is. `size` of the MP4, `bytes` of all its files; `heights` of the renditions,
-    highest first; `sprite`: previews exist."""
+    """Results of a finished recording. `size` of the MP4, `bytes` of all its files; `heights` of the
+    renditions, highest first; `sprite`: previews exist."""
 
     duration_s: float
     size: int
@@ -83,7 +83,7 @@ class RecordingStore:
             self._relay.nudge()
 
     async def expect(self, app: str, video: str, about: Doc, note: Sequence[Event] = ()) -> Doc:
-        """A video that is going to be uploaded. Safe to repeat."""
+        """Creates a video that will be uploaded. Safe to repeat."""
         doc: Doc = {
             "id": video,
             "source": UPLOAD,
@@ -101,12 +101,11 @@ class RecordingStore:
         return found
 
     async def unfinished(self, app: str) -> list[Doc]:
-        """Uploads of an app that are under way."""
+        """Incomplete uploads of an app."""
         return (await self._store.app(app).find(COLLECTION, {"state": "uploading"}, limit=1000)).data
 
     async def started_by_user(self, app: str, user: str, since: int) -> list[Doc]:
-        """Uploads that a user has begun since then, whatever became of them; those that were deleted do not
-        count."""
+        """Uploads that a user has started since then, in any state; deleted ones do not count."""
         where = {"user": user, "started": Between(since, None)}
         return (await self._store.app(app).find(COLLECTION, where, limit=1000)).data
 
@@ -114,7 +113,7 @@ class RecordingStore:
         await self._all.update(COLLECTION, doc["id"], set={"expires": expires})
 
     async def mark_arrived(self, doc: Doc) -> Doc | None:
-        """An upload is whole; None when that was known."""
+        """The upload is complete; None when that was known."""
         return await self._to(doc, "processing", {"ended": now_ms()})
 
     async def progress(self, doc: Doc, percent: int | None, done_s: float) -> bool:
@@ -168,7 +167,7 @@ class RecordingStore:
         return await self._to(doc, "ready", {"stored": "s3"}) is not None
 
     async def change(self, doc: Doc, fields: Doc, note: AuditNoted) -> Doc | None:
-        """None when somebody was faster."""
+        """None when another change came first."""
         revision = doc.get("revision")
         done = await self._all.update(
             COLLECTION,
@@ -181,11 +180,11 @@ class RecordingStore:
         return done
 
     async def stop(self, doc: Doc, ended: int) -> Doc | None:
-        """Its segments are all there, the last one up to `ended`; None when it had been stopped already."""
+        """Its segments are complete, the last one up to `ended`; None when it had been stopped already."""
         return await self._to(doc, "processing", {"ended": ended})
 
     async def request_stop(self, doc: Doc, note: Sequence[Event] = ()) -> None:
-        """Tells the worker that records; it does the rest."""
+        """Asks the worker that records to stop."""
         await self._all.update(
             COLLECTION, doc["id"], set={"asked": now_ms()}, emit=[_told(RecordingStopped, doc), *note]
         )
@@ -213,12 +212,12 @@ class RecordingStore:
         await self._to(doc, "failed", {"reason": reason}, [_told(RecordingFailed, doc, reason=reason)])
 
     async def count_attempt(self, doc: Doc) -> int:
-        """Counts an attempt at finishing; the number of attempts so far."""
+        """Counts an attempt at finishing; returns the number of attempts so far."""
         found = await self._all.update(COLLECTION, doc["id"], inc={"attempts": 1})
         return int(found["attempts"]) if found else 0
 
     async def forget(self, doc: Doc) -> bool:
-        """Removes an upload that is not whole yet; False when it is, or has gone."""
+        """Deletes an incomplete upload; False when it is complete or gone."""
         return await self._all.delete(COLLECTION, {"id": doc["id"], "state": "uploading"}) == 1
 
     async def remove(self, doc: Doc) -> None:
@@ -249,7 +248,7 @@ def _changed(doc: Doc) -> DirectoryChanged:
 
 
 def _told(kind: type[Any], doc: Doc, **more: Any) -> Event:
-    """The id is derived, so that the same fact told twice is one event."""
+    """The id is derived, so that the same fact published twice is one event."""
     about = {name: doc[name] for name in ("app", "stream", "playback", "channel", "broadcast", "generation")}
     event: Event = kind(id=derived_id("evt", doc["id"], kind.__name__), recording=doc["id"], **about, **more)
     return event

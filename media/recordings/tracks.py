@@ -1,7 +1,7 @@
-"""What else an uploaded film has to choose from: its other sounds, and subtitles that are words. [work]
+"""Tracks of an uploaded file that viewers choose from: its other sounds, and text subtitles. [work]
 
-A player that changes the sound needs pictures without one, so where there are several sounds, every
-rendition is split in two once more, by copying. Whatever fails here leaves the film as it was without.
+A player that changes the sound needs renditions without sound, so where there are several sounds, every
+rendition is split in two, by copying. If a step fails, the video stays as it was without it.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ log = structlog.get_logger("media")
 async def add(
     recording_files: RecordingFiles, media_file: MediaFile, file: Path, duration_s: float, segment_s: float
 ) -> None:
-    """To a video that is finished, in its files and its master playlist. Safe to repeat. Errors: OSError."""
+    """Adds tracks to a finished video, in its files and its master playlist. Safe to repeat. Errors: OSError."""
     runs = recording_files.runs()
     texts = [
         made
@@ -90,7 +90,7 @@ async def _sound(
 
 
 async def _split(recording_files: RecordingFiles, runs: list[RecordedRun], segment_s: float) -> bool:
-    """Every rendition's picture alone, under the same playlist names."""
+    """Every rendition's picture without sound, under the same playlist names."""
     parts = recording_files.folder / "parts.txt"
     names = [rendition.name for rendition in fullest_of(runs).renditions]
     try:

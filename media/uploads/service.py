@@ -1,5 +1,6 @@
-"""Videos that people send: taken byte by byte, over broken lines and dead processes, until they are whole.
-[work]"""
+"""Uploaded videos: received byte by byte, over broken connections and process crashes, until they are
+complete. [work]
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -33,7 +34,7 @@ log = structlog.get_logger("media")
 
 @dataclass(frozen=True)
 class UploadRequest:
-    """An upload that is asked for: `length` bytes, to a stream or to none. `leave` is that of the app's user
+    """An upload to create: `length` bytes, for a stream or for none. `leave` is the grant of the app's user
     who sends it."""
 
     length: int
@@ -45,7 +46,7 @@ class UploadRequest:
 
 @dataclass(frozen=True)
 class UploadGrant:
-    """What an upload token, issued at `issued` ms, lets a `user` (the customer's own id) do: `uploads` files
+    """What an upload token, issued at `issued` ms, allows a `user` (the customer's own id): `uploads` files
     of `most` bytes each and `total` in all."""
 
     user: str
@@ -56,7 +57,7 @@ class UploadGrant:
 
 
 class Uploads:
-    """`arrived` is called when one is whole. Errors of all verbs: Unavailable, OSError."""
+    """`arrived` is called when an upload is complete. Errors of all verbs: Unavailable, OSError."""
 
     def __init__(
         self, services: Services, recording_store: RecordingStore, arrived: Callable[[], None]
@@ -72,7 +73,7 @@ class Uploads:
 
     @property
     def most(self) -> int:
-        """Bytes that one upload may have."""
+        """Most bytes of one upload."""
         return self._settings.max_upload_mb * MB
 
     async def get(self, app: str, video: str, user: str | None) -> Doc:
@@ -83,7 +84,7 @@ class Uploads:
         return found
 
     async def create(self, app: str, video: str, wanted: UploadRequest, by: By) -> Doc:
-        """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for a stream of somebody else's."""
+        """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for another app's stream."""
         most = min(self.most, wanted.leave.most or self.most) if wanted.leave else self.most
         if wanted.length > most:
             raise TooLarge(f"An upload may have {most} bytes at most.")
@@ -111,7 +112,8 @@ class Uploads:
         return doc
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
-        """What was begun with the token, and with any other of its user's since. Errors: QuotaExceeded."""
+        """Counts what was started with this token, and with any other of its user's since. Errors:
+        QuotaExceeded."""
         begun = [
             doc
             for doc in await self._recording_store.started_by_user(app, leave.user, leave.issued)
@@ -128,8 +130,8 @@ class Uploads:
             )
 
     async def _check_under_way(self, app: str, video: str, length: int, user: str | None) -> None:
-        """Users share a part of what an app may have under way, so none of them keeps the app's own uploads
-        out. What is idle makes room. Errors: QuotaExceeded."""
+        """Users share a part of what an app may have in progress, so none of them blocks the app's own
+        uploads. Idle uploads make room. Errors: QuotaExceeded."""
         docs = [doc for doc in await self._recording_store.unfinished(app) if doc["id"] != video]
         if user is not None:
             of_users = [doc for doc in docs if doc.get("user") is not None]
@@ -156,7 +158,7 @@ class Uploads:
             raise QuotaExceeded(f"{MOST_UNFINISHED} uploads are under way already; finish or delete some.")
 
     async def _forget_idle(self, docs: list[Doc]) -> bool:
-        """Ends the one that has been idle longest, if it has been for an hour."""
+        """Deletes the upload that has been idle longest, if it has been for an hour."""
         staged_by_id = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
         now = now_ms()
         idle = await asyncio.to_thread(
@@ -172,7 +174,7 @@ class Uploads:
         return True
 
     async def offset(self, doc: Doc) -> int:
-        """How many bytes of it are safe. Errors: NotFound when it is gone."""
+        """How many bytes are synced. Errors: NotFound when it is gone."""
         if doc["state"] != "uploading":
             return int(doc["length"])
         staged = UploadStaging(self._settings, doc["id"])
@@ -181,9 +183,9 @@ class Uploads:
         return await asyncio.to_thread(staged.offset)
 
     async def append(self, doc: Doc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
-        """Takes bytes from offset `at` on; how many are safe now. A body that breaks off leaves what has
-        come, unless a checksum speaks for the whole of it. Errors: Conflict for another offset, Busy,
-        Damaged, TooLarge, StorageFull, NotFound."""
+        """Appends bytes from offset `at` on; returns how many are synced now. A body that breaks off keeps
+        what has arrived, unless it has a checksum for the whole. Errors: Conflict for another offset,
+        Busy, Damaged, TooLarge, StorageFull, NotFound."""
         safe = await self.offset(doc)
         if doc["state"] != "uploading" or at != safe:
             raise Conflict(f"The upload goes on at byte {safe}.")
@@ -226,7 +228,7 @@ class Uploads:
             self._arrived()
 
     async def sweep(self) -> None:
-        """Forgets uploads that nobody goes on with; takes up those whose process died behind their last byte."""
+        """Deletes expired uploads, and continues those whose process died after their last byte."""
         for doc in await self._recording_store.in_states("uploading"):
             staged = UploadStaging(self._settings, doc["id"])
             if await asyncio.to_thread(staged.offset) == doc["length"]:
@@ -236,7 +238,7 @@ class Uploads:
                 await asyncio.to_thread(staged.remove)
 
     async def clear_leftovers(self) -> None:
-        """Bytes of uploads that were deleted, or made ready, while their process died."""
+        """Deletes bytes of uploads that were deleted, or finished, while their process died."""
         for video in staged_uploads(self._settings):
             doc = await self._services.directory.recording(video)
             if doc is None or doc["state"] in ("ready", "failed"):

@@ -1,9 +1,8 @@
-"""What has arrived of an upload, on disk: nothing that an answer has called received is lost with a process.
-[store]
+"""The bytes of an upload on disk: nothing that was acknowledged is lost with a process. [store]
 
 Folder `uploads/<video id>/` in the data folder: `video`, and `offsets.jsonl`, which grows by a line
-(`offset`) whenever that many bytes of the video are synced. Bytes behind the last line were promised to
-nobody and are cut off.
+(`offset`) whenever that many bytes of the video are synced. Bytes after the last line were not
+acknowledged and are cut off.
 """
 
 import fcntl
@@ -41,12 +40,12 @@ class UploadStaging:
         return self.file.exists()
 
     def offset(self) -> int:
-        """How many bytes are safe. Lines only grow, so the last whole one says it: who sends a file byte by
-        byte makes a long journal, and asks for it each time."""
+        """How many bytes are synced. Offsets only grow, so the last whole line is enough: a client that sends
+        a file byte by byte makes a long journal, and asks for the offset each time."""
         return max((int(row["offset"]) for row in newest_lines(self.folder / OFFSETS)), default=0)
 
     def idle_s(self, now_ms: int) -> float:
-        """Seconds since bytes came last, or since it was begun; endless where there is nothing."""
+        """Seconds since the last bytes, or since it was created; infinite where there is nothing."""
         try:
             return now_ms / 1000 - self.file.stat().st_mtime
         except FileNotFoundError:
@@ -71,7 +70,7 @@ class UploadStaging:
 
 
 class StagingWriter:
-    """`offset` is what is safe. Errors: StorageFull, OSError."""
+    """`offset` is what is synced. Errors: StorageFull, OSError."""
 
     def __init__(self, descriptor: int, offsets: Path, offset: int) -> None:
         self.offset = self._end = offset
@@ -84,8 +83,8 @@ class StagingWriter:
         return self._end
 
     def write(self, data: bytes) -> None:
-        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what goes
-        on being written."""
+        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what is
+        written then."""
         if os.fstat(self._descriptor).st_nlink == 0:
             raise FileNotFoundError
         rest = memoryview(data)
@@ -98,7 +97,7 @@ class StagingWriter:
             self._end, rest = self._end + written, rest[written:]
 
     def sync(self) -> None:
-        """Makes safe what was written."""
+        """Syncs what was written."""
         if self._end == self.offset:
             return
         try:
@@ -111,13 +110,13 @@ class StagingWriter:
         self.offset = self._end
 
     def undo(self) -> None:
-        """Forgets what is not safe."""
+        """Drops what is not synced."""
         os.ftruncate(self._descriptor, self.offset)
         self._end = self.offset
 
 
 def has_room(settings: Settings, wanted: int) -> bool:
-    """True when that many bytes fit and leave the others what they need."""
+    """True when that many bytes fit and the reserve stays free."""
     folder = settings.data
     return (
         shutil.disk_usage(folder if folder.exists() else folder.parent).free - wanted

@@ -1,9 +1,9 @@
-"""From an uploaded file to a recording like those of broadcasts: inspected, transcoded behind everything that
-is live, finished. [work]
+"""Turns an uploaded file into a recording like those of broadcasts: probed, transcoded at low priority,
+finished. [work]
 
-One video at a time in each worker. What is transcoded is taped like a broadcast, segment by segment, so a
-process that dies costs two seconds of work, and the next one goes on where the tape ends. So does a long
-video that others have waited for: each has a turn, since twelve hours of black are a small file.
+One video at a time in each worker. Output is stored like a broadcast's, segment by segment, so if a
+process dies, two seconds of work are lost and the next one continues after the last segment. A long video
+continues later when others wait: twelve hours of black are a small file.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class UploadDeleted(Exception):
 
 
 class YieldTurn(Exception):
-    """Others wait; the video goes on later."""
+    """Other videos wait; this one continues later."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TranscodeJob:
 
 
 class Transcoder:
-    """`strained` says whether a live stream here needs the machine; FFmpeg then stands still."""
+    """`strained` returns whether a live stream here needs the machine; FFmpeg is stopped then."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Transcoder:
             self._wake.clear()
 
     async def _leased(self, doc: Doc) -> None:
-        """Two workers over one disk must not write one tape."""
+        """Two workers over one disk must not write the same files."""
         if not await self._leases.acquire(doc["id"]):
             return
         renewing = asyncio.create_task(self._renew(doc["id"]))
@@ -166,7 +166,7 @@ class Transcoder:
         await asyncio.to_thread(staged.remove)
 
     async def _failed(self, doc: Doc, error: Exception) -> None:
-        """Tried again by the next look, from where the tape ends."""
+        """The next round tries again, after the last stored segment."""
         log.warning("transcoding.failed", video=doc["id"], reason=str(error))
         if await self._recording_store.count_attempt(doc) >= MOST_ATTEMPTS:
             await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
@@ -180,7 +180,7 @@ class Transcoder:
     async def _shape(
         self, doc: Doc, media_file: MediaFile, recording_files: RecordingFiles
     ) -> BroadcastShape:
-        """That of the tape where one has begun: a profile that was changed meanwhile counts for the next
+        """The shape of what is stored already: a profile that was changed meanwhile counts for the next
         video."""
         app = await self._services.directory.app(doc["app"])
         stream = await self._services.directory.stream(doc["stream"]) if doc.get("stream") else None
@@ -195,7 +195,7 @@ class Transcoder:
         )
 
     async def _transcode(self, job: TranscodeJob) -> None:
-        """Errors: Refusal, NoRoom, Gone, TurnOver, BoxError, OSError."""
+        """Errors: UnusableFile, NoRoom, UploadDeleted, YieldTurn, BoxError, OSError."""
         await asyncio.to_thread(job.recording_files.open)
         before = await asyncio.to_thread(job.recording_files.segments)
         from_s = sum(segment.duration_s for segment in before)
@@ -234,7 +234,7 @@ class Transcoder:
             await child.stop()
 
     async def _keep(self, job: TranscodeJob, child: FfmpegProcess, first: int, from_s: float) -> int:
-        """Tapes what comes; how many segments that were."""
+        """Stores what FFmpeg makes; returns the number of segments."""
         run, kept, position_s = new_secret(22), 0, from_s
         told_at = turn_began = monotonic()
         longest_s = (
@@ -260,7 +260,7 @@ class Transcoder:
         return kept
 
     async def _awaited(self, doc: Doc) -> bool:
-        """Whether there is an upload that no worker is at."""
+        """True when there is an upload that no worker has."""
         with contextlib.suppress(Unavailable, RedisError, OSError):
             for one in await self._recording_store.in_states("processing"):
                 if of_upload(one) and one["id"] != doc["id"] and not await self._leases.is_held(one["id"]):

@@ -1,8 +1,8 @@
-"""Who changed what, from where, and how it was before and after – without secrets.
+"""Who changed what, from where, and the values before and after – without secrets.
 
-An entry travels in the outbox of the document that it is about, in the same write as the change: a process
-that dies before it has written the entry down loses none. What leaves no document behind is noted before
-it is done (`before_it`); a process that dies in between leaves the entry of something that did not happen.
+An entry is in the outbox of the changed document, in the same write as the change, so it survives a crash
+before it is written to the log. A change that leaves no document behind gets its entry first
+(`before_it`); a crash in between leaves the entry of something that did not happen.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -50,7 +50,7 @@ def by(call: Call) -> By:
 
 
 def shown(doc: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as the audit log may keep it."""
+    """A document as the audit log may contain it."""
     return {
         name: value
         for name, value in doc.items()
@@ -59,7 +59,7 @@ def shown(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(before: Doc | None, after: Doc | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """What differs, on both sides; a side that is missing stays None."""
+    """The differences, on both sides; a missing side stays None."""
     if before is None or after is None:
         return (None if before is None else shown(before)), (None if after is None else shown(after))
     old, new = shown(before), shown(after)
@@ -81,19 +81,18 @@ class Audit:
     def entry(
         self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None
     ) -> AuditNoted:
-        """To be emitted with the change, and written down after it."""
+        """An entry to emit with the change."""
         old, new = changes(before, after)
         about = {"actor": by.actor, "address": by.address, "request": by.request}
         return AuditNoted(app=app, action=action, target=target, before=old, after=new, **about)
 
     async def write(self, noted: AuditNoted, collection: str, doc_id: str) -> None:
-        """Writes down an entry that the outbox of this document carries, and takes it out there. Safe to
-        repeat."""
+        """Writes an entry from this document's outbox to the log, and removes it from there. Safe to repeat."""
         await self.on_event(noted)
         await self._store.settle(collection, doc_id, [noted.id])
 
     async def on_event(self, event: Event) -> None:
-        """Of entries whose process has died; give it to the bus' consumer."""
+        """Writes entries whose process has died; for the bus' consumer."""
         if isinstance(event, AuditNoted):
             await self._store.app(event.app).insert_many("audit", [_document(event)])
 
@@ -101,7 +100,7 @@ class Audit:
     async def before_it(
         self, app: str, by: By, action: str, target: str, before: Doc | None = None
     ) -> AsyncIterator[None]:
-        """Do inside of it what leaves no document behind; when it is refused there is no entry."""
+        """Context for a change that leaves no document behind; when it is refused there is no entry."""
         noted = self.entry(app, by, action, target, before, None)
         await self.on_event(noted)
         try:
@@ -114,7 +113,7 @@ class Audit:
     async def count(self, app: str, by: By, action: str, target: str = "") -> None:
         """For what happens too often for an entry each time: one entry an hour for the same actor, address,
         action and target, with `times`, dated by the last. Redis holds the counts until `write_counts` has
-        written them down; without Redis they are lost."""
+        stored them; without Redis they are lost."""
         hour = now_ms() // HOUR_MS
         key, who = f"weir:audit:{hour}", [app, by.actor, by.address, action, target]
         try:

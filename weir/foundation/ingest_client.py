@@ -1,4 +1,4 @@
-"""HTTP to our own ingest nginx on internal addresses: its statistics and its control verb."""
+"""HTTP to our own ingest nginx on internal addresses: statistics and control."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ class IngestClient:
         self._heard: tuple[float, dict[str, ActivePublish]] | None = None
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
-        """Every stream that has a publisher now, by public name; an answer that was had a moment ago may do."""
+        """Every stream with a publisher now, by public name. An answer from a moment ago may be reused."""
         if self._heard is not None and monotonic() - self._heard[0] < not_older_s:
             return self._heard[1]
         root = ElementTree.fromstring(await self._get("/stat"))  # noqa: S314 – written by our own nginx, which escapes names
@@ -101,7 +101,7 @@ def _published(stream: ElementTree.Element, at: float) -> ActivePublish | None:
 
 
 class ApplicationClient:
-    """Our own application over its socket, as the supervisor asks it. Errors: Unavailable."""
+    """Our own application over its socket, for the supervisor. Errors: Unavailable."""
 
     def __init__(self, settings: Settings, secret: str) -> None:
         self._path = str(settings.app_socket)

@@ -28,7 +28,7 @@ _JOINERS = frozenset(
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it is put onto the one before it."""
+    """True when it combines with the character before it."""
     return unicodedata.category(character) in ("Mn", "Me")
 
 
@@ -65,7 +65,7 @@ def text(text: str) -> str:
 
 
 def person_name(text: str) -> str:
-    """A person's name, composed (NFC), without blanks around it and with single ones inside. Errors:
+    """A person's name, composed (NFC), without surrounding blanks and with single ones inside. Errors:
     ValueError."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
@@ -78,7 +78,7 @@ def person_name(text: str) -> str:
 
 
 def cleaned_name(text: str) -> str:
-    """The nearest thing to `text` that is a name; empty where nothing is left."""
+    """The nearest valid name to `text`; empty where nothing is left."""
     kept = "".join(one for one in text if one.isprintable() or one in _JOINERS or one.isspace())
     kept = _bounded("".join(" " if one.isspace() else one for one in kept))
     try:
@@ -88,8 +88,8 @@ def cleaned_name(text: str) -> str:
 
 
 def message_text(text: str) -> str:
-    """What somebody says, without what could cover, turn or end what others read. Line ends stay. Errors:
-    ValueError for nothing that can be seen, and for more than MOST_LINES lines."""
+    """A message, without what could cover, reverse or end what others read. Line ends stay. Errors:
+    ValueError for a text without visible characters, and for more than MOST_LINES lines."""
     if not _PLAIN.fullmatch(text):
         text = _bounded(_NOISE.sub("", _ENDS.sub("\n", text)))
         if all(one in _BLANK or unicodedata.category(one) in _UNSEEN for one in text):
@@ -114,8 +114,7 @@ def _few(text: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Names that are the same to whoever reads them: whatever their case, their blanks, and how their letters
-    are composed."""
+    """The same value for names that look the same: regardless of case, blanks, and how letters are composed."""
     kept = "".join(one for one in name if unicodedata.category(one) != "Cf") if not name.isascii() else name
     return unicodedata.normalize("NFC", " ".join(kept.casefold().split()))
 

@@ -1,10 +1,8 @@
-"""Idempotency-Key: a POST that is sent again within 24 h is answered with the first answer and not done
-again.
+"""Idempotency-Key: a POST that is sent again within 24 h gets the first answer and is not carried out again.
 
-Kept in the document store, not in Redis: an answer that was given must not be forgotten with a lost Redis,
-or the repeat would create a second object. A process that dies in the middle leaves an attempt that
-another may take over after TAKE_OVER_MS; it gets the same seed, so the object that it makes has the same
-id and is made once.
+Stored in documents, not in Redis: if an answer were lost with Redis, the repeat would create a second
+object. A process that dies in the middle leaves an attempt that another may take over after TAKE_OVER_MS.
+It gets the same seed, so the object that it creates has the same id and is created once.
 """
 
 import hashlib
@@ -40,8 +38,8 @@ class IdempotencyKeys:
         self._all = store.operator()
 
     async def begin(self, key: str, method: str, path: str, raw: bytes) -> IdempotentCall:
-        """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that came with
-        another request; Conflict while the first request still runs."""
+        """`key` names its owner too. Errors: Invalid for a key that is too long, and for one that was sent
+        with another request; Conflict while the first request still runs."""
         if not key.rpartition(":")[2] or len(key) > LONGEST_KEY + 64:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         said = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw))).hexdigest()
@@ -86,7 +84,7 @@ class IdempotencyKeys:
         etag: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Before the answer leaves, so that a repeat of an answered request always finds it."""
+        """Called before the answer is sent, so that a repeat of an answered request always finds it."""
         answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
         await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
 

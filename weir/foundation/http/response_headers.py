@@ -56,7 +56,7 @@ counted for."""
 
 def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
     """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all
-    is back."""
+    permits are back."""
     limit, left, seconds = standing.limit, max(0, standing.remaining), ceil(standing.back_in())
     name = limit.name.encode()
     return [
@@ -69,8 +69,7 @@ def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
 
 
 class Requests:
-    """How many requests there were, as a metric that is written down only when somebody asks: 0.2 µs a
-    request, not 3."""
+    """Number of requests, as a metric that is computed when it is read: 0.2 µs a request, not 3."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str, int]] = Counter()
@@ -88,7 +87,7 @@ REGISTRY.register(REQUESTS)
 
 
 class Opened:
-    """One request of which the envelope knows the id; `origin` is empty for programs."""
+    """One request that has its id; `origin` is empty for programs."""
 
     __slots__ = ("origin", "preflight", "request_id")
 
@@ -110,14 +109,14 @@ class Opened:
 
 
 def _fresh_ids() -> Iterator[bytes]:
-    """Request ids that no other process gives out; the kernel is asked once, not for each."""
+    """Request ids that no other process creates; the kernel is asked once, not for each."""
     process = urandom(8).hex().encode()
     for number in count(1):
         yield b"%s%x" % (process, number)
 
 
 class Envelope:
-    """Wraps the application; only /v1 is touched. `directory` comes when the process has opened its stores."""
+    """Wraps the application; only /v1 is touched. `directory` is set when the process has opened its stores."""
 
     def __init__(self, app: ASGIApp, origins: list[str]) -> None:
         self._app = app
@@ -147,7 +146,7 @@ class Envelope:
     async def seal(
         self, scope: Scope, opened: Opened, status: int, headers: list[tuple[bytes, bytes]]
     ) -> None:
-        """Counts the answer and adds to its headers."""
+        """Counts the answer and adds its headers."""
         row = scope.get(ROW)
         REQUESTS.counts[
             (row.method, row.path, status // 100) if row is not None else ("", "other", status // 100)

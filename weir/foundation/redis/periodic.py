@@ -1,5 +1,6 @@
-"""Work that comes round: expiry, ledgers, sweeps. One holder a job in the whole installation, by a lease in
-Redis."""
+"""Periodic jobs: expiry, ledgers, sweeps. A lease in Redis makes one process of the installation run each
+job.
+"""
 
 import asyncio
 import random
@@ -34,8 +35,8 @@ LAST_SUCCESS = Gauge(
 
 @dataclass(frozen=True)
 class Job:
-    """`run` must be safe to repeat: a holder may die in the middle and another begins again. `let_go` is
-    called while another process has it: what the job has measured is that one's to tell."""
+    """`run` must be safe to repeat: its process may die in the middle and another starts again. `let_go` is
+    called when another process has the lease, for metrics that only its owner reports."""
 
     name: str
     every_s: float
@@ -50,7 +51,7 @@ class Periodic:
         self._sure_until: dict[str, float] = {}
 
     async def run(self, job: Job) -> None:
-        """Runs until cancelled; give each job a task of its own."""
+        """Runs until cancelled. Give each job its own task."""
         while True:
             await asyncio.sleep(job.every_s * random.uniform(0.9, 1.0))
             try:

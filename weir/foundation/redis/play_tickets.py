@@ -1,7 +1,8 @@
-"""Leave to pull one stream from the ingest, once: a media worker makes a ticket, the ingest's hook takes it.
+"""Tickets to pull one stream from the ingest, once: a media worker issues a ticket, the ingest's play hook
+spends it.
 
-Every process of a machine reaches the ingest's port, and its log has the addresses that are pulled from.
-So the address alone is worth nothing: its ticket is spent by the pull that it was made for.
+Every process of a machine reaches the ingest's port, and its log has the addresses that are pulled. So an
+address alone must be worth nothing: its ticket is spent by the pull that it was issued for.
 """
 
 import secrets
@@ -24,7 +25,7 @@ class PlayTickets:
         self._redis: Any = redis
 
     async def issue(self, playback: str, publish: str = "") -> str:
-        """Good once, for half a minute. `publish` says which one of the stream's it is for (`publish_name`)."""
+        """Valid once, for half a minute. `publish` names the publish that it is for (`publish_name`)."""
         ticket = secrets.token_urlsafe(BYTES)
         try:
             await self._redis.set(_key(ticket), f"{playback} {publish}", ex=LIFE_S)
@@ -33,8 +34,8 @@ class PlayTickets:
         return ticket
 
     async def spend(self, ticket: str, playback: str) -> str | None:
-        """The publish that it was made for, None when it was not made for this playback id; it is used up
-        either way."""
+        """The publish that the ticket was issued for; None when it was not issued for this playback id. It is
+        spent either way."""
         try:
             made_for = await self._redis.getdel(_key(ticket))
         except (RedisError, OSError) as error:
@@ -46,7 +47,7 @@ class PlayTickets:
     # two seconds or ten. Each waits for its own: the puller of the one before may come late.
 
     async def attach(self, publish: str) -> None:
-        """A puller with a ticket is there."""
+        """Reports that a puller with a ticket has arrived."""
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.rpush(_attached(publish), "1")
@@ -56,7 +57,7 @@ class PlayTickets:
             raise Unavailable("A puller can't be told of now.") from error
 
     async def attached(self, publish: str, within_s: float) -> bool:
-        """Waits for a puller; False when none has come."""
+        """Waits for a puller; False when none arrives."""
         try:
             return await self._redis.blpop([_attached(publish)], within_s) is not None
         except (RedisError, OSError) as error:
@@ -64,7 +65,7 @@ class PlayTickets:
 
 
 def publish_name(broadcast: str, generation: int) -> str:
-    """Of one publish of a stream."""
+    """The name of one publish of a stream."""
     return f"{broadcast}.{generation}"
 
 

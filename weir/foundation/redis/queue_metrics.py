@@ -1,4 +1,4 @@
-"""How long the oldest thing in each queue has been waiting, as a metric: what grows here is stuck."""
+"""Age of the oldest item in each queue, as a metric: a queue whose age grows is stuck."""
 
 from prometheus_client import Gauge
 
@@ -10,7 +10,7 @@ AGE = Gauge("weir_queue_age_seconds", "How long the oldest entry has been waitin
 
 
 def job(bus: Bus, relay: Relay) -> Job:
-    """Looks at the outboxes and at each group of the bus."""
+    """Measures the outboxes and each group of the bus."""
     shown: set[str] = set()
 
     async def look() -> None:

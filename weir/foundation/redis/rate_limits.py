@@ -37,8 +37,7 @@ log = structlog.get_logger("limits")
 
 
 def subject_of(address: str) -> str:
-    """Whose requests an address' requests count as: one person has a whole /64 of IPv6 addresses, and one of
-    IPv4."""
+    """The subject that an address counts for: one client has a whole /64 of IPv6 addresses, and one of IPv4."""
     return address if ":" not in address else _network_of(address)
 
 
@@ -71,7 +70,7 @@ INVITATIONS = Limit("invitations", 30, 3600)
 
 
 class Exhausted(RateLimited):
-    """Of a limit; `standing` says which, and when it is whole again."""
+    """A limit is used up; `standing` says which, and when it is full again."""
 
     def __init__(self, standing: "LimitState", wait_s: float) -> None:
         limit = standing.limit
@@ -84,7 +83,7 @@ class Exhausted(RateLimited):
 
 @dataclass
 class LimitState:
-    """What a subject has of a limit: permits held by this process, those left in Redis, and times on the
+    """A subject's state of a limit: permits that this process holds, those left in Redis, and times on the
     monotonic clock."""
 
     limit: Limit
@@ -105,7 +104,7 @@ class LimitState:
 
 
 class Limits:
-    """Errors of `take`: Exhausted with the seconds to wait; Unavailable for a closed limit without Redis."""
+    """Errors of `consume`: Exhausted with the seconds to wait; Unavailable for a closed limit without Redis."""
 
     def __init__(self, redis: Redis, block_after: int = 0, clock: Callable[[], float] = monotonic) -> None:
         self._redis: Any = redis  # its reply types are unions that fit no single command
@@ -116,7 +115,7 @@ class Limits:
         self._offences: Counter[str] = Counter()
 
     async def consume(self, limit: Limit, subject: str) -> LimitState:
-        """One permit."""
+        """Takes one permit."""
         key = (limit.name, subject)
         standing = self._standings.get(key)
         if standing is None or (standing.limit is not limit and standing.limit != limit):
@@ -165,8 +164,8 @@ class Limits:
             )
 
     def offended(self, address: str) -> None:
-        """Notes a refusal. The count goes to Redis within a second; who reaches the bound before that is
-        blocked here at once."""
+        """Counts a refusal. The count goes to Redis within a second; an address that reaches the bound before
+        is blocked here at once."""
         if not self._block_after or not address:
             return
         subject = subject_of(address)
@@ -176,8 +175,8 @@ class Limits:
                 self._blocked[subject] = self._clock() + FIRST_BLOCK_S
 
     async def run_exchange(self, used: dict[str, int]) -> None:
-        """Runs until cancelled: tells the refusals of the last second and the keys used, learns who is
-        blocked anywhere."""
+        """Runs until cancelled. Sends the refusals of the last second and the keys used, and learns which
+        addresses are blocked."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             try:
@@ -187,7 +186,7 @@ class Limits:
                 log.warning("limits.waits", error=str(error))
 
     async def last_used(self, used: dict[str, int]) -> None:
-        """When API keys were last used, for the room that keeps them; takes them out of `used`."""
+        """When API keys were last used, for the room that stores it; removes them from `used`."""
         told = dict(used)
         used.clear()
         if told:

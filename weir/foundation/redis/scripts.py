@@ -1,5 +1,6 @@
-"""Lua scripts. Each package keeps its own in a folder `lua` beside its modules; the head of a script says its
-KEYS, ARGV and answer."""
+"""Lua scripts. Each package has its own in a folder `lua` beside its modules; the head of a script documents
+KEYS, ARGV and answer.
+"""
 
 from importlib.resources import files
 
@@ -10,5 +11,5 @@ def read_script(package: str, name: str) -> str:
 
 
 def script_bytes(package: str, name: str) -> bytes:
-    """The source as it stands, with its `#!lua` line and flags. Errors: FileNotFoundError."""
+    """The source with its `#!lua` line and flags. Errors: FileNotFoundError."""
     return files(package).joinpath("lua", f"{name}.lua").read_bytes()

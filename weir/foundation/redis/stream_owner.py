@@ -1,5 +1,4 @@
-"""Which media worker has a stream, for those who ask it: media writes the lease, control tells the web
-server.
+"""The media worker of a stream: media writes the lease, control tells the web server.
 
 `weir:media:<playback id>` = `<worker id> <origin name>`; the second word is the worker's name or address
 as the web server reaches it, empty where there is one worker only.
@@ -28,8 +27,8 @@ class StreamOwners:
         self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
     async def origin(self, playback: str) -> str:
-        """The origin name; empty when nobody has the stream, it has no name, or Redis does not answer: then
-        any worker is asked."""
+        """The origin name; empty when no worker has the stream, it has no name, or Redis does not answer:
+        then any worker is asked."""
         known = self._known.get(playback)
         if known is not None and known[0] > monotonic():
             return known[1]
