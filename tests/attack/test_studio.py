@@ -6,7 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.attack.conftest import Target
 from tests.e2e.conftest import browser
@@ -51,8 +51,7 @@ def test_markup_in_names_is_text(target: Target, browser: Browser) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{target.stack.http}/watch/{stream['playback_id']}")
-    page.wait_for_function("document.title !== 'Watch'")
-    assert page.title() == MARKUP
+    expect(page).to_have_title(MARKUP)
     page.goto(f"http://127.0.0.1:{target.stack.http}/studio")
     page.fill("input[name=email]", "markup@weir.example")
     page.fill("input[name=password]", "a long password")
