@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fanout_systems import CLIENT_CORE, SERVER_CORE, cpu_s, pinned, process
-from control.local_admin import LocalAdmin
+from control.composition import build_local_admin
 from tests.support.servers import Redis, answers, wait_until
 from weir.app import open_services
 from weir.foundation.ids import new_id
@@ -84,7 +84,7 @@ async def world(folder: Path) -> AsyncIterator[tuple[Settings, dict[str, bytes]]
     redis.start()
     try:
         async with open_services(settings) as services:
-            console = LocalAdmin(services)
+            console = build_local_admin(services)
             app = await console.create_app("Bench")
             stream, key = (
                 await console.create_stream(app["id"], "Show"),

@@ -1,6 +1,7 @@
 """Builds the control room."""
 
 import hmac
+from dataclasses import dataclass
 
 import orjson
 from starlette.requests import Request
@@ -37,6 +38,96 @@ from weir.foundation.services import Services, Tasks
 GROUP = "control"
 
 
+@dataclass(frozen=True)
+class ControlServices:
+    """What the room's doors and jobs share: each made once a process."""
+
+    ledger: Ledger
+    minutes: PublishMinutes
+    streams: Streams
+    accounts: Accounts
+    apps: Apps
+    keys: ApiKeys
+    broadcasts: Broadcasts
+    web_log: WebLog
+    meters: Meters
+
+
+def build_services(services: Services) -> ControlServices:
+    audit, ledger = services.audit, Ledger(services.store)
+    minutes = PublishMinutes(
+        ledger, store=services.store, directory=services.directory, quotas=services.quotas
+    )
+    streams = Streams(
+        minutes,
+        audit,
+        settings=services.settings,
+        vault=services.vault,
+        store=services.store,
+        bus=services.bus,
+        relay=services.relay,
+        directory=services.directory,
+        ingest=services.ingest,
+        quotas=services.quotas,
+    )
+    accounts = Accounts(
+        audit,
+        settings=services.settings,
+        vault=services.vault,
+        tokens=services.tokens,
+        store=services.store,
+        redis=services.redis,
+        bus=services.bus,
+        directory=services.directory,
+    )
+    apps = Apps(
+        audit,
+        settings=services.settings,
+        tokens=services.tokens,
+        store=services.store,
+        bus=services.bus,
+        relay=services.relay,
+        directory=services.directory,
+        ingest=services.ingest,
+        quotas=services.quotas,
+    )
+    keys = ApiKeys(
+        apps, audit, vault=services.vault, store=services.store, redis=services.redis, bus=services.bus
+    )
+    broadcasts = Broadcasts(services.store)
+    web_log = WebLog(
+        broadcasts,
+        ledger,
+        settings=services.settings,
+        store=services.store,
+        redis=services.redis,
+        directory=services.directory,
+    )
+    meters = Meters(
+        ledger,
+        store=services.store,
+        redis=services.redis,
+        directory=services.directory,
+        quotas=services.quotas,
+        messages=services.messages,
+    )
+    return ControlServices(ledger, minutes, streams, accounts, apps, keys, broadcasts, web_log, meters)
+
+
+def build_local_admin(services: Services, control: ControlServices | None = None) -> LocalAdmin:
+    """With the room's own services, or with new ones for a process that does not run the room."""
+    control = control or build_services(services)
+    return LocalAdmin(
+        control.accounts,
+        control.apps,
+        control.streams,
+        control.keys,
+        settings=services.settings,
+        store=services.store,
+        directory=services.directory,
+    )
+
+
 class ControlRoom:
     """`viewers` returns how many watch a channel now (from the realtime room, or from Redis)."""
 
@@ -46,28 +137,66 @@ class ControlRoom:
         self._tasks = Tasks()
         self._secret = services.settings.hook_secret or services.vault.text_key("internal")
         self._audit = services.audit
-        self._broadcasts = Broadcasts(services)
-        self.streams = Streams(services, self._audit)
-        self._usage = WebLog(services, self._broadcasts)
-        self._ledger = Ledger(services.store)
-        self._accounts = Accounts(services, self._audit)
-        self._apps = Apps(services, self._audit)
-        self._keys = ApiKeys(services, self._apps, self._audit)
-        self._teams = Teams(services, self._accounts, self._apps, self._audit)
+        control = build_services(services)
+        self.streams = control.streams
+        self._minutes = control.minutes
+        self._broadcasts = control.broadcasts
+        self._web_log = control.web_log
+        self._meters = control.meters
+        self._ledger = control.ledger
+        self._accounts = control.accounts
+        self._apps = control.apps
+        self._keys = control.keys
+        self._teams = Teams(
+            self._accounts,
+            self._apps,
+            self._audit,
+            settings=services.settings,
+            vault=services.vault,
+            store=services.store,
+            redis=services.redis,
+            bus=services.bus,
+            directory=services.directory,
+            quotas=services.quotas,
+        )
         seats = ViewerLimit(services.redis)
-        self._access = HlsAccess(services, self._secret, seats)
-        self._local_admin = LocalAdmin(services)
+        self._access = HlsAccess(
+            self._secret,
+            seats,
+            settings=services.settings,
+            tokens=services.tokens,
+            redis=services.redis,
+            bus=services.bus,
+            directory=services.directory,
+            quotas=services.quotas,
+            door=services.door,
+        )
+        self._local_admin = build_local_admin(services, control)
+        watch = WatchSessions(
+            seats,
+            settings=services.settings,
+            vault=services.vault,
+            tokens=services.tokens,
+            store=services.store,
+            bus=services.bus,
+            directory=services.directory,
+            audit=services.audit,
+        )
         self._api = [
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
             *StreamRoutes(
-                services,
                 self.streams,
-                WatchSessions(services, seats),
+                watch,
                 self._ledger,
                 self._broadcasts,
                 viewers,
+                settings=services.settings,
+                tokens=services.tokens,
+                store=services.store,
+                audit=services.audit,
+                quotas=services.quotas,
             ).rows(),
         ]
 
@@ -112,16 +241,16 @@ class ControlRoom:
 
     async def start(self) -> None:
         await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
-        periodic, counted = self._services.periodic, Meters(self._services, self._ledger)
+        periodic = self._services.periodic
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
         for job in (
             Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.release),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
-            Job("usage.collect", 5.0, self._usage.collect),
-            Job("usage.messages", 5.0, counted.drain_messages),
-            Job("usage.storage", 300.0, counted.measure_storage),
-            Job("usage.publish", METER_S, PublishMinutes(self._services).meter),
+            Job("usage.collect", 5.0, self._web_log.collect),
+            Job("usage.messages", 5.0, self._meters.drain_messages),
+            Job("usage.storage", 300.0, self._meters.measure_storage),
+            Job("usage.publish", METER_S, self._minutes.meter),
             Job("apps.delete", 2.0, self._apps.delete_more),
             Job("keys.used", 30.0, self._keys.store_last_used),
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),

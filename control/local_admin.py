@@ -13,18 +13,31 @@ from control.streams.service import Streams, Viewers
 from control.streams.service import public_view as stream_view
 from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.clock import format_time
+from weir.foundation.documents import Store
 from weir.foundation.errors import Unavailable
-from weir.foundation.services import Services
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
 
 
 class LocalAdmin:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        audit = services.audit
-        self.accounts = Accounts(services, audit)
-        self.apps = Apps(services, audit)
-        self.streams = Streams(services, audit)
-        self.keys = ApiKeys(services, self.apps, audit)
+    def __init__(
+        self,
+        accounts: Accounts,
+        apps: Apps,
+        streams: Streams,
+        keys: ApiKeys,
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+    ) -> None:
+        self.accounts = accounts
+        self.apps = apps
+        self.streams = streams
+        self.keys = keys
+        self._settings = settings
+        self._store = store
+        self._directory = directory
 
     async def create_owner(self, email: str, password: str, name: str) -> dict[str, Any]:
         owner = await self.accounts.create_owner(email, password, name, COMMAND_LINE)
@@ -33,7 +46,7 @@ class LocalAdmin:
 
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account, if there is one."""
-        owners = (await self._services.store.operator().find("accounts", sort="created", limit=1)).data
+        owners = (await self._store.operator().find("accounts", sort="created", limit=1)).data
         return self.apps.to_public(
             await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE)
         )
@@ -46,11 +59,11 @@ class LocalAdmin:
 
     async def create_stream(self, app_id: str, title: str) -> dict[str, Any]:
         stream, key = await self.streams.create(app_id, {"title": title}, COMMAND_LINE)
-        return {**stream_view(stream), "server": self._services.settings.publish_url, "key": key}
+        return {**stream_view(stream), "server": self._settings.publish_url, "key": key}
 
     async def overview(self, viewers: Viewers) -> dict[str, Any]:
         """What `weir status` prints: addresses, counts, who is on air."""
-        everything, settings = self._services.store.operator(), self._services.settings
+        everything, settings = self._store.operator(), self._settings
         on_air = [
             {
                 "id": stream["id"],
@@ -61,7 +74,7 @@ class LocalAdmin:
                 "viewers": await self._watching(viewers, stream["channel"]),
                 "watch_url": f"{settings.base_url}/watch/{stream['playback']}",
             }
-            for stream in await self._services.directory.live_streams()
+            for stream in await self._directory.live_streams()
         ]
         setup = await self.accounts.setup_token()
         return {
@@ -81,7 +94,7 @@ class LocalAdmin:
     async def card(self, app_name: str, title: str) -> dict[str, Any]:
         """What `weir up` prints: the first app and stream (created if there is none), their addresses, the
         set-up link."""
-        handle, settings = self._services.store.operator(), self._services.settings
+        handle, settings = self._store.operator(), self._settings
         streams = (await handle.find("streams", sort="created", limit=1)).data
         if streams:
             stream = streams[0]

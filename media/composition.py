@@ -49,21 +49,38 @@ class MediaRoom:
         self._profiles = Profiles(services.store, services.bus, settings, services.audit)
         self._recording_store = RecordingStore(services.store, services.bus, services.relay)
         self._recordings = Recordings(
-            services,
             self._recording_store,
             self._facts.publish,
             leases.is_held,
             lambda video: UploadStaging(settings, video).remove(),
             self._bucket,
+            settings=services.settings,
+            directory=services.directory,
+            audit=services.audit,
+            quotas=services.quotas,
         )
 
         def overloaded() -> bool:
             return self.worker.is_overloaded()
 
-        self._transcoder = Transcoder(services, self._recording_store, self._profiles, leases, overloaded)
-        self._uploads = Uploads(services, self._recording_store, self._transcoder.wake)
+        self._transcoder = Transcoder(
+            self._recording_store,
+            self._profiles,
+            leases,
+            overloaded,
+            settings=services.settings,
+            directory=services.directory,
+        )
+        self._uploads = Uploads(
+            self._recording_store,
+            self._transcoder.wake,
+            settings=services.settings,
+            store=services.store,
+            directory=services.directory,
+            audit=services.audit,
+            quotas=services.quotas,
+        )
         self.worker = MediaWorker(
-            services,
             leases,
             self._profiles,
             self._recordings,
@@ -71,6 +88,12 @@ class MediaRoom:
             self._health_store,
             self._nchan,
             self._facts,
+            settings=services.settings,
+            vault=services.vault,
+            store=services.store,
+            redis=services.redis,
+            directory=services.directory,
+            ingest=services.ingest,
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -79,10 +102,32 @@ class MediaRoom:
             self.worker.packager, lambda playback, name: SegmentFiles(settings, playback).read(name)
         )
         api = (
-            RecordingRoutes(self._services, self._recording_store, self._recordings),
-            ProfileRoutes(self._services, self._profiles),
-            VodRoutes(self._services, self._uploads, self._recordings),
-            HealthRoutes(self._services, self._health_store, self.worker.snapshot),
+            RecordingRoutes(
+                self._recording_store,
+                self._recordings,
+                settings=self._services.settings,
+                tokens=self._services.tokens,
+                store=self._services.store,
+                audit=self._services.audit,
+                door=self._services.door,
+            ),
+            ProfileRoutes(self._profiles, door=self._services.door),
+            VodRoutes(
+                self._uploads,
+                self._recordings,
+                settings=self._services.settings,
+                tokens=self._services.tokens,
+                store=self._services.store,
+                audit=self._services.audit,
+                door=self._services.door,
+            ),
+            HealthRoutes(
+                self._health_store,
+                self.worker.snapshot,
+                store=self._services.store,
+                ingest=self._services.ingest,
+                door=self._services.door,
+            ),
         )
         return [
             Mount("/origin", app=origin),

@@ -5,6 +5,7 @@ from collections import defaultdict
 from functools import partial
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from media.facts import FactPublisher
@@ -24,7 +25,7 @@ from media.live.restart_backoff import RestartBackoff
 from media.recordings.service import Recordings
 from media.uploads.service import Uploads
 from weir.foundation.clock import monotonic
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
     AppDeleted,
@@ -37,8 +38,12 @@ from weir.foundation.events import (
     StreamEvent,
     StreamOffline,
 )
+from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.play_tickets import PlayTickets
-from weir.foundation.services import Services, Tasks
+from weir.foundation.services import Tasks
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.vault import Vault
 
 SWEEP_S, TAKE_OVER_S, FIRST_SWEEP_AGAIN_S = 5.0, 2.5, 0.5
 KEEP_ENDED_S = 300.0
@@ -53,7 +58,6 @@ class MediaWorker:
 
     def __init__(
         self,
-        services: Services,
         leases: StreamLeases,
         profiles: Profiles,
         recordings: Recordings,
@@ -61,10 +65,20 @@ class MediaWorker:
         health_store: HealthStore,
         nchan: NchanPublisher | None,
         facts: FactPublisher,
+        *,
+        settings: Settings,
+        vault: Vault,
+        store: Store,
+        redis: Redis,
+        directory: Directory,
+        ingest: IngestClient,
     ) -> None:
         self.broadcasts: dict[str, LiveBroadcast] = {}
-        self._services = services
-        self._settings = services.settings
+        self._vault = vault
+        self._store = store
+        self._directory = directory
+        self._ingest = ingest
+        self._settings = settings
         self._leases = leases
         self._profiles = profiles
         self._recordings = recordings
@@ -79,7 +93,7 @@ class MediaWorker:
         self._newest: dict[str, tuple[str, int]] = {}
         self._listening: dict[str, tuple[tuple[str, int], PublishSource]] = {}
         self._backoffs: defaultdict[str, RestartBackoff] = defaultdict(RestartBackoff)
-        self._tickets = PlayTickets(services.redis)
+        self._tickets = PlayTickets(redis)
         self._settled = False
 
     async def stop(self) -> None:
@@ -190,19 +204,19 @@ class MediaWorker:
                 await current.publisher_gone()
 
     async def _profile(self, app: str, stream: Doc) -> Profile:
-        return await self._profiles.of_stream({"app": app, **stream}, await self._services.directory.app(app))
+        return await self._profiles.of_stream({"app": app, **stream}, await self._directory.app(app))
 
     async def _look_again(self, app: str) -> None:
         """A profile or its assignment has changed. Reads from the store, because caches may be older."""
         for broadcast in [
             one for one in self.broadcasts.values() if one.fact.app == app and not one.finished
         ]:
-            stream = await self._services.store.app(app).get("streams", broadcast.fact.stream)
+            stream = await self._store.app(app).get("streams", broadcast.fact.stream)
             if stream is not None:
                 broadcast.change_ladder(await self._profile(app, stream))
 
     async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
-        stream = await self._services.directory.stream(event.stream) or {}
+        stream = await self._directory.stream(event.stream) or {}
         async with self._locks[event.playback]:
             current = self.broadcasts.get(event.playback)
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
@@ -237,8 +251,8 @@ class MediaWorker:
         if not await self._leases.acquire(fact.playback):
             return None
         await self._drop(fact.playback)
-        stream = await self._services.directory.stream(fact.stream) or {}
-        wanted, secret = delivery_options(stream, self._settings), self._services.vault.key("segments")
+        stream = await self._directory.stream(fact.stream) or {}
+        wanted, secret = delivery_options(stream, self._settings), self._vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = LiveBroadcast(
             self._settings,
@@ -307,7 +321,7 @@ class MediaWorker:
         deleted."""
         await self._recordings.clear_leftovers()
         await self._uploads.clear_leftovers()
-        listed = {doc["playback"] for doc in await self._services.directory.live_streams()}
+        listed = {doc["playback"] for doc in await self._directory.live_streams()}
         for playback in playbacks(self._settings) - listed:
             if not await self._leases.is_held(playback):
                 SegmentFiles(self._settings, playback).remove()
@@ -325,8 +339,8 @@ class MediaWorker:
             await asyncio.sleep(usual if self._settled else FIRST_SWEEP_AGAIN_S)
 
     async def _sweep(self) -> None:
-        listed = {doc["playback"]: doc for doc in await self._services.directory.live_streams()}
-        published = await self._services.ingest.published()
+        listed = {doc["playback"]: doc for doc in await self._directory.live_streams()}
+        published = await self._ingest.published()
         for playback, doc in listed.items():
             async with self._locks[playback]:
                 await self._adopt(doc, playback in published)

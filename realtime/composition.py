@@ -117,7 +117,6 @@ class RealtimeRoom:
             services.store, services.relay, services.quotas, services.settings, services.audit
         )
         self.consumer = Consumer(
-            services,
             self._connection,
             self._chat,
             self._viewer_counter,
@@ -125,6 +124,9 @@ class RealtimeRoom:
             self._apps,
             self._places,
             COLLECTIONS,
+            store=services.store,
+            bus=services.bus,
+            directory=services.directory,
         )
         self._place_api = PlaceRoutes(services.store, self._places)
         self._sockets = Sockets(

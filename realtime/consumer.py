@@ -10,7 +10,7 @@ from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection
 from realtime.viewers import OCCUPANCY_UPDATE, Count, ViewerCounter, updates
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Collection
+from weir.foundation.documents import Collection, Store
 from weir.foundation.events import (
     AppDeleted,
     Event,
@@ -24,7 +24,8 @@ from weir.foundation.events import (
     type_of,
 )
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.services import Services
+from weir.foundation.redis.bus import Bus
+from weir.foundation.tenancy.directory import Directory
 
 CATCH_UP_S = 5.0
 
@@ -35,7 +36,6 @@ class Consumer:
 
     def __init__(
         self,
-        services: Services,
         connection: RedisConnection,
         chat: Chat,
         viewers: ViewerCounter,
@@ -43,8 +43,14 @@ class Consumer:
         apps: AppLog,
         places: Places,
         collections: Sequence[Collection],
+        *,
+        store: Store,
+        bus: Bus,
+        directory: Directory,
     ) -> None:
-        self._services = services
+        self._store = store
+        self._bus = bus
+        self._directory = directory
         self._connection = connection
         self._chat = chat
         self._viewer_counter = viewers
@@ -63,7 +69,7 @@ class Consumer:
             await self._on_place(event)
         elif isinstance(event, AppDeleted):
             for collection in self._collections:
-                await self._services.store.operator().delete(collection.name, {"app": event.app})
+                await self._store.operator().delete(collection.name, {"app": event.app})
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
             if event.ephemeral:
@@ -107,13 +113,13 @@ class Consumer:
                 peak=counted.peak,
                 total=counted.total,
             )
-            await self._services.bus.publish(counts)
+            await self._bus.publish(counts)
 
     async def tell_followers(self, channel: str, count: Count) -> None:
         """A changed count, to programs that follow the app; by one node."""
         app = await self._forwarder.follower_of(channel)
         if app is None or not await self._viewer_counter.news(channel, count):
             return
-        stream = await self._services.directory.stream_by_channel(channel)
+        stream = await self._directory.stream_by_channel(channel)
         for kind, body in updates(channel, stream["id"] if stream else "", count):
             await self._apps.publish_ephemeral(app, kind, body)

@@ -76,6 +76,19 @@ def test_every_package_says_what_it_is() -> None:
         assert len(text.splitlines()) >= least, package
 
 
+def test_only_composition_roots_see_all_services() -> None:
+    """A constructor elsewhere names each thing that it uses, so its signature says what the class can do."""
+    roots = {f"{room}.composition" for room in ROOMS}
+    using = {
+        name
+        for name, tree in PARSED.items()
+        if name.partition(".")[0] in ROOMS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and any(one.name == "Services" for one in node.names)
+    }
+    assert using <= roots, using - roots
+
+
 def test_no_public_class_has_the_name_of_another() -> None:
     where: dict[str, list[str]] = defaultdict(list)
     for module, tree in PARSED.items():

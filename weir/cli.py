@@ -343,14 +343,14 @@ def _on_ground(
     config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]
 ) -> None:
     """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
-    from control.local_admin import LocalAdmin as ControlConsole
+    from control.composition import build_local_admin
     from weir.app import open_services
 
     settings = _settings(config, data_dir)
 
     async def main() -> dict[str, Any]:
         async with open_services(settings) as services:
-            return await verb(ControlConsole(services))
+            return await verb(build_local_admin(services))
 
     try:
         answer = asyncio.run(main())

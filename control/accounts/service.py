@@ -16,16 +16,22 @@ from typing import Any, Literal
 import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from redis.asyncio import Redis
 
 from control.accounts.mail import MailLimit, MailSender, open_sender
 from control.accounts.sign_in_limits import KnownDevices, SignInAttempt, SignInAttempts, network_of
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey
+from weir.foundation.documents import Between, Doc, DuplicateKey, Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import DirectoryChanged, Revoked
 from weir.foundation.ids import derived_id, new_id, new_secret
-from weir.foundation.services import Services, Tasks
+from weir.foundation.redis.bus import Bus
+from weir.foundation.services import Tasks
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.tokens import Tokens
+from weir.foundation.vault import Vault
 
 ACCESS_S = 15 * 60
 REFRESH_S = 7 * 86400
@@ -79,14 +85,30 @@ def normalize_email(email: str) -> str:
 
 
 class Accounts:
-    def __init__(self, services: Services, audit: Audit, sender: MailSender | None = None) -> None:
-        self._services = services
+    def __init__(
+        self,
+        audit: Audit,
+        sender: MailSender | None = None,
+        *,
+        settings: Settings,
+        vault: Vault,
+        tokens: Tokens,
+        store: Store,
+        redis: Redis,
+        bus: Bus,
+        directory: Directory,
+    ) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._tokens = tokens
+        self._bus = bus
+        self._directory = directory
         self._audit = audit
-        self._all = services.store.operator()
-        self._mail = sender or open_sender(services.settings)
-        self._bound = MailLimit(services.redis)
-        self._attempts = SignInAttempts(services.redis)
-        self._devices = KnownDevices(services.vault)
+        self._all = store.operator()
+        self._mail = sender or open_sender(settings)
+        self._bound = MailLimit(redis)
+        self._attempts = SignInAttempts(redis)
+        self._devices = KnownDevices(vault)
         self._hasher = PasswordHasher(
             time_cost=2, memory_cost=19 * 1024, parallelism=1
         )  # OWASP's Argon2id minimum
@@ -99,12 +121,12 @@ class Accounts:
     @property
     def sign_up(self) -> str:
         """`open` or `invitation`."""
-        return self._services.settings.sign_up
+        return self._settings.sign_up
 
     @property
     def must_verify(self) -> bool:
         """True when nobody signs in before the address is verified."""
-        return self._services.settings.verify_email
+        return self._settings.verify_email
 
     # -- the first owner
 
@@ -115,7 +137,7 @@ class Accounts:
             return None
         token = new_secret(32)
         await self._all.update(
-            "installation", "setup", set={"hash": self._services.vault.lookup_hash(token)}, upsert=True
+            "installation", "setup", set={"hash": self._vault.lookup_hash(token)}, upsert=True
         )
         return token
 
@@ -130,7 +152,7 @@ class Accounts:
         prints the next link.
 
         Errors: Forbidden for a spent or wrong token, Conflict for a second first owner."""
-        given = self._services.vault.lookup_hash(setup_token)
+        given = self._vault.lookup_hash(setup_token)
         if await self._all.update("installation", "setup", set={"hash": ""}, expect={"hash": given}) is None:
             raise Forbidden(SPENT_SETUP)
         try:
@@ -235,7 +257,7 @@ class Accounts:
         return SignInAttempt(self._hashed(email), source, known)
 
     def _hashed(self, email: str) -> str:
-        return self._services.vault.lookup_hash(normalize_email(email))
+        return self._vault.lookup_hash(normalize_email(email))
 
     def _may_enter(self, account: Doc) -> bool:
         return not self.must_verify or bool(account.get("verified", True))
@@ -261,7 +283,7 @@ class Accounts:
             {
                 "id": family,
                 "account": account["id"],
-                "hash": self._services.vault.lookup_hash(secret),
+                "hash": self._vault.lookup_hash(secret),
                 "turn": 0,
                 "era": account.get("era", 0),
                 "created": now_ms(),
@@ -278,7 +300,7 @@ class Accounts:
         )
 
     def _access(self, account_id: str, family: str) -> str:
-        return self._services.tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
+        return self._tokens.mint("weir:account", ACCESS_S, sub=account_id, ses=family)
 
     async def refresh(self, refresh_token: str) -> SignInResult:
         """A new pair for an unspent refresh token. Errors: Unauthenticated; a spent one ends its family."""
@@ -291,7 +313,7 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         fresh, turn = new_secret(), session["turn"] + 1
         rotated = {
-            "hash": self._services.vault.lookup_hash(fresh),
+            "hash": self._vault.lookup_hash(fresh),
             "spent": session["hash"],
             "turn": turn,
             "expires": now_ms() + REFRESH_S * 1000,
@@ -315,7 +337,7 @@ class Accounts:
         session = await self._all.get("sign_ins", family) if turn.isdecimal() and family else None
         if session is None or session["expires"] <= now_ms():
             return None, "strange"
-        shown = self._services.vault.lookup_hash(secret)
+        shown = self._vault.lookup_hash(secret)
         if int(turn) == session["turn"] and hmac.compare_digest(shown, session["hash"]):
             return session, "present"
         if int(turn) == session["turn"] - 1 and hmac.compare_digest(shown, session.get("spent", "")):
@@ -367,12 +389,12 @@ class Accounts:
     async def _changed(self, collection: str, key: str) -> None:
         """Invalidates the cached copy in every process, in this one at once."""
         fact = DirectoryChanged(app="", collection=collection, key=key)
-        await self._services.directory.on_event(fact)
+        await self._directory.on_event(fact)
         await self._tell(fact)
 
     async def _tell(self, fact: DirectoryChanged | Revoked) -> None:
         try:
-            await self._services.bus.publish(fact)
+            await self._bus.publish(fact)
         except Unavailable:
             return  # every cache forgets by itself within seconds
 
@@ -452,7 +474,7 @@ class Accounts:
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
-        link_id, ends = self._services.vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
+        link_id, ends = self._vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
         link = {
             "id": link_id,
             "account": account["id"],
@@ -475,9 +497,7 @@ class Accounts:
 
     async def _letter(self, to: str, kind: str, fragment: str) -> None:
         subject, sentence = LETTERS[kind]
-        await self._mail.send(
-            to, subject, f"{sentence}\n\n{self._services.settings.base_url}/studio{fragment}"
-        )
+        await self._mail.send(to, subject, f"{sentence}\n\n{self._settings.base_url}/studio{fragment}")
 
     async def reset(self, token: str, fresh: str, by: By) -> SignInResult:
         """Sets a new password. The link verifies the address. Errors: Forbidden for a spent, old or wrong
@@ -505,7 +525,7 @@ class Accounts:
 
     async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
         """(account, link) of a mailed link, which is spent by this."""
-        link_id = self._services.vault.lookup_hash(token)
+        link_id = self._vault.lookup_hash(token)
         link = await self._all.get("links", link_id)
         good = link is not None and link["purpose"] == purpose and link["expires"] > now_ms()
         if link is None or not good or not await self._all.delete("links", {"id": link_id}):

@@ -12,18 +12,20 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from redis.asyncio import Redis
 
 from control.apps.service import Apps
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, rfc3339
-from weir.foundation.documents import Doc, Page
+from weir.foundation.documents import Doc, Page, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import body, new_id, new_secret
+from weir.foundation.redis.bus import Bus
 from weir.foundation.redis.rate_limits import USED_KEYS
-from weir.foundation.services import Services
 from weir.foundation.tenancy.permissions import EVERY, SCOPES, SIGNING, signs
 from weir.foundation.tenancy.tokens import KEY_PREFIX
+from weir.foundation.vault import Vault
 
 SMALLEST_RSA = 2048
 MOST_KEYS = 200
@@ -62,11 +64,16 @@ def public_view(key: Doc) -> dict[str, Any]:
 
 
 class ApiKeys:
-    def __init__(self, services: Services, apps: Apps, audit: Audit) -> None:
-        self._services = services
+    def __init__(
+        self, apps: Apps, audit: Audit, *, vault: Vault, store: Store, redis: Redis, bus: Bus
+    ) -> None:
+        self._vault = vault
+        self._store = store
+        self._redis = redis
+        self._bus = bus
         self._apps = apps
         self._audit = audit
-        self._all = services.store.operator()
+        self._all = store.operator()
 
     async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
         """(key, API key, signing secret if its scopes can sign), both shown only here. Errors: Invalid,
@@ -85,7 +92,7 @@ class ApiKeys:
             "expires": options.expires,
             "networks": [str(ip_network(one)) for one in options.networks],
             "rate": options.rate,
-            "hash": self._services.vault.lookup_hash(secret),
+            "hash": self._vault.lookup_hash(secret),
             **self._sealed(key_id, signing),
         }
         return (
@@ -96,7 +103,7 @@ class ApiKeys:
 
     def _sealed(self, key_id: str, signing: str | None) -> Doc:
         return {
-            "signing": self._services.vault.seal(signing, key_id) if signing is not None else None,
+            "signing": self._vault.seal(signing, key_id) if signing is not None else None,
             "algorithm": "HS256",
         }
 
@@ -122,16 +129,14 @@ class ApiKeys:
 
     async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
         noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
-        doc = await self._services.store.app(app_id).insert("credentials", fresh, emit=[noted])
+        doc = await self._store.app(app_id).insert("credentials", fresh, emit=[noted])
         await self._audit.write(noted, "credentials", fresh["id"])
         return doc
 
     async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
         """Errors: NotFound when it is gone."""
         noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
-        after = await self._services.store.app(app_id).update(
-            "credentials", old["id"], set=changes, emit=[noted]
-        )
+        after = await self._store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
         if after is None:
             raise NotFound("There is no such key.")
         await self._audit.write(noted, "credentials", old["id"])
@@ -139,7 +144,7 @@ class ApiKeys:
         return after
 
     async def _room_for_one(self, app_id: str) -> None:
-        if await self._services.store.app(app_id).count("credentials", {}) >= MOST_KEYS:
+        if await self._store.app(app_id).count("credentials", {}) >= MOST_KEYS:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
     async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
@@ -151,13 +156,11 @@ class ApiKeys:
         return await self._add(app_id, fresh, by, "key.uploaded")
 
     async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._services.store.app(app_id).find(
-            "credentials", sort="created", limit=limit, cursor=cursor
-        )
+        return await self._store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
 
     async def get(self, app_id: str, key_id: str) -> Doc:
         """Errors: NotFound."""
-        doc = await self._services.store.app(app_id).get("credentials", key_id)
+        doc = await self._store.app(app_id).get("credentials", key_id)
         if doc is None:
             raise NotFound("There is no such key.")
         return doc
@@ -189,7 +192,7 @@ class ApiKeys:
             app_id, old, by, "key.revoked", {"revoked": old.get("revoked") or now_ms()}
         )
         try:
-            await self._services.bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
+            await self._bus.publish(Revoked(app=app_id, kind="key", subject=key_id, before=FOR_EVER))
         except Unavailable:
             log.warning(
                 "revocation.not_told", key=key_id
@@ -198,7 +201,7 @@ class ApiKeys:
 
     async def store_last_used(self) -> None:
         """Periodic: stores when keys were last used, in any process."""
-        redis: Any = self._services.redis
+        redis: Any = self._redis
         for raw, at in (await redis.hgetall(USED_KEYS)).items():
             key_id = raw.decode()
             await self._all.update("credentials", key_id, set={"last_used": int(at)})

@@ -8,13 +8,17 @@ import structlog
 from control.collections import OF_AN_APP
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, now_s, rfc3339
-from weir.foundation.documents import Doc, DuplicateKey, Page
+from weir.foundation.documents import Doc, DuplicateKey, Page, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
 from weir.foundation.ids import new_id
-from weir.foundation.services import Services
-from weir.foundation.tenancy.directory import revocation_id
+from weir.foundation.ingest_client import IngestClient
+from weir.foundation.redis.bus import Bus, Relay
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory, revocation_id
 from weir.foundation.tenancy.permissions import LEAST, Role, may
+from weir.foundation.tenancy.quotas import Quotas
+from weir.foundation.tenancy.tokens import Tokens
 
 MEMBER_TOKEN_S = 15 * 60
 TRIES = 20
@@ -37,10 +41,29 @@ def etag(doc: Doc) -> str:
 
 
 class Apps:
-    def __init__(self, services: Services, audit: Audit) -> None:
-        self._services = services
+    def __init__(
+        self,
+        audit: Audit,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        store: Store,
+        bus: Bus,
+        relay: Relay,
+        directory: Directory,
+        ingest: IngestClient,
+        quotas: Quotas,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._store = store
+        self._bus = bus
+        self._relay = relay
+        self._directory = directory
+        self._ingest = ingest
+        self._quotas = quotas
         self._audit = audit
-        self._all = services.store.operator()
+        self._all = store.operator()
 
     def to_public(self, app: Doc) -> dict[str, Any]:
         """The app as its members see it; `features` are those that it has."""
@@ -53,7 +76,7 @@ class Apps:
             "origins": app.get("origins", []),
             "plan": app.get("plan"),
             "trial": _trial(app),
-            "features": self._services.quotas.features(app),
+            "features": self._quotas.features(app),
             "state": app.get("state", "active"),
             "deletion": app.get("deletion"),
             "created": rfc3339(app["created"]),
@@ -61,7 +84,7 @@ class Apps:
 
     def bounds(self, app: Doc) -> dict[str, int | None]:
         """The limits of the app's plan; None for no limit."""
-        return self._services.quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
+        return self._quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
     async def create(
         self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = ""
@@ -75,7 +98,7 @@ class Apps:
             "description": description,
             "guests": "chat",
             "origins": [],
-            "plan": self._services.settings.default_plan,
+            "plan": self._settings.default_plan,
             "features": {},
             "state": "active",
             "revision": 0,
@@ -98,7 +121,7 @@ class Apps:
 
     async def _own(self, app_id: str, account: str) -> None:
         owner = {"id": f"{app_id}:{account}", "account": account, "role": "owner", "created": now_ms()}
-        await self._services.store.app(app_id).insert_many("members", [owner])
+        await self._store.app(app_id).insert_many("members", [owner])
 
     async def _one(self, app_id: str) -> Doc:
         app = await self._all.get("apps", app_id)
@@ -162,7 +185,7 @@ class Apps:
         raise Unavailable("The members of this app change too fast; try again.")
 
     async def role(self, account: str, app_id: str) -> Role | None:
-        member = await self._services.store.app(app_id).get("members", f"{app_id}:{account}")
+        member = await self._store.app(app_id).get("members", f"{app_id}:{account}")
         return member["role"] if member is not None else None
 
     async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
@@ -182,11 +205,11 @@ class Apps:
             raise Conflict(f"This app is {app['state']}.")
         issued = await self._issued(account, app_id)
         claims = {"sub": account["id"], "app": app["id"], "role": role, "ses": session, "iat": issued}
-        return self._services.tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
+        return self._tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
 
     async def _issued(self, account: Doc, app_id: str) -> int:
         """The present second; or the next one, if something was withdrawn from this member just now."""
-        void = await self._services.store.app(app_id).get(
+        void = await self._store.app(app_id).get(
             "revocations", revocation_id(app_id, "member", account["id"])
         )
         withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
@@ -224,7 +247,7 @@ class Apps:
         noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
         after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
         await self._audit.write(noted, "apps", app["id"])
-        self._services.relay.nudge()
+        self._relay.nudge()
         await self.changed("apps", app["id"], app["id"])
         return after or app
 
@@ -232,9 +255,7 @@ class Apps:
         """Periodic: continues every deletion; a step may be repeated. The fact for other rooms is published
         first, because its outbox is deleted with the document."""
         untold = {
-            doc_id
-            async for collection, doc_id, _ in self._services.store.pending(limit=1000)
-            if collection == "apps"
+            doc_id async for collection, doc_id, _ in self._store.pending(limit=1000) if collection == "apps"
         }
         for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
             if app["id"] in untold:
@@ -248,10 +269,10 @@ class Apps:
             log.info("app.gone", app=app["id"])
 
     async def _drop_publishers(self, app_id: str) -> None:
-        for stream in await self._services.directory.live_streams():
+        for stream in await self._directory.live_streams():
             if stream["app"] == app_id:
                 try:
-                    await self._services.ingest.drop_publisher(stream["playback"])
+                    await self._ingest.drop_publisher(stream["playback"])
                 except Unavailable:
                     log.warning(
                         "publisher.not_dropped", playback=stream["playback"]
@@ -271,9 +292,9 @@ class Apps:
     async def changed(self, collection: str, key: str, app_id: str) -> None:
         """Invalidates the cached copy in every process, in this one at once."""
         fact = DirectoryChanged(app=app_id, collection=collection, key=key)
-        await self._services.directory.on_event(fact)
+        await self._directory.on_event(fact)
         try:
-            await self._services.bus.publish(fact)
+            await self._bus.publish(fact)
         except Unavailable:
             return  # every cache forgets by itself within seconds
 

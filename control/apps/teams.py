@@ -3,18 +3,23 @@
 import contextlib
 from typing import Any
 
+from redis.asyncio import Redis
+
 from control.accounts.mail import MailLimit, MailSender, open_sender, quoted
 from control.accounts.service import Accounts, normalize_email
 from control.apps.service import Apps
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey, Page
+from weir.foundation.documents import Between, Doc, DuplicateKey, Page, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import new_id, new_secret
-from weir.foundation.services import Services
-from weir.foundation.tenancy.directory import REMEMBERED_MS, revocation_id
+from weir.foundation.redis.bus import Bus
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import REMEMBERED_MS, Directory, revocation_id
 from weir.foundation.tenancy.permissions import Role, may_change_member, may_give
+from weir.foundation.tenancy.quotas import Quotas
+from weir.foundation.vault import Vault
 
 INVITED_MS = 7 * 86_400_000
 MISSING = "There is no such member."
@@ -29,27 +34,37 @@ def invitation_view(invitation: Doc) -> dict[str, Any]:
 class Teams:
     def __init__(
         self,
-        services: Services,
         accounts: Accounts,
         apps: Apps,
         audit: Audit,
         sender: MailSender | None = None,
+        *,
+        settings: Settings,
+        vault: Vault,
+        store: Store,
+        redis: Redis,
+        bus: Bus,
+        directory: Directory,
+        quotas: Quotas,
     ) -> None:
-        self._services = services
+        self._settings = settings
+        self._vault = vault
+        self._store = store
+        self._bus = bus
+        self._directory = directory
+        self._quotas = quotas
         self._accounts = accounts
         self._apps = apps
         self._audit = audit
-        self._mail = sender or open_sender(services.settings)
-        self._bound = MailLimit(services.redis)
-        self._all = services.store.operator()
+        self._mail = sender or open_sender(settings)
+        self._bound = MailLimit(redis)
+        self._all = store.operator()
 
     async def members(
         self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """E-mail addresses of others are included only for those who may change members."""
-        page = await self._services.store.app(app_id).find(
-            "members", sort="created", limit=limit, cursor=cursor
-        )
+        page = await self._store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
         return [
             await self._shown(member, addresses or member["account"] == reader) for member in page.data
         ], page.next
@@ -65,7 +80,7 @@ class Teams:
         }
 
     async def _member(self, app_id: str, account: str) -> Doc:
-        member = await self._services.store.app(app_id).get("members", f"{app_id}:{account}")
+        member = await self._store.app(app_id).get("members", f"{app_id}:{account}")
         if member is None:
             raise NotFound(MISSING)
         return member
@@ -84,7 +99,7 @@ class Teams:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         await self._check_change(app_id, actor, member, role)
         noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
-        after = await self._services.store.app(app_id).update(
+        after = await self._store.app(app_id).update(
             "members", member["id"], set={"role": role}, emit=[noted]
         )
         if after is None:
@@ -106,7 +121,7 @@ class Teams:
             leaving=by.actor == account,
         )
         async with self._audit.before_it(app_id, by, "member.removed", account, member):
-            await self._services.store.app(app_id).delete("members", {"id": member["id"]})
+            await self._store.app(app_id).delete("members", {"id": member["id"]})
         await self._void(app_id, account)
 
     async def _check_change(
@@ -121,13 +136,13 @@ class Teams:
         """Withdraws app tokens that were issued for the old role, and what was made with them."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
-        await self._services.store.app(app_id).update(
+        await self._store.app(app_id).update(
             "revocations", revocation_id(app_id, "member", account), set=void, upsert=True
         )
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
-        await self._services.directory.on_event(fact)
+        await self._directory.on_event(fact)
         try:
-            await self._services.bus.publish(fact)
+            await self._bus.publish(fact)
         except Unavailable:
             return  # caches forget within seconds
 
@@ -169,7 +184,7 @@ class Teams:
         address that has reached its limit. Errors: Forbidden; Conflict for a member; QuotaExceeded."""
         if not may_give(actor, role):
             raise Forbidden("Your role may not give this one.")
-        handle, address = self._services.store.app(app["id"]), normalize_email(email)
+        handle, address = self._store.app(app["id"]), normalize_email(email)
         account = await self._accounts.by_email(address)
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")
@@ -178,7 +193,7 @@ class Teams:
         async def taken() -> int:
             return await handle.count("members") + await handle.count("invitations")
 
-        hashed, shown, mailed = self._services.vault.lookup_hash, new_secret(32), new_secret(32)
+        hashed, shown, mailed = self._vault.lookup_hash, new_secret(32), new_secret(32)
         fresh: Doc = {
             "id": new_id("act"),
             "email": address,
@@ -190,10 +205,10 @@ class Teams:
             "expires": now_ms() + INVITED_MS,
         }
         noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
-        async with self._services.quotas.room_for(app["id"], "members", taken):
+        async with self._quotas.room_for(app["id"], "members", taken):
             invitation = await handle.insert("invitations", fresh, emit=[noted])
         await self._audit.write(noted, "invitations", fresh["id"])
-        link = f"{self._services.settings.base_url}/studio#invitation="
+        link = f"{self._settings.base_url}/studio#invitation="
         if not await self._bound.admits("invitation", hashed(address)):
             return invitation, link + shown, False
         about = quoted(app["name"])
@@ -206,20 +221,18 @@ class Teams:
         return invitation, link + shown, self._mail.delivers
 
     async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._services.store.app(app_id).find(
-            "invitations", sort="created", limit=limit, cursor=cursor
-        )
+        return await self._store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
 
     async def withdraw(self, app_id: str, invitation_id: str, by: By) -> None:
         """Errors: NotFound."""
         async with self._audit.before_it(app_id, by, "invitation.withdrawn", invitation_id):
-            if not await self._services.store.app(app_id).delete("invitations", {"id": invitation_id}):
+            if not await self._store.app(app_id).delete("invitations", {"id": invitation_id}):
                 raise NotFound("There is no such invitation.")
 
     async def find(self, token: str) -> tuple[Doc, bool]:
         """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired
         one, and for one whose inviter may no longer give that role."""
-        hashed = self._services.vault.lookup_hash(token)
+        hashed = self._vault.lookup_hash(token)
         by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
         if invitation is None or not await self._stands(invitation):
@@ -278,7 +291,7 @@ class Teams:
         }
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         try:
-            await self._services.store.app(app_id).insert("members", member, emit=[noted])
+            await self._store.app(app_id).insert("members", member, emit=[noted])
         except DuplicateKey:
             raise Conflict("You are a member already.") from None
         if member["role"] == "owner":

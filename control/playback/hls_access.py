@@ -10,6 +10,7 @@ from collections import OrderedDict
 from hashlib import blake2b
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,11 +22,15 @@ from weir.foundation.clock import monotonic, now_s
 from weir.foundation.documents import Doc
 from weir.foundation.errors import RateLimited, Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
+from weir.foundation.http.routing import Door
 from weir.foundation.ids import Kind, is_id
+from weir.foundation.redis.bus import Bus
 from weir.foundation.redis.rate_limits import subject_of
 from weir.foundation.redis.stream_owner import StreamOwners
-from weir.foundation.services import Services
-from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.quotas import Quotas
+from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims, Tokens
 
 PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
 DECISION_S = 4
@@ -75,11 +80,29 @@ def _mark(token: str, address: str) -> bytes:
 
 
 class HlsAccess:
-    def __init__(self, services: Services, secret: str, seats: ViewerLimit) -> None:
-        self._services = services
+    def __init__(
+        self,
+        secret: str,
+        seats: ViewerLimit,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        redis: Redis,
+        bus: Bus,
+        directory: Directory,
+        quotas: Quotas,
+        door: Door,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._redis = redis
+        self._bus = bus
+        self._directory = directory
+        self._quotas = quotas
+        self._door = door
         self._secret = secret.encode()
         self._viewer_limit = seats
-        self._owners = StreamOwners(services.redis)
+        self._owners = StreamOwners(redis)
         self._addresses: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._seen: dict[str, set[tuple[str, str]]] = {}
         self._good = RecentTokens()
@@ -98,7 +121,7 @@ class HlsAccess:
             for name in (b"playback-token", b"playback-id", b"forwarded-for")
         )
         try:
-            self._services.door.limits.check_address(address)
+            self._door.limits.check_address(address)
         except RateLimited as refusal:
             if not self._good.has(
                 token, address
@@ -109,7 +132,7 @@ class HlsAccess:
         if claims is None:
             return Response(status_code=403, headers={"X-Accel-Expires": "2"})
         self._good.add(token, address)
-        origin = await self._owners.origin(playback) if self._services.settings.redis_url else ""
+        origin = await self._owners.origin(playback) if self._settings.redis_url else ""
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
         return Response(
             status_code=204,
@@ -121,18 +144,18 @@ class HlsAccess:
         if not any(is_id(kind, playback) for kind in PLAYED):
             return None
         try:
-            claims = await self._services.tokens.playback(token)
+            claims = await self._tokens.playback(token)
         except Unauthenticated:
             if self._bad.add(
                 token, address
             ):  # a player that asks again and again with one that has expired is no guesser
-                self._services.door.limits.offended(address)
+                self._door.limits.offended(address)
             return None
         shown = await self._shown(playback)
         if shown is None or claims.sub != playback or claims.app != shown["app"]:
             return None
         of_stream = shown.get("stream", shown["id"])
-        withdrawn = self._services.directory.withdrawn(
+        withdrawn = self._directory.withdrawn(
             claims.app, claims.iat, session=claims.sid, stream=of_stream, user=claims.uid
         )
         if await withdrawn or (claims.guest and await self._signed(shown)):
@@ -147,23 +170,23 @@ class HlsAccess:
 
     async def _seated(self, shown: Doc, sid: str) -> bool:
         """False when the stream, or the app by its plan, has no capacity for this session."""
-        app = await self._services.directory.app(shown["app"])
+        app = await self._directory.app(shown["app"])
         if app is None or app.get("state", "active") != "active":
             return False
         most = shown.get("max_viewers")
         if most is not None and not await self._viewer_limit.claim(shown["channel"], sid, most):
             return False
-        viewers = self._services.quotas.plan_of(app).concurrent_viewers
+        viewers = self._quotas.plan_of(app).concurrent_viewers
         if viewers is None or await self._viewer_limit.claim(app["id"], sid, viewers):
             return True
-        await self._services.quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
+        await self._quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
         return False
 
     async def _shown(self, playback: str) -> Doc | None:
         """The stream behind a playback id, or the finished recording with this id."""
         if is_id("ply", playback):
-            return await self._services.directory.stream_by_playback(playback)
-        recording = await self._services.directory.recording(playback)
+            return await self._directory.stream_by_playback(playback)
+        recording = await self._directory.recording(playback)
         return recording if recording is not None and recording["state"] == "ready" else None
 
     async def _signed(self, shown: Doc) -> bool:
@@ -171,7 +194,7 @@ class HlsAccess:
         visibility of its own has its stream's."""
         if shown.get("visibility") is not None:
             return bool(shown["visibility"] == "signed")
-        stream = await self._services.directory.stream(shown["stream"]) if shown.get("stream") else shown
+        stream = await self._directory.stream(shown["stream"]) if shown.get("stream") else shown
         return stream is None or (stream.get("visibility") or "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:
@@ -183,7 +206,7 @@ class HlsAccess:
             return True
         key = f"weir:sid:{sid}"
         try:
-            async with self._services.redis.pipeline(transaction=False) as pipe:
+            async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.sadd(key, address)
                 pipe.expire(key, 60, nx=True)
                 pipe.scard(key)
@@ -206,7 +229,7 @@ class HlsAccess:
             if not seen:
                 continue
             try:
-                await self._services.bus.publish(
+                await self._bus.publish(
                     *(PlaybackHeartbeat(app=app, sessions=sorted(pairs)) for app, pairs in seen.items())
                 )
             except Unavailable:

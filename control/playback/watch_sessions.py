@@ -9,16 +9,18 @@ import secrets
 from typing import Any, Literal
 
 from control.playback.viewer_limit import ViewerLimit
-from weir.foundation.audit import By
+from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, now_s, rfc3339
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
 from weir.foundation.events import Revoked
 from weir.foundation.ids import is_id, new_id
-from weir.foundation.services import Services
-from weir.foundation.tenancy.directory import REMEMBERED_MS, revocation_id
+from weir.foundation.redis.bus import Bus
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import REMEMBERED_MS, Directory, revocation_id
 from weir.foundation.tenancy.guest_devices import GuestDevices, new_device
-from weir.foundation.tenancy.tokens import PlaybackClaims, UserClaims
+from weir.foundation.tenancy.tokens import PlaybackClaims, Tokens, UserClaims
+from weir.foundation.vault import Vault
 
 RECORDED = "recorded"
 CLOSED = "This stream needs a token of its owner."
@@ -54,28 +56,44 @@ def _alone(video: Doc) -> Doc:
 
 
 class WatchSessions:
-    def __init__(self, services: Services, seats: ViewerLimit) -> None:
-        self._services = services
+    def __init__(
+        self,
+        seats: ViewerLimit,
+        *,
+        settings: Settings,
+        vault: Vault,
+        tokens: Tokens,
+        store: Store,
+        bus: Bus,
+        directory: Directory,
+        audit: Audit,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._store = store
+        self._bus = bus
+        self._directory = directory
+        self._audit = audit
         self._viewer_limit = seats
-        self._devices = GuestDevices(services.vault)
+        self._devices = GuestDevices(vault)
 
     async def stream(self, playback: str) -> Doc:
         """The stream with this playback id, or the recording with this id in the form of a stream. Errors:
         NotFound."""
         of_stream = is_id("ply", playback)
         stream = await (
-            self._services.directory.stream_by_playback(playback) if of_stream else self._recorded(playback)
+            self._directory.stream_by_playback(playback) if of_stream else self._recorded(playback)
         )
         if stream is None:
             raise NotFound("There is no stream at this address.")
         return stream
 
     async def _recorded(self, recording_id: str) -> Doc | None:
-        recording = await self._services.directory.recording(recording_id)
+        recording = await self._directory.recording(recording_id)
         if recording is None or recording["state"] != "ready":
             return None
         stream = (
-            await self._services.directory.stream(recording["stream"])
+            await self._directory.stream(recording["stream"])
             if recording.get("stream")
             else _alone(recording)
         )
@@ -95,7 +113,7 @@ class WatchSessions:
         """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
         a token of its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
-        recording = await self._services.directory.recording_of(stream["broadcast"]) if over else None
+        recording = await self._directory.recording_of(stream["broadcast"]) if over else None
         if recording is not None and (recording.get("visibility") or stream["visibility"]) != "public":
             recording = None
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
@@ -132,7 +150,7 @@ class WatchSessions:
             stream["channel"], stream["max_viewers"]
         ):
             raise QuotaExceeded("This stream is full.")
-        app = await self._services.directory.app(stream["app"])
+        app = await self._directory.app(stream["app"])
         guests = app["guests"] if app else "none"
         seated, back = await self._seated(stream, user), await self._guest(stream["app"], resume)
         uid = seated.sub if seated else back.sub if back else new_id("usr")
@@ -142,7 +160,7 @@ class WatchSessions:
             **self._played(playback, stream["app"], sid, viewer, rights),
             "channel": stream["channel"],
             "stream": stream_view(stream),
-            "part_s": self._services.settings.part_s,
+            "part_s": self._settings.part_s,
             "user_token": None,
             "user": None,
             "device": None,
@@ -154,9 +172,9 @@ class WatchSessions:
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             of = given.uid if given is not None else None
             known = self._devices.known(device) or (back.device if back else None) or new_device()
-            answer["user_token"] = self._services.tokens.mint(
+            answer["user_token"] = self._tokens.mint(
                 "weir:user",
-                self._services.settings.user_token_ttl_s,
+                self._settings.user_token_ttl_s,
                 **{
                     **rights,
                     "sub": uid,
@@ -178,10 +196,10 @@ class WatchSessions:
     ) -> dict[str, Any]:
         """A playback token, its lifetime in seconds, and the moment after which it cannot be renewed, if
         there is one."""
-        ttl, until = self._services.settings.playback_token_ttl_s, rights.get("until")
+        ttl, until = self._settings.playback_token_ttl_s, rights.get("until")
         left = ttl if until is None else min(ttl, until - int(now_s()))
         return {
-            "playback_token": self._services.tokens.mint_playback(playback, app, sid, ttl, uid, **rights),
+            "playback_token": self._tokens.mint_playback(playback, app, sid, ttl, uid, **rights),
             "playback_ttl_s": left,
             "access_ends": rfc3339(until * 1000) if until is not None else None,
         }
@@ -189,7 +207,7 @@ class WatchSessions:
     async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""
         try:
-            claims = await self._services.tokens.playback(token)
+            claims = await self._tokens.playback(token)
         except Unauthenticated:
             raise Forbidden(CLOSED) from None
         if not await self._plays(stream, claims):
@@ -204,7 +222,7 @@ class WatchSessions:
             or (claims.guest and stream["visibility"] == "signed")
         ):
             return False
-        withdrawn = self._services.directory.withdrawn
+        withdrawn = self._directory.withdrawn
         return not await withdrawn(
             stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid
         )
@@ -226,18 +244,16 @@ class WatchSessions:
 
     async def _user(self, app: str, token: str | None) -> UserClaims | None:
         try:
-            claims = await self._services.tokens.user(token or "")
+            claims = await self._tokens.user(token or "")
         except Refused:
             return None
-        withdrawn = await self._services.directory.withdrawn(
-            app, claims.iat, session=claims.sid, user=claims.sub
-        )
+        withdrawn = await self._directory.withdrawn(app, claims.iat, session=claims.sid, user=claims.sub)
         return claims if claims.app == app and not withdrawn else None
 
     async def renew(self, playback: str, token: str) -> dict[str, Any]:
         """A new playback token of the same session, which ends with what the session was made from. Errors:
         Unauthenticated; Forbidden when it was withdrawn or can't be renewed any more."""
-        claims = await self._services.tokens.playback(token)
+        claims = await self._tokens.playback(token)
         stream = await self.stream(playback)
         if not await self._plays(stream, claims):
             raise Forbidden("Access to this stream has been withdrawn.")
@@ -253,16 +269,16 @@ class WatchSessions:
     ) -> None:
         """Withdraws what was issued until now; nginx follows within 4 s. Errors: NotFound for another app's
         stream."""
-        if kind == "stream" and await self._services.store.app(app).get("streams", subject) is None:
+        if kind == "stream" and await self._store.app(app).get("streams", subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
-        revocation, audit = revocation_id(app, kind, subject), self._services.audit
+        revocation, audit = revocation_id(app, kind, subject), self._audit
         noted = audit.entry(app, by, "access.revoked", subject, None, {"kind": kind})
-        await self._services.store.app(app).update(
+        await self._store.app(app).update(
             "revocations", revocation, set=withdrawal, upsert=True, emit=[noted]
         )
         await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
-        await self._services.directory.on_event(fact)
-        await self._services.bus.publish(fact)
+        await self._directory.on_event(fact)
+        await self._bus.publish(fact)

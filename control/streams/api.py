@@ -24,16 +24,17 @@ from control.usage import broadcasts as broadcast_views
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from control.usage.models import Analytics, AnalyticsDay, Broadcast
-from weir.foundation.audit import by
-from weir.foundation.documents import Doc
+from weir.foundation.audit import Audit, by
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.http.listing import Searched, Spanned
 from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Query, Row
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.rate_limits import HEAVY, SESSION
-from weir.foundation.services import Services
-from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.quotas import Quotas
+from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID, Tokens
 from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
 
 
@@ -160,14 +161,23 @@ class Renewal(Body):
 class StreamRoutes:
     def __init__(
         self,
-        services: Services,
         streams: Streams,
         watch: WatchSessions,
         ledger: Ledger,
         broadcasts: Broadcasts,
         viewers: Viewers,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        store: Store,
+        audit: Audit,
+        quotas: Quotas,
     ) -> None:
-        self._services = services
+        self._settings = settings
+        self._tokens = tokens
+        self._store = store
+        self._audit = audit
+        self._quotas = quotas
         self._streams = streams
         self._watch = watch
         self._ledger = ledger
@@ -222,7 +232,7 @@ class StreamRoutes:
             return None
 
     async def _shown(self, stream: Doc) -> dict[str, Any]:
-        settings = self._services.settings
+        settings = self._settings
         return {
             **views.public_view(stream),
             "viewers": await self._count(stream),
@@ -232,7 +242,7 @@ class StreamRoutes:
 
     async def list_streams(self, call: Call) -> Answer:
         asked: StreamFilter = call.query
-        page = await self._services.store.app(call.acting().app).find(
+        page = await self._store.app(call.acting().app).find(
             "streams",
             {**asked.where("state"), "created": asked.span()},
             sort="created",
@@ -271,13 +281,13 @@ class StreamRoutes:
 
     async def key(self, call: Call) -> Answer:
         key = await self._streams.key(call.acting().app, call.path("stream"))
-        return Answer({"server": self._services.settings.publish_url, "key": key})
+        return Answer({"server": self._settings.publish_url, "key": key})
 
     async def rotate_key(self, call: Call) -> Answer:
         key, cut = await self._streams.rotate_key(
             call.acting().app, call.path("stream"), by(call), call.body.cut
         )
-        return Answer({"server": self._services.settings.publish_url, "key": key, "disconnected": cut})
+        return Answer({"server": self._settings.publish_url, "key": key, "disconnected": cut})
 
     async def disconnect(self, call: Call) -> Answer:
         return Answer(
@@ -296,7 +306,7 @@ class StreamRoutes:
         )
 
     async def analytics(self, call: Call) -> Answer:
-        await self._services.quotas.check_feature(call.acting().app, "analytics")
+        await self._quotas.check_feature(call.acting().app, "analytics")
         since, until = (one.isoformat() if one else None for one in (call.query.since, call.query.until))
         shown = await self._ledger.of_stream(await self._stream(call), since, until)
         return as_csv(shown["days"], AnalyticsDay, None) if call.query.format == "csv" else Answer(shown)
@@ -304,22 +314,22 @@ class StreamRoutes:
     async def playback_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
         stream = await self._stream(call)
-        sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._services.settings.playback_token_ttl_s
-        await self._services.audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
-        token = self._services.tokens.mint_playback(
+        sid, ttl = body.sid or new_id("ses"), body.ttl_s or self._settings.playback_token_ttl_s
+        await self._audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
+        token = self._tokens.mint_playback(
             stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin
         )
-        url = f"{self._services.settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
+        url = f"{self._settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
 
     async def user_token(self, call: Call) -> Answer:
         tenant, body = call.acting(), call.body
-        ttl = body.ttl_s or self._services.settings.user_token_ttl_s
+        ttl = body.ttl_s or self._settings.user_token_ttl_s
         claims = body.model_dump(exclude={"user", "name", "ttl_s"}, exclude_none=True)
-        await self._services.audit.count(
+        await self._audit.count(
             tenant.app, by(call), "user_tokens.minted", ", ".join(sorted(set(body.roles.values())))
         )
-        token = self._services.tokens.mint_user(
+        token = self._tokens.mint_user(
             body.user, tenant.app, body.name or body.user, ttl, **claims, **tenant.origin
         )
         return Answer({"token": token, "expires_in": ttl}, 201)

@@ -16,13 +16,16 @@ from control.streams.rules import Publisher, Transition
 from control.usage.publish_minutes import PublishMinutes
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, monotonic, now_ms, rfc3339
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ids import body, new_id, new_secret
-from weir.foundation.ingest_client import SHARED_S
-from weir.foundation.services import Services
-from weir.foundation.tenancy.directory import ON_AIR
+from weir.foundation.ingest_client import SHARED_S, IngestClient
+from weir.foundation.redis.bus import Bus, Relay
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import ON_AIR, Directory
+from weir.foundation.tenancy.quotas import Quotas
+from weir.foundation.vault import Vault
 
 STILL_AFTER_S = 2.0
 SETTLED_AFTER_MS = 3_000
@@ -73,11 +76,31 @@ def etag(stream: Doc) -> str:
 
 
 class Streams:
-    def __init__(self, services: Services, audit: Audit) -> None:
-        self._services = services
+    def __init__(
+        self,
+        minutes: PublishMinutes,
+        audit: Audit,
+        *,
+        settings: Settings,
+        vault: Vault,
+        store: Store,
+        bus: Bus,
+        relay: Relay,
+        directory: Directory,
+        ingest: IngestClient,
+        quotas: Quotas,
+    ) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._store = store
+        self._bus = bus
+        self._relay = relay
+        self._directory = directory
+        self._ingest = ingest
+        self._quotas = quotas
         self._audit = audit
-        self._minutes = PublishMinutes(services)
-        self._all = services.store.operator()
+        self._minutes = minutes
+        self._all = store.operator()
         self._ingest_seen = now_ms()
 
     # -- verbs of the API
@@ -99,11 +122,11 @@ class Streams:
             "created": now_ms(),
             **self._sealed(stream_id, secret),
         }
-        handle = self._services.store.app(app)
+        handle = self._store.app(app)
         if await handle.get("streams", stream_id) is not None:
             return await self.get(app, stream_id), await self.key(app, stream_id)
         noted = self._audit.entry(app, by, "stream.created", stream_id, None, doc)
-        async with self._services.quotas.room_for(app, "streams", lambda: handle.count("streams")):
+        async with self._quotas.room_for(app, "streams", lambda: handle.count("streams")):
             stored = await handle.insert("streams", doc, emit=[noted])
         await self._audit.write(noted, "streams", stream_id)
         await self._changed(stored)
@@ -111,7 +134,7 @@ class Streams:
 
     async def check_profile(self, app: str, profile: str | None) -> None:
         """Errors: Invalid for a profile that the app does not have, another app's too."""
-        if profile is not None and await self._services.store.app(app).get("profiles", profile) is None:
+        if profile is not None and await self._store.app(app).get("profiles", profile) is None:
             raise Invalid(
                 "profile: there is no such profile.",
                 fields=[{"field": "profile", "detail": "there is no such profile"}],
@@ -125,7 +148,7 @@ class Streams:
         noted = self._audit.entry(
             stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes}
         )
-        after = await self._services.store.app(stream["app"]).update(
+        after = await self._store.app(stream["app"]).update(
             "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
         if after is None:
@@ -136,7 +159,7 @@ class Streams:
 
     async def delete(self, stream: Doc, by: By) -> None:
         """Errors: Conflict while it is on air."""
-        handle = self._services.store.app(stream["app"])
+        handle = self._store.app(stream["app"])
         async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
             if stream["state"] != "idle" or not await handle.delete(
                 "streams", {"id": stream["id"], "state": "idle"}
@@ -147,7 +170,7 @@ class Streams:
 
     async def get(self, app: str, stream_id: str) -> Doc:
         """Errors: NotFound, for another app's stream too."""
-        found = await self._services.store.app(app).get("streams", stream_id)
+        found = await self._store.app(app).get("streams", stream_id)
         if found is None:
             raise NotFound("There is no such stream.")
         return found
@@ -155,7 +178,7 @@ class Streams:
     async def key(self, app: str, stream_id: str) -> str:
         """The stream key, decrypted for its owner."""
         doc = await self.get(app, stream_id)
-        return self._key(doc, self._services.vault.open(doc["key_sealed"], stream_id))
+        return self._key(doc, self._vault.open(doc["key_sealed"], stream_id))
 
     async def rotate_key(self, app: str, stream_id: str, by: By, cut: bool = False) -> tuple[str, bool]:
         """(new key, whether a publisher was disconnected). The old key is refused for new publishes at once;
@@ -163,25 +186,25 @@ class Streams:
         the ingest does not answer."""
         await self.get(app, stream_id)
         secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
-        doc = await self._services.store.app(app).update(
+        doc = await self._store.app(app).update(
             "streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted]
         )
         if doc is None:
             raise NotFound("There is no such stream.")
         await self._audit.write(noted, "streams", stream_id)
         await self._changed(doc)
-        return self._key(doc, secret), cut and await self._services.ingest.drop_publisher(doc["playback"])
+        return self._key(doc, secret), cut and await self._ingest.drop_publisher(doc["playback"])
 
     async def disconnect(self, app: str, stream_id: str, by: By) -> bool:
         """Disconnects the present publisher; True when there was one."""
         playback = (await self.get(app, stream_id))["playback"]
         async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
-            return await self._services.ingest.drop_publisher(playback)
+            return await self._ingest.drop_publisher(playback)
 
     def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
         return {
-            "key_hash": self._services.vault.lookup_hash(secret),
-            "key_sealed": self._services.vault.seal(secret, stream_id),
+            "key_hash": self._vault.lookup_hash(secret),
+            "key_sealed": self._vault.seal(secret, stream_id),
         }
 
     def _key(self, doc: Doc, secret: str) -> str:
@@ -189,9 +212,9 @@ class Streams:
 
     async def _changed(self, doc: Doc) -> None:
         fact = DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"])
-        await self._services.directory.on_event(fact)
+        await self._directory.on_event(fact)
         try:
-            await self._services.bus.publish(fact)
+            await self._bus.publish(fact)
         except Unavailable:
             log.warning(
                 "directory.not_told", stream=doc["id"]
@@ -209,7 +232,7 @@ class Streams:
             if done is not None:
                 log.info("broadcast.completed", stream=done["id"], broadcast=done["broadcast"])
                 with contextlib.suppress(Unavailable):  # its next update hook ends it
-                    await self._services.ingest.drop_publisher(done["playback"])
+                    await self._ingest.drop_publisher(done["playback"])
                 return done
             stream = await self.get(stream["app"], stream["id"])
         raise Unavailable("The stream is changing too fast; try again.")
@@ -250,18 +273,18 @@ class Streams:
 
     async def _check_open(self, app_id: str) -> None:
         """Errors: Forbidden for an app that is archived, suspended or being deleted."""
-        app = await self._services.directory.app(app_id)
+        app = await self._directory.app(app_id)
         if app is not None and app.get("state", "active") != "active":
             raise Forbidden(f"This app is {app['state']}.")
 
     async def _by_key(self, name: str) -> Doc:
         key = rules.parse_stream_key(name)
-        stream = await self._services.store.app(key.app).get("streams", key.stream) if key else None
+        stream = await self._store.app(key.app).get("streams", key.stream) if key else None
         wanted = stream["key_hash"] if stream else ""
         if (
             key is None
             or stream is None
-            or not hmac.compare_digest(self._services.vault.lookup_hash(key.secret), wanted)
+            or not hmac.compare_digest(self._vault.lookup_hash(key.secret), wanted)
         ):
             raise Forbidden("This stream key is not valid.")
         return stream
@@ -272,7 +295,7 @@ class Streams:
         first: int | None = None
         deadline = monotonic() + STILL_AFTER_S
         while True:
-            seen = (await self._services.ingest.published()).get(playback)
+            seen = (await self._ingest.published()).get(playback)
             if seen is None:
                 return False
             if first is not None and seen.bytes_in > first:
@@ -284,7 +307,7 @@ class Streams:
 
     async def _drop_dead(self, playback: str) -> None:
         try:
-            await self._services.ingest.drop_publisher(playback)
+            await self._ingest.drop_publisher(playback)
         except Unavailable:
             log.warning("publisher.not_dropped", playback=playback)
 
@@ -339,12 +362,12 @@ class Streams:
 
     async def end_overdue(self) -> None:
         """Ends broadcasts whose grace is over."""
-        on_air = await self._services.directory.live_streams()
+        on_air = await self._directory.live_streams()
         for state in ON_AIR:
             STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
         for stream in on_air:
             own = stream.get("reconnect_grace_s")
-            grace_s = self._services.settings.reconnect_grace_s if own is None else own
+            grace_s = self._settings.reconnect_grace_s if own is None else own
             change = rules.grace_over(stream, int(grace_s * 1000), now_ms())
             if change is not None and await self._apply(stream, change):
                 log.info("broadcast.ended", stream=stream["id"], broadcast=stream["broadcast"])
@@ -357,13 +380,13 @@ class Streams:
     async def reconcile(self) -> None:
         """Follows the ingest's own list where it differs from the documents: a killed nginx sends no hook."""
         try:
-            present = set(await self._services.ingest.published(SHARED_S))
+            present = set(await self._ingest.published(SHARED_S))
             self._ingest_seen = now_ms()
         except Unavailable:
             if now_ms() - self._ingest_seen < INGEST_LOST_MS:
                 return
             present = set()
-        for stream in await self._services.directory.live_streams():
+        for stream in await self._directory.live_streams():
             ingest = stream.get("ingest")
             if ingest and stream["playback"] not in present and now_ms() - ingest["since"] > SETTLED_AFTER_MS:
                 log.warning("publish.vanished", stream=stream["id"])
@@ -375,6 +398,6 @@ class Streams:
             "streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell
         )
         if done is not None:
-            self._services.relay.nudge()
+            self._relay.nudge()
             await self._changed(done)
         return done

@@ -5,7 +5,7 @@ or late.
 from typing import Any, Literal
 
 from weir.foundation.clock import format_time, now_ms, rfc3339
-from weir.foundation.documents import Page, Sieve
+from weir.foundation.documents import Page, Sieve, Store
 from weir.foundation.events import (
     Event,
     StreamError,
@@ -17,7 +17,6 @@ from weir.foundation.events import (
     ViewersCounted,
 )
 from weir.foundation.http.listing import Spanned
-from weir.foundation.services import Services
 
 OVER = Sieve("ended", lambda broadcast: broadcast.get("ended") is not None)
 
@@ -40,8 +39,8 @@ def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
 
 
 class Broadcasts:
-    def __init__(self, services: Services) -> None:
-        self._store = services.store
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def on_event(self, event: Event) -> None:
         if isinstance(event, StreamStarting):

@@ -7,21 +7,23 @@ counts. If the process dies between the two, one interval is not charged; none i
 
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, month_of, now_ms
-from weir.foundation.documents import Doc
-from weir.foundation.services import Services
+from weir.foundation.documents import Doc, Store
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.quotas import Quotas
 
 METER_S = 10.0
 
 
 class PublishMinutes:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._ledger = Ledger(services.store)
-        self._all = services.store.operator()
+    def __init__(self, ledger: Ledger, *, store: Store, directory: Directory, quotas: Quotas) -> None:
+        self._directory = directory
+        self._quotas = quotas
+        self._ledger = ledger
+        self._all = store.operator()
 
     async def check_publish(self, app_id: str) -> None:
         """Errors: QuotaExceeded when the month's publish minutes are used up."""
-        quotas = self._services.quotas
+        quotas = self._quotas
         most = (await quotas.plan(app_id)).publish_minutes
         if most is not None and await self.published_s(app_id) // 60 >= most:
             await quotas.refuse(
@@ -34,7 +36,7 @@ class PublishMinutes:
 
     async def meter(self) -> None:
         """Periodic: adds what every present publisher has used since its mark."""
-        for stream in await self._services.directory.live_streams():
+        for stream in await self._directory.live_streams():
             if stream.get("ingest"):
                 await self.measure(stream, now_ms())
 

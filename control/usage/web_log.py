@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from redis.asyncio import Redis
 
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, now_s
+from weir.foundation.documents import Store
 from weir.foundation.ids import is_id
-from weir.foundation.services import Services
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
@@ -80,12 +83,22 @@ def _seconds(line: bytes) -> float | None:
 
 
 class WebLog:
-    def __init__(self, services: Services, broadcasts: Broadcasts) -> None:
-        self._services = services
+    def __init__(
+        self,
+        broadcasts: Broadcasts,
+        ledger: Ledger,
+        *,
+        settings: Settings,
+        store: Store,
+        redis: Redis,
+        directory: Directory,
+    ) -> None:
+        self._redis = redis
+        self._directory = directory
         self._broadcasts = broadcasts
-        self._ledger = Ledger(services.store)
-        self._all = services.store.operator()
-        self._folder = services.settings.data / "usage"
+        self._ledger = ledger
+        self._all = store.operator()
+        self._folder = settings.data / "usage"
 
     async def collect(self) -> None:
         """Periodic: applies new log lines. Files are finished strictly in order: there is one position."""
@@ -154,9 +167,9 @@ class WebLog:
         """(app, stream, broadcast) of a stream's playback id. Of a recording its stream, which may be gone,
         and no broadcast; traffic without a stream is counted under the app's id."""
         if is_id("ply", playback):
-            stream = await self._services.directory.stream_by_playback(playback)
+            stream = await self._directory.stream_by_playback(playback)
             return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None
-        recording = await self._services.directory.recording(playback)
+        recording = await self._directory.recording(playback)
         return (
             (recording["app"], recording.get("stream") or recording["app"], None)
             if recording is not None
@@ -165,7 +178,7 @@ class WebLog:
 
     async def _viewers(self, stream: str, day: str, sent: Traffic) -> int:
         """Different sessions of this day so far, by a HyperLogLog: adding one again changes nothing."""
-        redis: Any = self._services.redis
+        redis: Any = self._redis
         key = f"weir:viewers:{stream}:{day}"
         await redis.pfadd(key, *{session for session, _ in sent.buckets})
         await redis.expire(key, 3 * 86_400)

@@ -11,8 +11,7 @@ from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, Stale
-from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row, bind
-from weir.foundation.services import Services
+from weir.foundation.http.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
 from weir.foundation.texts import Line
 
 TAG = "profiles"
@@ -64,12 +63,12 @@ def etag_of(profile: Doc) -> str:
 
 
 class ProfileRoutes:
-    def __init__(self, services: Services, profiles: Profiles) -> None:
-        self._services = services
+    def __init__(self, profiles: Profiles, *, door: Door) -> None:
+        self._door = door
         self._profiles = profiles
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._services.door) for row in self.rows()]
+        return [bind(row, self._door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/profiles/{profile}"

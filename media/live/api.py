@@ -9,10 +9,10 @@ from starlette.routing import BaseRoute
 
 from media.live.health_store import HealthStore
 from weir.foundation.clock import format_time, rfc3339
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import NotFound, Unavailable
-from weir.foundation.http.routing import Answer, Call, Row, bind
-from weir.foundation.services import Services
+from weir.foundation.http.routing import Answer, Call, Door, Row, bind
+from weir.foundation.ingest_client import IngestClient
 
 TAG = "streams"
 INGEST = ("bitrate", "width", "height", "frame_rate", "video_codec", "audio_codec", "sample_rate")
@@ -65,13 +65,17 @@ class Health(BaseModel):
 class HealthRoutes:
     """`snapshot` gives a JPEG of a playback id's stream, None when this worker has none."""
 
-    def __init__(self, services: Services, monitor: HealthStore, snapshot: Snapshot) -> None:
-        self._services = services
+    def __init__(
+        self, monitor: HealthStore, snapshot: Snapshot, *, store: Store, ingest: IngestClient, door: Door
+    ) -> None:
+        self._store = store
+        self._ingest = ingest
+        self._door = door
         self._health_store = monitor
         self._snapshot = snapshot
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._services.door) for row in self.rows()]
+        return [bind(row, self._door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/streams/{stream}"
@@ -86,7 +90,7 @@ class HealthRoutes:
         """Errors: Unavailable."""
         stream = await self._stream(call)
         ingest = stream.get("ingest")
-        seen = (await self._services.ingest.published()).get(stream["playback"]) if ingest else None
+        seen = (await self._ingest.published()).get(stream["playback"]) if ingest else None
         samples, trouble = await self._measured(stream["playback"]) if seen else ([], None)
         newest = samples[-1] if samples else {}
         told = {name: getattr(seen, name) or None if seen else None for name in INGEST}
@@ -125,7 +129,7 @@ class HealthRoutes:
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 
     async def _stream(self, call: Call) -> Doc:
-        found = await self._services.store.app(call.acting().app).get("streams", call.path("stream"))
+        found = await self._store.app(call.acting().app).get("streams", call.path("stream"))
         if found is None:
             raise NotFound("There is no such stream.")
         return found

@@ -13,12 +13,13 @@ from media.recordings.models import (
 )
 from media.recordings.service import Recordings
 from media.recordings.store import NOTED, RecordingStore
-from weir.foundation.audit import by
-from weir.foundation.documents import Doc
+from weir.foundation.audit import Audit, by
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Conflict, NotFound
-from weir.foundation.http.routing import Answer, Call, Listed, Row, bind
+from weir.foundation.http.routing import Answer, Call, Door, Listed, Row, bind
 from weir.foundation.ids import new_id
-from weir.foundation.services import Services
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.tokens import Tokens
 
 TAG = "recordings"
 
@@ -29,13 +30,27 @@ def etag_of(recording: Doc) -> str:
 
 
 class RecordingRoutes:
-    def __init__(self, services: Services, recording_store: RecordingStore, recordings: Recordings) -> None:
-        self._services = services
+    def __init__(
+        self,
+        recording_store: RecordingStore,
+        recordings: Recordings,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        store: Store,
+        audit: Audit,
+        door: Door,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._store = store
+        self._audit = audit
+        self._door = door
         self._recording_store = recording_store
         self._recordings = recordings
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._services.door) for row in self.rows()]
+        return [bind(row, self._door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         one = "/v1/recordings/{recording}"
@@ -79,7 +94,7 @@ class RecordingRoutes:
 
     async def start(self, call: Call) -> Answer:
         """Records a stream that is live and not recorded yet."""
-        stream = await self._services.store.app(call.acting().app).get("streams", call.path("stream"))
+        stream = await self._store.app(call.acting().app).get("streams", call.path("stream"))
         if stream is None:
             raise NotFound("There is no such stream.")
         return Answer(shown(await self._recordings.start(stream, call.new_id("rec"), by(call))), 201)
@@ -93,12 +108,10 @@ class RecordingRoutes:
         recording, body = await self._recording(call), call.body
         if recording["state"] != "ready":
             raise Conflict("The recording is not ready.")
-        settings = self._services.settings
+        settings = self._settings
         sid, ttl = body.sid or new_id("ses"), body.ttl_s or settings.playback_token_ttl_s
-        await self._services.audit.count(
-            recording["app"], by(call), "playback_tokens.minted", recording["id"]
-        )
-        token = self._services.tokens.mint_playback(
+        await self._audit.count(recording["app"], by(call), "playback_tokens.minted", recording["id"])
+        token = self._tokens.mint_playback(
             recording["id"], recording["app"], sid, ttl, body.user, **call.acting().origin
         )
         base = f"{settings.base_url}/hls/{token}/{recording['id']}/"

@@ -17,7 +17,7 @@ from media.recordings.finalizer import NoRoom, Unplayable, finish
 from media.recordings.recording_files import RecordingFiles, recordings
 from media.recordings.s3 import Bucket
 from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
-from weir.foundation.audit import By
+from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Stale, Unavailable
@@ -25,7 +25,10 @@ from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.http.listing import Searched
 from weir.foundation.ids import new_id
 from weir.foundation.redis.periodic import Job
-from weir.foundation.services import Services, Tasks
+from weir.foundation.services import Tasks
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.quotas import Quotas
 
 SWEEP_S = 15.0
 AGAIN_S, END_WITHIN_S = 1.0, 15.0
@@ -121,16 +124,23 @@ class Recordings:
 
     def __init__(
         self,
-        services: Services,
         recording_store: RecordingStore,
         tell: Callable[[Event], None],
         held: Callable[[str], Awaitable[bool]],
         remove_staged: Callable[[str], None],
         bucket: Bucket | None = None,
+        *,
+        settings: Settings,
+        directory: Directory,
+        audit: Audit,
+        quotas: Quotas,
     ) -> None:
         """`held` says whether any worker has this playback id; it then ends its recording itself.
         `remove_staged` deletes the bytes of an upload, by its id; it blocks."""
-        self._services = services
+        self._settings = settings
+        self._directory = directory
+        self._audit = audit
+        self._quotas = quotas
         self._recording_store = recording_store
         self._tell = tell
         self._held = held
@@ -158,7 +168,7 @@ class Recordings:
         """False when the plan has no space for a recording. The owner is told, and the broadcast continues
         without."""
         try:
-            async with self._services.quotas.storage_for(app_id):
+            async with self._quotas.storage_for(app_id):
                 return True
         except QuotaExceeded as refusal:
             log.warning("recording.no_quota", app=app_id, reason=refusal.detail)
@@ -166,9 +176,9 @@ class Recordings:
 
     async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
         """By the stream's setting, else its app's, else the installation's."""
-        app = await self._services.directory.app(app_id) or {}
+        app = await self._directory.app(app_id) or {}
         chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
-        return self._services.settings.recording if chosen is None else bool(chosen)
+        return self._settings.recording if chosen is None else bool(chosen)
 
     def add_segment(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
         recorder = self._running.get(playback)
@@ -200,12 +210,12 @@ class Recordings:
             for doc in await self._recording_store.of_broadcast(stream["broadcast"])
         ):
             raise Conflict("The stream is being recorded already.")
-        noted = self._services.audit.entry(
+        noted = self._audit.entry(
             stream["app"], by, "recording.started", recording, None, {"stream": stream["id"]}
         )
-        async with self._services.quotas.storage_for(stream["app"]):
+        async with self._quotas.storage_for(stream["app"]):
             await self._recording_store.create(recording, _fact(stream), stream["title"], [noted])
-        await self._services.audit.write(noted, COLLECTION, recording)
+        await self._audit.write(noted, COLLECTION, recording)
         found = await self._recording_store.get(stream["app"], recording)
         assert found is not None
         return found
@@ -216,9 +226,9 @@ class Recordings:
             raise NotFound("There is no such recording.")
         if doc["state"] != "recording":
             raise Conflict("This recording has ended already.")
-        noted = self._services.audit.entry(app, by, "recording.stopped", recording)
+        noted = self._audit.entry(app, by, "recording.stopped", recording)
         await self._recording_store.request_stop(doc, [noted])
-        await self._services.audit.write(noted, COLLECTION, recording)
+        await self._audit.write(noted, COLLECTION, recording)
 
     async def remove(self, app: str, recording: str, by: By) -> None:
         doc = await self._recording_store.get(app, recording)
@@ -227,18 +237,16 @@ class Recordings:
         if doc["state"] == "recording":
             raise Conflict("This recording is running; stop it first.")
         action = "upload.deleted" if doc["state"] == "uploading" else "recording.deleted"
-        async with self._services.audit.before_it(app, by, action, recording, doc):
+        async with self._audit.before_it(app, by, action, recording, doc):
             await self._remove(doc)
 
     async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
         """Errors: Stale when another change came first."""
-        noted = self._services.audit.entry(
-            doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields}
-        )
+        noted = self._audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
         changed = await self._recording_store.change(doc, fields, noted)
         if changed is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._services.audit.write(noted, COLLECTION, doc["id"])
+        await self._audit.write(noted, COLLECTION, doc["id"])
         return changed
 
     async def forget(self, app: str) -> None:
@@ -258,13 +266,13 @@ class Recordings:
             await self.broadcast_ended(fact.playback)
 
     def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
-        recording_files = RecordingFiles(self._services.settings, recording)
+        recording_files = RecordingFiles(self._settings, recording)
         self._running[fact.playback] = Recorder(
             fact, stream.get("title", ""), recording, recording_files, self._recording_store, self._tell
         )
 
     async def _stopped(self, doc: Doc) -> None:
-        taped = await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).segments)
+        taped = await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).segments)
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
         stopped = await self._recording_store.stop(
             doc, min(last, now_ms())
@@ -279,7 +287,7 @@ class Recordings:
         try:
             attempt = await self._recording_store.count_attempt(doc)
             await self._recording_store.mark_ready(
-                doc, await finish(RecordingFiles(self._services.settings, doc["id"]))
+                doc, await finish(RecordingFiles(self._settings, doc["id"]))
             )
         except Unplayable as error:
             await self._recording_store.mark_failed(doc, str(error))
@@ -296,7 +304,7 @@ class Recordings:
 
     async def sweep(self) -> None:
         """Ends recordings whose broadcast has ended, finishes what a dead process left, deletes old ones."""
-        on_air = {doc["broadcast"] for doc in await self._services.directory.live_streams()}
+        on_air = {doc["broadcast"] for doc in await self._directory.live_streams()}
         for doc in await self._recording_store.in_states("recording", "processing"):
             if doc.get("source") == UPLOAD:
                 continue
@@ -304,7 +312,7 @@ class Recordings:
                 await self._finish(doc)
             elif doc["broadcast"] not in on_air and not await self._held(doc["playback"]):
                 await self._stopped(doc)
-        days = self._services.settings.recording_days
+        days = self._settings.recording_days
         for doc in await self._recording_store.started_before(now_ms() - days * DAY_MS) if days else []:
             await self._remove(doc)
         if self._bucket is not None and not self._moving:
@@ -316,7 +324,7 @@ class Recordings:
         if self._bucket is not None:
             await self._bucket.delete(f"{doc['id']}/")
         await self._recording_store.remove(doc)
-        await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).remove)
+        await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
         if doc.get("source") == UPLOAD:
             await asyncio.to_thread(self._remove_staged, doc["id"])
 
@@ -325,7 +333,7 @@ class Recordings:
         the document says so."""
         try:
             for doc in await self._recording_store.to_be_moved():
-                folder = RecordingFiles(self._services.settings, doc["id"]).folder
+                folder = RecordingFiles(self._settings, doc["id"]).folder
                 files = sorted(path for path in folder.glob("*.*") if path.suffix in PLAYED)
                 if not files:
                     continue  # another machine has them
@@ -333,7 +341,7 @@ class Recordings:
                     await bucket.put(f"{doc['id']}/{path.name}", path)
                 if not await self._recording_store.mark_moved(doc):
                     await bucket.delete(f"{doc['id']}/")
-                await asyncio.to_thread(RecordingFiles(self._services.settings, doc["id"]).remove)
+                await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
         except (Unavailable, OSError) as error:
             log.warning("recording.not_moved", reason=str(error))  # the sweep tries again
         finally:
@@ -341,10 +349,10 @@ class Recordings:
 
     async def clear_leftovers(self) -> None:
         """Deletes files of recordings that were deleted, or moved to the bucket, while their process died."""
-        for recording in recordings(self._services.settings):
-            doc = await self._services.directory.recording(recording)
+        for recording in recordings(self._settings):
+            doc = await self._directory.recording(recording)
             if doc is None or doc.get("stored") == "s3":
-                await asyncio.to_thread(RecordingFiles(self._services.settings, recording).remove)
+                await asyncio.to_thread(RecordingFiles(self._settings, recording).remove)
 
     async def close(self) -> None:
         for playback in list(self._running):

@@ -10,9 +10,9 @@ from media.recordings.models import Recording, shown
 from media.recordings.service import Recordings
 from media.uploads import tus
 from media.uploads.service import MOST_OF_A_TOKEN, UploadGrant, UploadRequest, Uploads
-from weir.foundation.audit import by
+from weir.foundation.audit import Audit, by
 from weir.foundation.clock import rfc3339
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import (
     Busy,
     Conflict,
@@ -27,9 +27,10 @@ from weir.foundation.errors import (
     TooLarge,
     WrongType,
 )
-from weir.foundation.http.routing import Answer, Body, Call, Row, bind
-from weir.foundation.services import Services
+from weir.foundation.http.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.settings import Settings
 from weir.foundation.tenancy.auth import UPLOADS
+from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.texts import one_line
 
 TAG = "uploads"
@@ -70,13 +71,27 @@ class Upload(Recording):
 
 
 class VodRoutes:
-    def __init__(self, services: Services, uploads: Uploads, recordings: Recordings) -> None:
-        self._services = services
+    def __init__(
+        self,
+        uploads: Uploads,
+        recordings: Recordings,
+        *,
+        settings: Settings,
+        tokens: Tokens,
+        store: Store,
+        audit: Audit,
+        door: Door,
+    ) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._store = store
+        self._audit = audit
+        self._door = door
         self._uploads = uploads
         self._recordings = recordings
 
     def routes(self) -> list[BaseRoute]:
-        return [bind(row, self._services.door) for row in self.rows()]
+        return [bind(row, self._door) for row in self.rows()]
 
     def rows(self) -> list[Row]:
         all_, one = "/v1/vod", "/v1/vod/{vod}"
@@ -167,10 +182,7 @@ class VodRoutes:
 
     async def token(self, call: Call) -> Answer:
         app, body = call.acting().app, call.body
-        if (
-            body.stream is not None
-            and await self._services.store.app(app).get("streams", body.stream) is None
-        ):
+        if body.stream is not None and await self._store.app(app).get("streams", body.stream) is None:
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {
             "sub": body.user,
@@ -180,11 +192,11 @@ class VodRoutes:
             "uploads": body.max_uploads,
             "total": body.max_total,
         }
-        await self._services.audit.count(app, by(call), "upload_tokens.minted", body.user)
+        await self._audit.count(app, by(call), "upload_tokens.minted", body.user)
         claims |= call.acting().origin
-        token = self._services.tokens.mint("weir:upload", body.ttl_s, **claims)
+        token = self._tokens.mint("weir:upload", body.ttl_s, **claims)
         return Answer(
-            {"token": token, "expires_in": body.ttl_s, "url": f"{self._services.settings.base_url}/v1/vod"},
+            {"token": token, "expires_in": body.ttl_s, "url": f"{self._settings.base_url}/v1/vod"},
             201,
         )
 
@@ -199,7 +211,7 @@ class VodRoutes:
         }
 
     def _url(self, doc: Doc) -> str:
-        return f"{self._services.settings.base_url}/v1/vod/{doc['id']}"
+        return f"{self._settings.base_url}/v1/vod/{doc['id']}"
 
     async def _upload(self, call: Call) -> Doc:
         """A user's own only. Errors: NotFound."""

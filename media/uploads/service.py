@@ -13,12 +13,14 @@ from starlette.requests import ClientDisconnect
 from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
 from media.uploads.staging import MB, StagingWriter, UploadStaging, has_room, staged_uploads
 from media.uploads.tus import Checksum
-from weir.foundation.audit import By
+from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Doc, Store
 from weir.foundation.errors import Conflict, Damaged, NotFound, QuotaExceeded, StorageFull, TooLarge
 from weir.foundation.redis.periodic import Job
-from weir.foundation.services import Services
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.quotas import Quotas
 
 SWEEP_S = 60.0
 HOUR_MS, NOTED_MS = 3_600_000, 600_000
@@ -60,10 +62,21 @@ class Uploads:
     """`arrived` is called when an upload is complete. Errors of all verbs: Unavailable, OSError."""
 
     def __init__(
-        self, services: Services, recording_store: RecordingStore, arrived: Callable[[], None]
+        self,
+        recording_store: RecordingStore,
+        arrived: Callable[[], None],
+        *,
+        settings: Settings,
+        store: Store,
+        directory: Directory,
+        audit: Audit,
+        quotas: Quotas,
     ) -> None:
-        self._services = services
-        self._settings = services.settings
+        self._store = store
+        self._directory = directory
+        self._audit = audit
+        self._quotas = quotas
+        self._settings = settings
         self._recording_store = recording_store
         self._arrived = arrived
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -92,23 +105,23 @@ class Uploads:
             raise StorageFull("There is no room for this video now.", retry_after=60)
         stream: Doc = {}
         if wanted.stream is not None:
-            found = await self._services.store.app(app).get("streams", wanted.stream)
+            found = await self._store.app(app).get("streams", wanted.stream)
             if found is None:
                 raise NotFound("There is no such stream.")
             stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
         user = wanted.leave.user if wanted.leave else None
         about = {"title": wanted.title, "length": wanted.length, "metadata": wanted.metadata, "user": user}
-        noted = self._services.audit.entry(app, by, "upload.started", video, None, {**about, **stream})
+        noted = self._audit.entry(app, by, "upload.started", video, None, {**about, **stream})
         async with self._beginning.setdefault(app, asyncio.Lock()):
             if wanted.leave is not None:
                 await self._check_leave(app, video, wanted.length, wanted.leave)
             await self._check_under_way(app, video, wanted.length, user)
-            async with self._services.quotas.storage_for(app, wanted.length):
+            async with self._quotas.storage_for(app, wanted.length):
                 await asyncio.to_thread(UploadStaging(self._settings, video).open)
                 doc = await self._recording_store.expect(
                     app, video, {**about, **stream, "expires": self._expiry()}, [noted]
                 )
-        await self._services.audit.write(noted, COLLECTION, video)
+        await self._audit.write(noted, COLLECTION, video)
         return doc
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
@@ -144,7 +157,7 @@ class Uploads:
                 raise QuotaExceeded(
                     f"{MOST_OF_USERS} uploads by users of this app are under way; try again when some have finished."
                 )
-            storage_gb = (await self._services.quotas.plan(app)).storage_gb
+            storage_gb = (await self._quotas.plan(app)).storage_gb
             announced = sum(doc["length"] for doc in of_users) + length
             if (
                 storage_gb is not None
@@ -240,7 +253,7 @@ class Uploads:
     async def clear_leftovers(self) -> None:
         """Deletes bytes of uploads that were deleted, or finished, while their process died."""
         for video in staged_uploads(self._settings):
-            doc = await self._services.directory.recording(video)
+            doc = await self._directory.recording(video)
             if doc is None or doc["state"] in ("ready", "failed"):
                 await asyncio.to_thread(UploadStaging(self._settings, video).remove)
 

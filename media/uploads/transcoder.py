@@ -33,7 +33,9 @@ from weir.foundation.clock import monotonic
 from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
-from weir.foundation.services import Services, Tasks
+from weir.foundation.services import Tasks
+from weir.foundation.settings import Settings
+from weir.foundation.tenancy.directory import Directory
 
 LOOK_S, INSPECTED_WITHIN_S = 5.0, 30.0
 WATCH_S, STALLED_S, CALM_S = 0.5, 120.0, 10.0
@@ -66,14 +68,16 @@ class Transcoder:
 
     def __init__(
         self,
-        services: Services,
         recording_store: RecordingStore,
         profiles: Profiles,
         leases: StreamLeases,
         strained: Callable[[], bool],
+        *,
+        settings: Settings,
+        directory: Directory,
     ) -> None:
-        self._services = services
-        self._settings = services.settings
+        self._directory = directory
+        self._settings = settings
         self._recording_store = recording_store
         self._profiles = profiles
         self._leases = leases
@@ -182,8 +186,8 @@ class Transcoder:
     ) -> BroadcastShape:
         """The shape of what is stored already: a profile that was changed meanwhile counts for the next
         video."""
-        app = await self._services.directory.app(doc["app"])
-        stream = await self._services.directory.stream(doc["stream"]) if doc.get("stream") else None
+        app = await self._directory.app(doc["app"])
+        stream = await self._directory.stream(doc["stream"]) if doc.get("stream") else None
         wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
         profile = (
             SOUND_ALONE if media_file.source.alone else replace(wanted, copy_top=False, audio_only=False)

@@ -88,7 +88,7 @@ async def test_an_entry_outlives_the_process_that_made_the_change(
 CHILD = """
 import asyncio, os, signal, sys
 from weir.foundation.audit import Audit
-from control.local_admin import LocalAdmin
+from control.composition import build_local_admin
 from weir.app import open_services
 from weir.foundation.settings import load
 
@@ -97,7 +97,7 @@ async def killed(*arguments): os.kill(os.getpid(), signal.SIGKILL)
 async def main():
     Audit.write = killed
     async with open_services(load(None)) as services:
-        await LocalAdmin(services).create_app("Killed")
+        await build_local_admin(services).create_app("Killed")
 
 asyncio.run(main())
 """
@@ -152,13 +152,13 @@ async def test_what_leaves_no_document_is_noted_before(
 async def test_a_refusal_of_unknown_outcome_keeps_the_entry(world: World, owner: Headers, app: str) -> None:
     """The ingest that did not answer may have dropped the publisher."""
     token, stream = await stream_of(world, owner, app)
-    ingest = FakeIngest(world.services)
+    FakeIngest(world.services)
     for refusal, kept in ((Unavailable("no answer"), 1), (Conflict("no"), 1)):
 
         async def refuse(_name: str, refusal: Exception = refusal) -> bool:
             raise refusal
 
-        ingest.drop_publisher = refuse  # type: ignore[method-assign]
+        world.services.ingest.drop_publisher = refuse  # type: ignore[method-assign]
         await world.ask("POST", stream + "/disconnect", token)
         assert len(await entries(world.services, app, "stream.disconnected")) == kept
 

@@ -22,7 +22,17 @@ class Stage:
     ) -> None:
         self.world, self.owner, self.app, self.key, self.stream = world, owner, app, key, stream
         self.playback = stream["playback_id"]
-        self._access = HlsAccess(world.services, "secret", ViewerLimit(world.services.redis))
+        self._access = HlsAccess(
+            "secret",
+            ViewerLimit(world.services.redis),
+            settings=world.services.settings,
+            tokens=world.services.tokens,
+            redis=world.services.redis,
+            bus=world.services.bus,
+            directory=world.services.directory,
+            quotas=world.services.quotas,
+            door=world.services.door,
+        )
 
     def signed(self, audience: str = "weir:playback", life_s: float = 60, **claims: Any) -> str:
         now = int(now_s())

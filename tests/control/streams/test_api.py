@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from control.composition import build_services
 from control.playback.viewer_limit import ViewerLimit
 from control.streams.rules import Publisher
 from control.usage.broadcasts import Broadcasts
-from control.usage.publish_minutes import PublishMinutes
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, StreamStarting, ViewersCounted
@@ -41,7 +41,8 @@ class FakeIngest:
     def __init__(self, services: Services) -> None:
         self.dropped: list[str] = []
         self.playback = ""
-        object.__setattr__(services, "ingest", self)
+        services.ingest.published = self.published  # type: ignore[method-assign]
+        services.ingest.drop_publisher = self.drop_publisher  # type: ignore[method-assign]
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
         return {
@@ -215,7 +216,7 @@ async def test_broadcasts_are_remembered(
         ViewersCounted(app=app, stream=stream["id"], broadcast="brd_1", peak=7, total=12), StreamOffline(**about, at=70_000),
         StreamStarting(**about, at=1_000), StreamLive(**about, at=10_000),
     ]  # fmt: skip
-    history = Broadcasts(services)
+    history = Broadcasts(services.store)
     for fact in [*facts, *facts]:
         await history.on_event(fact)
     (shown,) = (await world.done("GET", f"/v1/streams/{stream['id']}/broadcasts", key))["data"]
@@ -284,7 +285,7 @@ async def test_publish_minutes_are_metered_and_bounded(
     assert await publish(world, stream["key"]) == 302
     doc = await services.store.operator().get("streams", stream["id"])
     assert doc is not None
-    minutes = PublishMinutes(services)
+    minutes = build_services(services).minutes
     for _ in range(2):  # the same moment twice counts once
         await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)

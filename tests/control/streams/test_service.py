@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from control.composition import build_services
 from control.streams.rules import Publisher
 from control.streams.service import Streams
 from control.usage.broadcasts import Broadcasts, public_view
@@ -58,7 +59,7 @@ def ingest(services: Services) -> FakeIngest:
 
 @pytest.fixture
 async def made(services: Services, ingest: FakeIngest) -> tuple[Streams, Doc, str]:
-    streams = Streams(services, services.audit)
+    streams = build_services(services).streams
     doc, key = await streams.create(new_id("app"), {"title": "Show"}, COMMAND_LINE)
     ingest.name = doc["playback"]
     return streams, doc, key
@@ -168,7 +169,7 @@ async def test_a_vanished_publisher_is_noticed_without_a_hook(
     ingest.bytes = None
     await streams.reconcile()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "interrupted"
-    object.__setattr__(services, "settings", services.settings.model_copy(update={"reconnect_grace_s": 0.0}))
+    streams._settings = services.settings.model_copy(update={"reconnect_grace_s": 0.0})
     await streams.end_overdue()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "idle"
 
@@ -205,7 +206,7 @@ async def test_the_store_holds_no_key_in_clear(made: Made, services: Services) -
 async def test_a_broadcast_lasts_until_its_encoder_left(services: Services) -> None:
     """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
     broadcasts, about = (
-        Broadcasts(services),
+        Broadcasts(services.store),
         {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"},
     )
     now = now_ms()

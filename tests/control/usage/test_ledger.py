@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from control.usage.broadcasts import Broadcasts
+from control.composition import build_services
 from control.usage.ledger import Ledger
-from control.usage.meters import Meters
-from control.usage.web_log import WebLog
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.clock import day_of, month_of, now_ms
 from weir.foundation.documents import Doc
@@ -55,7 +53,7 @@ async def served(services: Services, *lines: tuple[str, str, int]) -> None:
     )
     with Path(folder / "web.log").open("a") as file:
         file.write(text)
-    await WebLog(services, Broadcasts(services)).collect()
+    await build_services(services).web_log.collect()
 
 
 async def wrote(services: Services, app: str, stream: str, times: int) -> None:
@@ -105,8 +103,8 @@ async def test_messages_move_to_the_ledger_once(
     await wrote(services, app, stream["id"], 3)
     await wrote(services, app, other, 4)
     await wrote(services, new_id("app"), new_id("str"), 9)
-    ledger = Ledger(services.store)
-    counted, added = Meters(services, ledger), 0
+    control = build_services(services)
+    counted, ledger, added = control.meters, control.ledger, 0
     honest = ledger.add
 
     async def dies_after_one(*arguments: Any, **options: Any) -> None:
@@ -122,7 +120,7 @@ async def test_messages_move_to_the_ledger_once(
     monkeypatch.undo()
     await wrote(services, app, stream["id"], 100)
     for _ in range(3):
-        await Meters(services, Ledger(services.store)).drain_messages()
+        await build_services(services).meters.drain_messages()
     assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103
     assert (await ledger.of_app(app, None, None))["messages"] == 107
     assert not await services.redis.exists(COUNTED, f"{COUNTED}:taken")
@@ -135,16 +133,16 @@ async def test_the_month_s_messages_outlive_redis(
     await services.store.operator().update("apps", app, set={"plan": "free"})
     services.directory._cache.clear()
     await wrote(services, app, stream["id"], 5)
-    await Meters(services, Ledger(services.store)).drain_messages()
+    await build_services(services).meters.drain_messages()
     await services.redis.flushall()
     await wrote(services, app, stream["id"], 1)
-    await Meters(services, Ledger(services.store)).drain_messages()
+    await build_services(services).meters.drain_messages()
     assert int(await services.redis.get(permits_key(app, month_of(now_ms()))) or 0) == 6
 
 
 async def test_what_is_stored_stands(services: Services, app: str, stream: dict[str, Any]) -> None:
     """The last value of a day; it goes down with what is deleted, and is not added up over days."""
-    counted, ledger = Meters(services, Ledger(services.store)), Ledger(services.store)
+    counted, ledger = build_services(services).meters, Ledger(services.store)
     await ledger.set_stored("2023-01-01", {(app, stream["id"]): 7_000})
     first, _ = (
         await recording(services, app, stream["id"], bytes=500),
@@ -181,8 +179,8 @@ async def test_both_tables_show_every_column(
         ((await recording(services, app, stream["id"], bytes=9))["id"], "a", 5),
     )
     await wrote(services, app, stream["id"], 2)
-    await Meters(services, Ledger(services.store)).drain_messages()
-    await Meters(services, Ledger(services.store)).measure_storage()
+    await build_services(services).meters.drain_messages()
+    await build_services(services).meters.measure_storage()
     key = bearer((await world.key(owner, app))["api_key"])
     for path, who in ((f"/v1/apps/{app}/usage", owner), (f"/v1/streams/{stream['id']}/analytics", key)):
         shown = await world.done("GET", path, who)

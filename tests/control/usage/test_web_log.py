@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control.composition import build_services
 from control.usage import web_log
-from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
-from control.usage.web_log import WebLog, parse, whole_buckets
+from control.usage.web_log import parse, whole_buckets
 from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
@@ -56,7 +56,7 @@ async def test_lines_become_bytes_and_minutes(services: Services, stream: Doc, l
         + f"{NOW}\tply_unknown\ts\t5\t200\n"
         + f"{NOW}\t{stream['playback']}\t\t5\t200\n"
     )
-    await WebLog(services, Broadcasts(services)).collect()
+    await build_services(services).web_log.collect()
     assert await total(services, stream) == (4000, round(40 / 60, 2))
 
 
@@ -74,10 +74,10 @@ async def test_nothing_is_counted_twice(services: Services, stream: Doc, log: Pa
     """Collecting again changes nothing; new lines add up."""
     log.write_text(line(stream, NOW, "a", 10))
     for _ in range(3):
-        await WebLog(services, Broadcasts(services)).collect()
+        await build_services(services).web_log.collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 30, "a", 5))
-    await WebLog(services, Broadcasts(services)).collect()
+    await build_services(services).web_log.collect()
     assert (await total(services, stream))[0] == 15
 
 
@@ -106,7 +106,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
 
     finished = False
     for lives in range(200):
-        ledger = WebLog(services, Broadcasts(services))
+        ledger = build_services(services).web_log
         monkeypatch.setattr(ledger._all, "update", mortal(ledger._all.update), raising=False)
         ledger._ledger.add = mortal(ledger._ledger.add)  # type: ignore[method-assign]
         budget = lives % 7
@@ -128,13 +128,13 @@ async def test_rotated_files_are_read_to_their_end_and_removed(
 ) -> None:
     """Oldest first, none twice, none forgotten."""
     log.write_text(line(stream, NOW, "a", 1))
-    await WebLog(services, Broadcasts(services)).collect()
+    await build_services(services).web_log.collect()
     with log.open("a") as file:
         file.write(line(stream, NOW + 20, "a", 2))
     log.rename(log.with_name("web.log.000000000000001"))
     log.write_text(line(stream, NOW + 40, "a", 4))
     for _ in range(3):
-        await WebLog(services, Broadcasts(services)).collect()
+        await build_services(services).web_log.collect()
     assert (await total(services, stream))[0] == 7
     assert [path.name for path in log.parent.iterdir()] == ["web.log"]
 

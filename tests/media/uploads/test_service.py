@@ -345,7 +345,12 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
     """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
     room = stage.room
     work = Transcoder(
-        stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False
+        room._recording_store,
+        room._profiles,
+        room.worker._leases,
+        lambda: False,
+        settings=stage.services.settings,
+        directory=stage.services.directory,
     )
     add, taped = RecordingFiles.add, []
 
@@ -553,7 +558,12 @@ async def test_a_long_video_gives_others_their_turn(
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     room, me, data = stage.room, client(stage), film.read_bytes()
     work = Transcoder(
-        stage.services, room._recording_store, room._profiles, room.worker._leases, lambda: False
+        room._recording_store,
+        room._profiles,
+        room.worker._leases,
+        lambda: False,
+        settings=stage.services.settings,
+        directory=stage.services.directory,
     )
     monkeypatch.setattr(transcoder, "TURN_S", -1.0)
     monkeypatch.setattr(transcoder, "TOLD_EVERY_S", 0.0)
