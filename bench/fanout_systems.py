@@ -20,6 +20,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy import directory
+from weir.foundation.tenancy.collections import APPS, STREAMS
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 from weir.probes import answers_http, answers_redis, answers_tcp
@@ -156,10 +157,10 @@ async def seed(settings: Settings) -> tuple[str, str]:
     try:
         app, channel, now = new_id("app"), new_id("chn"), 1_790_000_000_000
         await store.operator().insert(
-            "apps", {"id": app, "name": "bench", "guests": "read", "created": now, "suspended": False}
+            APPS, {"id": app, "name": "bench", "guests": "read", "created": now, "suspended": False}
         )
         await store.app(app).insert(
-            "streams",
+            STREAMS,
             {
                 "id": new_id("str"),
                 "playback": new_id("ply"),

@@ -80,27 +80,27 @@ async def with_store(
 
 
 async def inserts(name: str, mine: Handle) -> dict[str, Figure]:
-    return {name: await measure(lambda n: mine.insert("messages", message(n)))}
+    return {name: await measure(lambda n: mine.insert(MESSAGES, message(n)))}
 
 
 async def others(_: Store, mine: Handle) -> dict[str, Figure]:
     began = time.perf_counter()
     for start in range(0, FILL, 500):
-        await mine.insert_many("messages", [message(n) for n in range(start, start + 500)])
+        await mine.insert_many(MESSAGES, [message(n) for n in range(start, start + 500)])
     many = FILL / (time.perf_counter() - began)
 
     def page(n: int) -> Awaitable[object]:
         below = Between(below=1_790_000_000_000 + FILL - n % 1000)
         return mine.find(
-            "messages", {"channel": f"chn_{n % CHANNELS}", "at": below}, sort="at", descending=True, limit=50
+            MESSAGES, {"channel": f"chn_{n % CHANNELS}", "at": below}, sort="at", descending=True, limit=50
         )
 
     return {
         "insert_many, 500 each (1 caller)": Figure(many, 500_000 / many, 500_000 / many),
-        "get": await measure(lambda n: mine.get("messages", f"msg_{n * 7919 % FILL:026d}")),
+        "get": await measure(lambda n: mine.get(MESSAGES, f"msg_{n * 7919 % FILL:026d}")),
         "page of 50, newest first": await measure(page),
         "update (inc)": await measure(
-            lambda n: mine.update("messages", f"msg_{n * 7919 % FILL:026d}", inc={"edits": 1})
+            lambda n: mine.update(MESSAGES, f"msg_{n * 7919 % FILL:026d}", inc={"edits": 1})
         ),
     }
 
@@ -182,7 +182,7 @@ async def motor_inserts(url: str) -> Figure:
         store = await open_store(settings, [MESSAGES])
         try:
             mine = store.app("app_1")
-            return await measure(lambda n: mine.insert("messages", message(n)))
+            return await measure(lambda n: mine.insert(MESSAGES, message(n)))
         finally:
             await store.close()
 

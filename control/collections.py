@@ -1,24 +1,114 @@
-"""The control room's own collections. Those that all rooms read are declared in
-weir.foundation.tenancy.directory.
+"""The control room's own collections and the shapes of their documents. Those that all rooms read are in
+weir.foundation.tenancy.collections. Times are milliseconds.
 """
+
+from typing import Any, NotRequired, TypedDict
 
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS
+from weir.foundation.tenancy.collections import AUDIT, CREDENTIALS, REVOCATIONS, STREAMS
+from weir.foundation.tenancy.permissions import Role
 from weir.foundation.tenancy.quotas import USED_UP
 
-LINKS = Collection(
+
+class LinkDoc(TypedDict):
+    """A mailed link that works once; its id is the hash of the secret in it."""
+
+    id: str
+    account: str
+    purpose: str
+    expires: int
+    invitation: NotRequired[str | None]
+
+
+class InstallationDoc(TypedDict):
+    """Few documents with an id each: `setup` (`hash` of the set-up link's secret, empty when it is used),
+    `schema` (`version` of the newest migration that has run), `usage_position` (the file and the batch of the
+    web log that is being read)."""
+
+    id: str
+    hash: NotRequired[str]
+    version: NotRequired[int]
+    inode: NotRequired[int]
+    at: NotRequired[int]
+    to: NotRequired[int]
+
+
+class MemberDoc(TypedDict):
+    """A person's role in an app; the id is `app:account`."""
+
+    id: str
+    account: str
+    role: Role
+    created: int
+    app: NotRequired[str]
+
+
+class InvitationDoc(TypedDict):
+    """`hash` is of the secret in the link that the inviter sees, `mailed_hash` of the mailed one."""
+
+    id: str
+    email: str
+    role: Role
+    hash: str
+    mailed_hash: str
+    created: int
+    expires: int
+    by: NotRequired[str]
+    app: NotRequired[str]
+
+
+class BroadcastDoc(TypedDict):
+    """One broadcast of a stream, written from its events: when it started, was playable (`live`), lost its
+    encoder (`away`), got it back (`back`) and ended. `batch` is the last batch of the web log that is in
+    `watched_s`."""
+
+    id: str
+    stream: str
+    started: int
+    app: NotRequired[str]
+    live: NotRequired[int]
+    away: NotRequired[int]
+    back: NotRequired[int]
+    ended: NotRequired[int]
+    trouble: NotRequired[str]
+    peak: NotRequired[int]
+    total: NotRequired[int]
+    watched_s: NotRequired[int]
+    batch: NotRequired[str]
+
+
+class UsageDoc(TypedDict):
+    """What a stream used on one day (YYYY-MM-DD, UTC); `web_batch` and `chat_batch` are the last batches that
+    are in it."""
+
+    id: str
+    stream: str
+    day: str
+    app: NotRequired[str]
+    bytes: NotRequired[int]
+    requests: NotRequired[int]
+    messages: NotRequired[int]
+    watched_s: NotRequired[int]
+    published_s: NotRequired[int]
+    storage_bytes: NotRequired[int]
+    web_batch: NotRequired[str]
+    chat_batch: NotRequired[str]
+
+
+LINKS = Collection[LinkDoc](
     "links",
     {"account": "str", "purpose": "str", "expires": "int"},
     (Index(("account", "purpose")), Index(("expires",))),
     tenant=False,
 )
-INSTALLATION = Collection("installation", {"hash": "str"}, (), tenant=False)
-MEMBERS = Collection(
+INSTALLATION = Collection[InstallationDoc]("installation", {"hash": "str"}, (), tenant=False)
+MEMBERS = Collection[MemberDoc](
     "members",
     {"account": "str", "role": "str", "created": "int"},
     (Index(("account", "created")), Index(("app", "created"))),
 )
-INVITATIONS = Collection(
+INVITATIONS = Collection[InvitationDoc](
     "invitations",
     {"email": "str", "hash": "str", "mailed_hash": "str", "created": "int", "expires": "int"},
     (
@@ -28,7 +118,7 @@ INVITATIONS = Collection(
         Index(("expires",)),
     ),
 )
-BROADCASTS = Collection(
+BROADCASTS = Collection[BroadcastDoc](
     "broadcasts",
     {"stream": "str", "started": "int", "ended": "int"},
     (
@@ -37,21 +127,30 @@ BROADCASTS = Collection(
         Index(("app", "stream", "ended", "started")),
     ),
 )
-USAGE = Collection(
+USAGE = Collection[UsageDoc](
     "usage",
     {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
     (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),
 )
-COLLECTIONS = (LINKS, INSTALLATION, MEMBERS, INVITATIONS, BROADCASTS, USAGE, REPEATS, USED_UP)
-OF_AN_APP = (
-    "credentials",
-    "members",
-    "invitations",
-    "broadcasts",
-    "usage",
-    "revocations",
-    "used_up",
-    "audit",
-    "streams",
+COLLECTIONS: tuple[Collection[Any], ...] = (
+    LINKS,
+    INSTALLATION,
+    MEMBERS,
+    INVITATIONS,
+    BROADCASTS,
+    USAGE,
+    REPEATS,
+    USED_UP,
 )
-"""What goes with an app, in this order."""
+OF_AN_APP: tuple[Collection[Any], ...] = (
+    CREDENTIALS,
+    MEMBERS,
+    INVITATIONS,
+    BROADCASTS,
+    USAGE,
+    REVOCATIONS,
+    USED_UP,
+    AUDIT,
+    STREAMS,
+)
+"""What is deleted with an app, in this order."""

@@ -16,6 +16,7 @@ from weir.foundation.clock import format_time
 from weir.foundation.documents import Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import ACCOUNTS, APPS, STREAMS
 from weir.foundation.tenancy.directory import Directory
 
 
@@ -46,7 +47,7 @@ class LocalAdmin:
 
     async def create_app(self, name: str) -> dict[str, Any]:
         """Owned by the first account, if there is one."""
-        owners = (await self._store.operator().find("accounts", sort="created", limit=1)).data
+        owners = (await self._store.operator().find(ACCOUNTS, sort="created", limit=1)).data
         return self.apps.to_public(
             await self.apps.create(owners[0]["id"] if owners else None, name, COMMAND_LINE)
         )
@@ -80,8 +81,8 @@ class LocalAdmin:
         return {
             "studio_url": f"{settings.base_url}/studio" + (f"#setup={setup}" if setup else ""),
             "rtmp_url": settings.publish_url,
-            "apps": await everything.count("apps"),
-            "streams": await everything.count("streams"),
+            "apps": await everything.count(APPS),
+            "streams": await everything.count(STREAMS),
             "on_air": on_air,
         }
 
@@ -95,7 +96,7 @@ class LocalAdmin:
         """What `weir up` prints: the first app and stream (created if there is none), their addresses, the
         set-up link."""
         handle, settings = self._store.operator(), self._settings
-        streams = (await handle.find("streams", sort="created", limit=1)).data
+        streams = (await handle.find(STREAMS, sort="created", limit=1)).data
         if streams:
             stream = streams[0]
         else:

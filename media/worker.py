@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from functools import partial
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -25,7 +26,7 @@ from media.live.restart_backoff import RestartBackoff
 from media.recordings.service import Recordings
 from media.uploads.service import Uploads
 from weir.foundation.clock import monotonic
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import (
     AppDeleted,
@@ -42,6 +43,7 @@ from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import STREAMS, StreamDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.vault import Vault
 
@@ -203,20 +205,20 @@ class MediaWorker:
             elif current is not None and same and event.generation == current.fact.generation:
                 await current.publisher_gone()
 
-    async def _profile(self, app: str, stream: Doc) -> Profile:
-        return await self._profiles.of_stream({"app": app, **stream}, await self._directory.app(app))
+    async def _profile(self, app: str, stream: StreamDoc) -> Profile:
+        return await self._profiles.of_stream(app, stream.get("profile"), await self._directory.app(app))
 
     async def _look_again(self, app: str) -> None:
         """A profile or its assignment has changed. Reads from the store, because caches may be older."""
         for broadcast in [
             one for one in self.broadcasts.values() if one.fact.app == app and not one.finished
         ]:
-            stream = await self._store.app(app).get("streams", broadcast.fact.stream)
+            stream = await self._store.app(app).get(STREAMS, broadcast.fact.stream)
             if stream is not None:
                 broadcast.change_ladder(await self._profile(app, stream))
 
     async def _asked_to_record(self, event: RecordingStarted | RecordingStopped) -> None:
-        stream = await self._directory.stream(event.stream) or {}
+        stream = await self._directory.stream(event.stream) or cast(StreamDoc, {})
         async with self._locks[event.playback]:
             current = self.broadcasts.get(event.playback)
             if current is not None and current.fact.broadcast == event.broadcast and not current.finished:
@@ -251,7 +253,7 @@ class MediaWorker:
         if not await self._leases.acquire(fact.playback):
             return None
         await self._drop(fact.playback)
-        stream = await self._directory.stream(fact.stream) or {}
+        stream = await self._directory.stream(fact.stream) or cast(StreamDoc, {})
         wanted, secret = delivery_options(stream, self._settings), self._vault.key("segments")
         profile = await self._profile(fact.app, stream)
         broadcast = LiveBroadcast(
@@ -361,7 +363,7 @@ class MediaWorker:
         ]:
             del self._backoffs[playback]
 
-    async def _adopt(self, doc: Doc, publishing: bool) -> None:
+    async def _adopt(self, doc: StreamDoc, publishing: bool) -> None:
         """Acquires a stream that no worker has, and starts FFmpeg where one should run."""
         current, fact = self.broadcasts.get(doc["playback"]), _fact(doc)
         if current is None or current.fact.broadcast < fact.broadcast:
@@ -374,11 +376,11 @@ class MediaWorker:
             await self._started(fact, current)
 
 
-def _is_over(broadcast: LiveBroadcast, doc: Doc | None) -> bool:
+def _is_over(broadcast: LiveBroadcast, doc: StreamDoc | None) -> bool:
     return doc is None or bool(doc["broadcast"] != broadcast.fact.broadcast)
 
 
-def _fact(doc: Doc) -> StreamEvent:
+def _fact(doc: StreamDoc) -> StreamEvent:
     return StreamEvent(
         app=doc["app"],
         stream=doc["id"],

@@ -1,6 +1,7 @@
 """Facts of the bus, to the services of the room that they concern. [work]"""
 
 from collections.abc import Sequence
+from typing import Any
 
 from realtime.chat.service import Chat
 from realtime.log.app_log import AppLog
@@ -42,7 +43,7 @@ class Consumer:
         forwarder: AppLogForwarder,
         apps: AppLog,
         places: Places,
-        collections: Sequence[Collection],
+        collections: Sequence[Collection[Any]],
         *,
         store: Store,
         bus: Bus,
@@ -69,7 +70,7 @@ class Consumer:
             await self._on_place(event)
         elif isinstance(event, AppDeleted):
             for collection in self._collections:
-                await self._store.operator().delete(collection.name, {"app": event.app})
+                await self._store.operator().delete(collection, {"app": event.app})
         elif event.public and event.app:
             await self._connection.up(CATCH_UP_S)
             if event.ephemeral:

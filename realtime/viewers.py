@@ -21,11 +21,11 @@ from realtime.log.redis_keys import BUCKETS, keys_of, lease, viewed_in
 from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.periodic import Job
+from weir.foundation.tenancy.collections import StreamDoc
 
 VIEWER_LEASES = load_script("viewer_leases")
 BATCH = 200
@@ -108,7 +108,7 @@ class ViewerCounter:
     async def count(self, channel: str) -> Count:
         return await self._run(channel, "count", 0, [])
 
-    def jobs(self, on_air: Callable[[], Awaitable[list[Doc]]]) -> list[Job]:
+    def jobs(self, on_air: Callable[[], Awaitable[list[StreamDoc]]]) -> list[Job]:
         """Periodic: counts all viewers as a metric, and publishes what dead nodes have left."""
 
         async def everybody() -> None:

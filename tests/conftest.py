@@ -20,7 +20,8 @@ from weir.foundation.redis.client import connect_redis, redis_password
 from weir.foundation.redis.periodic import Periodic
 from weir.foundation.services import Services
 from weir.foundation.settings import Settings
-from weir.foundation.tenancy import directory as shared
+from weir.foundation.tenancy import collections as shared
+from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
@@ -60,7 +61,7 @@ async def services(short_folder: Path, documents_url: str) -> AsyncIterator[Serv
     server.start()
     store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS, *REALTIME_COLLECTIONS])
     redis = connect_redis(settings, vault)
-    directory, bus = shared.Directory(store, vault), Bus(redis)
+    directory, bus = Directory(store, vault), Bus(redis)
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
     yield Services(

@@ -41,7 +41,8 @@ from weir.foundation.redis.periodic import Periodic
 from weir.foundation.services import Room, Services, Tasks
 from weir.foundation.settings import Settings
 from weir.foundation.telemetry import configure_logs
-from weir.foundation.tenancy import directory as shared
+from weir.foundation.tenancy import collections as shared
+from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
 
@@ -83,7 +84,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     store = await open_store(settings, COLLECTIONS)
     redis = connect_redis(settings, vault)
     bus = Bus(redis)
-    directory = shared.Directory(store, vault)
+    directory = Directory(store, vault)
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
     try:

@@ -9,11 +9,12 @@ from control.accounts import service as views
 from control.accounts.caller import Email, person
 from control.accounts.models import Account, Options, SignedIn
 from control.accounts.service import KNOWN, REFRESH_S, Accounts, SignInResult
+from control.collections import InvitationDoc
 from weir.foundation.audit import By, by
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Unauthenticated
 from weir.foundation.http.routing import Answer, Body, Call, Row
 from weir.foundation.redis.rate_limits import SIGN_IN
+from weir.foundation.tenancy.collections import AccountDoc
 from weir.foundation.texts import Line
 
 REFRESH_COOKIE, DEVICE_COOKIE = "weir_refresh", "weir_device"
@@ -66,13 +67,13 @@ class Verify(Body):
 class Memberships(Protocol):
     """What signing up needs of control.apps.teams.Teams; apps are built on accounts, not the other way round."""
 
-    async def find(self, token: str) -> tuple[Doc, bool]: ...
+    async def find(self, token: str) -> tuple[InvitationDoc, bool]: ...
 
-    async def accept(self, account: Doc, token: str, by: By) -> str: ...
+    async def accept(self, account: AccountDoc, token: str, by: By) -> str: ...
 
-    async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None: ...
+    async def accept_waiting(self, account: AccountDoc, invitation_id: str, by: By) -> None: ...
 
-    async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None: ...
+    async def delete_account(self, account: AccountDoc, session: str, password: str, by: By) -> None: ...
 
 
 class AccountRoutes:
@@ -123,7 +124,7 @@ class AccountRoutes:
             call, await self._accounts.register(body.email, body.password, body.name, by(call))
         )
 
-    async def _entered(self, call: Call, account: Doc) -> Answer:
+    async def _entered(self, call: Call, account: AccountDoc) -> Answer:
         """A new account's own; without tokens while its mailbox must be proven first."""
         if self._accounts.must_verify:
             return Answer(

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from control.accounts.service import Accounts
-from weir.foundation.documents import Doc
 from weir.foundation.http.routing import Call
+from weir.foundation.tenancy.collections import AccountDoc
 
 
 def _address(text: str) -> str:
@@ -24,6 +24,6 @@ def _address(text: str) -> str:
 Email = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 
 
-async def person(accounts: Accounts, call: Call) -> Doc:
+async def person(accounts: Accounts, call: Call) -> AccountDoc:
     """The account of a signed-in caller. Errors: Unauthenticated."""
     return await accounts.get(call.signed_in().id)

@@ -20,15 +20,17 @@ from redis.asyncio import Redis
 
 from control.accounts.mail import MailLimit, MailSender, open_sender
 from control.accounts.sign_in_limits import KnownDevices, SignInAttempt, SignInAttempts, network_of
+from control.collections import INSTALLATION, LINKS, LinkDoc
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey, Store
+from weir.foundation.documents import Between, DuplicateKey, Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, Refused, Unauthenticated, Unavailable
 from weir.foundation.events import DirectoryChanged, Revoked
 from weir.foundation.ids import derived_id, new_id, new_secret
 from weir.foundation.redis.bus import Bus
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import ACCOUNTS, REVOCATIONS, SIGN_INS, AccountDoc, SignInDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault
@@ -69,13 +71,13 @@ LETTERS = {
 class SignInResult:
     """`device` is the cookie that identifies this browser from now on; None keeps the present one."""
 
-    account: Doc
+    account: AccountDoc
     access_token: str
     refresh_token: str
     device: str | None = None
 
 
-def public_view(account: Doc) -> dict[str, Any]:
+def public_view(account: AccountDoc) -> dict[str, Any]:
     known = {key: account[key] for key in ("id", "email", "name", "operator")}
     return {**known, "verified": account.get("verified", True), "created": rfc3339(account["created"])}
 
@@ -137,12 +139,12 @@ class Accounts:
             return None
         token = new_secret(32)
         await self._all.update(
-            "installation", "setup", set={"hash": self._vault.lookup_hash(token)}, upsert=True
+            INSTALLATION, "setup", set={"hash": self._vault.lookup_hash(token)}, upsert=True
         )
         return token
 
     async def _owned(self) -> bool:
-        return await self._all.find_one("accounts", {"operator": True}) is not None
+        return await self._all.find_one(ACCOUNTS, {"operator": True}) is not None
 
     async def register_first(
         self, setup_token: str, email: str, password: str, name: str, by: By
@@ -153,27 +155,27 @@ class Accounts:
 
         Errors: Forbidden for a spent or wrong token, Conflict for a second first owner."""
         given = self._vault.lookup_hash(setup_token)
-        if await self._all.update("installation", "setup", set={"hash": ""}, expect={"hash": given}) is None:
+        if await self._all.update(INSTALLATION, "setup", set={"hash": ""}, expect={"hash": given}) is None:
             raise Forbidden(SPENT_SETUP)
         try:
             account = await self.create_owner(email, password, name, by)
         except Refused:
-            await self._all.update("installation", "setup", set={"hash": given}, expect={"hash": ""})
+            await self._all.update(INSTALLATION, "setup", set={"hash": given}, expect={"hash": ""})
             raise
         return await self.signed_in(account, by)
 
-    async def create_owner(self, email: str, password: str, name: str, by: By) -> Doc:
+    async def create_owner(self, email: str, password: str, name: str, by: By) -> AccountDoc:
         """Errors: Conflict when there is an operator already, or the address has an account."""
         if not await self._owned():
             account = await self.create(email, password, name, by, operator=True, verified=True)
             if account is not None:
-                await self._all.update("installation", "setup", set={"hash": ""}, upsert=True)
+                await self._all.update(INSTALLATION, "setup", set={"hash": ""}, upsert=True)
                 return account
             if not await self._owned():
                 raise Conflict(KNOWN)
         raise Conflict("There is an owner already; sign in instead.")
 
-    async def register(self, email: str, password: str, name: str, by: By) -> Doc:
+    async def register(self, email: str, password: str, name: str, by: By) -> AccountDoc:
         """Creates an account by open sign-up. Errors: Forbidden where sign-up is by invitation; Conflict."""
         if self.sign_up != "open":
             raise Forbidden("Accounts are made by invitation here; ask for one.")
@@ -181,7 +183,7 @@ class Accounts:
 
     async def register_unproven(
         self, email: str, password: str, name: str, by: By, invitation: str | None = None
-    ) -> Doc:
+    ) -> AccountDoc:
         """Creates an account whose address is not verified; `invitation` is accepted when the mailed link is
         opened. Where addresses must be verified before the first sign-in, an address that has an account
         gets the same answer as a new one, and a mail. Elsewhere the answer itself must tell. Errors:
@@ -193,14 +195,21 @@ class Accounts:
             raise Conflict(KNOWN)
         if account is None:
             self._post(partial(self._tell_owner, normalize_email(email)))
-        like_a_new_one = {"id": new_id("acc"), "operator": False, "verified": False, "created": now_ms()}
-        return account or {**like_a_new_one, "email": normalize_email(email), "name": name}
+        return account or {
+            "id": new_id("acc"),
+            "email": normalize_email(email),
+            "name": name,
+            "operator": False,
+            "verified": False,
+            "password": "",
+            "created": now_ms(),
+        }
 
     async def create(
         self, email: str, password: str, name: str, by: By, *, operator: bool = False, verified: bool
-    ) -> Doc | None:
+    ) -> AccountDoc | None:
         """Creates an account; None for an address that has one, and for a second operator."""
-        doc: Doc = {
+        doc: AccountDoc = {
             "id": OWNER if operator else new_id("acc"),
             "email": normalize_email(email),
             "name": name,
@@ -219,7 +228,7 @@ class Accounts:
             doc,
         )
         try:
-            account = await self._all.insert("accounts", doc, emit=[noted])
+            account = await self._all.insert(ACCOUNTS, doc, emit=[noted])
         except DuplicateKey:
             return None
         await self._audit.write(noted, "accounts", account["id"])
@@ -236,7 +245,7 @@ class Accounts:
         """`device` is the cookie of a browser that has signed in before. Errors: Unauthenticated, with the
         same words and timing for an unknown address, a wrong password and an unverified address;
         RateLimited after too many of these; Unavailable without Redis."""
-        account = await self._all.find_one("accounts", {"email": normalize_email(email)})
+        account = await self._all.find_one(ACCOUNTS, {"email": normalize_email(email)})
         known = self._devices.device_of(device, account)
         attempt = self._attempt(
             email, f"device:{known}" if known else network_of(by.address), known is not None
@@ -259,10 +268,10 @@ class Accounts:
     def _hashed(self, email: str) -> str:
         return self._vault.lookup_hash(normalize_email(email))
 
-    def _may_enter(self, account: Doc) -> bool:
+    def _may_enter(self, account: AccountDoc) -> bool:
         return not self.must_verify or bool(account.get("verified", True))
 
-    async def _right(self, account: Doc | None, password: str) -> bool:
+    async def _right(self, account: AccountDoc | None, password: str) -> bool:
         async with self._hashing:
             return await asyncio.to_thread(
                 self._verify, account["password"] if account else self._nobody, password
@@ -274,23 +283,20 @@ class Accounts:
         except VerifyMismatchError:
             return False
 
-    async def signed_in(self, account: Doc, by: By, device: str | None = None) -> SignInResult:
+    async def signed_in(self, account: AccountDoc, by: By, device: str | None = None) -> SignInResult:
         """A new family of tokens, and the cookie that identifies this browser."""
         family, secret = new_id("ses"), new_secret()
         noted = self._audit.entry(PLATFORM, By(account["id"], by.address, by.request), "sign_in.done", family)
-        await self._all.insert(
-            "sign_ins",
-            {
-                "id": family,
-                "account": account["id"],
-                "hash": self._vault.lookup_hash(secret),
-                "turn": 0,
-                "era": account.get("era", 0),
-                "created": now_ms(),
-                "expires": now_ms() + REFRESH_S * 1000,
-            },
-            emit=[noted],
-        )
+        session: SignInDoc = {
+            "id": family,
+            "account": account["id"],
+            "hash": self._vault.lookup_hash(secret),
+            "turn": 0,
+            "era": account.get("era", 0),
+            "created": now_ms(),
+            "expires": now_ms() + REFRESH_S * 1000,
+        }
+        await self._all.insert(SIGN_INS, session, emit=[noted])
         await self._audit.write(noted, "sign_ins", family)
         return SignInResult(
             account,
@@ -307,7 +313,7 @@ class Accounts:
         session, which = await self._shown(refresh_token)
         if session is None or which == "strange":
             raise Unauthenticated("Sign in again.")
-        account = await self._all.get("accounts", session["account"])
+        account = await self._all.get(ACCOUNTS, session["account"])
         if account is None or which == "spent" or session.get("era", 0) != account.get("era", 0):
             await self.end_sign_ins({"id": session["id"]})
             raise Unauthenticated("Sign in again.")
@@ -320,7 +326,7 @@ class Accounts:
         }
         if (
             await self._all.update(
-                "sign_ins", session["id"], set=rotated, expect={"expires": session["expires"]}
+                SIGN_INS, session["id"], set=rotated, expect={"expires": session["expires"]}
             )
             is None
         ):
@@ -329,12 +335,14 @@ class Accounts:
             account, self._access(account["id"], session["id"]), f"{session['id']}.{turn}.{fresh}"
         )
 
-    async def _shown(self, refresh_token: str) -> tuple[Doc | None, Literal["present", "spent", "strange"]]:
+    async def _shown(
+        self, refresh_token: str
+    ) -> tuple[SignInDoc | None, Literal["present", "spent", "strange"]]:
         """The family of a refresh token, if it has not ended, and whether the token is its present one or the
         one before. Every access token contains the family's id, so the id alone proves nothing."""
         family, _, rest = refresh_token.partition(".")
         turn, _, secret = rest.partition(".")
-        session = await self._all.get("sign_ins", family) if turn.isdecimal() and family else None
+        session = await self._all.get(SIGN_INS, family) if turn.isdecimal() and family else None
         if session is None or session["expires"] <= now_ms():
             return None, "strange"
         shown = self._vault.lookup_hash(secret)
@@ -360,12 +368,12 @@ class Accounts:
             async with self._audit.before_it(PLATFORM, who, "sign_in.ended", session["id"]):
                 await self.end_sign_ins({"id": session["id"]})
 
-    async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> Doc | None:
+    async def _new_era(self, account_id: str, fields: dict[str, Any], **options: Any) -> AccountDoc | None:
         """Ends all sign-ins of the account, and withdraws what its app tokens have made in any app, in one
         write."""
         moment = now_ms() + 1000  # tokens carry whole seconds
         changed = await self._all.update(
-            "accounts", account_id, set={**fields, "void": moment}, inc={"era": 1}, **options
+            ACCOUNTS, account_id, set={**fields, "void": moment}, inc={"era": 1}, **options
         )
         if changed is not None:
             await self._changed("accounts", account_id)
@@ -377,10 +385,10 @@ class Accounts:
         """Deletes refresh families, except those of one era; tokens that they issued are refused from now on."""
         cursor = None
         while True:
-            page = await self._all.find("sign_ins", where, limit=100, cursor=cursor)
+            page = await self._all.find(SIGN_INS, where, limit=100, cursor=cursor)
             for family in page.data:
                 if keep is None or family.get("era", 0) != keep:
-                    await self._all.delete("sign_ins", {"id": family["id"]})
+                    await self._all.delete(SIGN_INS, {"id": family["id"]})
                     await self._changed("sign_ins", family["id"])
             if page.next is None:
                 return
@@ -398,9 +406,9 @@ class Accounts:
         except Unavailable:
             return  # every cache forgets by itself within seconds
 
-    async def get(self, account_id: str) -> Doc:
+    async def get(self, account_id: str) -> AccountDoc:
         """The account of a signed-in caller. Errors: Unauthenticated."""
-        account = await self._all.get("accounts", account_id)
+        account = await self._all.get(ACCOUNTS, account_id)
         if account is None:
             raise Unauthenticated("Sign in again.")
         return account
@@ -408,14 +416,14 @@ class Accounts:
     # -- passwords and addresses
 
     async def change_password(
-        self, account: Doc, session: str, present: str, fresh: str, by: By
+        self, account: AccountDoc, session: str, present: str, fresh: str, by: By
     ) -> SignInResult:
         """Ends all other sign-ins. Errors: as check_password."""
         await self.check_password(account, session, present, "present")
         return await self._set_password(account, fresh, by, {})
 
     async def check_password(
-        self, account: Doc, session: str, password: str, field: str = "password"
+        self, account: AccountDoc, session: str, password: str, field: str = "password"
     ) -> None:
         """Errors: Invalid for a wrong one; RateLimited after too many attempts in this sign-in."""
         attempt = self._attempt(account["email"], f"session:{session}", True)
@@ -426,15 +434,17 @@ class Accounts:
             )
         await self._attempts.succeeded(attempt)
 
-    async def delete(self, account: Doc, by: By) -> None:
+    async def delete(self, account: AccountDoc, by: By) -> None:
         """Deletes the account with all sign-ins and what was made in them. May be repeated."""
         async with self._audit.before_it(PLATFORM, by, "account.deleted", account["id"], None):
             await self._new_era(account["id"], {})
-            await self._all.delete("links", {"account": account["id"]})
-            await self._all.delete("accounts", {"id": account["id"]})
+            await self._all.delete(LINKS, {"account": account["id"]})
+            await self._all.delete(ACCOUNTS, {"id": account["id"]})
         await self._changed("accounts", account["id"])
 
-    async def _set_password(self, account: Doc, fresh: str, by: By, proven: dict[str, bool]) -> SignInResult:
+    async def _set_password(
+        self, account: AccountDoc, fresh: str, by: By, proven: dict[str, bool]
+    ) -> SignInResult:
         noted = self._audit.entry(
             PLATFORM, By(account["id"], by.address, by.request), "account.password_changed", account["id"]
         )
@@ -444,13 +454,13 @@ class Accounts:
         if changed is None:
             raise Unauthenticated("Sign in again.")
         await self._audit.write(noted, "accounts", account["id"])
-        await self._all.delete("links", {"account": account["id"]})
+        await self._all.delete(LINKS, {"account": account["id"]})
         return await self.signed_in(changed, by)
 
     async def forgot(self, email: str) -> None:
         """Mails a link that sets a new password. Neither the answer nor its timing reveals whether there is
         an account, also when the mail server does not answer."""
-        account = await self._all.find_one("accounts", {"email": normalize_email(email)})
+        account = await self._all.find_one(ACCOUNTS, {"email": normalize_email(email)})
         if account is not None:
             self._post(partial(self.send_link, account, "reset"))
 
@@ -468,26 +478,26 @@ class Accounts:
     async def stop(self) -> None:
         await self._letters.stop()
 
-    async def send_link(self, account: Doc, purpose: Purpose, invitation: str | None = None) -> None:
+    async def send_link(self, account: AccountDoc, purpose: Purpose, invitation: str | None = None) -> None:
         """Mails a link that works once, within the limit of mails to an address. The two links before it stay
         valid, so that a stranger who asks for links invalidates nobody's. Errors: Unavailable."""
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
         link_id, ends = self._vault.lookup_hash(token), now_ms() + LINK_MS[purpose]
-        link = {
+        link: LinkDoc = {
             "id": link_id,
             "account": account["id"],
             "purpose": purpose,
             "expires": ends,
             "invitation": invitation,
         }
-        await self._all.insert("links", link)
+        await self._all.insert(LINKS, link)
         about = {"account": account["id"], "purpose": purpose}
-        for old in (await self._all.find("links", about, sort="expires", descending=True, limit=100)).data[
+        for old in (await self._all.find(LINKS, about, sort="expires", descending=True, limit=100)).data[
             MOST_LINKS:
         ]:
-            await self._all.delete("links", {"id": old["id"]})
+            await self._all.delete(LINKS, {"id": old["id"]})
         await self._letter(account["email"], purpose, f"#{purpose}={token}")
 
     async def _tell_owner(self, email: str) -> None:
@@ -512,33 +522,33 @@ class Accounts:
         account, link = await self._opened(token, "verify")
         return await self.signed_in(await self.mark_verified(account, by), by), link.get("invitation")
 
-    async def mark_verified(self, account: Doc, by: By) -> Doc:
+    async def mark_verified(self, account: AccountDoc, by: By) -> AccountDoc:
         """A link that was mailed to the account's address was opened."""
         if account.get("verified", True):
             return account
         noted = self._audit.entry(
             PLATFORM, By(account["id"], by.address, by.request), "account.verified", account["id"]
         )
-        proven = await self._all.update("accounts", account["id"], set={"verified": True}, emit=[noted])
+        proven = await self._all.update(ACCOUNTS, account["id"], set={"verified": True}, emit=[noted])
         await self._audit.write(noted, "accounts", account["id"])
         return proven or account
 
-    async def _opened(self, token: str, purpose: Purpose) -> tuple[Doc, Doc]:
+    async def _opened(self, token: str, purpose: Purpose) -> tuple[AccountDoc, LinkDoc]:
         """(account, link) of a mailed link, which is spent by this."""
         link_id = self._vault.lookup_hash(token)
-        link = await self._all.get("links", link_id)
+        link = await self._all.get(LINKS, link_id)
         good = link is not None and link["purpose"] == purpose and link["expires"] > now_ms()
-        if link is None or not good or not await self._all.delete("links", {"id": link_id}):
+        if link is None or not good or not await self._all.delete(LINKS, {"id": link_id}):
             raise Forbidden(SPENT_LINK)
-        account = await self._all.get("accounts", link["account"])
+        account = await self._all.get(ACCOUNTS, link["account"])
         if account is None:
             raise Forbidden(SPENT_LINK)
         return account, link
 
-    async def by_email(self, email: str) -> Doc | None:
-        return await self._all.find_one("accounts", {"email": normalize_email(email)})
+    async def by_email(self, email: str) -> AccountDoc | None:
+        return await self._all.find_one(ACCOUNTS, {"email": normalize_email(email)})
 
     async def forget_expired(self) -> None:
         """Periodic: deletes expired refresh families, links and withdrawals."""
-        for collection in ("sign_ins", "links", "revocations"):
+        for collection in (SIGN_INS, LINKS, REVOCATIONS):
             await self._all.delete(collection, {"expires": Between(below=now_ms())})

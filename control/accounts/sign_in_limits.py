@@ -15,10 +15,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from weir.foundation.documents import Doc
 from weir.foundation.errors import RateLimited, Unavailable
 from weir.foundation.ids import new_secret
 from weir.foundation.redis.scripts import read_script
+from weir.foundation.tenancy.collections import AccountDoc
 from weir.foundation.vault import Vault
 
 FREE = 5
@@ -87,18 +87,17 @@ class KnownDevices:
     def __init__(self, vault: Vault) -> None:
         self._key = vault.key("device")
 
-    def cookie(self, account: Doc, device: str | None = None) -> str:
+    def cookie(self, account: AccountDoc, device: str | None = None) -> str:
         """The cookie of a known device, or of a new one."""
         device = device or new_secret(22)
         return f"{device}.{self._mark(device, account)}"
 
-    def device_of(self, cookie: str, account: Doc | None) -> str | None:
+    def device_of(self, cookie: str, account: AccountDoc | None) -> str | None:
         """The device, if this cookie was issued to it for this account."""
         device, _, mark = cookie.partition(".")
-        right = hmac.compare_digest(mark.encode(), self._mark(device, account or {"id": ""}).encode())
+        right = hmac.compare_digest(mark.encode(), self._mark(device, account).encode())
         return device if right and account is not None else None
 
-    def _mark(self, device: str, account: Doc) -> str:
-        return hmac.digest(
-            self._key, f"{device}|{account['id']}|{account.get('era', 0)}".encode(), "sha256"
-        ).hex()
+    def _mark(self, device: str, account: AccountDoc | None) -> str:
+        whose, era = (account["id"], account.get("era", 0)) if account else ("", 0)
+        return hmac.digest(self._key, f"{device}|{whose}|{era}".encode(), "sha256").hex()

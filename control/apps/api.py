@@ -31,10 +31,11 @@ from control.usage.ledger import Ledger
 from control.usage.models import AnalyticsDay, AppUsage
 from weir.foundation import audit as audit_views
 from weir.foundation.audit import Audit, by
-from weir.foundation.documents import Between, Doc
+from weir.foundation.documents import Between
 from weir.foundation.errors import Conflict
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Query, Row, content_etag
 from weir.foundation.redis.rate_limits import HEAVY, INVITATIONS
+from weir.foundation.tenancy.collections import AccountDoc, AppDoc, CredentialDoc
 from weir.foundation.tenancy.permissions import Role, Scope, may
 from weir.foundation.texts import Line, Text
 
@@ -190,7 +191,7 @@ class AppRoutes:
                 Listed[AuditEntry], csv=True, limit=HEAVY, tag="audit"),
         ]  # fmt: skip
 
-    async def _access(self, call: Call, verb: str) -> tuple[Doc, Role, Doc]:
+    async def _access(self, call: Call, verb: str) -> tuple[AppDoc, Role, AccountDoc]:
         """(app, role, account). Errors: NotFound; Forbidden."""
         account = await person(self._accounts, call)
         app, role = await self._apps.access(account["id"], call.path("app"), verb)
@@ -198,7 +199,7 @@ class AppRoutes:
 
     # -- apps
 
-    def _app(self, app: Doc, role: str, status: int = 200) -> Answer:
+    def _app(self, app: AppDoc, role: str, status: int = 200) -> Answer:
         return Answer({**self._apps.to_public(app), "role": role}, status, etag=app_views.etag(app))
 
     async def list_apps(self, call: Call) -> Answer:
@@ -397,5 +398,5 @@ def _moment(given: datetime | None) -> int | None:
     return int(given.timestamp() * 1000) if given is not None else None
 
 
-def _new_key(key: Doc, secret: str | None, signing: str | None) -> Answer:
+def _new_key(key: CredentialDoc, secret: str | None, signing: str | None) -> Answer:
     return Answer({**key_views.public_view(key), "api_key": secret, "signing_secret": signing}, 201)

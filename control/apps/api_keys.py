@@ -5,7 +5,7 @@ rotated, revoked.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,14 +17,15 @@ from redis.asyncio import Redis
 from control.apps.service import Apps
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, rfc3339
-from weir.foundation.documents import Doc, Page, Store
+from weir.foundation.documents import Page, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.redis.bus import Bus
 from weir.foundation.redis.rate_limits import USED_KEYS
+from weir.foundation.tenancy.collections import CREDENTIALS, CredentialDoc
 from weir.foundation.tenancy.permissions import EVERY, SCOPES, SIGNING, signs
-from weir.foundation.tenancy.tokens import KEY_PREFIX
+from weir.foundation.tenancy.tokens import KEY_PREFIX, Algorithm
 from weir.foundation.vault import Vault
 
 SMALLEST_RSA = 2048
@@ -46,9 +47,13 @@ class KeyOptions:
     rate: int | None = None
 
 
-def public_view(key: Doc) -> dict[str, Any]:
+def public_view(key: CredentialDoc) -> dict[str, Any]:
     scopes = key.get("scopes", list(SIGNING_SCOPES))  # a public key from before it could have fewer
-    times = {name: format_time(key.get(name)) for name in ("expires", "revoked", "last_used")}
+    times = {
+        "expires": format_time(key.get("expires")),
+        "revoked": format_time(key.get("revoked")),
+        "last_used": format_time(key.get("last_used")),
+    }
     return {
         "id": key["id"],
         "kind": key["kind"],
@@ -75,7 +80,7 @@ class ApiKeys:
         self._audit = audit
         self._all = store.operator()
 
-    async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, str, str | None]:
+    async def create(self, app_id: str, options: KeyOptions, by: By) -> tuple[CredentialDoc, str, str | None]:
         """(key, API key, signing secret if its scopes can sign), both shown only here. Errors: Invalid,
         NotFound, Conflict."""
         scopes = _checked_scopes(options.scopes, SCOPES)
@@ -83,7 +88,7 @@ class ApiKeys:
         await self._room_for_one(app_id)
         key_id, secret = new_id("key"), new_secret()
         signing = new_secret() if signs(scopes) else None
-        fresh: Doc = {
+        fresh: CredentialDoc = {
             "id": key_id,
             "kind": "key",
             "name": options.name,
@@ -93,7 +98,8 @@ class ApiKeys:
             "networks": [str(ip_network(one)) for one in options.networks],
             "rate": options.rate,
             "hash": self._vault.lookup_hash(secret),
-            **self._sealed(key_id, signing),
+            "signing": self._sealed(key_id, signing),
+            "algorithm": "HS256",
         }
         return (
             await self._add(app_id, fresh, by, "key.created"),
@@ -101,22 +107,28 @@ class ApiKeys:
             signing,
         )
 
-    def _sealed(self, key_id: str, signing: str | None) -> Doc:
-        return {
-            "signing": self._vault.seal(signing, key_id) if signing is not None else None,
-            "algorithm": "HS256",
-        }
+    def _sealed(self, key_id: str, signing: str | None) -> str | None:
+        return self._vault.seal(signing, key_id) if signing is not None else None
 
-    async def create_signing(self, app_id: str, options: KeyOptions, by: By) -> tuple[Doc, None, str]:
+    async def create_signing(
+        self, app_id: str, options: KeyOptions, by: By
+    ) -> tuple[CredentialDoc, None, str]:
         """A key that signs tokens and cannot call the API: (key, no API key, signing secret). Errors:
         Invalid, NotFound, Conflict."""
         await self._apps.get_any(app_id)
         await self._room_for_one(app_id)
         key_id, signing = new_id("key"), new_secret()
-        fresh = {**self._signer(key_id, "signing", options), **self._sealed(key_id, signing)}
+        fresh = self._signer(key_id, "signing", options, self._sealed(key_id, signing), "HS256")
         return await self._add(app_id, fresh, by, "key.created"), None, signing
 
-    def _signer(self, key_id: str, kind: str, options: KeyOptions) -> Doc:
+    def _signer(
+        self,
+        key_id: str,
+        kind: Literal["signing", "public"],
+        options: KeyOptions,
+        signing: str | None,
+        algorithm: Algorithm,
+    ) -> CredentialDoc:
         scopes = _checked_scopes(options.scopes, SIGNING_SCOPES)
         return {
             "id": key_id,
@@ -125,18 +137,22 @@ class ApiKeys:
             "scopes": scopes,
             "expires": options.expires,
             "created": now_ms(),
+            "signing": signing,
+            "algorithm": algorithm,
         }
 
-    async def _add(self, app_id: str, fresh: Doc, by: By, action: str) -> Doc:
+    async def _add(self, app_id: str, fresh: CredentialDoc, by: By, action: str) -> CredentialDoc:
         noted = self._audit.entry(app_id, by, action, fresh["id"], None, fresh)
-        doc = await self._store.app(app_id).insert("credentials", fresh, emit=[noted])
+        doc = await self._store.app(app_id).insert(CREDENTIALS, fresh, emit=[noted])
         await self._audit.write(noted, "credentials", fresh["id"])
         return doc
 
-    async def _change(self, app_id: str, old: Doc, by: By, action: str, changes: dict[str, Any]) -> Doc:
+    async def _change(
+        self, app_id: str, old: CredentialDoc, by: By, action: str, changes: dict[str, Any]
+    ) -> CredentialDoc:
         """Errors: NotFound when it is gone."""
         noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
-        after = await self._store.app(app_id).update("credentials", old["id"], set=changes, emit=[noted])
+        after = await self._store.app(app_id).update(CREDENTIALS, old["id"], set=changes, emit=[noted])
         if after is None:
             raise NotFound("There is no such key.")
         await self._audit.write(noted, "credentials", old["id"])
@@ -144,30 +160,30 @@ class ApiKeys:
         return after
 
     async def _room_for_one(self, app_id: str) -> None:
-        if await self._store.app(app_id).count("credentials", {}) >= MOST_KEYS:
+        if await self._store.app(app_id).count(CREDENTIALS, {}) >= MOST_KEYS:
             raise Conflict(f"An app has {MOST_KEYS} keys at most; delete revoked ones.")
 
-    async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> Doc:
+    async def upload(self, app_id: str, options: KeyOptions, pem: str, by: By) -> CredentialDoc:
         """Stores a public key whose owner signs user and playback tokens; its id is their `iss`. Errors:
         Invalid, Conflict."""
         algorithm = algorithm_of(pem)
         await self._room_for_one(app_id)
-        fresh = {**self._signer(new_id("key"), "public", options), "signing": pem, "algorithm": algorithm}
+        fresh = self._signer(new_id("key"), "public", options, pem, algorithm)
         return await self._add(app_id, fresh, by, "key.uploaded")
 
-    async def list(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._store.app(app_id).find("credentials", sort="created", limit=limit, cursor=cursor)
+    async def list(self, app_id: str, limit: int, cursor: str | None) -> Page[CredentialDoc]:
+        return await self._store.app(app_id).find(CREDENTIALS, sort="created", limit=limit, cursor=cursor)
 
-    async def get(self, app_id: str, key_id: str) -> Doc:
+    async def get(self, app_id: str, key_id: str) -> CredentialDoc:
         """Errors: NotFound."""
-        doc = await self._store.app(app_id).get("credentials", key_id)
+        doc = await self._store.app(app_id).get(CREDENTIALS, key_id)
         if doc is None:
             raise NotFound("There is no such key.")
         return doc
 
     async def rotate(
         self, app_id: str, key_id: str, overlap_s: int, by: By
-    ) -> tuple[Doc, str | None, str | None]:
+    ) -> tuple[CredentialDoc, str | None, str | None]:
         """A new key with the same rights. The old one, and what it has signed, stay valid for `overlap_s`.
         Errors: NotFound; Conflict for one that is revoked, replaced already or an uploaded public key."""
         old = await self.get(app_id, key_id)
@@ -180,11 +196,11 @@ class ApiKeys:
             old["name"], old["scopes"], old.get("expires"), old.get("networks", ()), old.get("rate")
         )
         fresh = await (self.create_signing if old["kind"] == "signing" else self.create)(app_id, options, by)
-        until = min(end, old["expires"]) if old.get("expires") else end
+        until = min(end, old.get("expires") or end)
         await self._change(app_id, old, by, "key.rotated", {"expires": until, "replaced_by": fresh[0]["id"]})
         return fresh
 
-    async def revoke(self, app_id: str, key_id: str, by: By) -> Doc:
+    async def revoke(self, app_id: str, key_id: str, by: By) -> CredentialDoc:
         """Revokes the key, here at once and everywhere within seconds, with all that it has signed and made.
         Errors: NotFound."""
         old = await self.get(app_id, key_id)
@@ -204,7 +220,7 @@ class ApiKeys:
         redis: Any = self._redis
         for raw, at in (await redis.hgetall(USED_KEYS)).items():
             key_id = raw.decode()
-            await self._all.update("credentials", key_id, set={"last_used": int(at)})
+            await self._all.update(CREDENTIALS, key_id, set={"last_used": int(at)})
             await redis.hdel(USED_KEYS, key_id)
 
 
@@ -219,7 +235,7 @@ def _checked_scopes(asked: Sequence[str], known: Sequence[str]) -> list[str]:
     return list(known) if EVERY in asked else list(asked)
 
 
-def algorithm_of(pem: str) -> str:
+def algorithm_of(pem: str) -> Algorithm:
     """EdDSA or RS256, by the kind of public key. Errors: Invalid."""
     try:
         key = load_pem_public_key(pem.encode())

@@ -11,11 +11,11 @@ from control.apps.api import AuditQuery, audit_page
 from control.apps.models import App, AppState, AuditEntry
 from control.apps.service import Apps
 from weir.foundation.audit import PLATFORM, Audit, by
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row
 from weir.foundation.plans import Feature, PlanName
 from weir.foundation.redis.rate_limits import HEAVY
+from weir.foundation.tenancy.collections import AccountDoc, AppDoc
 
 
 class NewTrial(Body):
@@ -57,7 +57,7 @@ class OperatorRoutes:
                 AuditQuery, Listed[AuditEntry], csv=True, limit=HEAVY, errors=(NotFound,)),
         ]  # fmt: skip
 
-    async def _operator(self, call: Call) -> Doc:
+    async def _operator(self, call: Call) -> AccountDoc:
         """Errors: NotFound for everybody else."""
         account = await person(self._accounts, call)
         if not account["operator"]:
@@ -69,7 +69,7 @@ class OperatorRoutes:
         page = await self._apps.list_all(call.query.state, call.query.limit, call.query.cursor)
         return Answer({"data": [self._shown(app) for app in page.data], "next_cursor": page.next})
 
-    def _shown(self, app: Doc) -> dict[str, Any]:
+    def _shown(self, app: AppDoc) -> dict[str, Any]:
         return {**self._apps.to_public(app), "account": app["account"]}
 
     async def audit(self, call: Call) -> Answer:

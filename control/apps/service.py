@@ -5,16 +5,17 @@ from typing import Any
 
 import structlog
 
-from control.collections import OF_AN_APP
+from control.collections import MEMBERS, OF_AN_APP, MemberDoc
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, now_s, rfc3339
-from weir.foundation.documents import Doc, DuplicateKey, Page, Store
+from weir.foundation.documents import DuplicateKey, Page, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import AppDeleted, DirectoryChanged
 from weir.foundation.ids import new_id
 from weir.foundation.ingest_client import IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import ACCOUNTS, APPS, REVOCATIONS, AccountDoc, AppDoc
 from weir.foundation.tenancy.directory import Directory, revocation_id
 from weir.foundation.tenancy.permissions import LEAST, Role, may
 from weir.foundation.tenancy.quotas import Quotas
@@ -26,7 +27,7 @@ MISSING = "There is no such app."
 log = structlog.get_logger("control.apps")
 
 
-def _trial(app: Doc) -> dict[str, str] | None:
+def _trial(app: AppDoc) -> dict[str, str] | None:
     """The running trial; None when there is none."""
     trial = app.get("trial")
     return (
@@ -36,7 +37,7 @@ def _trial(app: Doc) -> dict[str, str] | None:
     )
 
 
-def etag(doc: Doc) -> str:
+def etag(doc: AppDoc) -> str:
     return f'"{doc.get("revision") or 0}"'
 
 
@@ -65,7 +66,7 @@ class Apps:
         self._audit = audit
         self._all = store.operator()
 
-    def to_public(self, app: Doc) -> dict[str, Any]:
+    def to_public(self, app: AppDoc) -> dict[str, Any]:
         """The app as its members see it; `features` are those that it has."""
         return {
             "id": app["id"],
@@ -82,16 +83,16 @@ class Apps:
             "created": rfc3339(app["created"]),
         }
 
-    def bounds(self, app: Doc) -> dict[str, int | None]:
+    def bounds(self, app: AppDoc) -> dict[str, int | None]:
         """The limits of the app's plan; None for no limit."""
         return self._quotas.plan_of(app).model_dump(exclude={"analytics", "branding"})
 
     async def create(
         self, account: str | None, name: str, by: By, app_id: str | None = None, description: str = ""
-    ) -> Doc:
+    ) -> AppDoc:
         """`account` owns the app; None until there is a first owner. With an id that exists already: that app
         (a repeat)."""
-        fresh: Doc = {
+        fresh: AppDoc = {
             "id": app_id or new_id("app"),
             "account": account or "",
             "name": name,
@@ -112,7 +113,7 @@ class Apps:
             await self._own(fresh["id"], account)
         noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
         try:
-            await self._all.insert("apps", fresh, emit=[noted])
+            await self._all.insert(APPS, fresh, emit=[noted])
         except DuplicateKey:
             return await self._one(fresh["id"])
         await self._audit.write(noted, "apps", fresh["id"])
@@ -120,34 +121,37 @@ class Apps:
         return fresh
 
     async def _own(self, app_id: str, account: str) -> None:
-        owner = {"id": f"{app_id}:{account}", "account": account, "role": "owner", "created": now_ms()}
-        await self._store.app(app_id).insert_many("members", [owner])
+        owner: MemberDoc = {
+            "id": f"{app_id}:{account}",
+            "account": account,
+            "role": "owner",
+            "created": now_ms(),
+        }
+        await self._store.app(app_id).insert_many(MEMBERS, [owner])
 
-    async def _one(self, app_id: str) -> Doc:
-        app = await self._all.get("apps", app_id)
+    async def _one(self, app_id: str) -> AppDoc:
+        app = await self._all.get(APPS, app_id)
         if app is None:
             raise NotFound(MISSING)
         return app
 
     async def of_member(
         self, account: str, limit: int, cursor: str | None
-    ) -> tuple[list[tuple[Doc, str]], str | None]:
+    ) -> tuple[list[tuple[AppDoc, Role]], str | None]:
         """(app, role) of the apps that an account is a member of, oldest membership first."""
-        page = await self._all.find(
-            "members", {"account": account}, sort="created", limit=limit, cursor=cursor
-        )
-        found = [(await self._all.get("apps", member["app"]), member["role"]) for member in page.data]
+        page = await self._all.find(MEMBERS, {"account": account}, sort="created", limit=limit, cursor=cursor)
+        found = [(await self._all.get(APPS, member["app"]), member["role"]) for member in page.data]
         return [(app, role) for app, role in found if app is not None], page.next
 
     async def adopt_orphans(self) -> None:
         """Gives apps that were created before the first sign-up to the first owner. Safe to repeat."""
-        owner = await self._all.find_one("accounts", {"operator": True})
+        owner = await self._all.find_one(ACCOUNTS, {"operator": True})
         if owner is None:
             return
         account = owner["id"]
-        for orphan in (await self._all.find("apps", {"account": ""}, sort="created", limit=200)).data:
+        for orphan in (await self._all.find(APPS, {"account": ""}, sort="created", limit=200)).data:
             await self._own(orphan["id"], account)
-            await self._all.update("apps", orphan["id"], set={"account": account, "owners": [account]})
+            await self._all.update(APPS, orphan["id"], set={"account": account, "owners": [account]})
             await self.changed("apps", orphan["id"], orphan["id"])
 
     # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The
@@ -180,24 +184,24 @@ class Apps:
             if after == before:
                 return
             turned = {"owners": after, "ownership": (turn or 0) + 1}
-            if await self._all.update("apps", app_id, set=turned, expect={"ownership": turn}) is not None:
+            if await self._all.update(APPS, app_id, set=turned, expect={"ownership": turn}) is not None:
                 return
         raise Unavailable("The members of this app change too fast; try again.")
 
     async def role(self, account: str, app_id: str) -> Role | None:
-        member = await self._store.app(app_id).get("members", f"{app_id}:{account}")
+        member = await self._store.app(app_id).get(MEMBERS, f"{app_id}:{account}")
         return member["role"] if member is not None else None
 
-    async def access(self, account: str, app_id: str, verb: str) -> tuple[Doc, Role]:
+    async def access(self, account: str, app_id: str, verb: str) -> tuple[AppDoc, Role]:
         """The app, for a member with this right. Errors: NotFound, for another account's app too; Forbidden."""
         role = await self.role(account, app_id)
-        app = await self._all.get("apps", app_id)
+        app = await self._all.get(APPS, app_id)
         if role is None or app is None:
             raise NotFound(MISSING)
         need(role, verb)
         return app, role
 
-    async def member_token(self, account: Doc, app_id: str, session: str) -> tuple[str, Role]:
+    async def member_token(self, account: AccountDoc, app_id: str, session: str) -> tuple[str, Role]:
         """An app token (15 min) with the member's role, which ends with the sign-in. Errors: NotFound;
         Conflict for an app that is not active."""
         app, role = await self.access(account["id"], app_id, "app.read")
@@ -207,21 +211,21 @@ class Apps:
         claims = {"sub": account["id"], "app": app["id"], "role": role, "ses": session, "iat": issued}
         return self._tokens.mint("weir:app", MEMBER_TOKEN_S, **claims), role
 
-    async def _issued(self, account: Doc, app_id: str) -> int:
+    async def _issued(self, account: AccountDoc, app_id: str) -> int:
         """The present second; or the next one, if something was withdrawn from this member just now."""
-        void = await self._store.app(app_id).get(
-            "revocations", revocation_id(app_id, "member", account["id"])
-        )
+        void = await self._store.app(app_id).get(REVOCATIONS, revocation_id(app_id, "member", account["id"]))
         withdrawn: int = max(account.get("void", 0), void["before"] if void is not None else 0)
         return max(int(now_s()), -(-withdrawn // 1000))
 
-    async def update(self, app: Doc, set_: Mapping[str, Any], by: By, action: str = "app.updated") -> Doc:
+    async def update(
+        self, app: AppDoc, set_: Mapping[str, Any], by: By, action: str = "app.updated"
+    ) -> AppDoc:
         """Errors: Stale when another change came first."""
         revision = app.get("revision")
         changes = {**set_, "revision": (revision or 0) + 1}
         noted = self._audit.entry(app["id"], by, action, app["id"], app, {**app, **changes})
         after = await self._all.update(
-            "apps", app["id"], set=changes, expect={"revision": revision}, emit=[noted]
+            APPS, app["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
@@ -229,13 +233,13 @@ class Apps:
         await self.changed("apps", app["id"], app["id"])
         return after
 
-    async def set_state(self, app: Doc, state: str, by: By) -> Doc:
+    async def set_state(self, app: AppDoc, state: str, by: By) -> AppDoc:
         """Errors: Conflict for an app that is being deleted."""
         if app.get("state") == "deleting":
             raise Conflict("This app is being deleted.")
         return await self.update(app, {"state": state}, by, f"app.{state}")
 
-    async def delete(self, app: Doc, by: By) -> Doc:
+    async def delete(self, app: AppDoc, by: By) -> AppDoc:
         """Closes the app at once. A job deletes control's documents, and every room its own when it receives
         the fact. Repeating it changes nothing."""
         if app.get("state") == "deleting":
@@ -245,7 +249,7 @@ class Apps:
             "deletion": {"asked": rfc3339(now_ms()), "done": 0, "of": len(OF_AN_APP)},
         }
         noted = self._audit.entry(PLATFORM, by, "app.deleted", app["id"], app, None)
-        after = await self._all.update("apps", app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
+        after = await self._all.update(APPS, app["id"], set=begun, emit=[AppDeleted(app=app["id"]), noted])
         await self._audit.write(noted, "apps", app["id"])
         self._relay.nudge()
         await self.changed("apps", app["id"], app["id"])
@@ -257,14 +261,14 @@ class Apps:
         untold = {
             doc_id async for collection, doc_id, _ in self._store.pending(limit=1000) if collection == "apps"
         }
-        for app in (await self._all.find("apps", {"state": "deleting"}, limit=20)).data:
+        for app in (await self._all.find(APPS, {"state": "deleting"}, limit=20)).data:
             if app["id"] in untold:
                 continue
             await self._drop_publishers(app["id"])
             for done, collection in enumerate(OF_AN_APP):
                 await self._all.delete(collection, {"app": app["id"]})
-                await self._all.update("apps", app["id"], set={"deletion.done": done + 1})
-            await self._all.delete("apps", {"id": app["id"]})
+                await self._all.update(APPS, app["id"], set={"deletion.done": done + 1})
+            await self._all.delete(APPS, {"id": app["id"]})
             await self.changed("apps", app["id"], app["id"])
             log.info("app.gone", app=app["id"])
 
@@ -278,14 +282,12 @@ class Apps:
                         "publisher.not_dropped", playback=stream["playback"]
                     )  # its next update hook ends it
 
-    async def list_all(self, state: str | None, limit: int, cursor: str | None) -> Page:
+    async def list_all(self, state: str | None, limit: int, cursor: str | None) -> Page[AppDoc]:
         """All apps of the installation, newest first."""
         where = {"state": state} if state else {}
-        return await self._all.find(
-            "apps", where, sort="created", descending=True, limit=limit, cursor=cursor
-        )
+        return await self._all.find(APPS, where, sort="created", descending=True, limit=limit, cursor=cursor)
 
-    async def get_any(self, app_id: str) -> Doc:
+    async def get_any(self, app_id: str) -> AppDoc:
         """Any app, for the operator. Errors: NotFound."""
         return await self._one(app_id)
 

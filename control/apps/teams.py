@@ -8,14 +8,16 @@ from redis.asyncio import Redis
 from control.accounts.mail import MailLimit, MailSender, open_sender, quoted
 from control.accounts.service import Accounts, normalize_email
 from control.apps.service import Apps
+from control.collections import INVITATIONS, MEMBERS, InvitationDoc, MemberDoc
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey, Page, Store
+from weir.foundation.documents import Between, DuplicateKey, Page, Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
 from weir.foundation.events import Revoked
 from weir.foundation.ids import new_id, new_secret
 from weir.foundation.redis.bus import Bus
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import ACCOUNTS, REVOCATIONS, AccountDoc, AppDoc
 from weir.foundation.tenancy.directory import REMEMBERED_MS, Directory, revocation_id
 from weir.foundation.tenancy.permissions import Role, may_change_member, may_give
 from weir.foundation.tenancy.quotas import Quotas
@@ -26,7 +28,7 @@ MISSING = "There is no such member."
 SPENT = "This invitation has been used, withdrawn or is too old; ask for another."
 
 
-def invitation_view(invitation: Doc) -> dict[str, Any]:
+def invitation_view(invitation: InvitationDoc) -> dict[str, Any]:
     times = {name: rfc3339(invitation[name]) for name in ("created", "expires")}
     return {"id": invitation["id"], "email": invitation["email"], "role": invitation["role"], **times}
 
@@ -64,23 +66,24 @@ class Teams:
         self, app_id: str, reader: str, addresses: bool, limit: int, cursor: str | None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """E-mail addresses of others are included only for those who may change members."""
-        page = await self._store.app(app_id).find("members", sort="created", limit=limit, cursor=cursor)
+        page = await self._store.app(app_id).find(MEMBERS, sort="created", limit=limit, cursor=cursor)
         return [
             await self._shown(member, addresses or member["account"] == reader) for member in page.data
         ], page.next
 
-    async def _shown(self, member: Doc, address: bool = True) -> dict[str, Any]:
-        account = await self._all.get("accounts", member["account"]) or {"email": "", "name": ""}
+    async def _shown(self, member: MemberDoc, address: bool = True) -> dict[str, Any]:
+        account = await self._all.get(ACCOUNTS, member["account"])
+        email, name = (account["email"], account["name"]) if account else ("", "")
         return {
             "account": member["account"],
-            "email": account["email"] if address else None,
-            "name": account["name"],
+            "email": email if address else None,
+            "name": name,
             "role": member["role"],
             "since": rfc3339(member["created"]),
         }
 
-    async def _member(self, app_id: str, account: str) -> Doc:
-        member = await self._store.app(app_id).get("members", f"{app_id}:{account}")
+    async def _member(self, app_id: str, account: str) -> MemberDoc:
+        member = await self._store.app(app_id).get(MEMBERS, f"{app_id}:{account}")
         if member is None:
             raise NotFound(MISSING)
         return member
@@ -99,9 +102,7 @@ class Teams:
             raise Stale("This has been changed since you read it; read it again and repeat the change.")
         await self._check_change(app_id, actor, member, role)
         noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
-        after = await self._store.app(app_id).update(
-            "members", member["id"], set={"role": role}, emit=[noted]
-        )
+        after = await self._store.app(app_id).update(MEMBERS, member["id"], set={"role": role}, emit=[noted])
         if after is None:
             raise NotFound(MISSING)
         if role == "owner":
@@ -121,11 +122,11 @@ class Teams:
             leaving=by.actor == account,
         )
         async with self._audit.before_it(app_id, by, "member.removed", account, member):
-            await self._store.app(app_id).delete("members", {"id": member["id"]})
+            await self._store.app(app_id).delete(MEMBERS, {"id": member["id"]})
         await self._void(app_id, account)
 
     async def _check_change(
-        self, app_id: str, actor: Role, member: Doc, to: Role | None, leaving: bool = False
+        self, app_id: str, actor: Role, member: MemberDoc, to: Role | None, leaving: bool = False
     ) -> None:
         if not leaving and not may_change_member(actor, member["role"], to):
             raise Forbidden("Your role may not change this member in this way.")
@@ -137,7 +138,7 @@ class Teams:
         moment = now_ms() + 1000  # tokens carry whole seconds
         void = {"before": moment, "expires": now_ms() + REMEMBERED_MS}
         await self._store.app(app_id).update(
-            "revocations", revocation_id(app_id, "member", account), set=void, upsert=True
+            REVOCATIONS, revocation_id(app_id, "member", account), set=void, upsert=True
         )
         fact = Revoked(app=app_id, kind="member", subject=account, before=moment)
         await self._directory.on_event(fact)
@@ -146,7 +147,7 @@ class Teams:
         except Unavailable:
             return  # caches forget within seconds
 
-    async def delete_account(self, account: Doc, session: str, password: str, by: By) -> None:
+    async def delete_account(self, account: AccountDoc, session: str, password: str, by: By) -> None:
         """Leaves all apps, then deletes the account. After a crash it is completed by asking again. Errors:
         Invalid; Conflict for the operator, and for the only owner of an app."""
         await self._accounts.check_password(account, session, password)
@@ -176,7 +177,9 @@ class Teams:
 
     # -- invitations
 
-    async def invite(self, app: Doc, actor: Role, email: str, role: Role, by: By) -> tuple[Doc, str, bool]:
+    async def invite(
+        self, app: AppDoc, actor: Role, email: str, role: Role, by: By
+    ) -> tuple[InvitationDoc, str, bool]:
         """(invitation, a link to it, whether it was mailed too). A second invitation to the same address
         replaces the first.
 
@@ -188,13 +191,13 @@ class Teams:
         account = await self._accounts.by_email(address)
         if account is not None and await self._apps.role(account["id"], app["id"]) is not None:
             raise Conflict("This person is a member already.")
-        await handle.delete("invitations", {"email": address})
+        await handle.delete(INVITATIONS, {"email": address})
 
         async def taken() -> int:
-            return await handle.count("members") + await handle.count("invitations")
+            return await handle.count(MEMBERS) + await handle.count(INVITATIONS)
 
         hashed, shown, mailed = self._vault.lookup_hash, new_secret(32), new_secret(32)
-        fresh: Doc = {
+        fresh: InvitationDoc = {
             "id": new_id("act"),
             "email": address,
             "role": role,
@@ -206,7 +209,7 @@ class Teams:
         }
         noted = self._audit.entry(app["id"], by, "invitation.created", fresh["id"], None, fresh)
         async with self._quotas.room_for(app["id"], "members", taken):
-            invitation = await handle.insert("invitations", fresh, emit=[noted])
+            invitation = await handle.insert(INVITATIONS, fresh, emit=[noted])
         await self._audit.write(noted, "invitations", fresh["id"])
         link = f"{self._settings.base_url}/studio#invitation="
         if not await self._bound.admits("invitation", hashed(address)):
@@ -220,26 +223,26 @@ class Teams:
         )
         return invitation, link + shown, self._mail.delivers
 
-    async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page:
-        return await self._store.app(app_id).find("invitations", sort="created", limit=limit, cursor=cursor)
+    async def invitations(self, app_id: str, limit: int, cursor: str | None) -> Page[InvitationDoc]:
+        return await self._store.app(app_id).find(INVITATIONS, sort="created", limit=limit, cursor=cursor)
 
     async def withdraw(self, app_id: str, invitation_id: str, by: By) -> None:
         """Errors: NotFound."""
         async with self._audit.before_it(app_id, by, "invitation.withdrawn", invitation_id):
-            if not await self._store.app(app_id).delete("invitations", {"id": invitation_id}):
+            if not await self._store.app(app_id).delete(INVITATIONS, {"id": invitation_id}):
                 raise NotFound("There is no such invitation.")
 
-    async def find(self, token: str) -> tuple[Doc, bool]:
+    async def find(self, token: str) -> tuple[InvitationDoc, bool]:
         """(invitation, whether this is the mailed link). Errors: Forbidden for a spent, withdrawn or expired
         one, and for one whose inviter may no longer give that role."""
         hashed = self._vault.lookup_hash(token)
-        by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
-        invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
+        by_mail = await self._all.find_one(INVITATIONS, {"mailed_hash": hashed})
+        invitation = by_mail or await self._all.find_one(INVITATIONS, {"hash": hashed})
         if invitation is None or not await self._stands(invitation):
             raise Forbidden(SPENT)
         return invitation, by_mail is not None
 
-    async def _stands(self, invitation: Doc) -> bool:
+    async def _stands(self, invitation: InvitationDoc) -> bool:
         """False when the inviter was removed or demoted, or has set a new password since (the account may
         have been stolen)."""
         if invitation["expires"] <= now_ms():
@@ -248,12 +251,12 @@ class Teams:
         if inviter is None:
             return True
         role = await self._apps.role(inviter, invitation["app"])
-        account = await self._all.get("accounts", inviter)
+        account = await self._all.get(ACCOUNTS, inviter)
         if role is None or account is None or not may_give(role, invitation["role"]):
             return False
         return bool(invitation["created"] >= account.get("void", 0))
 
-    async def accept(self, account: Doc, token: str, by: By) -> str:
+    async def accept(self, account: AccountDoc, token: str, by: By) -> str:
         """Joins the app and returns its id. The mailed link verifies the address. Errors: Forbidden, also for
         an invitation to another address, and while the account's own address must be verified; Conflict
         for a member."""
@@ -266,10 +269,10 @@ class Teams:
             raise Forbidden("Verify your e-mail address first: open the invitation's link in the mail.")
         return await self._join(account, invitation, by)
 
-    async def accept_waiting(self, account: Doc, invitation_id: str, by: By) -> None:
+    async def accept_waiting(self, account: AccountDoc, invitation_id: str, by: By) -> None:
         """Accepts the invitation of a registration whose address is verified now. Does nothing when the
         invitation is gone."""
-        invitation = await self._all.get("invitations", invitation_id)
+        invitation = await self._all.get(INVITATIONS, invitation_id)
         if (
             invitation is not None
             and invitation["email"] == account["email"]
@@ -278,12 +281,12 @@ class Teams:
             with contextlib.suppress(Conflict, Forbidden):
                 await self._join(account, invitation, by)
 
-    async def _join(self, account: Doc, invitation: Doc, by: By) -> str:
+    async def _join(self, account: AccountDoc, invitation: InvitationDoc, by: By) -> str:
         """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
         app_id = str(invitation["app"])
-        if not await self._all.delete("invitations", {"id": invitation["id"]}):
+        if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
             raise Forbidden(SPENT)
-        member = {
+        member: MemberDoc = {
             "id": f"{app_id}:{account['id']}",
             "account": account["id"],
             "role": invitation["role"],
@@ -291,7 +294,7 @@ class Teams:
         }
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         try:
-            await self._store.app(app_id).insert("members", member, emit=[noted])
+            await self._store.app(app_id).insert(MEMBERS, member, emit=[noted])
         except DuplicateKey:
             raise Conflict("You are a member already.") from None
         if member["role"] == "owner":
@@ -301,4 +304,4 @@ class Teams:
 
     async def forget_expired(self) -> None:
         """Periodic."""
-        await self._all.delete("invitations", {"expires": Between(below=now_ms())})
+        await self._all.delete(INVITATIONS, {"expires": Between(below=now_ms())})

@@ -7,7 +7,9 @@ fact a second.
 import asyncio
 import hmac
 from collections import OrderedDict
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -19,7 +21,6 @@ from starlette.types import Scope
 
 from control.playback.viewer_limit import ViewerLimit
 from weir.foundation.clock import monotonic, now_s
-from weir.foundation.documents import Doc
 from weir.foundation.errors import RateLimited, Unauthenticated, Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.http.routing import Door
@@ -168,7 +169,7 @@ class HlsAccess:
             self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
         return claims
 
-    async def _seated(self, shown: Doc, sid: str) -> bool:
+    async def _seated(self, shown: Mapping[str, Any], sid: str) -> bool:
         """False when the stream, or the app by its plan, has no capacity for this session."""
         app = await self._directory.app(shown["app"])
         if app is None or app.get("state", "active") != "active":
@@ -182,19 +183,21 @@ class HlsAccess:
         await self._quotas.report_exceeded(app["id"], "concurrent_viewers", viewers)
         return False
 
-    async def _shown(self, playback: str) -> Doc | None:
+    async def _shown(self, playback: str) -> Mapping[str, Any] | None:
         """The stream behind a playback id, or the finished recording with this id."""
         if is_id("ply", playback):
             return await self._directory.stream_by_playback(playback)
         recording = await self._directory.recording(playback)
         return recording if recording is not None and recording["state"] == "ready" else None
 
-    async def _signed(self, shown: Doc) -> bool:
+    async def _signed(self, shown: Mapping[str, Any]) -> bool:
         """A token from the public watch page does not play what is signed now; a recording without a
         visibility of its own has its stream's."""
         if shown.get("visibility") is not None:
             return bool(shown["visibility"] == "signed")
-        stream = await self._directory.stream(shown["stream"]) if shown.get("stream") else shown
+        stream: Mapping[str, Any] | None = shown
+        if shown.get("stream"):
+            stream = await self._directory.stream(shown["stream"])
         return stream is None or (stream.get("visibility") or "signed") == "signed"
 
     async def _few_addresses(self, sid: str, address: str) -> bool:

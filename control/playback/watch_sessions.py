@@ -6,17 +6,18 @@ member, and ends with it.
 """
 
 import secrets
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from control.playback.viewer_limit import ViewerLimit
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, now_ms, now_s, rfc3339
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Forbidden, NotFound, QuotaExceeded, Refused, Unauthenticated
 from weir.foundation.events import Revoked
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.bus import Bus
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import REVOCATIONS, STREAMS, RecordingDoc, StreamDoc
 from weir.foundation.tenancy.directory import REMEMBERED_MS, Directory, revocation_id
 from weir.foundation.tenancy.guest_devices import GuestDevices, new_device
 from weir.foundation.tenancy.tokens import PlaybackClaims, Tokens, UserClaims
@@ -26,7 +27,7 @@ RECORDED = "recorded"
 CLOSED = "This stream needs a token of its owner."
 
 
-def stream_view(stream: Doc) -> dict[str, Any]:
+def stream_view(stream: StreamDoc) -> dict[str, Any]:
     """What any viewer may see of a stream, or of a finished recording of one."""
     shown = {
         "id": stream["id"],
@@ -50,9 +51,12 @@ def _rights(claims: PlaybackClaims) -> dict[str, Any]:
     return {"by": claims.by, "until": claims.until or claims.exp}
 
 
-def _alone(video: Doc) -> Doc:
+def _alone(video: RecordingDoc) -> StreamDoc:
     """An uploaded video without a stream: its app issues tokens for it."""
-    return {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"}
+    return cast(
+        StreamDoc,
+        {"id": video["id"], "app": video["app"], "channel": "", "title": "", "visibility": "signed"},
+    )
 
 
 class WatchSessions:
@@ -77,7 +81,7 @@ class WatchSessions:
         self._viewer_limit = seats
         self._devices = GuestDevices(vault)
 
-    async def stream(self, playback: str) -> Doc:
+    async def stream(self, playback: str) -> StreamDoc:
         """The stream with this playback id, or the recording with this id in the form of a stream. Errors:
         NotFound."""
         of_stream = is_id("ply", playback)
@@ -88,7 +92,7 @@ class WatchSessions:
             raise NotFound("There is no stream at this address.")
         return stream
 
-    async def _recorded(self, recording_id: str) -> Doc | None:
+    async def _recorded(self, recording_id: str) -> StreamDoc | None:
         recording = await self._directory.recording(recording_id)
         if recording is None or recording["state"] != "ready":
             return None
@@ -99,17 +103,20 @@ class WatchSessions:
         )
         if stream is None:
             return None
-        return {
-            **stream,
-            "playback": recording_id,
-            "title": recording["title"] or stream["title"],
-            "state": RECORDED,
-            "visibility": recording.get("visibility") or stream["visibility"],
-            "live_since": recording["started"],
-            "previews": recording.get("sprite", False),
-        }
+        return cast(
+            StreamDoc,
+            {
+                **stream,
+                "playback": recording_id,
+                "title": recording["title"] or stream["title"],
+                "state": RECORDED,
+                "visibility": recording.get("visibility") or stream["visibility"],
+                "live_since": recording["started"],
+                "previews": recording.get("sprite", False),
+            },
+        )
 
-    async def about(self, stream: Doc) -> dict[str, Any]:
+    async def about(self, stream: StreamDoc) -> dict[str, Any]:
         """What viewers may know. After a broadcast its recording is named if it is public; a signed one needs
         a token of its own."""
         over = stream["state"] == "idle" and stream.get("broadcast") is not None
@@ -118,7 +125,7 @@ class WatchSessions:
             recording = None
         return {**stream_view(stream), "recording": recording["id"] if recording is not None else None}
 
-    async def may_know(self, stream: Doc, token: str | None) -> bool:
+    async def may_know(self, stream: StreamDoc, token: str | None) -> bool:
         """True when the bearer of a playback token, or anybody, may know more of a stream than that it is
         signed."""
         if stream["visibility"] != "signed":
@@ -146,9 +153,8 @@ class WatchSessions:
         NotFound; Forbidden; QuotaExceeded for a full stream."""
         stream = await self.stream(playback)
         given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
-        if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(
-            stream["channel"], stream["max_viewers"]
-        ):
+        most = stream.get("max_viewers")
+        if most is not None and await self._viewer_limit.is_full(stream["channel"], most):
             raise QuotaExceeded("This stream is full.")
         app = await self._directory.app(stream["app"])
         guests = app["guests"] if app else "none"
@@ -204,7 +210,7 @@ class WatchSessions:
             "access_ends": rfc3339(until * 1000) if until is not None else None,
         }
 
-    async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
+    async def _entitled(self, stream: StreamDoc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""
         try:
             claims = await self._tokens.playback(token)
@@ -214,7 +220,7 @@ class WatchSessions:
             raise Forbidden(CLOSED)
         return claims
 
-    async def _plays(self, stream: Doc, claims: PlaybackClaims) -> bool:
+    async def _plays(self, stream: StreamDoc, claims: PlaybackClaims) -> bool:
         """A token from the public watch page is valid while the stream is public."""
         if (
             claims.sub != stream["playback"]
@@ -227,7 +233,7 @@ class WatchSessions:
             stream["app"], claims.iat, session=claims.sid, stream=stream["id"], user=claims.uid
         )
 
-    async def _seated(self, stream: Doc, token: str | None) -> UserClaims | None:
+    async def _seated(self, stream: StreamDoc, token: str | None) -> UserClaims | None:
         """The person of a user token of the app. None without a token, and for one that is no longer valid
         here."""
         claims = await self._user(stream["app"], token)
@@ -269,15 +275,13 @@ class WatchSessions:
     ) -> None:
         """Withdraws what was issued until now; nginx follows within 4 s. Errors: NotFound for another app's
         stream."""
-        if kind == "stream" and await self._store.app(app).get("streams", subject) is None:
+        if kind == "stream" and await self._store.app(app).get(STREAMS, subject) is None:
             raise NotFound("There is no such stream.")
         before = int(now_s() * 1000) + 1000  # tokens carry whole seconds
         withdrawal = {"before": before, "expires": now_ms() + REMEMBERED_MS}
         revocation, audit = revocation_id(app, kind, subject), self._audit
         noted = audit.entry(app, by, "access.revoked", subject, None, {"kind": kind})
-        await self._store.app(app).update(
-            "revocations", revocation, set=withdrawal, upsert=True, emit=[noted]
-        )
+        await self._store.app(app).update(REVOCATIONS, revocation, set=withdrawal, upsert=True, emit=[noted])
         await audit.write(noted, "revocations", revocation)
         fact = Revoked(app=app, kind=kind, subject=subject, before=before)
         await self._directory.on_event(fact)

@@ -25,7 +25,7 @@ from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from control.usage.models import Analytics, AnalyticsDay, Broadcast
 from weir.foundation.audit import Audit, by
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.http.listing import Searched, Spanned
 from weir.foundation.http.response_headers import APP
@@ -33,6 +33,7 @@ from weir.foundation.http.routing import Answer, Body, Call, Listed, Query, Row
 from weir.foundation.ids import is_id, new_id
 from weir.foundation.redis.rate_limits import HEAVY, SESSION
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import STREAMS, StreamDoc
 from weir.foundation.tenancy.quotas import Quotas
 from weir.foundation.tenancy.tokens import GUEST_ID, USER_ID, Tokens
 from weir.foundation.texts import Line, Metadata, PersonName, Text, cleaned_name
@@ -221,7 +222,7 @@ class StreamRoutes:
                 answer=Renewed, errors=(Forbidden, Unauthenticated)),
         ]  # fmt: skip
 
-    async def _count(self, stream: Doc) -> int | None:
+    async def _count(self, stream: StreamDoc) -> int | None:
         """None while the counts can't be read: the rest of the answer is still right. A recording has no
         audience of the moment."""
         if stream["state"] == watch_views.RECORDED:
@@ -231,7 +232,7 @@ class StreamRoutes:
         except Unavailable:
             return None
 
-    async def _shown(self, stream: Doc) -> dict[str, Any]:
+    async def _shown(self, stream: StreamDoc) -> dict[str, Any]:
         settings = self._settings
         return {
             **views.public_view(stream),
@@ -243,7 +244,7 @@ class StreamRoutes:
     async def list_streams(self, call: Call) -> Answer:
         asked: StreamFilter = call.query
         page = await self._store.app(call.acting().app).find(
-            "streams",
+            STREAMS,
             {**asked.where("state"), "created": asked.span()},
             sort="created",
             descending=asked.descending,
@@ -253,7 +254,7 @@ class StreamRoutes:
         )
         return Answer({"data": [await self._shown(stream) for stream in page.data], "next_cursor": page.next})
 
-    async def _stream(self, call: Call) -> Doc:
+    async def _stream(self, call: Call) -> StreamDoc:
         """Errors: NotFound."""
         return await self._streams.get(call.acting().app, call.path("stream"))
 
@@ -341,7 +342,7 @@ class StreamRoutes:
             await self._watch.revoke(tenant.app, kind, subject, by(call))
         return Answer({"revoked": given}, 201)
 
-    async def _watched(self, call: Call) -> Doc:
+    async def _watched(self, call: Call) -> StreamDoc:
         """The stream of a public route, whose app's own pages may read the answer. Errors: NotFound."""
         stream = await self._watch.stream(call.path("playback"))
         call.request.scope[APP] = stream["app"]

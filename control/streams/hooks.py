@@ -16,9 +16,9 @@ from starlette.routing import BaseRoute, Route
 
 from control.streams.rules import Publisher
 from control.streams.service import PUBLISHES, Streams
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, QuotaExceeded, Unavailable
 from weir.foundation.redis.play_tickets import PlayTickets, publish_name
+from weir.foundation.tenancy.collections import StreamDoc
 
 MAX_FORM_BYTES = 16_384
 PULLED_WITHIN_S = 1.5
@@ -71,7 +71,7 @@ class RtmpHooks:
         await self._pulled(stream)
         return Response(status_code=302, headers={"Location": stream["playback"]})
 
-    async def _pulled(self, stream: Doc) -> None:
+    async def _pulled(self, stream: StreamDoc) -> None:
         """Delays the encoder until a media worker has started to pull, so that the first key frame is seen;
         bounded."""
         try:

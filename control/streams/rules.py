@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from weir.foundation import events
-from weir.foundation.documents import Doc
 from weir.foundation.events import Event, StreamEvent, type_of
 from weir.foundation.ids import derived_id
+from weir.foundation.tenancy.collections import StreamDoc
 
 _KEY = re.compile(r"([0-9a-hjkmnp-tv-z]{26})_([0-9a-hjkmnp-tv-z]{26})_([0-9A-Za-z]{22,64})")
 
@@ -56,13 +56,13 @@ class Transition:
     expect: dict[str, Any]
 
 
-def publisher_of(stream: Doc) -> Publisher | None:
+def publisher_of(stream: StreamDoc) -> Publisher | None:
     ingest = stream.get("ingest")
     return Publisher(ingest["boot"], ingest["client"]) if ingest else None
 
 
 def _change(
-    stream: Doc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any
+    stream: StreamDoc, now: int, set_: dict[str, Any], kinds: Sequence[type[StreamEvent]], **extra: Any
 ) -> Transition:
     after = {**stream, **set_, "transition": stream["transition"] + 1}
     told = [
@@ -82,10 +82,13 @@ def _change(
     return Transition({**set_, "transition": after["transition"]}, told, {"transition": stream["transition"]})
 
 
-def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Transition:
+def publish(stream: StreamDoc, publisher: Publisher, broadcast: str, now: int) -> Transition:
     """An encoder is admitted. `broadcast` is the id to use if a new one starts. A present publisher is
     replaced."""
-    taken = {"ingest": {"boot": publisher.boot, "client": publisher.client, "since": now}, "trouble": None}
+    taken: dict[str, Any] = {
+        "ingest": {"boot": publisher.boot, "client": publisher.client, "since": now},
+        "trouble": None,
+    }
     if stream["state"] == "idle":
         begin = {**taken, "state": "starting", "broadcast": broadcast, "generation": 1, "began": now}
         return _change(stream, now, begin, (events.StreamStarting, events.PublishStarted))
@@ -96,7 +99,7 @@ def publish(stream: Doc, publisher: Publisher, broadcast: str, now: int) -> Tran
     return _change(stream, now, again, (events.PublishStarted,))
 
 
-def publisher_left(stream: Doc, now: int) -> Transition:
+def publisher_left(stream: StreamDoc, now: int) -> Transition:
     """The present encoder disconnected: the grace starts."""
     left = {"ingest": None, "state": "interrupted", "interrupted": now}
     tell = (events.StreamStalled, events.PublishDone) if stream["state"] == "live" else (events.PublishDone,)
@@ -104,7 +107,7 @@ def publisher_left(stream: Doc, now: int) -> Transition:
 
 
 def playable(
-    stream: Doc, broadcast: str, generation: int, now: int, alone: bool = False
+    stream: StreamDoc, broadcast: str, generation: int, now: int, alone: bool = False
 ) -> Transition | None:
     """Media can show this generation, which may be sound `alone`; None when a newer one is known."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation) or stream.get(
@@ -120,7 +123,7 @@ def playable(
     return None
 
 
-def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
+def grace_over(stream: StreamDoc, grace_ms: int, now: int) -> Transition | None:
     """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
@@ -133,7 +136,7 @@ def grace_over(stream: Doc, grace_ms: int, now: int) -> Transition | None:
     )
 
 
-def complete(stream: Doc, now: int) -> Transition | None:
+def complete(stream: StreamDoc, now: int) -> Transition | None:
     """Ends the broadcast at its owner's request; None when there is none."""
     if stream["state"] == "idle":
         return None
@@ -144,7 +147,7 @@ def complete(stream: Doc, now: int) -> Transition | None:
     return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 
 
-def failed(stream: Doc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
+def failed(stream: StreamDoc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
     """Media gave up on this generation; None when a newer one is known."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
         return None

@@ -6,23 +6,25 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import structlog
 from prometheus_client import Counter, Gauge
 
+from control.collections import BROADCASTS
 from control.streams import rules
 from control.streams.rules import Publisher, Transition
 from control.usage.publish_minutes import PublishMinutes
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, monotonic, now_ms, rfc3339
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.ingest_client import SHARED_S, IngestClient
 from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import PROFILES, STREAMS, StreamDoc
 from weir.foundation.tenancy.directory import ON_AIR, Directory
 from weir.foundation.tenancy.quotas import Quotas
 from weir.foundation.vault import Vault
@@ -31,7 +33,7 @@ STILL_AFTER_S = 2.0
 SETTLED_AFTER_MS = 3_000
 INGEST_LOST_MS = 10_000
 TRIES = 5
-STREAMS = Gauge("weir_streams", "Streams on air, by state.", ["state"])
+STREAMS_ON_AIR = Gauge("weir_streams", "Streams on air, by state.", ["state"])
 PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
 Viewers = Callable[[str], Awaitable[int]]
 """How many watch a channel now. Errors: Unavailable."""
@@ -55,7 +57,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def public_view(stream: Doc) -> dict[str, Any]:
+def public_view(stream: StreamDoc) -> dict[str, Any]:
     """A stream as its app sees it, without secrets."""
     return {
         "id": stream["id"],
@@ -71,8 +73,13 @@ def public_view(stream: Doc) -> dict[str, Any]:
     }
 
 
-def etag(stream: Doc) -> str:
+def etag(stream: StreamDoc) -> str:
     return f'"{stream.get("revision") or 0}"'
+
+
+class _StreamKey(TypedDict):
+    key_hash: str
+    key_sealed: str
 
 
 class Streams:
@@ -107,12 +114,13 @@ class Streams:
 
     async def create(
         self, app: str, fields: Mapping[str, Any], by: By, stream_id: str | None = None
-    ) -> tuple[Doc, str]:
+    ) -> tuple[StreamDoc, str]:
         """A new stream and its key; with an id that exists already, that stream (a repeat). Errors:
         QuotaExceeded."""
         stream_id, secret = stream_id or new_id("str"), new_secret(32)
-        doc: Doc = {
-            **{name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None},
+        given = {name: value for name, value in {**DEFAULTS, **fields}.items() if value is not None}
+        doc: StreamDoc = {
+            **cast(StreamDoc, given),
             "id": stream_id,
             "playback": new_id("ply"),
             "channel": new_id("chn"),
@@ -123,24 +131,24 @@ class Streams:
             **self._sealed(stream_id, secret),
         }
         handle = self._store.app(app)
-        if await handle.get("streams", stream_id) is not None:
+        if await handle.get(STREAMS, stream_id) is not None:
             return await self.get(app, stream_id), await self.key(app, stream_id)
         noted = self._audit.entry(app, by, "stream.created", stream_id, None, doc)
-        async with self._quotas.room_for(app, "streams", lambda: handle.count("streams")):
-            stored = await handle.insert("streams", doc, emit=[noted])
+        async with self._quotas.room_for(app, "streams", lambda: handle.count(STREAMS)):
+            stored = await handle.insert(STREAMS, doc, emit=[noted])
         await self._audit.write(noted, "streams", stream_id)
         await self._changed(stored)
         return stored, self._key(stored, secret)
 
     async def check_profile(self, app: str, profile: str | None) -> None:
         """Errors: Invalid for a profile that the app does not have, another app's too."""
-        if profile is not None and await self._store.app(app).get("profiles", profile) is None:
+        if profile is not None and await self._store.app(app).get(PROFILES, profile) is None:
             raise Invalid(
                 "profile: there is no such profile.",
                 fields=[{"field": "profile", "detail": "there is no such profile"}],
             )
 
-    async def update(self, stream: Doc, fields: Mapping[str, Any], by: By) -> Doc:
+    async def update(self, stream: StreamDoc, fields: Mapping[str, Any], by: By) -> StreamDoc:
         """Changes settings; media uses them from the next broadcast on. Errors: Stale when another change
         came first."""
         revision = stream.get("revision")
@@ -149,7 +157,7 @@ class Streams:
             stream["app"], by, "stream.updated", stream["id"], stream, {**stream, **changes}
         )
         after = await self._store.app(stream["app"]).update(
-            "streams", stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
+            STREAMS, stream["id"], set=changes, expect={"revision": revision}, emit=[noted]
         )
         if after is None:
             raise Stale("This has been changed at the same moment; read it again.")
@@ -157,20 +165,20 @@ class Streams:
         await self._changed(after)
         return after
 
-    async def delete(self, stream: Doc, by: By) -> None:
+    async def delete(self, stream: StreamDoc, by: By) -> None:
         """Errors: Conflict while it is on air."""
         handle = self._store.app(stream["app"])
         async with self._audit.before_it(stream["app"], by, "stream.deleted", stream["id"], stream):
             if stream["state"] != "idle" or not await handle.delete(
-                "streams", {"id": stream["id"], "state": "idle"}
+                STREAMS, {"id": stream["id"], "state": "idle"}
             ):
                 raise Conflict("This stream is on air; end it first.")
-        await handle.delete("broadcasts", {"stream": stream["id"]})
+        await handle.delete(BROADCASTS, {"stream": stream["id"]})
         await self._changed(stream)
 
-    async def get(self, app: str, stream_id: str) -> Doc:
+    async def get(self, app: str, stream_id: str) -> StreamDoc:
         """Errors: NotFound, for another app's stream too."""
-        found = await self._store.app(app).get("streams", stream_id)
+        found = await self._store.app(app).get(STREAMS, stream_id)
         if found is None:
             raise NotFound("There is no such stream.")
         return found
@@ -187,7 +195,7 @@ class Streams:
         await self.get(app, stream_id)
         secret, noted = new_secret(32), self._audit.entry(app, by, "stream.key_rotated", stream_id)
         doc = await self._store.app(app).update(
-            "streams", stream_id, set=self._sealed(stream_id, secret), emit=[noted]
+            STREAMS, stream_id, set=self._sealed(stream_id, secret), emit=[noted]
         )
         if doc is None:
             raise NotFound("There is no such stream.")
@@ -201,16 +209,16 @@ class Streams:
         async with self._audit.before_it(app, by, "stream.disconnected", stream_id):
             return await self._ingest.drop_publisher(playback)
 
-    def _sealed(self, stream_id: str, secret: str) -> dict[str, str]:
+    def _sealed(self, stream_id: str, secret: str) -> _StreamKey:
         return {
             "key_hash": self._vault.lookup_hash(secret),
             "key_sealed": self._vault.seal(secret, stream_id),
         }
 
-    def _key(self, doc: Doc, secret: str) -> str:
+    def _key(self, doc: StreamDoc, secret: str) -> str:
         return f"{body(doc['app'])}_{body(doc['id'])}_{secret}"
 
-    async def _changed(self, doc: Doc) -> None:
+    async def _changed(self, doc: StreamDoc) -> None:
         fact = DirectoryChanged(app=doc["app"], collection="streams", key=doc["id"])
         await self._directory.on_event(fact)
         try:
@@ -220,7 +228,7 @@ class Streams:
                 "directory.not_told", stream=doc["id"]
             )  # caches forget by themselves after a few seconds
 
-    async def complete(self, stream: Doc, by: By) -> Doc:
+    async def complete(self, stream: StreamDoc, by: By) -> StreamDoc:
         """Ends the broadcast and disconnects its encoder. A new connection starts another broadcast. Errors:
         Conflict when nothing is on air."""
         for _ in range(TRIES):
@@ -239,7 +247,7 @@ class Streams:
 
     # -- verbs of the ingest
 
-    async def publish(self, name: str, publisher: Publisher) -> Doc:
+    async def publish(self, name: str, publisher: Publisher) -> StreamDoc:
         """Admits an encoder and returns its stream. Errors: Forbidden (wrong key), Conflict (another encoder
         is live)."""
         stream = await self._by_key(name)
@@ -277,9 +285,9 @@ class Streams:
         if app is not None and app.get("state", "active") != "active":
             raise Forbidden(f"This app is {app['state']}.")
 
-    async def _by_key(self, name: str) -> Doc:
+    async def _by_key(self, name: str) -> StreamDoc:
         key = rules.parse_stream_key(name)
-        stream = await self._store.app(key.app).get("streams", key.stream) if key else None
+        stream = await self._store.app(key.app).get(STREAMS, key.stream) if key else None
         wanted = stream["key_hash"] if stream else ""
         if (
             key is None
@@ -315,18 +323,18 @@ class Streams:
         """The encoder disconnected. A report about another than the present publisher changes nothing (a
         refused second publisher is reported under the same name)."""
         key = rules.parse_stream_key(name)
-        stream = await self._all.get("streams", key.stream) if key else None
+        stream = await self._all.get(STREAMS, key.stream) if key else None
         while stream is not None and rules.publisher_of(stream) == publisher:
             if await self._apply(stream, rules.publisher_left(stream, now_ms())):
                 await self._minutes.measure(stream, now_ms())
                 log.info("publish.done", stream=stream["id"])
                 return
-            stream = await self._all.get("streams", stream["id"])
+            stream = await self._all.get(STREAMS, stream["id"])
 
     async def may_continue(self, name: str, publisher: Publisher) -> bool:
         """False for a publisher that has been replaced, whose stream was deleted, or whose app was closed."""
         key = rules.parse_stream_key(name)
-        stream = await self._all.get("streams", key.stream) if key else None
+        stream = await self._all.get(STREAMS, key.stream) if key else None
         if stream is None or rules.publisher_of(stream) != publisher:
             return False
         try:
@@ -343,7 +351,7 @@ class Streams:
         if not isinstance(event, Playable | MediaFailed):
             return
         for _ in range(TRIES):
-            stream = await self._all.get("streams", event.stream)
+            stream = await self._all.get(STREAMS, event.stream)
             if stream is None:
                 return
             if isinstance(event, Playable):
@@ -364,7 +372,7 @@ class Streams:
         """Ends broadcasts whose grace is over."""
         on_air = await self._directory.live_streams()
         for state in ON_AIR:
-            STREAMS.labels(state).set(sum(stream["state"] == state for stream in on_air))
+            STREAMS_ON_AIR.labels(state).set(sum(stream["state"] == state for stream in on_air))
         for stream in on_air:
             own = stream.get("reconnect_grace_s")
             grace_s = self._settings.reconnect_grace_s if own is None else own
@@ -375,7 +383,7 @@ class Streams:
     def release(self) -> None:
         """Sets the metrics of this process to zero: another process runs `end_overdue` now."""
         for state in ON_AIR:
-            STREAMS.labels(state).set(0)
+            STREAMS_ON_AIR.labels(state).set(0)
 
     async def reconcile(self) -> None:
         """Follows the ingest's own list where it differs from the documents: a killed nginx sends no hook."""
@@ -392,10 +400,10 @@ class Streams:
                 log.warning("publish.vanished", stream=stream["id"])
                 await self._apply(stream, rules.publisher_left(stream, now_ms()))
 
-    async def _apply(self, stream: Doc, change: Transition) -> Doc | None:
+    async def _apply(self, stream: StreamDoc, change: Transition) -> StreamDoc | None:
         """Writes the transition and its facts in one step; None when another change came first."""
         done = await self._all.update(
-            "streams", stream["id"], set=change.set, expect=change.expect, emit=change.tell
+            STREAMS, stream["id"], set=change.set, expect=change.expect, emit=change.tell
         )
         if done is not None:
             self._relay.nudge()

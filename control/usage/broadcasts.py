@@ -4,6 +4,7 @@ or late.
 
 from typing import Any, Literal
 
+from control.collections import BROADCASTS, BroadcastDoc
 from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Page, Sieve, Store
 from weir.foundation.events import (
@@ -18,10 +19,10 @@ from weir.foundation.events import (
 )
 from weir.foundation.http.listing import Spanned
 
-OVER = Sieve("ended", lambda broadcast: broadcast.get("ended") is not None)
+OVER = Sieve[BroadcastDoc]("ended", lambda broadcast: broadcast.get("ended") is not None)
 
 
-def public_view(broadcast: dict[str, Any]) -> dict[str, Any]:
+def public_view(broadcast: BroadcastDoc) -> dict[str, Any]:
     began = broadcast.get("live") or broadcast["started"]
     ended = broadcast.get("ended")
     until = ended or (broadcast["away"] if broadcast.get("away", 0) > broadcast.get("back", 0) else now_ms())
@@ -61,14 +62,14 @@ class Broadcasts:
             )
 
     async def _set(self, app: str, broadcast: str, **facts: Any) -> None:
-        await self._store.app(app).update("broadcasts", broadcast, set=facts, upsert=True)
+        await self._store.app(app).update(BROADCASTS, broadcast, set=facts, upsert=True)
 
     async def page(
         self, app: str, stream: str, state: Literal["on_air", "ended"] | None, asked: Spanned
-    ) -> Page:
+    ) -> Page[BroadcastDoc]:
         where = {"stream": stream, "started": asked.span(), **({"ended": None} if state == "on_air" else {})}
         return await self._store.app(app).find(
-            "broadcasts",
+            BROADCASTS,
             where,
             sort="started",
             descending=asked.descending,
@@ -79,8 +80,8 @@ class Broadcasts:
 
     async def add_watched(self, app: str, broadcast: str, seconds: int, batch: str) -> None:
         """Adds watched time from one batch of the web log, once."""
-        held = await self._store.app(app).get("broadcasts", broadcast)
+        held = await self._store.app(app).get(BROADCASTS, broadcast)
         if held is not None and held.get("batch") != batch:
             await self._store.app(app).update(
-                "broadcasts", broadcast, set={"batch": batch}, inc={"watched_s": seconds}
+                BROADCASTS, broadcast, set={"batch": batch}, inc={"watched_s": seconds}
             )

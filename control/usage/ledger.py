@@ -10,11 +10,12 @@ which is not a sum: the last value of the day.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from control.collections import USAGE
-from weir.foundation.documents import Between, Doc, DuplicateKey, Handle, Store
+from control.collections import USAGE, UsageDoc
+from weir.foundation.documents import Between, DuplicateKey, Handle, Store
 from weir.foundation.errors import Unavailable
+from weir.foundation.tenancy.collections import StreamDoc
 
 COUNTED = ("bytes", "recording_bytes", "requests", "viewers", "messages")
 MINUTES = ("watched", "published")
@@ -42,61 +43,66 @@ class Ledger:
         mark = f"{source}_batch"
         for _ in range(TRIES):
             handle, row_id = self._store.app(app), f"{stream}:{day}"
-            row = await handle.get(USAGE.name, row_id)
+            row = await handle.get(USAGE, row_id)
             if row is None:
                 row = await self._blank(handle, row_id, stream, day)
             if row.get(mark) == batch:
                 return
-            raised = {name: value for name, value in (at_least or {}).items() if value > row.get(name, 0)}
+            raised = {
+                name: value
+                for name, value in (at_least or {}).items()
+                if value > cast(dict[str, int], row).get(name, 0)
+            }
             if (
                 await handle.update(
-                    USAGE.name, row_id, set={mark: batch, **raised}, inc=more, expect={mark: row.get(mark)}
+                    USAGE, row_id, set={mark: batch, **raised}, inc=more, expect={mark: row.get(mark)}
                 )
                 is not None
             ):
                 return
         raise Unavailable("The ledger changes too fast.")
 
-    async def _blank(self, handle: Handle, row_id: str, stream: str, day: str) -> Doc:
+    async def _blank(self, handle: Handle, row_id: str, stream: str, day: str) -> UsageDoc:
         try:
-            return await handle.insert(USAGE.name, {"id": row_id, "stream": stream, "day": day})
+            return await handle.insert(USAGE, {"id": row_id, "stream": stream, "day": day})
         except DuplicateKey:
-            return await handle.get(USAGE.name, row_id) or {}
+            return await handle.get(USAGE, row_id) or {"id": row_id, "stream": stream, "day": day}
 
     async def add_published(self, app: str, stream: str, day: str, seconds: int) -> None:
         """Adds what the meter's mark was moved by; called by the process that moved it."""
         about = {"stream": stream, "day": day}
         await self._store.app(app).update(
-            USAGE.name, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True
+            USAGE, f"{stream}:{day}", set=about, inc={"published_s": seconds}, upsert=True
         )
 
     async def set_stored(self, day: str, sums: Mapping[tuple[str, str], int]) -> None:
         """Sets the bytes stored now by (app, stream); streams that are not named store nothing."""
         waiting, cursor = dict(sums), None
         while True:
-            page = await self._store.operator().find(USAGE.name, {"day": day}, limit=PAGE, cursor=cursor)
+            page = await self._store.operator().find(USAGE, {"day": day}, limit=PAGE, cursor=cursor)
             for row in page.data:
                 size = waiting.pop((row["app"], row["stream"]), 0)
                 if row.get("storage_bytes", 0) != size:
-                    await self._store.app(row["app"]).update(
-                        USAGE.name, row["id"], set={"storage_bytes": size}
-                    )
+                    await self._store.app(row["app"]).update(USAGE, row["id"], set={"storage_bytes": size})
             if page.next is None:
                 break
             cursor = page.next
         for (app, stream), size in waiting.items():
             about = {"stream": stream, "day": day, "storage_bytes": size}
-            await self._store.app(app).update(USAGE.name, f"{stream}:{day}", set=about, upsert=True)
+            await self._store.app(app).update(USAGE, f"{stream}:{day}", set=about, upsert=True)
 
     async def since(self, app: str, first: str, column: str) -> int:
         """The sum of a column over all streams, from this day on."""
-        return sum(int(row.get(column, 0)) for row in await self._rows(app, {"day": Between(first)}))
+        return sum(
+            int(cast(dict[str, int], row).get(column, 0))
+            for row in await self._rows(app, {"day": Between(first)})
+        )
 
-    async def _rows(self, app: str, where: Mapping[str, Any]) -> list[Doc]:
-        rows: list[Doc] = []
+    async def _rows(self, app: str, where: Mapping[str, Any]) -> list[UsageDoc]:
+        rows: list[UsageDoc] = []
         cursor: str | None = None
         while True:
-            page = await self._store.app(app).find(USAGE.name, where, sort="day", limit=PAGE, cursor=cursor)
+            page = await self._store.app(app).find(USAGE, where, sort="day", limit=PAGE, cursor=cursor)
             rows += page.data
             if page.next is None:
                 return rows
@@ -109,13 +115,13 @@ class Ledger:
         return {"app": app_id, **_table(await self._rows(app_id, {"day": Between(since, until)}))}
 
     async def of_stream(
-        self, stream: Doc, since: str | None = None, until: str | None = None
+        self, stream: StreamDoc, since: str | None = None, until: str | None = None
     ) -> dict[str, Any]:
         rows = await self._rows(stream["app"], {"stream": stream["id"], "day": Between(since, until)})
         return {"stream": stream["id"], **_table(rows)}
 
 
-def _table(rows: list[Doc]) -> dict[str, Any]:
+def _table(rows: list[UsageDoc]) -> dict[str, Any]:
     """Totals and days. Values that are no sums are not added up: their total is the newest day's."""
     days: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -128,9 +134,10 @@ def _table(rows: list[Doc]) -> dict[str, Any]:
     return {**totals, "storage_bytes": newest["storage_bytes"], "days": shown}
 
 
-def _figures(row: Doc) -> dict[str, Any]:
-    counted = {name: row.get(name, 0) for name in (*COUNTED, "storage_bytes")}
-    return {**counted, **{f"minutes_{name}": round(row.get(f"{name}_s", 0) / 60, 2) for name in MINUTES}}
+def _figures(row: UsageDoc) -> dict[str, Any]:
+    columns = cast(dict[str, int], row)
+    counted = {name: columns.get(name, 0) for name in (*COUNTED, "storage_bytes")}
+    return {**counted, **{f"minutes_{name}": round(columns.get(f"{name}_s", 0) / 60, 2) for name in MINUTES}}
 
 
 def _sum(total: dict[str, Any], more: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from weir.foundation.clock import day_of, now_ms
 from weir.foundation.documents import Store
 from weir.foundation.ids import new_id
 from weir.foundation.redis.scripts import read_script
-from weir.foundation.tenancy.directory import RECORDINGS, Directory, stored_bytes
+from weir.foundation.tenancy.collections import RECORDINGS
+from weir.foundation.tenancy.directory import Directory, stored_bytes
 from weir.foundation.tenancy.message_quota import COUNTED, MessageQuota
 from weir.foundation.tenancy.quotas import Quotas
 
@@ -60,7 +61,7 @@ class Meters:
         sums: dict[tuple[str, str], int] = defaultdict(int)
         cursor: str | None = None
         while True:
-            page = await self._store.operator().find(RECORDINGS.name, limit=PAGE, cursor=cursor)
+            page = await self._store.operator().find(RECORDINGS, limit=PAGE, cursor=cursor)
             for recording in page.data:
                 sums[(recording["app"], recording.get("stream") or recording["app"])] += stored_bytes(
                     recording

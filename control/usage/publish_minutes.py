@@ -7,7 +7,8 @@ counts. If the process dies between the two, one interval is not charged; none i
 
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, month_of, now_ms
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
+from weir.foundation.tenancy.collections import STREAMS, StreamDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.quotas import Quotas
 
@@ -40,15 +41,16 @@ class PublishMinutes:
             if stream.get("ingest"):
                 await self.measure(stream, now_ms())
 
-    async def measure(self, stream: Doc, now: int) -> None:
+    async def measure(self, stream: StreamDoc, now: int) -> None:
         """Up to `now`, for a stream that has a publisher, or had one until now."""
         mark = stream.get("metered")
-        since = max(stream["ingest"]["since"], mark or 0)
+        ingest = stream.get("ingest")
+        since = max(ingest["since"] if ingest else now, mark or 0)
         seconds = (now - since) // 1000
         if seconds < 1:
             return
         moved = await self._all.update(
-            "streams", stream["id"], set={"metered": since + seconds * 1000}, expect={"metered": mark}
+            STREAMS, stream["id"], set={"metered": since + seconds * 1000}, expect={"metered": mark}
         )
         if moved is not None:
             await self._ledger.add_published(stream["app"], stream["id"], day_of(now), seconds)

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
+from control.collections import INSTALLATION
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from weir.foundation.clock import day_of, now_s
@@ -115,26 +116,27 @@ class WebLog:
     async def _next_batch(self, file: Path) -> bool:
         """True when there may be more to read in this file."""
         size, inode = file.stat().st_size, file.stat().st_ino
-        position = await self._all.get("installation", POSITION)
-        if position is None or position["inode"] != inode or position["at"] > size:
-            position = {"at": 0, "to": 0}
+        known = await self._all.get(INSTALLATION, POSITION)
+        begin, end = (known["at"], known["to"]) if known and known["inode"] == inode else (0, 0)
+        if begin > size:
+            begin, end = 0, 0
         with file.open("rb") as log_file:
-            log_file.seek(position["at"])
-            if position["to"] > position["at"]:  # a batch that was written down and perhaps partly applied
-                chunk = log_file.read(position["to"] - position["at"])
-            else:
-                chunk = whole_buckets(log_file.read(MAX_BATCH_BYTES), int(now_s()) // BUCKET_S)
+            log_file.seek(begin)
+            # A batch that was written down, and perhaps partly applied, is read again as it was.
+            chunk = log_file.read(end - begin if end > begin else MAX_BATCH_BYTES)
+            if end <= begin:
+                chunk = whole_buckets(chunk, int(now_s()) // BUCKET_S)
         if not chunk:
-            if file.name != "web.log" and position["at"] >= size:
+            if file.name != "web.log" and begin >= size:
                 file.unlink()
             return False
-        end = position["at"] + len(chunk)
+        end = begin + len(chunk)
         await self._all.update(
-            "installation", POSITION, set={"inode": inode, "at": position["at"], "to": end}, upsert=True
+            INSTALLATION, POSITION, set={"inode": inode, "at": begin, "to": end}, upsert=True
         )
         await self._apply(f"{inode}:{end}", chunk)
         await self._all.update(
-            "installation", POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True
+            INSTALLATION, POSITION, set={"inode": inode, "at": end, "to": end}, upsert=True
         )
         return True
 

@@ -9,9 +9,9 @@ from media.ladder.rules import MOST_RUNGS
 from media.ladder.service import Profiles
 from weir.foundation.audit import by
 from weir.foundation.clock import rfc3339
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, Stale
 from weir.foundation.http.routing import Answer, Body, Call, Door, Listed, Paging, Row, bind
+from weir.foundation.tenancy.collections import ProfileDoc
 from weir.foundation.texts import Line
 
 TAG = "profiles"
@@ -53,12 +53,12 @@ class ShownProfile(BaseModel):
     created: str
 
 
-def shown(profile: Doc) -> dict[str, Any]:
+def shown(profile: ProfileDoc) -> dict[str, Any]:
     fields = {name: profile[name] for name in ("id", "name", "rungs", "audio_only", "copy_top")}
     return {**fields, "created": rfc3339(profile["created"])}
 
 
-def etag_of(profile: Doc) -> str:
+def etag_of(profile: ProfileDoc) -> str:
     return f'"{profile["version"]}"'
 
 
@@ -113,7 +113,7 @@ class ProfileRoutes:
         await self._profiles.remove(await self._profile(call), by(call))
         return Answer(None, 204)
 
-    async def _profile(self, call: Call) -> Doc:
+    async def _profile(self, call: Call) -> ProfileDoc:
         found = await self._profiles.get(call.acting().app, call.path("profile"))
         if found is None:
             raise NotFound("There is no such profile.")

@@ -9,10 +9,11 @@ from starlette.routing import BaseRoute
 
 from media.live.health_store import HealthStore
 from weir.foundation.clock import format_time, rfc3339
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import NotFound, Unavailable
 from weir.foundation.http.routing import Answer, Call, Door, Row, bind
 from weir.foundation.ingest_client import IngestClient
+from weir.foundation.tenancy.collections import STREAMS, StreamDoc
 
 TAG = "streams"
 INGEST = ("bitrate", "width", "height", "frame_rate", "video_codec", "audio_codec", "sample_rate")
@@ -128,8 +129,8 @@ class HealthRoutes:
         except (RedisError, OSError):
             raise Unavailable("Measurements can't be read now.", retry_after=1) from None
 
-    async def _stream(self, call: Call) -> Doc:
-        found = await self._store.app(call.acting().app).get("streams", call.path("stream"))
+    async def _stream(self, call: Call) -> StreamDoc:
+        found = await self._store.app(call.acting().app).get(STREAMS, call.path("stream"))
         if found is None:
             raise NotFound("There is no such stream.")
         return found

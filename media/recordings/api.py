@@ -14,17 +14,18 @@ from media.recordings.models import (
 from media.recordings.service import Recordings
 from media.recordings.store import NOTED, RecordingStore
 from weir.foundation.audit import Audit, by
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, NotFound
 from weir.foundation.http.routing import Answer, Call, Door, Listed, Row, bind
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import STREAMS, RecordingDoc
 from weir.foundation.tenancy.tokens import Tokens
 
 TAG = "recordings"
 
 
-def etag_of(recording: Doc) -> str:
+def etag_of(recording: RecordingDoc) -> str:
     """A recording changes by itself until it is finished."""
     return f'"{recording.get("revision") or 0}.{recording["transition"]}.{recording.get("progress") or 0}"'
 
@@ -94,7 +95,7 @@ class RecordingRoutes:
 
     async def start(self, call: Call) -> Answer:
         """Records a stream that is live and not recorded yet."""
-        stream = await self._store.app(call.acting().app).get("streams", call.path("stream"))
+        stream = await self._store.app(call.acting().app).get(STREAMS, call.path("stream"))
         if stream is None:
             raise NotFound("There is no such stream.")
         return Answer(shown(await self._recordings.start(stream, call.new_id("rec"), by(call))), 201)
@@ -123,7 +124,7 @@ class RecordingRoutes:
         }
         return Answer({"token": token, "sid": sid, "expires_in": ttl, **urls}, 201)
 
-    async def _recording(self, call: Call) -> Doc:
+    async def _recording(self, call: Call) -> RecordingDoc:
         found = await self._recording_store.get(call.acting().app, call.path("recording"))
         if found is None:
             raise NotFound("There is no such recording.")

@@ -6,9 +6,9 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from media.recordings.store import NOTED
 from weir.foundation.clock import format_time, rfc3339
-from weir.foundation.documents import Doc
 from weir.foundation.http.listing import Searched
 from weir.foundation.http.routing import Body
+from weir.foundation.tenancy.collections import RecordingDoc
 from weir.foundation.texts import Line, Metadata, Text
 
 State = Literal["recording", "uploading", "processing", "ready", "failed"]
@@ -78,7 +78,7 @@ class PlaybackAccess(BaseModel):
     previews_url: str
 
 
-def shown(recording: Doc) -> dict[str, Any]:
+def shown(recording: RecordingDoc) -> dict[str, Any]:
     """A recording as its app sees it."""
     return {
         "id": recording["id"],

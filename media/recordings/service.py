@@ -6,7 +6,7 @@ acquires the stream appends to it; afterwards whichever process sweeps finishes 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -16,10 +16,9 @@ from media.ladder.rules import BroadcastShape
 from media.recordings.finalizer import NoRoom, Unplayable, finish
 from media.recordings.recording_files import RecordingFiles, recordings
 from media.recordings.s3 import Bucket
-from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
+from media.recordings.store import UPLOAD, RecordingStore
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import Event, StorageFull, StreamEvent
 from weir.foundation.http.listing import Searched
@@ -27,6 +26,7 @@ from weir.foundation.ids import new_id
 from weir.foundation.redis.periodic import Job
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import RECORDINGS, RecordingDoc, StreamDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.quotas import Quotas
 
@@ -154,7 +154,7 @@ class Recordings:
     def jobs(self) -> list[Job]:
         return [Job("recordings", SWEEP_S, self.sweep)]
 
-    async def resume_or_start(self, fact: StreamEvent, stream: Doc) -> None:
+    async def resume_or_start(self, fact: StreamEvent, stream: StreamDoc) -> None:
         """This worker has acquired the broadcast: continues its recording, or starts one if the stream wants
         it."""
         known = await self._recording_store.of_broadcast(fact.broadcast)
@@ -174,11 +174,13 @@ class Recordings:
             log.warning("recording.no_quota", app=app_id, reason=refusal.detail)
             return False
 
-    async def _is_wanted(self, app_id: str, stream: Doc) -> bool:
+    async def _is_wanted(self, app_id: str, stream: StreamDoc) -> bool:
         """By the stream's setting, else its app's, else the installation's."""
-        app = await self._directory.app(app_id) or {}
-        chosen = next((one["recording"] for one in (stream, app) if one.get("recording") is not None), None)
-        return self._settings.recording if chosen is None else bool(chosen)
+        app = await self._directory.app(app_id)
+        for chosen in (stream.get("recording"), app.get("recording") if app else None):
+            if chosen is not None:
+                return chosen
+        return self._settings.recording
 
     def add_segment(self, playback: str, shape: BroadcastShape, whole: SegmentData) -> None:
         recorder = self._running.get(playback)
@@ -199,7 +201,7 @@ class Recordings:
             if doc["state"] == "recording":
                 await self._stopped(doc)
 
-    async def start(self, stream: Doc, recording: str, by: By) -> Doc:
+    async def start(self, stream: StreamDoc, recording: str, by: By) -> RecordingDoc:
         """Starts to record a stream that is on air, under the id `recording`, with the next segment.
 
         Errors: QuotaExceeded, too."""
@@ -215,7 +217,7 @@ class Recordings:
         )
         async with self._quotas.storage_for(stream["app"]):
             await self._recording_store.create(recording, _fact(stream), stream["title"], [noted])
-        await self._audit.write(noted, COLLECTION, recording)
+        await self._audit.write(noted, RECORDINGS.name, recording)
         found = await self._recording_store.get(stream["app"], recording)
         assert found is not None
         return found
@@ -228,7 +230,7 @@ class Recordings:
             raise Conflict("This recording has ended already.")
         noted = self._audit.entry(app, by, "recording.stopped", recording)
         await self._recording_store.request_stop(doc, [noted])
-        await self._audit.write(noted, COLLECTION, recording)
+        await self._audit.write(noted, RECORDINGS.name, recording)
 
     async def remove(self, app: str, recording: str, by: By) -> None:
         doc = await self._recording_store.get(app, recording)
@@ -240,13 +242,13 @@ class Recordings:
         async with self._audit.before_it(app, by, action, recording, doc):
             await self._remove(doc)
 
-    async def change(self, doc: Doc, fields: Doc, by: By) -> Doc:
+    async def change(self, doc: RecordingDoc, fields: Mapping[str, Any], by: By) -> RecordingDoc:
         """Errors: Stale when another change came first."""
         noted = self._audit.entry(doc["app"], by, "recording.updated", doc["id"], doc, {**doc, **fields})
         changed = await self._recording_store.change(doc, fields, noted)
         if changed is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._audit.write(noted, COLLECTION, doc["id"])
+        await self._audit.write(noted, RECORDINGS.name, doc["id"])
         return changed
 
     async def forget(self, app: str) -> None:
@@ -257,7 +259,7 @@ class Recordings:
                     await self.release(doc["playback"])
                 await self._remove(doc)
 
-    async def on_request(self, fact: StreamEvent, recording: str, stream: Doc, *, begin: bool) -> None:
+    async def on_request(self, fact: StreamEvent, recording: str, stream: StreamDoc, *, begin: bool) -> None:
         """A requested start or stop. Every worker receives it; the one that has the stream acts."""
         running = self._running.get(fact.playback)
         if begin and running is None:
@@ -265,13 +267,13 @@ class Recordings:
         elif not begin and running is not None and running.recording == recording:
             await self.broadcast_ended(fact.playback)
 
-    def _record(self, fact: StreamEvent, stream: Doc, recording: str) -> None:
+    def _record(self, fact: StreamEvent, stream: StreamDoc, recording: str) -> None:
         recording_files = RecordingFiles(self._settings, recording)
         self._running[fact.playback] = Recorder(
             fact, stream.get("title", ""), recording, recording_files, self._recording_store, self._tell
         )
 
-    async def _stopped(self, doc: Doc) -> None:
+    async def _stopped(self, doc: RecordingDoc) -> None:
         taped = await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).segments)
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
         stopped = await self._recording_store.stop(
@@ -280,7 +282,7 @@ class Recordings:
         if stopped is not None:
             self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
 
-    async def _finish(self, doc: Doc) -> None:
+    async def _finish(self, doc: RecordingDoc) -> None:
         if doc["id"] in self._finishing:
             return
         self._finishing.add(doc["id"])
@@ -319,7 +321,7 @@ class Recordings:
             self._moving = True
             self._tasks.start(self._move(self._bucket), "move recordings")
 
-    async def _remove(self, doc: Doc) -> None:
+    async def _remove(self, doc: RecordingDoc) -> None:
         """Deletes objects first: while the document exists, the deletion can be repeated."""
         if self._bucket is not None:
             await self._bucket.delete(f"{doc['id']}/")
@@ -360,7 +362,7 @@ class Recordings:
         await self._tasks.stop()
 
 
-def _fact(stream: Doc) -> StreamEvent:
+def _fact(stream: StreamDoc) -> StreamEvent:
     about: dict[str, Any] = {
         name: stream[name] for name in ("app", "playback", "channel", "broadcast", "generation")
     }

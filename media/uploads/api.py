@@ -12,7 +12,7 @@ from media.uploads import tus
 from media.uploads.service import MOST_OF_A_TOKEN, UploadGrant, UploadRequest, Uploads
 from weir.foundation.audit import Audit, by
 from weir.foundation.clock import rfc3339
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import (
     Busy,
     Conflict,
@@ -30,6 +30,7 @@ from weir.foundation.errors import (
 from weir.foundation.http.routing import Answer, Body, Call, Door, Row, bind
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.auth import UPLOADS
+from weir.foundation.tenancy.collections import STREAMS, RecordingDoc
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.texts import one_line
 
@@ -182,7 +183,7 @@ class VodRoutes:
 
     async def token(self, call: Call) -> Answer:
         app, body = call.acting().app, call.body
-        if body.stream is not None and await self._store.app(app).get("streams", body.stream) is None:
+        if body.stream is not None and await self._store.app(app).get(STREAMS, body.stream) is None:
             raise NotFound("There is no such stream.")
         claims: dict[str, Any] = {
             "sub": body.user,
@@ -200,7 +201,7 @@ class VodRoutes:
             201,
         )
 
-    def _shown(self, doc: Doc, offset: int) -> dict[str, Any]:
+    def _shown(self, doc: RecordingDoc, offset: int) -> dict[str, Any]:
         expires = rfc3339(doc["expires"]) if doc["state"] == "uploading" else None
         return {
             **shown(doc),
@@ -210,10 +211,10 @@ class VodRoutes:
             "expires": expires,
         }
 
-    def _url(self, doc: Doc) -> str:
+    def _url(self, doc: RecordingDoc) -> str:
         return f"{self._settings.base_url}/v1/vod/{doc['id']}"
 
-    async def _upload(self, call: Call) -> Doc:
+    async def _upload(self, call: Call) -> RecordingDoc:
         """A user's own only. Errors: NotFound."""
         acting = call.acting()
         return await self._uploads.get(
@@ -269,7 +270,7 @@ def _checksum(call: Call) -> tus.Checksum | None:
     return tus.Checksum(header) if header else None
 
 
-def _progress(doc: Doc, offset: int) -> dict[str, str]:
+def _progress(doc: RecordingDoc, offset: int) -> dict[str, str]:
     whole = offset == doc["length"]
     return (
         {"Upload-Offset": str(offset)}

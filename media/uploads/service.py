@@ -10,15 +10,16 @@ from weakref import WeakValueDictionary
 import structlog
 from starlette.requests import ClientDisconnect
 
-from media.recordings.store import COLLECTION, UPLOAD, RecordingStore
+from media.recordings.store import UPLOAD, RecordingStore
 from media.uploads.staging import MB, StagingWriter, UploadStaging, has_room, staged_uploads
 from media.uploads.tus import Checksum
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc, Store
+from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, Damaged, NotFound, QuotaExceeded, StorageFull, TooLarge
 from weir.foundation.redis.periodic import Job
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import RECORDINGS, STREAMS, RecordingDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.quotas import Quotas
 
@@ -89,23 +90,23 @@ class Uploads:
         """Most bytes of one upload."""
         return self._settings.max_upload_mb * MB
 
-    async def get(self, app: str, video: str, user: str | None) -> Doc:
+    async def get(self, app: str, video: str, user: str | None) -> RecordingDoc:
         """An upload of this app, of its `user` alone where one is given. Errors: NotFound."""
         found = await self._recording_store.get(app, video)
         if found is None or not of_upload(found) or (user is not None and found.get("user") != user):
             raise NotFound("There is no such upload.")
         return found
 
-    async def create(self, app: str, video: str, wanted: UploadRequest, by: By) -> Doc:
+    async def create(self, app: str, video: str, wanted: UploadRequest, by: By) -> RecordingDoc:
         """Errors: TooLarge, StorageFull, QuotaExceeded, NotFound for another app's stream."""
         most = min(self.most, wanted.leave.most or self.most) if wanted.leave else self.most
         if wanted.length > most:
             raise TooLarge(f"An upload may have {most} bytes at most.")
         if not has_room(self._settings, wanted.length):
             raise StorageFull("There is no room for this video now.", retry_after=60)
-        stream: Doc = {}
+        stream: dict[str, str] = {}
         if wanted.stream is not None:
-            found = await self._store.app(app).get("streams", wanted.stream)
+            found = await self._store.app(app).get(STREAMS, wanted.stream)
             if found is None:
                 raise NotFound("There is no such stream.")
             stream = {"stream": found["id"], "playback": found["playback"], "channel": found["channel"]}
@@ -121,7 +122,7 @@ class Uploads:
                 doc = await self._recording_store.expect(
                     app, video, {**about, **stream, "expires": self._expiry()}, [noted]
                 )
-        await self._audit.write(noted, COLLECTION, video)
+        await self._audit.write(noted, RECORDINGS.name, video)
         return doc
 
     async def _check_leave(self, app: str, video: str, length: int, leave: UploadGrant) -> None:
@@ -170,7 +171,7 @@ class Uploads:
         if len(docs) >= MOST_UNFINISHED:
             raise QuotaExceeded(f"{MOST_UNFINISHED} uploads are under way already; finish or delete some.")
 
-    async def _forget_idle(self, docs: list[Doc]) -> bool:
+    async def _forget_idle(self, docs: list[RecordingDoc]) -> bool:
         """Deletes the upload that has been idle longest, if it has been for an hour."""
         staged_by_id = {doc["id"]: UploadStaging(self._settings, doc["id"]) for doc in docs}
         now = now_ms()
@@ -186,7 +187,7 @@ class Uploads:
         await asyncio.to_thread(staged_by_id[longest["id"]].remove)
         return True
 
-    async def offset(self, doc: Doc) -> int:
+    async def offset(self, doc: RecordingDoc) -> int:
         """How many bytes are synced. Errors: NotFound when it is gone."""
         if doc["state"] != "uploading":
             return int(doc["length"])
@@ -195,7 +196,9 @@ class Uploads:
             raise NotFound("There is no such upload.")
         return await asyncio.to_thread(staged.offset)
 
-    async def append(self, doc: Doc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None) -> int:
+    async def append(
+        self, doc: RecordingDoc, at: int, body: AsyncIterator[bytes], checksum: Checksum | None
+    ) -> int:
         """Appends bytes from offset `at` on; returns how many are synced now. A body that breaks off keeps
         what has arrived, unless it has a checksum for the whole. Errors: Conflict for another offset,
         Busy, Damaged, TooLarge, StorageFull, NotFound."""
@@ -235,7 +238,7 @@ class Uploads:
         if not (broken and checksum is not None):
             await asyncio.to_thread(_write, writer, b"".join(held), checksum, last=True)
 
-    async def _whole(self, doc: Doc) -> None:
+    async def _whole(self, doc: RecordingDoc) -> None:
         if await self._recording_store.mark_arrived(doc) is not None:
             log.info("upload.arrived", video=doc["id"], size=doc["length"])
             self._arrived()
@@ -272,5 +275,5 @@ def _write(writer: StagingWriter, data: bytes, checksum: Checksum | None, *, las
         writer.sync()
 
 
-def of_upload(doc: Doc | None) -> bool:
+def of_upload(doc: RecordingDoc | None) -> bool:
     return doc is not None and doc.get("source") == UPLOAD

@@ -30,11 +30,11 @@ from media.recordings.store import RecordingStore
 from media.uploads.service import of_upload
 from media.uploads.staging import UploadStaging, has_room
 from weir.foundation.clock import monotonic
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_secret
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import RecordingDoc
 from weir.foundation.tenancy.directory import Directory
 
 LOOK_S, INSPECTED_WITHIN_S = 5.0, 30.0
@@ -57,7 +57,7 @@ class YieldTurn(Exception):
 
 @dataclass(frozen=True)
 class TranscodeJob:
-    doc: Doc
+    doc: RecordingDoc
     media_file: MediaFile
     shape: BroadcastShape
     recording_files: RecordingFiles
@@ -110,7 +110,7 @@ class Transcoder:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
             self._wake.clear()
 
-    async def _leased(self, doc: Doc) -> None:
+    async def _leased(self, doc: RecordingDoc) -> None:
         """Two workers over one disk must not write the same files."""
         if not await self._leases.acquire(doc["id"]):
             return
@@ -128,7 +128,7 @@ class Transcoder:
             with contextlib.suppress(RedisError, OSError):
                 await self._leases.renew(video)
 
-    async def _make(self, doc: Doc) -> None:
+    async def _make(self, doc: RecordingDoc) -> None:
         recording_files, staged = (
             RecordingFiles(self._settings, doc["id"]),
             UploadStaging(self._settings, doc["id"]),
@@ -169,26 +169,26 @@ class Transcoder:
             return
         await asyncio.to_thread(staged.remove)
 
-    async def _failed(self, doc: Doc, error: Exception) -> None:
+    async def _failed(self, doc: RecordingDoc, error: Exception) -> None:
         """The next round tries again, after the last stored segment."""
         log.warning("transcoding.failed", video=doc["id"], reason=str(error))
         if await self._recording_store.count_attempt(doc) >= MOST_ATTEMPTS:
             await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
             await asyncio.to_thread(UploadStaging(self._settings, doc["id"]).remove)
 
-    async def _refuse(self, doc: Doc, refusal: UnusableFile) -> None:
+    async def _refuse(self, doc: RecordingDoc, refusal: UnusableFile) -> None:
         log.info("transcoding.refused", video=doc["id"], code=refusal.code)
         await self._recording_store.refused(doc, refusal.code, refusal.reason)
         await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
 
     async def _shape(
-        self, doc: Doc, media_file: MediaFile, recording_files: RecordingFiles
+        self, doc: RecordingDoc, media_file: MediaFile, recording_files: RecordingFiles
     ) -> BroadcastShape:
         """The shape of what is stored already: a profile that was changed meanwhile counts for the next
         video."""
         app = await self._directory.app(doc["app"])
         stream = await self._directory.stream(doc["stream"]) if doc.get("stream") else None
-        wanted = await self._profiles.of_stream({**(stream or {}), "app": doc["app"]}, app)
+        wanted = await self._profiles.of_stream(doc["app"], stream.get("profile") if stream else None, app)
         profile = (
             SOUND_ALONE if media_file.source.alone else replace(wanted, copy_top=False, audio_only=False)
         )
@@ -263,7 +263,7 @@ class Transcoder:
                         raise YieldTurn
         return kept
 
-    async def _awaited(self, doc: Doc) -> bool:
+    async def _awaited(self, doc: RecordingDoc) -> bool:
         """True when there is an upload that no worker has."""
         with contextlib.suppress(Unavailable, RedisError, OSError):
             for one in await self._recording_store.in_states("processing"):

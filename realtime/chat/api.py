@@ -36,11 +36,18 @@ from realtime.rules.commands import (
     about,
     parse,
 )
-from realtime.rules.moderation_actions import MODES, TIMED_MODES, USER_FACETS, public_action, split, standing
+from realtime.rules.moderation_actions import (
+    MODES,
+    TIMED_MODES,
+    USER_FACETS,
+    ActionDoc,
+    public_action,
+    split,
+    standing,
+)
 from realtime.rules.permissions import NO_RATE, Role
 from weir.foundation.audit import By, by
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from weir.foundation.http.routing import (
     Answer,
@@ -55,6 +62,7 @@ from weir.foundation.http.routing import (
     content_etag,
 )
 from weir.foundation.tenancy.auth import Tenant
+from weir.foundation.tenancy.collections import StreamDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.texts import Line, PersonName
 
@@ -345,7 +353,7 @@ class ChannelRoutes:
     async def restricted(self, kind: str, call: Call) -> Answer:
         """The newest first."""
         _, stream = await self._access(call)
-        facet, found = USER_FACETS[kind], dict[str, Doc]()
+        facet, found = USER_FACETS[kind], dict[str, ActionDoc]()
         for action in sorted(
             await self._actions.current(stream["channel"]), key=lambda one: int(one["turn"])
         ):
@@ -374,7 +382,7 @@ class ChannelRoutes:
             )
         )
 
-    async def _access(self, call: Call) -> tuple[Tenant, Doc]:
+    async def _access(self, call: Call) -> tuple[Tenant, StreamDoc]:
         """The caller and the channel's stream. Errors: Forbidden; NotFound, also for another app's."""
         tenant = call.acting()
         stream = await self._directory.stream_by_channel(call.path("channel"))
@@ -530,7 +538,7 @@ def _extent(body: NewRestriction, *more: str) -> frozenset[str]:
     return frozenset((*more, *((ID_ONLY,) if isinstance(body, NewBan) and body.id_only else ())))
 
 
-def _restriction(action: Doc) -> dict[str, Any]:
+def _restriction(action: ActionDoc) -> dict[str, Any]:
     return {
         "user": action["target"],
         "action": action["id"],

@@ -14,9 +14,9 @@ from realtime.log.archive import Actions
 from realtime.log.channel_log import ChannelLog
 from realtime.protocol.event_types import BANNED, MODERATION, UNBANNED
 from realtime.rules import moderation_actions
+from realtime.rules.moderation_actions import ActionDoc, Marks
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Doc
 from weir.foundation.errors import Forbidden
 from weir.foundation.events import AppBan
 from weir.foundation.ids import derived_id
@@ -60,45 +60,43 @@ class Bans:
         latest = await self._actions.latest(scope, f"ban:{uid}")
         return str(latest["reason"]) if latest is not None and latest["value"] is not None else ""
 
-    async def marks(self, scope: str, person: ChannelUser, at_ms: int) -> Doc:
+    async def marks(self, scope: str, person: ChannelUser, at_ms: int) -> Marks:
         """Device and address that a guest's ban also applies to; empty for signed-in users, because others
         may share theirs. The address applies to guests who came after this ban, or after an earlier one on
         it."""
-        marks: Doc = {"device": person.device} if person.device else {}
+        marks: Marks = {"device": person.device} if person.device else {}
         if person.address and self._address_ms:
             state = (await self._log.state(scope, moderation_actions.address_field(person.address)))[0]
             end, _, begins = (state or "").partition(" ")
-            marks |= {"address": person.address, "until": at_ms + self._address_ms, "from": at_ms}
-            if begins and int(end) > at_ms:
-                marks["from"] = int(begins)
+            since = int(begins) if begins and int(end) > at_ms else at_ms
+            marks |= {"address": person.address, "until": at_ms + self._address_ms, "from": since}
         return marks
 
-    async def own_marks(self, action: Doc, marks: Doc) -> Doc:
+    async def own_marks(self, action: ActionDoc, marks: Marks) -> Marks:
         """`marks` without those of another ban: lifting one ban lifts no other."""
-        others, now = dict[str, Doc](), now_ms()
+        others, now = dict[str, ActionDoc](), now_ms()
         for one in sorted(await self._actions.current(action["channel"]), key=lambda one: int(one["turn"])):
             others[one["facet"]] = one
         others.pop(action["facet"], None)
         held = [
-            one["marks"]
+            taken
             for one in others.values()
-            if one.get("marks") and moderation_actions.standing(one, now)[0] is not None
+            if (taken := one.get("marks")) and moderation_actions.standing(one, now)[0] is not None
         ]
-        kept = {
-            name: value
-            for name, value in marks.items()
-            if not any(other.get(name) == value for other in held)
-        }
-        return (
-            kept if "address" in kept else {name: value for name, value in kept.items() if name == "device"}
-        )
+        kept: Marks = {}
+        device, address = marks.get("device"), marks.get("address")
+        if device and not any(other.get("device") == device for other in held):
+            kept["device"] = device
+        if address and not any(other.get("address") == address for other in held):
+            kept |= {"address": address, "until": marks["until"], "from": marks["from"]}
+        return kept
 
-    async def apply(self, action: Doc) -> None:
+    async def apply(self, action: ActionDoc) -> None:
         """Enforces and publishes a ban of the whole app; may be repeated."""
         app, event_id = action["app"], derived_id("evt", action["id"])
         await self._log.set_state(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
         if action["value"] is not None:
-            marks = action.get("marks") or {}
+            marks: Marks = action.get("marks") or {}
             await self._bus.publish(
                 AppBan(
                     app=app,
@@ -133,7 +131,7 @@ class Bans:
             noted.model_copy(update={"id": derived_id("evt", action["id"], "audit"), "at": action["at"]})
         )
 
-    async def ended(self, action: Doc) -> None:
+    async def ended(self, action: ActionDoc) -> None:
         """Publishes the end of a ban of the whole app; may be repeated."""
         kind, data, changes = moderation_actions.ending(action)
         told = derived_id("evt", action["id"], "ended")
@@ -141,15 +139,18 @@ class Bans:
         if latest is None or latest["id"] != action["id"]:
             return
         await self._log.set_state(action["app"], action["facet"], action["turn"] + 0.5, changes)
-        await self._apps.append_once(action["app"], told, entry_of(told, kind, action["expires"], data))
+        await self._apps.append_once(
+            action["app"], told, entry_of(told, kind, action["expires"] or now_ms(), data)
+        )
 
-    async def forget_address(self, action: Doc) -> None:
+    async def forget_address(self, action: ActionDoc) -> None:
         """Deletes the hash of a banned guest's address."""
-        field = moderation_actions.address_field(action["marks"]["address"])
+        marks: Marks = action.get("marks") or {}
+        field = moderation_actions.address_field(marks["address"])
         state = (await self._log.state(action["channel"], field))[0]
         if state is not None and int(state.partition(" ")[0]) <= now_ms():
             await self._log.forget(action["channel"], field)
-        kept = {name: value for name, value in action["marks"].items() if name == "device"}
+        kept: Marks = {"device": marks["device"]} if "device" in marks else {}
         await self._actions.update(action["id"], marks=kept, due=action["expires"])
 
 
@@ -163,7 +164,7 @@ def refusal(reason: str, ends: int) -> Forbidden:
     )
 
 
-def _said(action: Doc) -> dict[str, Any]:
+def _said(action: ActionDoc) -> dict[str, Any]:
     told = {
         "user": action["target"],
         "action": action["id"],
@@ -173,7 +174,7 @@ def _said(action: Doc) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _noted(action: Doc) -> Doc:
+def _noted(action: ActionDoc) -> dict[str, Any]:
     return {
         "action": action["id"],
         "name": action["target"]["name"],

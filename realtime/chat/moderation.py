@@ -35,10 +35,11 @@ from realtime.rules.commands import (
     format_duration,
     help_text,
 )
+from realtime.rules.moderation_actions import ActionDoc, Before, Marks
 from realtime.rules.permissions import NO_RATE, RANK, Role, check_hierarchy, check_role
 from weir.foundation.audit import By
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Doc, DuplicateKey
+from weir.foundation.documents import DuplicateKey
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from weir.foundation.ids import derived_id, is_id, new_id
 from weir.foundation.redis.periodic import Job
@@ -75,7 +76,7 @@ class Outcome:
     """The answer: a sentence, the action where one was taken, and the commands for `/help`."""
 
     reply: str
-    action: Doc | None = None
+    action: ActionDoc | None = None
     commands: list[dict[str, str]] | None = None
 
 
@@ -124,7 +125,8 @@ class Moderation:
             return await self._on_user(app, channel, actor, command)
         action = self._draft(app, channel, actor, command, "")
         if command.name == "announce":
-            action.update(message=derived_id("msg", action["id"]), card={**actor.to_public(), "badges": []})
+            action["message"] = derived_id("msg", action["id"])
+            action["card"] = {**actor.to_public(), "badges": []}
         return await self._take(action)
 
     async def delete(self, app: str, channel: str, actor: Actor, message: str) -> Outcome:
@@ -146,13 +148,7 @@ class Moderation:
         latest = await self._actions.latest(found["channel"], found["facet"])
         if latest is not None and latest["id"] != found["id"]:
             raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
-        kept: Doc = {
-            name: found[name]
-            for name in ("target", "marks", "message", "place", "said", "card")
-            if name in found
-        }
-        action: Doc = {
-            **kept,
+        action: ActionDoc = {
             "id": new_id("act"),
             "app": found["app"],
             "channel": found["channel"],
@@ -167,11 +163,13 @@ class Moderation:
             "current": True,
             "applied": False,
         }
+        _copy_subject(found, action)
         if action["value"] is not None and found["before"].get("cleared_to"):
             action["cleared_to"] = found["before"]["cleared_to"]
         if found["kind"] == "announce":
             place = await self.find(channel, found["message"])
-            action.update(facet=f"message:{found['message']}", value=1, expires=None, **_place(place))
+            action["facet"], action["value"], action["expires"] = f"message:{found['message']}", 1, None
+            _locate(action, place)
         outcome = await self._take(action, only_behind=None if found["kind"] == "announce" else found["turn"])
         await self._actions.update(found["id"], undone=action["id"])
         if (
@@ -184,7 +182,7 @@ class Moderation:
         of = f" of {found['target']['name']}" if found.get("target") else ""
         return replace(outcome, reply=f"Taken back: {found['kind']}{of}.")
 
-    async def _undoable(self, channel: str, actor: Actor, action_id: str) -> Doc:
+    async def _undoable(self, channel: str, actor: Actor, action_id: str) -> ActionDoc:
         """An action of this channel, by default the actor's newest; or one of the app's, for its staff.
         Errors: NotFound."""
         if not action_id:
@@ -228,7 +226,7 @@ class Moderation:
         for action in await self._actions.ended(now_ms()):
             await self._end(action)
 
-    async def _end(self, action: Doc) -> None:
+    async def _end(self, action: ActionDoc) -> None:
         if moderation_actions.split(action["facet"])[0] == "message":
             await self._forget_said(action)
             return
@@ -255,7 +253,7 @@ class Moderation:
                 )
         await self._actions.update(action["id"], due=marks.get("until"))
 
-    async def _forget_said(self, action: Doc) -> None:
+    async def _forget_said(self, action: ActionDoc) -> None:
         """Deletes the texts of messages that were removed some time ago and not restored."""
         latest = await self._actions.latest(action["channel"], action["facet"])
         if latest is not None and latest["value"] is not None:
@@ -276,7 +274,9 @@ class Moderation:
             return await self._everywhere(app, channel, actor, command, person)
         return await self._take(await self._on(app, channel, actor, command, person), person)
 
-    async def _on(self, app: str, scope: str, actor: Actor, command: Command, person: ChannelUser) -> Doc:
+    async def _on(
+        self, app: str, scope: str, actor: Actor, command: Command, person: ChannelUser
+    ) -> ActionDoc:
         action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.to_public()
         if (
@@ -318,7 +318,8 @@ class Moderation:
             person = await self._users.get(channel, writer)
             check_hierarchy(actor.role, person.role if person is not None else "member")
         action = self._draft(app, channel, actor, command, command.subject)
-        action.update(message=command.subject, **_place(entry))
+        action["message"] = command.subject
+        _locate(action, entry)
         return await self._take(action)
 
     async def find(self, channel: str, message: str) -> Entry:
@@ -361,10 +362,10 @@ class Moderation:
 
     # -- taking an action
 
-    def _draft(self, app: str, channel: str, actor: Actor, command: Command, target: str) -> Doc:
+    def _draft(self, app: str, channel: str, actor: Actor, command: Command, target: str) -> ActionDoc:
         action_id, at = new_id("act"), now_ms()
         ends = at + command.seconds * 1000 if command.name in ("timeout", "ban") and command.seconds else None
-        return {
+        action: ActionDoc = {
             "id": action_id,
             "app": app,
             "channel": channel,
@@ -377,11 +378,13 @@ class Moderation:
             "at": at,
             "current": True,
             "applied": False,
-            **({"by": asdict(actor.by)} if actor.by is not None else {}),
         }
+        if actor.by is not None:
+            action["by"] = asdict(actor.by)
+        return action
 
     async def _take(
-        self, action: Doc, person: ChannelUser | None = None, only_behind: int | None = None
+        self, action: ActionDoc, person: ChannelUser | None = None, only_behind: int | None = None
     ) -> Outcome:
         """Stores the action as the facet's next turn, then carries it out."""
         for _ in range(MOST_TRIES):
@@ -393,12 +396,13 @@ class Moderation:
                 raise Conflict(
                     f"{person.name if person else 'Nothing'} is not {moderation_actions.LIFTS[action['kind']]}."
                 )
-            before: Doc = {"value": value, "expires": ends}
+            before: Before = {"value": value, "expires": ends}
             if value is not None and latest is not None and latest.get("cleared_to"):
                 before["cleared_to"] = latest["cleared_to"]
-            if action["value"] is None and (marks := (latest or {}).get("marks")):
+            if action["value"] is None and latest is not None and (marks := latest.get("marks")):
                 action["marks"] = await self._bans.own_marks(action, marks)
-            action.update(turn=latest["turn"] + 1 if latest else 1, before=before, due=self._due(action))
+            action["turn"] = latest["turn"] + 1 if latest else 1
+            action["before"], action["due"] = before, self._due(action)
             try:
                 await self._actions.add(action)
             except DuplicateKey:
@@ -409,14 +413,14 @@ class Moderation:
             return Outcome("" if action["kind"] == "undo" else _reply(action), action)
         raise Unavailable("Too many act on this at once; try again.", retry_after=1)
 
-    def _due(self, action: Doc) -> int | None:
+    def _due(self, action: ActionDoc) -> int | None:
         """The time in ms at which this action ends, or something of it must be deleted."""
         if action.get("said") and moderation_actions.split(action["facet"])[0] == "message":
             return int(action["at"]) + self._removed_ms
-        marks = action.get("marks") or {}
+        marks: Marks = action.get("marks") or {}
         return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
 
-    async def _apply(self, action: Doc) -> None:
+    async def _apply(self, action: ActionDoc) -> None:
         """Enforces and publishes an action; may be repeated."""
         channel, facet = action["channel"], action["facet"]
         if of_app(channel):
@@ -449,14 +453,14 @@ class Moderation:
             )
         await self._actions.update(action["id"], **done)
 
-    async def _tell_app(self, action: Doc, event_id: str, kind: str, data: Doc) -> None:
+    async def _tell_app(self, action: ActionDoc, event_id: str, kind: str, data: dict[str, Any]) -> None:
         """Appends what is not for all members to the app's log, while the app is followed."""
         if await self._apps.is_followed(action["app"]):
             await self._apps.append_once(
                 action["app"], event_id, entry_of(event_id, kind, action["at"], data)
             )
 
-    async def _restored(self, action: Doc, below: int) -> dict[str, Any]:
+    async def _restored(self, action: ActionDoc, below: int) -> dict[str, Any]:
         """The newest messages that this action restores, at most 50 and 64 KB, and the seq from which they
         are complete."""
         facet, keeps = action["facet"], action.get("cleared_to") or 0
@@ -480,7 +484,7 @@ class Moderation:
             edge = page[0].seq
         return {"messages": found[::-1], "from_seq": edge}
 
-    async def _tell(self, action: Doc) -> dict[str, Any]:
+    async def _tell(self, action: ActionDoc) -> dict[str, Any]:
         """Appends the action's entries; the first one changes the channel's state. Returns the seq at which a
         clearing ends."""
         channel, seqs = action["channel"], []
@@ -551,29 +555,48 @@ class Moderation:
         return f"{person.name} ({person.id}): {', '.join([person.role, *marks])}."
 
 
-def _place(entry: Entry) -> dict[str, Any]:
-    return {"place": {"epoch": entry.epoch, "seq": entry.seq}, "said": entry.body.decode()}
+def _locate(action: ActionDoc, entry: Entry) -> None:
+    """Notes the message that an action is about."""
+    action["place"], action["said"] = {"epoch": entry.epoch, "seq": entry.seq}, entry.body.decode()
 
 
-def _reply(action: Doc) -> str:
+def _copy_subject(found: ActionDoc, action: ActionDoc) -> None:
+    """An undo is about the same user or message as the action that it undoes."""
+    if "target" in found:
+        action["target"] = found["target"]
+    if "marks" in found:
+        action["marks"] = found["marks"]
+    if "message" in found:
+        action["message"] = found["message"]
+    if "place" in found:
+        action["place"] = found["place"]
+    if "said" in found:
+        action["said"] = found["said"]
+    if "card" in found:
+        action["card"] = found["card"]
+
+
+def _lasts(action: ActionDoc) -> str:
+    return format_duration(((action["expires"] or action["at"]) - action["at"]) // 1000)
+
+
+def _reply(action: ActionDoc) -> str:
     target = action["target"]["name"] if action.get("target") else ""
     kind = action["kind"]
     if kind == "clear" and target:
         said = f"The messages of {target} are removed."
     elif kind == "timeout":
-        said = f"{target} is timed out for {format_duration((action['expires'] - action['at']) // 1000)}."
+        said = f"{target} is timed out for {_lasts(action)}."
     elif kind == "ban" and (action["expires"] or of_app(action["channel"])):
         where = " in all channels" if of_app(action["channel"]) else ""
-        lasts = (
-            f" for {format_duration((action['expires'] - action['at']) // 1000)}" if action["expires"] else ""
-        )
+        lasts = f" for {_lasts(action)}" if action["expires"] else ""
         said = f"{target} is banned{where}{lasts}."
     elif kind == "unban" and of_app(action["channel"]):
         said = f"{target} is no longer banned in all channels."
     elif kind == "guestwait":
-        said = f"New guests may write after {format_duration(action['value'])}."
+        said = f"New guests may write after {format_duration(int(action['value'] or 0))}."
     elif kind == "slow":
-        said = f"Slow mode is on: one message every {format_duration(action['value'])}."
+        said = f"Slow mode is on: one message every {format_duration(int(action['value'] or 0))}."
     else:
         said = DONE[kind].format(target)
     return said

@@ -39,7 +39,6 @@ from realtime.rules.permissions import NO_RATE, RANK, Rate, check_role, may_send
 from realtime.viewers import ViewerCounter
 from weir.foundation.audit import By
 from weir.foundation.clock import monotonic, now_ms, now_s
-from weir.foundation.documents import Doc
 from weir.foundation.errors import (
     Forbidden,
     Invalid,
@@ -53,6 +52,7 @@ from weir.foundation.events import StreamEvent, type_of
 from weir.foundation.ids import new_id
 from weir.foundation.services import Tasks
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import StreamDoc
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.message_quota import MessageQuota
 from weir.foundation.tenancy.tokens import LEEWAY_S
@@ -144,7 +144,7 @@ class Chat:
         if member.guest:
             app = await self._directory.app(member.user.app)
             known_s = max(0, now_ms() - member.since_ms) / 1000
-            answer["guest"] = {"known_s": known_s, "wait_s": (app or {}).get("guest_wait_s", 0)}
+            answer["guest"] = {"known_s": known_s, "wait_s": app.get("guest_wait_s", 0) if app else 0}
         if member.given_name:
             answer["renamed"] = {
                 "name": member.given_name,
@@ -242,7 +242,7 @@ class Chat:
         entry, removed = await self._moderation.original(request.channel, request.id)
         return {"ok": True, "message": orjson.Fragment(entry.body), "removed": removed}
 
-    async def _command(self, member: Client, stream: Doc, text: str, cid: str) -> dict[str, Any]:
+    async def _command(self, member: Client, stream: StreamDoc, text: str, cid: str) -> dict[str, Any]:
         command = parse(text)
         if command.name == "me":
             return {**await self._say(member, stream, cid, {"text": command.text, "me": True}), "reply": ""}
@@ -263,13 +263,13 @@ class Chat:
         user = member.user
         return Actor(user.sub, member.name, standing.role, user.app, user.staff, By(user.by or user.sub))
 
-    async def _say(self, member: Client, stream: Doc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
+    async def _say(self, member: Client, stream: StreamDoc, cid: str, data: dict[str, Any]) -> dict[str, Any]:
         channel: str = stream["channel"]
         app = await self._directory.app(stream["app"])
         role = (
             member.role(channel) if channel in member.stored else (await self._standing(member, channel)).role
         )
-        guests, origin = (app or {}).get("guests", "read"), member.origin if member.guest else None
+        guests, origin = app.get("guests", "read") if app else "read", member.origin if member.guest else None
         rate = may_send(
             role,
             guests,
@@ -278,14 +278,14 @@ class Chat:
             data["text"],
             origin,
             member.since_ms,
-            (app or {}).get("guest_wait_s", 0),
+            app.get("guest_wait_s", 0) if app else 0,
         )
         stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data, member.barred)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
     async def append(
         self,
-        stream: Doc,
+        stream: StreamDoc,
         uid: str,
         cid: str,
         card: dict[str, Any],
@@ -354,7 +354,7 @@ class Chat:
 
     # -- who is where
 
-    async def _stream(self, member: Client, channel: str) -> Doc:
+    async def _stream(self, member: Client, channel: str) -> StreamDoc:
         """The channel's stream. Errors: NotFound, also for another app's and for a channel that this guest
         has no access to; Forbidden for a signed stream's."""
         stream = await self._directory.stream_by_channel(channel)
@@ -364,7 +364,7 @@ class Chat:
             await self._check_signed(member, stream)
         return stream
 
-    async def _check_signed(self, member: Client, stream: Doc) -> None:
+    async def _check_signed(self, member: Client, stream: StreamDoc) -> None:
         """Members with a role from the app or from moderation may take part, and those who may watch; a guest
         got access by a playback token. Checked until the member has joined, since a player's token is
         renewed independently of the socket. Errors: Forbidden."""
@@ -474,7 +474,7 @@ class Chat:
         async with member.turn:
             await self._release(member, channel)
 
-    async def _enter(self, member: Client, stream: Doc) -> Followed:
+    async def _enter(self, member: Client, stream: StreamDoc) -> Followed:
         """The channel's copy, complete. Live delivery to this member waits for the final page."""
         channel: str = stream["channel"]
         self.roster.pause(member, channel)

@@ -7,7 +7,7 @@ channel's past.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
@@ -15,11 +15,30 @@ from realtime.protocol.envelope import PAGE_EVENTS, Entry
 from realtime.protocol.event_types import NEW_MESSAGE
 from realtime.protocol.log_names import of_app
 from realtime.protocol.redaction import tombstone
-from realtime.rules.moderation_actions import standing
+from realtime.rules.moderation_actions import ActionDoc, standing
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Between, Collection, Doc, Index, OneOf, Page, Store
+from weir.foundation.documents import Between, Collection, Index, OneOf, Page, Store
 
-MESSAGES = Collection(
+
+class ArchivedDoc(TypedDict):
+    """An entry of a channel's log; `body` is its JSON as text, `entry` the id in it. `user` of a shadowed
+    message, `deleted` of one that was removed."""
+
+    id: str
+    channel: str
+    seq: int
+    prev: int
+    epoch: str
+    type: str
+    entry: str
+    at: int
+    body: str
+    app: NotRequired[str]
+    user: NotRequired[str]
+    deleted: NotRequired[bool]
+
+
+MESSAGES = Collection[ArchivedDoc](
     "messages",
     {"channel": "str", "seq": "int", "epoch": "str", "entry": "str", "at": "int"},
     (
@@ -29,7 +48,7 @@ MESSAGES = Collection(
         Index(("at",)),
     ),
 )
-MODERATION = Collection(
+MODERATION = Collection[ActionDoc](
     "moderation",
     {
         "channel": "str",
@@ -53,14 +72,13 @@ MODERATION = Collection(
         Index(("app", "facet", "current", "id")),
     ),
 )
-SHADOWED = Collection(
+SHADOWED = Collection[ArchivedDoc](
     "shadowed",
     {"channel": "str", "seq": "int", "user": "str", "at": "int"},
     (Index(("channel", "seq")), Index(("channel", "user", "seq")), Index(("at",))),
 )
 """Messages of shadow-banned users, which have no seq: `seq` is that of the entry they stand behind."""
-COLLECTIONS = (MESSAGES, MODERATION, SHADOWED)
-DELETED = "deleted"
+COLLECTIONS: tuple[Collection[Any], ...] = (MESSAGES, MODERATION, SHADOWED)
 
 
 def place(channel: str, epoch: str, seq: int) -> str:
@@ -68,7 +86,7 @@ def place(channel: str, epoch: str, seq: int) -> str:
     return f"{channel}.{epoch}.{seq}"
 
 
-def document(app: str, channel: str, entry: Entry, at_ms: int) -> Doc:
+def document(app: str, channel: str, entry: Entry, at_ms: int) -> ArchivedDoc:
     return {
         "id": place(channel, entry.epoch, entry.seq),
         "app": app,
@@ -83,13 +101,13 @@ def document(app: str, channel: str, entry: Entry, at_ms: int) -> Doc:
     }
 
 
-def entry_of(doc: Doc) -> Entry:
+def entry_of(doc: ArchivedDoc) -> Entry:
     return Entry(doc["seq"], doc["prev"], doc["epoch"], doc["type"], doc["body"].encode())
 
 
-def shown(doc: Doc) -> Entry:
+def shown(doc: ArchivedDoc) -> Entry:
     """The entry as readers may see it: a deleted message is a tombstone."""
-    return tombstone(entry_of(doc)) if doc.get(DELETED) else entry_of(doc)
+    return tombstone(entry_of(doc)) if doc.get("deleted") else entry_of(doc)
 
 
 class Archive:
@@ -101,18 +119,18 @@ class Archive:
     async def add(self, app: str, channel: str, entries: Sequence[tuple[Entry, int]]) -> None:
         """Stores entries (with their time of storing, ms) that are not stored yet."""
         await self._all.insert_many(
-            MESSAGES.name, [document(app, channel, entry, at_ms) for entry, at_ms in entries]
+            MESSAGES, [document(app, channel, entry, at_ms) for entry, at_ms in entries]
         )
 
     async def top(self, channel: str) -> int:
         """The highest seq of the channel; 0 when nothing is archived."""
-        page = await self._all.find(MESSAGES.name, {"channel": channel}, sort="seq", descending=True, limit=1)
+        page = await self._all.find(MESSAGES, {"channel": channel}, sort="seq", descending=True, limit=1)
         return int(page.data[0]["seq"]) if page.data else 0
 
-    async def below(self, channel: str, seq: int, count: int) -> list[Doc]:
+    async def below(self, channel: str, seq: int, count: int) -> list[ArchivedDoc]:
         """The newest `count` entries with a smaller seq, oldest first; deleted ones have `deleted`."""
         page = await self._all.find(
-            MESSAGES.name,
+            MESSAGES,
             {"channel": channel, "seq": Between(None, seq)},
             sort="seq",
             descending=True,
@@ -123,49 +141,48 @@ class Archive:
     async def begins(self, channel: str, at_ms: int) -> int | None:
         """The seq of the first archived entry that was stored at or after this time."""
         page = await self._all.find(
-            MESSAGES.name, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1
+            MESSAGES, {"channel": channel, "at": Between(at_ms, None)}, sort="at", limit=1
         )
         return int(page.data[0]["seq"]) if page.data else None
 
     async def holds(self, channel: str, epoch: str, seq: int) -> bool:
         return (
-            await self._all.find_one(MESSAGES.name, {"channel": channel, "seq": seq, "epoch": epoch})
-            is not None
+            await self._all.find_one(MESSAGES, {"channel": channel, "seq": seq, "epoch": epoch}) is not None
         )
 
     async def message(self, channel: str, message: str) -> Entry | None:
         """The message with this id, or its tombstone."""
-        found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
+        found = await self._all.find_one(MESSAGES, {"channel": channel, "entry": message})
         return shown(found) if found is not None and found["type"] == NEW_MESSAGE else None
 
     async def entry(self, channel: str, epoch: str, seq: int) -> Entry | None:
-        found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
+        found = await self._all.get(MESSAGES, place(channel, epoch, seq))
         return entry_of(found) if found is not None else None
 
     async def original(self, channel: str, message: str) -> Entry | None:
         """The message with this id as it was written, also when it was removed."""
-        found = await self._all.find_one(MESSAGES.name, {"channel": channel, "entry": message})
+        found = await self._all.find_one(MESSAGES, {"channel": channel, "entry": message})
         return entry_of(found) if found is not None and found["type"] == NEW_MESSAGE else None
 
     async def blank(self, channel: str, epoch: str, seq: int) -> None:
         """Deletes the text of a removed message."""
-        found = await self._all.get(MESSAGES.name, place(channel, epoch, seq))
-        if found is not None and found.get(DELETED):
+        found = await self._all.get(MESSAGES, place(channel, epoch, seq))
+        if found is not None and found.get("deleted"):
             await self._all.update(
-                MESSAGES.name, found["id"], set={"body": tombstone(entry_of(found)).body.decode()}
+                MESSAGES, found["id"], set={"body": tombstone(entry_of(found)).body.decode()}
             )
 
     async def mark(self, channel: str, epoch: str, seq: int, *, deleted: bool) -> None:
         """Deletes or restores an entry. One that is not archived yet is marked by the archiver when it
         reaches the deletion."""
-        await self._all.update(MESSAGES.name, place(channel, epoch, seq), set={DELETED: deleted})
+        await self._all.update(MESSAGES, place(channel, epoch, seq), set={"deleted": deleted})
 
     async def add_shadowed(
         self, app: str, channel: str, messages: Sequence[tuple[str, str, Entry, int]]
     ) -> None:
         """Stores shadowed messages (stream id, user, message, time of storing in ms) that are not stored yet.
         Several may follow one seq; their ids keep their order."""
-        docs = [
+        docs: list[ArchivedDoc] = [
             {
                 **document(app, channel, entry, at_ms),
                 "id": f"{place(channel, entry.epoch, entry.seq)}.{redis_id.split('-')[1]:0>12}",
@@ -173,7 +190,7 @@ class Archive:
             }
             for redis_id, user, entry, at_ms in messages
         ]
-        await self._all.insert_many(SHADOWED.name, docs)
+        await self._all.insert_many(SHADOWED, docs)
 
     async def shadowed(self, channel: str, low: int, high: int, user: str | None) -> list[Entry]:
         """Archived shadowed messages that follow low ≤ seq ≤ high, the newest 200, oldest first; of one user
@@ -183,13 +200,13 @@ class Archive:
             "seq": Between(low, high + 1),
             **({"user": user} if user is not None else {}),
         }
-        page = await self._all.find(SHADOWED.name, where, sort="seq", descending=True, limit=PAGE_EVENTS)
+        page = await self._all.find(SHADOWED, where, sort="seq", descending=True, limit=PAGE_EVENTS)
         return [entry_of(doc) for doc in reversed(page.data)]
 
     async def forget(self, before_ms: int) -> None:
         """Deletes entries stored before this time."""
         for collection in (MESSAGES, SHADOWED):
-            await self._all.delete(collection.name, {"at": Between(None, before_ms)})
+            await self._all.delete(collection, {"at": Between(None, before_ms)})
 
 
 class Actions:
@@ -200,37 +217,37 @@ class Actions:
         self._store = store
         self._all = store.operator()
 
-    async def add(self, action: Doc) -> None:
+    async def add(self, action: ActionDoc) -> None:
         """Stores an action. Errors: DuplicateKey when this turn of the facet is taken."""
-        await self._all.insert(MODERATION.name, action)
+        await self._all.insert(MODERATION, action)
 
-    async def get(self, channel: str, action_id: str) -> Doc | None:
-        found = await self._all.get(MODERATION.name, action_id)
+    async def get(self, channel: str, action_id: str) -> ActionDoc | None:
+        found = await self._all.get(MODERATION, action_id)
         return found if found is not None and found["channel"] == channel else None
 
-    async def latest(self, channel: str, facet: str) -> Doc | None:
+    async def latest(self, channel: str, facet: str) -> ActionDoc | None:
         """The action with the facet's highest turn."""
         page = await self._all.find(
-            MODERATION.name, {"channel": channel, "facet": facet}, sort="turn", descending=True, limit=1
+            MODERATION, {"channel": channel, "facet": facet}, sort="turn", descending=True, limit=1
         )
         return page.data[0] if page.data else None
 
-    async def last_of(self, channel: str, actor: str) -> Doc | None:
+    async def last_of(self, channel: str, actor: str) -> ActionDoc | None:
         """The newest action of this actor that is no undo and not undone, among their last 100."""
         page = await self._all.find(
-            MODERATION.name, {"channel": channel, "actor.id": actor}, descending=True, limit=100
+            MODERATION, {"channel": channel, "actor.id": actor}, descending=True, limit=100
         )
         return next(
             (action for action in page.data if not action.get("undoes") and not action.get("undone")), None
         )
 
-    async def current(self, channel: str) -> list[Doc]:
+    async def current(self, channel: str) -> list[ActionDoc]:
         """Every action that may be the latest of its facet."""
-        found: list[Doc] = []
+        found: list[ActionDoc] = []
         cursor: str | None = None
         while True:
             page = await self._all.find(
-                MODERATION.name, {"channel": channel, "current": True}, limit=1000, cursor=cursor
+                MODERATION, {"channel": channel, "current": True}, limit=1000, cursor=cursor
             )
             found += page.data
             if page.next is None:
@@ -239,35 +256,35 @@ class Actions:
 
     async def bans(
         self, app: str, user: str | None, everywhere: bool | None, limit: int, cursor: str | None
-    ) -> Page:
+    ) -> Page[ActionDoc]:
         """Bans in force in an app, in a channel or everywhere, newest first. Errors: Invalid for a foreign
         cursor."""
         where: dict[str, Any] = {
             "current": True,
             "facet": Between("ban:", "ban;") if user is None else f"ban:{user}",
         }
-        found: list[Doc] = []
+        found: list[ActionDoc] = []
         while True:
             page = await self._store.app(app).find(
-                MODERATION.name, where, descending=True, limit=limit, cursor=cursor
+                MODERATION, where, descending=True, limit=limit, cursor=cursor
             )
             found += [one for one in page.data if _bans(one, everywhere)]
             if page.next is None or len(found) >= limit:
                 return Page(found, page.next)
             limit, cursor = max(1, limit - len(found)), page.next
 
-    async def page(self, channel: str, limit: int, cursor: str | None) -> Page:
+    async def page(self, channel: str, limit: int, cursor: str | None) -> Page[ActionDoc]:
         """The audit log, newest first. Errors: Invalid for a foreign cursor."""
         return await self._all.find(
-            MODERATION.name, {"channel": channel}, descending=True, limit=limit, cursor=cursor
+            MODERATION, {"channel": channel}, descending=True, limit=limit, cursor=cursor
         )
 
     async def clearings(self, channel: str, users: set[str]) -> dict[str, int]:
         """For each facet the seq below which messages are hidden, of these users and of all."""
         facets = ["clear", *(f"{kind}:{user}" for user in users for kind in ("clear", "ban"))]
         asked = {"channel": channel, "facet": OneOf(facets), "current": True}
-        page = await self._all.find(MODERATION.name, asked, sort="turn", descending=True, limit=10_000)
-        latest: dict[str, Doc] = {}
+        page = await self._all.find(MODERATION, asked, sort="turn", descending=True, limit=10_000)
+        latest: dict[str, ActionDoc] = {}
         for action in page.data:
             latest.setdefault(action["facet"], action)
         return {
@@ -276,22 +293,22 @@ class Actions:
             if action["value"] is not None
         }
 
-    async def unapplied(self, before_ms: int) -> list[Doc]:
+    async def unapplied(self, before_ms: int) -> list[ActionDoc]:
         """Actions that a dead process stored but did not carry out, oldest first."""
         page = await self._all.find(
-            MODERATION.name, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200
+            MODERATION, {"applied": False, "at": Between(None, before_ms)}, sort="at", limit=200
         )
         return page.data
 
-    async def ended(self, now_ms: int) -> list[Doc]:
+    async def ended(self, now_ms: int) -> list[ActionDoc]:
         """Expired actions whose end has not been published, the longest expired first."""
-        page = await self._all.find(MODERATION.name, {"due": Between(1, now_ms + 1)}, sort="due", limit=200)
+        page = await self._all.find(MODERATION, {"due": Between(1, now_ms + 1)}, sort="due", limit=200)
         return page.data
 
     async def update(self, action_id: str, **fields: Any) -> None:
-        await self._all.update(MODERATION.name, action_id, set=fields)
+        await self._all.update(MODERATION, action_id, set=fields)
 
 
-def _bans(action: Doc, everywhere: bool | None) -> bool:
+def _bans(action: ActionDoc, everywhere: bool | None) -> bool:
     in_all = of_app(action["channel"])
     return standing(action, now_ms())[0] is not None and everywhere in (None, in_all)

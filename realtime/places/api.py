@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from realtime.places.documents import Booking, DeviceDoc, PlaceDoc, ReservationDoc, SpaceDoc
 from realtime.places.models import (
     Added,
     Assignment,
@@ -37,7 +38,7 @@ from realtime.places.service import Places, check_times, own_reservation, peak_o
 from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES
 from weir.foundation.audit import by
 from weir.foundation.clock import format_time, now_ms, rfc3339
-from weir.foundation.documents import Doc, Handle, OneOf, Store
+from weir.foundation.documents import Handle, OneOf, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound
 from weir.foundation.http.listing import sieve
 from weir.foundation.http.routing import Answer, Call, Door, Listed, Row, bind
@@ -126,7 +127,7 @@ class PlaceRoutes:
     async def list_places(self, call: Call) -> Answer:
         asked: PlaceFilter = call.query
         page = await self._store.app(call.acting().app).find(
-            PLACES.name,
+            PLACES,
             {**asked.where("site"), "created": asked.span()},
             sort="created",
             descending=asked.descending,
@@ -166,7 +167,7 @@ class PlaceRoutes:
         asked: SpaceFilter = call.query
         where = {"place": place, "state": asked.state or OneOf(STATES)}
         page = await handle.find(
-            SPACES.name,
+            SPACES,
             where,
             sort="n",
             descending=asked.order == "desc",
@@ -228,7 +229,7 @@ class PlaceRoutes:
             **({"n": asked.space} if asked.space is not None else {}),
         }
         page = await handle.find(
-            HISTORY.name,
+            HISTORY,
             where,
             sort="at",
             descending=asked.descending,
@@ -275,7 +276,7 @@ class PlaceRoutes:
         check_times(starts, ends, now_ms())
         found = await self._places.get(app, place)
         no_show = found["no_show_minutes"] * 60_000 if found["no_show_minutes"] is not None else None
-        booking = {
+        booking: Booking = {
             "id": own_reservation(app, place, body.id) if body.id is not None else call.new_id("rsv"),
             "starts": starts,
             "ends": ends,
@@ -354,7 +355,7 @@ class PlaceRoutes:
 
 async def _reservations(handle: Handle, asked: ReservationsFilter, where: dict[str, Any]) -> Answer:
     page = await handle.find(
-        RESERVATIONS.name,
+        RESERVATIONS,
         {**where, **asked.where("status", "user"), "starts": asked.span()},
         sort="starts",
         descending=asked.descending,
@@ -367,7 +368,7 @@ async def _reservations(handle: Handle, asked: ReservationsFilter, where: dict[s
 
 async def _devices(handle: Handle, asked: DevicesFilter, where: dict[str, Any]) -> Answer:
     page = await handle.find(
-        DEVICES.name,
+        DEVICES,
         {**where, **asked.where("kind", "serial"), "created": asked.span()},
         sort="created",
         descending=asked.descending,
@@ -388,7 +389,7 @@ def _ms(time: datetime) -> int:
     return round(time.timestamp() * 1000)
 
 
-def _place(doc: Doc) -> dict[str, Any]:
+def _place(doc: PlaceDoc) -> dict[str, Any]:
     return {
         "id": doc["id"],
         "name": doc["name"],
@@ -400,7 +401,7 @@ def _place(doc: Doc) -> dict[str, Any]:
     }
 
 
-def _space(doc: Doc) -> dict[str, Any]:
+def _space(doc: SpaceDoc) -> dict[str, Any]:
     bookings = [
         {"id": one["id"], "starts": rfc3339(one["starts"]), "ends": rfc3339(one["ends"])}
         for one in doc["bookings"]
@@ -409,7 +410,7 @@ def _space(doc: Doc) -> dict[str, Any]:
     return {**about, "metadata": doc.get("metadata", {}), "reservations": bookings}
 
 
-def _reservation(doc: Doc) -> dict[str, Any]:
+def _reservation(doc: ReservationDoc) -> dict[str, Any]:
     status = "completed" if doc["status"] == "booked" and doc["ends"] <= now_ms() else doc["status"]
     return {
         "id": doc["id"],
@@ -426,21 +427,21 @@ def _reservation(doc: Doc) -> dict[str, Any]:
     }
 
 
-def _device(doc: Doc) -> dict[str, Any]:
+def _device(doc: DeviceDoc) -> dict[str, Any]:
     return {
         **{name: doc[name] for name in ("id", "serial", "place", "kind", "space")},
         "created": rfc3339(doc["created"]),
     }
 
 
-def _place_etag(doc: Doc) -> str:
+def _place_etag(doc: PlaceDoc) -> str:
     """`full` changes by itself."""
     return f'"{doc.get("revision") or 0}{"f" if doc["full"] else ""}"'
 
 
-def _space_etag(doc: Doc) -> str:
+def _space_etag(doc: SpaceDoc) -> str:
     return f'"{doc["version"]}"'
 
 
-def _device_etag(doc: Doc) -> str:
+def _device_etag(doc: DeviceDoc) -> str:
     return f'"{doc.get("revision") or 0}"'

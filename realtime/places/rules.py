@@ -11,9 +11,9 @@ milliseconds since the epoch.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from weir.foundation.documents import Doc
+from realtime.places.documents import Booking, Reading, SpaceDoc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 
 State = Literal["free", "occupied", "reserved", "maintenance", "unknown"]
@@ -71,26 +71,26 @@ class Draft:
     no_show (ms after its start when it ends unless used; None for never)."""
 
     state: State
-    bookings: list[Doc]
+    bookings: list[Booking]
     now: int
-    reading: Doc | None = None
+    reading: Reading | None = None
     label: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     device: str | None = None
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, space: Doc, now: int) -> "Draft":
+    def of(cls, space: SpaceDoc, now: int) -> "Draft":
         return cls(
-            space["state"],
-            [dict(one) for one in space["bookings"]],
+            cast(State, space["state"]),
+            [cast(Booking, dict(one)) for one in space["bookings"]],
             now,
             space["reading"],
             space["label"],
             space.get("metadata", {}),
         )
 
-    def fields(self) -> Doc:
+    def fields(self) -> dict[str, Any]:
         """The space's document where a draft may change it."""
         return {
             "state": self.state,
@@ -101,7 +101,7 @@ class Draft:
             "metadata": self.metadata,
         }
 
-    def _holding(self) -> Doc | None:
+    def _holding(self) -> Booking | None:
         return next((one for one in self.bookings if one["starts"] <= self.now < one["ends"]), None)
 
     def step(self, cause: Cause) -> None:
@@ -119,7 +119,7 @@ class Draft:
                 )
             )
 
-    def report(self, state: str, reading: Doc | None = None) -> bool:
+    def report(self, state: str, reading: Reading | None = None) -> bool:
         """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or
         maintenance. False when the reading is a repeat, or older than the last one."""
         if reading is not None:
@@ -132,7 +132,7 @@ class Draft:
         self.step(REPORTED[state])
         return True
 
-    def book(self, booking: Doc) -> None:
+    def book(self, booking: Booking) -> None:
         """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody
         without one."""
         if any(one["starts"] < booking["ends"] and booking["starts"] < one["ends"] for one in self.bookings):
@@ -184,8 +184,9 @@ class Draft:
         """When `advance` has something to do next."""
         times: list[int] = []
         for one in self.bookings:
-            late = one["no_show"] is not None and not one["used"]
-            times += [one["starts"], one["ends"], *([one["starts"] + one["no_show"]] if late else [])]
+            no_show = one["no_show"] if not one["used"] else None
+            late = [one["starts"] + no_show] if no_show is not None else []
+            times += [one["starts"], one["ends"], *late]
         return min((time for time in times if time > self.now), default=None)
 
     def free_between(self, starts: int, ends: int) -> bool:
@@ -194,12 +195,12 @@ class Draft:
         taken = self.state == "maintenance" or (starts <= self.now and self.state == "occupied")
         return not overlaps and not taken and len(self.bookings) < MOST_BOOKINGS
 
-    def _tell(self, kind: str, booking: Doc, **more: str) -> None:
+    def _tell(self, kind: str, booking: Booking, **more: str) -> None:
         about = {"reservation": booking["id"], "starts": booking["starts"], "ends": booking["ends"]}
         self.events.append((kind, {**about, **more}))
 
 
-def newer(reading: Doc, last: Doc | None) -> bool:
+def newer(reading: Reading, last: Reading | None) -> bool:
     """Whether a reading (id, at) says more than the last one that counted: later by its sensor's clock; of
     one moment, another id counts when it is the greater, so two that arrive in any order settle alike."""
     return last is None or (reading["at"], reading["id"]) > (last["at"], last["id"])

@@ -8,17 +8,26 @@ step is safe to repeat.
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
+from realtime.places.documents import (
+    Booking,
+    DeviceDoc,
+    HistoryDoc,
+    PlaceDoc,
+    Reading,
+    ReservationDoc,
+    SpaceDoc,
+)
 from realtime.places.rules import REMOVED, STATES, Draft
 from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, DuplicateKey, OneOf, Store
+from weir.foundation.documents import Between, Collection, D, DuplicateKey, OneOf, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import (
     AuditNoted,
@@ -68,14 +77,14 @@ class Places:
 
     # -- places and spaces
 
-    async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int, by: By) -> Doc:
+    async def create(self, app: str, place_id: str, fields: dict[str, Any], spaces: int, by: By) -> PlaceDoc:
         """May be repeated with the same id: what a dead process left is completed."""
         handle = self._store.app(app)
-        place = await handle.get(PLACES.name, place_id)
+        place = await handle.get(PLACES, place_id)
         if place is None:
-            _within(await handle.count(PLACES.name) + 1, MOST_PLACES, "places")
-            async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES.name)):
-                blank = {
+            _within(await handle.count(PLACES) + 1, MOST_PLACES, "places")
+            async with self._quotas.room_for(app, "places", lambda: handle.count(PLACES)):
+                blank: dict[str, Any] = {
                     "id": place_id,
                     "created": now_ms(),
                     "version": 0,
@@ -87,17 +96,19 @@ class Places:
                 noted = self._audit.entry(
                     app, by, "place.created", place_id, None, {**fields, "spaces": spaces}
                 )
-                place = await handle.insert(PLACES.name, {**fields, **blank}, emit=[noted])
+                place = await handle.insert(PLACES, cast(PlaceDoc, {**fields, **blank}), emit=[noted])
                 await self._audit.write(noted, PLACES.name, place_id)
         await self._add_spaces(app, place_id, 1, spaces)
         return place
 
-    async def change(self, found: Doc, fields: dict[str, Any], by: By) -> Doc:
+    async def change(self, found: PlaceDoc, fields: dict[str, Any], by: By) -> PlaceDoc:
         """Errors: Stale when another change came first."""
         noted = self._audit.entry(found["app"], by, "place.updated", found["id"], found, {**found, **fields})
-        return await self._revised(PLACES.name, found, fields, noted)
+        return await self._revised(PLACES, found, fields, noted)
 
-    async def _revised(self, collection: str, found: Doc, fields: dict[str, Any], noted: AuditNoted) -> Doc:
+    async def _revised(
+        self, collection: Collection[D], found: D, fields: dict[str, Any], noted: AuditNoted
+    ) -> D:
         revision = found.get("revision")
         changes = {**fields, "revision": (revision or 0) + 1}
         changed = await self._store.app(found["app"]).update(
@@ -105,7 +116,7 @@ class Places:
         )
         if changed is None:
             raise Stale("This has been changed at the same moment; read it again.")
-        await self._audit.write(noted, collection, found["id"])
+        await self._audit.write(noted, collection.name, found["id"])
         return changed
 
     async def add_spaces(self, app: str, place: str, first: int, count: int, by: By) -> int:
@@ -118,12 +129,12 @@ class Places:
         handle = self._store.app(app)
         _within(first + count - 1, MOST_SPACES, "spaces in a place")
         wanted_numbers = {"place": place, "n": Between(first, first + count)}
-        removed = await handle.find(SPACES.name, {**wanted_numbers, "state": REMOVED}, sort="n", limit=1)
+        removed = await handle.find(SPACES, {**wanted_numbers, "state": REMOVED}, sort="n", limit=1)
         if removed.data:
             raise Conflict(
                 f"Space {removed.data[0]['n']} was removed, and its number is not given again.", code="in_use"
             )
-        there = await handle.count(SPACES.name, wanted_numbers)
+        there = await handle.count(SPACES, wanted_numbers)
         _within(await self._standing(app) + count - there, MOST_IN_APP, "spaces in an app")
         now = now_ms()
         blank = {
@@ -138,62 +149,64 @@ class Places:
             "label": None,
             "metadata": {},
         }
-        wanted = [{**blank, "id": space_id(place, n), "n": n} for n in range(first, first + count)]
+        wanted = [
+            cast(SpaceDoc, {**blank, "id": space_id(place, n), "n": n}) for n in range(first, first + count)
+        ]
         async with self._quotas.room_for(app, "spaces", lambda: self._standing(app), count - there):
-            return await handle.insert_many(SPACES.name, wanted)
+            return await handle.insert_many(SPACES, wanted)
 
     async def _standing(self, app: str) -> int:
         """The number of spaces of an app."""
-        return await self._store.app(app).count(SPACES.name, {"state": OneOf(STATES)})
+        return await self._store.app(app).count(SPACES, {"state": OneOf(STATES)})
 
-    async def add_device(self, app: str, place: str, device: Doc, by: By) -> Doc:
+    async def add_device(self, app: str, place: str, device: Mapping[str, Any], by: By) -> DeviceDoc:
         """May be repeated with the same id. Errors: Conflict for a serial that another device has."""
         await self.get(app, place)
         handle = self._store.app(app)
-        found = await handle.get(DEVICES.name, device["id"])
+        found = await handle.get(DEVICES, device["id"])
         if found is not None:
             return found
-        _within(await handle.count(DEVICES.name) + 1, MOST_DEVICES, "devices")
+        _within(await handle.count(DEVICES) + 1, MOST_DEVICES, "devices")
         if device["space"] is not None:
             await self.space(app, place, device["space"])
         try:
-            async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES.name)):
-                fresh = {**device, "place": place, "created": now_ms(), "revision": 0}
+            async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES)):
+                fresh = cast(DeviceDoc, {**device, "place": place, "created": now_ms(), "revision": 0})
                 noted = self._audit.entry(app, by, "device.created", device["id"], None, fresh)
-                made = await handle.insert(DEVICES.name, fresh, emit=[noted])
+                made = await handle.insert(DEVICES, fresh, emit=[noted])
                 await self._audit.write(noted, DEVICES.name, device["id"])
                 return made
         except DuplicateKey:
             raise Conflict("A device with this serial is registered.") from None
 
-    async def device(self, app: str, place: str, device: str) -> Doc:
-        found = await self._store.app(app).get(DEVICES.name, device)
+    async def device(self, app: str, place: str, device: str) -> DeviceDoc:
+        found = await self._store.app(app).get(DEVICES, device)
         if found is None or found["place"] != place:
             raise NotFound("There is no such device.")
         return found
 
-    async def assign(self, found: Doc, n: int | None, by: By) -> Doc:
+    async def assign(self, found: DeviceDoc, n: int | None, by: By) -> DeviceDoc:
         """Sets the space that a device reports on, or none. Errors: Stale when another change came first."""
         if n is not None:
             await self.space(found["app"], found["place"], n)
         noted = self._audit.entry(
             found["app"], by, "device.assigned", found["id"], found, {**found, "space": n}
         )
-        return await self._revised(DEVICES.name, found, {"space": n}, noted)
+        return await self._revised(DEVICES, found, {"space": n}, noted)
 
     async def remove_device(self, app: str, place: str, device: str, by: By) -> None:
         found = await self.device(app, place, device)
         async with self._audit.before_it(app, by, "device.deleted", device, found):
-            await self._store.app(app).delete(DEVICES.name, {"id": device})
+            await self._store.app(app).delete(DEVICES, {"id": device})
 
-    async def get(self, app: str, place: str) -> Doc:
-        found = await self._store.app(app).get(PLACES.name, place)
+    async def get(self, app: str, place: str) -> PlaceDoc:
+        found = await self._store.app(app).get(PLACES, place)
         if found is None:
             raise NotFound("There is no such place.")
         return found
 
-    async def space(self, app: str, place: str, n: int) -> Doc:
-        found = await self._store.app(app).get(SPACES.name, space_id(place, n))
+    async def space(self, app: str, place: str, n: int) -> SpaceDoc:
+        found = await self._store.app(app).get(SPACES, space_id(place, n))
         if found is None or found["state"] == REMOVED:
             raise NotFound("There is no such space.")
         return found
@@ -204,14 +217,14 @@ class Places:
         noted = self._audit.entry(app, by, "space.deleted", before["id"], before, None)
         await self._change(app, place, n, Draft.remove, note=noted)
         await self._audit.write(noted, SPACES.name, before["id"])
-        for device in (await handle.find(DEVICES.name, {"place": place, "space": n}, limit=MOST_SPACES)).data:
+        for device in (await handle.find(DEVICES, {"place": place, "space": n}, limit=MOST_SPACES)).data:
             await handle.update(
-                DEVICES.name, device["id"], set={"space": None}, inc={"revision": 1}, expect={"space": n}
+                DEVICES, device["id"], set={"space": None}, inc={"revision": 1}, expect={"space": n}
             )
 
-    async def spaces(self, app: str, place: str) -> list[Doc]:
+    async def spaces(self, app: str, place: str) -> list[SpaceDoc]:
         page = await self._store.app(app).find(
-            SPACES.name, {"place": place, "state": OneOf(STATES)}, sort="n", limit=MOST_SPACES
+            SPACES, {"place": place, "state": OneOf(STATES)}, sort="n", limit=MOST_SPACES
         )
         return page.data
 
@@ -220,10 +233,12 @@ class Places:
         found, handle = await self.get(app, place), self._store.app(app)
         async with self._audit.before_it(app, by, "place.deleted", place, found):
             for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
-                await handle.delete(collection.name, {"place": place})
-            await handle.delete(PLACES.name, {"id": place})
+                await handle.delete(collection, {"place": place})
+            await handle.delete(PLACES, {"id": place})
 
-    async def report(self, app: str, place: str, n: int, state: str, reading: Doc) -> tuple[Doc, bool]:
+    async def report(
+        self, app: str, place: str, n: int, state: str, reading: Reading
+    ) -> tuple[SpaceDoc, bool]:
         """Applies a sensor's reading (id, at, device), and returns whether it counted: a repeat, or one older
         than the last, does not."""
         applied = False
@@ -234,7 +249,9 @@ class Places:
 
         return await self._change(app, place, n, change), applied
 
-    async def change_space(self, before: Doc, fields: dict[str, Any], by: By, *, unchanged: bool) -> Doc:
+    async def change_space(
+        self, before: SpaceDoc, fields: dict[str, Any], by: By, *, unchanged: bool
+    ) -> SpaceDoc:
         """Changes state, label and metadata in one write. The audit log has who closes and opens a space; the
         place's history has all changes. Errors: Stale when it should be `unchanged` and is not."""
 
@@ -275,14 +292,16 @@ class Places:
         """Counts by state, total, and `available` (free)."""
         handle = self._store.app(app)
         counts = await asyncio.gather(
-            *(handle.count(SPACES.name, {"place": place, "state": state}) for state in STATES)
+            *(handle.count(SPACES, {"place": place, "state": state}) for state in STATES)
         )
         by_state: dict[str, int] = dict(zip(STATES, counts, strict=True))
         return {"total": sum(counts), "available": by_state["free"], **by_state}
 
     # -- reservations
 
-    async def reserve(self, app: str, place: str, booking: Doc, n: int | None, by: By) -> tuple[Doc, bool]:
+    async def reserve(
+        self, app: str, place: str, booking: Booking, n: int | None, by: By
+    ) -> tuple[ReservationDoc, bool]:
         """Reserves a space for a time: the given one, or the first that is available. With the id of an
         earlier reservation for the same, returns that one, and True.
 
@@ -291,7 +310,7 @@ class Places:
         handle = self._store.app(app)
         await self.get(app, place)
         for _ in range(MOST_TRIES):
-            found = await handle.get(RESERVATIONS.name, booking["id"])
+            found = await handle.get(RESERVATIONS, booking["id"])
             if found is not None:
                 if any(found[name] != booking[name] for name in ("starts", "ends")) or n not in (
                     None,
@@ -325,7 +344,7 @@ class Places:
             return await self._note(app, place, chosen["n"], booking), False
         raise Unavailable("Too many reserve here at once; try again.", retry_after=1)
 
-    async def cancel(self, app: str, place: str, reservation: str, by: By) -> Doc:
+    async def cancel(self, app: str, place: str, reservation: str, by: By) -> ReservationDoc:
         found = await self.reservation(app, place, reservation)
         reservation = found["id"]
         if found["status"] == "cancelled":
@@ -335,17 +354,15 @@ class Places:
         )
         await self._change(app, place, found["n"], lambda draft: draft.cancel(reservation), note=noted)
         await self._audit.write(noted, SPACES.name, space_id(place, found["n"]))
-        changed = await self._store.app(app).update(
-            RESERVATIONS.name, reservation, set={"status": "cancelled"}
-        )
+        changed = await self._store.app(app).update(RESERVATIONS, reservation, set={"status": "cancelled"})
         return changed or found
 
-    async def reservation(self, app: str, place: str, reservation: str) -> Doc:
+    async def reservation(self, app: str, place: str, reservation: str) -> ReservationDoc:
         """By our id, or by the customer's."""
         handle = self._store.app(app)
-        found = await handle.get(RESERVATIONS.name, reservation)
+        found = await handle.get(RESERVATIONS, reservation)
         if found is None:
-            found = await handle.get(RESERVATIONS.name, own_reservation(app, place, reservation))
+            found = await handle.get(RESERVATIONS, own_reservation(app, place, reservation))
         if found is None or found["place"] != place:
             raise NotFound("There is no such reservation.")
         return found
@@ -358,16 +375,24 @@ class Places:
             if Draft.of(space, now).free_between(starts, ends)
         ]
 
-    async def _note(self, app: str, place: str, n: int, booking: Doc) -> Doc:
+    async def _note(self, app: str, place: str, n: int, booking: Booking) -> ReservationDoc:
         """Stores the reservation's own document; the fact that it was created does so too."""
-        kept = {
-            name: booking.get(name)
-            for name in ("id", "starts", "ends", "note", "user", "metadata", "client_id")
+        doc: ReservationDoc = {
+            "id": booking["id"],
+            "starts": booking["starts"],
+            "ends": booking["ends"],
+            "note": booking.get("note"),
+            "user": booking.get("user"),
+            "metadata": booking.get("metadata"),
+            "client_id": booking.get("client_id"),
+            "place": place,
+            "n": n,
+            "status": "booked",
+            "created": now_ms(),
         }
-        doc = {**kept, "place": place, "n": n, "status": "booked", "created": now_ms()}
         handle = self._store.app(app)
-        await handle.insert_many(RESERVATIONS.name, [doc])
-        stored = await handle.get(RESERVATIONS.name, booking["id"])
+        await handle.insert_many(RESERVATIONS, [doc])
+        stored = await handle.get(RESERVATIONS, booking["id"])
         if stored is not None and stored["n"] != n:  # two tries with one id took two spaces
             with contextlib.suppress(NotFound):  # the other one has given it back already
                 await self._change(app, place, n, lambda draft: draft.cancel(booking["id"]))
@@ -378,7 +403,7 @@ class Places:
     async def advance(self) -> None:
         """Starts and ends bookings whose time has come, in all apps."""
         page = await self._store.operator().find(
-            SPACES.name, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500
+            SPACES, {"due": Between(1, now_ms() + 1)}, sort="due", limit=500
         )
         for space in page.data:
             try:
@@ -386,48 +411,49 @@ class Places:
             except NotFound:
                 continue
         over = await self._store.operator().find(
-            RESERVATIONS.name, {"status": "booked", "ends": Between(1, now_ms())}, sort="ends", limit=500
+            RESERVATIONS, {"status": "booked", "ends": Between(1, now_ms())}, sort="ends", limit=500
         )
         for booked in over.data:  # what nobody used is told, and becomes `expired`
             await self._store.operator().update(
-                RESERVATIONS.name, booked["id"], set={"status": "completed"}, expect={"status": "booked"}
+                RESERVATIONS, booked["id"], set={"status": "completed"}, expect={"status": "booked"}
             )
 
     async def forget(self) -> None:
         before = now_ms() - self._days * DAY_MS
-        await self._store.operator().delete(HISTORY.name, {"at": Between(None, before)})
-        await self._store.operator().delete(RESERVATIONS.name, {"ends": Between(None, before)})
+        await self._store.operator().delete(HISTORY, {"at": Between(None, before)})
+        await self._store.operator().delete(RESERVATIONS, {"ends": Between(None, before)})
 
     async def on_event(self, fact: PlaceEvent) -> None:
         """Applies what follows from a fact; may be repeated."""
         handle = self._store.app(fact.app)
         if isinstance(fact, SpaceStateChanged):
-            shown = {
+            change: HistoryDoc = {
+                "id": fact.id,
                 "place": fact.place,
                 "n": fact.space,
+                "at": fact.at,
                 "from": fact.before,
                 "to": fact.state,
                 "cause": fact.cause,
                 "device": fact.device,
             }
-            await handle.insert_many(HISTORY.name, [{**shown, "id": fact.id, "at": fact.at}])
+            await handle.insert_many(HISTORY, [change])
         elif isinstance(fact, ReservationCreated):
-            space = await handle.get(SPACES.name, space_id(fact.place, fact.space))
-            booking = {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)}
-            kept = next(
-                (one for one in (space or {}).get("bookings", ()) if one["id"] == fact.reservation), booking
-            )
+            space = await handle.get(SPACES, space_id(fact.place, fact.space))
+            booking: Booking = {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)}
+            bookings = space["bookings"] if space else []
+            kept = next((one for one in bookings if one["id"] == fact.reservation), booking)
             await self._note(fact.app, fact.place, fact.space, kept)
         elif isinstance(fact, ReservationCancelled | ReservationExpired):
             status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"
-            await handle.update(RESERVATIONS.name, fact.reservation, set={"status": status})
+            await handle.update(RESERVATIONS, fact.reservation, set={"status": status})
 
     async def count(self, app: str, place: str) -> dict[str, int] | None:
         """Counts again, and publishes when the place becomes full or available. Returns the counts with the
         day's peak, None when the place is gone."""
         handle = self._store.app(app)
         for _ in range(MOST_TRIES):
-            found = await handle.get(PLACES.name, place)
+            found = await handle.get(PLACES, place)
             if found is None:
                 return None
             counts, now = await self.occupancy(app, place), now_ms()
@@ -457,7 +483,7 @@ class Places:
                 ]
             if (
                 await handle.update(
-                    PLACES.name, place, set=change, expect={"version": found["version"]}, emit=told
+                    PLACES, place, set=change, expect={"version": found["version"]}, emit=told
                 )
                 is not None
             ):
@@ -475,7 +501,7 @@ class Places:
         decide: Callable[[Draft], None],
         version: int | None = None,
         note: AuditNoted | None = None,
-    ) -> Doc:
+    ) -> SpaceDoc:
         """One change of a space, with its facts and its `note` for the audit log. With `version`, only if the
         space still has it. Errors: _Changed."""
         for _ in range(MOST_TRIES):
@@ -494,7 +520,7 @@ class Places:
             counted = {"version": space["version"] + 1, "told": space["told"] + len(facts)}
             since = space["since"] if draft.state == space["state"] else now
             changed = await self._store.app(app).update(
-                SPACES.name,
+                SPACES,
                 space["id"],
                 set={**after, **counted, "since": since},
                 expect={"version": space["version"]},
@@ -507,7 +533,7 @@ class Places:
         raise Unavailable("This space changes too fast; try again.", retry_after=1)
 
 
-def peak_of(place: Doc, occupied: int, now: int) -> int:
+def peak_of(place: PlaceDoc, occupied: int, now: int) -> int:
     """The most spaces occupied at a time on this day (UTC)."""
     return max(occupied, place["peak"] if place.get("day") == now // DAY_MS else 0)
 
@@ -521,7 +547,7 @@ def _within(wanted: int, most: int, what: str) -> None:
         raise QuotaExceeded(f"{most} {what} are the most.")
 
 
-def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
+def _choose(spaces: list[SpaceDoc], booking: Booking, only: int | None) -> SpaceDoc:
     """The first available space, preferring one that is empty now. A space that was asked for explains itself
     why it is not available."""
     now = now_ms()
@@ -538,7 +564,7 @@ def _choose(spaces: list[Doc], booking: Doc, only: int | None) -> Doc:
     return free
 
 
-def _fact(space: Doc, number: int, kind: str, data: dict[str, Any], now: int) -> PlaceEvent:
+def _fact(space: SpaceDoc, number: int, kind: str, data: dict[str, Any], now: int) -> PlaceEvent:
     shown = {name: rfc3339(value) if name in ("starts", "ends") else value for name, value in data.items()}
     return FACTS[kind](
         id=derived_id("evt", space["id"], number),

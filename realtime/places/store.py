@@ -6,14 +6,17 @@ reservation's document is for lists and looking back; it follows the space. A re
 document in the state `removed`, so that its number and its facts are not given again.
 """
 
+from typing import Any
+
+from realtime.places.documents import DeviceDoc, HistoryDoc, PlaceDoc, ReservationDoc, SpaceDoc
 from weir.foundation.documents import Collection, Index
 
-PLACES = Collection(
+PLACES = Collection[PlaceDoc](
     "places",
     {"created": "int", "site": "str", "version": "int", "revision": "int"},
     (Index(("app", "created")), Index(("app", "site", "created"))),
 )
-SPACES = Collection(
+SPACES = Collection[SpaceDoc](
     "spaces",
     {"place": "str", "n": "int", "state": "str", "version": "int", "due": "int"},
     (
@@ -23,7 +26,7 @@ SPACES = Collection(
         Index(("due",)),
     ),
 )
-DEVICES = Collection(
+DEVICES = Collection[DeviceDoc](
     "devices",
     {"place": "str", "serial": "str", "kind": "str", "space": "int", "created": "int", "revision": "int"},
     (
@@ -35,7 +38,7 @@ DEVICES = Collection(
         Index(("app", "kind", "created")),
     ),
 )
-RESERVATIONS = Collection(
+RESERVATIONS = Collection[ReservationDoc](
     "reservations",
     {"place": "str", "n": "int", "user": "str", "status": "str", "starts": "int", "ends": "int"},
     (
@@ -50,12 +53,12 @@ RESERVATIONS = Collection(
         Index(("status", "ends")),
     ),
 )
-HISTORY = Collection(
+HISTORY = Collection[HistoryDoc](
     "space_history",
     {"place": "str", "n": "int", "at": "int"},
     (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",))),
 )
-COLLECTIONS = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
+COLLECTIONS: tuple[Collection[Any], ...] = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
 
 
 def space_id(place: str, n: int) -> str:

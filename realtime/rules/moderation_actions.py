@@ -5,19 +5,12 @@ a value for its turn, or None to take it away; turns of a facet are numbered, so
 holds, in documents and in Redis, in whatever order the two learn of it. An undo is an action too: it gives
 the facet back the value from before.
 
-An action as a document: id, app, channel, kind, facet, turn, value, expires?, before {value, expires},
-actor {id, name, role}, target? {id, name}, marks? (below), message? (id), place? {epoch, seq}, said? (the
-message's JSON as text), reason, at, undoes?, undone?, current, applied, cleared_to? (the seq below which
-it hides messages; `before` has one too), due? (its end in ms, until that has been told).
-
-A ban of a guest also has `marks`: {device?, address? (what stands for it, realtime.log.redis_keys), until?
-and from? (ms: the address is forgotten then, and holds for guests who came first after that)}. An action
-whose `channel` is an app's id holds in all channels of the app.
+An action whose `channel` is an app's id holds in all channels of the app.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, TypedDict
 
 import orjson
 
@@ -35,10 +28,63 @@ from realtime.protocol.event_types import (
 from realtime.protocol.log_names import of_app
 from realtime.rules.commands import Command
 from weir.foundation.clock import rfc3339
-from weir.foundation.documents import Doc
 
 Change = tuple[str, str, str | int]
 Value = str | int | None
+
+
+class Place(TypedDict):
+    epoch: str
+    seq: int
+
+
+# What a ban of a guest also bans: the browser's device id; what stands for the address
+# (realtime.log.redis_keys), which is forgotten at `until` and holds for guests who came after `from` (ms).
+Marks = TypedDict("Marks", {"device": str, "address": str, "until": int, "from": int}, total=False)
+
+
+class Before(TypedDict):
+    """What the facet had before the action."""
+
+    value: Value
+    expires: int | None
+    cleared_to: NotRequired[int]
+
+
+class ActionDoc(TypedDict):
+    """A moderation action as it is stored. `message` is an id, `said` the message's JSON as text, `card` the
+    author of an announcement; `cleared_to` is the seq below which the action hides messages; `due` is its end
+    until the end has been published; `also` is the action in the channel beside one in the whole app;
+    `undoes` and `undone` are ids of actions. Times are milliseconds."""
+
+    id: str
+    app: str
+    channel: str
+    kind: str
+    facet: str
+    value: Value
+    expires: int | None
+    actor: Any
+    reason: str
+    at: int
+    current: bool
+    applied: bool
+    turn: NotRequired[int]
+    before: NotRequired[Before]
+    by: NotRequired[dict[str, Any]]
+    target: NotRequired[Any]
+    marks: NotRequired[Marks | None]
+    message: NotRequired[str]
+    place: NotRequired[Place]
+    said: NotRequired[str]
+    card: NotRequired[Any]
+    undoes: NotRequired[str]
+    undone: NotRequired[str]
+    cleared_to: NotRequired[int]
+    due: NotRequired[int | None]
+    also: NotRequired[str]
+
+
 USER_FACETS = {
     "ban": "ban",
     "unban": "ban",
@@ -104,7 +150,7 @@ def value_of(command: Command, target: str) -> Value:
     return target if name == "pin" else 1
 
 
-def standing(action: Doc | None, now_ms: int) -> tuple[Value, int | None]:
+def standing(action: ActionDoc | None, now_ms: int) -> tuple[Value, int | None]:
     """The value and end that a facet's latest action gives it now; an expired one gives nothing."""
     if action is None or (action["expires"] is not None and action["expires"] <= now_ms):
         return None, None
@@ -129,7 +175,7 @@ def field_of(facet: str, value: Value, expires: int | None) -> tuple[str, Value]
     return (_FIELDS.get(kind, kind), value) if kind in (*MODES, "pin") else None
 
 
-def fields_of(actions: list[Doc], now_ms: int) -> dict[str, str | int]:
+def fields_of(actions: list[ActionDoc], now_ms: int) -> dict[str, str | int]:
     """A channel's state for Redis, from the actions that may be current. Of several actions of a facet the
     highest turn counts."""
     fields: dict[str, str | int] = {}
@@ -159,7 +205,7 @@ def address_field(address: str) -> str:
     return "b:@a:" + address
 
 
-def marked_fields(action: Doc) -> dict[str, str | int]:
+def marked_fields(action: ActionDoc) -> dict[str, str | int]:
     """The fields of a ban beside that of the user: their ends in ms, 0 for good; of an address "end from"."""
     marks, fields = action.get("marks") or {}, dict[str, str | int]()
     if marks.get("device"):
@@ -171,7 +217,7 @@ def marked_fields(action: Doc) -> dict[str, str | int]:
     return fields
 
 
-def changes_of(action: Doc) -> list[Change]:
+def changes_of(action: ActionDoc) -> list[Change]:
     """What an action does to the channel's state in Redis, as append.lua takes it."""
     facet, value = action["facet"], action["value"]
     kind, _ = split(facet)
@@ -197,7 +243,7 @@ def changes_of(action: Doc) -> list[Change]:
     return changes
 
 
-def public_action(action: Doc) -> dict[str, Any]:
+def public_action(action: ActionDoc) -> dict[str, Any]:
     """An action in its public form."""
     shown = {
         "id": action["id"],
@@ -216,12 +262,12 @@ def public_action(action: Doc) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def log_entries(action: Doc) -> list[tuple[str, dict[str, Any]]]:
+def log_entries(action: ActionDoc) -> list[tuple[str, dict[str, Any]]]:
     """The entries that an action puts into the channel's sequence."""
     return _events(action, {"action": action["id"]})
 
 
-def restored_below(action: Doc) -> int | None:
+def restored_below(action: ActionDoc) -> int | None:
     """The seq below which this action shows hidden messages again, all or some; None for any other action."""
     before = action["before"].get("cleared_to") if split(action["facet"])[0] in ("ban", "clear") else None
     if before is None or (action["value"] is not None and (action.get("cleared_to") or before) >= before):
@@ -229,7 +275,7 @@ def restored_below(action: Doc) -> int | None:
     return int(before)
 
 
-def warning(action: Doc) -> dict[str, Any]:
+def warning(action: ActionDoc) -> dict[str, Any]:
     """What the warned user is told."""
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
@@ -256,7 +302,7 @@ def holds(states: Iterable[str | None], now_ms: int, since_ms: int = 0) -> int |
     return None if not ends else 0 if 0 in ends else max(ends)
 
 
-def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
+def ending(action: ActionDoc) -> tuple[str, dict[str, Any], list[Change]]:
     """What is published, and changed in the channel's state, when a mute or ban ends: event type, its data,
     changes. What the ban has hidden stays hidden."""
     field, _ = field_of(action["facet"], None, None) or ("", None)
@@ -267,7 +313,7 @@ def ending(action: Doc) -> tuple[str, dict[str, Any], list[Change]]:
     )
 
 
-def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _events(action: ActionDoc, common: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     kind, value = split(action["facet"])[0], action["value"]
     if kind == "clear":
         return (
@@ -290,7 +336,7 @@ def _events(action: Doc, common: dict[str, Any]) -> list[tuple[str, dict[str, An
     ]
 
 
-def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _user_events(action: ActionDoc, kind: str, data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     value = action["value"]
     said = {**data, "reason": action["reason"] or None}
     if kind == "role":
@@ -305,7 +351,7 @@ def _user_events(action: Doc, kind: str, data: dict[str, Any]) -> list[tuple[str
     return [*events, (CLEARED, data)] if kind == "ban" and value and not action.get("undoes") else events
 
 
-def _message_event(action: Doc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _message_event(action: ActionDoc, kind: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     about, value = split(action["facet"])[1], action["value"]
     if kind == "pin":
         return MESSAGE_UPDATED, {

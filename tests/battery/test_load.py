@@ -4,10 +4,12 @@ import asyncio
 import re
 from typing import Any
 
+from realtime.log.archive import MODERATION
 from tests.battery.chat import Chat, Guest, at
 from tests.battery.conftest import Figures, Scale
 from tests.battery.stage import NodeProcess, Stage, eventually
 from tests.support.tcp_proxy import Line, enter
+from weir.foundation.tenancy.collections import REVOCATIONS
 
 
 async def reads(stage: Stage) -> dict[str, int]:
@@ -44,9 +46,9 @@ async def test_a_storm_of_reconnects(stage: Stage, scale: Scale, figures: Figure
     assert took <= 15
     assert recovered >= 0.99 * len(chat.people)
     assert asked.get("messages", 0) == 0, asked
-    assert asked.get("moderation", 0) < 10, asked  # a job's
+    assert asked.get(MODERATION, 0) < 10, asked  # a job's
     figures(sockets=len(chat.people), all_back_s=round(took, 2), recovered=recovered, message_reads=asked.get("messages", 0),
-            revocation_reads=asked.get("revocations", 0), **told)  # fmt: skip
+            revocation_reads=asked.get(REVOCATIONS, 0), **told)  # fmt: skip
 
 
 async def highest_memory(node: NodeProcess, until: "asyncio.Future[Any]") -> float:

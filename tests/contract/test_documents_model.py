@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from tests.contract.conftest import THINGS
 from weir.foundation.documents import Between, Doc, DuplicateKey, Handle, OneOf
 from weir.foundation.settings import Settings
 
@@ -173,15 +174,13 @@ def _with(doc: Doc, path: str, new: Callable[[Any], Any]) -> Doc:
 async def ask(handle: Handle, verb: str, arguments: tuple[Any, ...]) -> Any:
     if verb == "update":
         doc_id, setting, inc, expect, upsert = arguments
-        return await handle.update("things", doc_id, set=setting, inc=inc, expect=expect, upsert=upsert)
+        return await handle.update(THINGS, doc_id, set=setting, inc=inc, expect=expect, upsert=upsert)
     if verb != "walk":
-        return await getattr(handle, verb)("things", *arguments)
+        return await getattr(handle, verb)(THINGS, *arguments)
     where, sort, descending, limit = arguments
     pages, cursor = [], None
     while True:
-        page = await handle.find(
-            "things", where, sort=sort, descending=descending, limit=limit, cursor=cursor
-        )
+        page = await handle.find(THINGS, where, sort=sort, descending=descending, limit=limit, cursor=cursor)
         pages.append(page.data)
         cursor = page.next
         if cursor is None:
@@ -203,7 +202,7 @@ async def check_history(
                     await ask(store.app(app), verb, arguments)
             else:
                 assert await ask(store.app(app), verb, arguments) == expected, (verb, arguments)
-        everything = (await store.operator().find("things")).data
+        everything = (await store.operator().find(THINGS)).data
         assert everything == sorted(model.docs.values(), key=lambda doc: doc["id"])
 
 

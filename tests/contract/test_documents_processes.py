@@ -55,7 +55,7 @@ async def test_two_processes_share_a_store(settings: Settings, backend: str, ope
     share = 300 if backend == "sqlite" else 60
     async with opened(settings, LOG) as store:
         mine = store.app("app_1")
-        await mine.insert("log", {"id": "total", "n": 0})
+        await mine.insert(LOG, {"id": "total", "n": 0})
         async with writer(settings, "left", share) as left, writer(settings, "right", share) as right:
             await asyncio.gather(start(left), start(right))
             outs = await asyncio.wait_for(asyncio.gather(left.communicate(), right.communicate()), BOUND_S)
@@ -63,8 +63,8 @@ async def test_two_processes_share_a_store(settings: Settings, backend: str, ope
                 assert process.returncode == 0, err.decode()
                 assert out.decode().split("\n")[-2] == f"done {share}"
                 assert b"locked" not in err
-        assert await mine.count("log") == 2 * share + 1
-        assert (await mine.get("log", "total") or {})["n"] == 2 * share
+        assert await mine.count(LOG) == 2 * share + 1
+        assert (await mine.get(LOG, "total") or {})["n"] == 2 * share
         told = [len(events) async for _, _, events in store.pending(limit=1000)]
         assert told == [2] * (2 * share)
 
@@ -78,7 +78,7 @@ async def test_a_killed_writer_leaves_whole_documents(
     if backend != "sqlite" and after != 40:
         pytest.skip("once is enough for a server that is not killed")
     async with opened(settings, LOG) as store:
-        await store.app("app_1").insert("log", {"id": "total", "n": 0})
+        await store.app("app_1").insert(LOG, {"id": "total", "n": 0})
     async with writer(settings, "w", 100_000) as process:
         await start(process)
         acked = [await line(process) for _ in range(after + random.randrange(20))]
@@ -90,14 +90,13 @@ async def test_a_killed_writer_leaves_whole_documents(
         ]
     async with opened(settings, LOG) as store:
         docs = {
-            doc["id"]: doc
-            for doc in (await store.app("app_1").find("log", {"writer": "w"}, limit=10_000)).data
+            doc["id"]: doc for doc in (await store.app("app_1").find(LOG, {"writer": "w"}, limit=10_000)).data
         }
         outbox = {
             doc_id: [event.key for event in events] async for _, doc_id, events in store.pending(limit=10_000)
         }
         assert all(len(docs[doc_id]["told"]) == 2 for doc_id in acked)
-        assert (await store.app("app_1").get("log", "total") or {})["n"] >= len(acked)
+        assert (await store.app("app_1").get(LOG, "total") or {})["n"] >= len(acked)
         assert {doc_id: doc["told"] for doc_id, doc in docs.items()} == outbox
     if backend == "sqlite":
         connection = sqlite3.connect(settings.data / "weir.db")

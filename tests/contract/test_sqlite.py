@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 async def test_files_are_private(path: Path) -> None:
     """The folder is 0700; the file, its log and its shared memory are 0600."""
     store = await open_sqlite(path, [THINGS])
-    await store.app("app_1").insert("things", {"id": "a"})
+    await store.app("app_1").insert(THINGS, {"id": "a"})
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in path.parent.iterdir()} == {
         "weir.db": "0o600", "weir.db-wal": "0o600", "weir.db-shm": "0o600",
@@ -48,12 +48,12 @@ async def test_files_are_private(path: Path) -> None:
 async def test_closing_answers_what_was_asked_before(path: Path) -> None:
     """close() drains the queue: every write that was asked is answered and stored."""
     store = await open_sqlite(path, [THINGS])
-    asked = [asyncio.create_task(store.app("app_1").insert("things", {"id": str(n)})) for n in range(300)]
+    asked = [asyncio.create_task(store.app("app_1").insert(THINGS, {"id": str(n)})) for n in range(300)]
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*asked)
     store = await open_sqlite(path, [THINGS])
-    assert await store.operator().count("things") == 300
+    assert await store.operator().count(THINGS) == 300
     await store.close()
 
 
@@ -62,15 +62,15 @@ async def test_a_held_lock_is_a_refusal_and_not_the_end(path: Path, monkeypatch:
     writes work."""
     store = await open_sqlite(path, [THINGS])
     mine = store.app("app_1")
-    await mine.insert("things", {"id": "a"})
+    await mine.insert(THINGS, {"id": "a"})
     monkeypatch.setattr(sqlite_writer, "LOCK_S", 0.1)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="Another process"):
-            await mine.insert("things", {"id": "b"})
-        assert await mine.get("things", "a") is not None
+            await mine.insert(THINGS, {"id": "b"})
+        assert await mine.get(THINGS, "a") is not None
         rival.execute("ROLLBACK")
-    await mine.insert("things", {"id": "b"})
+    await mine.insert(THINGS, {"id": "b"})
     await store.close()
 
 
@@ -84,7 +84,7 @@ async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: p
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as rival:
         rival.execute("BEGIN IMMEDIATE")
         answers = await asyncio.gather(
-            *(mine.insert("things", {"id": str(n)}) for n in range(20)), return_exceptions=True
+            *(mine.insert(THINGS, {"id": str(n)}) for n in range(20)), return_exceptions=True
         )
         rival.execute("ROLLBACK")
     assert all(isinstance(answer, StoreUnavailable) for answer in answers)
@@ -92,10 +92,10 @@ async def test_the_queue_is_bounded_and_an_answer_too(path: Path, monkeypatch: p
     monkeypatch.setattr(sqlite_queue, "ANSWER_S", 10)
     for _ in range(100):  # the queue stays full until the writer notices the free lock
         with contextlib.suppress(StoreUnavailable):
-            await mine.insert("things", {"id": "after"})
+            await mine.insert(THINGS, {"id": "after"})
             break
         await asyncio.sleep(0.01)
-    assert await mine.count("things") == 1
+    assert await mine.count(THINGS) == 1
     await store.close()
 
 
@@ -126,7 +126,7 @@ async def test_a_full_disk_is_named_and_passes(path: Path, tmp_path: Path) -> No
     await insert(100)
     await writer.close()
     store = await open_sqlite(path, [THINGS])
-    assert await store.operator().count("things") == len(stored) + 1
+    assert await store.operator().count(THINGS) == len(stored) + 1
     await store.close()
 
 
@@ -186,14 +186,14 @@ async def test_a_changed_type_and_broken_uniqueness_are_refused_at_the_opening(p
     """A field can't change its declared type, and a new unique index needs unique documents; the file stays
     as it was."""
     store = await open_sqlite(path, [Collection("things", {"name": "str"})])
-    await store.app("app_1").insert_many("things", [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}])
+    await store.app("app_1").insert_many(THINGS, [{"id": "a", "name": "x"}, {"id": "b", "name": "x"}])
     await store.close()
     with pytest.raises(ValueError, match="can't become int"):
         await open_sqlite(path, [Collection("things", {"name": "int"})])
     with pytest.raises(StoreUnavailable, match="unique"):
         await open_sqlite(path, [THINGS])
     store = await open_sqlite(path, [Collection("things", {"name": "str"})])
-    assert await store.operator().count("things", {"name": "x"}) == 2
+    assert await store.operator().count(THINGS, {"name": "x"}) == 2
     await store.close()
 
 

@@ -22,9 +22,9 @@ async def write(store: Store, name: str, n: int) -> None:
         DirectoryChanged(app="app_1", collection="log", key=f"{name}-{n}-{step}") for step in (1, 2)
     )
     doc_id = f"{name}-{n}"
-    await mine.insert("log", {"id": doc_id, "writer": name, "n": n, "told": [first.key]}, emit=[first])
-    await mine.update("log", doc_id, push={"told": second.key}, emit=[second])
-    await mine.update("log", "total", inc={"n": 1})
+    await mine.insert(LOG, {"id": doc_id, "writer": name, "n": n, "told": [first.key]}, emit=[first])
+    await mine.update(LOG, doc_id, push={"told": second.key}, emit=[second])
+    await mine.update(LOG, "total", inc={"n": 1})
     print(doc_id, flush=True)
 
 
@@ -39,7 +39,7 @@ async def main(settings: Settings, name: str, count: int) -> None:
             await write(store, name, n)
 
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    seen = await store.app("app_1").count("log", {"writer": name})
+    seen = await store.app("app_1").count(LOG, {"writer": name})
     print(f"done {seen}", flush=True)
     await store.close()
 

@@ -23,7 +23,7 @@ def setting(services: Services) -> Callable[..., None]:
     """Changes settings of the running services."""
 
     def change(**values: Any) -> None:
-        object.__setattr__(services, "settings", services.settings.model_copy(update=values))
+        services.settings.__dict__.update(values)
 
     return change
 

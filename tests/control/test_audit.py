@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from control.collections import INSTALLATION, MEMBERS
 from control.migrations import migrate
 from tests.control.apps.test_service import joined
 from tests.control.streams.test_api import FakeIngest
 from tests.support.control_room import PASSWORD, Headers, World
 from weir.foundation.audit import PLATFORM, Audit
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Collection, Doc
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS, AUDIT, STREAMS
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ async def next_process(world: World) -> None:
 
 
 async def entries(services: Services, app: str, action: str) -> list[Doc]:
-    return (await services.store.app(app).find("audit", {"action": action})).data
+    return (await services.store.app(app).find(AUDIT, {"action": action})).data
 
 
 Change = Callable[[World, Headers, str], Awaitable[Any]]
@@ -119,7 +121,7 @@ async def test_an_entry_outlives_kill_9(world: World, services: Services) -> Non
         subprocess.run, [sys.executable, "-c", CHILD], env={**os.environ, **environment}, timeout=60
     )
     assert child.returncode == -signal.SIGKILL
-    (app,) = (await services.store.operator().find("apps")).data
+    (app,) = (await services.store.operator().find(APPS)).data
     assert await entries(services, app["id"], "app.created") == []
     await next_process(world)
     (entry,) = await entries(services, app["id"], "app.created")
@@ -134,8 +136,8 @@ async def test_what_leaves_no_document_is_noted_before(
     token, stream = await stream_of(world, owner, app)
     honest = world.services.store.app(app).__class__.delete
 
-    async def dies_at_streams(handle: Any, collection: str, where: Any) -> int:
-        if collection == "streams":
+    async def dies_at_streams(handle: Any, collection: Collection[Any], where: Any) -> int:
+        if collection is STREAMS:
             raise RuntimeError("killed")
         return int(await honest(handle, collection, where))
 
@@ -169,10 +171,10 @@ async def test_a_deleted_app_s_rooms_hear_of_it_before_it_is_gone(
     """The outbox of its document would go with it."""
     await world.done("DELETE", f"/v1/apps/{app}", owner)
     await world.room._apps.delete_more()
-    assert await world.services.store.operator().get("apps", app) is not None
+    assert await world.services.store.operator().get(APPS, app) is not None
     await next_process(world)
     await world.room._apps.delete_more()
-    assert await world.services.store.operator().get("apps", app) is None
+    assert await world.services.store.operator().get(APPS, app) is None
     assert len(await entries(world.services, PLATFORM, "app.deleted")) == 1
 
 
@@ -196,7 +198,7 @@ async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: H
             app = str((await world.app(owner))["id"])
             await invited(world, owner, app, ann)
             answers = await asyncio.gather(attempt(world, owner, ann, app), attempt(other, ann, owner, app))
-            owners = (await world.services.store.app(app).find("members", {"role": "owner"})).data
+            owners = (await world.services.store.app(app).find(MEMBERS, {"role": "owner"})).data
             assert len(owners) == 1, [answer.text for answer in answers]
             assert sorted(answer.status_code < 300 for answer in answers) == [False, True]
 
@@ -213,13 +215,13 @@ async def invited(world: World, owner: Headers, app: str, who: Headers) -> None:
 async def test_the_last_owner_may_go_when_another_has_come(world: World, owner: Headers, app: str) -> None:
     """By a promotion too, and in an app from before owners stood in its document."""
     installation = world.services.store.operator()
-    before = await installation.get("apps", app)
+    before = await installation.get(APPS, app)
     assert before is not None
-    await installation.delete("apps", {"id": app})
+    await installation.delete(APPS, {"id": app})
     await installation.insert(
-        "apps", {name: value for name, value in before.items() if name not in ("owners", "ownership")}
+        APPS, {name: value for name, value in before.items() if name not in ("owners", "ownership")}
     )
-    await installation.delete("installation", {"id": "schema"})
+    await installation.delete(INSTALLATION, {"id": "schema"})
     for _ in range(2):
         await migrate(world.services.store)
     me = (await world.done("GET", "/v1/auth/me", owner))["id"]

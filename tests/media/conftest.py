@@ -33,7 +33,7 @@ from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.periodic import Periodic
 from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
-from weir.foundation.tenancy.directory import COLLECTIONS
+from weir.foundation.tenancy.collections import COLLECTIONS, RECORDINGS
 from weir.foundation.tenancy.quotas import USED_UP
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault
@@ -132,7 +132,7 @@ class FakeDirectory:
         return True
 
     async def recording(self, recording_id: str) -> dict[str, Any] | None:
-        return await self.store.operator().get("recordings", recording_id)
+        return await self.store.operator().get(RECORDINGS, recording_id)
 
 
 @dataclass
@@ -191,8 +191,10 @@ class Stage:
     async def on_air(
         self, chosen: dict[str, Any] | None = None, **options: Any
     ) -> tuple[StreamEvent, "subprocess.Popen[bytes]"]:
-        """`chosen` is what the stream's owner set."""
+        """`chosen` is what the stream's owner set, and perhaps the app that it is of."""
         fact = self.stream()
+        if chosen and "app" in chosen:
+            fact = fact.model_copy(update={"app": chosen["app"]})
         self.directory.options[fact.stream] = chosen or {}
         publisher = self.publish(fact, **options)
         await self.tell(PublishStarted, fact)

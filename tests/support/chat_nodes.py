@@ -32,7 +32,7 @@ from weir.foundation.redis.client import connect_redis, disconnect
 from weir.foundation.redis.periodic import Periodic
 from weir.foundation.services import Services
 from weir.foundation.settings import Settings
-from weir.foundation.tenancy.directory import AUDIT
+from weir.foundation.tenancy.collections import AUDIT
 from weir.foundation.tenancy.quotas import USED_UP
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import Vault

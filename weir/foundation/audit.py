@@ -8,7 +8,7 @@ before it is written to the log. A change that leaves no document behind gets it
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -16,12 +16,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Doc, Page, Store
+from weir.foundation.documents import Between, Page, Store
 from weir.foundation.errors import Refused, Unavailable
 from weir.foundation.events import AuditNoted, Event
 from weir.foundation.http.response_headers import REQUEST
 from weir.foundation.http.routing import Call, address_of
 from weir.foundation.ids import body, derived_id
+from weir.foundation.tenancy.collections import AUDIT, AuditDoc
 
 KEPT_MS = 400 * 86_400_000
 HOUR_MS, COUNTS_KEPT_S = 3_600_000, 3 * 3600
@@ -58,7 +59,9 @@ def shown(doc: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def changes(before: Doc | None, after: Doc | None) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def changes(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The differences, on both sides; a missing side stays None."""
     if before is None or after is None:
         return (None if before is None else shown(before)), (None if after is None else shown(after))
@@ -67,9 +70,9 @@ def changes(before: Doc | None, after: Doc | None) -> tuple[dict[str, Any] | Non
     return {name: old.get(name) for name in differing}, {name: new.get(name) for name in differing}
 
 
-def public_view(entry: Doc) -> dict[str, Any]:
+def public_view(entry: AuditDoc) -> dict[str, Any]:
     kept = ("id", "actor", "address", "request", "action", "target", "before", "after")
-    return {**{name: entry[name] for name in kept}, "at": rfc3339(entry["at"])}
+    return {**{name: value for name, value in entry.items() if name in kept}, "at": rfc3339(entry["at"])}
 
 
 class Audit:
@@ -79,7 +82,13 @@ class Audit:
         self._written: dict[tuple[int, bytes], bytes] = {}
 
     def entry(
-        self, app: str, by: By, action: str, target: str, before: Doc | None = None, after: Doc | None = None
+        self,
+        app: str,
+        by: By,
+        action: str,
+        target: str,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
     ) -> AuditNoted:
         """An entry to emit with the change."""
         old, new = changes(before, after)
@@ -94,11 +103,11 @@ class Audit:
     async def on_event(self, event: Event) -> None:
         """Writes entries whose process has died; for the bus' consumer."""
         if isinstance(event, AuditNoted):
-            await self._store.app(event.app).insert_many("audit", [_document(event)])
+            await self._store.app(event.app).insert_many(AUDIT, [_document(event)])
 
     @asynccontextmanager
     async def before_it(
-        self, app: str, by: By, action: str, target: str, before: Doc | None = None
+        self, app: str, by: By, action: str, target: str, before: Mapping[str, Any] | None = None
     ) -> AsyncIterator[None]:
         """Context for a change that leaves no document behind; when it is refused there is no entry."""
         noted = self.entry(app, by, action, target, before, None)
@@ -107,7 +116,7 @@ class Audit:
             yield
         except Refused as refusal:
             if not isinstance(refusal, Unavailable):  # then it may have been done
-                await self._store.app(app).delete("audit", {"id": _document(noted)["id"]})
+                await self._store.app(app).delete(AUDIT, {"id": _document(noted)["id"]})
             raise
 
     async def count(self, app: str, by: By, action: str, target: str = "") -> None:
@@ -149,23 +158,25 @@ class Audit:
         }
         entry_id = derived_id("act", str(hour), field.decode())
         await self._store.app(app).update(
-            "audit",
+            AUDIT,
             entry_id,
             set={**entry, "at": now_ms(), "after": {"times": times, "within": "an hour"}},
             upsert=True,
         )
 
-    async def page(self, app: str, where: Mapping[str, Any], limit: int, cursor: str | None) -> Page:
+    async def page(
+        self, app: str, where: Mapping[str, Any], limit: int, cursor: str | None
+    ) -> Page[AuditDoc]:
         """Newest first. `where`: actor, action, target, at."""
         return await self._store.app(app).find(
-            "audit", where, sort="at", descending=True, limit=limit, cursor=cursor
+            AUDIT, where, sort="at", descending=True, limit=limit, cursor=cursor
         )
 
     async def forget_old(self) -> None:
         """Periodic: entries older than 400 days."""
-        await self._store.operator().delete("audit", {"at": Between(below=now_ms() - KEPT_MS)})
+        await self._store.operator().delete(AUDIT, {"at": Between(below=now_ms() - KEPT_MS)})
 
 
-def _document(noted: AuditNoted) -> Doc:
+def _document(noted: AuditNoted) -> AuditDoc:
     fields = noted.model_dump(exclude={"id", "app", "type"})
-    return {"id": f"act_{body(noted.id)}", **fields}
+    return cast(AuditDoc, {"id": f"act_{body(noted.id)}", **fields})

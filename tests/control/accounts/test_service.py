@@ -12,6 +12,7 @@ from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.errors import Refused
 from weir.foundation.redis.client import connect_redis
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import ACCOUNTS
 
 Setting = Callable[..., None]
 
@@ -306,7 +307,7 @@ async def test_of_many_owners_at_once_one_is_made(world: World) -> None:
 
     made = await asyncio.gather(*(one(number) for number in range(4) for one in (first, typed)))
     assert made.count(True) == 1
-    assert await world.services.store.operator().count("accounts", {"operator": True}) == 1
+    assert await world.services.store.operator().count(ACCOUNTS, {"operator": True}) == 1
     assert await accounts.setup_token() is None
 
 
@@ -321,7 +322,7 @@ async def test_a_set_up_that_fails_spends_no_link(world: World, setting: Setting
         await world.ask("POST", "/v1/auth/register", body={**body, "email": "owner@weir.example"})
     ).status_code == 201
     everything = world.services.store.operator()
-    await everything.delete("accounts", {"operator": True})  # as if it had died before the account was made
+    await everything.delete(ACCOUNTS, {"operator": True})  # as if it had died before the account was made
     assert (await world.ask("POST", "/v1/auth/register", body=body)).status_code == 403
     again = await world.room._accounts.setup_token()
     assert (

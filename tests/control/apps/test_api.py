@@ -13,6 +13,7 @@ from weir.foundation.clock import now_ms
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS, REVOCATIONS
 from weir.foundation.tenancy.directory import revocation_id
 
 PASSWORD = "correct horse battery"
@@ -129,7 +130,7 @@ async def test_a_foreign_app_is_a_missing_app(
     """Byte for byte the same answer."""
     account = await signed_up(http, secret)
     foreign = await services.store.operator().insert(
-        "apps", {"id": new_id("app"), "account": "acc_other", "name": "x", "guests": "chat", "created": 1}
+        APPS, {"id": new_id("app"), "account": "acc_other", "name": "x", "guests": "chat", "created": 1}
     )
     answers = [
         (await http.post(f"/v1/apps/{app}/session", headers=account))
@@ -191,7 +192,7 @@ async def test_a_person_of_the_app_sits_on_the_watch_page(
     assert (await services.tokens.playback(seated["playback_token"])).uid == "ann"
     foreign = services.tokens.mint_user("ann", new_id("app"), "Ann", 600, roles={channel: "owner"})
     await services.store.app(app).update(
-        "revocations",
+        REVOCATIONS,
         revocation_id(app, "user", "ben"),
         set={"before": now_ms() + 60_000, "expires": now_ms() + 60_000},
         upsert=True,

@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from control.collections import MEMBERS
 from tests.support.control_room import PASSWORD, Headers, World, bearer
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Unauthenticated
 from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import AUDIT, CREDENTIALS, STREAMS
 from weir.foundation.tenancy.permissions import LEAST, ROLES, SCOPES, may, may_change_member, scopes_of
 
 Setting = Callable[..., None]
@@ -618,7 +620,7 @@ async def test_a_deleted_app_goes_with_all_that_is_its_own(
     await services.store.settle("apps", app, [event.id for event in told])
     await world.room._apps.delete_more()
     assert (await world.ask("GET", f"/v1/apps/{app}", owner)).status_code == 404
-    for collection in ("streams", "credentials", "members", "audit"):
+    for collection in (STREAMS, CREDENTIALS, MEMBERS, AUDIT):
         assert await services.store.app(app).count(collection) == 0
     assert len((await world.done("GET", "/v1/streams", keys[1]))["data"]) == 1
 

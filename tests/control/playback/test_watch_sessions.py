@@ -11,6 +11,7 @@ from tests.support.control_room import Headers, World, bearer
 from weir.foundation.clock import now_s
 from weir.foundation.events import DirectoryChanged
 from weir.foundation.ids import is_id, new_id
+from weir.foundation.tenancy.collections import RECORDINGS, STREAMS
 from weir.foundation.tenancy.tokens import LEEWAY_S
 
 
@@ -224,10 +225,8 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
             "state": state,
             "started": number,
         }
-        await store.insert("recordings", doc)
-    await store.update(
-        "streams", stage.stream["id"], set={"broadcast": "brd_new", "ended": 1_790_000_000_000}
-    )
+        await store.insert(RECORDINGS, doc)
+    await store.update(STREAMS, stage.stream["id"], set={"broadcast": "brd_new", "ended": 1_790_000_000_000})
 
     async def offered() -> Any:
         shown = await stage.world.done("GET", f"/v1/watch/{stage.playback}", None)
@@ -236,7 +235,7 @@ async def test_a_public_stream_offers_the_recording_of_its_last_broadcast(stage:
     assert await offered() == (None, None)
     await stage.change(visibility="public")
     assert await offered() == ("2026-09-21T14:13:20.000Z", "rec_2")
-    await store.update("streams", stage.stream["id"], set={"state": "live"})
+    await store.update(STREAMS, stage.stream["id"], set={"state": "live"})
     await stage.world.services.directory.on_event(
         DirectoryChanged(app=stage.app, collection="streams", key=stage.stream["id"])
     )
@@ -265,8 +264,8 @@ async def test_a_recording_is_watched_by_those_whom_its_visibility_lets(
         await stage.change(visibility=of_stream)
         doc["stream"] = stage.stream["id"]
         update = {"broadcast": "brd_1", "ended": 1_790_000_000_000}
-        await stage.world.services.store.app(stage.app).update("streams", stage.stream["id"], set=update)
-    await stage.world.services.store.app(stage.app).insert("recordings", doc)
+        await stage.world.services.store.app(stage.app).update(STREAMS, stage.stream["id"], set=update)
+    await stage.world.services.store.app(stage.app).insert(RECORDINGS, doc)
     anybody = (own or of_stream) == "public"
     if of_stream is not None:
         headers = bearer(stage.signed())

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from control.collections import BROADCASTS, USAGE
 from control.composition import build_services
 from control.playback.viewer_limit import ViewerLimit
 from control.streams.rules import Publisher
@@ -15,6 +16,7 @@ from weir.foundation.events import QuotaUsedUp, StreamLive, StreamOffline, Strea
 from weir.foundation.ids import new_id
 from weir.foundation.ingest_client import ActivePublish
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS, PROFILES, STREAMS
 
 HOOK = "app=live&clientid=7&call=publish&name="
 
@@ -74,8 +76,8 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
         {},
     )
     mine = {"id": "prf_mine", "name": "mine", "created": 1, "version": 1, "rungs": []}
-    app = (await world.services.store.operator().get("streams", stream["id"]) or {})["app"]
-    await world.services.store.app(app).insert("profiles", mine)
+    app = (await world.services.store.operator().get(STREAMS, stream["id"]) or {})["app"]
+    await world.services.store.app(app).insert(PROFILES, mine)
     path, fields = f"/v1/streams/{stream['id']}", {
         "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_mine", "recording": False, "latency": "low",
         "dvr_s": 600, "encrypted": True, "max_viewers": 10, "metadata": {"team": "blue"},
@@ -100,7 +102,7 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
 async def test_a_profile_is_one_of_the_app_s_own(world: World, key: Headers, stream: dict[str, Any]) -> None:
     """Another app's is answered exactly like a missing one, at both doors."""
     await world.services.store.app(new_id("app")).insert(
-        "profiles", {"id": "prf_other", "name": "other", "created": 1, "version": 1}
+        PROFILES, {"id": "prf_other", "name": "other", "created": 1, "version": 1}
     )
     for method, path in (("PATCH", f"/v1/streams/{stream['id']}"), ("POST", "/v1/streams")):
         answers = [
@@ -133,7 +135,7 @@ async def test_unset_settings_stay_the_installation_s(
     world: World, key: Headers, stream: dict[str, Any], services: Services
 ) -> None:
     """The document says nothing about them, so a changed installation changes them."""
-    doc = await services.store.operator().get("streams", stream["id"])
+    doc = await services.store.operator().get(STREAMS, stream["id"])
     assert doc is not None
     assert "recording" not in doc
     assert "profile" not in doc
@@ -203,7 +205,7 @@ async def test_broadcasts_are_remembered(
     world: World, key: Headers, stream: dict[str, Any], services: Services
 ) -> None:
     """Whatever order the facts come in, and however often."""
-    app = (await services.store.operator().get("streams", stream["id"]) or {})["app"]
+    app = (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"]
     about = {
         "app": app,
         "stream": stream["id"],
@@ -240,7 +242,7 @@ async def test_a_full_stream_lets_nobody_else_in(
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
     playback, app = (
         stream["playback_id"],
-        (await services.store.operator().get("streams", stream["id"]) or {})["app"],
+        (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"],
     )
 
     async def door(sid: str) -> int:
@@ -255,7 +257,7 @@ async def test_a_full_stream_lets_nobody_else_in(
     assert [await door("a"), await door("b"), await door("a")] == [204, 403, 204]
     full = await world.ask("POST", f"/v1/watch/{playback}/session", body={})
     assert (full.status_code, full.json()["code"]) == (403, "quota_exceeded")
-    await services.store.operator().update("apps", app, set={"state": "archived"})
+    await services.store.operator().update(APPS, app, set={"state": "archived"})
     await world.room._apps.changed("apps", app, app)
     assert await door("a") == 403
     assert await publish(world, stream["key"]) == 403
@@ -283,17 +285,17 @@ async def test_publish_minutes_are_metered_and_bounded(
     stream = await world.done("POST", "/v1/streams", key, {})
     FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
-    doc = await services.store.operator().get("streams", stream["id"])
+    doc = await services.store.operator().get(STREAMS, stream["id"])
     assert doc is not None
     minutes = build_services(services).minutes
     for _ in range(2):  # the same moment twice counts once
         await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
     assert usage["minutes_published"] == 1.5
-    await services.store.operator().update("apps", app, set={"plan": "free"})
+    await services.store.operator().update(APPS, app, set={"plan": "free"})
     await world.room._apps.changed("apps", app, app)
     await minutes.check_publish(app)
-    await services.store.app(app).update("usage", f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
+    await services.store.app(app).update(USAGE, f"{stream['id']}:2099-01-01", set={"stream": stream["id"], "day": "2099-01-01"},
                                        inc={"published_s": 1200 * 60}, upsert=True)  # fmt: skip
     assert await world.room.streams.may_continue(stream["key"], Publisher("b", "7")) is False
     assert await publish(world, stream["key"]) == 403
@@ -321,7 +323,7 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
             ("Market", {"team": "a"}),
         )
     ]
-    await world.services.store.operator().update("streams", made[0]["id"], set={"state": "live"})
+    await world.services.store.operator().update(STREAMS, made[0]["id"], set={"state": "live"})
 
     async def titles(query: str) -> list[str]:
         return [one["title"] for one in (await world.done("GET", f"/v1/streams?{query}", key))["data"]]
@@ -345,10 +347,10 @@ async def test_streams_are_found_by_state_title_metadata_and_time(world: World, 
 async def test_broadcasts_are_found_by_state_and_time(
     world: World, key: Headers, stream: dict[str, Any], services: Services
 ) -> None:
-    app = (await services.store.operator().find("streams")).data[0]["app"]
+    app = (await services.store.operator().find(STREAMS)).data[0]["app"]
     for number, ended in enumerate((2_000, None)):
         doc = {"id": f"brd_{number}", "stream": stream["id"], "started": 1_000 + number, "ended": ended}
-        await services.store.app(app).insert("broadcasts", doc)
+        await services.store.app(app).insert(BROADCASTS, doc)
 
     async def ids(query: str) -> list[str]:
         return [

@@ -169,7 +169,7 @@ async def test_a_vanished_publisher_is_noticed_without_a_hook(
     ingest.bytes = None
     await streams.reconcile()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "interrupted"
-    streams._settings = services.settings.model_copy(update={"reconnect_grace_s": 0.0})
+    services.settings.__dict__.update(reconnect_grace_s=0.0)
     await streams.end_overdue()
     assert (await streams.get(doc["app"], doc["id"]))["state"] == "idle"
 

@@ -15,6 +15,7 @@ from weir.foundation.clock import day_of, month_of, now_ms
 from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS, RECORDINGS, STREAMS
 from weir.foundation.tenancy.message_quota import COUNTED, MessageQuota, permits_key
 
 NOW = 1_700_000_000
@@ -39,7 +40,7 @@ async def stream(world: World, owner: Headers, app: str) -> dict[str, Any]:
 async def recording(services: Services, app: str, stream: str | None, **more: Any) -> Doc:
     about = {"stream": stream} if stream else {}
     return await services.store.app(app).insert(
-        "recordings", {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
+        RECORDINGS, {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
     )
 
 
@@ -97,7 +98,7 @@ async def test_messages_move_to_the_ledger_once(
     dropped."""
     other = (
         await services.store.app(app).insert(
-            "streams", {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn")}
+            STREAMS, {"id": new_id("str"), "playback": new_id("ply"), "channel": new_id("chn")}
         )
     )["id"]
     await wrote(services, app, stream["id"], 3)
@@ -130,7 +131,7 @@ async def test_the_month_s_messages_outlive_redis(
     services: Services, app: str, stream: dict[str, Any]
 ) -> None:
     """A bounded app's permits are set to what the ledger knows."""
-    await services.store.operator().update("apps", app, set={"plan": "free"})
+    await services.store.operator().update(APPS, app, set={"plan": "free"})
     services.directory._cache.clear()
     await wrote(services, app, stream["id"], 5)
     await build_services(services).meters.drain_messages()
@@ -151,7 +152,7 @@ async def test_what_is_stored_stands(services: Services, app: str, stream: dict[
     await counted.measure_storage()
     await counted.measure_storage()
     assert (await ledger.of_app(app, None, None))["storage_bytes"] == 530
-    await services.store.operator().delete("recordings", {"id": first["id"]})
+    await services.store.operator().delete(RECORDINGS, {"id": first["id"]})
     await counted.measure_storage()
     whole = await ledger.of_app(app, None, None)
     assert (whole["storage_bytes"], [day["storage_bytes"] for day in whole["days"]]) == (30, [7_000, 30])

@@ -14,6 +14,7 @@ from control.usage.web_log import parse, whole_buckets
 from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import STREAMS
 
 NOW = 1_700_000_000
 
@@ -28,7 +29,7 @@ async def stream(services: Services) -> Doc:
         "transition": 0,
         "created": 1,
     }
-    return await services.store.app(new_id("app")).insert("streams", doc)
+    return await services.store.app(new_id("app")).insert(STREAMS, doc)
 
 
 @pytest.fixture

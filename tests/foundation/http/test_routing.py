@@ -13,12 +13,14 @@ from starlette.applications import Starlette
 
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.http import openapi
+from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.http.response_headers import APP, Envelope
 from weir.foundation.http.router import Front, tabled
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Row, bind, shown_once
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS
 
 MINE, OTHERS = new_id("app"), new_id("app")
 
@@ -112,7 +114,7 @@ def things() -> Things:
 async def http(services: Services, things: Things) -> AsyncIterator[httpx.AsyncClient]:
     apps = services.store.operator()
     await apps.insert(
-        "apps",
+        APPS,
         {
             "id": MINE,
             "account": "a",
@@ -193,7 +195,7 @@ async def test_a_dead_process_s_attempt_is_taken_over_with_the_same_id(services:
     first = await repeats.begin("app:k", "POST", "/v1/things", b"{}")
     with pytest.raises(Conflict):
         await repeats.begin("app:k", "POST", "/v1/things", b"{}")
-    await services.store.operator().update("repeats", first.id, set={"started": 1})
+    await services.store.operator().update(REPEATS, first.id, set={"started": 1})
     assert (await repeats.begin("app:k", "POST", "/v1/things", b"{}")).seed == first.seed
 
 

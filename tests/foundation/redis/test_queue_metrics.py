@@ -12,6 +12,7 @@ from weir.foundation.redis import queue_metrics
 from weir.foundation.redis.bus import STREAM
 from weir.foundation.redis.periodic import Job, Periodic
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS
 
 
 def age(queue: str) -> float | None:
@@ -28,7 +29,7 @@ async def test_the_oldest_of_each_queue_is_told(services: Services) -> None:
     await job.run()
     assert (age("outbox"), age("bus.slow")) == (0, None)
     await services.store.operator().insert(
-        "apps", {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)]
+        APPS, {"id": new_id("app"), "account": "", "created": 1}, emit=[fact(90), fact(30)]
     )
     failed = asyncio.Event()
 

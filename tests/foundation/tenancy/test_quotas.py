@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from realtime.places.store import PLACES
 from weir.foundation.clock import month_of, now_ms
 from weir.foundation.errors import Forbidden, QuotaExceeded, Unavailable
 from weir.foundation.events import QuotaUsedUp
 from weir.foundation.ids import new_id
 from weir.foundation.plans import Plan
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import APPS, RECORDINGS
 from weir.foundation.tenancy.message_quota import COUNTED, MessageQuota, permits_key
 from weir.foundation.tenancy.quotas import Quotas
 
@@ -21,7 +23,7 @@ STREAM = new_id("str")
 @pytest.fixture
 async def app(services: Services) -> str:
     doc = {"id": new_id("app"), "account": "a", "name": "x", "guests": "chat", "created": 1, "plan": "small"}
-    return str((await services.store.operator().insert("apps", doc))["id"])
+    return str((await services.store.operator().insert(APPS, doc))["id"])
 
 
 def quotas(services: Services) -> Quotas:
@@ -65,7 +67,7 @@ async def test_a_burst_of_messages_never_passes_the_month_s(services: Services, 
 
 async def test_only_what_was_stored_takes_a_permit(services: Services, app: str) -> None:
     """A refused message and a repeated one give it back; one whose fate is unknown keeps it."""
-    await services.store.operator().update("apps", app, set={"plan": "tiny"})
+    await services.store.operator().update(APPS, app, set={"plan": "tiny"})
     messages = MessageQuota(services.redis, quotas(services))
     for _ in range(10):
         async with messages.spend(app, STREAM):
@@ -99,7 +101,7 @@ async def test_counts_arrive_once(services: Services, app: str) -> None:
 
 async def test_a_lost_count_is_restored(services: Services, app: str) -> None:
     """To what the ledger knows, never down from what Redis knows."""
-    await services.store.operator().update("apps", app, set={"plan": "tiny"})
+    await services.store.operator().update(APPS, app, set={"plan": "tiny"})
     messages, month = MessageQuota(services.redis, quotas(services)), month_of(now_ms())
     await messages.restore(app, month, 3)
     await messages.restore(app, month, 2)
@@ -120,15 +122,15 @@ async def test_things_are_made_one_after_another(services: Services, app: str) -
 
     async def make(wanted: int) -> bool:
         try:
-            async with process.room_for(app, "places", lambda: handle.count("places"), wanted):
+            async with process.room_for(app, "places", lambda: handle.count(PLACES), wanted):
                 places = [{"id": new_id("plc"), "created": 1} for _ in range(wanted)]
-                return await handle.insert_many("places", places) == wanted
+                return await handle.insert_many(PLACES, places) == wanted
         except QuotaExceeded:
             return False
 
     assert await make(4) is False
     assert sum(await asyncio.gather(*(make(1) for _ in range(10)))) == 3
-    assert await handle.count("places") == 3
+    assert await handle.count(PLACES) == 3
     assert await told(services) == [("places", 3)]
 
 
@@ -140,7 +142,7 @@ async def test_storage_counts_recordings_and_announced_uploads(services: Service
         ("failed", {"length": 300_000_000}), ("recording", {}),
     ):  # fmt: skip
         await handle.insert(
-            "recordings", {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size}
+            RECORDINGS, {"id": new_id("rec"), "stream": STREAM, "state": state, "started": 1, **size}
         )
     assert await services.directory.stored_bytes(app) == 900_000_000
     async with process.storage_for(app, 100_000_000):
@@ -165,7 +167,7 @@ async def test_the_operator_switches_a_feature_for_one_app(services: Services, a
     process = quotas(services)
     with pytest.raises(QuotaExceeded):
         await process.check_feature(app, "analytics")
-    doc = await services.store.operator().get("apps", app)
+    doc = await services.store.operator().get(APPS, app)
     assert doc is not None
     assert process.features({**doc, "features": {"analytics": True}}) == {"analytics": True, "branding": True}
     assert process.features(None) == {"analytics": True, "branding": True}

@@ -13,6 +13,7 @@ from tests.media.conftest import Stage, until
 from tests.media.uploads.test_service import client
 from weir.foundation.events import PublishDone
 from weir.foundation.services import Services
+from weir.foundation.tenancy.collections import STREAMS
 
 
 async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
@@ -29,7 +30,7 @@ async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, An
         "generation": 1,
         "created": 1,
     }
-    await stage.services.store.app(fact.app).insert("streams", {**doc, "ingest": {"since": 1}})
+    await stage.services.store.app(fact.app).insert(STREAMS, {**doc, "ingest": {"since": 1}})
     return fact, somebody, f"/v1/streams/{fact.stream}"
 
 

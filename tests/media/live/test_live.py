@@ -17,6 +17,7 @@ from tests.support.hls_conformance import Listed
 from weir.foundation.audit import COMMAND_LINE
 from weir.foundation.events import PublishDone, PublishStarted, StreamEvent, StreamOffline
 from weir.foundation.ids import new_id
+from weir.foundation.tenancy.collections import STREAMS
 
 
 class Viewer:
@@ -154,7 +155,7 @@ async def own_profile(stage: Any, fact: StreamEvent, chosen: dict[str, Any]) -> 
     )
     stream = {"id": fact.stream, "playback": fact.playback, "channel": fact.channel, **chosen}
     await stage.services.store.app(fact.app).insert(
-        "streams", {**stream, "app": fact.app, "profile": doc["id"]}
+        STREAMS, {**stream, "app": fact.app, "profile": doc["id"]}
     )
     return dict(doc)
 

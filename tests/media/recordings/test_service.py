@@ -13,10 +13,12 @@ from media.recordings.recording_files import RecordingFiles
 from tests.media.conftest import until
 from tests.media.live.test_live import own_profile, played, with_profile
 from weir.foundation.audit import COMMAND_LINE
-from weir.foundation.documents import Doc
+from weir.foundation.documents import Collection, Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
 from weir.foundation.ids import new_id
+from weir.foundation.tenancy.collections import PROFILES, RECORDINGS
+from weir.foundation.tenancy.quotas import USED_UP
 
 
 def seconds_of(path: Path) -> float:
@@ -44,7 +46,7 @@ def start_of_sound(path: Path) -> float:
 
 async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
     async def found() -> Doc | None:
-        docs = await stage.services.store.operator().find("recordings", {"broadcast": fact.broadcast})
+        docs = await stage.services.store.operator().find(RECORDINGS, {"broadcast": fact.broadcast})
         return next((doc for doc in docs.data if doc["state"] == state), None)
 
     for _ in range(600):
@@ -175,7 +177,7 @@ async def test_recording_by_hand(stage: Any) -> None:
     fact, _ = await stage.on_air({"recording": False})
     stream = {**stage.directory.docs[0], "title": "By hand"}
     verbs = stage.room._recordings
-    assert not (await stage.services.store.operator().find("recordings")).data
+    assert not (await stage.services.store.operator().find(RECORDINGS)).data
     begun = await verbs.start(stream, new_id("rec"), COMMAND_LINE)
     with pytest.raises(Conflict):
         await verbs.start(stream, new_id("rec"), COMMAND_LINE)
@@ -238,14 +240,14 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
     await stage.bus.publish(AppDeleted(app=gone.app))
     everything = stage.services.store.operator()
 
-    async def left(collection: str) -> set[str]:
+    async def left(collection: Collection[Any]) -> set[str]:
         return {doc["app"] for doc in (await everything.find(collection)).data}
 
     for _ in range(200):
-        if await left("recordings") == await left("profiles") == {kept.app}:
+        if await left(RECORDINGS) == await left(PROFILES) == {kept.app}:
             break
         await asyncio.sleep(0.05)
-    assert await left("recordings") == await left("profiles") == {kept.app}
+    assert await left(RECORDINGS) == await left(PROFILES) == {kept.app}
     assert len(list((stage.settings.data / "recordings").iterdir())) == 1
 
 
@@ -257,9 +259,9 @@ async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
     (stream,) = await stage.directory.live_streams()
     with pytest.raises(QuotaExceeded):
         await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
-    assert await stage.services.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 0
-    told = await stage.services.store.app(fact.app).find("used_up")
+    assert await stage.services.store.operator().count(RECORDINGS, {"broadcast": fact.broadcast}) == 0
+    told = await stage.services.store.app(fact.app).find(USED_UP)
     assert [(one["quota"], one["limit"]) for one in told.data] == [("storage_gb", 5)]
     stage.directory.stored -= 1
     await stage.room._recordings.start({**stream, "title": "Show"}, new_id("rec"), COMMAND_LINE)
-    assert await stage.services.store.operator().count("recordings", {"broadcast": fact.broadcast}) == 1
+    assert await stage.services.store.operator().count(RECORDINGS, {"broadcast": fact.broadcast}) == 1

@@ -28,6 +28,7 @@ from tests.support.running_stack import children_of
 from weir.foundation.events import AppDeleted
 from weir.foundation.ids import new_id
 from weir.foundation.sandbox import protections
+from weir.foundation.tenancy.collections import STREAMS
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BODY = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -244,7 +245,7 @@ async def test_upload_tokens(stage: Stage) -> None:
         "created": 1,
         "title": "Show",
     }
-    await stage.services.store.app(me.app).insert("streams", doc)
+    await stage.services.store.app(me.app).insert(STREAMS, doc)
     wanted = {"user": "ann", "stream": stream, "max_size": 50}
     status, _, made = await me.ask("POST", "/v1/upload-tokens", json=wanted)
     assert status == 201

@@ -16,6 +16,7 @@ from tests.realtime.chat.test_api import api_key
 from tests.support.chat_nodes import Client, House, Node, eventually
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
+from weir.foundation.tenancy.collections import AUDIT
 from weir.foundation.tenancy.guest_devices import new_device
 
 APP = "app_1"
@@ -186,7 +187,7 @@ async def test_bans_over_channels_by_rest(house: House, channel: str):
             ("user.banned", "bob"),
             ("user.unbanned", "bob"),
         ]
-    audit = (await node.services.store.app(APP).find("audit", {"target": "bob"})).data
+    audit = (await node.services.store.app(APP).find(AUDIT, {"target": "bob"})).data
     assert sorted(one["action"] for one in audit) == ["ban.added", "ban.lifted"]
 
 
@@ -317,7 +318,7 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     await done(boss, channel, "/ban Troll")
     stands = origin("127.0.0.1", house.vault.key("address"))
     store = node.services.store.operator()
-    action = (await store.find(MODERATION.name, {"channel": channel})).data[0]
+    action = (await store.find(MODERATION, {"channel": channel})).data[0]
     assert (action["marks"]["device"], action["marks"]["address"]) == (device, stands)
     assert 23 * HOUR_MS < action["marks"]["until"] - action["at"] <= 24 * HOUR_MS
     assert set(await marks_of(node, channel)) == {
@@ -326,14 +327,12 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
         moderation_actions.address_field(stands),
     }
     assert "127.0.0.1" not in str(action)
-    await store.update(
-        MODERATION.name, action["id"], set={"marks": {**action["marks"], "until": 1}, "due": 1}
-    )
+    await store.update(MODERATION, action["id"], set={"marks": {**action["marks"], "until": 1}, "due": 1})
     await node.room._connection.link().ask(
         "HSET", f"{{b{_bucket(channel)}}}:{channel}:meta", moderation_actions.address_field(stands), "1 1"
     )
     await node.room._moderation.end_expired()
-    action = (await store.find(MODERATION.name, {"channel": channel})).data[0]
+    action = (await store.find(MODERATION, {"channel": channel})).data[0]
     assert (action["marks"], action["due"]) == ({"device": device}, None)
     assert set(await marks_of(node, channel)) == {
         moderation_actions.user_field(action["target"]["id"]),

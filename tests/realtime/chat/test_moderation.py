@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.log.archive import MODERATION, Archive
+from realtime.log.archive import MESSAGES, MODERATION, Archive
 from realtime.log.archiver import RANGES, Archiver
 from realtime.rules import moderation_actions
 from tests.support.chat_nodes import Client, House, eventually
@@ -416,14 +416,14 @@ async def test_what_a_dead_process_left_is_carried_out(house: House, two, channe
     assert not (await command(mod, channel, "/ban bob"))["ok"]
     moderation._apply = whole
     assert (await bob.send(channel, "c1"))["ok"]
-    left = (await store.find(MODERATION.name, {"applied": False})).data[0]
-    await store.update(MODERATION.name, left["id"], set={"at": now_ms() - 10_000})
+    left = (await store.find(MODERATION, {"applied": False})).data[0]
+    await store.update(MODERATION, left["id"], set={"at": now_ms() - 10_000})
     await moderation.sweep()
     await moderation.sweep()
     assert (await bob.send(channel, "c2"))["error"]["code"] == "banned"
     assert len(await eventually(lambda: viewer.of("user.banned"))) == 1
     await done(mod, channel, "/unban bob")
-    await store.update(MODERATION.name, left["id"], set={"applied": False})
+    await store.update(MODERATION, left["id"], set={"applied": False})
     await moderation._apply({**left, "id": left["id"][:-1] + "0"})
     assert (await bob.send(channel, "c3"))["ok"]
 
@@ -441,7 +441,7 @@ async def test_two_moderators_at_once_leave_one_state(house: House, two, channel
     )
     store = house.nodes[0].services.store.operator()
     taken = (
-        await store.find(MODERATION.name, {"channel": channel, "facet": "ban:bob"}, sort="turn", limit=100)
+        await store.find(MODERATION, {"channel": channel, "facet": "ban:bob"}, sort="turn", limit=100)
     ).data
     assert [action["turn"] for action in taken] == list(range(1, len(taken) + 1))
     stands = await house.nodes[0].room._log.state(channel, "b:bob", "t:ban:bob")
@@ -719,18 +719,16 @@ async def test_moderators_can_read_what_was_removed(house: House, two, channel: 
     await done(mod, channel, "/clear bob")
     assert (await mod.call("chat.original", channel=channel, id=hidden["id"]))["removed"] is True
     store = house.nodes[0].services.store.operator()
-    action = (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data[0]
-    await store.update(MODERATION.name, action["id"], set={"due": 1})
+    action = (await store.find(MODERATION, {"channel": channel, "kind": "delete"})).data[0]
+    await store.update(MODERATION, action["id"], set={"due": 1})
     room = house.nodes[0].room
     await room._archive.add(
         "app_1", channel, [(await room._moderation._logged(channel, said["id"], whole=True), 1)]
     )
     await room._archive.mark(channel, said_epoch := read["message"]["epoch"], said["seq"], deleted=True)
     await room._moderation.end_expired()
-    assert "unkind" not in str(
-        (await store.find(MODERATION.name, {"channel": channel, "kind": "delete"})).data
-    )
-    assert "unkind" not in str((await store.find("messages", {"channel": channel})).data)
+    assert "unkind" not in str((await store.find(MODERATION, {"channel": channel, "kind": "delete"})).data)
+    assert "unkind" not in str((await store.find(MESSAGES, {"channel": channel})).data)
     assert said_epoch
     assert (await mod.call("chat.original", channel=channel, id=said["id"]))["error"]["code"] == "not_found"
     assert await code(mod, channel, f"/undo {action['id']}") == "conflict"

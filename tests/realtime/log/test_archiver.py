@@ -78,7 +78,7 @@ async def archived(store, channel):
     cursor = None
     while True:
         page = await store.operator().find(
-            MESSAGES.name, {"channel": channel}, sort="seq", limit=10_000, cursor=cursor
+            MESSAGES, {"channel": channel}, sort="seq", limit=10_000, cursor=cursor
         )
         found += [doc["seq"] for doc in page.data]
         cursor = page.next
@@ -99,7 +99,7 @@ async def test_all_is_archived_and_the_newest_stay(entries, connection, store, d
     await sweep(archiver)
     await sweep(archiver)
     assert await archived(store, channel) == list(range(1, 1_301))
-    assert await store.app("app_1").count(MESSAGES.name) == 1_300
+    assert await store.app("app_1").count(MESSAGES) == 1_300
     assert await length(connection, channel) == 10
     assert await connection.link().ask("ZCARD", keys_of(channel).dirty) == 0
     await put(entries, channel, "later")
@@ -301,7 +301,7 @@ async def test_shadow_banned_messages_are_archived_beside(house: House):
         assert await seen(mod) == [("one", False), *((text, True) for text in hidden)]
         await sweep(archiver)
         assert await node.room._connection.link().ask("XLEN", keys_of(channel).shadow) == 0
-        assert await node.services.store.app("app_1").count(SHADOWED.name) == 3
+        assert await node.services.store.app("app_1").count(SHADOWED) == 3
     house.redis.command("FLUSHALL")
     assert [text for text, marked in await seen(mod) if marked] == hidden
     assert await node.room._connection.link().ask("ZCARD", keys_of(channel).dirty) == 0
@@ -315,7 +315,7 @@ async def test_old_messages_are_forgotten(entries, connection, store, directory,
     await archiver.forget()
     assert await archived(store, channel) == [1]
     old = now_ms() - (settings.keep_messages_days + 1) * 86_400_000
-    await store.operator().update(MESSAGES.name, f"{channel}.{stored.epoch}.1", set={"at": old})
+    await store.operator().update(MESSAGES, f"{channel}.{stored.epoch}.1", set={"at": old})
     await archiver.forget()
     assert await archived(store, channel) == []
 

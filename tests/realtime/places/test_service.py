@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 
 from realtime.composition import COLLECTIONS
+from realtime.log.archive import MESSAGES, MODERATION
 from realtime.places.rules import Draft
 from realtime.places.service import Places
+from realtime.places.store import PLACES
 from tests.realtime.app_events.test_app_events import program
 from tests.realtime.chat.test_api import Api, api_key, app_token
 from tests.support.chat_nodes import House, eventually
@@ -305,16 +307,16 @@ async def test_a_deleted_apps_documents_go(house: House) -> None:
     node = await house.node()
     kept = node.services.store.operator()
     for app in ("app_1", "app_2"):
-        for collection in ("messages", "moderation", "places"):
+        for collection in (MESSAGES, MODERATION, PLACES):
             await node.services.store.app(app).insert(collection, {"id": new_id("act")})
     await node.services.bus.publish(AppDeleted(app="app_1"))
-    for collection in ("messages", "moderation", "places"):
+    for collection in (MESSAGES, MODERATION, PLACES):
         for _ in range(200):
             left = {doc["app"] for doc in (await kept.find(collection)).data}
             if left == {"app_2"}:
                 break
             await asyncio.sleep(0.05)
-        assert left == {"app_2"}, collection
+        assert left == {"app_2"}, collection.name
 
 
 async def test_a_plan_bounds_places_spaces_and_devices(house: House, session):

@@ -17,13 +17,15 @@ keep it.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.events import Event
 
 MOST_LOOKED_AT = 2_000
 Doc = dict[str, Any]
+"""A document whose shape nobody declares: of a migration, a backup, an engine."""
+D = TypeVar("D", bound=Mapping[str, Any])
 FieldType = Literal["str", "int", "float", "bool"]
 
 
@@ -36,8 +38,10 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Collection:
-    """`tenant` collections carry the declared field `app` by themselves. `fields` may name nested ones:
+class Collection(Generic[D]):
+    """`D` is the TypedDict of its documents: what the handle's verbs take and return.
+
+    `tenant` collections carry the declared field `app` by themselves. `fields` may name nested ones:
     `ingest.boot`."""
 
     name: str
@@ -62,19 +66,19 @@ class Between:
 
 
 @dataclass(frozen=True)
-class Sieve:
+class Sieve(Generic[D]):
     """What no index decides: `keeps` looks at each document that the filter finds. `mark` says the same in
     text, for the cursor."""
 
     mark: str
-    keeps: Callable[[Doc], bool]
+    keeps: Callable[[D], bool]
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Generic[D]):
     """`next` is an opaque cursor, None at the end."""
 
-    data: list[Doc]
+    data: list[D]
     next: str | None
 
 
@@ -93,32 +97,33 @@ class UndeclaredField(ValueError):
 class Handle(Protocol):
     """Verbs on one app's documents (or on all, for the operator). Foreign documents behave as missing ones."""
 
-    async def insert(self, collection: str, doc: Doc, *, emit: Sequence[Event] = ()) -> Doc:
-        """Stores a new document under doc["id"]. Errors: DuplicateKey (id or unique index)."""
+    async def insert(self, collection: Collection[D], doc: D, *, emit: Sequence[Event] = ()) -> D:
+        """Stores a new document under doc["id"]; returns it with its `app`. Errors: DuplicateKey (id or
+        unique index)."""
         ...
 
-    async def insert_many(self, collection: str, docs: Sequence[Doc]) -> int:
+    async def insert_many(self, collection: Collection[D], docs: Sequence[D]) -> int:
         """Stores those whose id and unique keys are new and skips the others; returns how many were new."""
         ...
 
-    async def get(self, collection: str, doc_id: str) -> Doc | None: ...
+    async def get(self, collection: Collection[D], doc_id: str) -> D | None: ...
 
-    async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
+    async def find_one(self, collection: Collection[D], where: Mapping[str, Any]) -> D | None:
         """The first match, or None. Filter values: a plain value, OneOf, Between; None means "missing or
         null"."""
         ...
 
     async def find(
         self,
-        collection: str,
+        collection: Collection[D],
         where: Mapping[str, Any] | None = None,
         *,
         sort: str = "id",
         descending: bool = False,
         limit: int = 50,
         cursor: str | None = None,
-        sieve: Sieve | None = None,
-    ) -> Page:
+        sieve: Sieve[D] | None = None,
+    ) -> Page[D]:
         """A keyset page of at most `limit` ≤ 10,000, sorted by (sort, id); documents without the sort field
         come first upwards and last downwards. A sieve looks at MOST_LOOKED_AT documents at most: its page
         may hold fewer than `limit`, or none, and still have a `next`. Errors: errors.Invalid for a cursor
@@ -127,7 +132,7 @@ class Handle(Protocol):
 
     async def update(
         self,
-        collection: str,
+        collection: Collection[D],
         doc_id: str,
         *,
         set: Mapping[str, Any] | None = None,
@@ -136,7 +141,7 @@ class Handle(Protocol):
         expect: Mapping[str, Any] | None = None,
         upsert: bool = False,
         emit: Sequence[Event] = (),
-    ) -> Doc | None:
+    ) -> D | None:
         """Changes one document atomically and returns it afterwards; None when it is missing or `expect`
         (declared fields, as in a filter) does not hold: compare-and-set. Dotted names reach into
         sub-documents. `upsert` creates a missing document from `set`, `inc` and `push` (never together
@@ -145,12 +150,12 @@ class Handle(Protocol):
         DuplicateKey; ValueError, too, when the stored value can't be counted, appended to or reached into."""
         ...
 
-    async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
+    async def delete(self, collection: Collection[Any], where: Mapping[str, Any]) -> int:
         """Removes the matches, unpublished events included, and returns how many; an empty filter is refused
         with ValueError."""
         ...
 
-    async def count(self, collection: str, where: Mapping[str, Any] | None = None) -> int: ...
+    async def count(self, collection: Collection[Any], where: Mapping[str, Any] | None = None) -> int: ...
 
 
 class Store(Protocol):

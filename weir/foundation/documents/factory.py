@@ -1,13 +1,14 @@
 """Which document store an installation has."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from weir.foundation.documents import Collection, Store
 from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.settings import Settings
 
 
-async def open_store(settings: Settings, collections: Sequence[Collection]) -> Store:
+async def open_store(settings: Settings, collections: Sequence[Collection[Any]]) -> Store:
     """MongoDB when WEIR_MONGODB_URL is set, else `weir.db` in the data folder; give it every room's
     collections.
 

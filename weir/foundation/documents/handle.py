@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
 
-from weir.foundation.documents import MOST_LOOKED_AT, Doc, Page, Sieve, UndeclaredField
+from weir.foundation.documents import MOST_LOOKED_AT, Collection, Doc, Page, Sieve, UndeclaredField
 from weir.foundation.documents.cursors import After, cursor_after, opened
 from weir.foundation.documents.schema import (
     LARGEST_PAGE,
@@ -128,55 +128,55 @@ class DocumentHandle:
         self._specs = specs
         self._app = app
 
-    def _filter(self, collection: str, where: Mapping[str, Any] | None) -> tuple[Spec, Where]:
-        spec = _known(self._specs, collection)
+    def _filter(self, collection: Collection[Any], where: Mapping[str, Any] | None) -> tuple[Spec, Where]:
+        spec = _known(self._specs, collection.name)
         return spec, filtered(spec, self._app, where)
 
-    async def insert(self, collection: str, doc: Doc, *, emit: Sequence[Event] = ()) -> Doc:
-        spec = _known(self._specs, collection)
+    async def insert(self, collection: Collection[Any], doc: Any, *, emit: Sequence[Event] = ()) -> Any:
+        spec = _known(self._specs, collection.name)
         fresh = new_document(spec, self._app, doc)
         await self._engine.insert(spec, {**fresh, OUTBOX: stored(emit)} if emit else dict(fresh))
         return fresh
 
-    async def insert_many(self, collection: str, docs: Sequence[Doc]) -> int:
-        spec = _known(self._specs, collection)
+    async def insert_many(self, collection: Collection[Any], docs: Sequence[Any]) -> int:
+        spec = _known(self._specs, collection.name)
         fresh = [new_document(spec, self._app, doc) for doc in docs]
         return await self._engine.insert_many(spec, fresh) if fresh else 0
 
-    async def get(self, collection: str, doc_id: str) -> Doc | None:
+    async def get(self, collection: Collection[Any], doc_id: str) -> Any:
         if type(doc_id) is not str or not doc_id:
             return await self.find_one(collection, {"id": doc_id})
-        spec = _known(self._specs, collection)
+        spec = _known(self._specs, collection.name)
         check_id(spec, doc_id)
         found = await self._engine.find(spec, (("id", doc_id), *scope(spec, self._app)), BY_ID, None, 1)
         return found[0] if found else None
 
-    async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
+    async def find_one(self, collection: Collection[Any], where: Mapping[str, Any]) -> Any:
         spec, asked = self._filter(collection, where)
-        READS.labels(collection).inc()
+        READS.labels(collection.name).inc()
         found = await self._engine.find(spec, asked, Order("id", False), None, 1)
         return found[0] if found else None
 
     async def find(
         self,
-        collection: str,
+        collection: Collection[Any],
         where: Mapping[str, Any] | None = None,
         *,
         sort: str = "id",
         descending: bool = False,
         limit: int = 50,
         cursor: str | None = None,
-        sieve: Sieve | None = None,
-    ) -> Page:
+        sieve: Sieve[Any] | None = None,
+    ) -> Page[Any]:
         spec, asked = self._filter(collection, where)
         if sort not in spec.kinds:
-            raise UndeclaredField(f"{collection} does not declare {sort!r}")
+            raise UndeclaredField(f"{collection.name} does not declare {sort!r}")
         if not 1 <= limit <= LARGEST_PAGE:
             raise ValueError(f"a page has 1 to {LARGEST_PAGE} documents")
         order = Order(sort, descending)
         marked = asked if sieve is None else (*asked, ("?", sieve.mark))
         after = None if cursor is None else opened(cursor, spec, marked, order)
-        READS.labels(collection).inc()
+        READS.labels(collection.name).inc()
         if sieve is not None:
             kept, last = await self._sifted(spec, asked, order, after, limit, sieve)
             return Page(kept, cursor_after(last, spec, marked, order) if last is not None else None)
@@ -185,7 +185,7 @@ class DocumentHandle:
         return Page(found[:limit], cursor_after(found[limit - 1], spec, asked, order) if more else None)
 
     async def _sifted(
-        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int, sieve: Sieve
+        self, spec: Spec, where: Where, order: Order, after: After | None, limit: int, sieve: Sieve[Any]
     ) -> tuple[list[Doc], Doc | None]:
         """What passes the sieve, and the document behind which looking goes on; None at the end."""
         kept: list[Doc] = []
@@ -205,7 +205,7 @@ class DocumentHandle:
 
     async def update(
         self,
-        collection: str,
+        collection: Collection[Any],
         doc_id: str,
         *,
         set: Mapping[str, Any] | None = None,
@@ -214,7 +214,7 @@ class DocumentHandle:
         expect: Mapping[str, Any] | None = None,
         upsert: bool = False,
         emit: Sequence[Event] = (),
-    ) -> Doc | None:
+    ) -> Any:
         spec, expected = self._filter(collection, expect)
         change = changed(
             spec, self._app, set=set, inc=inc, push=push, expect=expect, upsert=upsert, emit=emit
@@ -222,11 +222,11 @@ class DocumentHandle:
         check_id(spec, doc_id)
         return await self._engine.update(spec, doc_id, expected, change)
 
-    async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
+    async def delete(self, collection: Collection[Any], where: Mapping[str, Any]) -> int:
         spec, asked = self._filter(collection, where)
         if asked == scope(spec, self._app):
             raise ValueError("delete needs a filter: without one the whole collection would go")
         return await self._engine.delete(spec, asked)
 
-    async def count(self, collection: str, where: Mapping[str, Any] | None = None) -> int:
+    async def count(self, collection: Collection[Any], where: Mapping[str, Any] | None = None) -> int:
         return await self._engine.count(*self._filter(collection, where))

@@ -42,7 +42,7 @@ _CHANGE_REFUSED = {2, 14, 28, 40}  # BadValue, TypeMismatch, PathNotViable, Conf
 _TOO_LARGE = {10334, 17280, 17419, 17420}
 
 
-async def open_mongo(url: str, database: str, collections: Sequence[Collection]) -> DocumentStore:
+async def open_mongo(url: str, database: str, collections: Sequence[Collection[Any]]) -> DocumentStore:
     """The store in a MongoDB database, with its indexes made.
 
     Errors: StoreUnavailable in one sentence, without the address (it may hold a password); ValueError for

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from weir.foundation.documents import Doc, Handle, Page, Store
+from weir.foundation.documents import Collection, Handle, Page, Store
 from weir.foundation.events import Event
 
 
@@ -45,36 +45,38 @@ class _RoomHandle:
         self._owns = owns
         self._readable = reads
 
-    def _reading(self, collection: str) -> Handle:
-        if collection not in self._readable:
-            raise ForeignCollection(f"This room does not read the collection {collection!r}.")
+    def _reading(self, collection: Collection[Any]) -> Handle:
+        if collection.name not in self._readable:
+            raise ForeignCollection(f"This room does not read the collection {collection.name!r}.")
         return self._handle
 
-    def _writing(self, collection: str) -> Handle:
-        if collection not in self._owns:
-            raise ForeignCollection(f"This room does not write the collection {collection!r}.")
+    def _writing(self, collection: Collection[Any]) -> Handle:
+        if collection.name not in self._owns:
+            raise ForeignCollection(f"This room does not write the collection {collection.name!r}.")
         return self._handle
 
-    async def insert(self, collection: str, doc: Doc, *, emit: Sequence[Event] = ()) -> Doc:
+    async def insert(self, collection: Collection[Any], doc: Any, *, emit: Sequence[Event] = ()) -> Any:
         return await self._writing(collection).insert(collection, doc, emit=emit)
 
-    async def insert_many(self, collection: str, docs: Sequence[Doc]) -> int:
+    async def insert_many(self, collection: Collection[Any], docs: Sequence[Any]) -> int:
         return await self._writing(collection).insert_many(collection, docs)
 
-    async def get(self, collection: str, doc_id: str) -> Doc | None:
+    async def get(self, collection: Collection[Any], doc_id: str) -> Any:
         return await self._reading(collection).get(collection, doc_id)
 
-    async def find_one(self, collection: str, where: Mapping[str, Any]) -> Doc | None:
+    async def find_one(self, collection: Collection[Any], where: Mapping[str, Any]) -> Any:
         return await self._reading(collection).find_one(collection, where)
 
-    async def find(self, collection: str, where: Mapping[str, Any] | None = None, **how: Any) -> Page:
+    async def find(
+        self, collection: Collection[Any], where: Mapping[str, Any] | None = None, **how: Any
+    ) -> Page[Any]:
         return await self._reading(collection).find(collection, where, **how)
 
-    async def update(self, collection: str, doc_id: str, **change: Any) -> Doc | None:
+    async def update(self, collection: Collection[Any], doc_id: str, **change: Any) -> Any:
         return await self._writing(collection).update(collection, doc_id, **change)
 
-    async def delete(self, collection: str, where: Mapping[str, Any]) -> int:
+    async def delete(self, collection: Collection[Any], where: Mapping[str, Any]) -> int:
         return await self._writing(collection).delete(collection, where)
 
-    async def count(self, collection: str, where: Mapping[str, Any] | None = None) -> int:
+    async def count(self, collection: Collection[Any], where: Mapping[str, Any] | None = None) -> int:
         return await self._reading(collection).count(collection, where)

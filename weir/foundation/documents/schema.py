@@ -57,7 +57,7 @@ class Change:
     upsert: bool
 
 
-def specify(collections: Iterable[Collection]) -> dict[str, Spec]:
+def specify(collections: Iterable[Collection[Any]]) -> dict[str, Spec]:
     """The declarations by name. Errors: ValueError for a name, field or index that can't be kept in both
     stores."""
     specs: dict[str, Spec] = {}
@@ -68,7 +68,7 @@ def specify(collections: Iterable[Collection]) -> dict[str, Spec]:
     return specs
 
 
-def _specified(collection: Collection) -> Spec:
+def _specified(collection: Collection[Any]) -> Spec:
     if not _NAME.fullmatch(collection.name):
         raise ValueError(
             f"{collection.name!r} is no name for a collection: lower case letters, digits, underscores"

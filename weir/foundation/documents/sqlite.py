@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Collection, Doc, StoreUnavailable
@@ -26,7 +27,9 @@ READERS = 2  # decoding holds the interpreter, so more would not read faster
 LOG_BYTES = 64 * 1024 * 1024  # to which the write-ahead log shrinks after a burst
 
 
-async def open_sqlite(path: Path, collections: Sequence[Collection], group: int = GROUP) -> DocumentStore:
+async def open_sqlite(
+    path: Path, collections: Sequence[Collection[Any]], group: int = GROUP
+) -> DocumentStore:
     """The store in the file `path`, made (0600, in a folder 0700) or completed as declared.
 
     Errors: StoreUnavailable; ValueError for declarations that can't be kept.

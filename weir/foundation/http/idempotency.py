@@ -8,7 +8,7 @@ It gets the same seed, so the object that it creates has the same id and is crea
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
@@ -17,7 +17,22 @@ from weir.foundation.documents import Between, Collection, Doc, DuplicateKey, In
 from weir.foundation.errors import Conflict, Invalid
 from weir.foundation.ids import body, new_id
 
-REPEATS = Collection("repeats", {"expires": "int", "started": "int"}, (Index(("expires",)),), tenant=False)
+
+class RepeatDoc(TypedDict):
+    """A request that has an Idempotency-Key: `request` is the hash of what was asked, `answer` its JSON as
+    text."""
+
+    id: str
+    request: str
+    seed: str
+    started: int
+    expires: int
+    answer: NotRequired[str]
+
+
+REPEATS = Collection[RepeatDoc](
+    "repeats", {"expires": "int", "started": "int"}, (Index(("expires",)),), tenant=False
+)
 KEPT_MS = 86_400_000
 TAKE_OVER_MS = 60_000  # longer than any request may take
 LONGEST_KEY = 255
@@ -44,18 +59,24 @@ class IdempotencyKeys:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         said = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw))).hexdigest()
         attempt_id, seed, now = hashlib.sha256(key.encode()).hexdigest(), body(new_id("ses")), now_ms()
-        doc = {"id": attempt_id, "request": said, "seed": seed, "started": now, "expires": now + KEPT_MS}
+        doc: RepeatDoc = {
+            "id": attempt_id,
+            "request": said,
+            "seed": seed,
+            "started": now,
+            "expires": now + KEPT_MS,
+        }
         try:
-            await self._all.insert("repeats", doc)
+            await self._all.insert(REPEATS, doc)
             return IdempotentCall(attempt_id, seed)
         except DuplicateKey:
             return await self._again(attempt_id, said, doc)
 
-    async def _again(self, attempt_id: str, said: str, fresh: Doc) -> IdempotentCall:
-        earlier = await self._all.get("repeats", attempt_id)
+    async def _again(self, attempt_id: str, said: str, fresh: RepeatDoc) -> IdempotentCall:
+        earlier = await self._all.get(REPEATS, attempt_id)
         if earlier is None or earlier["expires"] <= fresh["started"]:
-            await self._all.delete("repeats", {"id": attempt_id})
-            await self._all.insert("repeats", fresh)
+            await self._all.delete(REPEATS, {"id": attempt_id})
+            await self._all.insert(REPEATS, fresh)
             return IdempotentCall(attempt_id, fresh["seed"])
         if earlier["request"] != said:
             raise Invalid(
@@ -67,7 +88,7 @@ class IdempotencyKeys:
         if earlier["started"] < fresh["started"] - TAKE_OVER_MS:
             expected = {"started": earlier["started"]}
             if await self._all.update(
-                "repeats", attempt_id, set={"started": fresh["started"]}, expect=expected
+                REPEATS, attempt_id, set={"started": fresh["started"]}, expect=expected
             ):
                 return IdempotentCall(attempt_id, earlier["seed"])
         raise Conflict(
@@ -86,16 +107,16 @@ class IdempotencyKeys:
     ) -> None:
         """Called before the answer is sent, so that a repeat of an answered request always finds it."""
         answer = {"data": data, "status": status, "etag": etag, "headers": dict(headers or {})}
-        await self._all.update("repeats", attempt.id, set={"answer": orjson.dumps(answer).decode()})
+        await self._all.update(REPEATS, attempt.id, set={"answer": orjson.dumps(answer).decode()})
 
     async def release(self, attempt: IdempotentCall, nothing_done: bool) -> None:
         """Frees the key: for the corrected request, or, when the outcome is unknown, for the same one with
         the same seed."""
         if nothing_done:
-            await self._all.delete("repeats", {"id": attempt.id})
+            await self._all.delete(REPEATS, {"id": attempt.id})
         else:
-            await self._all.update("repeats", attempt.id, set={"started": 0})
+            await self._all.update(REPEATS, attempt.id, set={"started": 0})
 
     async def forget_expired(self) -> None:
         """Periodic."""
-        await self._all.delete("repeats", {"expires": Between(below=now_ms())})
+        await self._all.delete(REPEATS, {"expires": Between(below=now_ms())})

@@ -41,14 +41,14 @@ class Searched(Spanned):
     q: str | None = Field(None, min_length=1, max_length=100)
     metadata: Metadata | None = None
 
-    def sieve(self, *texts: str, noted_in: str = "metadata") -> Sieve | None:
+    def sieve(self, *texts: str, noted_in: str = "metadata") -> Sieve[Any] | None:
         """`texts` are the fields that `q` is looked for in, `noted_in` the one that holds the metadata."""
         return sieve(self.q, texts, self.metadata, noted_in)
 
 
 def sieve(
     q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None, noted_in: str = "metadata"
-) -> Sieve | None:
+) -> Sieve[Any] | None:
     """None when there is nothing to look for."""
     if not q and not metadata:
         return None

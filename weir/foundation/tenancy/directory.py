@@ -11,97 +11,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from weir.foundation.clock import monotonic, now_ms
-from weir.foundation.documents import Collection, Doc, Index, OneOf, Store
+from weir.foundation.documents import Collection, D, OneOf, Store
 from weir.foundation.events import DirectoryChanged, Event, Revoked
+from weir.foundation.tenancy.collections import (
+    ACCOUNTS,
+    APPS,
+    CREDENTIALS,
+    RECORDINGS,
+    REVOCATIONS,
+    SIGN_INS,
+    STREAMS,
+    AccountDoc,
+    AppDoc,
+    CredentialDoc,
+    RecordingDoc,
+    StreamDoc,
+)
 from weir.foundation.tenancy.tokens import LEEWAY_S, LONGEST_TOKEN_S, SigningKey
 from weir.foundation.vault import Vault
-
-ACCOUNTS = Collection(
-    "accounts",
-    {"email": "str", "created": "int", "operator": "bool"},
-    (Index(("email",), unique=True), Index(("operator",))),
-    tenant=False,
-)
-SIGN_INS = Collection(
-    "sign_ins", {"account": "str", "expires": "int"}, (Index(("account",)), Index(("expires",))), tenant=False
-)
-APPS = Collection(
-    "apps",
-    {
-        "created": "int",
-        "account": "str",
-        "state": "str",
-        "plan": "str",
-        "revision": "int",
-        "ownership": "int",
-    },
-    (Index(("account", "created")), Index(("state",)), Index(("created",))),
-    tenant=False,
-)
-CREDENTIALS = Collection(
-    "credentials",
-    {"kind": "str", "created": "int"},
-    (Index(("app", "created")), Index(("app", "kind", "created"))),
-)
-STREAMS = Collection(
-    "streams",
-    {
-        "playback": "str",
-        "channel": "str",
-        "state": "str",
-        "transition": "int",
-        "created": "int",
-        "revision": "int",
-        "metered": "int",
-    },
-    (
-        Index(("playback",), unique=True),
-        Index(("channel",), unique=True),
-        Index(("app", "created")),
-        Index(("app", "state", "created")),
-        Index(("state",)),
-    ),
-)
-RECORDINGS = Collection(
-    "recordings",
-    {
-        "stream": "str",
-        "broadcast": "str",
-        "user": "str",
-        "state": "str",
-        "started": "int",
-        "transition": "int",
-        "stored": "str",
-        "revision": "int",
-    },
-    (
-        Index(("app", "started")),
-        Index(("app", "stream", "started")),
-        Index(("app", "state", "started")),
-        Index(("app", "stream", "state", "started")),
-        Index(("app", "user", "started")),
-        Index(("state",)),
-        Index(("broadcast", "started")),
-    ),
-)
-PROFILES = Collection(
-    "profiles",
-    {"created": "int", "name": "str", "version": "int"},
-    (Index(("app", "created")), Index(("app", "name"), unique=True)),
-)
-REVOCATIONS = Collection("revocations", {"expires": "int"}, (Index(("expires",)),))
-AUDIT = Collection(
-    "audit",
-    {"at": "int", "actor": "str", "action": "str", "target": "str"},
-    (
-        Index(("app", "at")),
-        Index(("app", "actor", "at")),
-        Index(("app", "action", "at")),
-        Index(("app", "target", "at")),
-        Index(("at",)),
-    ),
-)
-COLLECTIONS = (ACCOUNTS, SIGN_INS, APPS, CREDENTIALS, STREAMS, RECORDINGS, PROFILES, REVOCATIONS, AUDIT)
 
 REMEMBERED_MS = (LONGEST_TOKEN_S + 2 * LEEWAY_S) * 1000
 """A withdrawal is kept until no token from before it can be good."""
@@ -116,7 +43,7 @@ def revocation_id(app: str, kind: str, subject: str) -> str:
     return f"{app}:{kind}:{subject}"
 
 
-def stored_bytes(recording: Doc) -> int:
+def stored_bytes(recording: RecordingDoc) -> int:
     """All its files; of one from before they were counted its MP4, and of an upload until it is ready what
     was announced. One that failed keeps nothing."""
     announced = recording.get("length") if recording["state"] in ("uploading", "processing") else 0
@@ -130,38 +57,36 @@ class Directory:
         self._all = store.operator()
         self._vault = vault
         self._clock = clock
-        self._cache: OrderedDict[tuple[str, str], tuple[float, Doc | None]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], tuple[float, Any]] = OrderedDict()
 
-    async def app(self, app_id: str) -> Doc | None:
-        return await self._cached("apps", app_id, lambda: self._all.get("apps", app_id))
+    async def app(self, app_id: str) -> AppDoc | None:
+        return await self._cached("apps", app_id, lambda: self._all.get(APPS, app_id))
 
-    async def credential(self, key_id: str) -> Doc | None:
-        return await self._cached("credentials", key_id, lambda: self._all.get("credentials", key_id))
+    async def credential(self, key_id: str) -> CredentialDoc | None:
+        return await self._cached("credentials", key_id, lambda: self._all.get(CREDENTIALS, key_id))
 
-    async def stream(self, stream_id: str) -> Doc | None:
-        return await self._cached("streams", stream_id, lambda: self._all.get("streams", stream_id))
+    async def stream(self, stream_id: str) -> StreamDoc | None:
+        return await self._cached("streams", stream_id, lambda: self._all.get(STREAMS, stream_id))
 
-    async def stream_by_playback(self, playback: str) -> Doc | None:
+    async def stream_by_playback(self, playback: str) -> StreamDoc | None:
         return await self._cached(
-            "streams", playback, lambda: self._all.find_one("streams", {"playback": playback})
+            "streams", playback, lambda: self._all.find_one(STREAMS, {"playback": playback})
         )
 
-    async def stream_by_channel(self, channel: str) -> Doc | None:
+    async def stream_by_channel(self, channel: str) -> StreamDoc | None:
         return await self._cached(
-            "streams", channel, lambda: self._all.find_one("streams", {"channel": channel})
+            "streams", channel, lambda: self._all.find_one(STREAMS, {"channel": channel})
         )
 
-    async def recording(self, recording_id: str) -> Doc | None:
-        return await self._cached(
-            "recordings", recording_id, lambda: self._all.get("recordings", recording_id)
-        )
+    async def recording(self, recording_id: str) -> RecordingDoc | None:
+        return await self._cached("recordings", recording_id, lambda: self._all.get(RECORDINGS, recording_id))
 
-    async def recording_of(self, broadcast: str) -> Doc | None:
+    async def recording_of(self, broadcast: str) -> RecordingDoc | None:
         """The newest finished recording of a broadcast."""
 
-        async def read() -> Doc | None:
+        async def read() -> RecordingDoc | None:
             found = await self._all.find(
-                "recordings",
+                RECORDINGS,
                 {"broadcast": broadcast, "state": "ready"},
                 sort="started",
                 descending=True,
@@ -174,13 +99,13 @@ class Directory:
     async def stored_bytes(self, app_id: str) -> int:
         """What an app's recordings and uploads take now, never from the cache; one that still runs counts
         when it is finished."""
-        return sum([stored_bytes(one) async for one in self._every("recordings", {"app": app_id})])
+        return sum([stored_bytes(one) async for one in self._every(RECORDINGS, {"app": app_id})])
 
-    async def live_streams(self) -> list[Doc]:
+    async def live_streams(self) -> list[StreamDoc]:
         """Streams that are starting, live or within their grace now, never from the cache."""
-        return [stream async for stream in self._every("streams", {"state": OneOf(ON_AIR)})]
+        return [stream async for stream in self._every(STREAMS, {"state": OneOf(ON_AIR)})]
 
-    async def _every(self, collection: str, where: Mapping[str, Any]) -> AsyncIterator[Doc]:
+    async def _every(self, collection: Collection[D], where: Mapping[str, Any]) -> AsyncIterator[D]:
         cursor: str | None = None
         while True:
             page = await self._all.find(collection, where, limit=200, cursor=cursor)
@@ -190,13 +115,13 @@ class Directory:
                 return
             cursor = page.next
 
-    async def account(self, account_id: str) -> Doc | None:
-        return await self._cached("accounts", account_id, lambda: self._all.get("accounts", account_id))
+    async def account(self, account_id: str) -> AccountDoc | None:
+        return await self._cached("accounts", account_id, lambda: self._all.get(ACCOUNTS, account_id))
 
     async def signed_in(self, account_id: str, family: str) -> bool:
         """Whether this sign-in of the account lives. A new password begins another era of the account: all
         its sign-ins end in that one write, whatever happens to their documents."""
-        session = await self._cached("sign_ins", family, lambda: self._all.get("sign_ins", family))
+        session = await self._cached("sign_ins", family, lambda: self._all.get(SIGN_INS, family))
         account = await self.account(account_id)
         if (
             session is None
@@ -213,19 +138,15 @@ class Directory:
     async def signing_key(self, key_id: str) -> SigningKey | None:
         """A customer's key for user and playback tokens; the resolver of foundation.tokens."""
         doc = await self.credential(key_id)
-        if (
-            doc is None
-            or doc.get("revoked")
-            or not doc.get("signing")
-            or (doc.get("expires") and doc["expires"] <= now_ms())
-        ):
+        if doc is None or doc.get("revoked") or not doc["signing"]:
             return None
-        key: Any = self._vault.open(doc["signing"], key_id) if doc["algorithm"] == "HS256" else doc["signing"]
+        expires = doc.get("expires")
+        if expires and expires <= now_ms():
+            return None
+        symmetric = doc["algorithm"] == "HS256"
+        key: Any = self._vault.open(doc["signing"], key_id).encode() if symmetric else doc["signing"]
         scopes = tuple(doc["scopes"]) if "scopes" in doc else None
-        ends = doc["expires"] // 1000 if doc.get("expires") else None
-        return SigningKey(
-            doc["app"], doc["algorithm"], key.encode() if doc["algorithm"] == "HS256" else key, scopes, ends
-        )
+        return SigningKey(doc["app"], doc["algorithm"], key, scopes, expires // 1000 if expires else None)
 
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         """False when what was made from this credential by then has ended: the key was revoked; the member
@@ -248,7 +169,7 @@ class Directory:
         return False
 
     async def _revoked(self, key: str, issued_s: float) -> bool:
-        doc = await self._cached("revocations", key, lambda: self._all.get("revocations", key))
+        doc = await self._cached("revocations", key, lambda: self._all.get(REVOCATIONS, key))
         return doc is not None and issued_s * 1000 < doc["before"]
 
     async def on_event(self, event: Event) -> None:
@@ -264,12 +185,11 @@ class Directory:
             if cached[1] == key or (doc is not None and doc["id"] == key):
                 del self._cache[cached]
 
-    async def _cached(
-        self, collection: str, key: str, read: Callable[[], Awaitable[Doc | None]]
-    ) -> Doc | None:
+    async def _cached(self, collection: str, key: str, read: Callable[[], Awaitable[D | None]]) -> D | None:
         held = self._cache.get((collection, key))
         if held is not None and held[0] > self._clock():
-            return held[1]
+            found: D | None = held[1]
+            return found
         doc = await read()
         self._cache[(collection, key)] = (self._clock() + CACHE_S, doc)
         self._cache.move_to_end((collection, key))

@@ -11,21 +11,33 @@ ledger restores a lost count within seconds.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import NoReturn, NotRequired, TypedDict
 from weakref import WeakValueDictionary
 
 import structlog
 
 from weir.foundation.clock import month_of, now_ms
-from weir.foundation.documents import Collection, Doc, DuplicateKey, Store
+from weir.foundation.documents import Collection, DuplicateKey, Store
 from weir.foundation.errors import QuotaExceeded, Unavailable
 from weir.foundation.events import QuotaUsedUp
 from weir.foundation.ids import derived_id
 from weir.foundation.plans import Feature, Plan, Standing, plan_of
 from weir.foundation.redis.bus import Relay
+from weir.foundation.tenancy.collections import AppDoc
 from weir.foundation.tenancy.directory import Directory
 
-USED_UP = Collection("used_up", {}, ())
+
+class UsedUpDoc(TypedDict):
+    """A quota that was reached in a month; the id follows from both, so that it is published once."""
+
+    id: str
+    quota: str
+    limit: int
+    at: int
+    app: NotRequired[str]
+
+
+USED_UP = Collection[UsedUpDoc]("used_up", {}, ())
 """Which quotas were told as used up: one document an app, quota and month, whose outbox carries the fact."""
 UNBOUNDED = Plan()
 MOST_TOLD = 10_000
@@ -45,12 +57,12 @@ class Quotas:
         """An app without a plan has no bounds."""
         return self.plan_of(await self._directory.app(app_id))
 
-    def plan_of(self, app: Doc | None) -> Plan:
-        return self._plans.get(plan_of(app or {}, now_ms()), UNBOUNDED)
+    def plan_of(self, app: AppDoc | None) -> Plan:
+        return self._plans.get(plan_of(app, now_ms()) if app else "", UNBOUNDED)
 
-    def features(self, app: Doc | None) -> dict[Feature, bool]:
+    def features(self, app: AppDoc | None) -> dict[Feature, bool]:
         """By the plan, unless the operator has switched one for this app."""
-        plan, own = self.plan_of(app), (app or {}).get("features") or {}
+        plan, own = self.plan_of(app), (app.get("features") if app else None) or {}
         return {
             "analytics": own.get("analytics", plan.analytics),
             "branding": own.get("branding", plan.branding),
@@ -110,9 +122,8 @@ class Quotas:
         if fact.id in self._told:
             return
         try:
-            await self._store.app(app_id).insert(
-                "used_up", {"id": fact.id, "quota": quota, "limit": limit, "at": fact.at}, emit=[fact]
-            )
+            doc: UsedUpDoc = {"id": fact.id, "quota": quota, "limit": limit, "at": fact.at}
+            await self._store.app(app_id).insert(USED_UP, doc, emit=[fact])
             self._relay.nudge()
             log.info("quota.used_up", app=app_id, quota=quota, limit=limit)
         except DuplicateKey:

@@ -1,0 +1,112 @@
+"""The shapes of the documents of places; `store` declares their collections. Times are milliseconds.
+[decision]
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+SpaceState = Literal["free", "reserved", "occupied", "maintenance", "unknown", "removed"]
+
+
+class PlaceDoc(TypedDict):
+    """A place. `version` counts its counts, `revision` its changes by people; `peak` is the most that were
+    occupied on `day` (a number, UTC); `full` says which of place.full and place.available was the last event."""
+
+    id: str
+    name: str
+    created: int
+    version: int
+    told: int
+    full: bool
+    peak: int
+    app: NotRequired[str]
+    site: NotRequired[str | None]
+    no_show_minutes: NotRequired[int | None]
+    metadata: NotRequired[dict[str, str]]
+    revision: NotRequired[int]
+    day: NotRequired[int]
+
+
+class Reading(TypedDict):
+    """What a sensor has said; `at` by its clock."""
+
+    id: str
+    at: int
+    device: NotRequired[str | None]
+
+
+class Booking(TypedDict):
+    """A reservation inside its space. `no_show`: ms after its start when it ends unless it is `used`; None
+    for never."""
+
+    id: str
+    starts: int
+    ends: int
+    no_show: NotRequired[int | None]
+    used: NotRequired[bool]
+    note: NotRequired[str | None]
+    user: NotRequired[str | None]
+    metadata: NotRequired[dict[str, str] | None]
+    client_id: NotRequired[str | None]
+
+
+class SpaceDoc(TypedDict):
+    id: str
+    place: str
+    n: int
+    state: SpaceState
+    since: int
+    version: int
+    told: int
+    due: int | None
+    bookings: list[Booking]
+    reading: Reading | None
+    label: str | None
+    app: NotRequired[str]
+    metadata: NotRequired[dict[str, str]]
+
+
+class DeviceDoc(TypedDict):
+    """A sensor, camera or display; `space` is the number of the space that it reports on."""
+
+    id: str
+    place: str
+    serial: str
+    kind: str
+    space: int | None
+    created: int
+    app: NotRequired[str]
+    name: NotRequired[str | None]
+    metadata: NotRequired[dict[str, str]]
+    revision: NotRequired[int]
+
+
+class ReservationDoc(TypedDict):
+    id: str
+    place: str
+    n: int
+    status: Literal["booked", "cancelled", "expired"]
+    starts: int
+    ends: int
+    created: int
+    app: NotRequired[str]
+    note: NotRequired[str | None]
+    user: NotRequired[str | None]
+    metadata: NotRequired[dict[str, str] | None]
+    client_id: NotRequired[str | None]
+
+
+# `from` is a keyword, so this one is written as a call: a change of a space's state.
+HistoryDoc = TypedDict(
+    "HistoryDoc",
+    {
+        "id": str,
+        "app": NotRequired[str],
+        "place": str,
+        "n": int,
+        "at": int,
+        "from": str,
+        "to": str,
+        "cause": str,
+        "device": NotRequired[str | None],
+    },
+)
