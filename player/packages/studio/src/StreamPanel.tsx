@@ -28,8 +28,8 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           <Preview desk={desk} stream={stream} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
-          {stream.state === 'idle' && stream.trouble !== null && (
-            <p className="health-trouble" role="status">The last broadcast could not be shown: {stream.trouble}</p>
+          {troubleOf(stream) !== null && (
+            <p className="health-trouble" role="status">{troubleOf(stream)}</p>
           )}
           {writes && <Disconnect desk={desk} stream={stream} />}
         </div>
@@ -112,4 +112,11 @@ function Disconnect({ desk, stream }: { desk: Desk; stream: OwnStream }) {
       {error !== null && <small className="error" role="alert">{error}</small>}
     </div>
   );
+}
+
+/** Why nothing was or is shown. While an encoder is connected its health says it. */
+function troubleOf({ state, trouble }: OwnStream): string | null {
+  if (trouble === null) return null;
+  if (state === 'idle') return `The last broadcast could not be shown: ${trouble}`;
+  return state === 'interrupted' ? `Nothing can be shown: ${trouble}` : null;
 }
