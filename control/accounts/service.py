@@ -102,6 +102,10 @@ class Accounts:
         return self._services.settings.sign_up
 
     @property
+    def mail_delivers(self) -> bool:
+        return self._mail.delivers
+
+    @property
     def must_verify(self) -> bool:
         """True when nobody signs in before the address is verified."""
         return self._services.settings.verify_email

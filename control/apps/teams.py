@@ -223,8 +223,21 @@ class Teams:
         by_mail = await self._all.find_one("invitations", {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one("invitations", {"hash": hashed})
         if invitation is None or not await self._stands(invitation):
-            raise Forbidden(SPENT)
+            raise Forbidden(SPENT, code="invitation_spent")
         return invitation, by_mail is not None
+
+    async def shown(self, token: str) -> dict[str, Any]:
+        """What somebody who has the link may know before joining. Errors: Forbidden, as `find`."""
+        invitation, _ = await self.find(token)
+        app = await self._apps.get_any(invitation["app"])
+        inviter = await self._all.get("accounts", invitation.get("by") or "") or {}
+        return {
+            "app_name": app["name"],
+            "email": invitation["email"],
+            "role": invitation["role"],
+            "invited_by": inviter.get("name") or None,
+            "expires": rfc3339(invitation["expires"]),
+        }
 
     async def _stands(self, invitation: Doc) -> bool:
         """False when the inviter was removed or demoted, or has set a new password since (the account may
@@ -269,7 +282,7 @@ class Teams:
         """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
         app_id = str(invitation["app"])
         if not await self._all.delete("invitations", {"id": invitation["id"]}):
-            raise Forbidden(SPENT)
+            raise Forbidden(SPENT, code="invitation_spent")
         member = {
             "id": f"{app_id}:{account['id']}",
             "account": account["id"],

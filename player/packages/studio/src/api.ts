@@ -135,6 +135,21 @@ export interface Registration {
   invitation?: string;
 }
 
+/** `mail` is true when mails reach mailboxes. */
+export interface SignInOptions {
+  sign_up: 'open' | 'invitation';
+  mail: boolean;
+}
+
+/** What an invitation says to whoever has its link. */
+export interface FoundInvitation {
+  app_name: string;
+  email: string;
+  role: Role;
+  invited_by: string | null;
+  expires: string;
+}
+
 /** Without tokens the address has to be verified by a mailed link first. */
 export interface Registered {
   account: Account;
@@ -172,7 +187,8 @@ export interface Health {
 
 export const auth = {
   register: (body: Registration) => request<Registered>('POST', '/v1/auth/register', { body }),
-  options: () => request<{ sign_up: 'open' | 'invitation' }>('GET', '/v1/auth/options'),
+  options: () => request<SignInOptions>('GET', '/v1/auth/options'),
+  invitation: (token: string) => request<FoundInvitation>('POST', '/v1/invitations/lookup', { body: { token } }),
   forgotten: (email: string) => request<undefined>('POST', '/v1/auth/password/forgot', { body: { email } }),
   reset: (token: string, password: string) => request<SignedIn>('POST', '/v1/auth/password/reset', { body: { token, password } }),
   verify: (token: string) => request<SignedIn>('POST', '/v1/auth/verify', { body: { token } }),
