@@ -124,11 +124,28 @@ class RecordingStore:
             await self._bus.publish(VodProgress(**_of_video(doc), percent=percent, done_s=round(done_s, 1)))
         return True
 
+    async def hold(self, doc: Doc, held: bool) -> None:
+        """Whether live streams need the machine now."""
+        with contextlib.suppress(Unavailable):  # it is shown, nothing depends on it
+            await self._all.update(COLLECTION, doc["id"], set={"held": held})
+
+    async def waiting(self, *docs: Doc) -> dict[str, int]:
+        """How many uploads are processed before each of these that waits, in the transcoder's order."""
+        if not any(_in_line(doc) for doc in docs):
+            return {}
+        line = [doc for doc in await self.in_states("processing") if doc.get("source") == UPLOAD]
+        begun = [doc["id"] for doc in line if not _in_line(doc)]
+        order = begun + [doc["id"] for doc in line if _in_line(doc)]
+        wanted = {doc["id"] for doc in docs if _in_line(doc)}
+        return {video: place for place, video in enumerate(order) if video in wanted}
+
     async def refused(self, doc: Doc, code: Any, reason: str) -> None:
         event = VodFailed(
             id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason
         )
-        await self._to(doc, "failed", {"code": code, "reason": reason, "progress": None}, [event])
+        await self._to(
+            doc, "failed", {"code": code, "reason": reason, "progress": None, "held": False}, [event]
+        )
 
     async def get(self, app: str, recording: str) -> Doc | None:
         return await self._store.app(app).get(COLLECTION, recording)
@@ -237,6 +254,11 @@ class RecordingStore:
         )
         self._relay.nudge()
         return done
+
+
+def _in_line(doc: Doc) -> bool:
+    """An upload that has arrived and is not begun."""
+    return doc.get("source") == UPLOAD and doc["state"] == "processing" and doc.get("progress") is None
 
 
 def _of_video(doc: Doc) -> dict[str, Any]:

@@ -164,6 +164,9 @@ export interface Recording {
   title: string;
   state: 'recording' | 'uploading' | 'processing' | 'ready' | 'failed';
   progress: number | null;
+  /** What an upload waits for before it is processed, and how many files come before it. */
+  waits_for: 'uploads' | 'live' | null;
+  files_before: number | null;
   started: string;
   duration_s: number | null;
   size: number | null;
