@@ -5,6 +5,7 @@ One on a signed stream is made from a token of the app; what is made from that t
 member, and ends with it.
 """
 
+import contextlib
 import secrets
 from typing import Any, Literal
 
@@ -45,7 +46,8 @@ def stream_view(stream: Doc) -> dict[str, Any]:
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
     """The claims that are inherited from a token of the app."""
-    return {"by": claims.by, "until": claims.until or claims.exp}
+    preview = {"preview": True} if claims.is_preview else {}
+    return {"by": claims.by, "until": claims.until or claims.exp, **preview}
 
 
 def _alone(video: Doc) -> Doc:
@@ -127,9 +129,12 @@ class WatchSessions:
         earlier guest's token, whose identity is kept; `device` is what an earlier answer gave. Errors:
         NotFound; Forbidden; QuotaExceeded for a full stream."""
         stream = await self.stream(playback)
-        given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
-        if stream.get("max_viewers") is not None and await self._viewer_limit.is_full(
-            stream["channel"], stream["max_viewers"]
+        given = await self._given(stream, token)
+        counted = given is None or not given.is_preview
+        if (
+            counted
+            and stream.get("max_viewers") is not None
+            and await self._viewer_limit.is_full(stream["channel"], stream["max_viewers"])
         ):
             raise QuotaExceeded("This stream is full.")
         app = await self._services.directory.app(stream["app"])
@@ -185,6 +190,16 @@ class WatchSessions:
             "playback_ttl_s": left,
             "access_ends": rfc3339(until * 1000) if until is not None else None,
         }
+
+    async def _given(self, stream: Doc, token: str | None) -> PlaybackClaims | None:
+        """The claims of the token that a session is made from: of every token for a signed stream, of a
+        preview's for a public one. Errors: Forbidden."""
+        if stream["visibility"] == "signed":
+            return await self._entitled(stream, token or "")
+        with contextlib.suppress(Refused):
+            given = await self._entitled(stream, token or "")
+            return given if given.is_preview else None
+        return None
 
     async def _entitled(self, stream: Doc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""

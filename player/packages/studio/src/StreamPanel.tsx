@@ -54,7 +54,7 @@ function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {
   const watched = stream.state !== 'idle';
   const minutes = analytics === null ? '–' : countText(Math.round(analytics.minutes_watched));
   return (
-    <dl className="figures">
+    <dl className="figures" title="Each open player counts as a viewer; the studio’s preview does not.">
       <div><dt>{watched ? 'Viewers now' : 'Waiting now'}</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{trouble === null ? countText(stream.viewers) : '–'}</dd></div>
       <div><dt>Minutes watched</dt><dd data-testid="minutes-watched">{minutes}</dd></div>
       <div><dt>Data sent</dt><dd data-testid="bytes-sent">{analytics === null ? '–' : bytesText(analytics.bytes)}</dd></div>
@@ -84,6 +84,7 @@ function ObsFields({ desk, stream }: { desk: Desk; stream: OwnStream }) {
 /** The way to the watch page: for those who may moderate, with their own name and the commands. */
 function Seat({ desk, account, stream, writes }: { desk: Desk; account: Account; stream: OwnStream; writes: boolean }) {
   const { busy, error, run } = useAction();
+  if (!writes && stream.visibility === 'signed') return <p className="soft" data-testid="ask-for-link">An editor of this app can create a signed link for you.</p>;
   if (!writes) return <a className="open-watch" href={`/watch/${stream.playback_id}`} target="_blank" rel="noopener">Open the watch page</a>;
   const open = () => run(async () => { window.open(await desk.seatAt(stream, account), '_blank', 'noopener'); });
   return (

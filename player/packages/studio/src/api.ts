@@ -255,6 +255,8 @@ export const streams = {
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   complete: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/complete`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
+  previewToken: (bearer: string, stream: string) =>
+    request<{ token: string }>('POST', `/v1/streams/${stream}/preview-tokens`, { bearer }),
   playbackToken: (bearer: string, stream: string, ttl_s: number) =>
     request<{ token: string; expires_in: number }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s } }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; staff: boolean; ttl_s: number }) =>
