@@ -318,9 +318,9 @@ class StreamRoutes:
         """For every member, viewers too: the studio's preview. It takes no seat and is counted neither as a
         viewer nor in minutes; what it receives is counted as data. Errors: Forbidden for an API key."""
         tenant = call.acting()
+        stream = await self._stream(call)
         if tenant.kind != "member":
             raise Forbidden("Only members of the app have a preview. Ask for a playback token.")
-        stream = await self._stream(call)
         sid, ttl = new_id("ses"), self._services.settings.playback_token_ttl_s
         token = self._services.tokens.mint_playback(
             stream["playback"], tenant.app, sid, ttl, None, preview=True, **tenant.origin
