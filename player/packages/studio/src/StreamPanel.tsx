@@ -20,7 +20,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
   return (
     <section className="panel" aria-label={stream.title}>
       <header className="panel-head">
-        <h1 title={stream.title}>{stream.title || 'Untitled stream'}</h1>
+        <h1 title={stream.title}><bdi>{stream.title || 'Untitled stream'}</bdi></h1>
         <StateBadge state={trouble === null ? stream.state : 'lost'} />
       </header>
       <div className="panel-grid">
