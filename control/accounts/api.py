@@ -91,7 +91,7 @@ class AccountRoutes:
         return [
             Row("POST", base + "/register", "anybody", self.register, Register, "Make an account.", answer=signed_in, status=201,
                 errors=(Forbidden, Conflict), limit=SIGN_IN, cookies=True),
-            Row("GET", base + "/options", "anybody", self.options, None, "Who may make an account here.", answer=Options),
+            Row("GET", base + "/options", "anybody", self.options, None, "Who may sign up, and whether mails arrive.", answer=Options),
             Row("POST", base + "/login", "anybody", self.login, Login, "Sign in.", answer=signed_in, errors=(Unauthenticated,),
                 limit=SIGN_IN, cookies=True),
             Row("POST", base + "/refresh", "anybody", self.refresh, None, "A new access token for the refresh cookie.", answer=signed_in,
@@ -133,7 +133,7 @@ class AccountRoutes:
         return _signed_in(await self._accounts.signed_in(account, by(call)), 201)
 
     async def options(self, call: Call) -> Answer:
-        return Answer({"sign_up": self._accounts.sign_up})
+        return Answer({"sign_up": self._accounts.sign_up, "mail": self._accounts.mail_delivers})
 
     async def _invited(self, call: Call, body: Register) -> Answer:
         """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox

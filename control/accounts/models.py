@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from control.models import AnswerModel
 from weir.foundation.http.routing import shown_once
 
@@ -17,6 +19,7 @@ class Account(AnswerModel):
 
 class Options(AnswerModel):
     sign_up: Literal["open", "invitation"]
+    mail: bool = Field(description="Whether mails reach mailboxes: a mail server is set up.")
 
 
 class SignedIn(AnswerModel):

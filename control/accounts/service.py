@@ -133,6 +133,10 @@ class Accounts:
         return self._settings.sign_up
 
     @property
+    def mail_delivers(self) -> bool:
+        return self._mail.delivers
+
+    @property
     def must_verify(self) -> bool:
         """True when nobody signs in before the address is verified."""
         return self._settings.verify_email

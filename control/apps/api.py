@@ -17,6 +17,7 @@ from control.apps.models import (
     AppToken,
     AuditEntry,
     Invitation,
+    InvitationFound,
     InvitationShown,
     Joined,
     Key,
@@ -32,9 +33,9 @@ from control.usage.models import AnalyticsDay, AppUsage
 from weir.foundation import audit as audit_views
 from weir.foundation.audit import Audit, by
 from weir.foundation.documents import Between
-from weir.foundation.errors import Conflict
+from weir.foundation.errors import Conflict, Forbidden
 from weir.foundation.http.routing import Answer, Body, Call, Listed, Paging, Query, Row, content_etag
-from weir.foundation.redis.rate_limits import HEAVY, INVITATIONS
+from weir.foundation.redis.rate_limits import HEAVY, INVITATIONS, SIGN_IN
 from weir.foundation.tenancy.collections import AccountDoc, AppDoc, CredentialDoc
 from weir.foundation.tenancy.permissions import Role, Scope, may
 from weir.foundation.texts import Line, Text
@@ -114,6 +115,10 @@ class Acceptance(Body):
     token: str = Field(min_length=1, max_length=64)
 
 
+class InvitationToken(Acceptance):
+    """In the body: an address would carry the token into logs."""
+
+
 class AuditQuery(Paging):
     actor: str | None = Field(None, max_length=64)
     action: str | None = Field(None, max_length=64)
@@ -181,6 +186,8 @@ class AppRoutes:
                 tag="teams"),
             Row("POST", "/v1/invitations/accept", "account", self.accept, Acceptance, "Accept an invitation.", answer=Joined,
                 status=201, tag="teams", at=one),
+            Row("POST", "/v1/invitations/lookup", "anybody", self.look_up, InvitationToken, "What an invitation says, to who has its link",
+                answer=InvitationFound, errors=(Forbidden,), limit=SIGN_IN, tag="teams"),
             Row("GET", one + "/usage", "account", self.usage, None, "What the app has used, by day.", UsageQuery, AppUsage,
                 csv=True, limit=HEAVY, tag="usage"),
             Row("GET", "/v1/usage", "tenant", self.own_usage, None, "What the key's app has used, by day.", UsageQuery, AppUsage,
@@ -339,6 +346,10 @@ class AppRoutes:
     async def accept(self, call: Call) -> Answer:
         account = await person(self._accounts, call)
         return Answer({"app": await self._teams.accept(account, call.body.token, by(call))}, 201)
+
+    async def look_up(self, call: Call) -> Answer:
+        """Nothing changes. An invitation that can't be taken is `invitation_spent`, whatever the reason."""
+        return Answer(await self._teams.shown(call.body.token))
 
     async def usage(self, call: Call) -> Answer:
         app, _, _ = await self._access(call, "app.read")

@@ -138,6 +138,14 @@ class InvitationShown(Invitation):
     mailed: bool
 
 
+class InvitationFound(AnswerModel):
+    app_name: str
+    email: str = Field(description="The address that may take it.")
+    role: Role
+    invited_by: str | None = Field(description="The inviter's name, null when it has none.")
+    expires: str
+
+
 class Joined(AnswerModel):
     app: str
 

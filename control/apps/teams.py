@@ -270,8 +270,21 @@ class Teams:
         by_mail = await self._all.find_one(INVITATIONS, {"mailed_hash": hashed})
         invitation = by_mail or await self._all.find_one(INVITATIONS, {"hash": hashed})
         if invitation is None or not await self._stands(invitation):
-            raise Forbidden(SPENT)
+            raise Forbidden(SPENT, code="invitation_spent")
         return invitation, by_mail is not None
+
+    async def shown(self, token: str) -> dict[str, Any]:
+        """What somebody who has the link may know before joining. Errors: Forbidden, as `find`."""
+        invitation, _ = await self.find(token)
+        app = await self._apps.get_any(invitation["app"])
+        inviter = await self._all.get(ACCOUNTS, invitation.get("by") or "")
+        return {
+            "app_name": app["name"],
+            "email": invitation["email"],
+            "role": invitation["role"],
+            "invited_by": inviter["name"] or None if inviter else None,
+            "expires": rfc3339(invitation["expires"]),
+        }
 
     async def _stands(self, invitation: InvitationDoc) -> bool:
         """False when the inviter was removed or demoted, or has set a new password since (the account may
@@ -316,7 +329,7 @@ class Teams:
         """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
         app_id = str(invitation["app"])
         if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
-            raise Forbidden(SPENT)
+            raise Forbidden(SPENT, code="invitation_spent")
         member: MemberDoc = {
             "id": f"{app_id}:{account['id']}",
             "account": account["id"],

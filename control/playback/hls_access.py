@@ -31,7 +31,7 @@ from weir.foundation.redis.stream_owner import StreamOwners
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.quotas import Quotas
-from weir.foundation.tenancy.tokens import LEEWAY_S, PlaybackClaims, Tokens
+from weir.foundation.tenancy.tokens import LEEWAY_S, PREVIEW_SESSION, PlaybackClaims, Tokens
 
 PLAYED: tuple[Kind, ...] = ("ply", "rec", "vod")
 DECISION_S = 4
@@ -137,7 +137,11 @@ class HlsAccess:
         keep = max(0, min(DECISION_S, int(claims.exp + LEEWAY_S - now_s())))
         return Response(
             status_code=204,
-            headers={"X-Accel-Expires": str(keep), "X-Weir-Session": claims.sid, "X-Weir-Origin": origin},
+            headers={
+                "X-Accel-Expires": str(keep),
+                "X-Weir-Session": PREVIEW_SESSION if claims.is_preview else claims.sid,
+                "X-Weir-Origin": origin,
+            },
         )
 
     async def allowed(self, token: str, playback: str, address: str) -> PlaybackClaims | None:
@@ -161,19 +165,23 @@ class HlsAccess:
         )
         if await withdrawn or (claims.guest and await self._signed(shown)):
             return None
-        if not await self._few_addresses(f"{claims.app}:{claims.sid}", address) or not await self._seated(
-            shown, claims.sid
-        ):
+        few = await self._few_addresses(f"{claims.app}:{claims.sid}", address)
+        if not few or not await self._seated(shown, None if claims.is_preview else claims.sid):
             return None
-        if shown["id"] != playback:  # the viewers of a recording are not in the stream's channel
+        if (
+            shown["id"] != playback and not claims.is_preview
+        ):  # the viewers of a recording are not in the stream's channel
             self._seen.setdefault(shown["app"], set()).add((shown["channel"], claims.sid))
         return claims
 
-    async def _seated(self, shown: Mapping[str, Any], sid: str) -> bool:
-        """False when the stream, or the app by its plan, has no capacity for this session."""
+    async def _seated(self, shown: Mapping[str, Any], sid: str | None) -> bool:
+        """False when the app is closed, and when the stream, or the app by its plan, has no capacity for this
+        session; None takes none."""
         app = await self._directory.app(shown["app"])
         if app is None or app.get("state", "active") != "active":
             return False
+        if sid is None:
+            return True
         most = shown.get("max_viewers")
         if most is not None and not await self._viewer_limit.claim(shown["channel"], sid, most):
             return False

@@ -5,6 +5,7 @@ One on a signed stream is made from a token of the app; what is made from that t
 member, and ends with it.
 """
 
+import contextlib
 import secrets
 from typing import Any, Literal, cast
 
@@ -48,7 +49,8 @@ def stream_view(stream: StreamDoc) -> dict[str, Any]:
 
 def _rights(claims: PlaybackClaims) -> dict[str, Any]:
     """The claims that are inherited from a token of the app."""
-    return {"by": claims.by, "until": claims.until or claims.exp}
+    preview = {"preview": True} if claims.is_preview else {}
+    return {"by": claims.by, "until": claims.until or claims.exp, **preview}
 
 
 def _alone(video: RecordingDoc) -> StreamDoc:
@@ -152,9 +154,10 @@ class WatchSessions:
         earlier guest's token, whose identity is kept; `device` is what an earlier answer gave. Errors:
         NotFound; Forbidden; QuotaExceeded for a full stream."""
         stream = await self.stream(playback)
-        given = await self._entitled(stream, token or "") if stream["visibility"] == "signed" else None
+        given = await self._given(stream, token)
+        counted = given is None or not given.is_preview
         most = stream.get("max_viewers")
-        if most is not None and await self._viewer_limit.is_full(stream["channel"], most):
+        if counted and most is not None and await self._viewer_limit.is_full(stream["channel"], most):
             raise QuotaExceeded("This stream is full.")
         app = await self._directory.app(stream["app"])
         guests = app["guests"] if app else "none"
@@ -214,6 +217,16 @@ class WatchSessions:
             "playback_ttl_s": left,
             "access_ends": rfc3339(until * 1000) if until is not None else None,
         }
+
+    async def _given(self, stream: StreamDoc, token: str | None) -> PlaybackClaims | None:
+        """The claims of the token that a session is made from: of every token for a signed stream, of a
+        preview's for a public one. Errors: Forbidden."""
+        if stream["visibility"] == "signed":
+            return await self._entitled(stream, token or "")
+        with contextlib.suppress(Refused):
+            given = await self._entitled(stream, token or "")
+            return given if given.is_preview else None
+        return None
 
     async def _entitled(self, stream: StreamDoc, token: str) -> PlaybackClaims:
         """The claims of a token that plays this stream now. Errors: Forbidden."""

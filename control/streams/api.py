@@ -208,6 +208,8 @@ class StreamRoutes:
                 BroadcastFilter, Listed[Broadcast], scope=read),
             Row("POST", one + "/playback-tokens", "tenant", self.playback_token, NewPlaybackToken, "A token that plays a stream.",
                 answer=Token, status=201, scope=write),
+            Row("POST", one + "/preview-tokens", "tenant", self.preview_token, None, "A token for a member's own preview.",
+                answer=Token, status=201, scope=read),
             Row("GET", one + "/analytics", "tenant", self.analytics, None, "What the stream used and who watched, by day.", AnalyticsQuery,
                 Analytics, scope="usage:read", csv=True, limit=HEAVY),
             Row("POST", "/v1/user-tokens", "tenant", self.user_token, NewUserToken, "A token for a viewer or moderator.",
@@ -319,6 +321,20 @@ class StreamRoutes:
         await self._audit.count(tenant.app, by(call), "playback_tokens.minted", stream["id"])
         token = self._tokens.mint_playback(
             stream["playback"], tenant.app, sid, ttl, body.user, **tenant.origin
+        )
+        url = f"{self._settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
+        return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)
+
+    async def preview_token(self, call: Call) -> Answer:
+        """For every member, viewers too: the studio's preview. It takes no seat and is counted neither as a
+        viewer nor in minutes; what it receives is counted as data. Errors: Forbidden for an API key."""
+        tenant = call.acting()
+        stream = await self._stream(call)
+        if tenant.kind != "member":
+            raise Forbidden("Only members of the app have a preview. Ask for a playback token.")
+        sid, ttl = new_id("ses"), self._settings.playback_token_ttl_s
+        token = self._tokens.mint_playback(
+            stream["playback"], tenant.app, sid, ttl, None, preview=True, **tenant.origin
         )
         url = f"{self._settings.base_url}/hls/{token}/{stream['playback']}/master.m3u8"
         return Answer({"token": token, "sid": sid, "expires_in": ttl, "url": url}, 201)

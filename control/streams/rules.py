@@ -22,6 +22,10 @@ from weir.foundation.events import Event, StreamEvent, type_of
 from weir.foundation.ids import derived_id
 from weir.foundation.tenancy.collections import StreamDoc
 
+NEVER_SHOWN = (
+    "The encoder left before a picture or sound could be shown. "
+    "Check its video and audio settings and start again."
+)
 _KEY = re.compile(r"([0-9a-hjkmnp-tv-z]{26})_([0-9a-hjkmnp-tv-z]{26})_([0-9A-Za-z]{22,64})")
 
 
@@ -116,24 +120,29 @@ def playable(
         return None
     if stream["state"] == "starting" or (stream["state"] == "interrupted" and not stream.get("live_since")):
         return _change(
-            stream, now, {"state": "live", "live_since": now, "sound_alone": alone}, (events.StreamLive,)
+            stream,
+            now,
+            {"state": "live", "live_since": now, "sound_alone": alone, "trouble": None},
+            (events.StreamLive,),
         )
     if stream["state"] == "interrupted":
-        return _change(stream, now, {"state": "live", "sound_alone": alone}, (events.StreamResumed,))
+        return _change(
+            stream, now, {"state": "live", "sound_alone": alone, "trouble": None}, (events.StreamResumed,)
+        )
     return None
 
 
 def grace_over(stream: StreamDoc, grace_ms: int, now: int) -> Transition | None:
-    """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there."""
+    """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there. One
+    that never played says why, or it would look like a broadcast of no length."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
-    return _change(
-        stream,
-        now,
-        {"state": "idle", "live_since": None, "ended": now},
-        (events.StreamOffline,),
-        gone=stream["interrupted"],
-    )
+    ended = {"state": "idle", "live_since": None, "ended": now}
+    change = _change(stream, now, ended, (events.StreamOffline,), gone=stream["interrupted"])
+    if stream.get("live_since") or stream.get("trouble"):
+        return change
+    error = _change(stream, now, ended, (events.StreamError,), reason=NEVER_SHOWN)
+    return Transition({**change.set, "trouble": NEVER_SHOWN}, (*error.tell, *change.tell), change.expect)
 
 
 def complete(stream: StreamDoc, now: int) -> Transition | None:

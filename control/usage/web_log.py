@@ -22,6 +22,7 @@ from weir.foundation.documents import Store
 from weir.foundation.ids import is_id
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.tokens import PREVIEW_SESSION
 
 BUCKET_S = 10
 MAX_BATCH_BYTES = 2_000_000
@@ -47,7 +48,7 @@ class Traffic:
 
 def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
     """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines
-    are skipped."""
+    are skipped. A preview's bytes were sent; nobody has watched."""
     sums: dict[tuple[str, str], Traffic] = defaultdict(Traffic)
     for line in lines:
         parts = line.decode("ascii", "replace").rstrip("\n").split("\t")
@@ -59,7 +60,7 @@ def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
         sent = sums[(parts[1], day_of(int(moment * 1000)))]
         sent.bytes += int(parts[3])
         sent.requests += 1
-        if parts[4] in SERVED:
+        if parts[4] in SERVED and parts[2] != PREVIEW_SESSION:
             sent.buckets.add((parts[2], int(moment) // BUCKET_S))
     return sums
 

@@ -16,7 +16,7 @@ from media.ffmpeg.process import capture_output, sandbox_for_pipe
 from media.ingest import flv, h264
 from media.ingest.puller import PullRefused, RtmpPull, play
 from media.ingest.rtmp import VIDEO, RtmpMessage
-from media.ingest.source_feed import STILL_SIZE, Format, SourceFeed, StillPicture
+from media.ingest.source_feed import STILL_SIZE, Format, Frame, SourceFeed, StillPicture
 from media.ingest.stream_health import StreamHealth
 from media.ladder.rules import Source
 from weir.foundation.clock import monotonic
@@ -28,6 +28,7 @@ from weir.foundation.settings import Settings
 POLL_S, AGAIN_S = 0.02, 0.1
 MESSAGES_S, MESSAGES_BURST = 1_000, 10_000  # any encoder has under 300 a second; 10,000 cost 40 ms
 PROBE_S, STILL_S = 6.0, 10.0
+SILENT_AFTER_S = 5.0  # the ingest disconnects an encoder that sends nothing for 8 s
 
 log = structlog.get_logger("media")
 
@@ -63,14 +64,14 @@ class PublishSource:
         self._tickets = tickets
         self._playback = fact.playback
         self._publish = publish_name(fact.broadcast, fact.generation)
-        self.health = health = StreamHealth()
-        self.feed = SourceFeed(
-            lambda frame, now: health.frame(frame.track, frame.time, len(frame.data), frame.key, now)
-        )
+        self.health = StreamHealth()
+        self.feed = SourceFeed(self._frame)
         self._opening = asyncio.Lock()
         self._closed = False
         self._pull: RtmpPull | None = None
-        self._come = False  # anything, over the present connection
+        self._come = False  # any frame, over the present connection
+        self._connected_at = 0.0
+        self._silence_told = False
         self._pace = MessageBudget()
         self._flooded = False
         self._probed: tuple[Format | None, Source] | None = None
@@ -81,9 +82,9 @@ class PublishSource:
         """True while the ingest delivers the stream."""
         return self._pull is not None
 
-    async def source(self, appears_within_s: float) -> Source | None:
+    async def source(self, appears_within_s: float, silent: Callable[[], None]) -> Source | None:
         """What the encoder sends, as soon as it can be used; None when nobody publishes, or it was closed.
-        Errors: UnusableSource.
+        `silent` is called once in a publish, when it is connected and no frame comes. Errors: UnusableSource.
 
         A client library may continue after a cancellation, so closing ends this too: whoever closes waits
         for it."""
@@ -103,10 +104,14 @@ class PublishSource:
             source = self.feed.source(monotonic())
             if source is not None:
                 return _bearable(await self._measured(source))
-            if not self._come and monotonic() >= until:
-                return None
+            if self._is_silent() and not self._silence_told:
+                self._silence_told = True
+                silent()
             await asyncio.sleep(POLL_S)
         return None
+
+    def _is_silent(self) -> bool:
+        return not self._come and monotonic() - self._connected_at >= SILENT_AFTER_S
 
     async def open(self) -> bool:
         """Connects if it is not connected, and keeps messages from now on; False when that failed."""
@@ -119,7 +124,7 @@ class PublishSource:
         try:
             ticket = await self._tickets.issue(self._playback, self._publish)
             self.feed.forget()
-            self._come = False
+            self._come, self._connected_at = False, monotonic()
             self._pull = await play(self._url, f"{self._playback}?ticket={ticket}", self._heard, self._ended)
         except (PullRefused, Unavailable, OSError):
             return
@@ -136,8 +141,11 @@ class PublishSource:
                 log.warning("encoder.flooded", playback=self._playback)
                 self.close()
             return
-        self._come = True
         self.feed.add_message(message, now)
+
+    def _frame(self, frame: Frame, now: float) -> None:
+        self._come = True
+        self.health.frame(frame.track, frame.time, len(frame.data), frame.key, now)
 
     def _ended(self) -> None:
         self._pull = None

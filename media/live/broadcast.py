@@ -51,6 +51,10 @@ APPEARS_WITHIN_S, STILL_THERE_S = 10.0, 1.0
 DRAIN_S = 3.0
 NO_CAPACITY = "This machine carries no further stream now. Publish again when another one has ended."
 STARVED = "The transcoder needs more memory for this than a stream may take. Send a smaller picture, or make fewer renditions."
+SILENT = (
+    "The encoder is connected but sends no picture and no sound. "
+    "Stop streaming in the encoder, check its video and audio settings, and start again."
+)
 STARTS = Counter(
     "weir_ffmpeg_starts",
     "Starts of FFmpeg, by why: a publish, a restart after it ended, another ladder.",
@@ -191,7 +195,7 @@ class LiveBroadcast:
         try:
             await self._source.open()  # its first key frame is kept while it waits
             await asyncio.sleep(self._backoff.publish_pause_s(monotonic()))
-            while (source := await self._source.source(patience)) is not None:
+            while (source := await self._awaited(patience)) is not None:
                 if not self._backoff.start(monotonic(), why):
                     raise UnusableSource("The transcoder failed too often.")
                 STARTS.labels(why).inc()
@@ -227,6 +231,19 @@ class LiveBroadcast:
                     **self._about("failed"), reason=str(error), flooded=isinstance(error, FloodedSource)
                 )
             )
+
+    async def _awaited(self, patience: float) -> Source | None:
+        """What the encoder sends; None when it is gone. Errors: UnusableSource."""
+        source = await self._source.source(patience, self._silent)
+        if source is not None:
+            self.trouble = None
+        return source
+
+    def _silent(self) -> None:
+        """An encoder that is connected and sends nothing is reported. It is still used when it begins to send."""
+        self.trouble = SILENT
+        log.warning("encoder.silent", playback=self.fact.playback, generation=self.fact.generation)
+        self._tell(MediaFailed(**self._about("silent"), reason=SILENT))
 
     def _next_shape(self, source: Source) -> BroadcastShape:
         """Errors: UnusableSource when this machine carries no further stream."""

@@ -25,9 +25,10 @@ from weir.foundation.tenancy.tokens import Tokens
 TAG = "recordings"
 
 
-def etag_of(recording: RecordingDoc) -> str:
+def etag_of(recording: RecordingDoc, before: int = 0) -> str:
     """A recording changes by itself until it is finished."""
-    return f'"{recording.get("revision") or 0}.{recording["transition"]}.{recording.get("progress") or 0}"'
+    of_itself = f"{recording.get('progress') or 0}.{before}.{int(recording.get('held') or 0)}"
+    return f'"{recording.get("revision") or 0}.{recording["transition"]}.{of_itself}"'
 
 
 class RecordingRoutes:
@@ -75,19 +76,26 @@ class RecordingRoutes:
 
     async def list_recordings(self, call: Call) -> Answer:
         page = await self._recording_store.page(call.acting().app, call.query)
-        return Answer({"data": [shown(recording) for recording in page.data], "next_cursor": page.next})
+        before = await self._recording_store.waiting(*page.data)
+        data = [shown(recording, before.get(recording["id"], 0)) for recording in page.data]
+        return Answer({"data": data, "next_cursor": page.next})
 
     async def get(self, call: Call) -> Answer:
         recording = await self._recording(call)
-        return Answer(shown(recording), etag=etag_of(recording))
+        before = await self._before(recording)
+        return Answer(shown(recording, before), etag=etag_of(recording, before))
 
     async def change(self, call: Call) -> Answer:
         recording = await self._recording(call)
-        call.expects(etag_of(recording))
+        before = await self._before(recording)
+        call.expects(etag_of(recording, before))
         given = call.body.changes({"title": "", "description": "", "visibility": None, "metadata": {}})
         fields = {NOTED if name == "metadata" else name: value for name, value in given.items()}
         changed = await self._recordings.change(recording, fields, by(call)) if fields else recording
-        return Answer(shown(changed), etag=etag_of(changed))
+        return Answer(shown(changed, before), etag=etag_of(changed, before))
+
+    async def _before(self, recording: RecordingDoc) -> int:
+        return (await self._recording_store.waiting(recording)).get(recording["id"], 0)
 
     async def delete(self, call: Call) -> Answer:
         await self._recordings.remove(call.acting().app, call.path("recording"), by(call))

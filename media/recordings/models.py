@@ -55,6 +55,12 @@ class Recording(BaseModel):
     metadata: dict[str, str]
     state: State
     progress: int | None
+    waits_for: Literal["uploads", "live"] | None = Field(
+        description="Of a video that is to be processed: other uploads come first, or live streams need the machine."
+    )
+    files_before: int | None = Field(
+        description="How many uploads come before it; null when it does not wait for them."
+    )
     started: str
     ended: str | None
     duration_s: float | None
@@ -78,8 +84,8 @@ class PlaybackAccess(BaseModel):
     previews_url: str | None = shown_once()
 
 
-def shown(recording: RecordingDoc) -> dict[str, Any]:
-    """A recording as its app sees it."""
+def shown(recording: RecordingDoc, before: int = 0) -> dict[str, Any]:
+    """A recording as its app sees it. `before`: how many uploads are processed before it."""
     return {
         "id": recording["id"],
         "source": recording.get("source", "broadcast"),
@@ -91,6 +97,8 @@ def shown(recording: RecordingDoc) -> dict[str, Any]:
         "metadata": recording.get(NOTED) or {},
         "state": recording["state"],
         "progress": recording.get("progress"),
+        "waits_for": "uploads" if before else "live" if recording.get("held") else None,
+        "files_before": before or None,
         "code": recording.get("code"),
         "started": rfc3339(recording["started"]),
         "ended": format_time(recording.get("ended")),

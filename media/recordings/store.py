@@ -127,11 +127,28 @@ class RecordingStore:
             await self._bus.publish(VodProgress(**_of_video(doc), percent=percent, done_s=round(done_s, 1)))
         return True
 
+    async def hold(self, doc: RecordingDoc, held: bool) -> None:
+        """Whether live streams need the machine now."""
+        with contextlib.suppress(Unavailable):  # it is shown, nothing depends on it
+            await self._all.update(RECORDINGS, doc["id"], set={"held": held})
+
+    async def waiting(self, *docs: RecordingDoc) -> dict[str, int]:
+        """How many uploads are processed before each of these that waits, in the transcoder's order."""
+        if not any(_in_line(doc) for doc in docs):
+            return {}
+        line = [doc for doc in await self.in_states("processing") if doc.get("source") == UPLOAD]
+        begun = [doc["id"] for doc in line if not _in_line(doc)]
+        order = begun + [doc["id"] for doc in line if _in_line(doc)]
+        wanted = {doc["id"] for doc in docs if _in_line(doc)}
+        return {video: place for place, video in enumerate(order) if video in wanted}
+
     async def refused(self, doc: RecordingDoc, code: Any, reason: str) -> None:
         event = VodFailed(
             id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason
         )
-        await self._to(doc, "failed", {"code": code, "reason": reason, "progress": None}, [event])
+        await self._to(
+            doc, "failed", {"code": code, "reason": reason, "progress": None, "held": False}, [event]
+        )
 
     async def get(self, app: str, recording: str) -> RecordingDoc | None:
         return await self._store.app(app).get(RECORDINGS, recording)
@@ -242,6 +259,11 @@ class RecordingStore:
         )
         self._relay.nudge()
         return done
+
+
+def _in_line(doc: RecordingDoc) -> bool:
+    """An upload that has arrived and is not begun."""
+    return doc.get("source") == UPLOAD and doc["state"] == "processing" and doc.get("progress") is None
 
 
 def _of_video(doc: RecordingDoc) -> dict[str, Any]:

@@ -83,13 +83,17 @@ class Transcoder:
         self._leases = leases
         self._is_overloaded = strained
         self._wake = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._inspected: set[str] = set()
         self._tasks = Tasks()
 
     def start(self) -> None:
         self._tasks.start(self._run(), "media transcodes")
+        self._tasks.start(self._inspect_arrived(), "media inspects")
 
     def wake(self) -> None:
         self._wake.set()
+        self._arrived.set()
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -109,6 +113,38 @@ class Transcoder:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
             self._wake.clear()
+
+    async def _inspect_arrived(self) -> None:
+        """Refuses what is no video as soon as it has arrived, and not when its turn comes."""
+        while True:
+            try:
+                waiting = [
+                    doc for doc in await self._recording_store.in_states("processing") if of_upload(doc)
+                ]
+                self._inspected &= {doc["id"] for doc in waiting}
+                for doc in waiting:
+                    await self._inspect(doc)
+            except (Unavailable, RedisError, OSError) as error:
+                log.warning("inspection.waits", reason=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), LOOK_S)
+            self._arrived.clear()
+
+    async def _inspect(self, doc: RecordingDoc) -> None:
+        staged = UploadStaging(self._settings, doc["id"])
+        if doc["id"] in self._inspected or not await asyncio.to_thread(lambda: staged.here):
+            return
+        try:
+            await self._media_file(staged)
+            self._inspected.add(doc["id"])
+        except UnusableFile as refusal:  # where its turn has come meanwhile, only one of the two refuses it
+            await self._refuse(doc, refusal)
+            await asyncio.to_thread(staged.remove)
+
+    async def _media_file(self, staged: UploadStaging) -> MediaFile:
+        """Errors: UnusableFile."""
+        probe = args.probe_file(staged.file)
+        return parse_probe(await capture_output(probe, INSPECTED_WITHIN_S, sandbox_for_file(staged.file)))
 
     async def _leased(self, doc: RecordingDoc) -> None:
         """Two workers over one disk must not write the same files."""
@@ -134,11 +170,7 @@ class Transcoder:
             UploadStaging(self._settings, doc["id"]),
         )
         try:
-            media_file = parse_probe(
-                await capture_output(
-                    args.probe_file(staged.file), INSPECTED_WITHIN_S, sandbox_for_file(staged.file)
-                )
-            )
+            media_file = await self._media_file(staged)
             await self._transcode(
                 TranscodeJob(
                     doc, media_file, await self._shape(doc, media_file, recording_files), recording_files
@@ -222,7 +254,7 @@ class Transcoder:
             ),
             sandbox_for_file(UploadStaging(self._settings, job.doc["id"]).file),
         )
-        watch = asyncio.create_task(self._watch(child))
+        watch = asyncio.create_task(self._watch(child, job.doc))
         try:
             kept = await self._keep(job, child, before[-1].msn + 1 if before else 0, from_s)
             code = await asyncio.wait_for(child.wait(), ENDS_WITHIN_S)
@@ -280,14 +312,17 @@ class Transcoder:
             if not await self._recording_store.progress(job.doc, percent, position_s):
                 raise UploadDeleted
 
-    async def _watch(self, child: FfmpegProcess) -> None:
+    async def _watch(self, child: FfmpegProcess, doc: RecordingDoc) -> None:
         """Holds FFmpeg while a live stream needs the machine, and ends one that stands still by itself."""
         held_until = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
             if self._is_overloaded():
                 held_until = monotonic() + CALM_S
-            child.pause(monotonic() < held_until)
+            held = monotonic() < held_until
+            if held is not child.paused:
+                await self._recording_store.hold(doc, held)
+            child.pause(held)
             child.read_progress()
             if not child.paused and monotonic() - child.progress_at > STALLED_S:
                 child.kill()

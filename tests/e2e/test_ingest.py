@@ -1,11 +1,13 @@
 """Publishing over real RTMP: accepted, refused, duplicate, replaced, gone and back."""
 
+import contextlib
 import os
 import random
 import re
 import signal
 import socket
 import time
+from typing import Any
 
 from media.ingest.rtmp import VIDEO
 from tests.e2e.conftest import GRACE_S, Show
@@ -169,3 +171,37 @@ def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:  # typ
         assert show.state() == "live"
     finally:
         encoder.close()
+
+
+def test_an_encoder_that_sends_nothing_is_told_so(show: Show) -> None:
+    """After five seconds the stream, its health and its broadcast name the fault, which goes when pictures come;
+    a broadcast that ends without any keeps it."""
+    if show.state() != "idle":
+        show.wait_state("idle")
+    member = show.member()
+    stream = show.stack.ask("GET", "/v1/streams", headers=member)[1]["data"][0]["id"]
+
+    def trouble(of: str = "") -> str:
+        return str(show.stack.ask("GET", f"/v1/streams/{stream}{of}", headers=member)[1]["trouble"])
+
+    def newest() -> dict[str, Any]:
+        answer = show.stack.ask("GET", f"/v1/streams/{stream}/broadcasts?limit=1", headers=member)[1]
+        return dict(answer["data"][0])
+
+    encoder = Encoder(f"{show.card['server']}/{show.card['key']}")
+    try:
+        wait_until(lambda: "no picture and no sound" in trouble("/health"), "the health's words", 20)
+        wait_until(lambda: "no picture and no sound" in trouble(), "the stream's words")
+        assert show.state() == "starting"
+        encoder.play(messages(film(seconds=4)))
+        show.wait_state("live")
+        assert trouble() == "None"
+    finally:
+        encoder.close()
+    show.wait_state("idle")
+    with contextlib.closing(Encoder(f"{show.card['server']}/{show.card['key']}")):
+        wait_until(lambda: "no picture and no sound" in trouble(), "the words again", 20)
+    show.wait_state("idle")
+    wait_until(lambda: newest()["ended"] is not None, "the end of the broadcast")
+    assert newest()["live_s"] == 0
+    assert "no picture and no sound" in newest()["trouble"]

@@ -63,7 +63,7 @@ def test_a_forgotten_password(stack: RunningStack, browser: Browser) -> None:
     page.goto(f"http://127.0.0.1:{stack.http}/studio")
     page.click("text=Forgot your password?")
     fill(page, email="ann@weir.example")
-    page.wait_for_selector("h1:has-text('Check your e-mail')")
+    page.wait_for_selector("h1:has-text('Ask for your link')")
     mails = stack.folder / "var" / "mail"
     wait_until(lambda: mails.is_dir() and any(mails.iterdir()), "the mail")
     link = re.search(r"http\S+", next(mails.iterdir()).read_text())

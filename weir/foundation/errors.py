@@ -34,6 +34,7 @@ Code = Literal[
     "storage_full",
     "in_use",
     "last_owner",
+    "invitation_spent",
     "idempotency_mismatch",
     "idempotency_in_progress",
 ]

@@ -115,7 +115,7 @@ class StreamOffline(StreamEvent):
 
 
 class StreamError(StreamEvent):
-    """Control → realtime, the app's log: nothing will play until the encoder connects again."""
+    """Control → realtime, the app's log: nothing plays now, and why."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.error"] = "stream.error"

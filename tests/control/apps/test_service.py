@@ -661,3 +661,23 @@ async def test_a_repeated_create_makes_one_app(world: World, owner: Headers) -> 
         "idempotency-replayed"
     ] == "true"
     assert [one["name"] for one in (await world.done("GET", "/v1/apps", owner))["data"]] == ["One"]
+
+
+async def test_an_invitation_says_what_it_is_before_it_is_taken(
+    world: World, owner: Headers, app: str
+) -> None:
+    """App, inviter, address and role for who has the link; nothing changes by it, and one that can't be taken
+    has a code of its own."""
+    invite = ("POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "editor"})
+    token = (await world.done(*invite))["link"].rpartition("=")[2]
+    for _ in range(2):
+        found = await world.done("POST", "/v1/invitations/lookup", {}, {"token": token})
+        assert {name: found[name] for name in ("app_name", "email", "role")} == {
+            "app_name": (await world.done("GET", f"/v1/apps/{app}", owner))["name"],
+            "email": "ann@weir.example",
+            "role": "editor",
+        }
+    await world.register("ann@weir.example", invitation=token)
+    for spent in (token, "unknown"):
+        reply = await world.ask("POST", "/v1/invitations/lookup", {}, {"token": spent})
+        assert (reply.status_code, reply.json()["code"]) == (403, "invitation_spent")

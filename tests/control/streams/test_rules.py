@@ -141,3 +141,20 @@ def test_an_owner_ends_a_broadcast() -> None:
         change = rules.complete(one, 4000)
         assert change is not None
         assert [event.gone for event in change.tell] == [3000 if one is away else None]  # type: ignore[attr-defined]
+
+
+def test_a_broadcast_that_never_played_says_why() -> None:
+    """`stream.error` comes before `stream.offline`; a reason that media gave is kept, and one that played has none."""
+    doc, _ = apply(stream(), rules.publish(stream(), ONE, "brd_1", 1000))
+    doc = stream() | doc
+    left, _ = apply(doc, rules.publisher_left(doc, 3000))
+    ended, told = apply(left, rules.grace_over(left, 5000, 8000))
+    assert told == ["stream.error", "stream.offline"]
+    assert ended["trouble"] == rules.NEVER_SHOWN
+    known, _ = apply(doc, rules.failed(doc, "brd_1", 1, "It sends nothing.", 2000))
+    known, _ = apply(known, rules.publisher_left(known, 3000))
+    ended, told = apply(known, rules.grace_over(known, 5000, 8000))
+    assert (ended["trouble"], told) == ("It sends nothing.", ["stream.offline"])
+    begun, _ = apply(doc, rules.failed(doc, "brd_1", 1, "It sends nothing.", 2000))
+    begun, _ = apply(begun, rules.playable(begun, "brd_1", 1, 2500))
+    assert begun["trouble"] is None

@@ -144,7 +144,8 @@ class StreamDoc(TypedDict):
 class RecordingDoc(TypedDict):
     """A recording of a broadcast, or an upload (`source`). An upload has `length` and `expires` until it is
     complete, its `metadata` are those of the tus protocol and `noted` the app's; `stored` says where the
-    files are. `size` is the MP4's, `bytes` that of all files."""
+    files are. `size` is the MP4's, `bytes` that of all files;
+    `held`: live streams need the machine first."""
 
     id: str
     state: Literal["uploading", "recording", "processing", "ready", "failed"]
@@ -164,6 +165,7 @@ class RecordingDoc(TypedDict):
     metadata: NotRequired[Any]
     expires: NotRequired[int]
     progress: NotRequired[int | None]
+    held: NotRequired[bool]
     ended: NotRequired[int]
     asked: NotRequired[int]
     stored: NotRequired[Literal["local", "s3"]]

@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     "weir:upload": "an upload token",
 }
 KEY_PREFIX = "weir_sk_"
+PREVIEW_SESSION = "~preview"  # of all previews in the usage log; a `sid` has no ~
 Algorithm = Literal["HS256", "EdDSA", "RS256"]
 LEEWAY_S = 30
 LONGEST_TOKEN_S = 86400  # withdrawals are remembered a little longer than this
@@ -102,6 +103,12 @@ class PlaybackClaims(Claims):
     sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
     uid: str | None = Field(None, max_length=128)
     guest: bool = False
+    preview: bool = False
+
+    @property
+    def is_preview(self) -> bool:
+        """Of a member in the studio, who is no viewer. Only Weir's own tokens may say so: it takes no seat."""
+        return self.preview and self.iss == "weir"
 
 
 class UploadClaims(Claims):

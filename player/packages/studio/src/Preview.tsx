@@ -6,19 +6,17 @@ import type { OwnStream } from './api';
 import type { Desk } from './studioStore';
 import { useAction } from './useAction';
 
-const RIGHTS_S = 86_400;
-
-/** What viewers see, without the chat. The server counts it as a viewer like any other player, so it plays only when asked to. */
+/** What viewers see, without the chat. It costs the same data as a viewer, so it plays only when asked to. */
 export function Preview({ desk, stream }: { desk: Desk; stream: OwnStream }) {
   const [watching, setWatching] = useState<Watching | null>(null);
   const { busy, error, run } = useAction();
-  const show = () => run(async () => setWatching(silent(new Watching(stream.playback_id, false, await desk.playbackToken(stream, RIGHTS_S)))));
+  const show = () => run(async () => setWatching(silent(new Watching(stream.playback_id, false, await desk.previewToken(stream)))));
   if (watching === null) return <Covered stream={stream} busy={busy} error={error} onShow={show} />;
   return (
     <div className="preview">
       <Running watching={watching} />
       <p className="soft">
-        The preview counts as a viewer. <button type="button" className="link-button" onClick={() => setWatching(null)}>Stop the preview</button>
+        The preview is not counted as a viewer. <button type="button" className="link-button" onClick={() => setWatching(null)}>Stop the preview</button>
       </p>
     </div>
   );
@@ -52,7 +50,7 @@ function Covered({ stream, busy, error, onShow }: CoveredProps) {
       <div className="scene">
         <div className="scene-sign"><Glyph name={offline ? 'moon' : 'play'} /></div>
         <h2>{offline ? 'Offline' : 'Preview'}</h2>
-        <p>{offline ? 'Start your encoder with the server and the stream key on this page.' : 'While it plays, the preview counts as a viewer.'}</p>
+        <p>{offline ? 'Start your encoder with the server and the stream key on this page.' : 'The preview is not counted as a viewer.'}</p>
         {!offline && <button type="button" className="small-button" data-testid="show-preview" disabled={busy} onClick={onShow}>Show the preview</button>}
         {error !== null && <p role="alert">{error}</p>}
       </div>

@@ -79,10 +79,18 @@ function Row({ desk, recording, writes, busy, act }: RowProps) {
   );
 }
 
-function wordsFor({ state, reason, progress }: Recording, duration: number | null, size: number | null): string {
+/** Of an upload that has arrived. */
+function processingWords({ progress, waits_for, files_before }: Recording): string {
+  if (waits_for === 'live') return 'Waiting: live streams come first';
+  if (waits_for === 'uploads') return files_before === 1 ? 'Waiting: 1 file before yours' : `Waiting: ${files_before} files before yours`;
+  return progress === null ? 'Processing' : `Processing: ${progress} %`;
+}
+
+function wordsFor(recording: Recording, duration: number | null, size: number | null): string {
+  const { state, reason } = recording;
   if (state === 'recording') return 'Recording now';
   if (state === 'uploading') return 'Upload not finished: choose the file again to go on';
-  if (state === 'processing') return progress === null ? 'Being made ready …' : `Being made ready, ${progress} %`;
+  if (state === 'processing') return processingWords(recording);
   if (state === 'failed') return reason ?? 'It could not be made ready.';
   return `${clockText(duration ?? 0)} · ${bytesText(size ?? 0)}`;
 }

@@ -1,9 +1,12 @@
 import { useState, type ReactNode } from 'react';
 import type { SignIn } from './account';
+import type { FoundInvitation } from './api';
+import { InvitationFacts } from './Invitation';
 import type { OneTimeLink } from './links';
 import { useAction } from './useAction';
 
 const SHORTEST_PASSWORD = 10;
+const ASK = 'ask whoever runs it for the link; it is in the folder “mail” of its data.';
 
 interface SignInProps {
   signIn: SignIn;
@@ -32,6 +35,9 @@ interface RegisterProps {
   signIn: SignIn;
   /** The set-up link of the first owner, or an invitation to an app; null where sign-up is open. */
   link: OneTimeLink | null;
+  /** What the invitation says; null for other links. */
+  invitation: FoundInvitation | null;
+  mail: boolean;
   /** The link is spent or not wanted. */
   onDone: () => void;
   /** Somebody has an account; an invitation is taken with it. */
@@ -40,12 +46,11 @@ interface RegisterProps {
 
 const WELCOME: Record<string, [title: string, lead: string]> = {
   setup: ['Welcome to Weir', 'Make the account that owns this installation.'],
-  invitation: ['You are invited', 'Make your account to join.'],
 };
 
-export function RegisterForm({ signIn, link, onDone, onKnown }: RegisterProps) {
+export function RegisterForm({ signIn, link, invitation, mail, onDone, onKnown }: RegisterProps) {
   const [name, setName] = useState('');
-  const [email, setEmail] = useState('');
+  const [email, setEmail] = useState(invitation?.email ?? '');
   const [password, setPassword] = useState('');
   const [mailed, setMailed] = useState(false);
   const { busy, error, run } = useAction();
@@ -54,11 +59,12 @@ export function RegisterForm({ signIn, link, onDone, onKnown }: RegisterProps) {
     if (await signIn.register({ email, password, name, ...given })) onDone();
     else setMailed(true);
   });
-  if (mailed) return <Told title="One more step" text={`We have mailed a link to ${email}. Open it to verify your address.`} onDone={onDone} />;
-  const [title, lead] = WELCOME[link?.purpose ?? ''] ?? ['Create an account', 'A minute, and you can publish.'];
+  if (mailed) return <Told title="One more step" text={mail ? `We have mailed a link to ${email}. Open it to verify your address.` : `A link verifies ${email}. This server sends no e-mail: ${ASK}`} onDone={onDone} />;
+  const [title, lead] = invitation !== null ? [`Join “${invitation.app_name}”`, 'Make your account to join.'] : WELCOME[link?.purpose ?? ''] ?? ['Create an account', 'A minute, and you can publish.'];
   return (
     <Card title={title} lead={lead} busy={busy} error={error} action="Create account" onSubmit={register}
       after={<button type="button" className="link-button" onClick={onKnown}>I already have an account</button>}>
+      {invitation !== null && <InvitationFacts invitation={invitation} />}
       <Field label="Your name" type="text" name="name" autoComplete="name" value={name} onChange={setName} />
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
       <NewPassword value={password} onChange={setPassword} />
@@ -67,7 +73,7 @@ export function RegisterForm({ signIn, link, onDone, onKnown }: RegisterProps) {
 }
 
 /** Asks for a mail with a link; the answer does not tell whether there is such an account. */
-export function ForgottenForm({ signIn, onDone }: { signIn: SignIn; onDone: () => void }) {
+export function ForgottenForm({ signIn, mail, onDone }: { signIn: SignIn; mail: boolean; onDone: () => void }) {
   const [email, setEmail] = useState('');
   const [sent, setSent] = useState(false);
   const { busy, error, run } = useAction();
@@ -75,9 +81,10 @@ export function ForgottenForm({ signIn, onDone }: { signIn: SignIn; onDone: () =
     await signIn.forgotten(email);
     setSent(true);
   });
+  if (sent && !mail) return <Told title="Ask for your link" text={`If ${email} has an account here, a link to set a new password is waiting. This server sends no e-mail: ${ASK}`} onDone={onDone} />;
   if (sent) return <Told title="Check your e-mail" text={`If ${email} has an account here, a link to set a new password is on its way.`} onDone={onDone} />;
   return (
-    <Card title="Forgot your password" lead="We mail you a link that sets a new one." busy={busy} error={error} action="Send the link" onSubmit={ask}
+    <Card title="Forgot your password" lead={mail ? 'We mail you a link that sets a new one.' : 'A link sets a new one. This server sends no e-mail: whoever runs it hands you the link.'} busy={busy} error={error} action={mail ? 'Send the link' : 'Ask for the link'} onSubmit={ask}
       after={<button type="button" className="link-button" onClick={onDone}>Back to sign-in</button>}>
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
     </Card>

@@ -16,7 +16,7 @@ export function StreamList({ desk, streams, selected }: Props) {
         <li key={stream.id}>
           <button type="button" className="stream-item" aria-current={stream.id === selected} data-testid="stream-item" onClick={() => desk.select(stream.id)}>
             <StateDot state={stream.state} />
-            <span className="stream-title">{stream.title || 'Untitled stream'}</span>
+            <span className="stream-title"><bdi>{stream.title || 'Untitled stream'}</bdi></span>
             {stream.state !== 'idle' && <span className="soft" title={viewersText(stream.viewers)}>{stream.viewers}</span>}
           </button>
         </li>

@@ -20,7 +20,7 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
   return (
     <section className="panel" aria-label={stream.title}>
       <header className="panel-head">
-        <h1 title={stream.title}>{stream.title || 'Untitled stream'}</h1>
+        <h1 title={stream.title}><bdi>{stream.title || 'Untitled stream'}</bdi></h1>
         <StateBadge state={trouble === null ? stream.state : 'lost'} />
       </header>
       <div className="panel-grid">
@@ -28,8 +28,8 @@ export function StreamPanel({ desk, account, stream, role }: { desk: Desk; accou
           <Preview desk={desk} stream={stream} />
           <Figures desk={desk} stream={stream} />
           {stream.state !== 'idle' && <Health desk={desk} stream={stream.id} />}
-          {stream.state === 'idle' && stream.trouble !== null && (
-            <p className="health-trouble" role="status">The last broadcast could not be shown: {stream.trouble}</p>
+          {troubleOf(stream) !== null && (
+            <p className="health-trouble" role="status">{troubleOf(stream)}</p>
           )}
           {writes && <Disconnect desk={desk} stream={stream} />}
         </div>
@@ -54,7 +54,7 @@ function Figures({ desk, stream }: { desk: Desk; stream: OwnStream }) {
   const watched = stream.state !== 'idle';
   const minutes = analytics === null ? '–' : countText(Math.round(analytics.minutes_watched));
   return (
-    <dl className="figures">
+    <dl className="figures" title="Each open player counts as a viewer; the studio’s preview does not.">
       <div><dt>{watched ? 'Viewers now' : 'Waiting now'}</dt><dd data-testid="viewer-count" data-count={stream.viewers}>{trouble === null ? countText(stream.viewers) : '–'}</dd></div>
       <div><dt>Minutes watched</dt><dd data-testid="minutes-watched">{minutes}</dd></div>
       <div><dt>Data sent</dt><dd data-testid="bytes-sent">{analytics === null ? '–' : bytesText(analytics.bytes)}</dd></div>
@@ -84,6 +84,7 @@ function ObsFields({ desk, stream }: { desk: Desk; stream: OwnStream }) {
 /** The way to the watch page: for those who may moderate, with their own name and the commands. */
 function Seat({ desk, account, stream, writes }: { desk: Desk; account: Account; stream: OwnStream; writes: boolean }) {
   const { busy, error, run } = useAction();
+  if (!writes && stream.visibility === 'signed') return <p className="soft" data-testid="ask-for-link">An editor of this app can create a signed link for you.</p>;
   if (!writes) return <a className="open-watch" href={`/watch/${stream.playback_id}`} target="_blank" rel="noopener">Open the watch page</a>;
   const open = () => run(async () => { window.open(await desk.seatAt(stream, account), '_blank', 'noopener'); });
   return (
@@ -112,4 +113,11 @@ function Disconnect({ desk, stream }: { desk: Desk; stream: OwnStream }) {
       {error !== null && <small className="error" role="alert">{error}</small>}
     </div>
   );
+}
+
+/** Why nothing was or is shown. While an encoder is connected its health says it. */
+function troubleOf({ state, trouble }: OwnStream): string | null {
+  if (trouble === null) return null;
+  if (state === 'idle') return `The last broadcast could not be shown: ${trouble}`;
+  return state === 'interrupted' ? `Nothing can be shown: ${trouble}` : null;
 }

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'react';
 import { useStore } from '@weir/client/observable.ts';
 import type { SignIn } from './account';
+import type { SignInOptions } from './api';
 import { Dashboard } from './Dashboard';
-import { useAction } from './useAction';
+import { Invited, Joining } from './Invitation';
 import { takeLink, type OneTimeLink } from './links';
 import { ForgottenForm, RegisterForm, ResetForm, SignInForm, VerifyForm } from './SignInForm';
 
@@ -13,10 +14,8 @@ export function StudioPage({ signIn, link }: { signIn: SignIn; link: OneTimeLink
   const [present, setPresent] = useLink(link);
   const done = () => setPresent(null);
   if (account !== null && present !== null) {
-    const { purpose, token } = present;
-    if (purpose === 'invitation') return <Joining signIn={signIn} token={token} onDone={done} />;
-    if (purpose === 'reset') return <ResetForm signIn={signIn} token={token} back="Not now" onDone={done} />;
-    if (purpose === 'verify') return <VerifyForm signIn={signIn} token={token} back="Not now" onDone={done} />;
+    if (present.purpose === 'invitation') return <Joining signIn={signIn} account={account} token={present.token} onDone={done} />;
+    if (present.purpose !== 'setup') return <MailedLink signIn={signIn} link={present} back="Not now" onDone={done} />;
   }
   if (account !== null) return <Dashboard key={account.id} signIn={signIn} account={account} />;
   if (phase === 'unknown') return <p className="studio-wait" role="status">One moment …</p>;
@@ -40,37 +39,43 @@ function useLink(first: OneTimeLink | null): [OneTimeLink | null, (link: OneTime
 function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink | null; onLinkDone: () => void }) {
   const [way, setWay] = useState<Way>('sign-in');
   const [known, setKnown] = useState(false);
-  const [open, setOpen] = useState(false);
+  const [{ sign_up, mail }, setOptions] = useState<SignInOptions>({ sign_up: 'invitation', mail: false });
   useEffect(() => {
-    signIn.signUpIsOpen().then(setOpen, () => setOpen(false));
+    signIn.options().then(setOptions, () => undefined); // the forms themselves tell what does not work
   }, [signIn]);
   const back = () => setWay('sign-in');
-  if (link?.purpose === 'reset') return <ResetForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
-  if (link?.purpose === 'verify') return <VerifyForm signIn={signIn} token={link.token} onDone={onLinkDone} />;
-  if (link !== null && !known) {
-    return <RegisterForm signIn={signIn} link={link} onDone={onLinkDone} onKnown={link.purpose === 'invitation' ? () => setKnown(true) : onLinkDone} />;
-  }
-  if (way === 'register') return <RegisterForm signIn={signIn} link={null} onDone={back} onKnown={back} />;
-  if (way === 'forgotten') return <ForgottenForm signIn={signIn} onDone={back} />;
-  return <SignInForm signIn={signIn} onRegister={open ? () => setWay('register') : undefined} onForgotten={() => setWay('forgotten')} />;
+  if (link?.purpose === 'reset' || link?.purpose === 'verify') return <MailedLink signIn={signIn} link={link} onDone={onLinkDone} />;
+  if (link !== null && !known) return <FirstAccount signIn={signIn} link={link} mail={mail} onDone={onLinkDone} onKnown={link.purpose === 'invitation' ? () => setKnown(true) : onLinkDone} />;
+  if (way === 'register') return <RegisterForm signIn={signIn} link={null} invitation={null} mail={mail} onDone={back} onKnown={back} />;
+  if (way === 'forgotten') return <ForgottenForm signIn={signIn} mail={mail} onDone={back} />;
+  return <SignInForm signIn={signIn} onRegister={sign_up === 'open' ? () => setWay('register') : undefined} onForgotten={() => setWay('forgotten')} />;
 }
 
-/** Somebody who is signed in already opens an invitation. */
-function Joining({ signIn, token, onDone }: { signIn: SignIn; token: string; onDone: () => void }) {
-  const { busy, error, run } = useAction();
-  const join = () => run(async () => {
-    await signIn.join(token);
-    onDone();
-  });
+interface FirstAccountProps {
+  signIn: SignIn;
+  link: OneTimeLink;
+  mail: boolean;
+  onDone: () => void;
+  onKnown: () => void;
+}
+
+/** The account of a set-up link, or of an invitation, which is read first. */
+function FirstAccount(props: FirstAccountProps) {
+  if (props.link.purpose !== 'invitation') return <RegisterForm invitation={null} {...props} />;
   return (
-    <main className="door">
-      <div className="door-card">
-        <h1>You are invited</h1>
-        <p className="soft">Join with the account you are signed in with.</p>
-        {error !== null && <p className="error" role="alert">{error}</p>}
-        <button type="button" className="small-button wide" disabled={busy} onClick={join}>Join</button>
-        <div className="door-ways"><button type="button" className="link-button" onClick={onDone}>Not now</button></div>
-      </div>
-    </main>
+    <Invited signIn={props.signIn} token={props.link.token} onDone={props.onDone}>
+      {(invitation) => <RegisterForm invitation={invitation} {...props} />}
+    </Invited>
   );
+}
+
+interface MailedLinkProps {
+  signIn: SignIn;
+  link: OneTimeLink;
+  back?: string;
+  onDone: () => void;
+}
+
+function MailedLink({ link, ...props }: MailedLinkProps) {
+  return link.purpose === 'reset' ? <ResetForm token={link.token} {...props} /> : <VerifyForm token={link.token} {...props} />;
 }

@@ -3,17 +3,10 @@ import { dateText } from '@weir/client/format.ts';
 import { team, type Account, type Invitation, type Invited, type Member, type Role } from './api';
 import type { Ask } from './authorizedApi';
 import { CopyField } from './CopyField';
-import { atLeast, givable } from './sections';
+import { atLeast, givable, ROLE_WORDS } from './sections';
 import { Sure } from './ConfirmButton';
 import { useAction } from './useAction';
 import { useQuery } from './useQuery';
-
-const WORDS: Record<Role, string> = {
-  viewer: 'Viewer – sees everything, changes nothing',
-  editor: 'Editor – streams and chat',
-  admin: 'Admin – also keys, team and settings',
-  owner: 'Owner – everything, with deleting the app',
-};
 
 interface Props {
   ask: Ask;
@@ -130,7 +123,7 @@ function InviteForm({ role, busy, onInvite }: { role: Role; busy: boolean; onInv
       <label className="labelled"><span>E-mail</span><input className="field" type="email" name="invitee" required maxLength={254} value={email} onChange={(event) => setEmail(event.target.value)} /></label>
       <label className="labelled"><span>Role</span>
         <select className="field" value={to} onChange={(event) => setTo(event.target.value as Role)}>
-          {givable(role).map((one) => <option key={one} value={one}>{WORDS[one]}</option>)}
+          {givable(role).map((one) => <option key={one} value={one}>{ROLE_WORDS[one]}</option>)}
         </select>
       </label>
       <div className="form-end"><button type="submit" className="small-button" data-testid="invite" disabled={busy}>Invite</button></div>

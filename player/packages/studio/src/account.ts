@@ -1,6 +1,6 @@
 import { Problem } from '@weir/client/http.ts';
 import { Store } from '@weir/client/observable.ts';
-import { auth, type Account, type Registration, type SignedIn } from './api';
+import { auth, type Account, type FoundInvitation, type Registration, type SignedIn, type SignInOptions } from './api';
 
 const MARGIN_MS = 60_000;
 const RETRY_MS = 3_000;
@@ -36,8 +36,13 @@ export class SignIn {
     return true;
   }
 
-  async signUpIsOpen(): Promise<boolean> {
-    return (await auth.options()).sign_up === 'open';
+  options(): Promise<SignInOptions> {
+    return auth.options();
+  }
+
+  /** Errors: Problem, `invitation_spent` for one that can't be taken any more. */
+  invitation(token: string): Promise<FoundInvitation> {
+    return auth.invitation(token);
   }
 
   async forgotten(email: string): Promise<void> {

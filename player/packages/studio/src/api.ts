@@ -135,6 +135,21 @@ export interface Registration {
   invitation?: string;
 }
 
+/** `mail` is true when mails reach mailboxes. */
+export interface SignInOptions {
+  sign_up: 'open' | 'invitation';
+  mail: boolean;
+}
+
+/** What an invitation says to whoever has its link. */
+export interface FoundInvitation {
+  app_name: string;
+  email: string;
+  role: Role;
+  invited_by: string | null;
+  expires: string;
+}
+
 /** Without tokens the address has to be verified by a mailed link first. */
 export interface Registered {
   account: Account;
@@ -149,6 +164,9 @@ export interface Recording {
   title: string;
   state: 'recording' | 'uploading' | 'processing' | 'ready' | 'failed';
   progress: number | null;
+  /** What an upload waits for before it is processed, and how many files come before it. */
+  waits_for: 'uploads' | 'live' | null;
+  files_before: number | null;
   started: string;
   duration_s: number | null;
   size: number | null;
@@ -172,7 +190,8 @@ export interface Health {
 
 export const auth = {
   register: (body: Registration) => request<Registered>('POST', '/v1/auth/register', { body }),
-  options: () => request<{ sign_up: 'open' | 'invitation' }>('GET', '/v1/auth/options'),
+  options: () => request<SignInOptions>('GET', '/v1/auth/options'),
+  invitation: (token: string) => request<FoundInvitation>('POST', '/v1/invitations/lookup', { body: { token } }),
   forgotten: (email: string) => request<undefined>('POST', '/v1/auth/password/forgot', { body: { email } }),
   reset: (token: string, password: string) => request<SignedIn>('POST', '/v1/auth/password/reset', { body: { token, password } }),
   verify: (token: string) => request<SignedIn>('POST', '/v1/auth/verify', { body: { token } }),
@@ -236,6 +255,8 @@ export const streams = {
   analytics: (bearer: string, stream: string) => request<Analytics>('GET', `/v1/streams/${stream}/analytics`, { bearer }),
   complete: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/complete`, { bearer }),
   disconnect: (bearer: string, stream: string) => request<object>('POST', `/v1/streams/${stream}/disconnect`, { bearer }),
+  previewToken: (bearer: string, stream: string) =>
+    request<{ token: string }>('POST', `/v1/streams/${stream}/preview-tokens`, { bearer }),
   playbackToken: (bearer: string, stream: string, ttl_s: number) =>
     request<{ token: string; expires_in: number }>('POST', `/v1/streams/${stream}/playback-tokens`, { bearer, body: { ttl_s } }),
   seat: (bearer: string, body: { sub: string; name: string; roles: Record<string, 'owner' | 'moderator'>; staff: boolean; ttl_s: number }) =>

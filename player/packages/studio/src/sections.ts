@@ -18,6 +18,13 @@ export function atLeast(role: Role, least: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(least);
 }
 
+export const ROLE_WORDS: Record<Role, string> = {
+  viewer: 'Viewer – sees everything, changes nothing',
+  editor: 'Editor – streams and chat',
+  admin: 'Admin – also keys, team and settings',
+  owner: 'Owner – everything, including deleting the app',
+};
+
 /** Roles that somebody may give: owners are made by owners. */
 export function givable(role: Role): readonly Role[] {
   return ROLES.filter((one) => one !== 'owner' || role === 'owner');

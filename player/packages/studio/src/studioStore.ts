@@ -102,6 +102,11 @@ export class Desk {
     return (await this.#rightsFor(stream, seconds)).token ?? null;
   }
 
+  /** A token that shows the stream to a member, who is not counted. */
+  async previewToken({ id }: OwnStream): Promise<string> {
+    return (await streams.previewToken(await this.#appToken(), id)).token;
+  }
+
   async #rightsFor({ id, visibility }: OwnStream, seconds: number): Promise<{ token?: string }> {
     if (visibility === 'public') return {};
     const { token } = await streams.playbackToken(await this.#appToken(), id, seconds);

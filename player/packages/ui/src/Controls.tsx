@@ -6,7 +6,7 @@ import { useStore } from '@weir/client/observable.ts';
 import { clockText, secondsText } from '@weir/client/format.ts';
 import { togglePictureInPicture, toggleFullScreen, useFullScreen } from './fullscreen';
 import { Glyph, type IconName } from './icons';
-import { QualityMenu } from './QualityMenu';
+import { QualityMenu, TrackMenu } from './QualityMenu';
 import { SeekBar } from './SeekBar';
 
 interface Props {
@@ -27,6 +27,7 @@ export function Controls({ playback, stream, scene, frame, video }: Props) {
       <Volume playback={playback} />
       {onAir && <Time playback={playback} stream={stream} />}
       <span className="spacer" />
+      {onAir && <TrackMenu tracks={playback.tracks} />}
       {onAir && <QualityMenu playback={playback} />}
       {onAir && document.pictureInPictureEnabled && (
         <Control icon="window" label="Picture in picture" className="pip" onClick={() => void togglePictureInPicture(video.current)} />

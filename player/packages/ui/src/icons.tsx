@@ -14,6 +14,7 @@ const PATHS = {
   pause: <path d="M8.5 5.5v13M15.5 5.5v13" strokeWidth="3" />,
   sound: <><path d="M4 10v4h3l4 3.5v-11L7 10z" fill="currentColor" /><path d="M14.5 9a4.2 4.2 0 0 1 0 6M17 6.5a7.8 7.8 0 0 1 0 11" /></>,
   silent: <><path d="M4 10v4h3l4 3.5v-11L7 10z" fill="currentColor" /><path d="m15 9.5 5 5m0-5-5 5" /></>,
+  captions: <><rect x="3" y="5" width="18" height="14" rx="3" /><path d="M7 12h4M7 15.500h7M14 12h3" /></>,
   quality: <><path d="M4 7h9m4 0h3M4 17h3m4 0h9" /><circle cx="15" cy="7" r="2" /><circle cx="9" cy="17" r="2" /></>,
   full: <path d="M4 9V4.5h4.5M15.5 4.5H20V9m0 6v4.5h-4.5M8.5 19.5H4V15" />,
   small: <path d="M8.5 4.5V9H4m16 0h-4.5V4.5m0 15V15H20M4 15h4.5v4.5" />,

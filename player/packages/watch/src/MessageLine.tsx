@@ -49,7 +49,7 @@ export const MessageLine = memo(function MessageLine({ message, chat, own, role,
 
 function Said({ message: { text } }: { message: Message }) {
   return (
-    <span className="text">
+    <span className="text" dir="auto">
       {piecesOf(text).map((piece, index) =>
         piece.href === null ? piece.text : <a key={index} href={piece.href} target="_blank" rel="noopener noreferrer nofollow ugc">{piece.text}</a>,
       )}

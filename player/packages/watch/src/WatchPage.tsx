@@ -24,7 +24,7 @@ export function WatchPage({ watching }: { watching: Watching }) {
         <Player watching={watching} />
         {!missing && (
           <header className="meta">
-            <h1 title={title}>{title || '\u00a0'}</h1>
+            <h1 title={title}><bdi>{title || '\u00a0'}</bdi></h1>
             <div className="meta-facts">
               <StreamBadge watching={watching} />
               {stream !== null && <Fact stream={stream} known={!unreachable} />}

@@ -6,6 +6,7 @@ import { Store } from '../observable';
 import { Calm } from './latencyReset';
 import { createHls, masterUrl } from './engine';
 import { paceFor } from './pace';
+import { Tracks } from './tracks';
 import { cureFor, FAR_S, shouldCatchUp } from './recovery';
 
 const TICK_MS = 500;
@@ -56,6 +57,7 @@ const START: PlaybackView = {
 /** Plays one stream in a video element as long as it is on air, and comes back by itself after every failure but a refusal. */
 export class Playback {
   readonly view = new Store<PlaybackView>({ ...START, volume: Number(recall('volume') ?? 1) });
+  readonly tracks = new Tracks();
   readonly #access: Access;
   readonly #playback: string;
   #video: HTMLVideoElement | null = null;
@@ -212,6 +214,7 @@ export class Playback {
     const hls = (this.#hls = createHls(() => this.#access.playbackToken()));
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#parsed(hls));
     hls.on(Hls.Events.LEVEL_SWITCHED, () => this.#refresh());
+    this.tracks.attach(hls);
     hls.on(Hls.Events.ERROR, (_event, data) => this.#erred(data));
     hls.loadSource(masterUrl(this.#access.playbackToken(), this.#playback));
     hls.attachMedia(video);
@@ -245,6 +248,7 @@ export class Playback {
       this.#video.load();
     }
     this.#placeChosen = false;
+    this.tracks.detach();
     this.view.update({ picture: false, playing: false, waiting: false, latency: null, atLive: true, height: null, rungs: [], at: null });
   }
 

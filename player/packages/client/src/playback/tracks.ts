@@ -1,0 +1,59 @@
+import Hls from 'hls.js';
+import { Store } from '../observable';
+
+/** A sound or the subtitles of a recording. `index` is the engine's number. */
+export interface Track {
+  index: number;
+  name: string;
+}
+
+/** `subtitle` is -1 while none are shown. */
+export interface TracksView {
+  sounds: readonly Track[];
+  sound: number;
+  subtitles: readonly Track[];
+  subtitle: number;
+}
+
+const NONE: TracksView = { sounds: [], sound: -1, subtitles: [], subtitle: -1 };
+
+/** Sounds and subtitles that a viewer may choose from. */
+export class Tracks {
+  readonly view = new Store<TracksView>(NONE);
+  #hls: Hls | null = null;
+
+  attach(hls: Hls): void {
+    this.#hls = hls;
+    const read = () => {
+      if (hls === this.#hls) this.#read(hls);
+    };
+    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, read);
+    hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, read);
+    hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, read);
+    hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, read);
+  }
+
+  detach(): void {
+    this.#hls = null;
+    this.view.update(NONE);
+  }
+
+  chooseSound(index: number): void {
+    if (this.#hls !== null) this.#hls.audioTrack = index;
+  }
+
+  /** -1 shows none. */
+  chooseSubtitles(index: number): void {
+    if (this.#hls === null) return;
+    this.#hls.subtitleDisplay = index >= 0;
+    this.#hls.subtitleTrack = index;
+  }
+
+  #read({ audioTracks, audioTrack, subtitleTracks, subtitleTrack }: Hls): void {
+    this.view.update({ sounds: audioTracks.map(named), sound: audioTrack, subtitles: subtitleTracks.map(named), subtitle: subtitleTrack });
+  }
+}
+
+function named({ name, lang }: { name: string; lang?: string }, index: number): Track {
+  return { index, name: name || lang || String(index + 1) };
+}

@@ -1,0 +1,44 @@
+"""What an upload waits for, and what is said of it meanwhile."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from media.uploads import transcoder
+from tests.media.conftest import Stage
+from tests.media.uploads.test_service import client, film, stage
+
+__all__ = ["film", "stage"]
+
+
+async def test_waiting_uploads_have_a_place_and_are_looked_at_at_once(
+    stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While live streams need the machine the first one says so, the others how many come before them, and
+    what is no video is refused without waiting."""
+    strained = True
+    monkeypatch.setattr(stage.room._transcoder, "_is_overloaded", lambda: strained)
+    monkeypatch.setattr(transcoder, "WATCH_S", 0.01)  # it is held before it has made anything
+    monkeypatch.setattr(transcoder, "CALM_S", 0.1)
+    me, data = client(stage), film.read_bytes()
+    paths = [(await me.begin(len(data), data, filename=f"{one}.mp4"))[0] for one in range(3)]
+
+    async def seen() -> list[tuple[str | None, int | None]]:
+        videos = [await me.video(path) for path in paths]
+        return [(one["waits_for"], one["files_before"]) for one in videos]
+
+    for _ in range(100):
+        if await seen() == [("live", None), ("uploads", 1), ("uploads", 2)]:
+            break
+        await asyncio.sleep(0.1)
+    assert await seen() == [("live", None), ("uploads", 1), ("uploads", 2)]
+    _, _, listed = await me.ask("GET", "/v1/recordings")
+    assert sorted(one["files_before"] or 0 for one in listed["data"]) == [0, 1, 2]
+    noise, _ = await me.begin(15_000, b"\0\1\2" * 5000)
+    assert (await me.until(noise, "failed"))["code"] == "unreadable"
+    assert await seen() == [("live", None), ("uploads", 1), ("uploads", 2)]
+    strained = False
+    for path in paths:
+        ready = await me.until(path, "ready")
+        assert (ready["waits_for"], ready["files_before"]) == (None, None)
