@@ -503,7 +503,7 @@ async def talk(layout: ScaledOut, web: RunningStack, stream: dict[str, str]) -> 
             timeout=20,
         )
         assert sent["ok"], sent
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # the pace of a conversation, over several polls
     deadline = time.monotonic() + 20
     while any(len(shown) < 20 for shown in seen) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)

@@ -165,7 +165,7 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [2])
     await dying.crash()
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-2:] == [2, 1])
-    await asyncio.sleep(SHORT.socket_s)
+    await asyncio.sleep(SHORT.socket_s)  # a whole lease passes, and the living one has been renewed
     assert await alive.room.viewers(channel) == 1
 
 

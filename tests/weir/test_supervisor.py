@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chat_nodes import eventually
 from tests.support.running_stack import RunningStack, alive, children_of
 from tests.support.servers import self_signed, wait_until
 from weir import doctor
@@ -161,15 +162,21 @@ async def test_a_renewed_certificate_is_read_without_a_restart(
     told: list[signal.Signals] = []
     monkeypatch.setattr("weir.supervisor.ROTATE_CHECK_S", 0.01)
     monkeypatch.setattr(stack, "_signal_web", told.append)
+    looks: list[list[int]] = []
+    look = stack._certified
+
+    def counted() -> list[int]:
+        looks.append(look())
+        return looks[-1]
+
+    monkeypatch.setattr(stack, "_certified", counted)
     looking = asyncio.create_task(stack._look_after_web())
-    await asyncio.sleep(0.05)
+    await eventually(lambda: len(looks) > 3)
     assert told == []
     os.utime(certificate, ns=(1, 1))
-    for _ in range(500):
-        if told:
-            break
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: told)
+    renewed = len(looks)
+    await eventually(lambda: len(looks) > renewed + 3)
     assert told == [signal.SIGHUP]
     looking.cancel()
     await asyncio.wait([looking])

@@ -220,7 +220,7 @@ async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:
 
     async def breaking() -> Any:
         yield b"d" * 100
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # a slow sender: its first bytes are on the wire when it breaks off
         raise ConnectionResetError
 
     for headers, expected in ((right, 3), ({}, 103)):

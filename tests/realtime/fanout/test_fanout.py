@@ -320,7 +320,7 @@ async def test_polling_and_upgrading_clients_miss_nothing(house: House):
         token = house.tokens.mint_user("u" + way[-1], "app_1", "U", 600)
         await client.io.connect(node.url, auth={"token": token}, transports=way)
         client.answer = await client.join(channel)
-    await asyncio.sleep(0.3)
+    await eventually(lambda: all(len(client.of("chat.message.new")) > 5 for client in clients))
     sending.cancel()
     sent = (await sender.send(channel, "last"))["seq"]
     for client, way in zip(clients, ways, strict=True):

@@ -124,7 +124,7 @@ async def test_the_young_wait(entries, connection, store, directory, settings, c
 async def test_what_waits_for_the_archive_is_told(entries, connection, store, directory, settings, channel):
     """By how long it has been due; nothing waits once it is stored."""
     await put(entries, channel, "c")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.2)  # how long it has been due is what is measured
     archiver = archiver_of(connection, store, directory, settings)
     number = int(keys_of(channel).dirty.removeprefix("{b").partition("}")[0]) % RANGES
 
