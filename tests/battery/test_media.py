@@ -60,7 +60,7 @@ def test_a_transcoder_that_dies_or_stands_still(
     air = on_air()
     publisher = air.publish()
     eyes = air.eyes()
-    wait_until(lambda: eyes.position[0] and len(eyes.last.segments) > 2, "some segments", 30)
+    wait_until(lambda: eyes.position[0] and len(eyes.last.segments) > 2, "some segments", 30)  # type: ignore[union-attr]
     ruptures, old = eyes.ruptures, air.encoder()
     hit(old, how)
     took_s = clock(lambda: eyes.ruptures > ruptures, "a segment of the new one", within_s + 5)

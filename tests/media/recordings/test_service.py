@@ -90,7 +90,7 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
             e.type == "recording.ready" for e in stage.heard if getattr(e, "playback", "") == fact.playback
         )
     )
-    kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]  # type: ignore[attr-defined]
+    kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]
     assert kinds.count("recording.started") == kinds.count("recording.ready") == 1
 
 

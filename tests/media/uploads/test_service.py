@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from media.ffmpeg.process import sandbox_for_file
+from media.ffmpeg.process import FfmpegProcess, sandbox_for_file
 from media.recordings.recording_files import RecordingFiles
 from media.uploads import service as uploads
 from media.uploads import transcoder
@@ -225,7 +225,7 @@ async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:
 
     for headers, expected in ((right, 3), ({}, 103)):
         with pytest.raises((ConnectionResetError, aiohttp.ClientError)):
-            await me.send(path, 3, breaking(), **headers)  # type: ignore[arg-type]
+            await me.send(path, 3, breaking(), **headers)
         for _ in range(100):
             if await me.offset(path) == expected:
                 break
@@ -353,7 +353,7 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
         settings=stage.services.settings,
         directory=stage.services.directory,
     )
-    add, taped = RecordingFiles.add, []
+    add, taped = RecordingFiles.add, list[Any]()
 
     def counting(self: RecordingFiles, *given: Any) -> bool:
         if len(taped) == many:
@@ -374,9 +374,9 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
     monkeypatch.setattr(stage.room._transcoder, "_is_overloaded", lambda: strained)
     monkeypatch.setattr(transcoder, "CALM_S", 0.1)
     paused: list[bool] = []
-    pause = transcoder.FfmpegProcess.pause
+    pause = FfmpegProcess.pause
     monkeypatch.setattr(
-        transcoder.FfmpegProcess,
+        FfmpegProcess,
         "pause",
         lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1],
     )

@@ -212,7 +212,7 @@ async def test_kill_9_costs_nothing(entries, connection, store, directory, setti
     ]
     for _ in range(6):
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        await asyncio.wait_for(process.stdout.readline(), 20)
+        await asyncio.wait_for(process.stdout.readline(), 20)  # type: ignore[union-attr]
         end = asyncio.get_running_loop().time() + chance.uniform(0.02, 0.4)
         while asyncio.get_running_loop().time() < end:
             acked += [
