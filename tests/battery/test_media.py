@@ -174,10 +174,10 @@ async def test_a_recorder_that_is_killed(
         hit(air.application())
         copy = tmp_path / f"data{kill}" / "recordings" / recording
         shutil.copytree(folder, copy)
-        tape = RecordingFiles(Settings(data_dir=tmp_path / f"data{kill}"), recording)
-        last = tape.segments()[-1]
+        files = RecordingFiles(Settings(data_dir=tmp_path / f"data{kill}"), recording)
+        last = files.segments()[-1]
         lost_s.append(round((shown_ms - last.start_ms) / 1000 - last.duration_s, 2))
-        made = await finish(tape)
+        made = await finish(files)
         frames = played(str(copy / "recording.mp4"), 60)["video"]
         unplayable += abs(frames - made.duration_s * 30) > 1
         wait_until(lambda: air.stack.ready, "the application again", 30)

@@ -45,7 +45,7 @@ def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None
     played = [viewer.seconds_played() for viewer in (one, two)]
     for number in range(20):
         (one, two)[number % 2].say(f"message {number}")
-        time.sleep(0.6)
+        time.sleep(0.6)  # the pace of a conversation
     while time.monotonic() - began < 20:
         time.sleep(0.1)
     took = time.monotonic() - began
@@ -109,7 +109,7 @@ def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Brow
     two.context.set_offline(True)
     for number in range(5):
         one.say(f"missed {number}")
-        time.sleep(0.5)
+        time.sleep(0.5)  # with the pause below: 5 s without a line
     time.sleep(2.5)
     two.context.set_offline(False)
     wait_until(lambda: sum("missed" in text for _, text in two.messages()) >= 5, "what was missed", 40)

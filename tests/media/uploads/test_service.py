@@ -315,7 +315,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
     world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an upload that was whole but not known to be, and with a transcoding that was in the middle:
-    segments that are on the tape are not made again."""
+    segments that are written are not made again."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data[:-1])
@@ -343,7 +343,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
 
 
 async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
-    """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
+    """Transcodes until so many segments are written, then ends as if it had been killed."""
     room = stage.room
     work = Transcoder(
         room._recording_store,
@@ -353,12 +353,12 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
         settings=stage.services.settings,
         directory=stage.services.directory,
     )
-    add, taped = RecordingFiles.add, list[Any]()
+    add, added = RecordingFiles.add, list[Any]()
 
     def counting(self: RecordingFiles, *given: Any) -> bool:
-        if len(taped) == many:
+        if len(added) == many:
             raise OSError("killed")
-        taped.append(given)
+        added.append(given)
         return add(self, *given)
 
     monkeypatch.setattr(RecordingFiles, "add", counting)
