@@ -48,6 +48,7 @@ KNOWN = "There is an account with this e-mail address already."
 SPENT_SETUP = "This set-up link has been used or replaced; `weir status` prints the present one."
 SPENT_LINK = "This link has been used, replaced or is too old; ask for another."
 Purpose = Literal["reset", "verify"]
+LEAVING_MS = 60_000  # a process that dies while an account is deleted blocks it no longer than this
 log = structlog.get_logger("control.accounts")
 
 LETTERS = {
@@ -84,6 +85,12 @@ def public_view(account: AccountDoc) -> dict[str, Any]:
 
 def normalize_email(email: str) -> str:
     return email.strip().lower()
+
+
+def is_leaving(account: AccountDoc | None) -> bool:
+    """True for an account that is deleted, or is being deleted. A membership that is written while this is
+    False is seen by the deletion, and one that is written later must be taken back."""
+    return account is None or account.get("leaving", 0) > now_ms()
 
 
 class Accounts:
@@ -433,6 +440,11 @@ class Accounts:
                 f"{field}: this is not your present password.", fields=[{"field": field, "detail": "wrong"}]
             )
         await self._attempts.succeeded(attempt)
+
+    async def mark_leaving(self, account_id: str, leaving: bool) -> None:
+        """While an account leaves its apps it joins and makes no other; see `is_leaving`."""
+        until = now_ms() + LEAVING_MS if leaving else 0
+        await self._all.update(ACCOUNTS, account_id, set={"leaving": until})
 
     async def delete(self, account: AccountDoc, by: By) -> None:
         """Deletes the account with all sign-ins and what was made in them. May be repeated."""

@@ -1,10 +1,13 @@
 """Apps (tenants): created, changed, archived, suspended, and deleted with all their data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
 
+from control.accounts.service import is_leaving
+from control.apps.owners import Owners, owners_of
 from control.collections import MEMBERS, OF_AN_APP, MemberDoc
 from weir.foundation.audit import PLATFORM, Audit, By
 from weir.foundation.clock import now_ms, now_s, rfc3339
@@ -22,7 +25,6 @@ from weir.foundation.tenancy.quotas import Quotas
 from weir.foundation.tenancy.tokens import Tokens
 
 MEMBER_TOKEN_S = 15 * 60
-TRIES = 20
 MISSING = "There is no such app."
 log = structlog.get_logger("control.apps")
 
@@ -107,15 +109,18 @@ class Apps:
             "ownership": 0,
             "created": now_ms(),
         }
-        if (
-            account is not None
-        ):  # first: an app without an owner would be nobody's, a membership of no app shows nowhere
+        if account is not None:
+            # First: an app without an owner would be nobody's; a membership of no app shows nowhere.
             await self._own(fresh["id"], account)
         noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
         try:
             await self._all.insert(APPS, fresh, emit=[noted])
         except DuplicateKey:
             return await self._one(fresh["id"])
+        if account is not None and is_leaving(await self._all.get(ACCOUNTS, account)):
+            await self._all.delete(APPS, {"id": fresh["id"]})
+            await self._all.delete(MEMBERS, {"id": f"{fresh['id']}:{account}"})
+            raise Conflict("This account is being deleted.")
         await self._audit.write(noted, "apps", fresh["id"])
         await self.changed("apps", fresh["id"], fresh["id"])  # caches may hold that it does not exist
         return fresh
@@ -154,39 +159,9 @@ class Apps:
             await self._all.update(APPS, orphan["id"], set={"account": account, "owners": [account]})
             await self.changed("apps", orphan["id"], orphan["id"])
 
-    # Who owns an app stands in its own document too, so that of two owners who go at once one is refused. The
-    # list never names somebody who is no owner: it is left before the membership, and entered after.
-
-    async def add_owner(self, app_id: str, account: str) -> None:
-        """Makes this member an owner. Errors: NotFound, Unavailable."""
-        await self._change_owners(app_id, lambda owners: owners if account in owners else [*owners, account])
-
-    async def remove_owner(self, app_id: str, account: str) -> None:
-        """Called before an owner gets another role or leaves. Errors: Conflict for the last one, NotFound,
-        Unavailable."""
-
-        def without(owners: list[str]) -> list[str]:
-            left = [one for one in owners if one != account]
-            if not left:
-                raise Conflict(
-                    "An app needs an owner: make somebody else one first, or delete the app.",
-                    code="last_owner",
-                )
-            return left
-
-        await self._change_owners(app_id, without)
-
-    async def _change_owners(self, app_id: str, change: Callable[[list[str]], list[str]]) -> None:
-        for _ in range(TRIES):
-            app = await self._one(app_id)
-            before, turn = app.get("owners", []), app.get("ownership")
-            after = change(before)
-            if after == before:
-                return
-            turned = {"owners": after, "ownership": (turn or 0) + 1}
-            if await self._all.update(APPS, app_id, set=turned, expect={"ownership": turn}) is not None:
-                return
-        raise Unavailable("The members of this app change too fast; try again.")
+    def owners(self, app_id: str) -> AbstractAsyncContextManager[Owners]:
+        """Holds the app's owners while one of them comes or goes. Errors: NotFound, Unavailable."""
+        return owners_of(self._all, app_id)
 
     async def role(self, account: str, app_id: str) -> Role | None:
         member = await self._store.app(app_id).get(MEMBERS, f"{app_id}:{account}")

@@ -6,14 +6,14 @@ from typing import Any
 from redis.asyncio import Redis
 
 from control.accounts.mail import MailLimit, MailSender, open_sender, quoted
-from control.accounts.service import Accounts, normalize_email
+from control.accounts.service import Accounts, is_leaving, normalize_email
 from control.apps.service import Apps
 from control.collections import INVITATIONS, MEMBERS, InvitationDoc, MemberDoc
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, DuplicateKey, Page, Store
-from weir.foundation.errors import Conflict, Forbidden, NotFound, Stale, Unavailable
-from weir.foundation.events import Revoked
+from weir.foundation.errors import Conflict, Forbidden, NotFound, Refused, Stale, Unavailable
+from weir.foundation.events import AuditNoted, Revoked
 from weir.foundation.ids import new_id, new_secret
 from weir.foundation.redis.bus import Bus
 from weir.foundation.settings import Settings
@@ -25,6 +25,9 @@ from weir.foundation.vault import Vault
 
 INVITED_MS = 7 * 86_400_000
 MISSING = "There is no such member."
+CHANGED = "This has been changed since you read it; read it again and repeat the change."
+NOT_YOURS = "Your role may not change this member in this way."
+TRIES = 5
 SPENT = "This invitation has been used, withdrawn or is too old; ask for another."
 
 
@@ -99,39 +102,57 @@ class Teams:
         `present` one."""
         member = await self._member(app_id, account)
         if present not in (None, member["role"]):
-            raise Stale("This has been changed since you read it; read it again and repeat the change.")
-        await self._check_change(app_id, actor, member, role)
-        noted = self._audit.entry(app_id, by, "member.role", account, member, {**member, "role": role})
-        after = await self._store.app(app_id).update(MEMBERS, member["id"], set={"role": role}, emit=[noted])
-        if after is None:
-            raise NotFound(MISSING)
-        if role == "owner":
-            await self._apps.add_owner(app_id, account)
-        await self._audit.write(noted, "members", member["id"])
+            raise Stale(CHANGED)
+        if not may_change_member(actor, member["role"], role):
+            raise Forbidden(NOT_YOURS)
+        if "owner" in (member["role"], role):
+            async with self._apps.owners(app_id) as owners:
+                if member["role"] == "owner" != role:
+                    await owners.remove(account)
+                after = await self._write_role(app_id, member, role, by)
+                if role == "owner":
+                    await owners.add(account)
+        else:
+            after = await self._write_role(app_id, member, role, by)
         await self._void(app_id, account)
         return await self._shown(after)
 
+    async def _write_role(self, app_id: str, member: MemberDoc, role: Role, by: By) -> MemberDoc:
+        """Errors: NotFound; Stale when the member has another role by now."""
+        changed = {**member, "role": role}
+        noted = self._audit.entry(app_id, by, "member.role", member["account"], member, changed)
+        after = await self._store.app(app_id).update(
+            MEMBERS, member["id"], set={"role": role}, expect={"role": member["role"]}, emit=[noted]
+        )
+        if after is None:
+            await self._member(app_id, member["account"])
+            raise Stale(CHANGED)
+        await self._audit.write(noted, "members", member["id"])
+        return after
+
     async def remove(self, app_id: str, actor: Role, account: str, by: By) -> None:
         """Removes a member, or lets a member leave. Errors: NotFound; Forbidden; Conflict for the last owner."""
-        member = await self._member(app_id, account)
-        await self._check_change(
-            app_id,
-            member["role"] if by.actor == account else actor,
-            member,
-            None,
-            leaving=by.actor == account,
-        )
-        async with self._audit.before_it(app_id, by, "member.removed", account, member):
-            await self._store.app(app_id).delete(MEMBERS, {"id": member["id"]})
-        await self._void(app_id, account)
+        for _ in range(TRIES):
+            member = await self._member(app_id, account)
+            if by.actor != account and not may_change_member(actor, member["role"], None):
+                raise Forbidden(NOT_YOURS)
+            with contextlib.suppress(Stale):  # the role has changed meanwhile: decide again
+                if member["role"] == "owner":
+                    async with self._apps.owners(app_id) as owners:
+                        await owners.remove(account)
+                        await self._delete(app_id, member, by)
+                else:
+                    await self._delete(app_id, member, by)
+                await self._void(app_id, account)
+                return
+        raise Unavailable("This member changes too fast; try again.", retry_after=1)
 
-    async def _check_change(
-        self, app_id: str, actor: Role, member: MemberDoc, to: Role | None, leaving: bool = False
-    ) -> None:
-        if not leaving and not may_change_member(actor, member["role"], to):
-            raise Forbidden("Your role may not change this member in this way.")
-        if member["role"] == "owner" and to != "owner":
-            await self._apps.remove_owner(app_id, member["account"])
+    async def _delete(self, app_id: str, member: MemberDoc, by: By) -> None:
+        """Errors: Stale when the member has another role by now, or has gone."""
+        async with self._audit.before_it(app_id, by, "member.removed", member["account"], member):
+            gone = {"id": member["id"], "role": member["role"]}
+            if not await self._store.app(app_id).delete(MEMBERS, gone):
+                raise Stale(CHANGED)
 
     async def _void(self, app_id: str, account: str) -> None:
         """Withdraws app tokens that were issued for the old role, and what was made with them."""
@@ -153,6 +174,16 @@ class Teams:
         await self._accounts.check_password(account, session, password)
         if account["operator"]:
             raise Conflict("The operator's account can't be deleted: the installation needs it.")
+        await self._accounts.mark_leaving(account["id"], True)
+        try:
+            await self._leave_all(account, by)
+        except Refused:
+            await self._accounts.mark_leaving(account["id"], False)
+            raise
+        await self._accounts.delete(account, by)
+
+    async def _leave_all(self, account: AccountDoc, by: By) -> None:
+        """Errors: Conflict for the only owner of an app."""
         roles: dict[str, Role] = {}
         cursor: str | None = None
         while True:
@@ -172,8 +203,8 @@ class Teams:
             if cursor is None:
                 break
         for app_id, role in roles.items():
-            await self.remove(app_id, role, account["id"], by)
-        await self._accounts.delete(account, by)
+            with contextlib.suppress(NotFound):
+                await self.remove(app_id, role, account["id"], by)
 
     # -- invitations
 
@@ -293,14 +324,25 @@ class Teams:
             "created": now_ms(),
         }
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
+        if member["role"] == "owner":
+            async with self._apps.owners(app_id) as owners:
+                await self._add(app_id, member, noted)
+                await owners.add(account["id"])
+        else:
+            await self._add(app_id, member, noted)
+        return app_id
+
+    async def _add(self, app_id: str, member: MemberDoc, noted: AuditNoted) -> None:
+        """Errors: Conflict for a member, and for an account that is being deleted."""
+        handle = self._store.app(app_id)
         try:
-            await self._store.app(app_id).insert(MEMBERS, member, emit=[noted])
+            await handle.insert(MEMBERS, member, emit=[noted])
         except DuplicateKey:
             raise Conflict("You are a member already.") from None
-        if member["role"] == "owner":
-            await self._apps.add_owner(app_id, account["id"])
+        if is_leaving(await self._all.get(ACCOUNTS, member["account"])):
+            await handle.delete(MEMBERS, {"id": member["id"]})
+            raise Conflict("This account is being deleted.")
         await self._audit.write(noted, "members", member["id"])
-        return app_id
 
     async def forget_expired(self) -> None:
         """Periodic."""

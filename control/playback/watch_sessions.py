@@ -177,7 +177,9 @@ class WatchSessions:
             shown = name or (back.name if back else None) or f"Guest {secrets.randbelow(9000) + 1000}"
             roles = {stream["channel"]: "guest" if guests == "read" else "member"}
             of = given.uid if given is not None else None
-            known = self._devices.known(device) or (back.device if back else None) or new_device()
+            known = (
+                self._devices.known(stream["app"], device) or (back.device if back else None) or new_device()
+            )
             answer["user_token"] = self._tokens.mint(
                 "weir:user",
                 self._settings.user_token_ttl_s,
@@ -194,7 +196,10 @@ class WatchSessions:
                     "device": known,
                 },
             )
-            answer |= {"user": {"id": uid, "name": shown}, "device": self._devices.signed(known)}
+            answer |= {
+                "user": {"id": uid, "name": shown},
+                "device": self._devices.signed(stream["app"], known),
+            }
         return answer
 
     def _played(

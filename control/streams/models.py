@@ -55,7 +55,7 @@ class Token(AnswerModel):
     token: str | None = shown_once()
     sid: str | None = None
     expires_in: int
-    url: str | None = None
+    url: str | None = shown_once()
 
 
 class UserTokenShown(AnswerModel):

@@ -24,7 +24,8 @@ LIVE_MEMORY, LIVE_MEMORY_A_CORE = 6 << 30, 256 << 20
 STARVED = ("cannot allocate memory", "malloc of size", "out of memory", "failed to allocate")
 GRACE_S = 2.0
 PIPE_BYTES = 1 << 20
-ANSWER_BYTES = 1 << 16
+ANSWER_BYTES = 1_048_576  # ffprobe says 1.3 KB of a track, and more where names are long
+KEPT_ERRORS_BYTES = 1 << 16
 MOST_LOOKS = 20
 MOST_WAITING = 64 << 20  # bytes for a program that takes none: ten seconds and more of any encoder
 STDERR_LINES, STDERR_CHARS = 20, 300
@@ -267,7 +268,7 @@ async def capture_output(
     argv: Sequence[str], timeout_s: float, under: Sequence[str] = (), given: bytes | None = None
 ) -> bytes:
     """Standard output of a short program. `given` is its standard input. Empty when it fails, exceeds
-    `timeout_s`, or prints more than 64 KB."""
+    `timeout_s`, or prints more than 1 MB."""
     process = await asyncio.create_subprocess_exec(
         *tethered([*under, *argv]),
         stdin=DEVNULL if given is None else PIPE,
@@ -306,7 +307,7 @@ async def run_to_end(argv: Sequence[str], timeout_s: float, folder: Path, given:
     try:
         async with asyncio.timeout(timeout_s):
             while data := await words.read():
-                said = (said + data)[-ANSWER_BYTES:]
+                said = (said + data)[-KEPT_ERRORS_BYTES:]
             code = await asyncio.to_thread(process.wait)
         lines = said.decode("utf-8", "replace").strip().splitlines()
         return "" if code == 0 else (lines[-1][:STDERR_CHARS] if lines else f"exit code {code}")

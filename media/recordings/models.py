@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BaseModel, Field
 from media.recordings.store import NOTED
 from weir.foundation.clock import format_time, rfc3339
 from weir.foundation.http.listing import Searched
-from weir.foundation.http.routing import Body
+from weir.foundation.http.routing import Body, shown_once
 from weir.foundation.tenancy.collections import RecordingDoc
 from weir.foundation.texts import Line, Metadata, Text
 
@@ -69,13 +69,13 @@ class Recording(BaseModel):
 class PlaybackAccess(BaseModel):
     """Addresses that hold the token: a playlist, the MP4, a poster, and WebVTT with pictures for seeking."""
 
-    token: str
+    token: str | None = shown_once()
     sid: str
     expires_in: int
-    url: str
-    mp4_url: str
-    poster_url: str
-    previews_url: str
+    url: str | None = shown_once()
+    mp4_url: str | None = shown_once()
+    poster_url: str | None = shown_once()
+    previews_url: str | None = shown_once()
 
 
 def shown(recording: RecordingDoc) -> dict[str, Any]:

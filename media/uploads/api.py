@@ -27,7 +27,7 @@ from weir.foundation.errors import (
     TooLarge,
     WrongType,
 )
-from weir.foundation.http.routing import Answer, Body, Call, Door, Row, bind
+from weir.foundation.http.routing import Answer, Body, Call, Door, Row, bind, shown_once
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.auth import UPLOADS
 from weir.foundation.tenancy.collections import STREAMS, RecordingDoc
@@ -56,7 +56,7 @@ class NewUploadToken(Body):
 class UploadToken(BaseModel):
     """`url` is where a tus client begins, with the token as bearer."""
 
-    token: str
+    token: str | None = shown_once()
     expires_in: int
     url: str
 

@@ -49,6 +49,7 @@ from realtime.rules.permissions import NO_RATE, Role
 from weir.foundation.audit import By, by
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from weir.foundation.http.listing import ms_of
 from weir.foundation.http.routing import (
     Answer,
     Body,
@@ -91,10 +92,7 @@ class MessageFilter(Paging):
     q: str | None = Field(None, min_length=1, max_length=100)
 
     def sought(self) -> Sought:
-        since, until = (
-            round(one.timestamp() * 1000) if one is not None else None for one in (self.since, self.until)
-        )
-        return Sought(self.user, since, until, self.q)
+        return Sought(self.user, ms_of(self.since), ms_of(self.until), self.q)
 
 
 class NewMessage(Body):

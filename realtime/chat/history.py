@@ -24,7 +24,8 @@ ALL = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A query for messages: of a user, within a time (ms; `until` is not included), with a text."""
+    """A query for messages: of a user, within a time (ms; `until` is not included), with a text. Times are
+    those that a message can have (1970 to 9999)."""
 
     user: str | None = None
     since: int | None = None

@@ -128,7 +128,7 @@ class PlaceRoutes:
         asked: PlaceFilter = call.query
         page = await self._store.app(call.acting().app).find(
             PLACES,
-            {**asked.where("site"), "created": asked.span()},
+            {**asked.where("site"), "created": asked.span(), "removing": None},
             sort="created",
             descending=asked.descending,
             limit=asked.limit,

@@ -9,7 +9,8 @@ SpaceState = Literal["free", "reserved", "occupied", "maintenance", "unknown", "
 
 class PlaceDoc(TypedDict):
     """A place. `version` counts its counts, `revision` its changes by people; `peak` is the most that were
-    occupied on `day` (a number, UTC); `full` says which of place.full and place.available was the last event."""
+    occupied on `day` (a number, UTC); `full` says which of place.full and place.available was the last event;
+    `removing`: it has been deleted, and what is in it goes."""
 
     id: str
     name: str
@@ -23,6 +24,7 @@ class PlaceDoc(TypedDict):
     no_show_minutes: NotRequired[int | None]
     metadata: NotRequired[dict[str, str]]
     revision: NotRequired[int]
+    removing: NotRequired[bool]
     day: NotRequired[int]
 
 

@@ -27,7 +27,7 @@ from realtime.places.rules import REMOVED, STATES, Draft
 from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.documents import Between, Collection, D, DuplicateKey, OneOf, Store
+from weir.foundation.documents import Between, Collection, D, DuplicateKey, Handle, OneOf, Store
 from weir.foundation.errors import Conflict, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
 from weir.foundation.events import (
     AuditNoted,
@@ -153,7 +153,9 @@ class Places:
             cast(SpaceDoc, {**blank, "id": space_id(place, n), "n": n}) for n in range(first, first + count)
         ]
         async with self._quotas.room_for(app, "spaces", lambda: self._standing(app), count - there):
-            return await handle.insert_many(SPACES, wanted)
+            added = await handle.insert_many(SPACES, wanted)
+        await self._check_still_here(app, place)
+        return added
 
     async def _standing(self, app: str) -> int:
         """The number of spaces of an app."""
@@ -174,6 +176,7 @@ class Places:
                 fresh = cast(DeviceDoc, {**device, "place": place, "created": now_ms(), "revision": 0})
                 noted = self._audit.entry(app, by, "device.created", device["id"], None, fresh)
                 made = await handle.insert(DEVICES, fresh, emit=[noted])
+                await self._check_still_here(app, place)
                 await self._audit.write(noted, DEVICES.name, device["id"])
                 return made
         except DuplicateKey:
@@ -201,7 +204,7 @@ class Places:
 
     async def get(self, app: str, place: str) -> PlaceDoc:
         found = await self._store.app(app).get(PLACES, place)
-        if found is None:
+        if found is None or found.get("removing"):
             raise NotFound("There is no such place.")
         return found
 
@@ -229,12 +232,26 @@ class Places:
         return page.data
 
     async def remove(self, app: str, place: str, by: By) -> None:
-        """Removes the place with everything in it."""
+        """Removes the place with everything in it. Until that is done, in this call or by `forget`, nobody
+        finds the place."""
         found, handle = await self.get(app, place), self._store.app(app)
         async with self._audit.before_it(app, by, "place.deleted", place, found):
-            for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
-                await handle.delete(collection, {"place": place})
-            await handle.delete(PLACES, {"id": place})
+            await handle.update(PLACES, place, set={"removing": True})
+            await self._remove_contents(handle, place)
+
+    async def _remove_contents(self, handle: Handle, place: str) -> None:
+        for collection in (SPACES, DEVICES, RESERVATIONS, HISTORY):
+            await handle.delete(collection, {"place": place})
+        await handle.delete(PLACES, {"id": place})
+
+    async def _check_still_here(self, app: str, place: str) -> None:
+        """Called after something was stored in a place: what comes after its removal began is deleted again.
+        Errors: NotFound."""
+        handle = self._store.app(app)
+        found = await handle.get(PLACES, place)
+        if found is None or found.get("removing"):
+            await self._remove_contents(handle, place)
+            raise NotFound("There is no such place.")
 
     async def report(
         self, app: str, place: str, n: int, state: str, reading: Reading
@@ -392,6 +409,7 @@ class Places:
         }
         handle = self._store.app(app)
         await handle.insert_many(RESERVATIONS, [doc])
+        await self._check_still_here(app, place)
         stored = await handle.get(RESERVATIONS, booking["id"])
         if stored is not None and stored["n"] != n:  # two tries with one id took two spaces
             with contextlib.suppress(NotFound):  # the other one has given it back already
@@ -419,6 +437,9 @@ class Places:
             )
 
     async def forget(self) -> None:
+        """Periodic: deletes old history and reservations, and what is left of removed places."""
+        for place in (await self._store.operator().find(PLACES, {"removing": True}, limit=500)).data:
+            await self._remove_contents(self._store.app(place["app"]), place["id"])
         before = now_ms() - self._days * DAY_MS
         await self._store.operator().delete(HISTORY, {"at": Between(None, before)})
         await self._store.operator().delete(RESERVATIONS, {"ends": Between(None, before)})
@@ -438,12 +459,15 @@ class Places:
                 "device": fact.device,
             }
             await handle.insert_many(HISTORY, [change])
+            with contextlib.suppress(NotFound):
+                await self._check_still_here(fact.app, fact.place)
         elif isinstance(fact, ReservationCreated):
             space = await handle.get(SPACES, space_id(fact.place, fact.space))
             booking: Booking = {"id": fact.reservation, "starts": _ms(fact.starts), "ends": _ms(fact.ends)}
             bookings = space["bookings"] if space else []
             kept = next((one for one in bookings if one["id"] == fact.reservation), booking)
-            await self._note(fact.app, fact.place, fact.space, kept)
+            with contextlib.suppress(NotFound):
+                await self._note(fact.app, fact.place, fact.space, kept)
         elif isinstance(fact, ReservationCancelled | ReservationExpired):
             status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"
             await handle.update(RESERVATIONS, fact.reservation, set={"status": status})

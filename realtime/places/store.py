@@ -13,8 +13,8 @@ from weir.foundation.documents import Collection, Index
 
 PLACES = Collection[PlaceDoc](
     "places",
-    {"created": "int", "site": "str", "version": "int", "revision": "int"},
-    (Index(("app", "created")), Index(("app", "site", "created"))),
+    {"created": "int", "site": "str", "version": "int", "revision": "int", "removing": "bool"},
+    (Index(("removing",)), Index(("app", "created")), Index(("app", "site", "created"))),
 )
 SPACES = Collection[SpaceDoc](
     "spaces",

@@ -183,6 +183,22 @@ async def test_only_guests_of_ours_come_back(stage: Stage) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sub")
 
 
+async def test_a_device_is_known_at_one_app_only(stage: Stage) -> None:
+    """A page's device of another app is a new one here, so nobody collects old ones elsewhere."""
+    await stage.change(visibility="public")
+    kept = (await stage.session())["device"]
+    again = await stage.session(device=kept)
+    assert again["device"] == kept
+    other = await stage.world.app(stage.owner, "Other")
+    key = bearer((await stage.world.key(stage.owner, other["id"]))["api_key"])
+    stream = await stage.world.done("POST", "/v1/streams", key, {"title": "Elsewhere"})
+    path = f"/v1/watch/{stream['playback_id']}/session"
+    elsewhere = await stage.world.done("POST", path, None, {"device": kept})
+    assert elsewhere["device"].partition(".")[0] != kept.partition(".")[0]
+    assert (await stage.session(device=elsewhere["device"]))["device"] != elsewhere["device"]
+    assert (await stage.session(device="dev_\u00e9."))["device"]
+
+
 async def test_a_withdrawn_user_is_withdrawn_on_the_watch_page_too(stage: Stage) -> None:
     """The page's tokens name the app's user, not only the guest that they made of it."""
     shown = await stage.session(token=stage.signed(uid="alice"))

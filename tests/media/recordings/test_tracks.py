@@ -155,6 +155,23 @@ async def test_sounds_and_texts_can_be_chosen(
     assert not (folder / "v180_0.mp4").exists(), "kept twice"
 
 
+async def test_a_film_with_very_many_tracks(stage: Stage, tmp_path: Path) -> None:
+    """ffprobe says much about each; the first of them can be chosen."""
+    file, lines = tmp_path / "many.mkv", tmp_path / "a.srt"
+    lines.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    argv = [
+        *("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15:duration=5"),
+        *("-f", "lavfi", "-i", "sine=duration=5", "-i", str(lines), "-map", "0:v"),
+        *(["-map", "1:a"] * 12 + ["-map", "2:s"] * 70),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-c:s", "srt"),
+        *(part for n in range(70) for part in (f"-metadata:s:s:{n}", f"title={'A long title ' * 20}")),
+        str(file),
+    ]
+    await asyncio.to_thread(subprocess.run, argv, check=True)
+    _, master = await shown(stage, file.read_bytes(), "many.mkv")
+    assert (master.count("TYPE=AUDIO"), master.count("TYPE=SUBTITLES")) == (8, 32)
+
+
 async def test_a_broken_text_is_left_out(stage: Stage, tmp_path: Path) -> None:
     """Its track is nonsense: the film plays, with the other text."""
     data = await asyncio.to_thread(two_of_each, tmp_path, "a.mkv", "ass")

@@ -26,6 +26,7 @@ from tests.media.live.test_live import played
 from tests.media.recordings.test_service import seconds_of
 from tests.support.running_stack import children_of
 from weir.foundation.events import AppDeleted
+from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.ids import new_id
 from weir.foundation.sandbox import protections
 from weir.foundation.tenancy.collections import STREAMS
@@ -276,6 +277,29 @@ async def test_a_begin_that_is_repeated(stage: Stage) -> None:
     other = await me.ask("POST", "/v1/vod", {**TUS, **key, "Upload-Length": "6"})
     assert (first[0], again[0], other[0]) == (201, 201, 422)
     assert again[2]["url"] == first[2]["url"]
+
+
+async def test_an_idempotency_key_is_its_user_s_own(stage: Stage) -> None:
+    """Another user's upload with the same key is another upload, and the app's own keys stay free. Tokens
+    are not kept for the repeat."""
+    me, key = client(stage), {"Idempotency-Key": "order-1"}
+    minted = [await me.ask("POST", "/v1/upload-tokens", named, json={"user": "ann"}) for named in (key, key)]
+    assert [one[0] for one in minted] == [201, 201]
+    assert minted[0][2]["token"] is not None
+    assert minted[1][2].get("token") is None
+    other = await me.ask("POST", "/v1/upload-tokens", json={"user": "bob"})
+    tokens = [minted[0][2]["token"], other[2]["token"]]
+    begun = [
+        await me.ask(
+            "POST", "/v1/vod", {**TUS, **key, "Upload-Length": "5", "Authorization": f"Bearer {token}"}
+        )
+        for token in tokens
+    ]
+    assert [one[0] for one in begun] == [201, 201]
+    assert begun[0][2]["id"] != begun[1][2]["id"]
+    kept = (await stage.services.store.operator().find(REPEATS, limit=100)).data
+    assert kept
+    assert not [one for one in kept if "eyJ" in one.get("answer", "")]
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,9 @@ async def test_messages_are_found_by_author_time_and_text(
     since, until = every["data"][4]["at"], every["data"][8]["at"]
     between = [one["text"] for one in every["data"] if since <= one["at"] < until]
     assert await texts(f"since={since}&until={until}") == between
+    for far in ("since=0001-01-01T00:00:00%2B23:59", "until=9999-12-31T23:59:59-23:59"):
+        assert len(await texts(far)) == len(await texts("limit=50"))
+    assert await texts("since=9999-12-31T23:59:59-23:59") == []
     _, first = await api.ask("GET", "/messages?user=ann&limit=3")
     assert [one["text"] for one in first["data"]] == ["Word 3", "Word 6", "Word 9"]
     assert await texts(f"user=ann&limit=3&cursor={first['next_cursor']}") == ["Word 0"]

@@ -14,12 +14,12 @@ from realtime.composition import COLLECTIONS
 from realtime.log.archive import MESSAGES, MODERATION
 from realtime.places.rules import Draft
 from realtime.places.service import Places
-from realtime.places.store import PLACES
+from realtime.places.store import DEVICES, PLACES, RESERVATIONS, SPACES
 from tests.realtime.app_events.test_app_events import program
 from tests.realtime.chat.test_api import Api, api_key, app_token
 from tests.support.chat_nodes import House, eventually
 from weir.foundation.audit import COMMAND_LINE
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents.factory import open_store
 from weir.foundation.errors import Conflict
 from weir.foundation.events import AppDeleted
@@ -254,6 +254,35 @@ async def test_a_place_may_be_large_and_not_endless(house: House, session):
     assert [one["n"] for one in page["data"]] == list(range(1, 201))
     assert (await api.ask("DELETE", f"/{place}"))[0] == 204
     assert (await api.ask("GET", f"/{place}"))[0] == 404
+
+
+async def test_a_place_goes_with_what_comes_meanwhile(house: House, session):
+    """Reservations and devices that are stored while their place is removed do not outlive it; a removal
+    whose process died is invisible, and completed later."""
+    node = await house.node()
+    api, everything = api_at(house, session, node), node.services.store.operator()
+    soon = [rfc3339(now_ms() + hours * 3_600_000) for hours in (1, 2)]
+    for number in range(8):
+        place = (await api.ask("POST", "", {"name": "Brief", "spaces": 12}))[1]["id"]
+        asked = [
+            api.ask("POST", f"/{place}/reservations", {"space": n, "starts": soon[0], "ends": soon[1]})
+            for n in range(1, 9)
+        ] + [
+            api.ask("POST", f"/{place}/devices", {"serial": f"{number}-{n}", "kind": "occupancy"})
+            for n in range(4)
+        ]
+        asked.insert(number, api.ask("DELETE", f"/{place}"))
+        await asyncio.gather(*asked)
+        assert (await api.ask("GET", f"/{place}"))[0] == 404
+        for collection in (SPACES, DEVICES, RESERVATIONS):
+            assert await everything.count(collection, {"place": place}) == 0, collection.name
+    place = (await api.ask("POST", "", {"name": "Half gone", "spaces": 2}))[1]["id"]
+    await everything.update(PLACES, place, set={"removing": True})
+    assert (await api.ask("GET", f"/{place}"))[0] == 404
+    assert place not in {one["id"] for one in (await api.ask("GET", ""))[1]["data"]}
+    await node.room._places.forget()
+    assert await everything.get(PLACES, place) is None
+    assert await everything.count(SPACES, {"place": place}) == 0
 
 
 async def test_whose_place_it_is(house: House, session):

@@ -12,6 +12,7 @@ from weir.foundation.http.routing import Paging
 from weir.foundation.texts import Metadata
 
 Ordered = Literal["asc", "desc"]
+LATEST_MS = 253_402_300_799_999
 
 
 class Spanned(Paging):
@@ -22,7 +23,7 @@ class Spanned(Paging):
     order: Ordered = "desc"
 
     def span(self) -> Between:
-        return Between(_ms(self.since), _ms(self.until))
+        return Between(ms_of(self.since), ms_of(self.until))
 
     @property
     def descending(self) -> bool:
@@ -61,5 +62,7 @@ def sieve(
     return Sieve(repr((wanted, sorted(noted.items()))), keeps)
 
 
-def _ms(time: datetime | None) -> int | None:
-    return round(time.timestamp() * 1000) if time is not None else None
+def ms_of(time: datetime | None) -> int | None:
+    """Milliseconds, as a document can have them: of 1970 for what is earlier, of 9999 for what an offset
+    moves beyond it."""
+    return min(max(round(time.timestamp() * 1000), 0), LATEST_MS) if time is not None else None

@@ -340,9 +340,9 @@ def bind(row: Row, door: Door) -> BoundRoute:
 
 def _actor(call: Call) -> str | None:
     """Whose keys these are: an API key's and a member's requests of one app share them, so a rotated key can
-    repeat."""
+    repeat; the bearer of an upload token has their own."""
     if call.tenant is not None:
-        return call.tenant.app
+        return call.tenant.app if call.tenant.upload is None else f"{call.tenant.app}:{call.tenant.actor}"
     return call.account.id if call.account is not None else None
 
 

@@ -14,7 +14,7 @@ StreamState = Literal["idle", "starting", "live", "interrupted"]
 
 class AccountDoc(TypedDict):
     """A person who signs in. `era` counts passwords: sign-ins of an earlier era have ended. `void`: what was
-    issued to this account before that time is refused."""
+    issued to this account before that time is refused. `leaving`: it is being deleted until then."""
 
     id: str
     email: str
@@ -25,6 +25,7 @@ class AccountDoc(TypedDict):
     verified: NotRequired[bool]
     era: NotRequired[int]
     void: NotRequired[int]
+    leaving: NotRequired[int]
 
 
 class SignInDoc(TypedDict):
@@ -46,7 +47,8 @@ class Trial(TypedDict):
 
 
 class AppDoc(TypedDict):
-    """A tenant. `owners` are accounts and `ownership` counts their changes; `deletion` is the time from
+    """A tenant. `owners` are accounts; `ownership` counts their changes and is odd
+    while somebody changes them, at most until `owners_held` (control.apps.owners); `deletion` is the time from
     which its data are deleted."""
 
     id: str
@@ -66,6 +68,7 @@ class AppDoc(TypedDict):
     revision: NotRequired[int]
     owners: NotRequired[list[str]]
     ownership: NotRequired[int | None]
+    owners_held: NotRequired[int]
     deletion: NotRequired[Any]
 
 

@@ -1,4 +1,5 @@
-"""A guest's browser, as it says itself: a random id that this installation signs and the page keeps.
+"""A guest's browser, as it says itself: a random id that this installation signs for one app and the page
+keeps. In another app it is unknown, so nobody collects ids at one app to come as an old guest to another.
 
 Weak by nature: who clears the page's storage has another device. It makes returning under another name no
 better than that.
@@ -18,13 +19,17 @@ class GuestDevices:
     def __init__(self, vault: Vault) -> None:
         self._key = vault.key("device")
 
-    def known(self, text: str | None) -> str | None:
-        """The id in what a page has kept; None for nothing, and for what this installation has not signed."""
+    def known(self, app: str, text: str | None) -> str | None:
+        """The id in what a page has kept; None for nothing, and for what was not signed for this app."""
         device = (text or "").partition(".")[0]
-        return device if is_id("dev", device) and compare_digest(self.signed(device), text or "") else None
+        right = is_id("dev", device) and compare_digest(
+            self.signed(app, device).encode(), (text or "").encode()
+        )
+        return device if right else None
 
-    def signed(self, device: str) -> str:
-        return f"{device}.{blake2b(device.encode(), digest_size=16, key=self._key).hexdigest()}"
+    def signed(self, app: str, device: str) -> str:
+        mark = blake2b(f"{app} {device}".encode(), digest_size=16, key=self._key)
+        return f"{device}.{mark.hexdigest()}"
 
 
 def new_device() -> str:
