@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
+.PHONY: help setup up demo doctor check test coverage e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -30,6 +30,11 @@ test: ## all fast tests: units, contract suite, rooms with real redis, nginx and
 	@weir/setup.sh dev
 	$(python) -m pytest tests --ignore=tests/e2e --ignore=tests/attack --ignore=tests/battery -n 4 --dist worksteal $(ARGS)
 	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s test
+
+coverage: ## which share of each package's statements the fast Python tests run, in the tests' own processes
+	@weir/setup.sh dev
+	$(python) -m pytest tests --ignore=tests/e2e --ignore=tests/attack --ignore=tests/battery -n 4 --dist worksteal --cov --cov-report=json:.coverage.json $(ARGS)
+	@$(python) -m tests.support.coverage_by_package .coverage.json
 
 e2e: ## the whole stack with real RTMP, FFmpeg, Redis and Chromium
 	@weir/setup.sh e2e

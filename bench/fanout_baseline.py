@@ -32,7 +32,7 @@ class Messages:
         }  # fmt: skip
 
 
-class FastServer(socketio.AsyncServer):  # type: ignore[misc]
+class FastServer(socketio.AsyncServer):
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
 
@@ -41,7 +41,7 @@ def stock() -> Any:
     server, messages, members = (
         socketio.AsyncServer(async_mode="asgi", transports=["websocket"]),
         Messages(),
-        {},
+        dict[str, None](),
     )
 
     @server.on("channel.join")
@@ -71,7 +71,7 @@ def stock() -> Any:
 
 
 def fanout() -> Any:
-    manager, messages, members = Fanout(), Messages(), {}
+    manager, messages, members = Fanout(), Messages(), dict[str, None]()
     server = FastServer(
         client_manager=manager, serializer=Packet, async_mode="asgi", transports=["websocket"]
     )

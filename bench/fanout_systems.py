@@ -19,7 +19,7 @@ from weir.foundation.documents.factory import open_store
 from weir.foundation.ids import new_id
 from weir.foundation.redis.client import redis_password
 from weir.foundation.settings import Settings
-from weir.foundation.tenancy import directory
+from weir.foundation.tenancy import collections as shared
 from weir.foundation.tenancy.collections import APPS, STREAMS
 from weir.foundation.tenancy.tokens import Tokens
 from weir.foundation.vault import open_vault
@@ -98,7 +98,7 @@ def weir_nodes(count: int, *, nginx: bool = False) -> Iterator[tuple[list[Node],
     is nginx's, before the node's unix socket."""
     with tempfile.TemporaryDirectory(prefix="weir-b-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        settings = Settings(  # type: ignore[call-arg]
+        settings = Settings(
             data_dir=folder / "var",
             run_dir=folder / "run",
             live_dir=folder / "live",
@@ -153,7 +153,7 @@ def weir(nginx: bool = False) -> Iterator[tuple[int, int, list[str]]]:
 
 async def seed(settings: Settings) -> tuple[str, str]:
     """An app and a stream; returns the stream's channel and the app."""
-    store = await open_store(settings, [*directory.COLLECTIONS, *COLLECTIONS])
+    store = await open_store(settings, [*shared.COLLECTIONS, *COLLECTIONS])
     try:
         app, channel, now = new_id("app"), new_id("chn"), 1_790_000_000_000
         await store.operator().insert(

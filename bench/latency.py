@@ -106,7 +106,7 @@ def watch(browser: Browser, url: str, selector: str, seconds: float) -> dict[str
 
 def ticket(stack: RunningStack, playback: str) -> str:
     """Leave to pull the publish, as a media worker gives it to its FFmpeg."""
-    settings = Settings(data_dir=stack.folder / "var", run_dir=stack.run, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=stack.folder / "var", run_dir=stack.run, _env_file=None)
 
     async def issue() -> str:
         redis = connect_redis(settings, open_vault(settings))
@@ -262,7 +262,7 @@ def modes(show: Show, browser: Browser, seconds: float) -> dict[str, dict[str, f
     return found
 
 
-SERVED: dict[str, dict[str, str]] = {"TLS, HTTP/2": {}, "TLS, HTTP/2, nchan": {"EDGE": "nchan"}}
+SERVED: dict[str, dict[str, Any]] = {"TLS, HTTP/2": {}, "TLS, HTTP/2, nchan": {"EDGE": "nchan"}}
 """By name: the web server's settings beside a certificate."""
 
 

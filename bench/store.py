@@ -19,6 +19,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.contract.writer import LOG
 from tests.support.servers import free_port, wait_until
@@ -29,7 +30,9 @@ from weir.foundation.documents.sqlite_writer import GROUP
 from weir.foundation.settings import Settings
 from weir.probes import answers_tcp
 
-MESSAGES = Collection("messages", {"channel": "str", "at": "int"}, (Index(("channel", "at")),))
+MESSAGES: Collection[Any] = Collection(
+    "messages", {"channel": "str", "at": "int"}, (Index(("channel", "at")),)
+)
 CALLERS = 50
 RUN_S = 2.0
 FILL = 20_000
@@ -118,7 +121,7 @@ async def lost_after_kills(times: int = 4) -> tuple[int, int]:
         store = await open_store(settings, [LOG])
         missing = 0
         for doc_id in acked:
-            missing += await store.app("app_1").get("log", doc_id) is None
+            missing += await store.app("app_1").get(LOG, doc_id) is None
         await store.close()
     return len(acked), missing
 
@@ -153,7 +156,7 @@ def mongodb() -> Iterator[str | None]:
         return
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        argv = [
+        argv: list[Any] = [
             server,
             "--host",
             "127.0.0.1",

@@ -55,7 +55,7 @@ async def services(short_folder: Path, documents_url: str) -> AsyncIterator[Serv
         mongodb_url=documents_url,
         mongodb_database=f"weir_test_{secrets.token_hex(6)}",
         _env_file=None,
-    )  # type: ignore[call-arg]
+    )
     vault = open_vault(settings)
     server = Redis(short_folder, redis_password(vault))
     server.start()

@@ -40,7 +40,7 @@ class Acts:
     """Makes each change once, as the owner, and remembers what it should be called in the log."""
 
     def __init__(self, target: Target) -> None:
-        self.target, self.made = target, {}
+        self.target, self.made = target, dict[str, Any]()
 
     def do(
         self, route: str, action: str, body: Any = None, headers: dict[str, str] | None = None, **ids: str

@@ -28,7 +28,7 @@ HELLO = b"\x03" + bytes(1536)
 
 
 def redis_of(target: Target) -> Redis:
-    settings = Settings(data_dir=target.stack.folder / "var", _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=target.stack.folder / "var", _env_file=None)
     return Redis(
         unix_socket_path=str(target.stack.run / "redis.sock"), password=redis_password(open_vault(settings))
     )

@@ -156,7 +156,7 @@ def test_an_invitation_is_accepted_once_or_withdrawn(platform: Target) -> None:
     for _ in range(5):
         _, made = invite(platform, owner, app, "late@weir.example")
         token = token_of(made)
-        tries = [("POST", "/v1/invitations/accept", {"token": token}, guest)] * 12
+        tries: list[Any] = [("POST", "/v1/invitations/accept", {"token": token}, guest)] * 12
         tries.insert(6, ("DELETE", f"/v1/apps/{app}/invitations/{made['id']}", None, owner))
         with ThreadPoolExecutor(13) as pool:
             statuses = list(pool.map(lambda one: platform.stack.ask(*one)[0], tries))

@@ -13,7 +13,7 @@ from tests.e2e.watching import Eyes
 from tests.support.running_stack import RunningStack, children_of
 from tests.support.servers import wait_until
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "LADDER": "[360,180]", "X264_PRESET": "ultrafast",
     "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # whoever polls asks a lot
     "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000,

@@ -19,7 +19,7 @@ from weir.foundation.services import Services
 
 ATTACKERS = 16
 NO_CODE = 1006
-PREFIXES = {
+PREFIXES: dict[str, Any] = {
     "stream": "str",
     "channel": "chn",
     "playback": "ply",

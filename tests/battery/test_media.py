@@ -60,7 +60,7 @@ def test_a_transcoder_that_dies_or_stands_still(
     air = on_air()
     publisher = air.publish()
     eyes = air.eyes()
-    wait_until(lambda: eyes.position[0] and len(eyes.last.segments) > 2, "some segments", 30)
+    wait_until(lambda: eyes.position[0] and len(eyes.last.segments) > 2, "some segments", 30)  # type: ignore[union-attr]
     ruptures, old = eyes.ruptures, air.encoder()
     hit(old, how)
     took_s = clock(lambda: eyes.ruptures > ruptures, "a segment of the new one", within_s + 5)
@@ -174,10 +174,10 @@ async def test_a_recorder_that_is_killed(
         hit(air.application())
         copy = tmp_path / f"data{kill}" / "recordings" / recording
         shutil.copytree(folder, copy)
-        tape = RecordingFiles(Settings(data_dir=tmp_path / f"data{kill}"), recording)
-        last = tape.segments()[-1]
+        files = RecordingFiles(Settings(data_dir=tmp_path / f"data{kill}"), recording)
+        last = files.segments()[-1]
         lost_s.append(round((shown_ms - last.start_ms) / 1000 - last.duration_s, 2))
-        made = await finish(tape)
+        made = await finish(files)
         frames = played(str(copy / "recording.mp4"), 60)["video"]
         unplayable += abs(frames - made.duration_s * 30) > 1
         wait_until(lambda: air.stack.ready, "the application again", 30)

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from weir.foundation.settings import Settings
 SECANTUS = Path(sys.executable).with_name("secantusd-py")
 STORES = ["sqlite", "secantus", "mongodb"]
 
-THINGS = Collection(
+THINGS: Collection[Any] = Collection(
     "things",
     {
         "name": "str",
@@ -40,7 +41,9 @@ THINGS = Collection(
         Index(("ingest.boot", "ingest.client"), unique=True),
     ),
 )
-NOTES = Collection("notes", {"created": "int", "label": "str"}, (Index(("label", "created")),), tenant=False)
+NOTES: Collection[Any] = Collection(
+    "notes", {"created": "int", "label": "str"}, (Index(("label", "created")),), tenant=False
+)
 Opener = Callable[..., Awaitable[Store]]
 
 
@@ -49,7 +52,7 @@ def secantus_url() -> Iterator[str]:
     if not SECANTUS.exists():
         pytest.skip("secantusd-py is not installed (requirements-mongo-test.lock)")
     folder, port = tempfile.mkdtemp(prefix="weir-mongo-"), free_port()
-    argv = [
+    argv: list[Any] = [
         SECANTUS,
         "--host",
         "127.0.0.1",

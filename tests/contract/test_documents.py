@@ -1,5 +1,7 @@
 """What every document store promises, one claim a test."""
 
+from typing import Any
+
 import pytest
 
 from tests.contract.conftest import NOTES, THINGS
@@ -17,7 +19,7 @@ from weir.foundation.documents import (
 from weir.foundation.errors import Invalid
 from weir.foundation.events import DirectoryChanged
 
-NOTHING = Collection("nothing", {})
+NOTHING: Collection[Any] = Collection("nothing", {})
 FULL = {
     "id": "a", "name": "café", "rank": 2**40, "score": 0.5, "open": True, "none": None, "raw": b"\x00\xff", "small": 7,
     "list": [1, [2.0, "x", None], {"a.b": {"deep": False}}], "ingest": {"boot": "b1", "client": 3, "more": {}}, "empty": "",
@@ -30,7 +32,7 @@ def event(key: str, at: int = 1) -> DirectoryChanged:
 
 async def waiting(store: Store) -> list[tuple[str, str, list[str]]]:
     return [
-        (collection, doc_id, [event.key for event in events])
+        (collection, doc_id, [str(event.model_dump()["key"]) for event in events])
         async for collection, doc_id, events in store.pending()
     ]
 
@@ -74,6 +76,7 @@ async def test_id_and_unique_fields_refuse_a_second_document(store: Store) -> No
 async def test_unique_binds_only_documents_with_all_its_fields(store: Store) -> None:
     """Documents without a unique field, with null in it, or with a part of a compound one, live side by side."""
     mine = store.app("app_1")
+    doc: Any
     for number, doc in enumerate(
         [{}, {}, {"name": None}, {"ingest": {"boot": "b"}}, {"ingest": {"boot": "b", "client": None}}]
     ):
@@ -188,7 +191,7 @@ async def test_a_cursor_serves_its_own_query_only(store: Store) -> None:
             await attempt
 
 
-ODD = Sieve("odd", lambda doc: doc["rank"] % 2 == 1)
+ODD: Sieve = Sieve("odd", lambda doc: doc["rank"] % 2 == 1)
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -215,6 +218,7 @@ async def test_a_sieve_finds_everything_once(store: Store, limit: int, descendin
         cursor = page.next
     assert found == sorted(range(11, 440, 2), reverse=descending)
     if cursor is not None:
+        other: Sieve | None
         for other in (None, Sieve("even", lambda doc: doc["rank"] % 2 == 0)):
             with pytest.raises(Invalid):
                 await mine.find(
@@ -275,6 +279,7 @@ async def test_an_update_that_does_not_fit_the_document_changes_nothing(store: S
     doc = await mine.insert(
         THINGS, {"id": "a", "text": "t", "n": 1, "list": [], "null": None, "big": 2**63 - 1, "flag": True}
     )
+    change: Any
     for change in (
         {"inc": {"text": 1}}, {"inc": {"null": 1}}, {"inc": {"flag": 1}}, {"inc": {"big": 1}}, {"inc": {"list.x": 1}},
         {"push": {"n": 1}}, {"push": {"null": 1}}, {"set": {"list.x": 1}}, {"set": {"n.x": 1}}, {"set": {"null.x": 1}},
@@ -452,7 +457,7 @@ async def test_a_document_may_be_64_levels_deep_and_no_deeper(store: Store) -> N
     ],
     ids=str,
 )  # fmt: skip
-async def test_changes_that_cannot_be_stored_are_refused(store: Store, change: dict[str, object]) -> None:
+async def test_changes_that_cannot_be_stored_are_refused(store: Store, change: dict[str, Any]) -> None:
     """An update with a wrong type, a reserved or ambiguous path or a foreign operator is a ValueError without
     effect."""
     mine = store.app("app_1")
@@ -543,8 +548,8 @@ async def test_documents_survive_closing_and_opening(settings, opened) -> None:
 
 async def test_a_collection_may_gain_fields_and_indexes(settings, opened) -> None:
     """Documents stored before a field was declared are found, sorted and bound by it afterwards."""
-    before = Collection("things", {"rank": "int"})
-    after = Collection(
+    before: Collection[Any] = Collection("things", {"rank": "int"})
+    after: Collection[Any] = Collection(
         "things",
         {"rank": "int", "size": "int", "at.x": "str"},
         (Index(("size", "rank")), Index(("at.x",), unique=True)),

@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from weir.foundation.documents import Collection, Index
 from weir.foundation.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-LOG = Collection("log", {"writer": "str", "n": "int"}, (Index(("writer", "n"), unique=True),))
+LOG: Collection[Any] = Collection(
+    "log", {"writer": "str", "n": "int"}, (Index(("writer", "n"), unique=True),)
+)
 BOUND_S = 60
 
 

@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from weir.foundation.documents.sqlite import open_sqlite
 from weir.foundation.documents.sqlite_tables import SqliteTable
 from weir.foundation.documents.sqlite_writer import SqliteWriter
 
-THINGS = Collection(
+THINGS: Collection[Any] = Collection(
     "things", {"name": "str", "rank": "int"}, (Index(("name",), unique=True), Index(("app", "rank")))
 )
 

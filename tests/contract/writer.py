@@ -5,13 +5,16 @@ Prints `ready`, reads a line as the signal to start, then prints each id after i
 
 import asyncio
 import sys
+from typing import Any
 
 from weir.foundation.documents import Collection, Index, Store
 from weir.foundation.documents.factory import open_store
 from weir.foundation.events import DirectoryChanged
 from weir.foundation.settings import Settings
 
-LOG = Collection("log", {"writer": "str", "n": "int"}, (Index(("writer", "n"), unique=True),))
+LOG: Collection[Any] = Collection(
+    "log", {"writer": "str", "n": "int"}, (Index(("writer", "n"), unique=True),)
+)
 CALLERS = 20
 
 

@@ -16,7 +16,7 @@ from tests.control.apps.test_service import joined
 from tests.control.streams.test_api import FakeIngest
 from tests.support.control_room import PASSWORD, Headers, World
 from weir.foundation.audit import PLATFORM, Audit
-from weir.foundation.documents import Collection, Doc
+from weir.foundation.documents import Collection
 from weir.foundation.errors import Conflict, Unavailable
 from weir.foundation.services import Services
 from weir.foundation.tenancy.collections import APPS, AUDIT, STREAMS
@@ -41,7 +41,7 @@ async def next_process(world: World) -> None:
         await world.services.store.settle(collection, doc_id, [event.id for event in events])
 
 
-async def entries(services: Services, app: str, action: str) -> list[Doc]:
+async def entries(services: Services, app: str, action: str) -> Any:
     return (await services.store.app(app).find(AUDIT, {"action": action})).data
 
 
@@ -160,7 +160,7 @@ async def test_a_refusal_of_unknown_outcome_keeps_the_entry(world: World, owner:
         async def refuse(_name: str, refusal: Exception = refusal) -> bool:
             raise refusal
 
-        world.services.ingest.drop_publisher = refuse  # type: ignore[method-assign]
+        world.services.ingest.drop_publisher = refuse  # type: ignore[assignment]
         await world.ask("POST", stream + "/disconnect", token)
         assert len(await entries(world.services, app, "stream.disconnected")) == kept
 

@@ -20,7 +20,7 @@ from weir.foundation.vault import open_vault
 
 GRACE_S = 4
 # All viewers of a test have one address: who is banned must not keep the next test's guests away.
-SMALL = {
+SMALL: dict[str, Any] = {
     "LADDER": "[360]",
     "X264_PRESET": "ultrafast",
     "RECONNECT_GRACE_S": GRACE_S,
@@ -28,7 +28,7 @@ SMALL = {
 }
 
 # Where guests by the dozen talk as fast as the test can.
-TALKATIVE = {
+TALKATIVE: dict[str, Any] = {
     "CHAT_RATE_PER_S": 100,
     "CHAT_BURST": 100,
     "GUEST_RATE_PER_S": 1000,
@@ -47,7 +47,7 @@ class Show:
         self.stack = stack
         self.card = stack.card()
         self.playback = self.card["watch"].rsplit("/", 1)[1]
-        settings = Settings(data_dir=stack.folder / "var", _env_file=None)  # type: ignore[call-arg]
+        settings = Settings(data_dir=stack.folder / "var", _env_file=None)
         self.tokens = Tokens(open_vault(settings))
         session = self.session()
         self.channel, self.app = session["channel"], self.claims(session["playback_token"])["app"]

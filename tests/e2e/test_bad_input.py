@@ -236,7 +236,7 @@ def test_half_open_and_slow_connections_keep_nobody_out(bystanders: Bystanders) 
             assert show.stack.ready
             for line in slow:
                 line.sendall(b"x")
-            time.sleep(0.5)
+            time.sleep(0.5)  # a sender so slow that each byte comes alone
         bystanders.undisturbed()
         wait_until(
             lambda: sum(closed(line) for line in lines) == HALF_OPEN, "the end of the half-open ones", 25

@@ -23,7 +23,7 @@ from tests.support.running_stack import RunningStack, alive, children_of
 from tests.support.servers import wait_until
 
 log = logging.getLogger("faults")
-LIVELY = {**SMALL, **TALKATIVE, "RECONNECT_GRACE_S": 30}
+LIVELY: dict[str, Any] = {**SMALL, **TALKATIVE, "RECONNECT_GRACE_S": 30}
 
 
 class Obs:

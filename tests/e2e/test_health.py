@@ -9,7 +9,7 @@ from tests.e2e.conftest import Show
 from tests.support.servers import wait_until
 
 
-def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_a_streamer_sees_how_it_goes(make_stack, browser: Browser) -> None:
     """Counted from what the encoder sends; a picture of now; in the studio a line and words, also on a phone;
     strangers see nothing."""
     show: Show = make_stack(RECONNECT_GRACE_S=1)

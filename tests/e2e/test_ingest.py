@@ -123,7 +123,7 @@ def test_a_broadcast_outlives_a_dropped_line_and_ends_once(show: Show) -> None:
     show.wait_state("idle")
 
 
-def test_an_ingest_that_dies_takes_no_broadcast_along(make_stack) -> None:  # type: ignore[no-untyped-def]
+def test_an_ingest_that_dies_takes_no_broadcast_along(make_stack) -> None:
     """kill -9 of nginx: the state leaves live though no hook came; an encoder that comes back continues the
     broadcast."""
     show: Show = make_stack(RECONNECT_GRACE_S=30)
@@ -148,7 +148,7 @@ def starts(show: Show) -> float:
     return sum(float(one) for one in re.findall(r"^weir_ffmpeg_starts_total\{.*\} (\S+)", figures, re.M))
 
 
-def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:  # type: ignore[no-untyped-def]
+def test_an_encoder_that_flaps_is_live_once_it_stays(make_stack) -> None:
     """It connects and leaves each quarter of a second, for twelve seconds. Its last publish has one key frame
     alone, its first frame: that is seen, whatever is left of the publishes before. In between few
     transcoders are started."""

@@ -108,7 +108,7 @@ def test_mpv_plays_it_as_plain_hls(live: Show) -> None:
     assert "Video" in done.stdout
 
 
-def test_the_ledger_counts_what_was_sent(make_stack) -> None:  # type: ignore[no-untyped-def]
+def test_the_ledger_counts_what_was_sent(make_stack) -> None:
     """Bytes by API are within 2 % of what the only clients received, those of the recording by themselves
     too; sessions and messages are counted one by one, what is stored is there, and the table says the
     same."""

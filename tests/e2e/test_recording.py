@@ -15,7 +15,7 @@ from weir.foundation.ids import new_id
 
 
 @pytest.fixture
-def recorded(make_stack, tmp_path: Path):  # type: ignore[no-untyped-def]
+def recorded(make_stack, tmp_path: Path):
     """(show, header of its owner, the finished recording)."""
     show: Show = make_stack(RECONNECT_GRACE_S=1, LADDER="[360,240]")
     member = show.member()
@@ -32,7 +32,7 @@ def recorded(make_stack, tmp_path: Path):  # type: ignore[no-untyped-def]
     return show, member, recordings()[0]
 
 
-def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_recorded_show_plays_with_previews(recorded, browser: Browser, tmp_path: Path) -> None:
     """The page of a recording plays it, shows where one is, and what is at the place that one points at;
     tokens are needed as for live, and the MP4 can be taken home."""
     show, member, recording = recorded

@@ -124,7 +124,7 @@ class ScaledOut:
 
     def listening(self, *ports: int) -> None:
         for port in ports:
-            wait_until(lambda port=port: _open(port), f"port {port}: {self.words()}", 60)  # type: ignore[misc]
+            wait_until(lambda port=port: _open(port), f"port {port}: {self.words()}", 60)
 
     def words(self) -> str:
         return "\n".join(
@@ -163,7 +163,7 @@ def asked(
     body: Any = None,
     source: str = "127.0.0.1",
     tls: bool = False,
-    **headers: str,
+    **headers: Any,
 ) -> Any:
     """The answer, with `.body` and its JSON in `.data`, to a client with this source address. Header names
     with _ for -."""
@@ -197,7 +197,7 @@ def make_layout() -> Iterator[Callable[..., ScaledOut]]:
         pytest.skip("secantusd-py has no wheel for this platform")
     made: list[ScaledOut] = []
 
-    def make(*given: Any, **settings: str) -> ScaledOut:
+    def make(*given: Any, **settings: Any) -> ScaledOut:
         made.append(ScaledOut(*given, **settings))
         return made[-1]
 
@@ -301,7 +301,7 @@ def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -
         publisher.stop()
 
 
-def owner(layout: ScaledOut) -> dict[str, str]:
+def owner(layout: ScaledOut) -> dict[str, Any]:
     """An operator, who owns the apps that there are: the header of an account token."""
     (layout.folder / "password").write_text("a long password")
     layout.weir("create", "owner", "owner@weir.example", "--password-file", f"{layout.folder}/password")
@@ -323,13 +323,18 @@ def test_every_client_has_its_own_address(make_layout: Callable[..., ScaledOut])
         "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"], "networks": [f"{customer}/32"]}, customer, **account
     )
     assert made.status == 201
-    key = {"Authorization": f"Bearer {made.data['api_key']}"}
+    key: dict[str, Any] = {"Authorization": f"Bearer {made.data['api_key']}"}
     entry = asks("GET", f"/v1/apps/{app}/audit?limit=1", **account).data["data"][0]
     assert (entry["action"], entry["address"]) == ("key.created", customer)
     assert [
         asks("GET", "/v1/streams", source=source, **key).status for source in (customer, other, stranger)
     ] == [200, 403, 403]
-    forged = {"X_Forwarded_For": customer, "X_Real_IP": customer, "Forwarded": f"for={customer}", **key}
+    forged: dict[str, Any] = {
+        "X_Forwarded_For": customer,
+        "X_Real_IP": customer,
+        "Forwarded": f"for={customer}",
+        **key,
+    }
     assert asks("GET", "/v1/streams", source=other, **forged).status == 403
     assert asked(layout.ports[0], "GET", "/v1/streams", source=other, **forged).status == 403, (
         "at the room itself"
@@ -490,7 +495,7 @@ async def talk(layout: ScaledOut, web: RunningStack, stream: dict[str, str]) -> 
     seen: list[list[str]] = [[], []]
     clients = [socketio.AsyncClient(), socketio.AsyncClient()]
     for client, port, shown in zip(clients, layout.ports[1:3], seen, strict=True):
-        client.on("chat.message.new", lambda event, shown=shown: shown.append(event["text"]))  # type: ignore[misc]
+        client.on("chat.message.new", lambda event, shown=shown: shown.append(event["text"]))
         session = web.ask("POST", f"/v1/watch/{stream['playback_id']}/session", {})[1]
         await client.connect(
             f"http://127.0.0.1:{port}", auth={"token": session["user_token"]}, transports=["websocket"]
@@ -503,7 +508,7 @@ async def talk(layout: ScaledOut, web: RunningStack, stream: dict[str, str]) -> 
             timeout=20,
         )
         assert sent["ok"], sent
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # the pace of a conversation, over several polls
     deadline = time.monotonic() + 20
     while any(len(shown) < 20 for shown in seen) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)

@@ -329,7 +329,7 @@ def test_no_secret_stands_in_clear(told: Show) -> None:
         watch(show, client, member)
     finally:
         publisher.stop()
-    settings = Settings(data_dir=stack.folder / "var", _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=stack.folder / "var", _env_file=None)
     vault = open_vault(settings)
     own = {"Redis' password": redis_password(vault), "internal secret": internal_secret(vault, settings)}
     master = {"master secret": (stack.folder / "var/secret").read_text().strip()}

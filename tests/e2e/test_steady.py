@@ -14,7 +14,7 @@ NEAR_S, WITHIN_S = 1.6, 10
 BEGINS_JS = "name => document.querySelector(name).buffered.start(0)"
 
 
-def test_a_viewer_stays_without_a_stall(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_a_viewer_stays_without_a_stall(make_stack, browser: Browser) -> None:
     """Who comes six seconds after the start is near the live edge in ten. Then tokens of half a minute are
     renewed again and again, old picture leaves the buffer, and nothing of it stops the picture."""
     show: Show = make_stack(PLAYBACK_TOKEN_TTL_S=TOKEN_S)

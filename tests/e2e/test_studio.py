@@ -211,7 +211,7 @@ def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, b
     page.wait_for_selector("[data-testid=stream-item]")
     for width, scheme in ((390, "dark"), (320, "light")):
         page.set_viewport_size({"width": width, "height": 780})
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         for section, sign in (
             ("streams", "[data-testid=obs-key]"),
             ("keys", "[data-testid=key]"),

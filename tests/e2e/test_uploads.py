@@ -39,7 +39,7 @@ def film(path: Path, *, seconds: int = SECONDS, bit_rate: str = "2M") -> Path:
 
 
 @pytest.fixture
-def uploading(make_stack) -> tuple[Show, dict[str, str]]:  # type: ignore[no-untyped-def]
+def uploading(make_stack) -> tuple[Show, dict[str, str]]:
     show: Show = make_stack(LADDER="[360,240]", VOD_PRESET="ultrafast", LIMITS='{"member": 100000}')
     return show, show.member()
 
@@ -78,7 +78,7 @@ class Sender:
 
 
 @pytest.mark.skipif(NODE is None, reason="Node is missing")
-def test_an_upload_survives_the_deaths_of_the_server(uploading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_upload_survives_the_deaths_of_the_server(uploading, tmp_path: Path) -> None:
     """The application is killed with -9 five times in the middle: no offset that the client was told is ever
     taken back, the file arrives byte by byte, and plays frame by frame under a token alone."""
     show, member = uploading
@@ -134,7 +134,7 @@ def recording(show: Show, member: dict[str, str], video: str) -> dict[str, Any]:
     return dict(show.stack.ask("GET", f"/v1/recordings/{video}", headers=member)[1])
 
 
-def test_a_video_without_a_stream(uploading, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_video_without_a_stream(uploading, tmp_path: Path) -> None:
     """It is taken in one request, and its page opens with a token only."""
     show, member = uploading
     body = film(tmp_path / "film.mp4", seconds=3).read_bytes()
@@ -159,7 +159,7 @@ def test_a_video_without_a_stream(uploading, tmp_path: Path) -> None:  # type: i
     assert show.stack.get(f"/hls/{session['playback_token']}/{video}/master.m3u8")[0] == 200
 
 
-def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_studio_uploads(uploading, browser: Browser, tmp_path: Path) -> None:
     """Chosen by hand or dropped; the bar moves, the line may break and the page may be closed, and what comes
     out plays."""
     show, _ = uploading
@@ -238,7 +238,7 @@ CHOOSE = """(url) => new Promise((done, failed) => {
 })"""
 
 
-def test_hls_js_offers_sounds_and_texts(uploading, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_hls_js_offers_sounds_and_texts(uploading, browser: Browser, tmp_path: Path) -> None:
     """An uploaded film with two of each: another sound and a subtitle are chosen in mid-play, the picture
     goes on, the words come."""
     show, member = uploading

@@ -16,7 +16,7 @@ from weir.foundation.ids import new_id
 
 
 @pytest.fixture
-def ladder_show(make_stack) -> Iterator[Show]:  # type: ignore[no-untyped-def]
+def ladder_show(make_stack) -> Iterator[Show]:
     show: Show = make_stack(LADDER="[360,240]")
     publisher = show.publish()
     show.wait_state("live")
@@ -38,14 +38,14 @@ def test_two_viewers_watch_and_talk(ladder_show: Show, browser: Browser) -> None
     show = ladder_show
     one, two = (Viewer(browser, show.card["watch"]) for _ in range(2))
     for viewer in (one, two):
-        wait_until(lambda viewer=viewer: viewer.seconds_played() > 0.5, "the picture", 30)  # type: ignore[misc]
+        wait_until(lambda viewer=viewer: viewer.seconds_played() > 0.5, "the picture", 30)
         viewer.until("connection-state", "Connected")
         viewer.page.evaluate(READER_JS, VIDEO)
     began = time.monotonic()
     played = [viewer.seconds_played() for viewer in (one, two)]
     for number in range(20):
         (one, two)[number % 2].say(f"message {number}")
-        time.sleep(0.6)
+        time.sleep(0.6)  # the pace of a conversation
     while time.monotonic() - began < 20:
         time.sleep(0.1)
     took = time.monotonic() - began
@@ -109,7 +109,7 @@ def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Brow
     two.context.set_offline(True)
     for number in range(5):
         one.say(f"missed {number}")
-        time.sleep(0.5)
+        time.sleep(0.5)  # with the pause below: 5 s without a line
     time.sleep(2.5)
     two.context.set_offline(False)
     wait_until(lambda: sum("missed" in text for _, text in two.messages()) >= 5, "what was missed", 40)
@@ -144,7 +144,7 @@ def test_script_in_chat_is_text(ladder_show: Show, browser: Browser) -> None:
     viewer.close()
 
 
-def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> None:
     """Offline, live, interrupted, live again, ended: in words, and the picture comes back by itself after a
     dropped line."""
     show: Show = make_stack(RECONNECT_GRACE_S=12)
@@ -185,7 +185,7 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
     viewer.close()
 
 
-def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:
     """Network off, network on, web server gone: no page says live or tells a count of which nothing is known;
     words say what is done."""
     show: Show = make_stack()
@@ -283,7 +283,7 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
     studio.close()
 
 
-def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:
     """The title stands where there is no picture, and the sound runs under it."""
     show: Show = make_stack()
     argv = [
@@ -327,7 +327,7 @@ def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:  # type
             encoder.kill()
 
 
-def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> None:
     """In the preview, as host, and by a link made in the studio; the bare address stays closed."""
     show: Show = make_stack()
     publisher = show.publish()
@@ -356,7 +356,7 @@ def test_the_owner_sees_the_own_signed_stream(make_stack, browser: Browser) -> N
     link = page.input_value("[data-testid=signed-link]")
     for width, scheme in ((1280, "light"), (390, "dark"), (320, "light")):
         page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=OUTPUT / f"studio-signed-{width}.png", full_page=True)
     guest = Viewer(browser, link)

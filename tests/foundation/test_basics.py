@@ -66,7 +66,7 @@ def test_a_sealed_value_opens_only_for_its_owner(text: str) -> None:
 
 def test_the_installation_secret_is_made_once_and_private(tmp_path: Path) -> None:
     """Two openings read one secret; nobody else may read the file."""
-    page = settings.Settings(data_dir=tmp_path / "var", _env_file=None)  # type: ignore[call-arg]
+    page = settings.Settings(data_dir=tmp_path / "var", _env_file=None)
     assert open_vault(page).key("x") == open_vault(page).key("x")
     assert (tmp_path / "var" / "secret").stat().st_mode & 0o777 == 0o600
 

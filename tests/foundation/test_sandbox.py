@@ -86,7 +86,7 @@ def tried(*wanted: tuple[str, Any], **bounds: Any) -> Told:
 @pytest.fixture
 def listener() -> Any:
     """(port, how many have connected)."""
-    door, came = socket.create_server(("127.0.0.1", 0)), []
+    door, came = socket.create_server(("127.0.0.1", 0)), list[Any]()
 
     def accept() -> None:
         while True:

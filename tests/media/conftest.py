@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -131,7 +131,7 @@ class FakeDirectory:
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
         return True
 
-    async def recording(self, recording_id: str) -> dict[str, Any] | None:
+    async def recording(self, recording_id: str) -> Any:
         return await self.store.operator().get(RECORDINGS, recording_id)
 
 
@@ -201,17 +201,18 @@ class Stage:
         await self.told("media.playable", fact)
         return fact, publisher
 
-    async def told(self, kind: str, fact: StreamEvent, generation: int = 1) -> Event:
+    async def told(self, kind: str, fact: StreamEvent, generation: int = 1) -> Any:
         def found() -> Event | None:
             return next(
                 (
                     e
                     for e in self.heard
                     if getattr(e, "type", "") == kind
+                    and isinstance(e, StreamEvent)
                     and (e.playback, e.generation) == (fact.playback, generation)
                 ),
                 None,
-            )  # type: ignore[attr-defined]
+            )
 
         return await until(found)
 
@@ -254,8 +255,17 @@ class World:
         relay = Relay(store, bus, sweep_s=0.2)
         vault = Vault("x" * 32)
         services = Services(
-            settings, vault, Tokens(vault), store, redis, bus, relay, directory, ingest, Periodic(redis)
-        )  # type: ignore[arg-type]
+            settings,
+            vault,
+            Tokens(vault),
+            store,
+            redis,
+            bus,
+            relay,
+            cast(Any, directory),
+            ingest,
+            Periodic(redis),
+        )
         room = MediaRoom(services)
         asgi = Starlette(routes=tabled(room.routes()), exception_handlers=HANDLERS)
         server = uvicorn.Server(uvicorn.Config(asgi, port=0, log_level="error", lifespan="off"))

@@ -18,7 +18,7 @@ from weir.foundation.vault import Vault
 
 
 async def main(data: str, run: str, secret: str, channel: str) -> None:
-    settings = Settings(data_dir=Path(data), run_dir=Path(run), _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=Path(data), run_dir=Path(run), _env_file=None)
     connection = connect(address_of(settings, Vault(secret)))
     running = asyncio.create_task(connection.run())
     await connection.up(5)

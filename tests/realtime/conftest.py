@@ -28,7 +28,7 @@ def folder() -> Iterator[Path]:
 def settings(folder: Path) -> Settings:
     return Settings(
         data_dir=folder / "var", run_dir=folder, chat_rate_per_s=100_000, chat_burst=100_000, socket_requests_per_s=100_000, _env_file=None,
-    )  # type: ignore[call-arg]  # fmt: skip
+    )  # fmt: skip
 
 
 @pytest.fixture

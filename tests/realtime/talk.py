@@ -23,6 +23,11 @@ class Talk:
         """The highest seq acknowledged."""
         return max((record.seq or 0 for record in self.sent), default=0)
 
+    @property
+    def acked(self) -> int:
+        """How many messages are acknowledged."""
+        return sum(record.seq is not None for record in self.sent)
+
     async def goes_on(self, seconds: float = 15) -> None:
         """Returns when something sent from now on is acknowledged."""
         reached = self.reached

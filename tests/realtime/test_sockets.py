@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+from typing import Any
 
 import aiohttp
 import orjson
@@ -418,7 +419,7 @@ async def test_half_a_character_is_answered(house: House, frame: str, event: str
         await line.send_str(f'40{{"token":"{token}"}}')
         await line.send_str(f'421["{event}",{frame.format(channel=channel)}]')
         await line.send_str(f'422["channel.join",{{"channel":"{channel}"}}]')
-        acks = {}
+        acks: dict[str, Any] = {}
         while len(acks) < 2:
             text = (await line.receive(timeout=5)).data
             if text.startswith(("431", "432")):

@@ -1,6 +1,7 @@
 """Viewer counts: exact, once a session, zero at the end."""
 
 import asyncio
+from typing import Any
 
 import orjson
 from hypothesis import HealthCheck, given
@@ -74,7 +75,7 @@ async def test_many_viewers_are_counted_exactly(connection):
 async def test_the_count_is_that_of_a_set(connection, steps):
     """Whatever enters and leaves in whatever order, the count is the number of sessions with a source, never
     negative."""
-    occupancy, channel, model, peak = ViewerCounter(connection), new_id("chn"), set(), 0
+    occupancy, channel, model, peak = ViewerCounter(connection), new_id("chn"), set[Any](), 0
     for enters, session, source in steps:
         verb = occupancy.enter if enters else occupancy.leave
         count = await verb(channel, session, source)
@@ -165,7 +166,7 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-1:] == [2])
     await dying.crash()
     await eventually(lambda: [one["count"] for one in ann.of("viewer.count.update")][-2:] == [2, 1])
-    await asyncio.sleep(SHORT.socket_s)
+    await asyncio.sleep(SHORT.socket_s)  # a whole lease passes, and the living one has been renewed
     assert await alive.room.viewers(channel) == 1
 
 
@@ -190,7 +191,7 @@ async def moves(node, app: str = "app_1") -> list[tuple[str, str | None, int]]:
     _, entries = await node.room._apps.oldest(app)
     told = [orjson.loads(entry.body) for entry in entries if entry.type.startswith("+viewer.")]
     for one in told:
-        form_of(one["type"]).model.model_validate(one)
+        form_of(one["type"]).model.model_validate(one)  # type: ignore[union-attr]
     return [(one["type"], one.get("session"), one["count"]) for one in told]
 
 

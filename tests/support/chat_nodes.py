@@ -212,7 +212,7 @@ class House:
     settings: Settings
     vault: Vault
     redis: RedisServer
-    directory: Directory = field(default_factory=Directory)
+    directory: Any = field(default_factory=Directory)
     nodes: list[Node] = field(default_factory=list)
     clients: list["Client"] = field(default_factory=list)
 

@@ -79,7 +79,7 @@ class RedisCluster:
 
     def settled(self) -> None:
         for node in self.nodes:
-            wait_until(lambda node=node: self._whole(node), "a whole cluster")  # type: ignore[misc]
+            wait_until(lambda node=node: self._whole(node), "a whole cluster")
 
     def _whole(self, node: ClusterNode) -> bool:
         told = node.ask("CLUSTER", "INFO")

@@ -12,7 +12,7 @@ from pathlib import Path
 _given: set[int] = set()
 
 
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def wait_until(ready: Callable[[], object], what: str, seconds: float = 20) -> None:
     """Polls with a bound; AssertionError names what never came."""
     deadline = time.monotonic() + seconds
     while not ready():

@@ -77,7 +77,7 @@ class WebFront:
     """`settings` are names of Settings. `send` writes exactly these bytes and returns what comes back."""
 
     def __init__(self, folder: Path, answer: Answer = usual, **settings: Any) -> None:
-        self.settings = Settings(  # type: ignore[call-arg]
+        self.settings = Settings(
             data_dir=folder / "var", run_dir=folder / "run", live_dir=folder / "live", http_port=free_port(), https_port=free_port(),
             _env_file=None, **settings,
         )  # fmt: skip

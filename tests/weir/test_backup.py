@@ -4,7 +4,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,10 +95,8 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
     key = done(first, "POST", f"/v1/apps/{app}/keys", {"scopes": ["*"]}, account)["api_key"]
     stream = done(first, "POST", "/v1/streams", {"title": "Show"}, key)
     load = Load(first, key, stream["channel"])
-    time.sleep(4)
+    wait_until(lambda: min(len(load.streams), len(load.messages)) > 20, "twenty streams and messages")
     streams, messages = list(load.streams), list(load.messages)
-    assert len(streams) > 20
-    assert len(messages) > 20
     file = tmp_path / "backup.tar"
     took = weir(first, "backup", str(file))
     assert took.returncode == 0, took.stderr

@@ -167,7 +167,7 @@ def test_a_room_that_was_made_anew_is_found_again(start: Start, names: Names) ->
     for name in names.known:
         names.known[name] = ["127.0.0.22"]
     for path in paths:
-        wait_until(lambda path=path: ask(web, path) == "new", f"the new room for {path}", 15)  # type: ignore[misc]
+        wait_until(lambda path=path: ask(web, path) == "new", f"the new room for {path}", 15)
     new.close()
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_client_is_generated_without_a_warning(described: Path) -> None:
     """Every operation with its answer: names are unique, and nothing is left out."""
     folder = described.parent
     (folder / "config.yaml").write_text(CONFIG)
-    argv = [
+    argv: list[Any] = [
         TOOLS / "openapi-python-client",
         "generate",
         "--path",

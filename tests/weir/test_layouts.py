@@ -6,6 +6,7 @@ import re
 import subprocess
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -103,7 +104,16 @@ def test_secrets_are_files_made_once(tmp_path: Path) -> None:
         ]
         assert secret == [], name
     port = free_port()
-    argv = ["redis-server", folder / "redis_conf", "--port", str(port), "--save", "", "--dir", tmp_path]
+    argv: list[Any] = [
+        "redis-server",
+        folder / "redis_conf",
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--dir",
+        tmp_path,
+    ]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
         try:
             url = (folder / "redis_url").read_text().strip().replace("redis:6379", f"127.0.0.1:{port}")
@@ -244,7 +254,7 @@ def test_an_ordinary_user_can_run_both_servers(
     """No log, pid or temporary folder of the system is touched, where only root may write."""
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
-    settings = Settings(  # type: ignore[call-arg]
+    settings = Settings(
         data_dir=short_folder / "var", run_dir=short_folder / "run", live_dir=short_folder / "live", http_port=free_port(),
         rtmp_port=free_port(), _env_file=None,
     )  # fmt: skip

@@ -61,9 +61,9 @@ def test_only_what_never_changes_is_kept(front: WebFront) -> None:
     assert (kept.status, kept.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
     for path in ("/assets/..%2fstudio", "/assets/%2e%2e/studio", "/assets/../studio", "/studio"):
         page = front.ask(path)
-        assert (page.status, page.content, page.headers["cache-control"]) == (200, b"studio", "no-cache"), (
+        assert (page.status, page.content, page.headers["cache-control"]) == (200, b"studio", "no-cache"), (  # type: ignore[attr-defined]
             path
-        )  # type: ignore[attr-defined]
+        )
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])

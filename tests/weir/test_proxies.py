@@ -149,10 +149,10 @@ def test_what_is_no_network_is_refused_at_start() -> None:
     for wrong in (["proxy.example"], ["10.0.0.1/8"], ["*"]):
         with pytest.raises(SettingsError, match="WEIR_TRUSTED_PROXIES"):
             load(trusted_proxies=wrong)
-    for wrong in ("live.example.org", "https://a.example/x", "https://a; return 200 x", "ftp://a"):
+    for address in ("live.example.org", "https://a.example/x", "https://a; return 200 x", "ftp://a"):
         with pytest.raises(SettingsError, match="WEIR_PUBLIC_URL"):
-            load(public_url=wrong)
+            load(public_url=address)
     assert (
         Settings(public_url="https://[2001:db8::1]:8443/", _env_file=None).base_url
         == "https://[2001:db8::1]:8443"
-    )  # type: ignore[call-arg]
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chat_nodes import eventually
 from tests.support.running_stack import RunningStack, alive, children_of
 from tests.support.servers import self_signed, wait_until
 from weir import doctor
@@ -147,7 +148,7 @@ def test_a_certificate_that_is_not_its_key_is_named(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     (certificate, _), (_, key) = self_signed(tmp_path / "one"), self_signed(tmp_path / "other")
-    settings = Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None)
     found = {check.name: check.state for check in doctor.examine(settings)}
     assert found["certificate"] == "not readable"
 
@@ -157,19 +158,25 @@ async def test_a_renewed_certificate_is_read_without_a_restart(
 ) -> None:
     """nginx is told to read its files again, once a renewal."""
     certificate, key = self_signed(tmp_path)
-    stack = Supervisor(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))  # type: ignore[call-arg]
+    stack = Supervisor(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))
     told: list[signal.Signals] = []
     monkeypatch.setattr("weir.supervisor.ROTATE_CHECK_S", 0.01)
     monkeypatch.setattr(stack, "_signal_web", told.append)
+    looks: list[list[int]] = []
+    look = stack._certified
+
+    def counted() -> list[int]:
+        looks.append(look())
+        return looks[-1]
+
+    monkeypatch.setattr(stack, "_certified", counted)
     looking = asyncio.create_task(stack._look_after_web())
-    await asyncio.sleep(0.05)
+    await eventually(lambda: len(looks) > 3)
     assert told == []
     os.utime(certificate, ns=(1, 1))
-    for _ in range(500):
-        if told:
-            break
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: told)
+    renewed = len(looks)
+    await eventually(lambda: len(looks) > renewed + 3)
     assert told == [signal.SIGHUP]
     looking.cancel()
     await asyncio.wait([looking])
@@ -178,7 +185,7 @@ async def test_a_renewed_certificate_is_read_without_a_restart(
 def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What to type stands in the sentence."""
     monkeypatch.setattr("weir.doctor.nginx_module", lambda _: None)
-    told = doctor.first_failure(Settings(data_dir=tmp_path, _env_file=None))  # type: ignore[call-arg]
+    told = doctor.first_failure(Settings(data_dir=tmp_path, _env_file=None))
     assert told is not None
     assert "apt-get install --no-install-recommends libnginx-mod-rtmp" in told
 
@@ -186,14 +193,14 @@ def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
 def test_doctor_sees_what_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A version below the floor is told with both numbers."""
     monkeypatch.setattr("weir.doctor.version_of", lambda program, _argument: f"{program} v=6.2.1")
-    checks = {check.name: check for check in doctor.examine(Settings(data_dir=tmp_path, _env_file=None))}  # type: ignore[call-arg]
+    checks = {check.name: check for check in doctor.examine(Settings(data_dir=tmp_path, _env_file=None))}
     assert checks["redis-server"].state == "too old"
     assert "6.2.1" in checks["redis-server"].detail
 
 
 async def test_a_secret_is_taken_out_of_a_flood_of_lines(tmp_path: Path) -> None:
     """Output comes in chunks of any size: a token that is cut in two by one of them is redacted all the same."""
-    settings = Settings(data_dir=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(data_dir=tmp_path, _env_file=None)
     line = "x" * 40 + " eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ3ZWlyIn0.c2lnbmF0dXJl\n"
     flood = f"import time; print({line!r} * 9000, 'end', flush=True); time.sleep(60)"
 

@@ -458,6 +458,7 @@ async def test_what_a_demoted_member_made_is_refused(world: World, owner: Header
 
 async def test_a_key_says_what_it_may_do(world: World, owner: Headers, app: str) -> None:
     """Nothing said is no key for everything; a star is."""
+    said: Any
     for kind in ("", "/signing", "/public"):
         for said in ({}, {"scopes": []}, {"scopes": ["everything"]}):
             reply = await world.ask(

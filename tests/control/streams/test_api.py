@@ -43,8 +43,8 @@ class FakeIngest:
     def __init__(self, services: Services) -> None:
         self.dropped: list[str] = []
         self.playback = ""
-        services.ingest.published = self.published  # type: ignore[method-assign]
-        services.ingest.drop_publisher = self.drop_publisher  # type: ignore[method-assign]
+        services.ingest.published = self.published
+        services.ingest.drop_publisher = self.drop_publisher
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
         return {
@@ -76,7 +76,7 @@ async def test_all_settings_of_a_stream(world: World, key: Headers, stream: dict
         {},
     )
     mine = {"id": "prf_mine", "name": "mine", "created": 1, "version": 1, "rungs": []}
-    app = (await world.services.store.operator().get(STREAMS, stream["id"]) or {})["app"]
+    app = (await world.services.store.operator().get(STREAMS, stream["id"]) or {})["app"]  # type: ignore[index]
     await world.services.store.app(app).insert(PROFILES, mine)
     path, fields = f"/v1/streams/{stream['id']}", {
         "title": "Other", "description": "long", "visibility": "signed", "profile": "prf_mine", "recording": False, "latency": "low",
@@ -205,7 +205,7 @@ async def test_broadcasts_are_remembered(
     world: World, key: Headers, stream: dict[str, Any], services: Services
 ) -> None:
     """Whatever order the facts come in, and however often."""
-    app = (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"]
+    app = (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"]  # type: ignore[index]
     about = {
         "app": app,
         "stream": stream["id"],
@@ -242,7 +242,7 @@ async def test_a_full_stream_lets_nobody_else_in(
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
     playback, app = (
         stream["playback_id"],
-        (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"],
+        (await services.store.operator().get(STREAMS, stream["id"]) or {})["app"],  # type: ignore[index]
     )
 
     async def door(sid: str) -> int:
@@ -289,7 +289,7 @@ async def test_publish_minutes_are_metered_and_bounded(
     assert doc is not None
     minutes = build_services(services).minutes
     for _ in range(2):  # the same moment twice counts once
-        await minutes.measure(doc, doc["ingest"]["since"] + 90_500)
+        await minutes.measure(doc, doc["ingest"]["since"] + 90_500)  # type: ignore[index]
     usage = await world.done("GET", f"/v1/apps/{app}/usage", owner)
     assert usage["minutes_published"] == 1.5
     await services.store.operator().update(APPS, app, set={"plan": "free"})

@@ -1,25 +1,27 @@
 """The stream's state machine and its keys."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from control.streams import rules
 from control.streams.rules import Publisher
-from weir.foundation.documents import Doc
 from weir.foundation.events import Event
 from weir.foundation.ids import body, new_id
 
 ONE, TWO = Publisher("boot1", "1"), Publisher("boot1", "2")
 
 
-def stream() -> Doc:
+def stream() -> Any:
     return {
         "id": new_id("str"), "app": new_id("app"), "playback": new_id("ply"), "channel": new_id("chn"), "state": "idle", "transition": 0,
     }  # fmt: skip
 
 
-def apply(doc: Doc, change: rules.Transition | None) -> tuple[Doc, list[str]]:
+def apply(doc: Any, change: rules.Transition | None) -> tuple[Any, list[str]]:
     assert change is not None
     assert change.expect == {"transition": doc["transition"]}
     return {**doc, **change.set}, [event.type for event in change.tell]  # type: ignore[attr-defined]
@@ -72,7 +74,7 @@ def test_every_broadcast_has_one_start_one_end_and_at_most_one_live(steps: list[
     doc, now, told = stream(), 0, list[Event]()
     for number, step in enumerate(steps):
         now += 1000
-        change = {
+        transitions: dict[str, Callable[[], rules.Transition | None]] = {
             "publish": lambda n=number, d=doc, t=now: rules.publish(d, Publisher("b", str(n)), f"brd_{n}", t),
             "gone": lambda d=doc, t=now: rules.publisher_left(d, t) if d.get("ingest") else None,
             "playable": lambda d=doc, t=now: rules.playable(
@@ -82,7 +84,8 @@ def test_every_broadcast_has_one_start_one_end_and_at_most_one_live(steps: list[
                 d, d.get("broadcast", ""), d.get("generation", 1) - 1, t
             ),
             "grace": lambda d=doc, t=now: rules.grace_over(d, 1000, t),
-        }[step]()
+        }
+        change = transitions[step]()
         if change is not None:
             doc = {**doc, **change.set}
             told += change.tell

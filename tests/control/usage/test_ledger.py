@@ -12,7 +12,6 @@ from control.composition import build_services
 from control.usage.ledger import Ledger
 from tests.support.control_room import Headers, World, bearer
 from weir.foundation.clock import day_of, month_of, now_ms
-from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
 from weir.foundation.tenancy.collections import APPS, RECORDINGS, STREAMS
@@ -37,11 +36,10 @@ async def stream(world: World, owner: Headers, app: str) -> dict[str, Any]:
     return dict(await world.done("POST", "/v1/streams", await world.token(owner, app), {"title": "Show"}))
 
 
-async def recording(services: Services, app: str, stream: str | None, **more: Any) -> Doc:
+async def recording(services: Services, app: str, stream: str | None, **more: Any) -> Any:
     about = {"stream": stream} if stream else {}
-    return await services.store.app(app).insert(
-        RECORDINGS, {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
-    )
+    doc: Any = {"id": new_id("rec"), "state": "ready", "started": 1, "title": "", **about, **more}
+    return await services.store.app(app).insert(RECORDINGS, doc)
 
 
 async def served(services: Services, *lines: tuple[str, str, int]) -> None:
@@ -77,7 +75,7 @@ async def test_bytes_of_recordings_are_a_column_of_their_own(
         (orphan["id"], "b", 3_000),
         (alone["id"], "b", 40_000),
     )
-    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})
+    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})  # type: ignore[typeddict-item]
     assert (figures["bytes"], figures["recording_bytes"], figures["viewers"]) == (210, 200, 2)
     whole = await Ledger(services.store).of_app(app, None, None)
     assert (whole["bytes"], whole["recording_bytes"]) == (43_210, 43_200)
@@ -87,7 +85,7 @@ async def test_viewers_are_different_sessions(services: Services, app: str, stre
     """However often each asks, over several batches of the log."""
     for _ in range(3):
         await served(services, *((stream["playback_id"], f"s{number}", 1) for number in range(40)))
-    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})
+    figures = await Ledger(services.store).of_stream({"id": stream["id"], "app": app})  # type: ignore[typeddict-item]
     assert (figures["viewers"], figures["requests"], figures["days"][0]["day"]) == (40, 120, DAY)
 
 
@@ -122,7 +120,7 @@ async def test_messages_move_to_the_ledger_once(
     await wrote(services, app, stream["id"], 100)
     for _ in range(3):
         await build_services(services).meters.drain_messages()
-    assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103
+    assert (await ledger.of_stream({"id": stream["id"], "app": app}))["messages"] == 103  # type: ignore[typeddict-item]
     assert (await ledger.of_app(app, None, None))["messages"] == 107
     assert not await services.redis.exists(COUNTED, f"{COUNTED}:taken")
 

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,6 @@ from control.composition import build_services
 from control.usage import web_log
 from control.usage.ledger import Ledger
 from control.usage.web_log import parse, whole_buckets
-from weir.foundation.documents import Doc
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services
 from weir.foundation.tenancy.collections import STREAMS
@@ -20,8 +20,8 @@ NOW = 1_700_000_000
 
 
 @pytest.fixture
-async def stream(services: Services) -> Doc:
-    doc = {
+async def stream(services: Services) -> Any:
+    doc: Any = {
         "id": new_id("str"),
         "playback": new_id("ply"),
         "channel": new_id("chn"),
@@ -39,16 +39,16 @@ def log(services: Services) -> Path:
     return folder / "web.log"
 
 
-def line(stream: Doc, second: float, session: str, sent: int) -> str:
+def line(stream: Any, second: float, session: str, sent: int) -> str:
     return f"{second:.3f}\t{stream['playback']}\t{session}\t{sent}\t200\n"
 
 
-async def total(services: Services, stream: Doc) -> tuple[int, float]:
+async def total(services: Services, stream: Any) -> tuple[int, float]:
     answer = await Ledger(services.store).of_stream(stream)
     return answer["bytes"], answer["minutes_watched"]
 
 
-async def test_lines_become_bytes_and_minutes(services: Services, stream: Doc, log: Path) -> None:
+async def test_lines_become_bytes_and_minutes(services: Services, stream: Any, log: Path) -> None:
     """Two viewers for 20 s each: 40 s watched; nonsense and unknown streams are passed over."""
     lines = [line(stream, NOW + second, session, 100) for second in range(20) for session in ("a", "b")]
     log.write_text(
@@ -71,7 +71,7 @@ def test_who_was_refused_has_watched_nothing() -> None:
     assert {session for session, _ in sent.buckets} == {"s200", "s206", "s304"}
 
 
-async def test_nothing_is_counted_twice(services: Services, stream: Doc, log: Path) -> None:
+async def test_nothing_is_counted_twice(services: Services, stream: Any, log: Path) -> None:
     """Collecting again changes nothing; new lines add up."""
     log.write_text(line(stream, NOW, "a", 10))
     for _ in range(3):
@@ -83,7 +83,7 @@ async def test_nothing_is_counted_twice(services: Services, stream: Doc, log: Pa
 
 
 async def test_a_ledger_that_dies_in_the_middle_counts_right(
-    services: Services, stream: Doc, log: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, stream: Any, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It dies at every possible step in turn; the next one finishes the batch without counting it twice."""
     monkeypatch.setattr(web_log, "MAX_BATCH_BYTES", 400)
@@ -95,8 +95,8 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
     class Died(Exception):
         pass
 
-    def mortal(verb):  # type: ignore[no-untyped-def]
-        async def dying(*args, **options):  # type: ignore[no-untyped-def]
+    def mortal(verb):
+        async def dying(*args, **options):
             nonlocal budget
             if budget == 0:
                 raise Died
@@ -109,7 +109,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
     for lives in range(200):
         ledger = build_services(services).web_log
         monkeypatch.setattr(ledger._all, "update", mortal(ledger._all.update), raising=False)
-        ledger._ledger.add = mortal(ledger._ledger.add)  # type: ignore[method-assign]
+        ledger._ledger.add = mortal(ledger._ledger.add)
         budget = lives % 7
         try:
             await ledger.collect()
@@ -125,7 +125,7 @@ async def test_a_ledger_that_dies_in_the_middle_counts_right(
 
 
 async def test_rotated_files_are_read_to_their_end_and_removed(
-    services: Services, stream: Doc, log: Path
+    services: Services, stream: Any, log: Path
 ) -> None:
     """Oldest first, none twice, none forgotten."""
     log.write_text(line(stream, NOW, "a", 1))

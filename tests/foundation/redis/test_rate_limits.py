@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ async def test_permits_come_back_evenly(services: Services) -> None:
     limits = Limits(services.redis)
     quick = Limit("quick", 5, 1)
     assert await spend(limits, quick, "a") >= 5
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.25)  # a permit comes back each 0.2 s, by Redis's clock
     await limits.consume(quick, "a")
 
 
@@ -96,6 +97,7 @@ def test_an_operator_changes_single_numbers_of_a_plan() -> None:
     """The rest of the table stays; what does not exist is refused at start."""
     table = plan_table({"free": {"streams": 5}})
     assert (table["free"].streams, table["free"].requests_per_minute, table["pro"]) == (5, 60, PLANS["pro"])
+    wrong: Any
     for wrong in ({"gold": {}}, {"free": {"colour": 1}}):
         with pytest.raises(ValueError):
             plan_table(wrong)

@@ -91,9 +91,9 @@ async def test_counts_arrive_once(services: Services, app: str) -> None:
         await lost(*arguments)
         raise ConnectionError("the answer was lost")
 
-    services.redis.eval = without_answer  # type: ignore[method-assign]
+    services.redis.eval = without_answer  # type: ignore[assignment]
     await messages._tell()
-    services.redis.eval = lost  # type: ignore[method-assign]
+    services.redis.eval = lost
     await write(messages, app, 2)
     await messages.close()
     assert [int(one) for one in (await services.redis.hgetall(COUNTED)).values()] == [9]

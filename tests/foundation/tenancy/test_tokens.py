@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import jwt
 import pytest
@@ -149,7 +150,7 @@ def signed(now: float = NOW, key: SigningKey = CUSTOMER, **claims: object) -> st
 
 
 async def with_key(key: SigningKey, now: float = NOW) -> Tokens:
-    async def found(_key_id: str) -> SigningKey | None:
+    async def found(key_id: str) -> SigningKey | None:
         return key
 
     return Tokens(VAULT, found, lambda: now)
@@ -161,7 +162,7 @@ async def with_key(key: SigningKey, now: float = NOW) -> Tokens:
 @pytest.mark.parametrize("audience", ["weir:playback", "weir:upload", "weir:user"])
 async def test_every_token_lives_a_day_at_most(audience: str, iat: float, exp: float) -> None:
     """Whoever signed it: a withdrawal is remembered for no longer."""
-    claims = {"sub": "ply_x", "app": "app_theirs", "sid": "s1", "iat": iat, "exp": exp}
+    claims: dict[str, Any] = {"sub": "ply_x", "app": "app_theirs", "sid": "s1", "iat": iat, "exp": exp}
     check = {"weir:playback": tokens().playback, "weir:upload": tokens().upload, "weir:user": tokens().user}[
         audience
     ]
@@ -179,7 +180,7 @@ async def test_a_day_is_not_too_long() -> None:
 async def test_what_is_documented_is_enough_for_a_playback_token() -> None:
     """Without `sid` the session is the same for the same viewer, and for the same token without one."""
     later = {"exp": NOW + 61}
-    said = {
+    said: dict[str, dict[str, Any]] = {
         "one": {},
         "other": later,
         "ann": {"uid": "ann"},
@@ -209,10 +210,10 @@ async def test_a_customer_can_not_say_what_its_token_was_made_from() -> None:
     [("sub", "<b>x</b>"), ("sub", ""), ("name", "a\x00b"), ("name", "\u202eann"), ("name", "\u200b"), ("name", "x" * 81),
      ("badges", ["a\nb"]), ("avatar", "javascript:alert(1)"), ("roles", {"chn_x": "god"})],
 )  # fmt: skip
-async def test_what_others_read_of_a_user_is_checked_in_its_token(claim: str, value: object) -> None:
+async def test_what_others_read_of_a_user_is_checked_in_its_token(claim: str, value: Any) -> None:
     """As in POST /v1/user-tokens; the refusal names the claim."""
     with pytest.raises(Unauthenticated, match=claim):
-        await tokens().user(signed(aud="weir:user", **{"sub": "ann", claim: value}))
+        await tokens().user(signed(aud="weir:user", **dict[str, Any]({"sub": "ann", claim: value})))
 
 
 @pytest.mark.parametrize(

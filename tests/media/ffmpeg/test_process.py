@@ -12,6 +12,7 @@ import uvloop
 
 from media.ffmpeg import process
 from media.ffmpeg.process import OutputPipe, capture_output, run_to_end, spawn
+from tests.media.conftest import until
 from weir.foundation.clock import monotonic
 
 STUBBORN = """
@@ -131,9 +132,8 @@ async def test_standard_error_is_bounded() -> None:
     argv = "import sys\nfor n in range(20000): print('x' * 1000, n, file=sys.stderr)\nprint('the reason', file=sys.stderr)"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv])
     await child.wait()
-    await asyncio.sleep(0.1)
+    await until(lambda: child.last_error == "the reason")
     await child.stop()
-    assert child.last_error == "the reason"
     assert sum(map(len, child._said)) < 10_000
 
 
@@ -201,8 +201,12 @@ def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
         await lives()  # what a loop opens once is open now
         before = len(os.listdir("/proc/self/fd"))
         await lives()
-        await asyncio.sleep(0.05)
-        return len(os.listdir("/proc/self/fd")) - before
+        for _ in range(100):
+            more = len(os.listdir("/proc/self/fd")) - before
+            if more <= 0:
+                break
+            await asyncio.sleep(0.02)
+        return more
 
     gc.disable()  # the collector closes them, some hours later
     try:

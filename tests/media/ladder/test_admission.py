@@ -78,7 +78,7 @@ async def test_a_full_machine(world: Any) -> None:
     second, _ = await stage.on_air()
     assert stage.room.worker.broadcasts[first.playback].packager.names == ["v180", "v90"]
     assert stage.room.worker.broadcasts[second.playback].packager.names == ["v90"]
-    reduced = [e for e in stage.heard if e.type == "health.quality.drop"]  # type: ignore[attr-defined]
+    reduced = [e for e in stage.heard if e.type == "health.quality.drop"]
     assert [(e.playback, e.height, e.reason) for e in reduced] == [(second.playback, 180, "admission")]
     third = stage.stream()
     stage.publish(third)

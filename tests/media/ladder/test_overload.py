@@ -15,7 +15,7 @@ class Line:
     def run(
         self, seconds: float, speed: float = 1.0, sent: float = 1.0, load: float = 0.3
     ) -> list[tuple[float, str]]:
-        told = []
+        told: list[tuple[float, str]] = []
         for _ in range(int(seconds)):
             self.now, self.sent, self.done = self.now + 1, self.sent + sent, self.done + sent * speed
             verdict = self.strain.judge(self.now, self.sent - self.done, load, self.dropped, 3)

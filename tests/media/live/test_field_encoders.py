@@ -288,7 +288,7 @@ def boxed(
     name = b"hvcC" if codec == "libx265" else b"av1C"
     at = file.index(name)
     config = file[at + 4 : at - 4 + int.from_bytes(file[at - 4 : at], "big")]
-    frames, at = [], 0
+    frames, at = list[Any](), 0
     while at < len(file):
         size, kind = unpack_from(">I4s", file, at)
         if kind == b"mdat":

@@ -501,7 +501,7 @@ async def test_facts_may_come_twice_and_late(stage: Any) -> None:
     await stage.tell(PublishStarted, fact)
     await stage.tell(PublishDone, fact, generation=0)
     await stage.tell(StreamOffline, fact, broadcast=new_id("brd"))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # what these facts must not do would have begun by now
     stage.note(PublishStarted, fact)
     assert encoders(stage, fact) == [pid]
     stage.note(StreamOffline, fact)  # control ended it, and the fact was lost

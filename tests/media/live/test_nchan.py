@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from media.live import nchan as module
 from media.live.nchan import NchanPublisher
+from tests.support.chat_nodes import eventually
 from weir.foundation.settings import Settings
 
 
@@ -73,11 +76,12 @@ async def edge(web: Web) -> AsyncIterator[NchanPublisher]:
 
 
 async def until(web: Web, count: int) -> None:
-    for _ in range(500):
-        if len(web.posts) >= count:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{len(web.posts)} posts")
+    await eventually(lambda: len(web.posts) >= count)
+
+
+async def found_away(logs: list[EventDict]) -> None:
+    """Returns when the publisher has failed to reach the web server."""
+    await eventually(lambda: any(entry["event"] == "edge.away" for entry in logs))
 
 
 async def test_each_rendition_goes_to_the_channel_of_its_position(web: Web, edge: NchanPublisher) -> None:
@@ -99,9 +103,10 @@ async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: N
     edge.post("ply_1", "7.0", {"v360": b"one"})
     await until(web, 1)
     await web.stop()
-    for part in range(1, 100):
-        edge.post("ply_1", f"7.{part}", {"v360": b"late"})
-    await asyncio.sleep(0.05)
+    with capture_logs() as logs:
+        for part in range(1, 100):
+            edge.post("ply_1", f"7.{part}", {"v360": b"late"})
+        await found_away(logs)
     await web.start()
     await until(web, 101)
     assert [path.rsplit("/", 1)[1] for path, _, _ in web.posts[1:]] == [f"7.{part}" for part in range(100)]
@@ -110,14 +115,16 @@ async def test_a_web_server_that_was_away_gets_what_comes_then(web: Web, edge: N
 async def test_what_waits_is_bounded(web: Web, edge: NchanPublisher) -> None:
     """While a web server stays away, the newest posts are kept."""
     await web.stop()
-    for part in range(2 * module.MOST_WAITING):
-        edge.post("ply_1", f"7.{part}", {"v360": b"late"})
-    await asyncio.sleep(0.05)
+    with capture_logs() as logs:
+        for part in range(2 * module.MOST_WAITING):
+            edge.post("ply_1", f"7.{part}", {"v360": b"late"})
+        await found_away(logs)
     await web.start()
     await until(web, module.MOST_WAITING)
-    await asyncio.sleep(0.05)
+    edge.post("ply_1", "8.0", {"v360": b"last"})
+    await eventually(lambda: web.posts[-1][2] == b"last")
     posted = [path.rsplit("/", 1)[1] for path, _, _ in web.posts]
-    assert posted == [f"7.{part}" for part in range(module.MOST_WAITING, 2 * module.MOST_WAITING)]
+    assert posted == [*(f"7.{part}" for part in range(module.MOST_WAITING, 2 * module.MOST_WAITING)), "8.0"]
 
 
 async def test_a_refusal_is_no_end(web: Web, edge: NchanPublisher) -> None:
@@ -127,8 +134,5 @@ async def test_a_refusal_is_no_end(web: Web, edge: NchanPublisher) -> None:
     await until(web, 1)
     web.refusing = False
     edge.post("ply_1", "7.1", {"v360": b"two"})
-    for _ in range(500):
-        if web.posts[-1][2] == b"two":
-            break
-        await asyncio.sleep(0.01)
+    await eventually(lambda: web.posts[-1][2] == b"two")
     assert [body for _, _, body in web.posts][-2:] == [b"one", b"two"]

@@ -13,6 +13,7 @@ from media.ladder.delivery_options import DeliveryOptions
 from media.ladder.rules import BroadcastShape, Rendition, cadence
 from media.live.origin import Origin
 from media.live.packager import Packager
+from tests.support.chat_nodes import eventually
 from weir.foundation.ids import new_id
 from weir.foundation.settings import Settings
 
@@ -71,6 +72,10 @@ class Desk:
         }
         await self.origin(scope, receive, send)
         return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
+
+    async def holds(self, count: int) -> None:
+        """Returns when so many requests wait for something that is not there yet."""
+        await eventually(lambda: sum(map(len, self.packager._waiters.values())) == count)
 
     @property
     def base(self) -> int:
@@ -133,7 +138,7 @@ async def test_a_blocking_reload_answers_with_the_part_it_waited_for(tmp_path: P
         f"_HLS_msn={msn + 1}&_HLS_part=0",
     ]
     held = [asyncio.create_task(desk.get(f"{PLAYBACK}/v360.m3u8?{query}")) for query in asked]
-    await asyncio.sleep(0.01)
+    await desk.holds(len(held))
     assert not any(task.done() for task in held)
     await desk.feed(1)
     assert f"_{msn}_2.m4s".encode() in (await held[0])[2]
@@ -178,11 +183,11 @@ async def test_the_hinted_part_is_held_and_others_are_not(tmp_path: Path) -> Non
     held = asyncio.create_task(desk.get(hinted))
     assert (await desk.get(f"{PLAYBACK}/p_run_v360_{desk.base + 1}_3.m4s"))[0] == 404
     assert (await desk.get(f"{PLAYBACK}/p_old_v360_{desk.base + 1}_0.m4s"))[0] == 404
-    await asyncio.sleep(0.05)
+    await desk.holds(1)
     assert not held.done()
     await desk.feed(1)
     assert (await held)[2] == b"part6"
     dying = asyncio.create_task(desk.get(f"{PLAYBACK}/p_run_v360_{desk.base + 1}_1.m4s"))
-    await asyncio.sleep(0.05)
+    await desk.holds(1)
     desk.packager.end_run(desk.run)
     assert (await dying)[0] == 404

@@ -1,4 +1,4 @@
-"""What is on tape survives whatever happens behind it."""
+"""What a recording has written survives the death of its process."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ def whole(msn: int, run: str = "a") -> SegmentData:
     return SegmentData(segment, INITS, (_parted(b"%d-high;" % msn * 9), _parted(b"%d-low;" % msn * 5)))
 
 
-def tape(folder: Path) -> RecordingFiles:
+def recording_files(folder: Path) -> RecordingFiles:
     made = RecordingFiles(Settings(data_dir=folder), "rec_1")
     made.open()
     return made
@@ -51,7 +51,7 @@ def content(made: RecordingFiles) -> list[tuple[int, bytes]]:
 
 def test_segments_are_found_where_the_index_says(tmp_path: Path) -> None:
     """Each run of an encoder has its own files, beginning with its initialisation segment."""
-    made = tape(tmp_path)
+    made = recording_files(tmp_path)
     assert all(made.add(SHAPE, one) for one in (whole(7), whole(8), whole(9, "b"), whole(10, "b")))
     assert content(made) == [(msn, b"".join(whole(msn).bodies[0])) for msn in (7, 8, 9, 10)]
     assert [run.inits for run in made.runs()] == [{"v360": 4, "v240": 8}] * 2
@@ -66,12 +66,12 @@ def test_segments_are_found_where_the_index_says(tmp_path: Path) -> None:
 def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) -> None:
     """Whatever kill -9 or a power cut leaves of the last writes: what is found is a beginning of the truth,
     and recording goes on."""
-    made = tape(tmp_path)
+    made = recording_files(tmp_path)
     for msn in range(4):
         made.add(SHAPE, whole(msn))
     path = made.folder / file
     os.truncate(path, max(0, path.stat().st_size - lost))
-    again = tape(tmp_path)
+    again = recording_files(tmp_path)
     kept = content(again)
     assert kept == [(msn, b"".join(whole(msn).bodies[0])) for msn in range(len(kept))]
     assert again.add(SHAPE, whole(9, "b"))
@@ -88,8 +88,8 @@ def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) ->
 def test_a_full_disk_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: str, call: int
 ) -> None:
-    """The segment that does not fit is left out whole; with room again the tape goes on."""
-    made = tape(tmp_path)
+    """The segment that does not fit is left out whole; once there is room again, the recording continues."""
+    made = recording_files(tmp_path)
     assert made.add(SHAPE, whole(1))
     written = [0]
 

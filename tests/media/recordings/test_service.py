@@ -57,7 +57,7 @@ async def recording_of(stage: Any, fact: Any, state: str) -> Doc:
     raise AssertionError(f"no recording is {state}")
 
 
-def taped(stage: Any, recording: str) -> int:
+def segments_recorded(stage: Any, recording: str) -> int:
     return len(RecordingFiles(stage.settings, recording).segments())
 
 
@@ -66,7 +66,7 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     previews; told once each."""
     fact, publisher = await stage.on_air({"title": "Show", "recording": None})
     doc = await recording_of(stage, fact, "recording")
-    await until(lambda: taped(stage, doc["id"]) >= 3)
+    await until(lambda: segments_recorded(stage, doc["id"]) >= 3)
     publisher.terminate()
     await stage.tell(PublishDone, fact)
     await stage.tell(StreamOffline, fact)
@@ -90,7 +90,7 @@ async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
             e.type == "recording.ready" for e in stage.heard if getattr(e, "playback", "") == fact.playback
         )
     )
-    kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]  # type: ignore[attr-defined]
+    kinds = [e.type for e in stage.heard if getattr(e, "playback", "") == fact.playback and e.public]
     assert kinds.count("recording.started") == kinds.count("recording.ready") == 1
 
 
@@ -100,20 +100,26 @@ async def test_a_recording_goes_on_over_a_new_process_and_a_new_publish(world: A
     await stage.room.start()
     fact, publisher = await stage.on_air()
     doc = await recording_of(stage, fact, "recording")
-    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await until(lambda: segments_recorded(stage, doc["id"]) >= 2)
     await stage.room.stop()
     other = await world.stage()
     other.directory.docs[:] = stage.directory.docs
     await other.room.start()
     await until(
-        lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 2 and taped(other, doc["id"]) >= 4
+        lambda: (
+            len(RecordingFiles(other.settings, doc["id"]).runs()) == 2
+            and segments_recorded(other, doc["id"]) >= 4
+        )
     )
     publisher.terminate()
     await other.tell(PublishDone, fact)
     other.publish(fact)
     await other.tell(PublishStarted, fact, generation=2)
     await until(
-        lambda: len(RecordingFiles(other.settings, doc["id"]).runs()) == 3 and taped(other, doc["id"]) >= 6
+        lambda: (
+            len(RecordingFiles(other.settings, doc["id"]).runs()) == 3
+            and segments_recorded(other, doc["id"]) >= 6
+        )
     )
     await other.tell(StreamOffline, fact, generation=2)
     doc = await recording_of(other, fact, "ready")
@@ -128,14 +134,14 @@ async def test_a_ladder_that_is_replaced_in_the_middle(stage: Any) -> None:
     chosen = await with_profile(stage, audio_only=True)
     fact, publisher = await stage.on_air(chosen)
     doc, profile = await recording_of(stage, fact, "recording"), await own_profile(stage, fact, chosen)
-    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await until(lambda: segments_recorded(stage, doc["id"]) >= 2)
     await stage.room._profiles.change(
         profile, {"rungs": [{"height": 120, "preset": "superfast"}], "audio_only": True}, COMMAND_LINE
     )
     await until(
         lambda: (
             {one.run for one in RecordingFiles(stage.settings, doc["id"]).segments()} == {0, 1}
-            and taped(stage, doc["id"]) >= 5
+            and segments_recorded(stage, doc["id"]) >= 5
         )
     )
     publisher.terminate()
@@ -154,7 +160,7 @@ async def test_sound_that_comes_with_the_next_publish(stage: Any) -> None:
     """An encoder that begins without it: the recording has silence until then."""
     fact, publisher = await stage.on_air(audio=False)
     doc = await recording_of(stage, fact, "recording")
-    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await until(lambda: segments_recorded(stage, doc["id"]) >= 2)
     publisher.terminate()
     await stage.tell(PublishDone, fact)
     publisher = stage.publish(fact)
@@ -183,7 +189,7 @@ async def test_recording_by_hand(stage: Any) -> None:
         await verbs.start(stream, new_id("rec"), COMMAND_LINE)
     with pytest.raises(NotFound):
         await verbs.stop("app_other", begun["id"], COMMAND_LINE)
-    await until(lambda: taped(stage, begun["id"]) >= 2)
+    await until(lambda: segments_recorded(stage, begun["id"]) >= 2)
     with pytest.raises(Conflict):
         await verbs.remove(fact.app, begun["id"], COMMAND_LINE)
     await verbs.stop(fact.app, begun["id"], COMMAND_LINE)
@@ -204,7 +210,7 @@ async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
     await stage.room.start()
     fact, publisher = await stage.on_air()
     doc = await recording_of(stage, fact, "recording")
-    await until(lambda: taped(stage, doc["id"]) >= 2)
+    await until(lambda: segments_recorded(stage, doc["id"]) >= 2)
     await stage.room.stop()
     publisher.terminate()
     empty = stage.stream()

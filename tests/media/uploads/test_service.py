@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from media.ffmpeg.process import sandbox_for_file
+from media.ffmpeg.process import FfmpegProcess, sandbox_for_file
 from media.recordings.recording_files import RecordingFiles
 from media.uploads import service as uploads
 from media.uploads import transcoder
@@ -221,12 +221,12 @@ async def test_a_checksum_speaks_for_the_whole_body(stage: Stage) -> None:
 
     async def breaking() -> Any:
         yield b"d" * 100
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # a slow sender: its first bytes are on the wire when it breaks off
         raise ConnectionResetError
 
     for headers, expected in ((right, 3), ({}, 103)):
         with pytest.raises((ConnectionResetError, aiohttp.ClientError)):
-            await me.send(path, 3, breaking(), **headers)  # type: ignore[arg-type]
+            await me.send(path, 3, breaking(), **headers)
         for _ in range(100):
             if await me.offset(path) == expected:
                 break
@@ -339,7 +339,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
     world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an upload that was whole but not known to be, and with a transcoding that was in the middle:
-    segments that are on the tape are not made again."""
+    segments that are written are not made again."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data[:-1])
@@ -367,7 +367,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
 
 
 async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
-    """Transcodes until so many segments are on the tape, then is gone as if it had been killed."""
+    """Transcodes until so many segments are written, then ends as if it had been killed."""
     room = stage.room
     work = Transcoder(
         room._recording_store,
@@ -377,12 +377,12 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
         settings=stage.services.settings,
         directory=stage.services.directory,
     )
-    add, taped = RecordingFiles.add, []
+    add, added = RecordingFiles.add, list[Any]()
 
     def counting(self: RecordingFiles, *given: Any) -> bool:
-        if len(taped) == many:
+        if len(added) == many:
             raise OSError("killed")
-        taped.append(given)
+        added.append(given)
         return add(self, *given)
 
     monkeypatch.setattr(RecordingFiles, "add", counting)
@@ -398,9 +398,9 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
     monkeypatch.setattr(stage.room._transcoder, "_is_overloaded", lambda: strained)
     monkeypatch.setattr(transcoder, "CALM_S", 0.1)
     paused: list[bool] = []
-    pause = transcoder.FfmpegProcess.pause
+    pause = FfmpegProcess.pause
     monkeypatch.setattr(
-        transcoder.FfmpegProcess,
+        FfmpegProcess,
         "pause",
         lambda self, wanted: (paused.append(wanted), pause(self, wanted))[1],
     )

@@ -27,7 +27,7 @@ def test_whatever_stands_in_a_header_is_read_or_refused(text: str) -> None:
     """Never another error than Malformed."""
     for read in (metadata, lambda header: number(header, "x"), Checksum):
         with contextlib.suppress(Malformed):
-            read(text)  # type: ignore[operator]
+            read(text)
 
 
 @given(st.lists(st.binary(max_size=50)), st.sampled_from(ALGORITHMS))

@@ -314,7 +314,7 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
     async with aiohttp.ClientSession(connector=connector, read_bufsize=1024) as lazy:
         socket = await lazy.ws_connect(node.url + "/v1/events/ws", headers=headers)
         assert (await socket.receive_json())["code"] == "subscribed"
-        socket._conn.transport.pause_reading()
+        socket._conn.transport.pause_reading()  # type: ignore[union-attr]
         body = orjson.dumps({"id": "x", "type": "custom.bulk", "at": "now", "data": {"text": "x" * 8000}})
         for _ in range(2000):
             await node.room._apps.publish_ephemeral("app_1", "custom.bulk", body)
@@ -373,7 +373,7 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
     order."""
     node, chance = await house.node(), random.Random(5)
     channels = [stream["channel"], house.directory.new_stream("app_1")["channel"]]
-    node.room._forwarder.on_append = lambda _channel: None
+    node.room._forwarder.on_append = lambda _channel: None  # type: ignore[assignment]
     node.room._log._appended = lambda _channel: None
     apps = AppLog(connection)
     await apps.mark_followed("app_1")

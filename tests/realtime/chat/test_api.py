@@ -175,6 +175,7 @@ async def test_bans_mutes_and_timeouts_are_lists(house: House, session, channel:
     bob, decoy = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "decoy")
     for client in (bob, decoy):
         await client.join(channel)
+    given: Any
     for path, given, code in (
         ("/bans", {"user": "bob", "reason": "spam and lies"}, "banned"), ("/mutes", {"user": "bob", "reason": '"quoted"'}, "muted"),
         ("/timeouts", {"user": "bob", "expires_s": 3600, "reason": "10m is too short"}, "muted"),

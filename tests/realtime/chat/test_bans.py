@@ -25,7 +25,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture
 def settings(folder: Path) -> Settings:
-    return Settings(data_dir=folder / "var", run_dir=folder, _env_file=None)  # type: ignore[call-arg]
+    return Settings(data_dir=folder / "var", run_dir=folder, _env_file=None)
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ async def test_a_ban_everywhere_that_a_dead_process_left_is_carried_out(house: H
     """Stored by a process that died before it enforced it."""
     node = await house.node()
     actions = node.room._moderation._actions
-    action = {
+    action: Any = {
         "id": new_id("act"), "app": APP, "channel": APP, "kind": "ban", "facet": "ban:bob", "value": 1, "expires": None, "reason": "",
         "actor": {"id": "boss", "name": "Boss", "role": "owner"}, "target": {"id": "bob", "name": "Bob"}, "at": 1, "turn": 1,
         "before": {"value": None, "expires": None}, "due": None, "current": True, "applied": False,
@@ -229,7 +229,7 @@ async def test_a_ban_everywhere_that_a_dead_process_left_is_carried_out(house: H
     await actions.add(action)
     await node.room._moderation.sweep()
     await eventually(lambda: not bob.io.connected)
-    assert (await actions.get(APP, action["id"]))["applied"]
+    assert (await actions.get(APP, action["id"]))["applied"]  # type: ignore[index]
 
 
 async def test_a_ban_ends_by_itself_and_that_is_told(house: House, channel: str):
@@ -318,7 +318,7 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     await done(boss, channel, "/ban Troll")
     stands = origin("127.0.0.1", house.vault.key("address"))
     store = node.services.store.operator()
-    action = (await store.find(MODERATION, {"channel": channel})).data[0]
+    action: Any = (await store.find(MODERATION, {"channel": channel})).data[0]
     assert (action["marks"]["device"], action["marks"]["address"]) == (device, stands)
     assert 23 * HOUR_MS < action["marks"]["until"] - action["at"] <= 24 * HOUR_MS
     assert set(await marks_of(node, channel)) == {

@@ -29,7 +29,7 @@ def settings(folder: Path) -> Settings:
         guest_rate_per_s=0.01,
         guest_burst=PER_ADDRESS,
         _env_file=None,
-    )  # type: ignore[call-arg]
+    )
 
 
 @pytest.fixture

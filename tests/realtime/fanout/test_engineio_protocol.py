@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from tests.realtime.protocol import MAX_PAYLOAD, PING_S, PONG_S, Echo
+from tests.realtime.protocol import MAX_PAYLOAD, PING_S, PONG_S, Echo  # type: ignore[attr-defined]
+from tests.support.chat_nodes import eventually
 
 
 class Mirror(Echo):
@@ -26,6 +27,13 @@ class Mirror(Echo):
 
     async def _back(self, sid: str, data: str | bytes) -> None:
         await self.io.eio.send(sid, data)
+
+
+async def held(echo: Echo, sid: str) -> asyncio.Task[tuple[int, str]]:
+    """A GET of the session that the server has received and holds."""
+    waiting = asyncio.create_task(echo.get(sid=sid))
+    await eventually(lambda: echo.io.eio.sockets[sid].queue._getters)
+    return waiting
 
 
 @pytest.fixture
@@ -116,8 +124,7 @@ async def test_polling_carries_binary_as_base64(echo: Echo):
 async def test_a_get_waits_for_a_message(echo: Echo):
     """Long-polling: it answers when there is something."""
     sid = await echo.opened()
-    waiting = asyncio.create_task(echo.get(sid=sid))
-    await asyncio.sleep(0.05)
+    waiting = await held(echo, sid)
     assert not waiting.done()
     await echo.post("4late", sid=sid)
     assert await waiting == (200, "4late")
@@ -165,7 +172,6 @@ async def test_the_server_pings_a_polling_client(echo: Echo):
 async def test_a_polling_client_that_answers_no_ping_is_ended(echo: Echo):
     """After the time-out the session is unknown."""
     sid = await echo.opened()
-    await asyncio.sleep(PING_S)
     async with asyncio.timeout(10):
         while (await echo.get(sid=sid))[0] == 200:
             await asyncio.sleep(0.05)
@@ -195,8 +201,7 @@ async def test_a_polling_client_closes(echo: Echo):
     """CLOSE by POST answers the waiting GET, with nothing, and ends the session. (A GET that is held until
     its time is out gets 400.)"""
     sid = await echo.opened()
-    waiting = asyncio.create_task(echo.get(sid=sid))
-    await asyncio.sleep(0.05)
+    waiting = await held(echo, sid)
     assert (await echo.post("1", sid=sid))[0] == 200
     assert await waiting == (200, "")
     assert (await echo.get(sid=sid))[0] == 400
@@ -218,8 +223,7 @@ async def test_a_session_moves_to_a_websocket(echo: Echo):
     """Probe, answer, UPGRADE; the waiting GET is let go, then everything goes over the WebSocket and polling
     is over."""
     sid = await echo.opened()
-    waiting = asyncio.create_task(echo.get(sid=sid))
-    await asyncio.sleep(0.05)
+    waiting = await held(echo, sid)
     async with echo.line(sid=sid) as wire:
         await wire.send("2probe")
         assert await wire.read() == "3probe"

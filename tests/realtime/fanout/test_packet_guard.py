@@ -64,4 +64,4 @@ async def test_a_client_that_has_gone_can_be_hung_up():
     async def send(message):
         raise OSError("gone")
 
-    await GuardedSocket(send, send, 1000).hang_up(1008, "Enough.")
+    await GuardedSocket(send, send, 1000).hang_up(1008, "Enough.")  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ async def test_the_young_wait(entries, connection, store, directory, settings, c
 async def test_what_waits_for_the_archive_is_told(entries, connection, store, directory, settings, channel):
     """By how long it has been due; nothing waits once it is stored."""
     await put(entries, channel, "c")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.2)  # how long it has been due is what is measured
     archiver = archiver_of(connection, store, directory, settings)
     number = int(keys_of(channel).dirty.removeprefix("{b").partition("}")[0]) % RANGES
 
@@ -141,12 +141,13 @@ async def test_what_waits_for_the_archive_is_told(entries, connection, store, di
 class Dying(Archive):
     """An archive whose process dies at a random point of a batch."""
 
-    def __init__(self, store, chance: random.Random) -> None:
+    def __init__(self, store, chance: random.Random, deaths: set[int]) -> None:
         super().__init__(store)
-        self._chance = chance
+        self._chance, self._deaths = chance, deaths
 
     async def add(self, app, channel, entries):
         point = self._chance.randrange(4)
+        self._deaths |= {point} - {3}
         if point == 0:
             raise RuntimeError("dead before the insert")
         if point == 1:
@@ -178,7 +179,7 @@ async def test_deaths_cost_nothing_and_double_nothing(
         while not stop.is_set():
             dying = Archiver(
                 connection,
-                Dying(store, chance),
+                Dying(store, chance, deaths),
                 directory,
                 settings,
                 forwarder,
@@ -189,10 +190,12 @@ async def test_deaths_cost_nothing_and_double_nothing(
             with contextlib.suppress(RuntimeError, Unavailable):
                 await sweep(dying)
 
+    deaths: set[int] = set()
     work = [asyncio.create_task(archive()) for _ in range(2)]
-    acked = [(await insist(entries, channel, f"c{n}")).seq for n in range(1_500)]
+    acked = [(await insist(entries, channel, f"c{n}")).seq for n in range(600)]
     stop.set()
     await asyncio.gather(*work)
+    assert deaths == {0, 1, 2}
     await sweep(archiver_of(connection, store, directory, settings))
     assert await archived(store, channel) == acked
 
@@ -212,7 +215,7 @@ async def test_kill_9_costs_nothing(entries, connection, store, directory, setti
     ]
     for _ in range(6):
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        await asyncio.wait_for(process.stdout.readline(), 20)
+        await asyncio.wait_for(process.stdout.readline(), 20)  # type: ignore[union-attr]
         end = asyncio.get_running_loop().time() + chance.uniform(0.02, 0.4)
         while asyncio.get_running_loop().time() < end:
             acked += [

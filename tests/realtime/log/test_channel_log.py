@@ -109,7 +109,7 @@ async def test_a_burst_is_taken_and_no_more(entries, channel):
         *(put(entries, channel, f"c{n}", rate=rate) for n in range(8)), return_exceptions=True
     )
     assert [getattr(one, "code", "ok") for one in outcomes] == ["ok"] * 5 + ["rate_limited"] * 3
-    assert 0 < outcomes[5].retry_after <= 10
+    assert 0 < outcomes[5].retry_after <= 10  # type: ignore[union-attr]
     assert (await put(entries, channel, "c", uid="bob", rate=rate)).seq == 6
 
 
@@ -188,7 +188,7 @@ async def test_pages_are_bounded_by_number_and_size(entries, channel):
     for n in range(40):
         await put(entries, large, f"c{n}", text="\x01" * 4096)
     for name, total in ((small, 450), (large, 40)):
-        epoch, seqs, sizes = (await entries.open(name)).epoch, [], []
+        epoch, seqs, sizes = (await entries.open(name)).epoch, list[int](), list[int]()
         while len(seqs) < total:
             page = await entries.after(name, epoch, seqs[-1] if seqs else 0)
             assert len(page.entries) <= PAGE_EVENTS

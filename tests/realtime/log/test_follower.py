@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
@@ -90,10 +91,11 @@ async def test_a_lost_publication_is_found_by_the_next(watchers):
     followed = await one.follower.open(channel)
     await two.put(channel, "a")
     await eventually(lambda: followed.last == 1)
-    drop, one.follower._arrived = one.follower._arrived, lambda *_: None
+    lost: list[Any] = []
+    arrived, one.follower._arrived = one.follower._arrived, lambda *published: lost.append(published)
     await two.put(channel, "b")
-    await asyncio.sleep(0.1)
-    one.follower._arrived = drop
+    await eventually(lambda: lost)
+    one.follower._arrived = arrived
     await two.put(channel, "c")
     await eventually(lambda: [cid for _, _, cid in one.seen[channel].events] == ["a", "b", "c"])
 
@@ -105,10 +107,11 @@ async def test_the_last_publication_of_a_quiet_channel_is_found_too(watchers, mo
     await asyncio.sleep(0)
     channel = new_id("chn")
     followed = await one.follower.open(channel)
-    drop, one.follower._arrived = one.follower._arrived, lambda *_: None
+    lost: list[Any] = []
+    arrived, one.follower._arrived = one.follower._arrived, lambda *published: lost.append(published)
     await two.put(channel, "a")
-    await asyncio.sleep(0.1)
-    one.follower._arrived = drop
+    await eventually(lambda: lost)
+    one.follower._arrived = arrived
     checking = asyncio.create_task(one.follower._check_positions())
     await eventually(lambda: followed.last == 1)
     assert [cid for _, _, cid in one.seen[channel].events] == ["a"]

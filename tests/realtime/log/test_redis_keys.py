@@ -21,7 +21,7 @@ def test_all_keys_of_a_channel_share_one_hash_tag():
             keys.peak,
             keys.rate("u"),
         ]
-        tags = {re.match(r"\{b(\d+)\}:chn_", name).group(1) for name in names}
+        tags = {re.match(r"\{b(\d+)\}:chn_", name)[1] for name in names}  # type: ignore[index]
         assert len(tags) == 1
         assert 0 <= int(tags.pop()) < BUCKETS
         assert len(set(names)) == len(names)

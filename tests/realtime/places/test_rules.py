@@ -90,6 +90,6 @@ def test_whatever_happens_the_rules_hold(steps):
         held = any(one["starts"] <= draft.now < one["ends"] and not one["used"] for one in draft.bookings)
         assert (draft.state == "reserved") == (held and draft.state not in ("occupied", "maintenance"))
         assert (draft.due() is None) == (not draft.bookings)
-        assert draft.due() is None or draft.due() > draft.now
+        assert (due := draft.due()) is None or due > draft.now
     assert len(ended) == len(set(ended))
     assert set(ended) <= made

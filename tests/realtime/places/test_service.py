@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -110,7 +111,7 @@ async def test_readings_are_settled_by_their_own_time(house: House, session):
     device = (await api.ask("POST", f"/{place}/devices", {"serial": "eui-1", "space": 1}))[1]["id"]
     assert (await api.ask("POST", f"/{place}/devices", {"serial": "eui-1"}))[0] == 409
 
-    async def read(name: str, minutes: float, state: str) -> tuple[bool, str | None]:
+    async def read(name: str, minutes: int, state: str) -> tuple[bool, str | None]:
         status, answer = await api.ask(
             "POST", f"/{place}/devices/{device}/readings", {"id": name, "at": times[minutes], "state": state}
         )
@@ -205,7 +206,7 @@ async def test_two_processes_never_double_book(house: House):
     await one.create("app_1", place, {"name": "P", "site": None, "no_show_minutes": None}, 3, COMMAND_LINE)
 
     async def reserve(number: int, slot: int, reservation: str):
-        booking = {
+        booking: Any = {
             "id": reservation,
             "starts": start + slot * 1000,
             "ends": start + slot * 1000 + 1500,

@@ -68,7 +68,7 @@ def settings(folder: Path, cluster: RedisCluster) -> Settings:
     return Settings(
         data_dir=folder / "var", run_dir=folder, redis_url=cluster.url, chat_rate_per_s=100_000, chat_burst=100_000,
         socket_requests_per_s=100_000, _env_file=None,
-    )  # type: ignore[call-arg]  # fmt: skip
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ async def test_what_one_task_meets_breaks_no_others_command(
     """A command that waits on the master itself goes on while another finds its slot moved, or served by
     nobody."""
     redis = connect_redis(settings, vault)
-    waiting = asyncio.create_task(redis.blpop(["{elsewhere}"], timeout=10))
+    waiting = asyncio.ensure_future(redis.blpop(["{elsewhere}"], timeout=10))
     slot = slot_of("{lost}")
     source = cluster.owner(slot)
     other = next(node for node in cluster.nodes if node is not source)
