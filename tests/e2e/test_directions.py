@@ -5,7 +5,7 @@ from playwright.sync_api import Browser
 from tests.e2e.conftest import Show
 
 
-def test_arabic_keeps_its_order(make_stack, browser: Browser) -> None:  # type: ignore[no-untyped-def]
+def test_arabic_keeps_its_order(make_stack, browser: Browser) -> None:
     """A message and a title have the direction of their own first letter, not the page's."""
     show: Show = make_stack()
     member = show.member()

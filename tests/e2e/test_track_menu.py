@@ -27,7 +27,7 @@ def film(folder: Path) -> bytes:
     return (folder / "film.mp4").read_bytes()
 
 
-def test_sound_and_subtitles_are_chosen_by_keyboard(make_stack, browser: Browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_sound_and_subtitles_are_chosen_by_keyboard(make_stack, browser: Browser, tmp_path: Path) -> None:
     """The menu has a sound each and the subtitles, and what is chosen is heard and shown."""
     show: Show = make_stack(VOD_PRESET="ultrafast")
     member, body = show.member(), film(tmp_path)
