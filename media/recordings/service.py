@@ -31,6 +31,7 @@ from weir.foundation.tenancy.directory import Directory
 from weir.foundation.tenancy.quotas import Quotas
 
 SWEEP_S = 15.0
+LATER_MS = 15_000  # a worker drains the last segments of a broadcast before it runs the next one
 AGAIN_S, END_WITHIN_S = 1.0, 15.0
 MOST_ATTEMPTS = 3
 QUEUED_SEGMENTS = 90
@@ -306,13 +307,13 @@ class Recordings:
 
     async def sweep(self) -> None:
         """Ends recordings whose broadcast has ended, finishes what a dead process left, deletes old ones."""
-        on_air = {doc["broadcast"] for doc in await self._directory.live_streams()}
+        on_air = {stream["playback"]: stream for stream in await self._directory.live_streams()}
         for doc in await self._recording_store.in_states("recording", "processing"):
             if doc.get("source") == UPLOAD:
                 continue
             if doc["state"] == "processing":
                 await self._finish(doc)
-            elif doc["broadcast"] not in on_air and not await self._held(doc["playback"]):
+            elif await self._is_left(doc, on_air.get(doc["playback"])):
                 await self._stopped(doc)
         days = self._settings.recording_days
         for doc in await self._recording_store.started_before(now_ms() - days * DAY_MS) if days else []:
@@ -320,6 +321,14 @@ class Recordings:
         if self._bucket is not None and not self._moving:
             self._moving = True
             self._tasks.start(self._move(self._bucket), "move recordings")
+
+    async def _is_left(self, doc: RecordingDoc, stream: StreamDoc | None) -> bool:
+        """True when no worker records this broadcast any more: nobody holds its stream, or the stream has
+        been on air with a later broadcast for some time (the whole stack was stopped in between)."""
+        if stream is None:
+            return not await self._held(doc["playback"])
+        later = stream["broadcast"] > doc["broadcast"]
+        return later and stream.get("began", now_ms()) < now_ms() - LATER_MS
 
     async def _remove(self, doc: RecordingDoc) -> None:
         """Deletes objects first: while the document exists, the deletion can be repeated."""

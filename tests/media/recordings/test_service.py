@@ -13,6 +13,7 @@ from media.recordings.recording_files import RecordingFiles
 from tests.media.conftest import until
 from tests.media.live.test_live import own_profile, played, with_profile
 from weir.foundation.audit import COMMAND_LINE
+from weir.foundation.clock import now_ms
 from weir.foundation.documents import Collection, Doc
 from weir.foundation.errors import Conflict, NotFound, QuotaExceeded
 from weir.foundation.events import AppDeleted, PublishDone, PublishStarted, StreamOffline
@@ -219,6 +220,26 @@ async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
     await other.room._recordings.sweep()
     assert (await recording_of(other, fact, "ready"))["duration_s"] >= 4
     assert (await recording_of(other, empty, "failed"))["reason"] == "Nothing was recorded."
+
+
+async def test_one_recording_of_a_stream_runs_at_a_time(world: Any) -> None:
+    """The whole stack was stopped while a stream was on air; when it publishes a new broadcast, the recording
+    of the one before is ended, although a worker holds the stream."""
+    stage = await world.stage()
+    await stage.room.start()
+    fact, publisher = await stage.on_air()
+    await recording_of(stage, fact, "recording")
+    before = fact.model_copy(update={"broadcast": "brd_" + "0" * 26})
+    await stage.room._recording_store.create("rec_before", before, "Before")
+    (doc,) = stage.directory.docs
+    doc["began"] = now_ms()
+    await stage.room._recordings.sweep()
+    assert (await recording_of(stage, before, "recording"))["id"] == "rec_before"
+    doc["began"] = now_ms() - 60_000
+    await stage.room._recordings.sweep()
+    assert (await recording_of(stage, before, "failed"))["reason"] == "Nothing was recorded."
+    assert (await recording_of(stage, fact, "recording"))["state"] == "recording"
+    publisher.terminate()
 
 
 async def test_a_live_stream_has_a_thumbnail(world: Any) -> None:
