@@ -1,4 +1,4 @@
-"""Servers for bench/fanout.py that have no log and no sign-in: `python -m bench.bare stock|fanout PORT`.
+"""Servers for bench/fanout.py that have no log and no sign-in: `python -m bench.fanout_baseline stock|fanout PORT`.
 
 `stock` is python-socketio on uvicorn as their documentation shows it; `fanout` is the same on Weir's
 fan-out, to compare what a room and per-client emits cost without the rest of Weir.

@@ -179,8 +179,8 @@ SYSTEMS: dict[str, Callable[[], contextlib.AbstractContextManager[tuple[int, int
     "weir": weir,
     "weir behind nginx": lambda: weir(nginx=True),
     "node": lambda: peer(lambda port: ["node", str(HERE / "node/server.js"), str(port)]),
-    "stock": lambda: peer(lambda port: [sys.executable, "-m", "bench.bare", "stock", str(port)]),
-    "bare": lambda: peer(lambda port: [sys.executable, "-m", "bench.bare", "fanout", str(port)]),
+    "stock": lambda: peer(lambda port: [sys.executable, "-m", "bench.fanout_baseline", "stock", str(port)]),
+    "bare": lambda: peer(lambda port: [sys.executable, "-m", "bench.fanout_baseline", "fanout", str(port)]),
 }
 
 

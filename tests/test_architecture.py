@@ -218,3 +218,13 @@ def test_tests_that_the_documentation_names_exist() -> None:
     )
     assert len(named) > 30
     assert named - known == set()
+
+
+def test_programs_that_are_run_by_their_module_s_name_exist() -> None:
+    """`python -m NAME` in benchmarks, tests and the Makefile, as words or as arguments."""
+    named = re.compile(r"(?:-m |\"-m\", \")((?:bench|tests|weir)(?:\.\w+)*)")
+    files = [ROOT / "Makefile", *ROOT.glob("bench/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    for path in files:
+        for name in named.findall(path.read_text()):
+            home = ROOT / name.replace(".", "/")
+            assert home.with_suffix(".py").exists() or (home / "__main__.py").exists(), (path.name, name)

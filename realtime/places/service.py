@@ -458,8 +458,9 @@ class Places:
                 "cause": fact.cause,
                 "device": fact.device,
             }
-            await handle.insert_many(HISTORY, [change])
             with contextlib.suppress(NotFound):
+                await self.get(fact.app, fact.place)
+                await handle.insert_many(HISTORY, [change])
                 await self._check_still_here(fact.app, fact.place)
         elif isinstance(fact, ReservationCreated):
             space = await handle.get(SPACES, space_id(fact.place, fact.space))
@@ -467,6 +468,7 @@ class Places:
             bookings = space["bookings"] if space else []
             kept = next((one for one in bookings if one["id"] == fact.reservation), booking)
             with contextlib.suppress(NotFound):
+                await self.get(fact.app, fact.place)
                 await self._note(fact.app, fact.place, fact.space, kept)
         elif isinstance(fact, ReservationCancelled | ReservationExpired):
             status = "cancelled" if isinstance(fact, ReservationCancelled) else "expired"

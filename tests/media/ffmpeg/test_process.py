@@ -192,7 +192,7 @@ def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
         stopped = await spawn(lambda pipes: ["sleep", "60"])
         await stopped.stop()
         assert await capture_output(endless, 10) == b""
-        assert await capture_output([*endless[:2], "print('no' * 300_000)"], 10) == b""
+        assert await capture_output([*endless[:2], "print('no' * 600_000)"], 10) == b""
         assert "longer than" in await run_to_end(
             ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path
         )
