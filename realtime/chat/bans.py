@@ -72,29 +72,22 @@ class Bans:
             marks |= {"address": person.address, "until": at_ms + self._address_ms, "from": since}
         return marks
 
-    async def own_marks(self, action: ActionDoc, marks: Marks) -> Marks:
-        """`marks` without those of another ban: lifting one ban lifts no other."""
-        others, now = dict[str, ActionDoc](), now_ms()
-        for one in sorted(await self._actions.current(action["channel"]), key=lambda one: int(one["turn"])):
-            others[one["facet"]] = one
-        others.pop(action["facet"], None)
-        held = [
-            taken
-            for one in others.values()
-            if (taken := one.get("marks")) and moderation_actions.standing(one, now)[0] is not None
-        ]
-        kept: Marks = {}
-        device, address = marks.get("device"), marks.get("address")
-        if device and not any(other.get("device") == device for other in held):
-            kept["device"] = device
-        if address and not any(other.get("address") == address for other in held):
-            kept |= {"address": address, "until": marks["until"], "from": marks["from"]}
-        return kept
+    async def write_marks(self, action: ActionDoc) -> None:
+        """Writes the fields of the devices and addresses that an action may change, from all bans that stand in
+        its channel or app. May be repeated; of several at once the one that saw the most bans counts."""
+        scope, names = action["channel"], moderation_actions.names_of(action)
+        if not names:
+            return
+        version, fields = moderation_actions.marked_fields(await self._actions.current(scope), now_ms())
+        for name in sorted(names):
+            change = ("set", name, fields[name]) if name in fields else ("unset", name, "")
+            await self._log.set_state(scope, moderation_actions.mark_facet(name), version, [change])
 
     async def apply(self, action: ActionDoc) -> None:
         """Enforces and publishes a ban of the whole app; may be repeated."""
         app, event_id = action["app"], derived_id("evt", action["id"])
         await self._log.set_state(app, action["facet"], action["turn"], moderation_actions.changes_of(action))
+        await self.write_marks(action)
         if action["value"] is not None:
             marks: Marks = action.get("marks") or {}
             await self._bus.publish(
@@ -143,15 +136,20 @@ class Bans:
             action["app"], told, entry_of(told, kind, action["expires"] or now_ms(), data)
         )
 
-    async def forget_address(self, action: ActionDoc) -> None:
-        """Deletes the hash of a banned guest's address."""
-        marks: Marks = action.get("marks") or {}
-        field = moderation_actions.address_field(marks["address"])
-        state = (await self._log.state(action["channel"], field))[0]
-        if state is not None and int(state.partition(" ")[0]) <= now_ms():
-            await self._log.forget(action["channel"], field)
-        kept: Marks = {"device": marks["device"]} if "device" in marks else {}
-        await self._actions.update(action["id"], marks=kept, due=action["expires"])
+    async def forget_addresses(self, action: ActionDoc) -> dict[str, Marks]:
+        """Deletes the hashes of addresses of which an action may know no more; returns what it still knows, as
+        fields of its document."""
+        kept: dict[str, Marks] = {}
+        for name, marks in (("marks", action.get("marks")), ("freed", action.get("freed"))):
+            if not marks or not marks.get("address") or marks["until"] > now_ms():
+                continue
+            field = moderation_actions.address_field(marks["address"])
+            state = (await self._log.state(action["channel"], field))[0]
+            if state is None or int(state.partition(" ")[0]) <= now_ms():
+                turn = f"t:{moderation_actions.mark_facet(field)}"
+                await self._log.forget(action["channel"], field, turn)
+            kept[name] = {"device": marks["device"]} if "device" in marks else {}
+        return kept
 
 
 def refusal(reason: str, ends: int) -> Forbidden:

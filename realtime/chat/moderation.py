@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import structlog
@@ -230,10 +230,11 @@ class Moderation:
         if moderation_actions.split(action["facet"])[0] == "message":
             await self._forget_said(action)
             return
-        marks = action.get("marks") or {}
-        if marks.get("address") and marks["until"] <= now_ms():
-            await self._bans.forget_address(action)
+        if kept := await self._bans.forget_addresses(action):
+            due = self._due(cast(ActionDoc, {**action, **kept}))
+            await self._actions.update(action["id"], **kept, due=due)
             return
+        marks = action.get("marks") or {}
         if of_app(action["channel"]):
             await self._bans.ended(action)
         else:
@@ -279,11 +280,9 @@ class Moderation:
     ) -> ActionDoc:
         action = self._draft(app, scope, actor, command, person.id)
         action["target"] = person.to_public()
-        if (
-            command.name == "ban"
-            and ID_ONLY not in command.extent
-            and (marks := await self._bans.marks(scope, person, action["at"]))
-        ):
+        if command.name == "ban" and ID_ONLY in command.extent:
+            action["marks"] = {}
+        elif command.name == "ban" and (marks := await self._bans.marks(scope, person, action["at"])):
             action["marks"] = marks
         return action
 
@@ -399,8 +398,12 @@ class Moderation:
             before: Before = {"value": value, "expires": ends}
             if value is not None and latest is not None and latest.get("cleared_to"):
                 before["cleared_to"] = latest["cleared_to"]
-            if action["value"] is None and latest is not None and (marks := latest.get("marks")):
-                action["marks"] = await self._bans.own_marks(action, marks)
+            if latest is not None and moderation_actions.split(action["facet"])[0] == "ban":
+                action["freed"] = latest.get("marks") or {}
+                if (
+                    value is not None and action["value"] is not None
+                ):  # banned again, by a record that has gone
+                    action.setdefault("marks", action["freed"])
             action["turn"] = latest["turn"] + 1 if latest else 1
             action["before"], action["due"] = before, self._due(action)
             try:
@@ -418,7 +421,9 @@ class Moderation:
         if action.get("said") and moderation_actions.split(action["facet"])[0] == "message":
             return int(action["at"]) + self._removed_ms
         marks: Marks = action.get("marks") or {}
-        return min((one for one in (action["expires"], marks.get("until")) if one), default=None)
+        freed: Marks = action.get("freed") or {}
+        ends = (action["expires"], marks.get("until"), freed.get("until"))
+        return min((one for one in ends if one), default=None)
 
     async def _apply(self, action: ActionDoc) -> None:
         """Enforces and publishes an action; may be repeated."""
@@ -427,6 +432,7 @@ class Moderation:
             await self._bans.apply(action)
             await self._actions.update(action["id"], applied=True)
             return
+        await self._bans.write_marks(action)
         done: dict[str, Any] = {"applied": True}
         umbrella = {"channel": channel, "action": moderation_actions.public_action(action)}
         body = envelope(derived_id("evt", action["id"]), MODERATION, action["at"], **umbrella)
@@ -564,8 +570,8 @@ def _copy_subject(found: ActionDoc, action: ActionDoc) -> None:
     """An undo is about the same user or message as the action that it undoes."""
     if "target" in found:
         action["target"] = found["target"]
-    if "marks" in found:
-        action["marks"] = found["marks"]
+    if action["value"] is not None and ("freed" in found or "marks" in found):
+        action["marks"] = found["freed"] if "freed" in found else found.get("marks")
     if "message" in found:
         action["message"] = found["message"]
     if "place" in found:

@@ -17,7 +17,7 @@ from realtime.protocol.log_names import of_app
 from realtime.protocol.redaction import tombstone
 from realtime.rules.moderation_actions import ActionDoc, standing
 from weir.foundation.clock import now_ms
-from weir.foundation.documents import Between, Collection, Index, OneOf, Page, Store
+from weir.foundation.documents import Between, Collection, Index, OneOf, Page, Sieve, Store
 
 
 class ArchivedDoc(TypedDict):
@@ -262,16 +262,36 @@ class Actions:
         where: dict[str, Any] = {
             "current": True,
             "facet": Between("ban:", "ban;") if user is None else f"ban:{user}",
+            **({"channel": app} if everywhere else {}),
         }
-        found: list[ActionDoc] = []
-        while True:
-            page = await self._store.app(app).find(
-                MODERATION, where, descending=True, limit=limit, cursor=cursor
-            )
-            found += [one for one in page.data if _bans(one, everywhere)]
-            if page.next is None or len(found) >= limit:
-                return Page(found, page.next)
-            limit, cursor = max(1, limit - len(found)), page.next
+        now = now_ms()
+        in_force = Sieve[ActionDoc](
+            f"everywhere={everywhere}",
+            lambda one: standing(one, now)[0] is not None and everywhere in (None, of_app(one["channel"])),
+        )
+        page = await self._store.app(app).find(
+            MODERATION, where, descending=True, limit=limit, cursor=cursor, sieve=in_force
+        )
+        latest = await self._highest_turns(app, {one["facet"] for one in page.data})
+        return Page(
+            [one for one in page.data if latest[one["channel"], one["facet"]] == one["turn"]], page.next
+        )
+
+    async def _highest_turns(self, app: str, facets: set[str]) -> dict[tuple[str, str], int]:
+        """By channel and facet. A process that died before it could say so may have left an earlier action
+        that looks current."""
+        turns: dict[tuple[str, str], int] = {}
+        cursor: str | None = None
+        while facets:
+            asked = {"current": True, "facet": OneOf(sorted(facets))}
+            page = await self._store.app(app).find(MODERATION, asked, limit=1000, cursor=cursor)
+            for one in page.data:
+                key = (one["channel"], one["facet"])
+                turns[key] = max(turns.get(key, 0), one["turn"])
+            if page.next is None:
+                break
+            cursor = page.next
+        return turns
 
     async def page(self, channel: str, limit: int, cursor: str | None) -> Page[ActionDoc]:
         """The audit log, newest first. Errors: Invalid for a foreign cursor."""
@@ -307,8 +327,3 @@ class Actions:
 
     async def update(self, action_id: str, **fields: Any) -> None:
         await self._all.update(MODERATION, action_id, set=fields)
-
-
-def _bans(action: ActionDoc, everywhere: bool | None) -> bool:
-    in_all = of_app(action["channel"])
-    return standing(action, now_ms())[0] is not None and everywhere in (None, in_all)

@@ -307,9 +307,9 @@ class ChannelLog:
                 return [None if value is None else value.decode() for value in values]
             await self.open(channel)
 
-    async def forget(self, channel: str, field: str) -> None:
-        """Removes an expired field from the state."""
-        await self._connection.link().ask("HDEL", keys_of(channel).meta, field)
+    async def forget(self, channel: str, *fields: str) -> None:
+        """Removes expired fields from the state."""
+        await self._connection.link().ask("HDEL", keys_of(channel).meta, *fields)
 
     async def rules(self, channel: str) -> dict[str, Any]:
         """The settings that the script enforces (`slow` and `guestwait` in seconds), and the pinned message's

@@ -55,7 +55,8 @@ class ActionDoc(TypedDict):
     """A moderation action as it is stored. `message` is an id, `said` the message's JSON as text, `card` the
     author of an announcement; `cleared_to` is the seq below which the action hides messages; `due` is its end
     until the end has been published; `also` is the action in the channel beside one in the whole app;
-    `undoes` and `undone` are ids of actions. Times are milliseconds."""
+    `freed` are the marks of the facet's action
+    before this one; `undoes` and `undone` are ids of actions. Times are milliseconds."""
 
     id: str
     app: str
@@ -74,6 +75,7 @@ class ActionDoc(TypedDict):
     by: NotRequired[dict[str, Any]]
     target: NotRequired[Any]
     marks: NotRequired[Marks | None]
+    freed: NotRequired[Marks | None]
     message: NotRequired[str]
     place: NotRequired[Place]
     said: NotRequired[str]
@@ -179,16 +181,20 @@ def fields_of(actions: list[ActionDoc], now_ms: int) -> dict[str, str | int]:
     """A channel's state for Redis, from the actions that may be current. Of several actions of a facet the
     highest turn counts."""
     fields: dict[str, str | int] = {}
-    for facet, action in {
-        one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))
-    }.items():
+    for facet, action in _latest(actions).items():
         fields["t:" + facet] = action["turn"]
         value, ends = standing(action, now_ms)
         given = field_of(facet, value, ends)
         if given is not None and given[1] is not None:
             fields[given[0]] = given[1]
-            fields |= marked_fields(action)
-    return fields
+    version, marked = marked_fields(actions, now_ms)
+    fields |= {f"t:{mark_facet(name)}": version for name in marked}
+    return fields | marked
+
+
+def _latest(actions: Iterable[ActionDoc]) -> dict[str, ActionDoc]:
+    """The action with the highest turn of each facet."""
+    return {one["facet"]: one for one in sorted(actions, key=lambda one: int(one["turn"]))}
 
 
 def user_field(uid: str) -> str:
@@ -205,30 +211,59 @@ def address_field(address: str) -> str:
     return "b:@a:" + address
 
 
-def marked_fields(action: ActionDoc) -> dict[str, str | int]:
-    """The fields of a ban beside that of the user: their ends in ms, 0 for good; of an address "end from"."""
-    marks, fields = action.get("marks") or {}, dict[str, str | int]()
-    if marks.get("device"):
-        fields[device_field(marks["device"])] = action["expires"] or 0
-    if marks.get("address"):
-        fields[address_field(marks["address"])] = (
-            f"{min(marks['until'], action['expires'] or marks['until'])} {marks['from']}"
-        )
-    return fields
+def mark_facet(field: str) -> str:
+    """The facet under which the field of a device or address is written: several bans share one."""
+    return f"mark:{field}"
+
+
+def marked_fields(actions: Iterable[ActionDoc], now_ms: int) -> tuple[int, dict[str, str | int]]:
+    """The fields of banned devices and addresses, from all actions of a channel or app that may be current:
+    the latest end in ms of the bans that stand, 0 for good; of an address "end from", from the earliest on.
+    With a version that grows with every ban that is added or lifted there."""
+    bans = [one for facet, one in _latest(actions).items() if facet.startswith("ban:")]
+    fields: dict[str, str | int] = {}
+    for ban in bans:
+        marks = ban.get("marks") or {}
+        if standing(ban, now_ms)[0] is None:
+            continue
+        if marks.get("device"):
+            name, ends = device_field(marks["device"]), ban["expires"] or 0
+            fields[name] = _later(int(fields.get(name, ends)), ends)
+        if marks.get("address") and marks["until"] > now_ms:
+            name, ends = (
+                address_field(marks["address"]),
+                min(marks["until"], ban["expires"] or marks["until"]),
+            )
+            known, _, begins = str(fields.get(name, f"{ends} {marks['from']}")).partition(" ")
+            fields[name] = f"{max(int(known), ends)} {min(int(begins), marks['from'])}"
+    return sum(int(ban["turn"]) for ban in bans), fields
+
+
+def _later(one: int, other: int) -> int:
+    return 0 if 0 in (one, other) else max(one, other)
+
+
+def names_of(action: ActionDoc) -> set[str]:
+    """The fields of devices and addresses that an action may change: of its own marks, and of those that the
+    facet's action before it had."""
+    names: set[str] = set()
+    for marks in (action.get("marks") or {}, action.get("freed") or {}):
+        if marks.get("device"):
+            names.add(device_field(marks["device"]))
+        if marks.get("address"):
+            names.add(address_field(marks["address"]))
+    return names
 
 
 def changes_of(action: ActionDoc) -> list[Change]:
-    """What an action does to the channel's state in Redis, as append.lua takes it."""
+    """What an action does to the channel's state in Redis, as append.lua takes it; Bans.write_marks does what
+    concerns devices and addresses."""
     facet, value = action["facet"], action["value"]
     kind, _ = split(facet)
     changes: list[Change] = []
     given = field_of(facet, value, action["expires"])
     if given is not None:
         changes.append(("unset", given[0], "") if given[1] is None else ("set", given[0], given[1]))
-    changes += [
-        ("unset" if value is None else "set", name, "" if value is None else ends)
-        for name, ends in marked_fields(action).items()
-    ]
     if kind in ("ban", "clear") and not of_app(action["channel"]):
         changes.append(
             ("unclear", facet, "") if value is None else ("clear", facet, action.get("cleared_to") or "")

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from realtime.log.archive import MODERATION
-from realtime.log.redis_keys import origin
+from realtime.log.redis_keys import keys_of, origin
 from realtime.rules import moderation_actions
 from tests.realtime.chat.test_api import api_key
 from tests.support.chat_nodes import Client, House, Node, eventually
@@ -338,6 +338,8 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
         moderation_actions.user_field(action["target"]["id"]),
         moderation_actions.device_field(device),
     }
+    kept = await node.room._connection.link().ask("HGETALL", f"{{b{_bucket(channel)}}}:{channel}:meta")
+    assert stands not in str(kept)
     assert (await (await guest(house, node, channel, "Neighbour")).join(channel))["ok"]
     assert (await (await guest(house, node, channel, "Again", device)).join(channel))["error"][
         "code"
@@ -355,6 +357,102 @@ async def test_to_lift_one_ban_lifts_no_other_of_the_same_address(house: House, 
     assert (await (await guest(house, node, channel, "Five")).join(channel))["error"]["code"] == "banned"
     await done(boss, channel, "/unban Four")
     assert (await (await guest(house, node, channel, "Six")).join(channel))["ok"]
+
+
+async def enters(house: House, node: Node, channel: str, device: str) -> bool:
+    """By the browser of somebody who was here, from their address or another."""
+    joined = await (await guest(house, node, channel, "Returning", device)).join(channel)
+    return bool(joined["ok"])
+
+
+async def test_a_short_ban_shortens_no_other_of_the_same_device(house: House, channel: str):
+    """Two names in one browser: the ban of the second ends, that of the first stands; an emptied Redis knows
+    it too."""
+    node = await house.node()
+    boss, device = await staff(house, node, channel), new_device()
+    for name in ("First", "Second"):
+        assert (await (await guest(house, node, channel, name, device)).join(channel))["ok"]
+    await done(boss, channel, "/ban First")
+    await done(boss, channel, "/ban Second 1s")
+    await eventually(lambda: boss.of("user.unbanned"))
+    assert not await enters(house, node, channel, device)
+    assert not await enters(house, node, channel, new_device())
+    before = await marks_of(node, channel)
+    await node.room._connection.link().ask("FLUSHALL")
+    fresh = await house.node()
+    assert not await enters(house, fresh, channel, device)
+    assert await marks_of(fresh, channel) == before
+    boss = await staff(house, fresh, channel)
+    await done(boss, channel, "/unban First")
+    assert await enters(house, fresh, channel, device)
+
+
+async def test_who_is_not_banned_is_not_held(house: House, channel: str):
+    """Whatever came in which order: a short ban and a long one of one browser, the same guest again by id
+    alone; an undo brings back what was there."""
+    node = await house.node()
+    boss, device = await staff(house, node, channel), new_device()
+    for name in ("First", "Second"):
+        assert (await (await guest(house, node, channel, name, device)).join(channel))["ok"]
+    await done(boss, channel, "/ban Second 1s")
+    await done(boss, channel, "/ban First")
+    await done(boss, channel, "/unban First")
+    await eventually(
+        lambda: len(boss.of("user.unbanned")) == 2
+    )  # the first's by hand, the second's by the clock
+    assert await enters(house, node, channel, device)
+    await done(boss, channel, "/ban First")
+    again = await done(boss, channel, "/ban First idonly")
+    assert await enters(house, node, channel, device)
+    await done(boss, channel, f"/undo {again['action']['id']}")
+    assert not await enters(house, node, channel, device)
+    await done(boss, channel, "/ban First idonly")
+    await done(boss, channel, "/unban First")
+    assert await enters(house, node, channel, device)
+    assert await enters(house, node, channel, new_device())
+
+
+async def test_a_ban_again_of_a_guest_who_is_forgotten_keeps_the_device(house: House, channel: str):
+    """Their record here is kept for an hour; the ban before knew the browser."""
+    node = await house.node()
+    boss, device = await staff(house, node, channel), new_device()
+    troll = await guest(house, node, channel, "Troll", device)
+    assert (await troll.join(channel))["ok"]
+    action = (await done(boss, channel, "/ban Troll"))["action"]
+    uid = action["target"]["id"]
+    async with backend(house, node) as api:
+        await node.room._connection.link().ask("DEL", keys_of(channel).person(uid))
+        path = f"/v1/channels/{channel}/bans"
+        assert (await api.ask("POST", path, {"user": uid, "reason": "again"}))[0] == 201
+        assert not await enters(house, node, channel, device)
+        assert (await api.ask("DELETE", f"{path}/{uid}"))[0] == 201
+    assert await enters(house, node, channel, device)
+
+
+async def test_bans_of_an_app_are_those_in_force(house: House, channel: str):
+    """An unban whose process died before it marked the ban as past; and a look at few of many is bounded."""
+    node = await house.node()
+    async with backend(house, node) as api:
+        for number in range(30):
+            path = f"/v1/channels/{channel}/bans"
+            assert (await api.ask("POST", path, {"user": f"u{number}"}))[0] == 201
+        assert (await api.ask("POST", "/v1/bans", {"user": "all"}))[0] == 201
+        assert (await api.ask("DELETE", f"/v1/channels/{channel}/bans/u7"))[0] == 201
+        store = node.services.store.operator()
+        banned = {"facet": "ban:u7", "kind": "ban"}
+        (left,) = (await store.find(MODERATION, {"channel": channel, **banned})).data
+        await store.update(MODERATION, left["id"], set={"current": True})
+        users: list[str] = []
+        page = (await api.ask("GET", "/v1/bans?limit=7"))[1]
+        while True:
+            users += [one["user"]["id"] for one in page["data"]]
+            if page["next_cursor"] is None:
+                break
+            page = (await api.ask("GET", f"/v1/bans?limit=7&cursor={page['next_cursor']}"))[1]
+        assert sorted(users) == sorted(["all", *(f"u{n}" for n in range(30) if n != 7)])
+        only = (await api.ask("GET", "/v1/bans?everywhere=true&limit=1"))[1]
+        assert [one["user"]["id"] for one in only["data"]] == ["all"]
+        assert (await api.ask("DELETE", f"/v1/channels/{channel}/bans/u7"))[0] == 409
 
 
 async def test_new_guests_wait(house: House, channel: str):
