@@ -1,9 +1,9 @@
-"""The catalogue of facts that one room tells another over the bus, and the shapes of the public stream events
-among them.
+"""The catalogue of events that rooms publish to each other over the bus, and the shapes of the public stream
+events among them.
 
-Each class says who publishes it and who listens. Unknown fields are forbidden: an undeclared field is a
-bug of the publisher and fails there, not in a listener at night. The id of a fact about an entity is
-derived from (entity, transition number), so telling it twice is telling it once.
+Each class says who publishes and who consumes it. Unknown fields are forbidden: an undeclared field is a
+bug of the publisher and fails there, not in a consumer. The id of an event about an entity is derived from
+(entity, transition number), so publishing it twice has the effect of publishing it once.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Union
@@ -26,7 +26,7 @@ class Event(BaseModel):
     app: str
 
     def to_public(self) -> dict[str, Any]:
-        """Its data as the public sees them, beside id, type and time."""
+        """Its data as the public API shows it, beside id, type and time."""
         return self.model_dump(
             mode="json",
             exclude={"id", "at", "app", "type", "generation", "source", "gone"},
@@ -35,7 +35,7 @@ class Event(BaseModel):
 
 
 class StreamEvent(Event):
-    """What every fact about a stream carries. `broadcast` spans reconnects within the grace; `generation`
+    """The fields of every event about a stream. `broadcast` spans reconnects within the grace; `generation`
     counts its publishes from 1; `playback` is the public id: the RTMP name after the rename and the name
     in every HLS path."""
 
@@ -47,14 +47,14 @@ class StreamEvent(Event):
 
 
 class PublishStarted(StreamEvent):
-    """An encoder was let in. Control → media, which starts its FFmpeg."""
+    """An encoder was admitted. Control → media, which starts its FFmpeg."""
 
     type: Literal["stream.publish.started"] = "stream.publish.started"
 
 
 class PublishDone(StreamEvent):
-    """The encoder has gone; the grace runs. Control → media, which stops pulling and keeps the playlists
-    open."""
+    """The encoder disconnected; the grace begins. Control → media, which stops pulling and keeps the
+    playlists open."""
 
     type: Literal["stream.publish.done"] = "stream.publish.done"
 
@@ -69,8 +69,8 @@ class Playable(StreamEvent):
 
 
 class MediaFailed(StreamEvent):
-    """Media gave up on this generation (crash-loop brake, unusable codec). `flooded`: its publisher costs
-    everybody's ingest time, and is sent away. Media → control."""
+    """Media gave up on this generation (crash loop, unusable codec). `flooded`: its publisher is
+    disconnected, because it costs ingest time of all others. Media → control."""
 
     type: Literal["media.failed"] = "media.failed"
     reason: str
@@ -92,7 +92,7 @@ class StreamLive(StreamEvent):
 
 
 class StreamStalled(StreamEvent):
-    """The encoder vanished, the grace runs. Control → realtime, the app's log."""
+    """The encoder disconnected; the grace begins. Control → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.stalled"] = "stream.stalled"
@@ -106,8 +106,8 @@ class StreamResumed(StreamEvent):
 
 
 class StreamOffline(StreamEvent):
-    """The broadcast is over; exactly once, also when it never came to play. Control → media (ENDLIST),
-    realtime, the app's log."""
+    """The broadcast has ended; exactly once, also when it never played. Control → media (ENDLIST), realtime,
+    the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["stream.offline"] = "stream.offline"
@@ -143,7 +143,7 @@ class QualityDropped(StreamEvent):
 
 
 class QualityRecovered(StreamEvent):
-    """The rendition of this height is there again. Media → realtime, the app's log."""
+    """The rendition of this height is produced again. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["health.quality.recovered"] = "health.quality.recovered"
@@ -151,14 +151,14 @@ class QualityRecovered(StreamEvent):
 
 
 class RecordingEvent(StreamEvent):
-    """What every fact about a recording of a broadcast carries. Media → realtime (channel), the app's log."""
+    """The fields of every event about a recording of a broadcast. Media → realtime (channel), the app's log."""
 
     public: ClassVar[bool] = True
     recording: str
 
 
 class RecordingStarted(RecordingEvent):
-    """From here on what viewers see is kept."""
+    """What viewers see is recorded from here on."""
 
     type: Literal["recording.started"] = "recording.started"
 
@@ -172,21 +172,21 @@ class RecordingReady(RecordingEvent):
 
 
 class RecordingFailed(RecordingEvent):
-    """Nothing of it can be played; `reason` is a sentence."""
+    """No part of it can be played; `reason` is a sentence."""
 
     type: Literal["recording.failed"] = "recording.failed"
     reason: str
 
 
 class RecordingStopped(RecordingEvent):
-    """Somebody asked for its end. Media (any worker) → media (the one that records)."""
+    """An API caller asked for its end. Media (any worker) → media (the one that records)."""
 
     public: ClassVar[bool] = False
     type: Literal["recording.stopped"] = "recording.stopped"
 
 
 class VodEvent(Event):
-    """What every fact about an uploaded video carries. `user` is the customer's own id of who uploaded it."""
+    """The fields of every event about an uploaded video. `user` is the customer's own id of the uploader."""
 
     public: ClassVar[bool] = True
     vod: str
@@ -195,7 +195,7 @@ class VodEvent(Event):
 
 
 class VodProgress(VodEvent):
-    """How much of it has been made ready, in percent where the file says how long it is. Media → realtime."""
+    """The share that has been processed, in percent where the file states its duration. Media → realtime."""
 
     ephemeral: ClassVar[bool] = True
     type: Literal["vod.progress"] = "vod.progress"
@@ -222,8 +222,8 @@ class VodFailed(VodEvent):
 
 
 class StorageFull(StreamEvent):
-    """The disk takes no more: the live stream goes on, its recording has a gap. `recovered` when there is
-    room again. Media → realtime, the app's log."""
+    """The disk is full: the live stream continues, its recording has a gap. `recovered` when there is space
+    again. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["system.notice"] = "system.notice"
@@ -232,7 +232,7 @@ class StorageFull(StreamEvent):
 
 
 class QuotaUsedUp(Event):
-    """An app has used up what its plan allows; once a month and quota. Control → realtime (the app's log),
+    """An app has reached a quota of its plan; once per month and quota. Control → realtime (the app's log),
     the app's log."""
 
     public: ClassVar[bool] = True
@@ -250,8 +250,8 @@ class PlaybackHeartbeat(Event):
 
 
 class ViewersCounted(Event):
-    """A broadcast is over: the most viewers at once, and how many different sessions watched. Realtime →
-    control."""
+    """A broadcast has ended: its peak of concurrent viewers, and the number of sessions that watched.
+    Realtime → control."""
 
     type: Literal["viewers.counted"] = "viewers.counted"
     stream: str
@@ -267,8 +267,8 @@ CAUSED = (
 
 
 class PlaceEvent(Event):
-    """What every fact about a place carries. `source` is the place or space that tells it and `number` counts
-    its facts from 1."""
+    """The fields of every event about a place. `source` is the place or space that it is about, and `number`
+    counts its events from 1."""
 
     public: ClassVar[bool] = True
     place: str
@@ -277,8 +277,7 @@ class PlaceEvent(Event):
 
 
 class SpaceStateChanged(PlaceEvent):
-    """A space is in another state; `cause` says by what. Realtime → realtime (history, app log), the app's
-    log."""
+    """A space has a new state; `cause` says why. Realtime → realtime (history, app log), the app's log."""
 
     type: Literal["space.state.changed"] = "space.state.changed"
     space: int
@@ -289,14 +288,14 @@ class SpaceStateChanged(PlaceEvent):
 
 
 class SpaceRemoved(PlaceEvent):
-    """A space is no more; its number is not given again. Realtime → realtime, the app's log."""
+    """A space was removed; its number is not reused. Realtime → realtime, the app's log."""
 
     type: Literal["space.removed"] = "space.removed"
     space: int
 
 
 class PlaceFull(PlaceEvent):
-    """No space is free any more. Realtime → realtime, the app's log."""
+    """The last free space was taken. Realtime → realtime, the app's log."""
 
     type: Literal["place.full"] = "place.full"
     total: int
@@ -305,7 +304,7 @@ class PlaceFull(PlaceEvent):
 
 
 class PlaceAvailable(PlaceEvent):
-    """After it was full, a space is free. Realtime → realtime, the app's log."""
+    """A full place has a free space again. Realtime → realtime, the app's log."""
 
     type: Literal["place.available"] = "place.available"
     total: int
@@ -329,7 +328,7 @@ class ReservationCreated(ReservationEvent):
 
 
 class ReservationCancelled(ReservationEvent):
-    """A reservation was taken back. Realtime → realtime, the app's log."""
+    """A reservation was cancelled. Realtime → realtime, the app's log."""
 
     type: Literal["reservation.cancelled"] = "reservation.cancelled"
 
@@ -342,9 +341,9 @@ class ReservationExpired(ReservationEvent):
 
 
 class AppBan(Event):
-    """Somebody is shut out of all channels of an app. Realtime → realtime in every process, which closes
-    their sockets. `device` and `address` (what stands for it, and holds for those who came first `since`
-    then) are of a guest; `until` in ms, None for good."""
+    """A user is banned from all channels of an app. Realtime → realtime in every process, which closes their
+    sockets. `device` and `address` (its keyed hash, which holds for guests who came after `since`) are a
+    guest's; `until` in ms, None without an end."""
 
     type: Literal["app.ban"] = "app.ban"
     user: str
@@ -356,7 +355,7 @@ class AppBan(Event):
 
 
 class EventsWanted(Event):
-    """Somebody begins to follow an app's events. Realtime → realtime in every process, which carries chat
+    """A client begins to follow an app's events. Realtime → realtime in every process, which forwards chat
     from now on."""
 
     type: Literal["events.wanted"] = "events.wanted"
@@ -371,8 +370,8 @@ class DirectoryChanged(Event):
 
 
 class AuditNoted(Event):
-    """An entry of the audit log, in the same write as its change. Control → control, where the process that
-    made the change has not written the entry down."""
+    """An entry of the audit log, stored in the same write as its change. Control → control, in case the
+    process that made the change died before it wrote the entry."""
 
     type: Literal["audit.noted"] = "audit.noted"
     actor: str
@@ -385,8 +384,8 @@ class AuditNoted(Event):
 
 
 class AppDeleted(Event):
-    """An app is being deleted: every room deletes what it keeps of `app`, and may be told again. Control →
-    all rooms."""
+    """An app is being deleted: every room deletes its data of `app`. May be published again. Control → all
+    rooms."""
 
     type: Literal["app.deleted"] = "app.deleted"
 

@@ -16,8 +16,9 @@ SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, wha
 
 @dataclass(frozen=True)
 class ActivePublish:
-    """One publish as the ingest sees it. `name` is the public (renamed) one; rates in bit/s; video fields are
-    0 until known. `sent_ms` is the encoder's own media time, `at` when the ingest told it (monotonic, s)."""
+    """One publish as the ingest reports it. `name` is the public (renamed) one; rates in bit/s; video fields
+    are 0 until known. `sent_ms` is the encoder's own media time, `at` when the ingest reported it
+    (monotonic, s)."""
 
     name: str
     client_id: int
@@ -45,7 +46,7 @@ class IngestClient:
         self._heard: tuple[float, dict[str, ActivePublish]] | None = None
 
     async def published(self, not_older_s: float = 0.0) -> dict[str, ActivePublish]:
-        """Every stream with a publisher now, by public name. An answer from a moment ago may be reused."""
+        """Every stream with a publisher now, by public name. A recent answer may be reused."""
         if self._heard is not None and monotonic() - self._heard[0] < not_older_s:
             return self._heard[1]
         root = ElementTree.fromstring(await self._get("/stat"))  # noqa: S314 – written by our own nginx, which escapes names

@@ -1,8 +1,8 @@
-"""Names that look like another's. Pure.
+"""Names that look like other names. Pure.
 
-A skeleton is what is left of a name when letters that are drawn alike are one letter: of Latin, Greek,
-Cyrillic, small capitals and digits, after Unicode TR 39. It is for comparing only; two names of one
-skeleton may be taken for each other.
+A skeleton is a name in which letters that look alike are one letter: of Latin, Greek, Cyrillic, small
+capitals and digits, after Unicode TR 39. It is for comparisons only; two names with one skeleton may be
+mistaken for each other.
 """
 
 import unicodedata

@@ -1,7 +1,6 @@
-"""What an app may use, by plan. This table is the default; the setting WEIR_PLANS changes single numbers of
-it.
+"""The limits of each plan. This table is the default; the setting WEIR_PLANS changes single numbers of it.
 
-None is "no bound". Months are calendar months in UTC.
+None is "no limit". Months are calendar months in UTC.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a process opens once and hands to its rooms."""
+"""What a process opens once and passes to its rooms."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -33,7 +33,8 @@ log = structlog.get_logger("tasks")
 
 @dataclass
 class Tasks:
-    """Background work of one process: kept referenced (asyncio drops tasks nobody holds), told when it dies."""
+    """Background tasks of one process: references are kept (asyncio drops unreferenced tasks), and a task
+    that dies is logged."""
 
     _running: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -49,8 +50,8 @@ class Tasks:
             log.error("task.died", task=task.get_name(), exc_info=task.exception())
 
     async def stop(self) -> None:
-        """Cancels until all have ended: redis-py turns a cancellation while it connects into a time-out, and
-        the task goes on."""
+        """Cancels until all have ended: redis-py turns a cancellation during a connect into a timeout, and
+        the task continues."""
         pending = set(self._running)
         while pending:
             for task in pending:
@@ -72,8 +73,8 @@ class Services:
     periodic: Periodic
 
     def for_room(self, owns: frozenset[str], reads: frozenset[str]) -> "Services":
-        """The same services with a store that is limited to these collections (RoomStore). What all rooms
-        share, the audit log, quotas and the routes' door, is made once and keeps the whole store."""
+        """The same services with a store that is limited to these collections (RoomStore). The audit log,
+        quotas and the routes' door are shared by all rooms: they are made once, on the whole store."""
         _ = (self.audit, self.quotas, self.messages, self.door)
         limited = copy(self)
         object.__setattr__(limited, "store", RoomStore(self.store, owns, reads))

@@ -57,7 +57,7 @@ class _FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """All rooms read the same page; a room ignores what is not its own."""
+    """All rooms read the same settings; a room ignores those of others."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
 
@@ -421,7 +421,8 @@ class Settings(BaseSettings):
 
     @cached_property
     def run(self) -> Path:
-        """Sockets live here: the path must leave room below the 107 bytes that a unix socket name may have."""
+        """The folder of sockets: its path must leave room for names within the 107 bytes of a unix socket
+        path."""
         return self.run_dir.absolute() if self.run_dir else self._per_data_folder(Path(tempfile.gettempdir()))
 
     @cached_property
@@ -453,7 +454,7 @@ class Settings(BaseSettings):
 
     @property
     def https_suffix(self) -> str:
-        """What stands behind the host in an address of ours."""
+        """The part of our addresses after the host."""
         return "" if self.https_port == 443 else f":{self.https_port}"
 
     @property
@@ -463,8 +464,8 @@ class Settings(BaseSettings):
         return (self.public_url or own).rstrip("/")
 
     def media_base(self, playback: str) -> str:
-        """What stands before the names of a stream's segments and parts in its playlists; empty where they
-        stand beside these."""
+        """The prefix of the names of segments and parts in playlists; empty where they are relative to the
+        playlist."""
         return f"{self.cdn_url.rstrip('/')}/media/{playback}/" if self.cdn_url else ""
 
     @property
@@ -477,12 +478,12 @@ class Settings(BaseSettings):
 
     @property
     def ingest_host(self) -> str:
-        """Where this machine itself reaches its ingest."""
+        """The host by which this machine itself connects to its ingest."""
         return "127.0.0.1" if self.rtmp_host == "0.0.0.0" else self.rtmp_host
 
 
 def _reachable(host: str) -> str:
-    """A host that others can type: for "all addresses" the one that this machine's default route uses."""
+    """A host name that others can use: for "all addresses" the address of this machine's default route."""
     if host != "0.0.0.0":
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -517,7 +518,7 @@ def load(config: Path | None = None, **given: Any) -> Settings:
 
 
 def search_path() -> str:
-    """Where programs are looked for: servers live in sbin folders, which an ordinary user's PATH leaves out."""
+    """The PATH for finding programs: servers are in sbin folders, which an ordinary user's PATH omits."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 

@@ -47,7 +47,7 @@ def _redact_event(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -
 
 
 def configure_logs(settings: Settings) -> None:
-    """Text on a terminal, JSON elsewhere; the libraries' own loggers speak at `warning` and go the same way."""
+    """Text on a terminal, JSON elsewhere; the loggers of libraries log from `warning` on, to the same place."""
     terminal = sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "text"
     shared: list[Any] = [
         _with_request_id,

@@ -43,14 +43,14 @@ class Searched(Spanned):
     metadata: Metadata | None = None
 
     def sieve(self, *texts: str, noted_in: str = "metadata") -> Sieve[Any] | None:
-        """`texts` are the fields that `q` is looked for in, `noted_in` the one that holds the metadata."""
+        """`texts` are the fields that `q` searches, `noted_in` the one that holds the metadata."""
         return sieve(self.q, texts, self.metadata, noted_in)
 
 
 def sieve(
     q: str | None, texts: Sequence[str], metadata: Mapping[str, str] | None, noted_in: str = "metadata"
 ) -> Sieve[Any] | None:
-    """None when there is nothing to look for."""
+    """None when there is nothing to search for."""
     if not q and not metadata:
         return None
     wanted, noted = (q or "").casefold(), dict(metadata or {})
@@ -63,6 +63,6 @@ def sieve(
 
 
 def ms_of(time: datetime | None) -> int | None:
-    """Milliseconds, as a document can have them: of 1970 for what is earlier, of 9999 for what an offset
-    moves beyond it."""
+    """Milliseconds in the range that documents hold: 0 for times before 1970, the last millisecond of 9999
+    for times that an offset moves beyond it."""
     return min(max(round(time.timestamp() * 1000), 0), LATEST_MS) if time is not None else None

@@ -172,7 +172,7 @@ TAGS = {
 
 
 def refusals(row: Row) -> list[type[Refused]]:
-    """What a row may be refused with, by its other fields and its own list."""
+    """The errors that a row may answer with: those that follow from its fields, and its own list."""
     found: list[type[Refused]] = [RateLimited, Unavailable, *row.errors]
     if row.who != "anybody":
         found.append(Unauthenticated)
@@ -290,7 +290,8 @@ def _operation(row: Row, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _told(doc: str) -> str:
-    """What a route's work says of itself, without what it raises: that stands among the answers."""
+    """The description of a row: its work's docstring without the part on errors, which are listed among the
+    answers."""
     return " ".join(doc.partition("Errors:")[0].split())
 
 

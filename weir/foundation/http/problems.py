@@ -89,7 +89,7 @@ async def _bug(request: Request, error: Exception) -> Response:
 
 
 def bug(path: str, error: Exception) -> Response:
-    """Our own failure, which is written to the log."""
+    """The answer to an unexpected exception, which is written to the log."""
     log.error("request.failed", path=path, exc_info=error)
     return problem(500, "unavailable", "Something went wrong here; it has been written to the log.")
 
@@ -98,7 +98,7 @@ HANDLERS: dict[Any, ExceptionHandler] = {Refused: _refused, HTTPException: _http
 
 
 def invalid(error: ValidationError) -> Invalid:
-    """A model's complaint as a refusal that names the fields."""
+    """A pydantic error as a refusal that names the fields."""
     fields = [
         {"field": ".".join(map(str, one["loc"])), "detail": one["msg"].removeprefix("Value error, ")}
         for one in error.errors(include_url=False)

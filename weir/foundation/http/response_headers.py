@@ -55,8 +55,8 @@ counted for."""
 
 
 def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
-    """draft-ietf-httpapi-ratelimit-headers: the names up to -06, and those since -08. Seconds are until all
-    permits are back."""
+    """draft-ietf-httpapi-ratelimit-headers: the names of drafts up to -06, and those since -08. Seconds until
+    all permits are restored."""
     limit, left, seconds = standing.limit, max(0, standing.remaining), ceil(standing.back_in())
     name = limit.name.encode()
     return [
@@ -69,7 +69,7 @@ def _standing(standing: LimitState) -> list[tuple[bytes, bytes]]:
 
 
 class Requests:
-    """Number of requests, as a metric that is computed when it is read: 0.2 µs a request, not 3."""
+    """Number of requests, as a metric that is computed when it is read: 0.2 µs a request instead of 3."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str, int]] = Counter()
@@ -87,7 +87,7 @@ REGISTRY.register(REQUESTS)
 
 
 class Opened:
-    """One request that has its id; `origin` is empty for programs."""
+    """A request with its id; `origin` is empty for programs."""
 
     __slots__ = ("origin", "preflight", "request_id")
 
@@ -109,14 +109,15 @@ class Opened:
 
 
 def _fresh_ids() -> Iterator[bytes]:
-    """Request ids that no other process creates; the kernel is asked once, not for each."""
+    """Request ids that no other process creates. The kernel's random source is read once, not for each id."""
     process = urandom(8).hex().encode()
     for number in count(1):
         yield b"%s%x" % (process, number)
 
 
 class Envelope:
-    """Wraps the application; only /v1 is touched. `directory` is set when the process has opened its stores."""
+    """ASGI wrapper around the application; only /v1 is changed. `directory` is set when the process has
+    opened its stores."""
 
     def __init__(self, app: ASGIApp, origins: list[str]) -> None:
         self._app = app

@@ -20,7 +20,7 @@ LONGEST_MEANT = 200
 
 @dataclass
 class _Node:
-    """`fixed` goes before `any`; `name` is the parameter that `any` fills."""
+    """`fixed` is tried before `any`; `name` is the parameter that `any` fills."""
 
     fixed: dict[str, "_Node"] = field(default_factory=dict)
     any: "_Node | None" = None
@@ -72,7 +72,7 @@ class Router(BaseRoute):
         return Match.FULL, {"path_params": named, "weir.bound": node.bound}
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
-        """For a scope that `matches` has found."""
+        """Answers a scope for which `matches` returned True."""
         bound: dict[str, BoundRoute] = scope["weir.bound"]
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method == "POST" and method not in bound:
@@ -89,7 +89,7 @@ class Router(BaseRoute):
         return refusal
 
     def nearest(self, path: str) -> str | None:
-        """The path of a row that somebody may have meant."""
+        """The path of the row that the caller probably meant."""
         said, paths = path.rstrip("/").split("/"), dict[str, str]()
         if len(path) > LONGEST_MEANT:
             return None
@@ -150,8 +150,7 @@ class Front:
 
 
 def _overridden(scope: Scope, bound: dict[str, BoundRoute]) -> str:
-    """X-HTTP-Method-Override, which the tus protocol asks for, because some networks let no PATCH and DELETE
-    through."""
+    """X-HTTP-Method-Override, which the tus protocol requires because some networks block PATCH and DELETE."""
     wanted = next(
         (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-http-method-override"),
         "POST",

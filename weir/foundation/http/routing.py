@@ -72,7 +72,7 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Base of query strings: one value a name, unknown names refused. Those in `maps` come as
+    """Base of query strings: one value per name; unknown names are refused. Those in `maps` are written
     `name[key]=value`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -80,7 +80,7 @@ class Query(BaseModel):
 
 
 class Paging(Query):
-    """What every list takes. `cursor` is the `next_cursor` of the page before."""
+    """The parameters that every list takes. `cursor` is the `next_cursor` of the page before."""
 
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=500)
@@ -104,7 +104,7 @@ class Listed(BaseModel, Generic[T]):
 
 
 def shown_once(**constraints: Any) -> Any:
-    """A field of an answer that is a secret: it stands in the first answer only, never in a replayed one."""
+    """A field of an answer that is a secret: only the first answer has it, never a replayed one."""
     return Field(None, json_schema_extra={SHOWN_ONCE: True}, **constraints)
 
 
@@ -127,15 +127,15 @@ class Call:
         return self.account
 
     def acting(self, scope: str | None = None) -> Tenant:
-        """Errors: Forbidden when the credential lacks the scope."""
+        """The caller's app. Errors: Forbidden when the credential lacks the scope."""
         assert self.tenant is not None, "the route table says who may ask"
         if scope is not None:
             self.tenant.need(scope)
         return self.tenant
 
     def new_id(self, kind: Kind) -> str:
-        """The id for what this request creates: the same one when the request, under one Idempotency-Key, is
-        tried again after a process died in the middle of it."""
+        """The id of what this request creates. When a request with one Idempotency-Key is tried again after
+        its process died, the id is the same."""
         return f"{kind}_{self.attempt.seed}" if self.attempt is not None else new_id(kind)
 
     def expects(self, etag: str) -> None:
@@ -204,9 +204,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What stands before every row's work. `counts` are the operator's own numbers for named limits,
-    `origins` the pages that may sign people in beside our own; `secure`: browsers come by TLS, whoever
-    ends it."""
+    """What is checked before every row's work. `counts` are the operator's own numbers for named limits,
+    `origins` the web origins that may sign people in beside ours; `secure`: browsers connect by TLS, also
+    when a proxy terminates it."""
 
     auth: Authenticator
     repeats: IdempotencyKeys
@@ -256,7 +256,7 @@ class Door:
 
 
 class BoundRoute(Route):
-    """A row as a route; `row` is what the document of the API is written from. Refusals go to the
+    """A row as a route; the document of the API is written from `row`. Refusals are raised to the
     application's handlers."""
 
     def __init__(self, row: Row, door: Door) -> None:
@@ -330,7 +330,7 @@ class BoundRoute(Route):
 
 
 def address_of(request: Request) -> str:
-    """The client's address, as our own web server tells it; empty for a caller on the socket itself."""
+    """The client's address as our own web server reports it; empty for a caller on the socket itself."""
     return request.client.host if request.client else ""
 
 
@@ -347,8 +347,8 @@ def _actor(call: Call) -> str | None:
 
 
 def _check_page(request: Request, listed: frozenset[str]) -> None:
-    """A browser says which page sends a request: a stranger's must not sign somebody in as somebody else.
-    Programs say nothing. Errors: Forbidden."""
+    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in as
+    somebody else. Programs send no Origin. Errors: Forbidden."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and origin in listed:
         return
@@ -362,8 +362,8 @@ def _check_page(request: Request, listed: frozenset[str]) -> None:
 
 
 def _check_type(request: Request, raw: bytes) -> None:
-    """A page of another origin may send a form or plain text without being asked first, JSON not. Errors:
-    WrongType."""
+    """A page of another origin may send a form or plain text without a preflight request; JSON it may not.
+    Errors: WrongType."""
     if not raw.strip():
         return
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -408,7 +408,7 @@ def _body(raw: bytes, model: type[Body]) -> Body:
 
 
 class _Written(Response):
-    """Bytes and headers as they go out: Starlette works both out anew for each answer (5 µs)."""
+    """Body and headers as they are sent: Starlette computes both anew for each answer (5 µs)."""
 
     def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.body = body
@@ -418,13 +418,13 @@ class _Written(Response):
 
 
 def content_etag(data: Any) -> str:
-    """Of an answer whose state has no number of its own."""
+    """An ETag for an answer whose object has no revision number."""
     return f'"{blake2b(orjson.dumps(data), digest_size=9).hexdigest()}"'
 
 
 def _named(header: str | None, etag: str) -> bool:
-    """Whether a list of ETags names this one. A web server that packs an answer makes its ETag a weak one
-    (W/), so weak ones count."""
+    """Whether a list of ETags contains this one. A web server that compresses an answer makes its ETag weak
+    (W/), so weak ones match."""
     return header is not None and (
         header.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in header.split(","))
     )

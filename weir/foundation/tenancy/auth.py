@@ -1,7 +1,7 @@
-"""Who is asking: the bearer of an HTTP request, resolved the same way in every room.
+"""Resolves the bearer of an HTTP request to an account or a tenant, the same way in every room.
 
-An account token opens only accounts' own routes; an app token (a member) or an API key opens one app's.
-The tenant comes from the credential and from nowhere else.
+An account token opens only the accounts' own routes; an app token (of a member) or an API key opens one
+app's routes. The tenant follows from the credential alone.
 """
 
 import hmac
@@ -26,7 +26,7 @@ UPLOADS = "vod:write"
 
 @dataclass(frozen=True)
 class SignedInAccount:
-    """Somebody signed in to the studio; `session` is the refresh family."""
+    """A person signed in to the studio; `session` is the refresh family."""
 
     id: str
     session: str
@@ -34,9 +34,9 @@ class SignedInAccount:
 
 @dataclass
 class Tenant:
-    """Somebody who acts for one app: `actor` is an account or key id, `role` a member's role in the app, None
-    for others; `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is one of the
-    app's, with leave to `upload`. `issued` (seconds) is when a member's app token was made."""
+    """A caller that acts for one app: `actor` is an account or key id, `role` a member's role in the app,
+    None for others; `plan` the app's, `rate` a key's own limit of requests a minute. A `user` is an end
+    user of the app, with the grant in `upload`. `issued` (seconds) is when a member's app token was made."""
 
     app: str
     actor: str
@@ -50,8 +50,8 @@ class Tenant:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """The claims of a token that this caller asks for: by whom it is made, and never at an earlier second
-        than the caller's own token, whose second a withdrawal may have taken in."""
+        """The claims of a token that this caller requests: its maker, and never a second earlier than the
+        caller's own token, because a withdrawal may cover that second."""
         return {"by": self.actor, **({"iat": self.issued} if self.issued > now_s() else {})}
 
     def need(self, scope: str) -> None:
@@ -102,7 +102,7 @@ class Authenticator:
         )
 
     async def uploader(self, header: str | None, address: str = "") -> Tenant:
-        """A tenant, or the bearer of an upload token, who may nothing else. Errors: as `tenant`."""
+        """A tenant, or the bearer of an upload token, which permits nothing else. Errors: as `tenant`."""
         token = bearer(header)
         if not self._tokens.claims_to_be(token, "weir:upload"):
             return await self.tenant(header, address)
@@ -146,8 +146,8 @@ class Authenticator:
         )
 
     def _fits(self, secret: str, doc: CredentialDoc | None) -> bool:
-        """A secret that was right for this very copy of the key's document needs no second HMAC (3.5 µs
-        against 1): the copy is dropped with every change of the key, and by itself after four seconds."""
+        """A secret that was verified for this very copy of the key's document needs no second HMAC (1 µs
+        instead of 3.5): the copy is dropped with every change of the key, and after four seconds."""
         mark = blake2b(secret.encode(), digest_size=32, key=self._fresh).digest()
         held = self._right.get(doc["id"]) if doc else None
         if held is not None and held[0] is doc and hmac.compare_digest(held[1], mark):

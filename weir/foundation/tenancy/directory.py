@@ -1,9 +1,9 @@
-"""Who knows what: the documents that all rooms read – accounts, sign-ins, apps, credentials, streams,
-recordings, revocations – from a short cache.
+"""A short cache of the documents that all rooms read: accounts, sign-ins, apps, credentials, streams,
+recordings, revocations.
 
-Only the control room writes them (recordings: media); after a write it tells `DirectoryChanged` or
-`Revoked` and every process drops its copy. A fact that is lost costs at most CACHE_S seconds of an old
-answer.
+Only the control room writes them (recordings: media). After a write it publishes `DirectoryChanged` or
+`Revoked`, and every process drops its copy. If that event is lost, a process answers from its old copy for
+at most CACHE_S seconds.
 """
 
 from collections import OrderedDict
@@ -39,19 +39,19 @@ ON_AIR = ("starting", "live", "interrupted")
 
 
 def revocation_id(app: str, kind: str, subject: str) -> str:
-    """Sessions and users are named by customers, so the app is part of what is withdrawn."""
+    """The app is part of the id, because customers choose the names of sessions and users."""
     return f"{app}:{kind}:{subject}"
 
 
 def stored_bytes(recording: RecordingDoc) -> int:
-    """All its files; of one from before they were counted its MP4, and of an upload until it is ready what
-    was announced. One that failed keeps nothing."""
+    """The size of all files of a recording; its MP4 alone for recordings from before all files were counted;
+    the announced length of an upload until it is ready. A failed one counts nothing."""
     announced = recording.get("length") if recording["state"] in ("uploading", "processing") else 0
     return int(recording.get("bytes") or recording.get("size") or announced or 0)
 
 
 class Directory:
-    """Every answer is a document or None; the caller must not change what it gets."""
+    """Every answer is a document or None; callers must not change what they get."""
 
     def __init__(self, store: Store, vault: Vault, clock: Callable[[], float] = monotonic) -> None:
         self._all = store.operator()
@@ -97,7 +97,7 @@ class Directory:
         return await self._cached("recordings", broadcast, read)
 
     async def stored_bytes(self, app_id: str) -> int:
-        """What an app's recordings and uploads take now, never from the cache; one that still runs counts
+        """The bytes of all recordings and uploads of an app, never from the cache; a running recording counts
         when it is finished."""
         return sum([stored_bytes(one) async for one in self._every(RECORDINGS, {"app": app_id})])
 
@@ -119,8 +119,8 @@ class Directory:
         return await self._cached("accounts", account_id, lambda: self._all.get(ACCOUNTS, account_id))
 
     async def signed_in(self, account_id: str, family: str) -> bool:
-        """Whether this sign-in of the account lives. A new password begins another era of the account: all
-        its sign-ins end in that one write, whatever happens to their documents."""
+        """Whether this sign-in of the account is valid. A new password begins the account's next era: all
+        sign-ins end with that one write, whatever happens to their documents."""
         session = await self._cached("sign_ins", family, lambda: self._all.get(SIGN_INS, family))
         account = await self.account(account_id)
         if (
@@ -149,9 +149,9 @@ class Directory:
         return SigningKey(doc["app"], doc["algorithm"], key, scopes, expires // 1000 if expires else None)
 
     async def still_valid(self, by: str, app: str, issued_s: float) -> bool:
-        """False when what was made from this credential by then has ended: the key was revoked; the member
-        was removed or got another role; the account got a new password. A key that has expired makes
-        nothing more, and what it has made lives on."""
+        """False when what this credential made by then is void: the key was revoked; the member was removed
+        or got another role; the account got a new password. An expired key makes nothing more, and what it
+        made stays valid."""
         if by.startswith("key_"):
             doc = await self.credential(by)
             return doc is not None and doc["app"] == app and not doc.get("revoked")
@@ -161,7 +161,7 @@ class Directory:
         return not await self._revoked(revocation_id(app, "member", by), issued_s)
 
     async def withdrawn(self, app: str, issued_s: float, **subjects: str | None) -> bool:
-        """True when rights issued at `issued_s` were withdrawn since, from any of `session=…, user=…,
+        """True when rights issued at `issued_s` have been withdrawn, from any of `session=…, user=…,
         stream=…`."""
         for kind, subject in subjects.items():
             if subject is not None and await self._revoked(revocation_id(app, kind, subject), issued_s):
