@@ -1,4 +1,4 @@
-"""One ASGI application out of the rooms' applications, and the process that serves it."""
+"""One ASGI application made of the rooms' applications, and the process that serves it."""
 
 import asyncio
 import contextlib
@@ -202,7 +202,7 @@ class Process:
         return parts
 
     async def _healthz(self, _request: Request) -> Response:
-        """Alive, and what it sees of its parts; always 200."""
+        """Says that the process is alive and which of its parts answer; always 200."""
         parts = await self._parts()
         status = "ok" if set(parts.values()) == {"ok"} else "degraded"
         return _json({"status": status, "timestamp": rfc3339(now_ms()), **parts})
@@ -218,7 +218,7 @@ class Process:
 
 
 def described(routes: Sequence[BaseRoute], settings: Settings) -> Route:
-    """The document of the API that these routes offer, written once."""
+    """The OpenAPI document of these routes, written once."""
     rows = [route.row for route in routes if isinstance(route, BoundRoute)]
     written = orjson.dumps(openapi.document(rows, __version__, settings.base_url))
 

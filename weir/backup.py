@@ -55,7 +55,7 @@ async def backup(settings: Settings, target: Path, media: bool = True, secret: b
 
 
 async def _copy_redis(settings: Settings, folder: Path) -> None:
-    """In the form of an append-only file whose base is a snapshot, which is how the embedded server starts."""
+    """Writes an append-only file whose base is a snapshot: the form from which the embedded server starts."""
     if not doctor.running(settings.data):
         shutil.copytree(settings.data / "redis", folder)
         return
@@ -86,7 +86,7 @@ async def _snapshot(settings: Settings) -> Path:
 
 
 def _copy_documents(source: Path, target: Path) -> None:
-    """A consistent copy, whatever is being written meanwhile."""
+    """A consistent copy, also while documents are written."""
     reading, writing = sqlite3.connect(f"file:{source}?mode=ro", uri=True), sqlite3.connect(target)
     try:
         reading.backup(writing, pages=1000)
@@ -121,8 +121,8 @@ def _media_files(settings: Settings) -> Iterator[Path]:
 
 
 def restore(settings: Settings, source: Path) -> bool:
-    """Fills an empty data folder, but for a secret that is there already; False when the secret is still to
-    be put there. Errors: BackupError."""
+    """Fills an empty data folder, which may hold a secret already. Returns False when the secret must still
+    be copied there. Errors: BackupError."""
     if doctor.running(settings.data):
         raise BackupError(f"A stack is running on {settings.data}; stop it first.")
     if any((settings.data / name).exists() for name in FILES):

@@ -102,8 +102,8 @@ def demo(
 
 
 def _until_signalled(work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
-    """Runs `work` with an event that SIGINT and SIGTERM set; a sentence instead of a traceback when it can't
-    go on."""
+    """Runs `work` with an event that SIGINT and SIGTERM set. Prints a sentence instead of a traceback when it
+    fails."""
     from weir.supervisor import StackError
 
     async def main() -> int:
@@ -128,7 +128,7 @@ def run(
     data_dir: Data = None,
     log_level: LogLevel = None,
 ) -> None:
-    """Serve one room (or all) without the embedded servers, for a layout over several machines."""
+    """Serve one room (or all) without the embedded servers, for an installation on several machines."""
     from weir.app import ALL, check_store, serve
 
     names = ALL if room == "all" else tuple(name for name in ALL if name == room)
@@ -342,7 +342,7 @@ def create_stream(app_id: str, title: str = "", config: Config = None, data_dir:
 def _on_ground(
     config: Path | None, data_dir: Path | None, verb: Callable[[Any], Awaitable[dict[str, Any]]]
 ) -> None:
-    """Runs one verb of the control room on the stores themselves and prints its answer as JSON."""
+    """Runs one verb of the control room directly on the stores and prints its answer as JSON."""
     from control.composition import build_local_admin
     from weir.app import open_services
 

@@ -110,7 +110,7 @@ class Encoder:
         return self._process is not None and self._process.returncode is not None
 
     async def stop(self) -> str:
-        """What it complained about, empty when nothing."""
+        """Stops FFmpeg and returns its error output, empty when there was none."""
         if self._process is None:
             return ""
         with contextlib.suppress(ProcessLookupError):
@@ -125,8 +125,8 @@ class Encoder:
 
 
 def _wall_clock() -> list[str]:
-    """A large clock over the pattern, so that anybody sees the delay; without a font the pattern's own small
-    one must do."""
+    """FFmpeg's filter for a large clock over the pattern, which shows the delay; empty where no font is
+    found: the pattern has a small clock of its own."""
     if not any(Path("/usr/share/fonts").glob("truetype/*/*.ttf")):
         return []
     look = "fontsize=72:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=24:x=(w-tw)/2:y=h*0.72"
@@ -215,7 +215,7 @@ async def _rendition(master_url: str) -> tuple[str | None, str]:
 async def _play_on(
     report: Report, stop: asyncio.Event, seconds: float | None, began: float, encoder: Encoder
 ) -> None:
-    """Waits for the end and says whether the stream went on until then."""
+    """Waits for the end and returns whether the stream kept playing until then."""
     if report.errors:
         return
     first, since = await _newest_segment(report.master_url), monotonic()

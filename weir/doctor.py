@@ -1,4 +1,4 @@
-"""What this machine has of what Weir needs, and what to do about the rest."""
+"""Checks what Weir needs from this machine, and says how to get what is missing."""
 
 import contextlib
 import fcntl
@@ -29,8 +29,8 @@ INSTALL = "sudo apt-get install --no-install-recommends"
 
 @dataclass(frozen=True)
 class Check:
-    """`remedy` is what to type or change; empty when all is well. Only `needed` ones keep the stack from
-    starting."""
+    """`remedy` is what to type or change, empty when the check passed. Only `needed` checks keep the stack
+    from starting."""
 
     name: str
     state: State
@@ -150,7 +150,7 @@ def _certificate(settings: Settings) -> Iterator[Check]:
 
 
 def _confinement() -> Iterator[Check]:
-    """What keeps FFmpeg, which decodes what strangers have sent, from everything else here."""
+    """Whether FFmpeg, which decodes files from strangers, can be kept from everything else on this machine."""
     offered = protections()
     active = ", ".join(f"{name} {version}" for name, version in offered.items() if version)
     missing = [name for name, version in offered.items() if not version]
@@ -238,7 +238,8 @@ def _cannot_listen(host: str, port: int) -> str | None:
 
 
 def _redis(settings: Settings) -> Iterator[Check]:
-    """Each server that WEIR_REDIS_URL names, and whether it is of the kind that the URL says."""
+    """Each server that WEIR_REDIS_URL names, and whether it is of the kind (cluster or not) that the URL
+    says."""
     url, seeds = cluster_seeds(settings.redis_url)
     if not url:
         return
@@ -273,7 +274,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 
 def running(data: Path) -> bool:
-    """True when a stack holds this data folder: then its own ports are taken, and rightly so."""
+    """True when a stack uses this data folder: then its own ports are rightly taken."""
     try:
         descriptor = os.open(data / "lock", os.O_RDWR)
     except OSError:

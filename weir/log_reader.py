@@ -9,7 +9,7 @@ ROOMS = ("control", "realtime", "media")
 
 
 class NoLogs(Exception):
-    """There is nothing to show; one sentence that says what there is."""
+    """There are no log lines to show; the message says which parts have some."""
 
 
 def newest(folder: Path, count: int, part: str | None, room: str | None) -> Iterator[tuple[str, list[str]]]:
@@ -35,7 +35,7 @@ def newest(folder: Path, count: int, part: str | None, room: str | None) -> Iter
 
 
 def _lines(folder: Path, part: str) -> Iterator[str]:
-    """Of the rotated file first: right after a rotation the new one has next to nothing."""
+    """The last lines, of the rotated file first: right after a rotation the new file is almost empty."""
     for path in (folder / f"{part}.log.1", folder / f"{part}.log"):
         try:
             with path.open(errors="replace") as file:

@@ -1,4 +1,4 @@
-"""Does it answer? One short question to a part of the stack, never an exception."""
+"""Probes: one short request to a part of the stack; returns False instead of raising."""
 
 import asyncio
 import contextlib

@@ -31,8 +31,8 @@ def nginx_module(name: str) -> Path | None:
 
 
 def internal_secret(vault: Vault, settings: Settings) -> str:
-    """What our own nginx instances show the application: hooks and playback decisions are answered to nobody
-    else."""
+    """The secret that our own nginx instances send to the application: without it, hooks and playback
+    decisions are refused."""
     return settings.hook_secret or vault.text_key("internal")
 
 
@@ -44,7 +44,7 @@ def _private(path: Path, text: str) -> Path:
 
 
 def render(template: str, values: dict[str, str], chosen: Collection[str] = ()) -> str:
-    """Lines behind `#word: ` are switched on for the chosen words. Errors: KeyError for a name in the
+    """Enables the lines that begin with `#word: ` for the chosen words. Errors: KeyError for a name in the
     template without a value."""
     for word in chosen:
         template = re.sub(rf"^( *)#{word}: ", r"\1", template, flags=re.MULTILINE)

@@ -43,8 +43,8 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """One child. `argv` is asked before every start, so each start gets fresh configuration; `answers` is its
-    probe; a line of its output with `fatal` in it means that it must start anew."""
+    """One child. `argv` is called before every start, so that each start gets fresh configuration; `answers`
+    is its probe; a line of its output that contains `fatal` means that it must be restarted."""
 
     name: str
     argv: Callable[[], list[str]]
@@ -73,7 +73,7 @@ class LogFile:
 
 
 class SupervisedProcess:
-    """A running part: started, watched, started again, stopped."""
+    """A running part: started, probed, restarted, stopped."""
 
     def __init__(self, part: ChildSpec, settings: Settings) -> None:
         self.part = part
@@ -175,7 +175,7 @@ class SupervisedProcess:
                 )
 
     async def stop(self) -> None:
-        """TERM, then KILL for the whole group when the time is over; returns when nothing is left."""
+        """Sends TERM, then KILL to the whole group when the time is over. Returns when no process is left."""
         self._stopping = True
         async with (
             self._changing
@@ -216,8 +216,8 @@ class Supervisor:
         self._rotation: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _step: None) -> None:
-        """Errors: StackError; whatever had started is stopped again. `told` hears each step for the person
-        waiting."""
+        """Starts every part in order. `told` is called with each step, for the person who waits. Errors:
+        StackError, after what had started was stopped again."""
         prepare(self.settings)
         self._lock = _lock(self.settings.data)
         failed = doctor.first_failure(self.settings)

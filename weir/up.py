@@ -1,4 +1,4 @@
-"""`weir up` and `weir status`: the embedded stack as a person meets it."""
+"""`weir up` and `weir status`: what a person sees of the embedded stack."""
 
 import asyncio
 from typing import Any
@@ -34,7 +34,7 @@ def application(settings: Settings) -> ApplicationClient:
 
 
 async def up(settings: Settings, stop: asyncio.Event) -> int:
-    """Runs until `stop` is set; 0 when everything ended in order."""
+    """Runs until `stop` is set; returns 0 after an orderly end."""
     stack, took = await start(settings)
     try:
         print_card(await application(settings).post("/internal/card", {}), f"Weir is up ({took:.1f} s)")
@@ -61,8 +61,8 @@ def print_card(card: dict[str, Any], title: str) -> None:
 
 
 async def status(settings: Settings, as_json: bool = False) -> int:
-    """0 when a stack runs on this data folder and is healthy. Changes nothing, but for a fresh set-up link
-    while nobody owns it."""
+    """Returns 0 when a healthy stack runs on this data folder. Changes nothing, except for a new set-up link
+    while the installation has no owner."""
     if not doctor.running(settings.data):
         err.print(f"No stack is running on {settings.data}.")
         return 1

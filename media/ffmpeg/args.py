@@ -101,7 +101,7 @@ def transcode(
 
 
 def _squared(frames: Any, source: Source) -> Any:
-    """Square pixels, whole frames, ordinary colours: only what the source needs."""
+    """Filters for square pixels, progressive frames and ordinary colours, only where the source needs them."""
     if source.interlaced:
         frames = frames.filter("bwdif", mode="send_frame", deint="interlaced")
     if source.high:
@@ -229,7 +229,7 @@ def probe() -> list[str]:
 
 
 def still(size: tuple[int, int]) -> list[str]:
-    """argv: one black key frame as FLV to standard output."""
+    """argv: writes one black key frame as FLV to standard output."""
     picture = f"color=c=black:s={size[0]}x{size[1]}:r=1"
     return [
         "ffmpeg",
@@ -255,12 +255,11 @@ def still(size: tuple[int, int]) -> list[str]:
 
 
 def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float = 0.0) -> list[str]:
-    """argv: the MP4 files that the list `parts` names, one behind the other, into one with its index in
-    front. Copies.
+    """argv: concatenates the MP4 files that the list `parts` names into one with its index at the front.
+    Copies.
 
     FFmpeg takes the tracks from the first file: where that one has no sound, `sound` lists those from the
-    first that has, at its time.
-    """
+    first that has, at its time."""
     heard = (
         ["-itsoffset", f"{sound_at_s:.6f}", "-f", "concat", "-i", str(sound), "-map", "0:v", "-map", "1:a"]
         if sound
@@ -284,7 +283,7 @@ def join(parts: Path, into: Path, sound: Path | None = None, sound_at_s: float =
 
 
 def sound_of(file: Path, track: int, segment_s: float, folder: Path, name: str) -> list[str]:
-    """argv: one sound of an uploaded file as a rendition of its own, `name`.m3u8 over `name`.mp4."""
+    """argv: extracts one sound of an uploaded file as a rendition of its own, `name`.m3u8 over `name`.mp4."""
     return [
         *_stranger(file),
         "-map",
@@ -304,12 +303,12 @@ def sound_of(file: Path, track: int, segment_s: float, folder: Path, name: str) 
 
 
 def text_of(file: Path, track: int, into: Path) -> list[str]:
-    """argv: the words of one subtitle track of an uploaded file as WebVTT."""
+    """argv: converts one subtitle track of an uploaded file to WebVTT."""
     return [*_stranger(file), "-map", f"0:{track}", "-c:s", "webvtt", "-f", "webvtt", str(into)]
 
 
 def picture_of(parts: Path, segment_s: float, folder: Path, name: str) -> list[str]:
-    """argv: the picture alone of the MP4 files that the list `parts` names. Copies."""
+    """argv: copies the picture alone from the MP4 files that the list `parts` names."""
     return [
         *_QUIET,
         "-f",
@@ -354,7 +353,7 @@ def _alone(segment_s: float, folder: Path, name: str) -> list[str]:
 
 
 def poster(source: Path, at_s: float, picture: Path) -> list[str]:
-    """argv: the key frame at or behind `at_s` as a JPEG, at most 720 high."""
+    """argv: writes the key frame at or after `at_s` as a JPEG, at most 720 high."""
     scaled = "scale=-2:'min(720,ih)'"
     return [
         *_QUIET,
@@ -381,8 +380,8 @@ def poster(source: Path, at_s: float, picture: Path) -> list[str]:
 def previews(
     source: Path, every_s: int, size: tuple[int, int], tiles: tuple[int, int], sheets: Path
 ) -> list[str]:
-    """argv: sheets of small pictures, one each `every_s`. Only key frames are decoded: 8.6 times cheaper, and
-    `fps` fills gaps."""
+    """argv: writes sheets of small pictures, one every `every_s`. Only key frames are decoded: 8.6 times
+    cheaper, and `fps` fills gaps."""
     (width, height), (columns, rows) = size, tiles
     tiled = f"fps=1/{every_s}:start_time=0:round=up,scale={width}:{height},tile={columns}x{rows}"
     return [

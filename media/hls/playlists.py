@@ -1,5 +1,6 @@
-"""HLS playlists as text (RFC 8216bis), from a timeline. All URIs are relative, so a token in the path rides
-along."""
+"""HLS playlists as text (RFC 8216bis), from a timeline. All URIs are relative, so a token in the path applies
+to them too.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Choice:
-    """A sound or a text to choose. `language` is a BCP 47 tag or empty, `list` its playlist's name."""
+    """A sound or subtitle track to choose. `language` is a BCP 47 tag or empty, `list` its playlist's name."""
 
     name: str
     language: str
@@ -55,7 +56,7 @@ def master(
     sounds: Sequence[Choice] = (),
     texts: Sequence[Choice] = (),
 ) -> str:
-    """`sounds` and `texts` are the same beside every variant."""
+    """The master playlist. Every variant gets the same `sounds` and `texts`."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [_choice("AUDIO", "sounds", one) for one in sounds] + [
         _choice("SUBTITLES", "texts", one) for one in texts
@@ -78,7 +79,7 @@ def master(
 
 
 def _choice(kind: str, group: str, one: Choice) -> str:
-    """A text is shown when somebody wants it."""
+    """A subtitle is shown only when the viewer chooses it."""
     language = f',LANGUAGE="{one.language}"' if one.language else ""
     more = ',CHANNELS="2"' if kind == "AUDIO" else ",FORCED=YES" if one.forced else ""
     shown = f"DEFAULT={'YES' if one.shown else 'NO'},AUTOSELECT=YES"
@@ -124,7 +125,7 @@ def _target_s(timeline: Timeline) -> int:
 
 
 def _skip_until_s(timeline: Timeline) -> int:
-    """Delta updates pay where the window is long; 0 where it is not."""
+    """Delta updates save bytes only where the window is long; 0 where it is short."""
     return (
         SKIP_TARGETS * _target_s(timeline)
         if timeline.window * timeline.cadence.segment_s > LONG_WINDOW_S
@@ -166,8 +167,7 @@ def _head(timeline: Timeline) -> Iterator[str]:
 def _body(
     timeline: Timeline, rendition: str, keys: SegmentKeys | None, skipped: int, base: str
 ) -> Iterator[str]:
-    """A key that is in force would hold for the initialisation segment of the next run too; that one is
-    clear."""
+    """A key in force would also apply to the initialisation segment of the next run, which is not encrypted."""
     if skipped:
         yield f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"
     run, number = "", None
@@ -204,7 +204,7 @@ def _segment(segment: Segment, rendition: str, base: str, with_parts: bool = Tru
 
 
 def _settled(segment: Segment, rendition: str, base: str) -> str:
-    """Written once: a window of hours has thousands of segments that never change again."""
+    """Segments are rendered once: a window of hours has thousands that never change again."""
     text = segment.settled.get(rendition)
     if text is None:
         text = segment.settled[rendition] = "\n".join(_segment(segment, rendition, base, with_parts=False))
@@ -234,7 +234,7 @@ def _tail(timeline: Timeline, rendition: str, others: Sequence[str], base: str) 
 
 @dataclass(frozen=True)
 class Extent:
-    """A piece of a file: `file` relative, bytes from `offset`."""
+    """A range of a file: `file` is relative, bytes from `offset`."""
 
     file: str
     offset: int
@@ -247,7 +247,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class RecordedSegment:
-    """A segment of a finished recording; `init` belongs to the encoder run that it is of."""
+    """A segment of a finished recording; `init` is the initialisation segment of its encoder run."""
 
     duration_s: float
     start_ms: int

@@ -101,7 +101,7 @@ class Audit:
         await self._store.settle(collection, doc_id, [noted.id])
 
     async def on_event(self, event: Event) -> None:
-        """Writes entries whose process has died; for the bus' consumer."""
+        """Writes entries of processes that died before they could; for the bus' consumer."""
         if isinstance(event, AuditNoted):
             await self._store.app(event.app).insert_many(AUDIT, [_document(event)])
 
@@ -120,9 +120,9 @@ class Audit:
             raise
 
     async def count(self, app: str, by: By, action: str, target: str = "") -> None:
-        """For what happens too often for an entry each time: one entry an hour for the same actor, address,
-        action and target, with `times`, dated by the last. Redis holds the counts until `write_counts` has
-        stored them; without Redis they are lost."""
+        """For acts that are too frequent for an entry each: one entry per hour for the same actor, address,
+        action and target, with `times` and the time of the last. Redis holds the counts until
+        `write_counts` has stored them; if Redis loses them they are lost."""
         hour = now_ms() // HOUR_MS
         key, who = f"weir:audit:{hour}", [app, by.actor, by.address, action, target]
         try:

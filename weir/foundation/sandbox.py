@@ -94,7 +94,7 @@ def confined(
     *, read: tuple[str, ...] = (), write: tuple[str, ...] = (), port: int | None = None, memory: int | None = None,
     files: int | None = None, silent: bool = False, nice: int = 0,
 ) -> list[str]:  # fmt: skip
-    """The words before a program's own with which it is started like that."""
+    """The command prefix that starts a program in the sandbox."""
     words = [sys.executable, "-I", "-S", os.path.abspath(__file__)]
     for name, given in (("--read", read), ("--write", write)):
         for path in given:
@@ -110,7 +110,8 @@ def confined(
 
 
 def protections() -> dict[str, str]:
-    """What this kernel offers, by name; a value says which version, empty where it is missing."""
+    """The protections that this kernel offers, by name; the value is their version, empty where one is
+    missing."""
     landlock = _landlock_version()
     action = ctypes.c_uint32(ERRNO)
     machine = MACHINES.get(os.uname().machine)
@@ -162,8 +163,8 @@ def _bound(given: list[str]) -> None:
 
 
 def _drop_root(nobody: bool) -> None:
-    """A change of user takes the death signal away, so it is asked for again; who has lost its parent
-    meanwhile ends."""
+    """Changes the user. That clears the parent-death signal, so it is set again; the process ends when its
+    parent has died meanwhile."""
     parent = os.getppid()
     for capability in range(64):
         _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -180,7 +181,7 @@ def _drop_root(nobody: bool) -> None:
 
 
 def _for_everybody(program: str) -> bool:
-    """Whether any user may start it."""
+    """Whether every user may execute it."""
     while program != "/":
         if not os.stat(program).st_mode & 1:
             return False
@@ -220,7 +221,7 @@ def _restrict_files(program: str, read: list[str], write: list[str], port: int |
 
 
 def _allow(rules: int, path: str, access: int) -> None:
-    """What is not there needs no rule."""
+    """A path that does not exist needs no rule."""
     try:
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:

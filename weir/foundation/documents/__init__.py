@@ -67,8 +67,8 @@ class Between:
 
 @dataclass(frozen=True)
 class Sieve(Generic[D]):
-    """What no index decides: `keeps` looks at each document that the filter finds. `mark` says the same in
-    text, for the cursor."""
+    """A filter that no index can apply: `keeps` is called with each document that the indexed filter finds.
+    `mark` describes it as text, for the cursor."""
 
     mark: str
     keeps: Callable[[D], bool]

@@ -1,4 +1,4 @@
-"""Where a page ended: opaque to callers, good for the same query only."""
+"""Cursors: the position where a page ended, opaque to callers and valid for the same query only."""
 
 import base64
 import binascii

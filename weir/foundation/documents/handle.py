@@ -1,5 +1,6 @@
-"""The verbs of the document store: each call is checked once, here, and then given to the engine that keeps
-the data."""
+"""The verbs of the document store. Each call is checked here, once, and passed to the engine that stores the
+data.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -39,8 +40,7 @@ BY_ID = Order("id", False)
 
 
 class StoreEngine(Protocol):
-    """What a store of documents can do with checked requests. Documents carry their outbox inwards, never
-    outwards."""
+    """What an engine does with checked requests. Documents carry their outbox inwards, never outwards."""
 
     async def insert(self, spec: Spec, doc: Doc) -> None: ...
 
@@ -187,7 +187,7 @@ class DocumentHandle:
     async def _sifted(
         self, spec: Spec, where: Where, order: Order, after: After | None, limit: int, sieve: Sieve[Any]
     ) -> tuple[list[Doc], Doc | None]:
-        """What passes the sieve, and the document behind which looking goes on; None at the end."""
+        """The documents that pass the sieve, and the last one that was looked at; None at the end."""
         kept: list[Doc] = []
         last: Doc | None = None
         for _ in range(MOST_LOOKED_AT // LOOKED_AT_ONCE):

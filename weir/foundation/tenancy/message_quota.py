@@ -50,7 +50,7 @@ class HeldPermits:
 
 @dataclass
 class Receipt:
-    """`stored` is set by whoever wrote a message that was not there before."""
+    """`stored` is set by the writer of a message that was not stored before."""
 
     stored: bool = False
 
@@ -66,7 +66,7 @@ class MessageQuota:
 
     @asynccontextmanager
     async def spend(self, app: str, stream: str) -> AsyncIterator[Receipt]:
-        """Write one message inside of it. Errors: QuotaExceeded when the month's are used up."""
+        """Context for writing one message. Errors: QuotaExceeded when the month's messages are used up."""
         held, receipt = await self._take(app), Receipt()
         try:
             yield receipt
@@ -113,17 +113,18 @@ class MessageQuota:
         await self._quotas.refuse(app, "messages", most, f"This month's {most:,} messages are used up.")
 
     async def restore(self, app: str, month: str, used: int) -> None:
-        """By the ledger, which knows how many there were also after the loss of Redis."""
+        """Restores permits from the ledger, which knows the month's messages also after Redis lost its data."""
         await self._redis.eval(RESTORE_PERMITS, 1, permits_key(app, month), used, KEPT_MS)
 
     async def run(self) -> None:
-        """Runs until cancelled: tells the counts."""
+        """Runs until cancelled: writes the counts to Redis."""
         while True:
             await asyncio.sleep(TELL_EVERY_S)
             await self._tell()
 
     async def _tell(self) -> None:
-        """A batch whose fate is unknown is sent again under its number, and counts once."""
+        """Sends a batch of counts. A batch of unknown outcome is sent again under its number, and counts
+        once."""
         batch, untold = self._untold
         if not untold:
             untold, self._stored = dict(self._stored), Counter()
@@ -140,7 +141,7 @@ class MessageQuota:
         self._untold = batch, {}
 
     async def close(self) -> None:
-        """Tells what is left, and gives back the permits."""
+        """Writes the remaining counts, and returns the permits."""
         for _ in range(2):
             await self._tell()
         await self._give_back()

@@ -1,6 +1,6 @@
-"""Who may do what: the one table of roles, scopes of API keys and the studio's verbs. Pure.
+"""The one table of roles, scopes of API keys and the studio's verbs. Pure.
 
-Scopes are what app tokens and API keys carry; the other verbs are a person's, on an app that the person is
+Scopes are carried by app tokens and API keys; the other verbs are a person's, on an app that the person is
 a member of.
 """
 
@@ -39,7 +39,7 @@ def signs(scopes: Collection[str]) -> bool:
 
 
 def may(role: Role | None, verb: str) -> bool:
-    """False for somebody who is no member."""
+    """False for a person who is not a member."""
     return role is not None and ROLES.index(role) >= ROLES.index(LEAST[verb])
 
 
@@ -48,7 +48,7 @@ def scopes_of(role: Role) -> tuple[str, ...]:
 
 
 def may_give(actor: Role, role: Role) -> bool:
-    """Owners are made by owners; else whoever may change members gives any role."""
+    """Only owners make owners; other roles are given by everyone who may change members."""
     return may(actor, "owners.write" if role == "owner" else "members.write")
 
 

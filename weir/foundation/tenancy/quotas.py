@@ -1,11 +1,11 @@
-"""What an app's plan allows, asked alike in every room; the owner hears `quota.exceeded` once a month and
-quota.
+"""What an app's plan allows, checked the same way in every room; `quota.exceeded` is published once per month
+and quota.
 
-Things that stand (streams, members, places …) are counted before one is made, one maker of an app at a
-time in this process: of several processes each may let one through in the same moment. Messages are spent
-in permits that a process takes in advance from Redis, so that the sum over all processes never passes the
-month's bound. Without Redis they are not bounded: what needs Redis to be stored waits anyway, and the
-ledger restores a lost count within seconds.
+Objects (streams, members, places …) are counted before one is created, one creation per app at a time in
+this process: of several processes each may admit one in the same moment. Messages are spent from permits
+that a process takes in advance from Redis, so the sum over all processes never exceeds the month's limit.
+Without Redis they are not limited: what must be stored in Redis waits anyway, and the ledger restores a
+lost count within seconds.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Quotas:
         self._making: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def plan(self, app_id: str) -> Plan:
-        """An app without a plan has no bounds."""
+        """The app's plan; an app without one has no limits."""
         return self.plan_of(await self._directory.app(app_id))
 
     def plan_of(self, app: AppDoc | None) -> Plan:
@@ -77,7 +77,8 @@ class Quotas:
     async def room_for(
         self, app_id: str, what: Standing, count: Callable[[], Awaitable[int]], wanted: int = 1
     ) -> AsyncIterator[None]:
-        """Make them inside of it: whoever else wants some waits and counts them. Errors: QuotaExceeded."""
+        """Context for creating objects: others who want to create some wait and count them. Errors:
+        QuotaExceeded."""
         most: int | None = getattr(await self.plan(app_id), what)
         if most is None:
             yield
@@ -89,9 +90,9 @@ class Quotas:
 
     @asynccontextmanager
     async def storage_for(self, app_id: str, wanted: int = 1) -> AsyncIterator[None]:
-        """The same for bytes: write the document of what will take `wanted` inside of it. How long a
-        recording gets is not known before, so it needs room for one byte, and counts when it is finished.
-        Errors: QuotaExceeded."""
+        """The same for bytes: create the document of what will take `wanted` bytes inside of it. The length
+        of a recording is not known in advance, so it needs room for one byte, and counts when it is
+        finished. Errors: QuotaExceeded."""
         most = (await self.plan(app_id)).storage_gb
         if most is None:
             yield
@@ -110,12 +111,13 @@ class Quotas:
         return self._making.setdefault((app_id, what), asyncio.Lock())
 
     async def refuse(self, app_id: str, quota: str, limit: int, sentence: str) -> NoReturn:
-        """Errors: QuotaExceeded, after the owner was told."""
+        """Raises QuotaExceeded after publishing that the quota is used up."""
         await self.report_exceeded(app_id, quota, limit)
         raise QuotaExceeded(sentence)
 
     async def report_exceeded(self, app_id: str, quota: str, limit: int) -> None:
-        """Once a month, whoever else tells it: the document is there once, and its outbox is published."""
+        """Publishes once a month, in whichever process: the document is inserted once, and its outbox is
+        published."""
         fact = QuotaUsedUp(
             id=derived_id("evt", app_id, quota, month_of(now_ms())), app=app_id, quota=quota, limit=limit
         )

@@ -96,8 +96,8 @@ class UserClaims(Claims):
 
 
 class PlaybackClaims(Claims):
-    """Leave to play one stream: `sub` is the playback id, `sid` the viewing session. `guest`: the watch page
-    gave it to somebody without a token, so it plays only while the stream is public."""
+    """Permission to play one stream: `sub` is the playback id, `sid` the viewing session. `guest`: the watch
+    page issued it to a visitor without a token, so it plays only while the stream is public."""
 
     app: str
     sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
@@ -112,8 +112,8 @@ class PlaybackClaims(Claims):
 
 
 class UploadClaims(Claims):
-    """Leave to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most` bytes a
-    file; `uploads` files with `total` bytes in all."""
+    """Permission to upload: `sub` is the customer's own user id. With `stream` only to that stream, `most`
+    bytes a file; `uploads` files with `total` bytes in all."""
 
     app: str
     stream: str | None = None
@@ -161,8 +161,8 @@ _MODELS: dict[Audience, type[Claims]] = {
 
 
 class Tokens:
-    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` knows what has been
-    withdrawn from whom."""
+    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` tells whether a credential
+    has been withdrawn."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class Tokens:
         return await self._check(token, "weir:upload", UploadClaims)
 
     def claims_to_be(self, token: str, audience: Audience) -> bool:
-        """Which of the checks below may be tried; proves nothing."""
+        """The audience that a token states, to choose a check below; proves nothing."""
         try:
             return bool(jwt.decode(token, options={"verify_signature": False}).get("aud") == audience)
         except jwt.PyJWTError:
@@ -277,8 +277,7 @@ class Tokens:
         return claims
 
     async def _signer(self, token: str, audience: Audience) -> tuple[str, SigningKey | None]:
-        """Who signed this, by `iss`, and a customer's key: None is our own. The token's own `alg` chooses
-        nothing."""
+        """The signer by `iss`: a customer's key, or None for our own. The token's own `alg` has no influence."""
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
