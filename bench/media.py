@@ -65,20 +65,20 @@ console = Console(stderr=True, width=140)
 def bare(argv: list[str], source: Path) -> list[str]:
     """The same encodes as a running FFmpeg of ours: read from a file at its pace, muxed to nowhere."""
     kept: list[str] = []
-    dropped = {"-f", "-movflags", "-flush_packets", "-frag_duration", "-protocol_whitelist", "-rtmp_live", "-progress", "-stats_period",
+    dropped = {"-f", "-movflags", "-flush_packets", "-frag_duration", "-protocol_whitelist", "-progress", "-stats_period",
                "-video_track_timescale", "-write_tmcd", "-use_editlist", "-min_frag_duration"}  # fmt: skip
     words = iter(argv)
     for word in words:
         if word in dropped:
             next(words)
-        elif word.startswith("rtmp://"):
-            kept.append(str(source))
+        elif word == "-i":
+            next(words)  # ours gets its stream at standard input
+            kept += ["-re", "-stream_loop", "-1", "-i", str(source)]
         elif word.startswith("pipe:"):
             kept += ["-f", "null", "-"]
         else:
             kept.append(word)
-    at = kept.index("-i")
-    return [*kept[:at], "-re", "-stream_loop", "-1", *kept[at:]]
+    return kept
 
 
 def ladder(seconds: float, rounds: int, folder: Path) -> Row:
