@@ -161,7 +161,7 @@ class Stage:
         )
 
     def publish(
-        self, fact: StreamEvent, *, size: str = "320x180", audio: bool = True, rate: str = "30", gop: int = 30
+        self, fact: StreamEvent, *, size: str = "320x180", audio: bool = True, rate: str = "30", gop: int = 15
     ) -> "subprocess.Popen[bytes]":
         sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"] if audio else []
         process = subprocess.Popen([
