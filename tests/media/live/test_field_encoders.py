@@ -464,5 +464,5 @@ NONSENSE = {
 async def test_nonsense_among_the_frames(stage: Any) -> None:
     """In video and sound messages: it harms nobody, and the stream is shown when it makes sense."""
     nonsense = [RtmpMessage(kind, 1, 0, body) for kind, bodies in NONSENSE.items() for body in bodies]
-    _, _, _, sending = await shown(stage, [*nonsense, *messages(film(seconds=3))])
+    _, _, _, sending = await shown(stage, [*nonsense, *messages(film(seconds=6))])
     await sending
