@@ -77,12 +77,13 @@ def test_a_room_that_can_not_have_its_store_says_so_in_a_sentence(tmp_path: Path
     """`weir run` ends with the reason, and without a traceback."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        url = f"mongodb://user:hidden-word@127.0.0.1:{nobody.getsockname()[1]}/?serverSelectionTimeoutMS=500"
+        url = f"mongodb://user:hidden-word@127.0.0.1:{nobody.getsockname()[1]}/"
         environment = {
             "WEIR_DATA_DIR": str(tmp_path / "var"), "WEIR_RUN_DIR": str(tmp_path / "run"), "WEIR_MONGODB_URL": url,
             "WEIR_REDIS_URL": "redis://127.0.0.1:1/0", "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"],
         }  # fmt: skip
-        argv = [sys.executable, "-m", "weir", "run", "control", "--listen", f"unix:{tmp_path}/s"]
+        soon = "from weir.foundation.documents import mongo; mongo.ANSWER_MS = 500; import weir.__main__"
+        argv = [sys.executable, "-c", soon, "run", "control", "--listen", f"unix:{tmp_path}/s"]
         run = subprocess.run(
             argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
         )

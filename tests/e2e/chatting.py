@@ -213,9 +213,15 @@ class Crowd:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     def close(self) -> None:
-        for life in self._lives:
-            life.cancel()
-        self.run(asyncio.sleep(0.3))
+        self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
+
+    async def _end(self) -> None:
+        """Returns when everybody has left, with what their connections still had to do."""
+        for life in self._lives:
+            life.cancel()
+        await asyncio.sleep(0)  # the cancellations are passed on to the tasks
+        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(rest, timeout=10)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
@@ -334,7 +333,9 @@ def test_no_secret_stands_in_clear(told: Show) -> None:
     own = {"Redis' password": redis_password(vault), "internal secret": internal_secret(vault, settings)}
     master = {"master secret": (stack.folder / "var/secret").read_text().strip()}
     assert min(map(len, client.secrets.values())) >= 20
-    time.sleep(1.5)  # the usage log is written each second
+    show.text(show.url(token=show.token("last")))
+    usage = stack.folder / "var/usage/web.log"
+    wait_until(lambda: "\tlast\t" in usage.read_text(), "the usage log, which is written each second")
     arguments.close()
     everything = client.secrets | own | master
     public = [

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -57,11 +58,18 @@ def position(playlist: str) -> tuple[int, int]:
 
 
 def reload(
-    show: Show, msn: int, part: int, more: str = "", token: str | None = None, seconds: float = 15
+    show: Show,
+    msn: int,
+    part: int,
+    more: str = "",
+    token: str | None = None,
+    seconds: float = 15,
+    log: Path | None = None,
 ) -> str:
-    return curl(
-        show, f"{show.url('v360.m3u8', token)}?_HLS_msn={msn}&_HLS_part={part}{more}", seconds=seconds
-    )
+    """`log` tells what curl does, as it does it."""
+    words = ["--verbose", "--stderr", str(log)] if log else []
+    path = f"{show.url('v360.m3u8', token)}?_HLS_msn={msn}&_HLS_part={part}{more}"
+    return curl(show, path, *words, seconds=seconds)
 
 
 def test_http_sends_browsers_to_tls(secure: Show) -> None:
@@ -112,14 +120,16 @@ def test_nginx_holds_the_next_position_and_only_that(secure: Show) -> None:
     assert reload(secure, *position(reload(secure, 1, 0)), token="x").startswith("http/2 403")
 
 
-def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Show) -> None:
+def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Show, tmp_path: Path) -> None:
     """kill -9: nobody waits for the part that its process would have made. Names of the next run are others:
     no cache mixes them up."""
     before, token = secure.text(secure.url("v360.m3u8")), secure.token()
     msn, part = position(reload(secure, *position(before), token=token))
     with ThreadPoolExecutor(3) as pool:
-        held = [pool.submit(reload, secure, msn, part, token=token, seconds=25) for _ in range(3)]
-        time.sleep(0.15)  # they are asked, and the part (.333 s) is not there yet
+        logs = [tmp_path / f"curl{number}" for number in range(3)]
+        held = [pool.submit(reload, secure, msn, part, token=token, seconds=25, log=log) for log in logs]
+        for log in logs:  # their part comes .333 s after the one before it
+            wait_until(lambda log=log: log.exists() and "> GET" in log.read_text(), "a reload that is asked")
         os.kill(secure.stack.pid_of("weir run all"), signal.SIGKILL)
         for one in held:
             assert one.result().startswith("http/2 200")

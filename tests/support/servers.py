@@ -12,12 +12,12 @@ from pathlib import Path
 _given: set[int] = set()
 
 
-def wait_until(ready: Callable[[], object], what: str, seconds: float = 20) -> None:
+def wait_until(ready: Callable[[], object], what: str, seconds: float = 20, every_s: float = 0.02) -> None:
     """Polls with a bound; AssertionError names what never came."""
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def free_port() -> int:

@@ -16,6 +16,14 @@ from tests.support.servers import wait_until
 PASSWORD = "correct horse battery"
 
 
+@pytest.fixture(scope="module")
+def source() -> Iterator[RunningStack]:
+    """The running stack that backups are made of."""
+    stack = RunningStack()
+    yield stack.start()
+    stack.remove()
+
+
 @pytest.fixture
 def stacks(tmp_path: Path) -> Iterator[list[RunningStack]]:
     started: list[RunningStack] = []
@@ -81,12 +89,11 @@ def every(stack: RunningStack, path: str, key: str) -> list[str]:
 
 
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
-    stacks: list[RunningStack], tmp_path: Path
+    source: RunningStack, stacks: list[RunningStack], tmp_path: Path
 ) -> None:
     """Restored elsewhere: sign-in, keys, streams, messages in order, and new messages get new numbers. The
     secret comes another way, and nothing starts without it."""
-    first = RunningStack()
-    stacks.append(first.start())
+    first = source
     setup = first.card()["studio"].partition("#setup=")[2]
     account = done(
         first, "POST", "/v1/auth/register", {"email": "o@weir.example", "password": PASSWORD, "setup": setup}
@@ -109,7 +116,6 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
     assert "another safe place" in took.stdout
     again = weir(first, "restore", str(file))
     assert (again.returncode, "running" in again.stderr) == (2, True)
-    first.stop()
 
     second = RunningStack()
     stacks.append(second)
@@ -136,13 +142,13 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
     assert later["seq"] > len(load.messages)
 
 
-def test_the_secret_goes_along_when_that_is_asked_for(stacks: list[RunningStack], tmp_path: Path) -> None:
+def test_the_secret_goes_along_when_that_is_asked_for(
+    source: RunningStack, stacks: list[RunningStack], tmp_path: Path
+) -> None:
     """And a restore into a folder with another one is refused; with the same one, or none, it is complete."""
-    stack, file = RunningStack(), tmp_path / "backup.tar"
-    stacks.append(stack.start())
+    stack, file = source, tmp_path / "backup.tar"
     took = weir(stack, "backup", str(file), "--with-secret")
     assert (took.returncode, "holds the installation's secret" in took.stdout) == (0, True)
-    stack.stop()
     secret = (stack.folder / "var/secret").read_text()
     for before, code in (("another", 2), (secret, 0), (None, 0)):
         target = RunningStack()

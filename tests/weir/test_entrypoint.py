@@ -269,7 +269,9 @@ def test_the_ingest_finds_a_control_room_that_was_made_anew(start: Start, names:
 def test_an_ingest_without_its_worker_ends(short_folder: Path, start: Start) -> None:
     """So that it is started anew, and forgets what the dead worker had counted."""
     start("ingest", HOOKS="http://127.0.0.1:9/internal/rtmp")
-    master = int((short_folder / "ingest/ingest.pid").read_text())
+    pid_file = short_folder / "ingest/ingest.pid"
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), "the pid file")
+    master = int(pid_file.read_text())
 
     def ended() -> bool:
         for pid in children_of(master):

@@ -183,7 +183,8 @@ async def test_work_tells_why_it_was_not_done(tmp_path: Path) -> None:
 def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
     """Under the loop that Weir runs on, which leaves a pipe open at its end: however a program ends, and
     however much it says."""
-    endless = [sys.executable, "-c", "print('x' * 300_000, flush=True); import time; time.sleep(60)"]
+    much = process.ANSWER_BYTES
+    endless = [sys.executable, "-c", f"print('x' * {much}, flush=True); import time; time.sleep(60)"]
 
     async def lives() -> None:
         ended = await spawn(lambda pipes: ["true"])
@@ -192,7 +193,7 @@ def test_nothing_stays_open_behind_a_program(tmp_path: Path) -> None:
         stopped = await spawn(lambda pipes: ["sleep", "60"])
         await stopped.stop()
         assert await capture_output(endless, 10) == b""
-        assert await capture_output([*endless[:2], "print('no' * 600_000)"], 10) == b""
+        assert await capture_output([*endless[:2], f"print('x' * {2 * much})"], 10) == b""
         assert "longer than" in await run_to_end(
             ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; exec sleep 60"], 0.5, tmp_path
         )

@@ -75,7 +75,7 @@ async def test_a_full_machine(world: Any) -> None:
     stage = await world.stage(ladder=[180, 90], media_cores=0.036)
     await stage.room.start()
     first, _ = await stage.on_air()
-    second, _ = await stage.on_air()
+    second, encoder = await stage.on_air()
     assert stage.room.worker.broadcasts[first.playback].packager.names == ["v180", "v90"]
     assert stage.room.worker.broadcasts[second.playback].packager.names == ["v90"]
     reduced = [e for e in stage.heard if e.type == "health.quality.drop"]
@@ -85,7 +85,7 @@ async def test_a_full_machine(world: Any) -> None:
     await stage.tell(PublishStarted, third)
     failed = await stage.told("media.failed", third)
     assert failed.reason.startswith("This machine carries no further stream now.")
-    important, _ = await stage.on_air({"priority": "high"})
+    important, other = await stage.on_air({"priority": "high"})
     assert stage.room.worker.broadcasts[important.playback].packager.names == ["v90"]
     assert stage.room.worker.broadcasts[third.playback].trouble == failed.reason
     for fact in (first, important):
@@ -93,7 +93,8 @@ async def test_a_full_machine(world: Any) -> None:
         grown = timeline.next_msn
         await until(lambda timeline=timeline, grown=grown: timeline.next_msn > grown)
         assert not any(segment.discontinuity for segment in timeline.segments)
-    for fact in (second, important):
+    for fact, publisher in ((second, encoder), (important, other)):
+        publisher.kill()
         await stage.tell(StreamOffline, fact)
     await until(
         lambda: all(stage.room.worker.broadcasts[fact.playback].finished for fact in (second, important))

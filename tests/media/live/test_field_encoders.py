@@ -53,7 +53,7 @@ def in_transit(stage: Any, fact: StreamEvent) -> Any:
 async def test_rates_are_exact(stage: Any, rate: str, told: str) -> None:
     """Cameras of America and Japan: no frame is dropped or doubled."""
     fact, master, _, sending = await shown(
-        stage, messages(film(picture=f"testsrc2=s=320x180:r={rate}", seconds=8))
+        stage, messages(film(picture=f"testsrc2=s=320x180:r={rate}", seconds=5))
     )
     assert f"FRAME-RATE={told}" in master
     await sending
@@ -65,7 +65,7 @@ async def test_pixels_that_are_not_square(world: Any) -> None:
     stage = await world.stage(ladder=[360])
     await stage.room.start()
     _, master, _, sending = await shown(
-        stage, messages(film(picture="testsrc2=s=720x576:r=25,setsar=16/15", seconds=6))
+        stage, messages(film(picture="testsrc2=s=720x576:r=25,setsar=16/15", seconds=3))
     )
     assert "RESOLUTION=480x360" in master
     await sending
@@ -79,7 +79,7 @@ async def test_pixels_with_more_colour(world: Any, pixels: str, size: str, told:
     stage = await world.stage(ladder=[324, 360])
     await stage.room.start()
     _, master, _, sending = await shown(
-        stage, messages(film("-pix_fmt", pixels, picture=f"testsrc2=s={size}:r=30", seconds=6))
+        stage, messages(film("-pix_fmt", pixels, picture=f"testsrc2=s={size}:r=30", seconds=3))
     )
     assert f"RESOLUTION={told}" in master
     assert 'CODECS="avc1.4' in master  # baseline, main or high of 8 bits: no 6e, 7a or f4
@@ -89,7 +89,7 @@ async def test_pixels_with_more_colour(world: Any, pixels: str, size: str, told:
 async def test_the_first_key_frame_is_enough(stage: Any) -> None:
     """Key frames each ten seconds: the picture is there before the second one has been sent, and nothing
     counts as late."""
-    sent = messages(film(gop=300, seconds=12))
+    sent = messages(film(gop=300, seconds=9))
     fact, encoder = await begun(stage)
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent, until=9.0))
     await stage.told("media.playable", fact)
@@ -102,7 +102,7 @@ async def test_the_first_key_frame_is_enough(stage: Any) -> None:
 @pytest.mark.parametrize("first", [4_294_940_000, 2**32 - 3_000, 2**31 - 3_000])
 async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
     """An encoder that has been up for 49 days: one run, and what it tells of itself is true."""
-    sent = [one._replace(time=one.time + first) for one in messages(film(seconds=9))]
+    sent = [one._replace(time=one.time + first) for one in messages(film(seconds=5))]
     fact, _, _, sending = await shown(stage, sent)
     await sending
     viewer = Viewer(stage, fact)
@@ -114,11 +114,11 @@ async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
 
 async def test_a_clock_that_is_set_back(stage: Any) -> None:
     """Restarted in mid-publish: a discontinuity, and the picture goes on at once."""
-    sent = messages(film(seconds=6))
+    sent = messages(film(seconds=4))
     fact, encoder = await begun(stage)
 
     def twice() -> None:
-        encoder.play(sent, until=5.0)
+        encoder.play(sent, until=3.0)
         encoder.play(sent)
 
     sending = asyncio.create_task(asyncio.to_thread(twice))
@@ -164,18 +164,18 @@ def apart_s(file: bytes) -> list[float]:
 )
 async def test_sound_that_changes(stage: Any, before: tuple[int, str], after: tuple[int, str]) -> None:
     """Another device in mid-publish: in time with the picture from there on."""
-    first, second = flashing(*before, 4), flashing(*after, 10)
+    first, second = flashing(*before, 3), flashing(*after, 6)
     fact, encoder = await begun(stage)
 
     def changing() -> None:
         encoder.play(first)
-        encoder.play([one for one in second if one.kind == AUDIO and is_header(one)], shift=4000)
-        encoder.play([one for one in second if not is_header(one)], shift=4000)
+        encoder.play([one for one in second if one.kind == AUDIO and is_header(one)], shift=3000)
+        encoder.play([one for one in second if not is_header(one)], shift=3000)
 
     sending = asyncio.create_task(asyncio.to_thread(changing))
     await stage.told("media.playable", fact)
     viewer = Viewer(stage, fact)
-    await viewer.until(lambda now: now.segments[-1].discontinuity == 1 and len(now.segments) > 5)
+    await viewer.until(lambda now: sum(one.discontinuity == 1 for one in now.segments) > 4)
     viewer.close()
     apart = await asyncio.to_thread(apart_s, await newest_run(stage, fact))
     await sending
@@ -185,7 +185,7 @@ async def test_sound_that_changes(stage: Any, before: tuple[int, str], after: tu
 
 async def test_sound_that_begins_late(stage: Any) -> None:
     """Unannounced, four seconds in: it joins, in time with the picture."""
-    sent = flashing(48000, "stereo", 12)
+    sent = flashing(48000, "stereo", 9)
     early, late = (
         [one for one in sent if one.kind != AUDIO or one.time >= 4000],
         [one for one in sent if one.kind == AUDIO and is_header(one)],
@@ -201,7 +201,7 @@ async def test_sound_that_begins_late(stage: Any) -> None:
     await stage.told("media.playable", fact)
     await sending
     viewer = Viewer(stage, fact)
-    await viewer.until(lambda now: len(now.segments) > 4)
+    await viewer.until(lambda now: len(now.segments) > 6)
     viewer.close()
     apart = await asyncio.to_thread(apart_s, await newest_run(stage, fact))
     assert len(apart) > 2
@@ -211,12 +211,12 @@ async def test_sound_that_begins_late(stage: Any) -> None:
 async def test_the_phone_is_turned(stage: Any) -> None:
     """Another size on the same connection, long after the start: a discontinuity at the very key frame, and
     no frame is missing."""
-    wide, tall = messages(film(seconds=8)), messages(film(picture="testsrc2=s=360x640:r=30", seconds=6))
+    wide, tall = messages(film(seconds=6)), messages(film(picture="testsrc2=s=360x640:r=30", seconds=3))
     fact, encoder = await begun(stage)
 
     def turned() -> None:
         encoder.play(wide)
-        encoder.play(tall, shift=8000)
+        encoder.play(tall, shift=6000)
 
     sending = asyncio.create_task(asyncio.to_thread(turned))
     await stage.told("media.playable", fact)
@@ -239,7 +239,7 @@ async def test_the_phone_is_turned(stage: Any) -> None:
 async def test_chunk_streams_of_high_numbers(servers: Any, stage: Any, channel: int) -> None:
     """Some encoders number them so."""
     _, _, encoder, sending = await shown(
-        stage, messages(film(seconds=5)), channels={VIDEO: channel, AUDIO: channel - 1, DATA: 5}
+        stage, messages(film(seconds=3)), channels={VIDEO: channel, AUDIO: channel - 1, DATA: 5}
     )
     await sending
     encoder.close()
@@ -253,7 +253,7 @@ async def test_metadata_that_is_wrong(stage: Any, said: dict[str, Any]) -> None:
     """What the picture itself says wins."""
     sent = [
         one
-        for one in messages(film("-x264-params", "force-cfr=1", picture="testsrc2=s=360x640:r=30", seconds=6))
+        for one in messages(film("-x264-params", "force-cfr=1", picture="testsrc2=s=360x640:r=30", seconds=3))
         if one.kind != DATA
     ]
     fact, encoder = await begun(stage)
@@ -281,7 +281,7 @@ def boxed(
         else ("-cpu-used", "8")
     )
     argv = [
-        "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-t", "6", "-c:v", codec, "-g", "30", *options,
+        "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture, "-t", "4", "-c:v", codec, "-g", "30", *options,
         "-bf", "0", *pixels, "-f", "mp4", "-movflags", "+empty_moov+delay_moov+default_base_moof+frag_every_frame", "pipe:1",
     ]  # fmt: skip
     file = subprocess.run(argv, capture_output=True, check=True, timeout=120).stdout
@@ -393,7 +393,7 @@ async def test_high_dynamic_range_becomes_ordinary(stage: Any, transfer: str) ->
 async def test_an_interlaced_picture_is_whole(stage: Any) -> None:
     """A camera's fields: what moved is no comb."""
     fields = ("-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ildct+ilme", "-x264opts", "tff=1")
-    sent = messages(film(*fields, picture="testsrc2=s=320x180:r=50", seconds=6, gop=25))
+    sent = messages(film(*fields, picture="testsrc2=s=320x180:r=50", seconds=4, gop=25))
     fact, master, _, sending = await shown(stage, sent)
     assert "FRAME-RATE=25.000" in master
     await sending
@@ -432,7 +432,7 @@ async def test_a_sound_codec_that_cannot_be_heard_leaves_the_picture(stage: Any)
     """Speex, say: the picture is shown, with silence."""
     sent = [
         one if one.kind != AUDIO else one._replace(body=b"\xb2" + bytes(40))
-        for one in messages(film(seconds=6))
+        for one in messages(film(seconds=3))
     ]
     _, master, _, sending = await shown(stage, sent)
     assert "mp4a" in master
@@ -444,7 +444,7 @@ async def test_a_very_small_picture(stage: Any, size: str) -> None:
     """Shown, or refused with a reason; nothing in between."""
     _, encoder = await begun(stage)
     sending = asyncio.create_task(
-        asyncio.to_thread(encoder.play, messages(film(picture=f"testsrc2=s={size}:r=30", seconds=6)))
+        asyncio.to_thread(encoder.play, messages(film(picture=f"testsrc2=s={size}:r=30", seconds=3)))
     )
     told = await until(
         lambda: next(

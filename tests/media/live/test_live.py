@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support import hls_conformance
 from tests.support.hls_conformance import Listed
 from weir.foundation.audit import COMMAND_LINE
@@ -87,6 +89,14 @@ def played(url: str, seconds: float = 3) -> dict[str, int]:
     said = subprocess.run(argv, capture_output=True, timeout=30, check=True)
     assert not said.stderr, said.stderr
     return {one["codec_type"]: int(one["nb_read_frames"]) for one in json.loads(said.stdout)["streams"]}
+
+
+@pytest.fixture
+async def as_set_up(world: Any) -> Any:
+    """A room with segments of two seconds, as they are unless somebody sets them."""
+    made = await world.stage(segment_s=2)
+    await made.room.start()
+    return made
 
 
 def encoders(stage: Any, fact: StreamEvent) -> list[int]:
@@ -232,8 +242,9 @@ async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: A
     late.close()
 
 
-async def test_whole_segments_only_and_a_long_window(stage: Any) -> None:
+async def test_whole_segments_only_and_a_long_window(as_set_up: Any) -> None:
     """The standard latency writes no parts; a DVR window of hours is announced with delta updates."""
+    stage = as_set_up
     fact, _ = await stage.on_air({"latency": "standard", "dvr_s": 7200})
     status, body = await stage.get(fact, "v180.m3u8")
     assert status == 200
@@ -244,9 +255,10 @@ async def test_whole_segments_only_and_a_long_window(stage: Any) -> None:
     assert frames["video"] > 40
 
 
-async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(stage: Any) -> None:
+async def test_a_published_stream_plays_as_low_latency_and_as_plain_hls(as_set_up: Any) -> None:
     """Playlists keep the rules over their history, every listed file exists, and an ordinary player plays the
     same list."""
+    stage = as_set_up
     fact = stage.stream()
     stage.publish(fact)
     began = time.monotonic()
@@ -341,8 +353,9 @@ async def test_a_transcoder_is_bounded_in_memory(stage: Any, monkeypatch: Any) -
     assert not encoders(stage, fact)
 
 
-async def test_a_source_without_sound_plays(stage: Any) -> None:
+async def test_a_source_without_sound_plays(as_set_up: Any) -> None:
     """Silence stands for the sound, so that players keep one shape when there is some later."""
+    stage = as_set_up
     fact, _ = await stage.on_air(audio=False, rate="25")
     _, master = await stage.get(fact, "master.m3u8")
     assert b'CODECS="avc1.' in master
@@ -396,7 +409,7 @@ async def test_two_workers_share_streams(world: Any) -> None:
 async def test_three_renditions_are_cut_alike(world: Any) -> None:
     """Rendition reports name the same last part, every rendition has the same segments, and all can be
     decoded."""
-    stage = await world.stage(ladder=[720, 480, 360])
+    stage = await world.stage(ladder=[720, 480, 360], segment_s=2)
     await stage.room.start()
     fact = stage.stream()
     stage.publish(fact, size="1280x720")
@@ -435,6 +448,7 @@ async def test_what_never_becomes_a_stream_is_refused(stage: Any) -> None:
 
 async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: Any) -> None:
     """The crash-loop brake: after the allowed starts MediaFailed is told once, and no process is left."""
+    monkeypatch.setattr("media.live.restart_backoff.MOST_RESTARTS", 3)
     monkeypatch.setattr("media.live.restart_backoff.LONGEST_PAUSE_S", 0.01)
     monkeypatch.setattr("media.live.restart_backoff.FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr("media.ffmpeg.args.FRAGMENTS", "+no_such_flag")
@@ -493,9 +507,12 @@ async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any
     assert encoders(stage, fact) != [pid]
 
 
-async def test_facts_may_come_twice_and_late(stage: Any) -> None:
+async def test_facts_may_come_twice_and_late(world: Any, monkeypatch: Any) -> None:
     """A repeated start changes nothing; an older generation's end does not touch the present one; a lost one
     is made up for."""
+    monkeypatch.setattr("media.worker.SWEEP_S", 0.5)
+    stage = await world.stage()
+    await stage.room.start()
     fact, _ = await stage.on_air()
     (pid,) = encoders(stage, fact)
     await stage.tell(PublishStarted, fact)

@@ -110,7 +110,7 @@ def client(stage: Stage, app: str | None = None, role: str = "editor") -> Client
 
 @pytest.fixture
 async def stage(world: Any) -> Stage:
-    made = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", max_upload_mb=100)
+    made = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", max_upload_mb=100, segment_s=2)
     await made.room.start()
     return made
 
@@ -340,7 +340,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
 ) -> None:
     """With an upload that was whole but not known to be, and with a transcoding that was in the middle:
     segments that are written are not made again."""
-    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
+    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", segment_s=2)
     me, data = client(stage), film.read_bytes()
     path, _ = await me.begin(len(data), data[:-1])
     video = path.rsplit("/", 1)[1]
@@ -353,7 +353,7 @@ async def test_the_next_process_goes_on_where_one_has_died(
     await dying
     kept = RecordingFiles(stage.settings, video).segments()
     assert len(kept) == 2
-    other = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
+    other = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", segment_s=2)
     await other.room.start()
     ready = await client(other, me.app).until(path, "ready")
     assert ready["duration_s"] == pytest.approx(7.5, abs=0.1)
@@ -476,7 +476,7 @@ async def test_a_user_has_a_few_uploads_under_way(stage: Stage) -> None:
 async def test_users_leave_the_app_its_own_room(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They share a part of what may be under way, in number and in announced bytes."""
     monkeypatch.setattr(uploads, "MOST_OF_USERS", 4)
-    stage = await world.stage(upload_reserve_mb=1)
+    stage = await world.stage(upload_reserve_mb=1, segment_s=2)
     await stage.room.start()
     me = client(stage)
     stage.directory.apps[me.app]["plan"] = "free"  # 5 GB
@@ -580,7 +580,7 @@ async def test_a_long_video_gives_others_their_turn(
     world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
-    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast")
+    stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", segment_s=2)
     room, me, data = stage.room, client(stage), film.read_bytes()
     work = Transcoder(
         room._recording_store,
