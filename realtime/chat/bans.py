@@ -16,13 +16,14 @@ from realtime.protocol.event_types import BANNED, MODERATION, UNBANNED
 from realtime.rules import moderation_actions
 from realtime.rules.moderation_actions import ActionDoc, Marks
 from weir.foundation.audit import Audit, By
-from weir.foundation.clock import now_ms, rfc3339
-from weir.foundation.errors import Forbidden
+from weir.foundation.clock import monotonic, now_ms, rfc3339
+from weir.foundation.errors import Forbidden, Unavailable
 from weir.foundation.events import AppBan
 from weir.foundation.ids import derived_id
 from weir.foundation.redis.bus import Bus
 
 HOUR_MS = 3_600_000
+STORED_S = 1.0
 
 
 class Bans:
@@ -38,6 +39,7 @@ class Bans:
         self._bus = bus
         self._audit = audit
         self._address_ms = address_h * HOUR_MS
+        self._stored: dict[str, tuple[float, dict[str, str | int]]] = {}
 
     async def check_member(self, member: Client) -> None:
         """Errors: Forbidden (banned)."""
@@ -47,13 +49,22 @@ class Bans:
         self, app: str, uid: str, barred: moderation_actions.Barred = moderation_actions.NO_MORE
     ) -> None:
         """Errors: Forbidden (banned)."""
-        ends = moderation_actions.holds(
-            await self._log.state(app, moderation_actions.user_field(uid), *barred.fields),
-            now_ms(),
-            barred.since_ms,
-        )
+        states = await self._state(app, moderation_actions.user_field(uid), *barred.fields)
+        ends = moderation_actions.holds(states, now_ms(), barred.since_ms)
         if ends is not None:
             raise refusal(await self.reason(app, uid), ends)
+
+    async def _state(self, app: str, *fields: str) -> list[str | None]:
+        """Fields of the app's state. While the master that holds it is away, from the stored actions: channels
+        on other masters go on. Errors: Unavailable."""
+        try:
+            return await self._log.state(app, *fields)
+        except Unavailable:
+            until, known = self._stored.get(app, (0.0, {}))
+            if until < monotonic():
+                known = moderation_actions.fields_of(await self._actions.current(app), now_ms())
+                self._stored[app] = (monotonic() + STORED_S, known)
+            return [str(known[field]) if field in known else None for field in fields]
 
     async def reason(self, scope: str, uid: str) -> str:
         """The reason of the ban in force; empty without one."""

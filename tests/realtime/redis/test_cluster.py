@@ -115,6 +115,29 @@ async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluste
     assert talk.codes <= {"unavailable"}
 
 
+async def test_the_app_s_own_master_is_dead(house: House, cluster: RedisCluster):
+    """Channels on the other masters go on, and who is banned from the whole app stays out of them."""
+    victim = cluster.owner(slot_of(keys_of("app_1").meta))
+    others = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
+    elsewhere = next(one for one in others if cluster.owner(slot_of(keys_of(one).meta)) is not victim)
+    node = await house.node()
+    boss = await house.client(node, "app_1", "boss", roles={elsewhere: "moderator"}, staff=True)
+    guest = await house.client(node, "app_1", "ann")
+    for client in (boss, guest):
+        assert (await client.join(elsewhere))["ok"]
+    banned = await boss.call("chat.command", channel=elsewhere, text="/ban @id:bob everywhere")
+    assert banned["ok"], banned
+    victim.kill()
+    try:
+        assert (await guest.send(elsewhere, "c"))["ok"]
+        with pytest.raises(Exception, match="One or more namespaces failed"):
+            await house.client(node, "app_1", "bob")
+        assert "banned" in house.clients[-1].refused[0]["message"]
+    finally:
+        await asyncio.to_thread(victim.start)
+        await asyncio.to_thread(cluster.settled)
+
+
 async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, cluster: RedisCluster):
     """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is
     there again."""
