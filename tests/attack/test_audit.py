@@ -31,6 +31,8 @@ SILENT = {
     "POST /v1/channels/{channel}/moderation/{act}/undo": "the same",
     "POST /v1/events": "the app's log is its record",
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
+    "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
+    "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
     "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
 }
 """Routes that change something and leave no entry, and why."""
