@@ -142,13 +142,13 @@ class RecordingStore:
         wanted = {doc["id"] for doc in docs if _in_line(doc)}
         return {video: place for place, video in enumerate(order) if video in wanted}
 
-    async def refused(self, doc: RecordingDoc, code: Any, reason: str) -> None:
+    async def refused(self, doc: RecordingDoc, code: Any, reason: str) -> bool:
+        """False when another change came first: the video may be ready by now."""
         event = VodFailed(
             id=derived_id("evt", doc["id"], "failed"), **_of_video(doc), code=code, reason=reason
         )
-        await self._to(
-            doc, "failed", {"code": code, "reason": reason, "progress": None, "held": False}, [event]
-        )
+        failed = {"code": code, "reason": reason, "progress": None, "held": False}
+        return await self._to(doc, "failed", failed, [event]) is not None
 
     async def get(self, app: str, recording: str) -> RecordingDoc | None:
         return await self._store.app(app).get(RECORDINGS, recording)

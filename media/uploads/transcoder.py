@@ -132,14 +132,18 @@ class Transcoder:
 
     async def _inspect(self, doc: RecordingDoc) -> None:
         staged = UploadStaging(self._settings, doc["id"])
-        if doc["id"] in self._inspected or not await asyncio.to_thread(lambda: staged.here):
+        if doc["id"] in self._inspected or await self._leases.is_held(doc["id"]):
+            return
+        if not await asyncio.to_thread(lambda: staged.here):
             return
         try:
             await self._media_file(staged)
             self._inspected.add(doc["id"])
-        except UnusableFile as refusal:  # where its turn has come meanwhile, only one of the two refuses it
-            await self._refuse(doc, refusal)
-            await asyncio.to_thread(staged.remove)
+        except UnusableFile as refusal:
+            if await self._leases.is_held(doc["id"]):
+                return  # its turn has come meanwhile: whoever processes it decides
+            if await self._refuse(doc, refusal):
+                await asyncio.to_thread(staged.remove)
 
     async def _media_file(self, staged: UploadStaging) -> MediaFile:
         """Errors: UnusableFile."""
@@ -208,10 +212,14 @@ class Transcoder:
             await self._refuse(doc, UnusableFile("transcoder_failed", "The video could not be transcoded."))
             await asyncio.to_thread(UploadStaging(self._settings, doc["id"]).remove)
 
-    async def _refuse(self, doc: RecordingDoc, refusal: UnusableFile) -> None:
+    async def _refuse(self, doc: RecordingDoc, refusal: UnusableFile) -> bool:
+        """False, with all files kept, when the video is no longer what this worker has read: another worker
+        may have finished it."""
         log.info("transcoding.refused", video=doc["id"], code=refusal.code)
-        await self._recording_store.refused(doc, refusal.code, refusal.reason)
+        if not await self._recording_store.refused(doc, refusal.code, refusal.reason):
+            return False
         await asyncio.to_thread(RecordingFiles(self._settings, doc["id"]).remove)
+        return True
 
     async def _shape(
         self, doc: RecordingDoc, media_file: MediaFile, recording_files: RecordingFiles

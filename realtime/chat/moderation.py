@@ -252,7 +252,8 @@ class Moderation:
                     turn=action["turn"] + 0.5,
                     changes=changes,
                 )
-        await self._actions.update(action["id"], due=marks.get("until"))
+        known = (marks.get("until"), (action.get("freed") or {}).get("until"))
+        await self._actions.update(action["id"], due=min((one for one in known if one), default=None))
 
     async def _forget_said(self, action: ActionDoc) -> None:
         """Deletes the texts of messages that were removed some time ago and not restored."""
