@@ -20,6 +20,7 @@ Kind = Literal[
     "dev",
     "dlv",
     "evt",
+    "int",
     "key",
     "msg",
     "ply",

@@ -18,6 +18,10 @@ const SCOPES = [
   { scope: 'events:read', words: 'Follow events' },
   { scope: 'events:write', words: 'Send events' },
   { scope: 'places:write', words: 'Change places' },
+  { scope: 'webhooks:read', words: 'Read webhooks and what they delivered' },
+  { scope: 'webhooks:write', words: 'Change webhooks, with addresses and secrets' },
+  { scope: 'integrations:read', words: 'Read sources and integrations' },
+  { scope: 'integrations:write', words: 'Change sources and integrations, and call partners' },
   { scope: 'usage:read', words: 'Read usage' },
 ];
 const LIVES = [
