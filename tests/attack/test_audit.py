@@ -33,6 +33,8 @@ SILENT = {
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
     "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
+    "POST /v1/integrations/{integration}/test": "it asks a partner for something cheap and changes nothing",
+    "POST /v1/integrations/{integration}/calls": "counted, one entry an hour for each operation",
     "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
 }
 """Routes that change something and leave no entry, and why."""
@@ -132,6 +134,10 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/recordings/{recording}", "recording.updated", {"visibility": "public"}, recording=begun)
     do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
+    partner = {"kind": "teller", "name": "Teller"}
+    partner_id = do("POST /v1/integrations", "integration.created", partner)["id"]
+    do("PATCH /v1/integrations/{integration}", "integration.updated", {"name": "B"}, integration=partner_id)
+    do("DELETE /v1/integrations/{integration}", "integration.deleted", integration=partner_id)
     key = do("POST /v1/apps/{app}/keys", "key.created", {"scopes": ["streams:read"]})["id"]
     do("POST /v1/apps/{app}/keys/{key}/rotate", "key.rotated", {}, key=key)
     do("DELETE /v1/apps/{app}/keys/{key}", "key.revoked", key=key)
