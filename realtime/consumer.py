@@ -15,6 +15,7 @@ from weir.foundation.documents import Collection, Store
 from weir.foundation.events import (
     AppDeleted,
     Event,
+    EventsWanted,
     PlaceEvent,
     PlaybackHeartbeat,
     SpaceRemoved,
@@ -68,6 +69,9 @@ class Consumer:
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._on_place(event)
+        elif isinstance(event, EventsWanted):
+            await self._connection.up(CATCH_UP_S)
+            await self._apps.mark_followed(event.app)
         elif isinstance(event, AppDeleted):
             for collection in self._collections:
                 await self._store.operator().delete(collection, {"app": event.app})

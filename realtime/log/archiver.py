@@ -14,13 +14,14 @@ import structlog
 
 from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Archive
-from realtime.log.redis_keys import BUCKETS, dirty_in, keys_of
+from realtime.log.redis_keys import dirty_in, keys_of
 from realtime.protocol.envelope import Entry, parse_entry
 from realtime.protocol.event_types import MESSAGE_DELETED, MESSAGE_UPDATED
 from realtime.protocol.redaction import deletion
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
+from weir.foundation.redis.event_log import BUCKETS
 from weir.foundation.redis.periodic import Job
 from weir.foundation.redis.queue_metrics import AGE
 from weir.foundation.settings import Settings

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
-from zlib import crc32
 
+from weir.foundation.redis.event_log import shard_of
 from weir.foundation.texts import folded
 
-BUCKETS = 256
 LONGEST_SESSION = 64
 NETWORK_BITS = 64
 
@@ -161,7 +160,7 @@ class ChannelKeys:
 @lru_cache(maxsize=65_536)
 def keys_of(channel: str) -> ChannelKeys:
     """All names of a channel, e.g. `{b17}:chn_…:log`; the only place that makes them."""
-    return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
+    return ChannelKeys(shard_of(channel))
 
 
 def dirty_in(bucket: int) -> str:

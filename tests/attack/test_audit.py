@@ -33,6 +33,8 @@ SILENT = {
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
     "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
+    "POST /v1/webhooks/{webhook}/preview": "it changes and sends nothing",
+    "POST /v1/deliveries/{delivery}/replay": "the same entry as a replay of its webhook",
     "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
 }
 """Routes that change something and leave no entry, and why."""
@@ -132,6 +134,14 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/recordings/{recording}", "recording.updated", {"visibility": "public"}, recording=begun)
     do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
+    hook = do(
+        "POST /v1/webhooks", "webhook.created", {"url": "https://hooks.example.com/x", "types": ["stream.*"]}
+    )["id"]
+    do("PATCH /v1/webhooks/{webhook}", "webhook.updated", {"description": "New"}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/rotate-secret", "webhook.secret.rotated", {}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/test", "webhook.tested", {}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/replay", "webhook.replayed", {}, webhook=hook)
+    do("DELETE /v1/webhooks/{webhook}", "webhook.deleted", webhook=hook)
     key = do("POST /v1/apps/{app}/keys", "key.created", {"scopes": ["streams:read"]})["id"]
     do("POST /v1/apps/{app}/keys/{key}/rotate", "key.rotated", {}, key=key)
     do("DELETE /v1/apps/{app}/keys/{key}", "key.revoked", key=key)

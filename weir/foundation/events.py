@@ -363,6 +363,23 @@ class EventsWanted(Event):
     type: Literal["events.wanted"] = "events.wanted"
 
 
+class WebhookDisabled(Event):
+    """An endpoint gets nothing more: its receiver answered 410 or failed for five days. `reason` is a sentence.
+    Control → realtime (the app's log), the app's log."""
+
+    public: ClassVar[bool] = True
+    type: Literal["webhook.disabled"] = "webhook.disabled"
+    webhook: str
+    url: str
+    reason: str
+
+
+class WebhooksChanged(Event):
+    """Endpoints of an app, or their deliveries, have changed. Control → control in every process."""
+
+    type: Literal["webhooks.changed"] = "webhooks.changed"
+
+
 class DirectoryChanged(Event):
     """Documents that every process caches have changed. Control → foundation.directory in every process."""
 

@@ -151,6 +151,24 @@ class Settings(BaseSettings):
         description="Let webhooks and integrations call public addresses by plain http too. To allowed networks plain http is always possible.",
     )
 
+    # -- webhooks
+    webhook_retry_s: list[float] = Field(
+        [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400],
+        min_length=1,
+        max_length=30,
+        description="Seconds to wait before each attempt of a webhook's delivery, as a JSON list; after the last one it has failed.",
+    )
+    webhook_timeout_s: float = Field(
+        15.0, ge=1, le=60, description="Seconds within which a webhook's receiver must answer."
+    )
+    webhook_log_days: int = Field(
+        30, ge=1, le=400, description="Days that deliveries of webhooks can be read and sent again."
+    )
+    web_url: str = Field(
+        "",
+        description="Address at which control reaches the web server of a scaled-out layout, e.g. http://web:8080, for the pictures in webhooks. Default: the application itself.",
+    )
+
     # -- the stores
     redis_url: str = Field(
         "",

@@ -25,7 +25,7 @@ async def nobody(_channel: str) -> int:
 
 @pytest.fixture
 async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=ControlRoom(services, nobody).routes(), exception_handlers=HANDLERS)
+    app = Starlette(routes=ControlRoom(services, nobody, {}).routes(), exception_handlers=HANDLERS)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://weir.test") as client:
         yield client
 

@@ -2,8 +2,9 @@
 
 import re
 
-from realtime.log.redis_keys import BUCKETS, digest, keys_of, lease
+from realtime.log.redis_keys import digest, keys_of, lease
 from weir.foundation.ids import new_id
+from weir.foundation.redis.event_log import BUCKETS
 
 
 def test_all_keys_of_a_channel_share_one_hash_tag():
