@@ -15,6 +15,11 @@ from control.apps.api_keys import ApiKeys
 from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
+from control.integrations.api import IntegrationRoutes
+from control.integrations.calls import PartnerCalls
+from control.integrations.endpoints import Endpoints
+from control.integrations.health import PartnerHealth
+from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
 from control.playback.hls_access import HlsAccess, headers_of
 from control.playback.viewer_limit import ViewerLimit
@@ -30,6 +35,7 @@ from control.usage.web_log import WebLog
 from control.webhooks.api import WebhookRoutes
 from control.webhooks.composition import build_webhooks
 from control.webhooks.service import EventKinds
+from weir.foundation.egress import ClientCredentials
 from weir.foundation.errors import NotFound
 from weir.foundation.events import Event
 from weir.foundation.http.routing import bind
@@ -117,6 +123,13 @@ def build_services(services: Services) -> ControlServices:
     return ControlServices(ledger, minutes, streams, accounts, apps, keys, broadcasts, web_log, meters)
 
 
+def build_integrations(services: Services) -> Integrations:
+    health, tokens = PartnerHealth(services.redis), ClientCredentials(services.egress)
+    calls = PartnerCalls(health, egress=services.egress, tokens=tokens, redis=services.redis)
+    endpoints = Endpoints(vault=services.vault, egress=services.egress)
+    return Integrations(calls, health, services.audit, store=services.store, endpoints=endpoints)
+
+
 def build_local_admin(services: Services, control: ControlServices | None = None) -> LocalAdmin:
     """With the room's own services, or with new ones for a process that does not run the room."""
     control = control or build_services(services)
@@ -191,6 +204,7 @@ class ControlRoom:
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
+            *IntegrationRoutes(build_integrations(services)).rows(),
             *StreamRoutes(
                 self.streams,
                 watch,

@@ -12,8 +12,7 @@ from control.webhooks import payloads, rules
 from control.webhooks.documents import AttemptDoc, SecretDoc, WebhookDoc
 from weir import __version__
 from weir.foundation.clock import now_ms
-from weir.foundation.egress import Egress, EgressAnswer
-from weir.foundation.egress.oauth2 import ClientCredentials, NoToken
+from weir.foundation.egress import ClientCredentials, Egress, EgressAnswer, NoToken
 from weir.foundation.egress.signatures import signed_headers
 from weir.foundation.ids import new_secret
 from weir.foundation.vault import Vault

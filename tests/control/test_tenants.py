@@ -177,7 +177,7 @@ async def test_ten_thousand_operations_leak_nothing(tenants: tuple[World, Tenant
         assert reply.status_code != 500, (row.method, path, reply.text)
         said = {value for name, value in ids.items() if f"{{{name}}}" in row.path} | {
             value for value in (body or {}).values() if isinstance(value, str)
-            }
+        }
         leaked = [mark for mark in other.marks if mark in reply.text and mark not in said]
         assert not leaked, (row.method, path, reply.text)
     for one, name in ((mine, "ann"), (theirs, "bob")):

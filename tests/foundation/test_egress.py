@@ -331,7 +331,7 @@ def test_no_special_address_is_public(address: Any) -> None:
 
 @pytest.mark.parametrize("headers", [
     {"X-A": "a\r\nX-B: b"}, {"X-A\r\nX-B": "b"}, {"Host": "inner"}, {"content-length": "5"}, {"Transfer-Encoding": "chunked"}, {"X A": "b"}, {"": "x"},
-    {"X-A": "a\x00"}, {"X-A": "a" * 5000}, {"Connection": "upgrade"}, {"X-Ä": "a"}, {"X-A": "€"},
+    {"X-A": "a\x00"}, {"X-A": "a" * 8191}, {"Connection": "upgrade"}, {"X-Ä": "a"}, {"X-A": "€"},
 ])  # fmt: skip
 async def test_headers_cannot_smuggle_a_request(server: Server, headers: dict[str, str]) -> None:
     with pytest.raises(Invalid):

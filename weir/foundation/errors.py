@@ -9,8 +9,9 @@ guest_wait) ├── Conflict        409 ├── Stale           412   If-Mat
 the protocol is another version; the code is `conflict` ├── WrongType       415   the body is not of the
 kind that is taken here; the code is `invalid` ├── Busy            423   somebody else writes there now;
 the code is `conflict`, with retry_after ├── Damaged         460   not what its checksum says (tus); the
-code is `invalid` ├── Unavailable     503   a part is down or being rebuilt; try again └── StorageFull
-507   the disk takes no more
+code is `invalid` ├── Unavailable     503   a part is down or being rebuilt; try again ├── PartnerFailed
+502   another system that was called on the caller's behalf ├── PartnerSilent   504   the same, without an
+answer in time └── StorageFull     507   the disk takes no more
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ Code = Literal[
     "conflict",
     "unavailable",
     "storage_full",
+    "partner_failed",
     "in_use",
     "last_owner",
     "invitation_spent",
@@ -119,6 +121,14 @@ class Damaged(Refused):
 
 class Unavailable(Refused):
     status, code = 503, "unavailable"
+
+
+class PartnerFailed(Refused):
+    status, code = 502, "partner_failed"
+
+
+class PartnerSilent(Refused):
+    status, code = 504, "partner_failed"
 
 
 class StorageFull(Refused):

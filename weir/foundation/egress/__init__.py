@@ -10,6 +10,7 @@ or an error code), `weir_egress_seconds`.
 """
 
 from weir.foundation.egress.client import Egress, EgressAnswer
+from weir.foundation.egress.oauth2 import ClientCredentials, NoToken
 from weir.foundation.egress.rules import EgressError, check_headers
 
-__all__ = ["Egress", "EgressAnswer", "EgressError", "check_headers"]
+__all__ = ["ClientCredentials", "Egress", "EgressAnswer", "EgressError", "NoToken", "check_headers"]

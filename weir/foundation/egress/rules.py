@@ -51,7 +51,7 @@ OWN_HEADERS = frozenset(
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4096}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8190}")
 PRIVATE = (
     "it leads to a private, local or reserved address, and those are not called. "
     "Use a public address, or let the operator allow the network (WEIR_EGRESS_ALLOW)."
@@ -85,7 +85,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise Invalid(f"The header {name[:100]!r} cannot be set. Choose another name.")
         if not _HEADER_VALUE.fullmatch(value):
             raise Invalid(
-                f"The value of the header {name} has a line break, a control character or more than 4,096 characters."
+                f"The value of the header {name} has a line break, a control character or more than 8,190 characters."
             )
 
 

@@ -6,7 +6,7 @@ from them (weir.foundation.http.openapi). `bind` makes a row a route; weir.app g
 rooms into one table.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -60,10 +60,10 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    def changes(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """What a PATCH changes: the fields that were sent. null takes one back to its default. Errors:
-        Invalid for one that has none."""
-        given = self.model_dump(exclude_unset=True)
+    def changes(self, defaults: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+        """What a PATCH changes: the fields that were sent, without those of `but`. null takes one back to its
+        default. Errors: Invalid for one that has none."""
+        given = self.model_dump(exclude_unset=True, exclude=set(but))
         for name, value in given.items():
             if value is None and name not in defaults:
                 said = "null is no value here; leave it out to keep what there is"
@@ -168,7 +168,8 @@ class Row:
     Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it
     is no JSON. `cookies`: it takes or sets one, so no page of another origin may send it. `at`: the
     address of what a POST has made, of fields of the answer and the path; its path and the answer's `id`
-    when nothing is said, and empty for what has no address."""
+    when nothing is said, and empty for what has no address. `most_bytes` of its body; more than 1 MB need a
+    place in the web server's configuration too."""
 
     method: Method
     path: str
@@ -190,6 +191,7 @@ class Row:
     media: str | None = None
     cookies: bool = False
     at: str | None = None
+    most_bytes: int = MAX_BODY_BYTES
 
     def __post_init__(self) -> None:
         if self.at is None and self.status == 201 and "id" in getattr(self.answer, "model_fields", {}):
@@ -296,7 +298,7 @@ class BoundRoute(Route):
         if row.streamed is not None:
             raw = b"\n".join(request.headers.get(name, "").encode() for name in row.streamed)
         else:
-            raw = await _read(request) if row.method != "GET" else b""
+            raw = await _read(request, row.most_bytes) if row.method != "GET" else b""
             _check_type(request, raw)
         body = _body(raw, row.body) if row.body is not None else None
         call = Call(request, body, account, tenant, query)
@@ -373,13 +375,13 @@ def _check_type(request: Request, raw: bytes) -> None:
         raise WrongType("Send the body as it is, without Content-Encoding.")
 
 
-async def _read(request: Request) -> bytes:
-    raw = b""
+async def _read(request: Request, most: int) -> bytes:
+    raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes at most.")
-    return raw
+        if len(raw) > most:
+            raise TooLarge(f"The body may have {most} bytes at most.")
+    return bytes(raw)
 
 
 def _query(request: Request, model: type[Query]) -> Query:
