@@ -35,6 +35,8 @@ SILENT = {
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
     "POST /v1/webhooks/{webhook}/preview": "it changes and sends nothing",
     "POST /v1/deliveries/{delivery}/replay": "the same entry as a replay of its webhook",
+    "POST /v1/integrations/{integration}/test": "the partner's log is its record",
+    "POST /v1/integrations/{integration}/calls": "an entry an hour for each operation, tested with the partners",
     "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
 }
 """Routes that change something and leave no entry, and why."""
@@ -134,6 +136,13 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/recordings/{recording}", "recording.updated", {"visibility": "public"}, recording=begun)
     do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
+    partner = do(
+        "POST /v1/integrations",
+        "integration.created",
+        {"kind": "custom", "name": "Shop", "sandbox": {"url": "https://x.example"}},
+    )["id"]
+    do("PATCH /v1/integrations/{integration}", "integration.updated", {"name": "New"}, integration=partner)
+    do("DELETE /v1/integrations/{integration}", "integration.deleted", integration=partner)
     hook = do(
         "POST /v1/webhooks", "webhook.created", {"url": "https://hooks.example.com/x", "types": ["stream.*"]}
     )["id"]

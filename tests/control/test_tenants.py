@@ -16,7 +16,7 @@ from weir.foundation.services import Services
 
 KINDS: dict[str, Kind] = {
     "app": "app", "stream": "str", "key": "key", "account": "acc", "invitation": "act", "playback": "ply", "channel": "chn",
-    "webhook": "whk", "delivery": "dlv",
+    "webhook": "whk", "delivery": "dlv", "integration": "int",
 }  # fmt: skip
 PUBLIC = "/v1/watch/"
 
@@ -58,10 +58,17 @@ class Tenant:
         )
         delivery = delivery_of(hook["id"], new_id("dlv"))
         await world.services.store.app(app).insert(DELIVERIES, delivery)
+        partner = await world.done(
+            "POST",
+            "/v1/integrations",
+            self.key,
+            {"kind": "custom", "name": "x", "sandbox": {"url": "https://x.example"}},
+        )
         me = (await world.done("GET", "/v1/auth/me", self.account))["id"]
         self.ids = {
             "app": app, "stream": stream["id"], "key": key["id"], "account": me, "invitation": invited["id"],
             "playback": stream["playback_id"], "channel": stream["channel"], "webhook": hook["id"], "delivery": delivery["id"],
+            "integration": partner["id"],
         }  # fmt: skip
         self.marks = [*self.ids.values(), f"{name}-app", f"{name}-key", f"{name}-stream", f"{name}@x.example"]
         return self
@@ -93,7 +100,7 @@ def body_of(row: Row, ids: dict[str, str]) -> Any:
     known = {
         "name": "x", "role": "viewer", "email": "new@x.example", "token": "x", "user": "u", "scopes": ["*"], "stream": ids["stream"],
         "public_key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "playback_token": "x",
-        "url": "https://x.example/hook", "types": ["*"],
+        "url": "https://x.example/hook", "types": ["*"], "operation": "custom.get",
     }  # fmt: skip
     fields = row.body.model_fields
     return {
