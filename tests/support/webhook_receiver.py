@@ -1,6 +1,7 @@
 """A receiver of webhooks that records what it gets and misbehaves as it is told."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Receiver:
     got: list[Received] = field(default_factory=list)
     url: str = ""
     _runner: Any = None
-    _held: set[asyncio.Task[Any]] = field(default_factory=set)
+    _times: Counter[str] = field(default_factory=Counter)
 
     async def start(self) -> "Receiver":
         app = web.Application(client_max_size=8 << 20)
@@ -52,7 +53,8 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         one = Received(request.path, headers, await request.read(), asyncio.get_running_loop().time())
-        one.time = 1 + sum(before.id == one.id for before in self.got) if one.id else 1
+        self._times[one.id] += 1
+        one.time = self._times[one.id]
         self.got.append(one)
         status, more = self.answer(one)
         if status == HANG:
