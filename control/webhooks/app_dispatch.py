@@ -160,7 +160,7 @@ class AppDispatch:
         start = hook["start"]
         if event.epoch == start["epoch"]:
             return event.seq <= start["seq"]
-        return event.at_ms < hook["created"]
+        return event.at_ms < start["at"]
 
     async def _learn_batches(self) -> None:
         """How far the events are in batches that a process before this one has stored."""

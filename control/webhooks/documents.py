@@ -67,10 +67,11 @@ class Health(TypedDict, total=False):
 
 
 class StartDoc(TypedDict):
-    """The position in the app's log after which events are this endpoint's."""
+    """The position in the app's log after which events are this endpoint's, and its time."""
 
     epoch: str
     seq: int
+    at: int
 
 
 class WebhookDoc(TypedDict):

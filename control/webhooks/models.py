@@ -122,8 +122,8 @@ class NewWebhook(Body):
 
 
 class ChangeWebhook(Body):
-    """Only what is given changes. `headers` and `auth` are replaced as a whole. `enabled: true` sends what has
-    waited since the endpoint was disabled."""
+    """Only what is given changes. `headers` and `auth` are replaced as a whole. `enabled: true` sends what
+    waited when the endpoint was disabled; what happened since then comes by a replay with `recover`."""
 
     url: Url | None = None
     description: Text | None = Field(None, max_length=500)

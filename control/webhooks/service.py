@@ -89,7 +89,7 @@ class Webhooks:
                 "secrets": [{"sealed": self._vault.seal(secret, webhook)}],
                 "encryption": {"sealed": self._vault.seal(key, webhook)} if key else None,
                 "encryption_kid": new_secret(8) if key else None,
-                "start": {"epoch": at.epoch, "seq": at.seq},
+                "start": {"epoch": at.epoch, "seq": at.seq, "at": now_ms()},
                 "created": now_ms(),
                 "revision": 0,
                 "health": {},
@@ -168,8 +168,10 @@ class Webhooks:
     async def change(self, doc: WebhookDoc, fields: dict[str, Any], by: By) -> WebhookDoc:
         """Errors: Invalid; Stale when another change came first."""
         fresh = self._checked(doc["id"], fields)
-        if fields.get("enabled"):
-            fresh |= {"disabled_reason": None, "health": {}}
+        if fields.get("enabled") and not doc["enabled"]:
+            at = await self._reader.position(doc["app"])
+            start = {"epoch": at.epoch, "seq": at.seq, "at": now_ms()}
+            fresh |= {"disabled_reason": None, "health": {}, "start": start}
         fresh["revision"] = doc["revision"] + 1
         noted = self._audit.entry(
             doc["app"], by, "webhook.updated", doc["id"], _audited(doc), _audited({**doc, **fresh})

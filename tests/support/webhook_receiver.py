@@ -1,4 +1,4 @@
-"""A receiver of webhooks that records what it gets and misbehaves as it is told."""
+"""A receiver of webhooks (with an OAuth2 token server at /token) that records what it gets and misbehaves as it is told."""
 
 import asyncio
 from collections import Counter
@@ -34,6 +34,7 @@ class Receiver:
     answer: Answers = lambda _: (200, {})
     got: list[Received] = field(default_factory=list)
     url: str = ""
+    tokens: Callable[[], str] = lambda: "token"
     _runner: Any = None
     _times: Counter[str] = field(default_factory=Counter)
 
@@ -52,6 +53,10 @@ class Receiver:
 
     async def _take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.path == "/token":
+            return web.json_response(
+                {"access_token": self.tokens(), "token_type": "Bearer", "expires_in": 3600}
+            )
         one = Received(request.path, headers, await request.read(), asyncio.get_running_loop().time())
         self._times[one.id] += 1
         one.time = self._times[one.id]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -10,6 +11,7 @@ from realtime.log.app_log import AppLog
 from realtime.redis.client import address_of, connect
 from tests.support.control_room import Headers, World
 from tests.support.webhook_receiver import Receiver
+from weir.foundation.errors import Unavailable
 from weir.foundation.ids import new_id
 from weir.foundation.services import Services, Tasks
 
@@ -21,12 +23,25 @@ async def receiver() -> AsyncIterator[Receiver]:
     await made.stop()
 
 
+async def nobody(_channel: str) -> int:
+    return 0
+
+
 class Hooks:
     """One app's webhooks with a running dispatcher."""
 
     def __init__(self, world: World, app: str, token: Headers, log: AppLog) -> None:
         self.world, self.app, self.token, self.log = world, app, token, log
         self.services: WebhookServices = world.room._webhooks
+
+    def die(self) -> None:
+        """The dispatcher stops at once and leaves everything as it is, like a killed process."""
+        dispatcher = self.services.dispatcher
+        dispatcher._reader = AsyncMock(**{"after.side_effect": Unavailable("gone")})
+        dispatcher._share = AsyncMock()  # type: ignore[method-assign]
+        for dispatch in dispatcher._apps.values():
+            for worker in dispatch._workers.values():
+                worker.stopped = True
 
     async def make(self, url: str, *types: str, **more: Any) -> dict[str, Any]:
         body = {"url": url, "types": list(types) or ["*"], **more}
