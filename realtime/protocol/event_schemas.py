@@ -64,7 +64,7 @@ class Action(BaseModel):
 
 
 class Message(Told):
-    """A message. `me`: says what its author does; `announcement`: stands out. To moderators, messages of a
+    """A message. `me`: says what its author does; `announcement`: highlighted. To moderators, messages of a
     shadow-banned user come with `shadow` and `after_seq` instead of a seq."""
 
     cid: str
@@ -264,7 +264,7 @@ EVENTS: dict[str, EventSchema] = {
         MessageUpdated, "A message was pinned or unpinned, or is shown again."
     ),
     "chat.message.deleted": EventSchema(
-        MessageDeleted, "A message is gone; later readers find this in its place."
+        MessageDeleted, "A message was removed; later readers get this event in its place."
     ),
     "chat.cleared": EventSchema(Cleared, "All messages before it, or one user's, are hidden."),
     "chat.restored": EventSchema(Restored, "Messages that a ban or clearing had hidden are shown again."),
@@ -272,19 +272,19 @@ EVENTS: dict[str, EventSchema] = {
         Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."
     ),
     "chat.settings.updated": EventSchema(SettingsUpdated, "A mode of the channel was switched."),
-    "user.banned": EventSchema(UserEvent, "Somebody is shut out."),
+    "user.banned": EventSchema(UserEvent, "A user was banned."),
     "user.unbanned": EventSchema(UserEvent, "A ban was lifted."),
-    "user.muted": EventSchema(UserEvent, "Somebody may not write, until `expires` or for good."),
-    "user.unmuted": EventSchema(UserEvent, "Somebody may write again; `ended` when time was over."),
+    "user.muted": EventSchema(UserEvent, "A user may not write, until `expires` or for good."),
+    "user.unmuted": EventSchema(UserEvent, "A user may write again; `ended` when the time has expired."),
     "user.warned": EventSchema(
         UserEvent,
         "A warning, with its reason: to the one who is warned, without a seq, and in the app's log.",
     ),
-    "user.role.changed": EventSchema(RoleChanged, "Somebody's role here has changed."),
+    "user.role.changed": EventSchema(RoleChanged, "A user's role in the channel has changed."),
     "user.online": EventSchema(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
     "user.offline": EventSchema(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
-    "typing.started": EventSchema(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
-    "typing.stopped": EventSchema(Typing, "Somebody types no longer.", ephemeral=True),
+    "typing.started": EventSchema(Typing, "A user is typing, for `expires_in` seconds.", ephemeral=True),
+    "typing.stopped": EventSchema(Typing, "A user has stopped typing.", ephemeral=True),
     "reaction.sent": EventSchema(
         Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True
     ),

@@ -261,8 +261,8 @@ class ViewersCounted(Event):
 
 
 CAUSED = (
-    "arrive, leave: somebody came or went; lose: nothing is known any more; reserve, release: a reservation's time begins, or nothing "
-    "holds the space any longer; close, open: maintenance."
+    "arrive, leave: a vehicle or a person came or went; lose: the state is unknown; reserve, release: a reservation's time begins, or "
+    "the space is no longer reserved; close, open: maintenance."
 )
 
 
@@ -273,7 +273,7 @@ class PlaceEvent(Event):
     public: ClassVar[bool] = True
     place: str
     source: str
-    number: int = Field(description="Counts what this space, or this place, has told, from 1 without gaps.")
+    number: int = Field(description="Counts the events of this space, or of this place, from 1 without gaps.")
 
 
 class SpaceStateChanged(PlaceEvent):

@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         [],
         description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
     )
-    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
+    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling, too.")
     trusted_proxies: list[str] = Field(
         [],
         description="Networks of the proxies in front of the web server, as a JSON list; only what they say of a visitor's address and scheme is believed (docs/serving.md).",
@@ -211,7 +211,7 @@ class Settings(BaseSettings):
     recording_days: int = Field(
         0,
         ge=0,
-        description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.",
+        description="Days after which recordings are deleted; 0 keeps them until they are deleted by hand.",
     )
     storage: Literal["local", "s3"] = Field(
         "local",
@@ -319,7 +319,7 @@ class Settings(BaseSettings):
         "invitation", description="Who may make an account: those invited, or everybody (open)."
     )
     verify_email: bool = Field(
-        False, description="Nobody signs in before a mailed link has proven the account's address."
+        False, description="Refuse sign-in until a mailed link has proven the account's address."
     )
     smtp_url: str = Field(
         "",

@@ -121,7 +121,7 @@ def test_help_tells_what_one_may_use():
     assert "/mod USER" not in help_text("", "moderator").split(" · ")
     assert (
         help_text("timeout", "guest")
-        == "/timeout USER [10m] [reason] – takes the right to write for a while."
+        == "/timeout USER [10m] [reason] – stops a user from writing for a while."
     )
     with pytest.raises(Invalid):
         help_text("nope", "owner")
