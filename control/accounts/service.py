@@ -62,7 +62,7 @@ LETTERS = {
     ),
     "known": (
         "You have an account already",
-        "Somebody has tried to make an account with your e-mail address, which has one. If it was you, sign in; if you have forgotten the "
+        "Someone has tried to make an account with your e-mail address, which has one. If it was you, sign in; if you have forgotten the "
         "password, ask for another at the sign-in page. If it was not you, do nothing.",
     ),
 }

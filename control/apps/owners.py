@@ -39,7 +39,7 @@ class Owners:
         left = [one for one in self.names if one != account]
         if not left:
             raise Conflict(
-                "An app needs an owner: make somebody else one first, or delete the app.", code="last_owner"
+                "An app needs an owner: make another member one first, or delete the app.", code="last_owner"
             )
         if left != self.names:
             await self._write(left)

@@ -196,7 +196,7 @@ class Teams:
             if alone:
                 named = ", ".join(map(quoted, alone))
                 raise Conflict(
-                    f"You are the only owner of {named}: make somebody else an owner first, or delete it.",
+                    f"You are the only owner of {named}: make another member an owner first, or delete it.",
                     code="last_owner",
                 )
             roles |= {app["id"]: role for app, role in found if app.get("state") != "deleting"}

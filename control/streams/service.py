@@ -260,7 +260,7 @@ class Streams:
             and present.boot == publisher.boot
             and await self._bytes_flow(stream["playback"])
         ):
-            raise Conflict("Somebody is publishing with this key already.")
+            raise Conflict("Another encoder is publishing with this key.")
         if present is not None:
             await self._drop_dead(stream["playback"])
         broadcast = new_id("brd")
@@ -276,7 +276,7 @@ class Streams:
                 return done
             stream = await self._by_key(name)
             if rules.publisher_of(stream) not in (None, present):
-                raise Conflict("Somebody is publishing with this key already.")
+                raise Conflict("Another encoder is publishing with this key.")
         raise Unavailable("The stream is changing too fast; try again.")
 
     async def _check_open(self, app_id: str) -> None:

@@ -89,7 +89,7 @@ class Demuxer:
         channel = self._channels.get(number)
         if channel is None:
             if form == 3:
-                raise RtmpError(f"chunk stream {number} goes on without having begun")
+                raise RtmpError(f"chunk stream {number} starts without a message header")
             channel = self._channels[number] = _Channel()
         time = channel.delta if form == 3 else 0
         if form < 3:

@@ -180,7 +180,7 @@ class PublishSource:
             ]
             found = {one.part: one.data for one in pictures if one is not None and one.data}
             if "header" not in found or "frame" not in found:
-                raise UnusableSource("There is no picture to show beside the sound.")
+                raise UnusableSource("There is no picture to show with the sound.")
             self._still = StillPicture(found["header"], found["frame"])
         return self._still
 

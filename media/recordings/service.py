@@ -115,7 +115,7 @@ class Recorder:
                 message="The disk is full: the recording has a gap until there is room.",
             )
         return StorageFull(
-            **about, code="storage_recovered", message="There is room again: the recording goes on."
+            **about, code="storage_recovered", message="There is room again: the recording continues."
         )
 
 

@@ -136,7 +136,7 @@ def _refusal(error: OSError) -> Exception:
 
 def _full() -> StorageFull:
     return StorageFull(
-        "The disk is full; what has arrived is kept, go on when there is room.", retry_after=60
+        "The disk is full; what has arrived is kept, continue when there is room.", retry_after=60
     )
 
 

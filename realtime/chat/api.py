@@ -301,17 +301,17 @@ class ChannelRoutes:
             rows += [
                 Row("GET", base + path, "tenant", partial(self.restricted, kind), summary=f"List the channel's {one}s, newest first",
                     answer=Listed[Restriction], **moderate),
-                Row("POST", base + path, "tenant", partial(self.restrict, kind), model, summary=f"Give somebody a {one}", **act),
-                Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End somebody's {one}", **act),
+                Row("POST", base + path, "tenant", partial(self.restrict, kind), model, summary=f"Give a user a {one}", **act),
+                Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End a user's {one}", **act),
             ]  # fmt: skip
         return rows
 
     def _bans(self, act: dict[str, Any], moderate: dict[str, Any]) -> list[Row]:
         return [
-            Row("GET", "/v1/bans", "tenant", self.bans, summary="List bans over all channels, newest first", query=BanFilter,
+            Row("GET", "/v1/bans", "tenant", self.bans, summary="List the bans of all channels, newest first", query=BanFilter,
                 answer=Listed[Ban], **moderate),
-            Row("POST", "/v1/bans", "tenant", self.ban, NewAppBan, summary="Shut somebody out of all channels", **act),
-            Row("DELETE", "/v1/bans/{user}", "tenant", self.unban, summary="End somebody's ban from all channels", **act),
+            Row("POST", "/v1/bans", "tenant", self.ban, NewAppBan, summary="Ban a user in all channels", **act),
+            Row("DELETE", "/v1/bans/{user}", "tenant", self.unban, summary="End a user's ban in all channels", **act),
         ]  # fmt: skip
 
     async def bans(self, call: Call) -> Answer:

@@ -147,7 +147,7 @@ class Moderation:
             raise Conflict("This action has been undone already.")
         latest = await self._actions.latest(found["channel"], found["facet"])
         if latest is not None and latest["id"] != found["id"]:
-            raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
+            raise Conflict(f"A later action is in effect: {latest['id']}. Undo that one.")
         action: ActionDoc = {
             "id": new_id("act"),
             "app": found["app"],

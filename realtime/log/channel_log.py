@@ -362,7 +362,7 @@ def _refuse(reply: list[Any]) -> NoReturn:
     if code == "restricted":
         raise Forbidden(RESTRICTED[reply[1].decode()])
     if code == "superseded":
-        raise Superseded("A later action stands.")
+        raise Superseded("A later action is in effect.")
     if code == "locked":
         raise Forbidden("This channel is locked by its moderators.", code="locked")
     if code == "slow_mode":

@@ -152,7 +152,7 @@ class Draft:
         if self.state == "occupied":
             raise Conflict("This space is occupied; it can be removed when it is free.", code="in_use")
         if self.bookings:
-            raise Conflict("This space has reservations that are not over; cancel them first.", code="in_use")
+            raise Conflict("This space has reservations; cancel them first.", code="in_use")
         self.state = REMOVED  # type: ignore[assignment]
         self.events.append(("space.removed", {}))
 

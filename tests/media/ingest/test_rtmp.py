@@ -69,7 +69,7 @@ def test_an_aborted_message_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("data", [
-    b"\xc5rest",  # goes on without having begun
+    b"\xc5rest",  # starts without a message header
     b"\x04" + bytes(3) + b"\xff\xff\xff" + b"\x09" + bytes(4),  # 16 MB and more… the largest there is
     chunks(RtmpMessage(SET_CHUNK_SIZE, 0, 0, bytes(4)), 2),  # chunks of nothing
 ])  # fmt: skip

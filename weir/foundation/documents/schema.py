@@ -158,7 +158,7 @@ def _check_declared(spec: Spec, standing: Any, under: str = "") -> None:
         for name in path.removeprefix(prefix).split("."):
             if value is not None and type(value) is not dict:
                 raise ValueError(
-                    f"{spec.name}.{path} is declared, so a {type(value).__name__} can't stand on its way"
+                    f"{spec.name}.{path} is declared, so a {type(value).__name__} can't be on its path"
                 )
             value = None if value is None else value.get(name)
         _check_kind(spec, path, value)

@@ -37,7 +37,7 @@ MEANINGS: dict[type[Refused], str] = {
     Stale: "If-Match names a state that is no more, or the protocol is another version.",
     TooLarge: "Too large.",
     WrongType: "The body is not of the kind that is taken here.",
-    Busy: "Somebody else writes there now.",
+    Busy: "Another request writes there now.",
     Damaged: "The body is not what its checksum says.",
     StorageFull: "The disk takes no more now.",
     Invalid: "The request says nonsense; `errors` names where.",
@@ -74,7 +74,7 @@ PROBLEM = {
 _SECONDS = {"type": "integer", "minimum": 0}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "Your own, or ours: it stands in the logs and in the audit log.",
+        "description": "Your own, or ours: it is in the logs and in the audit log.",
         "schema": {"type": "string"},
     },
     "ETag": {

@@ -52,7 +52,7 @@ class Router(BaseRoute):
             else:
                 node = node.fixed.setdefault(segment, _Node())
         if route.row.method in node.bound:
-            raise ValueError(f"{route.row.method} {route.path} stands twice in the table")
+            raise ValueError(f"{route.row.method} {route.path} is in the table twice")
         node.bound[route.row.method] = route
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
