@@ -76,7 +76,7 @@ class ChangeApp(Body):
 
 
 class NewKey(Body):
-    """A key may do what its scopes say and nothing else; `*` stands for all of them."""
+    """A key may do what its scopes say and nothing else; `*` means all of them."""
 
     name: Line = Field("", max_length=80)
     scopes: list[Scope | Literal["*"]] = Field(min_length=1, max_length=20)

@@ -1,7 +1,7 @@
 """Who owns an app: its own document lists them, so that of two owners who leave at once one is refused.
 
-The list and an owner's membership are two documents. Whoever changes both holds the app's owners meanwhile:
-`ownership` is odd while they are held, and every write of the list expects its value. A holder that dies
+The list and an owner's membership are two documents. The process that changes both locks the app's owners:
+`ownership` is odd while they are locked, and every write of the list expects its value. A holder that dies
 lets go after HOLD_MS; the list may then lack an owner, and never names anybody who is none.
 """
 
@@ -21,7 +21,7 @@ TRY_S = 0.04
 
 
 class Owners:
-    """The owners of one app while they are held. Errors of both verbs: Unavailable when HOLD_MS is over."""
+    """The owners of one app while they are locked. Errors of both verbs: Unavailable after HOLD_MS."""
 
     def __init__(self, handle: Handle, app_id: str, names: list[str], turn: int) -> None:
         self._all = handle
@@ -53,8 +53,8 @@ class Owners:
 
 @asynccontextmanager
 async def owners_of(handle: Handle, app_id: str) -> AsyncIterator[Owners]:
-    """Holds an app's owners: nobody else changes them meanwhile. `handle` is the operator's. Errors: NotFound,
-    Unavailable."""
+    """Locks an app's owners: no other request changes them meanwhile. `handle` is the operator's. Errors:
+    NotFound, Unavailable."""
     for _ in range(TRIES):
         app = await handle.get(APPS, app_id)
         if app is None:

@@ -40,7 +40,7 @@ Viewers = Callable[[str], Awaitable[int]]
 log = structlog.get_logger("control.streams")
 
 
-# What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
+# What a stream's owner sets; rooms read them from the document. None means "as the installation has it".
 DEFAULTS: dict[str, Any] = {
     "title": "",
     "description": "",
@@ -369,7 +369,7 @@ class Streams:
         raise Unavailable("The stream is changing too fast.")
 
     async def end_overdue(self) -> None:
-        """Ends broadcasts whose grace is over."""
+        """Ends broadcasts whose grace has expired."""
         on_air = await self._directory.live_streams()
         for state in ON_AIR:
             STREAMS_ON_AIR.labels(state).set(sum(stream["state"] == state for stream in on_air))

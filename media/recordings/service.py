@@ -279,7 +279,7 @@ class Recordings:
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
         stopped = await self._recording_store.stop(
             doc, min(last, now_ms())
-        )  # the grace for an encoder that does not come back is none of it
+        )  # the grace for an encoder that does not return is not part of it
         if stopped is not None:
             self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
 

@@ -108,7 +108,7 @@ class NewCommand(Body):
 
 
 class NewRestriction(Body):
-    """`user` is an id, also of somebody who was never here."""
+    """`user` is an id, also of a user who was never in the channel."""
 
     user: str = Field(pattern=USER)
     reason: Line = Field("", max_length=LONGEST_REASON)
@@ -315,7 +315,7 @@ class ChannelRoutes:
         ]  # fmt: skip
 
     async def bans(self, call: Call) -> Answer:
-        """Those that stand, in each channel and in all of them."""
+        """Those in effect, in each channel and in all of them."""
         query: BanFilter = call.query
         page = await self._actions.bans(
             call.acting().app, query.user, query.everywhere, query.limit, query.cursor
@@ -344,7 +344,7 @@ class ChannelRoutes:
         )
 
     async def unban(self, call: Call) -> Answer:
-        """Errors: Conflict for somebody who is not banned from all channels."""
+        """Errors: Conflict for a user who is not banned from all channels."""
         tenant, command = call.acting(), about("unban", _user(call), extent=frozenset({EVERYWHERE}))
         return _outcome(await self._moderation.everywhere(tenant.app, "", _actor(tenant, by(call)), command))
 
@@ -372,7 +372,7 @@ class ChannelRoutes:
         return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
 
     async def release(self, kind: str, call: Call) -> Answer:
-        """Errors: Conflict for somebody who is not in the list."""
+        """Errors: Conflict for a user who is not in the list."""
         tenant, stream = await self._access(call)
         return _outcome(
             await self._moderation.run(

@@ -403,7 +403,7 @@ class Moderation:
                 action["freed"] = latest.get("marks") or {}
                 if (
                     value is not None and action["value"] is not None
-                ):  # banned again, by a record that has gone
+                ):  # banned again, by a record that no longer exists
                     action.setdefault("marks", action["freed"])
             action["turn"] = latest["turn"] + 1 if latest else 1
             action["before"], action["due"] = before, self._due(action)
@@ -530,7 +530,7 @@ class Moderation:
         )
         return {"cleared_to": action.get("cleared_to") or seqs[0]} if clears else {}
 
-    # -- commands that only tell
+    # -- commands that change nothing
 
     async def _help(self, _channel: str, actor: Actor, command: Command) -> str:
         return help_text(command.subject, actor.role)

@@ -29,7 +29,7 @@ MOST_UNTAKEN = 4096  # messages that wait for the application: only a burst of t
 
 
 class FrameWriter(Protocol):
-    """Writes frames to the transport, and is told about its buffer."""
+    """Writes frames to the transport, and gets the state of its buffer."""
 
     def clogged(self) -> None:
         """Something is buffered: what is written now follows it."""
@@ -148,7 +148,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
             self.discards = True
             self.transport.abort()
             return
-        self.conn.data_to_send()  # pongs: nobody waits for them now
+        self.conn.data_to_send()  # pongs: no client waits for them now
         self.conn.fail(POLICY, reason)
         self.handle_parser_exception()
 

@@ -201,7 +201,7 @@ class PlaceRoutes:
         return Answer(_space(space), etag=_space_etag(space))
 
     async def remove_space(self, call: Call) -> Answer:
-        """Its number is not given again. Errors: Conflict while somebody is there, or has reserved it."""
+        """Its number is not given again. Errors: Conflict while it is occupied or reserved."""
         app, place, _ = self._of(call)
         await self._places.remove_space(app, place, _number(call), by(call))
         return Answer(None, 204)

@@ -67,8 +67,8 @@ TABLE: dict[State, dict[Cause, tuple[State, State]]] = {
 
 @dataclass
 class Draft:
-    """A space about to change. `events`: (type, data) to tell, in order. A booking: id, starts, ends, used,
-    no_show (ms after its start when it ends unless used; None for never)."""
+    """A space about to change. `events`: (type, data) to publish, in order. A booking: id, starts, ends,
+    used, no_show (ms after its start when it ends unless used; None for never)."""
 
     state: State
     bookings: list[Booking]
@@ -133,8 +133,8 @@ class Draft:
         return True
 
     def book(self, booking: Booking) -> None:
-        """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody
-        without one."""
+        """Errors: Conflict when another booking overlaps, the space is closed, or is occupied now without
+        one."""
         if any(one["starts"] < booking["ends"] and booking["starts"] < one["ends"] for one in self.bookings):
             raise Conflict("This space is reserved in that time.")
         if self.state == "maintenance" or (booking["starts"] <= self.now and self.state == "occupied"):
@@ -148,7 +148,7 @@ class Draft:
         self.advance()
 
     def remove(self) -> None:
-        """Errors: Conflict while somebody is there or has reserved it."""
+        """Errors: Conflict while it is occupied or reserved."""
         if self.state == "occupied":
             raise Conflict("This space is occupied; it can be removed when it is free.", code="in_use")
         if self.bookings:
@@ -157,7 +157,7 @@ class Draft:
         self.events.append(("space.removed", {}))
 
     def cancel(self, booking_id: str) -> None:
-        """Errors: NotFound when there is no such booking, or it is over."""
+        """Errors: NotFound when there is no such booking, or it has ended."""
         booking = next((one for one in self.bookings if one["id"] == booking_id), None)
         if booking is None:
             raise NotFound("There is no such reservation that could be cancelled.")
@@ -166,7 +166,7 @@ class Draft:
         self.advance()
 
     def advance(self) -> None:
-        """What the clock brings: bookings that begin, end, or that nobody came for."""
+        """Applies the time: bookings that begin, that end, and that were not used."""
         for booking in list(self.bookings):
             late = (
                 not booking["used"]

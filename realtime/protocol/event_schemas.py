@@ -119,8 +119,8 @@ class Restored(Told):
 
 
 class Moderated(Told):
-    """Any action, in full: to moderators, without a seq, and in the app's log. All others are told what
-    changed for them, by the events about users and messages."""
+    """Any action, in full: to moderators, without a seq, and in the app's log. All other members get what
+    changed for them by the events about users and messages."""
 
     action: Action
 
@@ -140,9 +140,9 @@ class SettingsUpdated(Told):
 
 
 class UserEvent(Told):
-    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of
-    the app, told to those who follow the app. To the one concerned it comes once more, without a seq and
-    with the reason; the app's log has it."""
+    """All members get it without a reason. Without a `channel`, it is a ban in all channels of the app, sent
+    to those who follow the app. The user concerned gets it once more, without a seq and with the reason; the
+    app's log has the reason."""
 
     user: Person
     action: str
@@ -191,7 +191,7 @@ class ViewerMoved(Told):
 
 
 class ViewerCount(Told):
-    """Sessions that watch now. `peak`: the most since somebody began to watch."""
+    """Sessions that watch now. `peak`: the most since the first session began."""
 
     count: int
     peak: int
@@ -212,8 +212,8 @@ class Occupancy(Told):
 
 class Notice(Told):
     """From the server about this connection. `code`: resync (join or subscribe again), restart,
-    unauthenticated; to followers of an app subscribed and position (where they stand). About a stream, and
-    then in the channel's sequence: storage_full, storage_recovered."""
+    unauthenticated; to followers of an app subscribed and position (their position). About a stream, and then
+    in the channel's sequence: storage_full, storage_recovered."""
 
     code: str
     message: str | None = None
@@ -253,7 +253,9 @@ def _of_fact(fact: type[Event]) -> EventSchema:
     }
     name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
     model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
-    about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
+    about = re.sub(
+        r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact)
+    )  # without the publisher and the listeners
     return EventSchema(model, about[:1].upper() + about[1:], fact.ephemeral)
 
 
@@ -306,7 +308,7 @@ EVENTS: dict[str, EventSchema] = {
 
 
 def form_of(kind: str) -> EventSchema | None:
-    """The form of an event's type; `custom.` has any name behind it."""
+    """The form of an event's type; `custom.` is followed by any name."""
     return EVENTS.get("custom.<name>" if kind.startswith("custom.") else kind)
 
 

@@ -170,7 +170,7 @@ class ClusterLink:
         return await self._carry(keys[0], lambda link, asking: link.evaluate(script, keys, arguments, asking))
 
     async def ask(self, *arguments: Argument) -> Any:
-        """As Link.ask; the key stands behind the verb. Errors: Unavailable."""
+        """As Link.ask; the key follows the verb. Errors: Unavailable."""
         key = str(arguments[1]) if len(arguments) > 1 else ""
         return await self._carry(key, lambda link, asking: link.inquire(arguments, asking))
 

@@ -1,9 +1,8 @@
 """The grammar of moderation: one parser for what is typed, sent by REST and sent by socket. [decision]
 
-A command is a word behind a slash and its arguments. USER is a name or id, with or without @; where a name
-with blanks ends is known only by who is there, so such a command has several readings. `@id:ID` is an id
-and never a name. Durations are 30s 10m 2h 7d. What can't be understood is answered with the command's
-usage line.
+A command is a word after a slash and its arguments. USER is a name or id, with or without @; where a name
+with blanks ends is known only by who is there, so such a command has several readings. `@id:ID` is an id and
+never a name. Durations are 30s 10m 2h 7d. What can't be understood is answered with the command's usage line.
 """
 
 import re
@@ -190,7 +189,7 @@ def parse(text: str) -> Command:
 
 
 def interpretations(command: Command) -> list[Interpretation]:
-    """How a command about somebody may be understood, the longest name first."""
+    """The possible readings of a command about a user, the longest name first."""
     name, rest = command.name, command.who
     if command.exact:
         return [Interpretation((rest,), True, replace(command, who="", exact=False), "")]
@@ -199,7 +198,7 @@ def interpretations(command: Command) -> list[Interpretation]:
         return [_history(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
     found: list[Interpretation] = []
     if quoted is not None and quoted[2].strip():
-        literal = rest[: quoted.end()].strip()  # somebody's name may have quotes in it
+        literal = rest[: quoted.end()].strip()  # a name may have quotes in it
         names = dict.fromkeys((quoted[1] + quoted[2], quoted[2], literal))
         found.append(_history(name, tuple(names), rest[quoted.end() :]))
     ends = [one.end() for one in _WORD.finditer(rest[: LONGEST_NAMED + 1]) if one.end() <= LONGEST_NAMED]

@@ -1,4 +1,4 @@
-"""Starts a program that can do little beside its work: for FFmpeg, which decodes what strangers have sent.
+"""Starts a program that can do little but its work: for FFmpeg, which decodes files of strangers.
 
     python -I -S confine.py [--read PATH]… [--write FOLDER]… [--port N] [--memory BYTES] [--files N] [--silent] [--nice N] -- PROGRAM …
 

@@ -1,9 +1,8 @@
 """Every setting of Weir, and the only reader of the environment.
 
-Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file),
-`--config FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the
-default. `docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir
-settings`).
+Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value is in that file), `--config
+FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the default.
+`docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir settings`).
 """
 
 import hashlib

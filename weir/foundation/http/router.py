@@ -1,4 +1,4 @@
-"""All rows of all rooms behind one look-up: a tree of path segments instead of one pattern after the other (a
+"""All rows of all rooms in one look-up: a tree of path segments instead of one pattern after the other (a
 hundred rows tried in turn cost more than the work of most of them)."""
 
 from collections.abc import Sequence

@@ -204,7 +204,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What is checked before every row's work. `counts` are the operator's own numbers for named limits,
+    """The checks before every row's handler. `counts` are the operator's own numbers for named limits,
     `origins` the web origins that may sign people in beside ours; `secure`: browsers connect by TLS, also
     when a proxy terminates it."""
 
@@ -347,8 +347,8 @@ def _actor(call: Call) -> str | None:
 
 
 def _check_page(request: Request, listed: frozenset[str]) -> None:
-    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in as
-    somebody else. Programs send no Origin. Errors: Forbidden."""
+    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in to
+    another account. Programs send no Origin. Errors: Forbidden."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and origin in listed:
         return

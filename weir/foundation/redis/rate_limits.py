@@ -1,5 +1,5 @@
-"""How often somebody may ask: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua on Redis'
-clock.
+"""How often a caller may send requests: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua
+on Redis' clock.
 
 A process takes permits in advance from Redis for those who ask fast – one, and twice as many each time
 they are used up within a second, to a twentieth of the burst – and spends them by itself: asking Redis for
@@ -150,7 +150,7 @@ class Limits:
             standing.refused_until = now + wait_us / 1e6
             raise Exhausted(standing, wait_us / 1e6)
 
-    # -- addresses that go on and on
+    # -- addresses that continue after refusals
 
     def check_address(self, address: str) -> None:
         """Errors: RateLimited while the address is blocked."""

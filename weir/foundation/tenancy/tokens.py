@@ -100,7 +100,7 @@ class PlaybackClaims(Claims):
     page issued it to a visitor without a token, so it plays only while the stream is public."""
 
     app: str
-    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
+    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # used in a header and in the usage log
     uid: str | None = Field(None, max_length=128)
     guest: bool = False
     preview: bool = False
@@ -161,8 +161,8 @@ _MODELS: dict[Audience, type[Claims]] = {
 
 
 class Tokens:
-    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` tells whether a credential
-    has been withdrawn."""
+    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` returns whether a credential
+    is still valid."""
 
     def __init__(
         self,
