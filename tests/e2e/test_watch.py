@@ -159,7 +159,7 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         assert live != offline
         publisher.stop()
         wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the dropped line", 30)
-        viewer.until("notice", "come back")
+        viewer.until("notice", "to be restored")
         assert viewer.page.locator("[data-testid=live-indicator]").count() == 0
         publisher = show.publish()
         viewer.page.evaluate(READER_JS, VIDEO)
