@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from tests.realtime.protocol import MAX_PAYLOAD, PING_S, PONG_S, Echo  # type: ignore[attr-defined]
+from tests.realtime.echo_server import MAX_PAYLOAD, PING_S, PONG_S, Echo
 from tests.support.chat_nodes import eventually
 
 

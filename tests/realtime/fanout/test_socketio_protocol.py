@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import websockets
 
-from tests.realtime.protocol import Echo, Wire  # type: ignore[attr-defined]
+from tests.realtime.echo_server import Echo, Wire
 from tests.realtime.test_sockets import closing
 from tests.support.chat_nodes import House, eventually
 

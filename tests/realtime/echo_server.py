@@ -1,4 +1,4 @@
-"""Our server class with echo handlers, as the protocols' suites want one: binary and polling on, two
+"""Our server class with echo handlers, for the suites of both protocols: binary and polling on, two
 namespaces, quick pings."""
 
 import asyncio
