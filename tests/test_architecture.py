@@ -147,7 +147,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def prose_of(module: str) -> str:
-    """Comments and texts that stand alone: docstrings, and what is said of a constant behind it."""
+    """Comments and texts that stand alone: docstrings, and the text after a constant."""
     tokens = tokenize.generate_tokens(io.StringIO(MODULES[module].read_text()).readline)
     alone = (
         node.value

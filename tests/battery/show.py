@@ -30,8 +30,8 @@ def command_of(pid: int) -> str:
 
 
 def zombies(pid: int) -> int:
-    """Dead children that nobody waits for, of any process of the stack. One that has died this moment is
-    none."""
+    """Dead children whose parent does not wait for them, of any process of the stack. One that has died this
+    moment is none."""
     dead = _dead(pid)
     if dead:
         time.sleep(REAPED_WITHIN_S)

@@ -42,7 +42,7 @@ class Refused(ConnectionError):
 
 
 class Line(asyncio.Protocol):
-    """`heard` gets events as they come; `closed` has (code, reason) when it is over, 1006 without a close
+    """`heard` gets events as they come; `closed` has (code, reason) when it has ended, 1006 without a close
     frame."""
 
     def __init__(self, heard: Heard | None = None) -> None:
