@@ -1,8 +1,8 @@
 """Who owns an app: its own document lists them, so that of two owners who leave at once one is refused.
 
 The list and an owner's membership are two documents. The process that changes both locks the app's owners:
-`ownership` is odd while they are locked, and every write of the list expects its value. A holder that dies
-lets go after HOLD_MS; the list may then lack an owner, and never names anybody who is none.
+`ownership` is odd while they are locked, and every write of the list expects its value. The lock of a process
+that dies expires after HOLD_MS; the list may then lack an owner, but never names an account that is none.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ class SegmentFiles:
         return None
 
     def scratch(self, name: str) -> Path:
-        """A path in memory beside the parts."""
+        """A path in memory in the folder of the parts."""
         return self._live / name
 
     def await_next(self, position: str) -> None:

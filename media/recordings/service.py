@@ -166,8 +166,8 @@ class Recordings:
             self._record(fact, stream, new_id("rec"))
 
     async def _fits(self, app_id: str) -> bool:
-        """False when the plan has no space for a recording. The owner is told, and the broadcast continues
-        without."""
+        """False when the plan has no space for a recording. The owner is notified, and the broadcast
+        continues without."""
         try:
             async with self._quotas.storage_for(app_id):
                 return True
@@ -323,8 +323,9 @@ class Recordings:
             self._tasks.start(self._move(self._bucket), "move recordings")
 
     async def _is_left(self, doc: RecordingDoc, stream: StreamDoc | None) -> bool:
-        """True when no worker records this broadcast any more: nobody holds its stream, or the stream has
-        been on air with a later broadcast for some time (the whole stack was stopped in between)."""
+        """True when no worker records this broadcast any more: no worker has the lease of its stream, or the
+        stream has been on air with a later broadcast for some time (the whole stack was stopped in
+        between)."""
         if stream is None:
             return not await self._held(doc["playback"])
         later = stream["broadcast"] > doc["broadcast"]

@@ -65,8 +65,8 @@ class Addressees:
         return await self._users.get(channel, uid) or said
 
     async def _authors(self, channel: str) -> dict[tuple[str, str], ChannelUser]:
-        """Whose messages are among the newest entries, by id and the name that stands there: those too who
-        are forgotten by now."""
+        """Authors of the newest entries, by id and the name in the entry: also those who are no longer stored
+        as users."""
         found: dict[tuple[str, str], ChannelUser] = {}
         for entry in (await self._log.newest(channel, PAGE_EVENTS)).entries:
             if entry.type == NEW_MESSAGE:
@@ -75,8 +75,8 @@ class Addressees:
         return found
 
     async def _lifted(self, channel: str, command: Command, reading: Interpretation) -> ChannelUser | None:
-        """The one person of this name on whom stands what the command takes back: another one who has taken
-        their name since is not meant. None where there is none. Errors: Invalid for several."""
+        """The one user of this name on whom the action that the command ends is in effect: another user who
+        has taken the name since is not meant. None where there is none. Errors: Invalid for several."""
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
         if not kind or reading.command is None:
             return None

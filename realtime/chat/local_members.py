@@ -67,8 +67,8 @@ class LocalMembers:
             self._fanout.enter(member.socket, channel)
 
     def changes(self, channel: str) -> int:
-        """A counter that grows with each change of a standing or a setting, so that a reader can tell whether
-        its result is still current."""
+        """A counter that grows with each change of a user's restrictions or of a setting, so that a reader
+        can tell whether its result is still current."""
         return self._changes[channel]
 
     def pause(self, member: Client, channel: str) -> None:

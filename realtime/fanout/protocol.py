@@ -4,8 +4,8 @@ Sending by ASGI costs a dict, a coroutine, a wait and a new frame for each recip
 written to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in
 `scope["extensions"][RAW]` where frames may be written past uvicorn: never on TLS, never with compression.
 
-It also bounds what a client may make this process keep or do beside its messages: control frames,
-fragments, and pongs that it does not read.
+It also bounds what a client may make this process keep or do besides its messages: control frames, fragments,
+and pongs that it does not read.
 """
 
 import asyncio

@@ -1,13 +1,12 @@
-"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and what is told of both.
+"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and the events of both.
 [decision]
 
-    free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and is over
-    free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance, out of which nothing is known
+    free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and ends
+    free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance; the state after it is unknown
     any  ──close───▶ maintenance ──open▶ unknown       `lose`: the sensor has no answer
 
-Rule 1: everything about transitions stands in TABLE. Rule 2: while a booking that nobody has used yet
-holds, a space that is not occupied or closed is reserved. Rule 3: no store, no clock; times are
-milliseconds since the epoch.
+Rule 1: everything about transitions is in TABLE. Rule 2: during a booking that is not used yet, a space that
+is not occupied or closed is reserved. Rule 3: no store, no clock; times are milliseconds since the epoch.
 """
 
 from dataclasses import dataclass, field
@@ -120,8 +119,8 @@ class Draft:
             )
 
     def report(self, state: str, reading: Reading | None = None) -> bool:
-        """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or
-        maintenance. False when the reading is a repeat, or older than the last one."""
+        """Takes a report from a person, or from a sensor with a reading (id, at, device): free, occupied,
+        unknown or maintenance. False when the reading is a repeat, or older than the last one."""
         if reading is not None:
             if not newer(reading, self.reading):
                 return False

@@ -183,7 +183,7 @@ class ViewerMoved(Told):
     """A viewing session came to a channel, or went from it: each once, in the app's log, from the first
     follower on. Above 50 comings and goings in a second they are one event of each kind, with their
     `count` and without a `session`. A session whose node or player died goes when its lease ends, within a
-    minute. Somebody who was there before the first follower is told only when leaving."""
+    minute. Of a viewer who was there before the first follower there is only the leaving."""
 
     stream: str
     count: int

@@ -71,7 +71,7 @@ class ClusterNodes:
         return None if place is None else self._servers[place].held()
 
     def heard(self) -> float:
-        """As Server.heard, of the master that spoke last."""
+        """As Server.heard, of the master that answered last."""
         return max((server.heard() for server in self._servers.values()), default=0.0)
 
     def moved(self, key: str, place: Place) -> RedisNode:

@@ -54,9 +54,9 @@ class Before(TypedDict):
 class ActionDoc(TypedDict):
     """A moderation action as it is stored. `message` is an id, `said` the message's JSON as text, `card` the
     author of an announcement; `cleared_to` is the seq below which the action hides messages; `due` is its end
-    until the end has been published; `also` is the action in the channel beside one in the whole app;
-    `freed` are the marks of the facet's action
-    before this one; `undoes` and `undone` are ids of actions. Times are milliseconds."""
+    until the end has been published; `also` is the action in the channel that belongs to one in the whole
+    app; `freed` are the marks of the facet's action before this one; `undoes` and `undone` are ids of
+    actions. Times are milliseconds."""
 
     id: str
     app: str
@@ -317,7 +317,8 @@ def warning(action: ActionDoc) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The fields of a state, beside the user's own, that may ban a user, and since when they are known (ms)."""
+    """The fields of a state, besides the user's own, that may ban a user, and since when they are known
+    (ms)."""
 
     fields: tuple[str, ...] = ()
     since_ms: int = 0

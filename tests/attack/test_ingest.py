@@ -230,7 +230,7 @@ def test_an_encoder_that_comes_back_finds_room(make_target: Callable[..., Target
         if not encoders[-1].sending or encoders[-1] is first:
             encoders.append(Publisher(f"rtmp://127.0.0.1:{fresh.port}/{path}"))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                encoders[-1].wait(2)  # refused, it ends; let in, it goes on
+                encoders[-1].wait(2)  # refused, it ends; accepted, it continues
         return encoders[-1].sending and target.state() == "live"
 
     try:

@@ -196,7 +196,7 @@ def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: D
         for _ in range(3):
             hidden(target, victim, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + held.encode())
             answer = pool.submit(asked, target, owners)
-            time.sleep(0.05)  # it is on its way, behind what is held
+            time.sleep(0.05)  # it is on its way, after the held request
             stolen = asked(target, b"GET /v1/auth/options HTTP/1.1\r\nHost: weir\r\n\r\n")
             status, body = answer.result()
             assert (status, json.loads(body)["account"]["email"]) == (200, "owner@weir.example")

@@ -15,7 +15,7 @@ from tests.support.servers import wait_until
 
 SMALL: dict[str, Any] = {
     "LADDER": "[360,180]", "X264_PRESET": "ultrafast",
-    "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # whoever polls asks a lot
+    "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # polling clients send many requests
     "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000,
 }  # fmt: skip
 

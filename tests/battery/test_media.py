@@ -116,7 +116,7 @@ def test_an_encoder_that_goes_and_returns(on_air: Make, scale: Scale, figures: F
         grace_s / 12,
         grace_s - 1.5,
         grace_s + 1,
-    ):  # and about half a second until its publish is heard of
+    ):  # and about half a second until its publish arrives
         publisher.stop()
         time.sleep(away_s)
         publisher = air.publish()

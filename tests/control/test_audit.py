@@ -37,7 +37,7 @@ async def next_process(world: World) -> None:
     async for collection, doc_id, events in world.services.store.pending():
         for event in events:
             await world.room._heard(event)
-            await world.room._heard(event)  # the bus may tell it twice
+            await world.room._heard(event)  # the bus may deliver it twice
         await world.services.store.settle(collection, doc_id, [event.id for event in events])
 
 

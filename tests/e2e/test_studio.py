@@ -190,7 +190,7 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     colleague.context.close()
 
 
-# What stands out of the page at its right edge; a strip that scrolls by itself may be wider.
+# What extends beyond the page's right edge; a strip that scrolls by itself may be wider.
 OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
     .filter(one => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5)
     .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""

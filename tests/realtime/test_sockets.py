@@ -83,7 +83,7 @@ async def test_a_revocation_closes_open_sockets(house: House, kind: str, subject
     first = await house.client(one, APP, "ann", playback=playback)
     second = await house.client(two, APP, "ann", playback=playback)
     other, foreign = await house.client(one, APP, "bob"), await house.client(one, "app_2", "ann", sid="s-ann")
-    for _ in range(40):  # until both nodes watch the bus, nobody hears
+    for _ in range(40):  # until both nodes watch the bus, no node gets it
         await one.services.bus.publish(Revoked(app=APP, kind=kind, subject=subject, before=2**52))
         await asyncio.sleep(0.25)
         if not first.io.connected and not second.io.connected:

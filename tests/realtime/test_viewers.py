@@ -116,12 +116,12 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
         await occupancy.enter(channel, session, "a")
     await occupancy.leave(channel, "s3", "a")
     await occupancy.enter(channel, "s2", "b")
-    await node.room.consumer.on_event(StreamLive(**facts, broadcast=early))  # told late
+    await node.room.consumer.on_event(StreamLive(**facts, broadcast=early))  # delivered late
     await node.services.bus.publish(StreamOffline(**facts, broadcast=late))
     counted = (await eventually(lambda: told))[0]
     assert (counted.stream, counted.broadcast, counted.peak, counted.total) == (stream["id"], late, 4, 4)
     await occupancy.enter(channel, "s9", "a")
-    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=late))  # told again
+    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=late))  # delivered again
     again = (await eventually(lambda: told[1:]))[0]
     assert (again.id, again.peak, again.total) == (counted.id, 4, 4)
     await node.room.consumer.on_event(StreamOffline(**facts, broadcast=early))

@@ -119,7 +119,7 @@ class Line(asyncio.Protocol):
             if not waiting.done():
                 waiting.set_exception(ConnectionError(self._why))
             if not waiting.cancelled():
-                waiting.exception()  # seen, also when nobody waits for it
+                waiting.exception()  # retrieved, also when no task awaits it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

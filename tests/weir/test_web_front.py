@@ -100,7 +100,7 @@ def test_no_control_character_goes_on(front: WebFront, kind: str, how: str) -> N
         for target in planted(kind, what):
             before = len(front.upstream.since())
             answer = front.send(get(target))
-            if how != "raw":  # a raw line end behind an address ends a good request line
+            if how != "raw":  # a raw line end after an address ends a good request line
                 assert answer.partition(b" ")[2][:3] in (b"400", b"403"), target
                 assert len(front.upstream.since()) == before, target
     checked(front, front.upstream.since())

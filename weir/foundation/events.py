@@ -26,7 +26,7 @@ class Event(BaseModel):
     app: str
 
     def to_public(self) -> dict[str, Any]:
-        """Its data as the public API shows it, beside id, type and time."""
+        """Its data as the public API shows it, besides id, type and time."""
         return self.model_dump(
             mode="json",
             exclude={"id", "at", "app", "type", "generation", "source", "gone"},
@@ -123,8 +123,8 @@ class StreamError(StreamEvent):
 
 
 class ThumbnailReady(StreamEvent):
-    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once
-    a publish. Media → realtime, the app's log."""
+    """The stream has a picture, with its playlists under this name; it is made anew every few seconds. Once a
+    publish. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["thumbnail.ready"] = "thumbnail.ready"

@@ -248,7 +248,7 @@ async def test_revocation_shuts_the_playback_door(
     )
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 204
     await http.post("/v1/revocations", headers=token, json={"session": "s1"})
-    services.directory._cache.clear()  # the process that heard of it drops its copy at once; here nobody listens to the bus
+    services.directory._cache.clear()  # a process that gets the fact drops its copy at once; here none listens to the bus
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 403
     assert (await ask(http, secret, other, shown["playback_id"])).status_code == 204
 

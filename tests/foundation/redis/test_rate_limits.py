@@ -50,7 +50,7 @@ async def test_permits_come_back_evenly(services: Services) -> None:
     limits = Limits(services.redis)
     quick = Limit("quick", 5, 1)
     assert await spend(limits, quick, "a") >= 5
-    await asyncio.sleep(0.25)  # a permit comes back each 0.2 s, by Redis's clock
+    await asyncio.sleep(0.25)  # one permit is added each 0.2 s, by Redis's clock
     await limits.consume(quick, "a")
 
 

@@ -75,7 +75,7 @@ async def test_a_program_follows_its_apps_events(house: House, stream):
     }
     live = StreamLive(**facts, broadcast=new_id("brd"))
     await one.room.consumer.on_event(live)
-    await other.room.consumer.on_event(live)  # told twice
+    await other.room.consumer.on_event(live)  # delivered twice
     assert (await mod.call("chat.command", channel=channel, text="/timeout ann 1s"))["ok"]
     await eventually(lambda: follower.of("user.unmuted"))
     told = [event for kind, event in follower.events if "channel_seq" in event]

@@ -206,9 +206,7 @@ async def test_an_emptied_redis_knows_the_bans_of_the_app(house: House, channel:
     async with backend(house, node) as api:
         await api.ask("POST", "/v1/bans", {"user": "bob"})
         house.redis.command("FLUSHALL")
-        assert (await api.ask("GET", "/v1/events"))[
-            0
-        ] == 200  # the app's log is opened by whoever comes first
+        assert (await api.ask("GET", "/v1/events"))[0] == 200  # the first request opens the app's log
         status, refused = await api.ask(
             "POST", f"/v1/channels/{channel}/messages", {"user": {"id": "bob"}, "text": "hello"}
         )

@@ -89,7 +89,7 @@ async def test_a_moderator_among_guests_is_not_held_up(house: House, channel: st
     async def writes() -> bool:
         return bool((await writer.send(channel, new_id("evt")))["ok"])
 
-    for _ in range(100):  # until this node has heard of it
+    for _ in range(100):  # until this node has received it
         if await writes():
             break
         await asyncio.sleep(0.02)

@@ -162,13 +162,13 @@ class Answer:
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer
     with; those of sign-in, scope, validation, limits and a missing id follow from the other fields
-    (openapi.refusals). `limit` is one of the row's own beside those of the caller. `also`: further
-    statuses of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match
-    is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it
-    is no JSON. `cookies`: it takes or sets one, so no page of another origin may send it. `at`: the
-    address of what a POST has made, of fields of the answer and the path; its path and the answer's `id`
-    when nothing is said, and empty for what has no address."""
+    (openapi.refusals). `limit` is one of the row's own, besides those of the caller. `also`: further statuses
+    of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured.
+    `streamed`: the work itself reads the body, which may have any size; these headers of the request then say
+    what an Idempotency-Key covers. `media`: the answer's type when it is no JSON. `cookies`: it takes or sets
+    one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the
+    answer and the path; its path and the answer's `id` when nothing is said, and empty for what has no
+    address."""
 
     method: Method
     path: str
@@ -205,7 +205,7 @@ class Row:
 @dataclass(frozen=True)
 class Door:
     """The checks before every row's handler. `counts` are the operator's own numbers for named limits,
-    `origins` the web origins that may sign people in beside ours; `secure`: browsers connect by TLS, also
+    `origins` the web origins that may sign people in besides ours; `secure`: browsers connect by TLS, also
     when a proxy terminates it."""
 
     auth: Authenticator

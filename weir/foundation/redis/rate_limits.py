@@ -6,9 +6,8 @@ they are used up within a second, to a twentieth of the burst – and spends the
 each request would cost more than most requests do. So the sum over all processes is exact, and at most
 that twentieth a process may come late.
 
-Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`;
-other requests pass, because what they need is checked by itself and the web server's own limit still
-stands.
+Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`; other
+requests pass, because what they need is checked by itself and the web server's own limit still applies.
 """
 
 import asyncio

@@ -76,9 +76,9 @@ class AppClaims(Claims):
 
 class UserClaims(Claims):
     """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that
-    channel alone; `guest` is somebody whom the watch page gave an id; `uid` is the app's own user whose
-    playback token let that guest in, `device` the browser it has said to be (foundation.devices). `staff`:
-    whoever moderates a channel may ban in all channels of the app."""
+    channel alone; `guest` is a person to whom the watch page gave an id; `uid` is the app's own user whose
+    playback token admitted that guest, `device` the browser's device id (foundation.tenancy.guest_devices).
+    `staff`: a moderator of a channel may ban in all channels of the app."""
 
     sub: str = Field(pattern=USER_ID)
     app: str
