@@ -87,11 +87,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     directory = Directory(store, vault)
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
+    services = Services(
+        settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
+    )
     try:
-        yield Services(
-            settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
-        )
+        yield services
     finally:
+        await services.egress.close()
         await ingest.close()
         await disconnect(redis)
         await store.close()

@@ -2,7 +2,8 @@
 
 The list and an owner's membership are two documents. The process that changes both locks the app's owners:
 `ownership` is odd while they are locked, and every write of the list expects its value. The lock of a process
-that dies expires after HOLD_MS; the list may then lack an owner, but never names an account that is none.
+that dies expires after HOLD_MS; the list may then lack an owner. It names an account that is none only when a
+process stalls for longer than that between its two writes.
 """
 
 import asyncio
@@ -10,13 +11,13 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.documents import Handle
 from weir.foundation.errors import Conflict, NotFound, Unavailable
 from weir.foundation.tenancy.collections import APPS
 
 HOLD_MS = 5_000
-TRIES = 150
+WAIT_S = HOLD_MS / 1000 + 2
 TRY_S = 0.04
 
 
@@ -55,7 +56,8 @@ class Owners:
 async def owners_of(handle: Handle, app_id: str) -> AsyncIterator[Owners]:
     """Locks an app's owners: no other request changes them meanwhile. `handle` is the operator's. Errors:
     NotFound, Unavailable."""
-    for _ in range(TRIES):
+    until = monotonic() + WAIT_S  # longer than the lock of a process that died
+    while True:
         app = await handle.get(APPS, app_id)
         if app is None:
             raise NotFound("There is no such app.")
@@ -71,9 +73,9 @@ async def owners_of(handle: Handle, app_id: str) -> AsyncIterator[Owners]:
             )
             if taken is not None:
                 break
+        if monotonic() > until:
+            raise Unavailable("The members of this app change too fast; try again.", retry_after=1)
         await asyncio.sleep(random.uniform(0, TRY_S))
-    else:
-        raise Unavailable("The members of this app change too fast; try again.", retry_after=1)
     try:
         yield Owners(handle, app_id, list(taken.get("owners", [])), held)
     finally:

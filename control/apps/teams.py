@@ -326,10 +326,9 @@ class Teams:
                 await self._join(account, invitation, by)
 
     async def _join(self, account: AccountDoc, invitation: InvitationDoc, by: By) -> str:
-        """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
+        """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment. That
+        of an owner is kept while the owners cannot be changed."""
         app_id = str(invitation["app"])
-        if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
-            raise Forbidden(SPENT, code="invitation_spent")
         member: MemberDoc = {
             "id": f"{app_id}:{account['id']}",
             "account": account["id"],
@@ -339,11 +338,17 @@ class Teams:
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         if member["role"] == "owner":
             async with self._apps.owners(app_id) as owners:
+                await self._spend(invitation)
                 await self._add(app_id, member, noted)
                 await owners.add(account["id"])
         else:
+            await self._spend(invitation)
             await self._add(app_id, member, noted)
         return app_id
+
+    async def _spend(self, invitation: InvitationDoc) -> None:
+        if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
+            raise Forbidden(SPENT, code="invitation_spent")
 
     async def _add(self, app_id: str, member: MemberDoc, noted: AuditNoted) -> None:
         """Errors: Conflict for a member, and for an account that is being deleted."""

@@ -129,6 +129,8 @@ def playable(
         return _change(
             stream, now, {"state": "live", "sound_alone": alone, "trouble": None}, (events.StreamResumed,)
         )
+    if stream.get("trouble"):
+        return _change(stream, now, {"trouble": None}, ())
     return None
 
 
@@ -156,8 +158,13 @@ def complete(stream: StreamDoc, now: int) -> Transition | None:
     return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 
 
-def failed(stream: StreamDoc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
-    """Media gave up on this generation; None when a newer one is known."""
+def failed(
+    stream: StreamDoc, broadcast: str, generation: int, reason: str, now: int, silent: bool = False
+) -> Transition | None:
+    """Media gave up on this generation, or it is `silent` so far; None when more is known: a newer generation,
+    or a silent one that plays by now."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
+        return None
+    if silent and stream["state"] == "live":
         return None
     return _change(stream, now, {"trouble": reason}, (events.StreamError,), reason=reason)

@@ -359,7 +359,9 @@ class Streams:
                     stream, event.broadcast, event.generation, now_ms(), event.sound_alone
                 )
             else:
-                change = rules.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
+                change = rules.failed(
+                    stream, event.broadcast, event.generation, event.reason, now_ms(), event.silent
+                )
             if change is None:
                 return
             if await self._apply(stream, change):

@@ -252,6 +252,10 @@ class Recordings:
         await self._audit.write(noted, RECORDINGS.name, doc["id"])
         return changed
 
+    async def uploads_before(self, doc: RecordingDoc) -> int:
+        """How many uploads are processed before this one; 0 for one that does not wait for them."""
+        return (await self._recording_store.waiting(doc)).get(doc["id"], 0)
+
     async def forget(self, app: str) -> None:
         """Deletes all recordings of a deleted app, running ones too. Safe to repeat."""
         while (page := await self._recording_store.page(app, Searched(limit=100))).data:

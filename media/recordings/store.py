@@ -227,6 +227,7 @@ class RecordingStore:
             "sprite": made.sprite,
             "bytes": made.bytes,
             "stored": "local",
+            "held": False,
         }
         await self._to(doc, "ready", shown, [event])
 

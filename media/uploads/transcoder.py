@@ -173,6 +173,8 @@ class Transcoder:
             RecordingFiles(self._settings, doc["id"]),
             UploadStaging(self._settings, doc["id"]),
         )
+        if doc.get("held"):  # by a process that died
+            await self._recording_store.hold(doc, False)
         try:
             media_file = await self._media_file(staged)
             await self._transcode(
@@ -328,9 +330,10 @@ class Transcoder:
             if self._is_overloaded():
                 held_until = monotonic() + CALM_S
             held = monotonic() < held_until
-            if held is not child.paused:
-                await self._recording_store.hold(doc, held)
+            changed = held is not child.paused
             child.pause(held)
+            if changed:
+                await self._recording_store.hold(doc, held)
             child.read_progress()
             if not child.paused and monotonic() - child.progress_at > STALLED_S:
                 child.kill()

@@ -480,7 +480,7 @@ class Places:
         handle = self._store.app(app)
         for _ in range(MOST_TRIES):
             found = await handle.get(PLACES, place)
-            if found is None:
+            if found is None or found.get("removing"):
                 return None
             counts, now = await self.occupancy(app, place), now_ms()
             peak = peak_of(found, counts["occupied"], now)

@@ -70,11 +70,13 @@ class Playable(StreamEvent):
 
 class MediaFailed(StreamEvent):
     """Media gave up on this generation (crash loop, unusable codec). `flooded`: its publisher is
-    disconnected, because it costs ingest time of all others. Media → control."""
+    disconnected, because it costs ingest time of all others. `silent`: it has sent nothing yet, and is used
+    as soon as it does. Media → control."""
 
     type: Literal["media.failed"] = "media.failed"
     reason: str
     flooded: bool = False
+    silent: bool = False
 
 
 class StreamStarting(StreamEvent):

@@ -139,6 +139,17 @@ class Settings(BaseSettings):
         description="Connections that one address (of IPv6: one /64) may have to the web server.",
     )
 
+    # -- outgoing requests
+    egress_allow: list[str] = Field(
+        [],
+        description="Networks that webhooks and integrations may call besides the public internet, as a JSON list, e.g. 10.0.0.0/8 or 127.0.0.0/8. "
+        "Every customer of this installation can then reach whatever listens there. Default: none.",
+    )
+    egress_http: bool = Field(
+        False,
+        description="Let webhooks and integrations call public addresses by plain http too. To allowed networks plain http is always possible.",
+    )
+
     # -- the stores
     redis_url: str = Field(
         "",
@@ -346,7 +357,7 @@ class Settings(BaseSettings):
             raise ValueError("'*' would let any web page use a signed-in visitor's rights; list the origins")
         return [origin.rstrip("/") for origin in origins]
 
-    @field_validator("trusted_proxies", "metrics_allow", "web_servers")
+    @field_validator("trusted_proxies", "metrics_allow", "web_servers", "egress_allow")
     @classmethod
     def _networks(cls, networks: list[str]) -> list[str]:
         return [str(ip_network(network)) for network in networks]

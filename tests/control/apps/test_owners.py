@@ -120,3 +120,26 @@ async def test_owners_are_let_go_by_a_holder_that_died(
     await dead.__aexit__(None, None, None)
     async with owners_of(handle, app) as again:
         await again.remove("acc_ann")
+
+
+async def test_an_owners_invitation_outlives_a_failed_attempt(
+    world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another change holds the app's owners, accepting is refused and can be repeated."""
+    other = (await world.app(owner))["id"]
+    ann = await joined(world, owner, other, "ann@weir.example", "viewer")
+    link = (
+        await world.done(
+            "POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "owner"}
+        )
+    )["link"]
+    accept = ("POST", "/v1/invitations/accept", ann, {"token": link.rpartition("=")[2]})
+    async with owners_of(world.services.store.operator(), app):
+        monkeypatch.setattr(owners, "WAIT_S", 0.05)
+        assert (await world.ask(*accept)).status_code == 503
+    assert (await world.ask(*accept)).status_code == 201
+    await check_owners(world, app)
+
+
+async def test_a_dead_holder_is_outwaited() -> None:
+    assert owners.WAIT_S * 1000 > owners.HOLD_MS

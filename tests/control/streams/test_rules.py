@@ -161,3 +161,8 @@ def test_a_broadcast_that_never_played_says_why() -> None:
     begun, _ = apply(doc, rules.failed(doc, "brd_1", 1, "It sends nothing.", 2000))
     begun, _ = apply(begun, rules.playable(begun, "brd_1", 1, 2500))
     assert begun["trouble"] is None
+    assert rules.failed(begun, "brd_1", 1, "It sends nothing.", 2600, silent=True) is None, "told late"
+    wrong, told = apply(begun, rules.failed(begun, "brd_1", 1, "FFmpeg fails.", 2700))
+    assert (wrong["trouble"], told) == ("FFmpeg fails.", ["stream.error"])
+    again, told = apply(wrong, rules.playable(wrong, "brd_1", 1, 2800))
+    assert (again["trouble"], again["state"], told) == (None, "live", [])

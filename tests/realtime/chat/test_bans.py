@@ -1,5 +1,6 @@
 """Bans: in every channel of an app, and of a guest who returns under another name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -341,6 +342,29 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     assert (await (await guest(house, node, channel, "Again", device)).join(channel))["error"][
         "code"
     ] == "banned"
+
+
+async def test_the_hash_that_a_later_ban_freed_is_forgotten_after_that_bans_end(house: House, channel: str):
+    """A second ban by id alone frees the address; the action remembers its hash until its time is over, also
+    when the second ban ends before."""
+    node = await house.node()
+    boss = await staff(house, node, channel)
+    assert (await (await guest(house, node, channel, "Troll", new_device())).join(channel))["ok"]
+    await done(boss, channel, "/ban Troll")
+    again = await done(boss, channel, "/ban Troll idonly 1s")
+    await eventually(lambda: boss.of("user.unbanned"))
+    store, second = node.services.store.operator(), again["action"]["id"]
+
+    async def action() -> Any:
+        return await store.get(MODERATION, second)
+
+    until = (await action())["freed"]["until"]
+    while (await action())["due"] != until:  # the sweep has published the end and writes what is left
+        await asyncio.sleep(0.02)
+    await store.update(MODERATION, second, set={"freed": {**(await action())["freed"], "until": 1}, "due": 1})
+    while (found := await action())["due"] is not None:
+        await node.room._moderation.end_expired()
+    assert "address" not in found["freed"]
 
 
 async def test_to_lift_one_ban_lifts_no_other_of_the_same_address(house: House, channel: str):
