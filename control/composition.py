@@ -260,7 +260,7 @@ class ControlRoom:
         await self._audit.on_event(event)
 
     async def start(self) -> None:
-        await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
+        await self._apps.adopt_orphans()  # of an owner whose process died after the set-up
         periodic = self._services.periodic
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")

@@ -103,7 +103,7 @@ class Consumer:
             await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
-        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
+        """A broadcast's audience. The bus gets its acknowledgement after the publish, so a crash in between
         repeats it."""
         if not isinstance(event, StreamOffline):
             await self._viewer_counter.begin_broadcast(event.channel, event.broadcast)

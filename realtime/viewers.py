@@ -66,7 +66,7 @@ class Audience:
 
 Notify = Callable[[str, Count], Awaitable[None]]
 Follower = Callable[[str], Awaitable[tuple[str, str] | None]]
-"""(app, stream) of a channel whose app somebody follows."""
+"""(app, stream) of a channel whose app is followed."""
 
 
 async def nobody(_channel: str) -> tuple[str, str] | None:

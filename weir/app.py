@@ -238,8 +238,8 @@ def _json(body: dict[str, str], status: int = 200) -> Response:
 def serve(settings: Settings, names: Sequence[RoomName], listen: str) -> None:
     """Runs until SIGTERM or SIGINT. `listen` is `unix:PATH` or `HOST:PORT`.
 
-    uvicorn believes forwarded headers on a unix socket, where nobody but our nginx (which overwrites them)
-    can be, and on TCP from the networks of the web servers. Frames are bounded to 64 KB and never
+    uvicorn believes forwarded headers on a unix socket, to which only our nginx (which overwrites them)
+    connects, and on TCP from the networks of the web servers. Frames are bounded to 64 KB and never
     compressed: deflate cost 61 instead of 13 µs a delivery and 78 KB a connection.
     """
     configure_logs(settings)

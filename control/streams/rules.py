@@ -9,7 +9,7 @@ A stream's state machine. `interrupted` also covers an encoder that is back but 
      └──grace over─── interrupted ◀───────────┘──┘
 
 Rule 1: everything about transitions lives in this file. Rule 2: it knows no store, no clock and no bus; it
-gets a stream document and the time, and answers with what to set and what to tell.
+gets a stream document and the time, and returns what to set and which facts to publish.
 """
 
 import re
@@ -44,8 +44,8 @@ def parse_stream_key(text: str) -> ParsedStreamKey | None:
 
 @dataclass(frozen=True)
 class Publisher:
-    """A publisher: one run of the ingest nginx and its connection number. The name alone would not tell two
-    of them apart."""
+    """A publisher: one run of the ingest nginx and its connection number. The name alone does not distinguish
+    two of them."""
 
     boot: str
     client: str
@@ -135,7 +135,7 @@ def playable(
 
 
 def grace_over(stream: StreamDoc, grace_ms: int, now: int) -> Transition | None:
-    """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there. One
+    """Ends the broadcast when no encoder has returned; None while there is time or an encoder is there. One
     that never played says why, or it would look like a broadcast of no length."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None

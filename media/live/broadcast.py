@@ -219,7 +219,7 @@ class LiveBroadcast:
             self._state = self._state.failed()
             self._plan.refuse()
             self.trouble = str(error)
-            self._source.close()  # what goes on coming is read for nothing
+            self._source.close()  # the source would still be read, for nothing
             log.error(
                 "media.failed",
                 playback=self.fact.playback,

@@ -62,7 +62,7 @@ class UploadToken(BaseModel):
 
 
 class Upload(Recording):
-    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload goes on until it
+    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload continues until it
     `expires`."""
 
     url: str
@@ -122,8 +122,8 @@ class VodRoutes:
         )
 
     async def create(self, call: Call) -> Answer:
-        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; a file's name
-        stands for one."""
+        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; without one, a
+        file's name is the title."""
         asked = call.request.headers
         _check_version(call)
         length, given = (

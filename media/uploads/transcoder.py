@@ -141,7 +141,7 @@ class Transcoder:
             self._inspected.add(doc["id"])
         except UnusableFile as refusal:
             if await self._leases.is_held(doc["id"]):
-                return  # its turn has come meanwhile: whoever processes it decides
+                return  # a worker has begun to process it meanwhile, and decides
             if await self._refuse(doc, refusal):
                 await asyncio.to_thread(staged.remove)
 
@@ -323,7 +323,7 @@ class Transcoder:
                 raise UploadDeleted
 
     async def _watch(self, child: FfmpegProcess, doc: RecordingDoc) -> None:
-        """Holds FFmpeg while a live stream needs the machine, and ends one that stands still by itself."""
+        """Pauses FFmpeg while a live stream needs the machine, and kills one that has stalled."""
         held_until = 0.0
         while True:
             await asyncio.sleep(WATCH_S)

@@ -80,7 +80,7 @@ class Archiver:
         await self._archive.forget(now_ms() - self._days * DAY_MS)
 
     async def sweep(self, number: int) -> None:
-        """Archives what is due in one range of buckets. Errors: Unavailable."""
+        """Archives the entries that wait in one range of buckets. Errors: Unavailable."""
         link = self._connection.link()
         seconds, micros = await link.ask("TIME")
         due = int(seconds) * 1000 + int(micros) // 1000 - self._settle_ms

@@ -1,6 +1,6 @@
-"""Where a channel lives in Redis. Everything of one channel carries one hash tag, so each script runs in one
-slot of a cluster; 256 buckets, so that later work over all channels (archiving, locality) is work over
-buckets. [decision]"""
+"""The Redis keys of a channel. All keys of one channel have one hash tag, so each script runs in one slot of
+a cluster. There are 256 buckets, so that work on all channels (archiving, locality) is work on buckets.
+[decision]"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,12 +76,12 @@ class ChannelKeys:
         return f"{self.shard}:named-guests:{folded(name)}"
 
     def like(self, skeleton: str) -> str:
-        """Who is no guest and has a name that looks like this (weir.foundation.lookalikes)."""
+        """Users, guests excepted, whose name looks like this (weir.foundation.lookalikes)."""
         return f"{self.shard}:like:{skeleton}"
 
     @property
     def lately(self) -> str:
-        """Members by when they were noted last, and `lately_guests` the guests."""
+        """Members by the time they were last seen; `lately_guests` has the guests."""
         return self.shard + ":lately"
 
     @property
@@ -126,8 +126,8 @@ class ChannelKeys:
 
     @property
     def moves(self) -> str:
-        """Who came and went that those who follow the app have not been told yet; `followed` exists while
-        somebody follows."""
+        """Viewers who joined or left, not yet published to the app's followers; `followed` exists while a
+        client follows the app."""
         return self.shard + ":moves"
 
     @property
@@ -136,12 +136,12 @@ class ChannelKeys:
 
     @property
     def viewed(self) -> str:
-        """Of the whole bucket: channels whose viewers are told."""
+        """Of the whole bucket: channels whose viewer counts are published."""
         return self.shard[: self.shard.index("}") + 1] + ":viewed"
 
     @property
     def told(self) -> str:
-        """The count that those who follow the app were told last."""
+        """The count that was last published to the app's followers."""
         return self.shard + ":told"
 
     @property
@@ -150,7 +150,7 @@ class ChannelKeys:
         return self.shard[: self.shard.index("}") + 1] + ":dirty"
 
     def once(self, event_id: str) -> str:
-        """What an event published under this id was answered with."""
+        """The answer to an event that was published under this id."""
         return f"{self.shard}:once:{event_id}"
 
     def rate(self, uid: str) -> str:
@@ -172,14 +172,14 @@ def viewed_in(bucket: int) -> str:
 
 
 def digest(uid: str, cid: str) -> bytes:
-    """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes
-    113."""
+    """The twelve bytes by which a repeated message is recognised: 65 B a message in Redis, where the full
+    text takes 113."""
     return blake2b(f"{len(uid)}:{uid}{cid}".encode(), digest_size=12).digest()
 
 
 def origin(address: str, key: bytes) -> str:
-    """What stands for a client's address in Redis. Who has IPv6 has 2**64 addresses, so these count by their
-    network; without the key, no address can be found by trying all."""
+    """The hash of a client's address in Redis. A client with IPv6 has 2**64 addresses, so IPv6 addresses
+    count by network; the key prevents finding an address by trying all."""
     try:
         known = ip_address(address)
     except ValueError:

@@ -1,5 +1,5 @@
-"""Who did it: every changing request leaves an entry that says who, from where and what, and nobody can make
-one up."""
+"""Who did it: every changing request leaves an entry that says who, from where and what, and no client can
+forge one."""
 
 import re
 from collections.abc import Iterator
@@ -190,7 +190,7 @@ def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
 
 def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
     """What the API's own description offers is made above, is the platform's, or is silent for a reason that
-    stands here."""
+    is given here."""
     described = target.stack.get("/v1/openapi.json")[1]["paths"]
     routes = {
         f"{method.upper()} {path}"
@@ -211,7 +211,8 @@ def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
 
 
 def test_the_operator_reads_what_concerns_the_installation(target: Target) -> None:
-    """Accounts, sign-ins and failed ones, with the address; nobody else may, and an app's log has none of it."""
+    """Accounts, sign-ins and failed ones, with the address: only the operator may read them, and an app's log
+    has none of it."""
     account = target.account
     for password in ("wrong password", "a long password"):
         target.stack.ask("POST", "/v1/auth/login", {"email": "owner@weir.example", "password": password})

@@ -32,7 +32,7 @@ class Letters:
         self.sent.append((to, text))
 
     async def arrived(self, count: int) -> None:
-        """Until so many have been sent: some are sent behind the answer."""
+        """Until so many have been sent: some are sent after the answer."""
         async with asyncio.timeout(10):
             while len(self.sent) < count:
                 await asyncio.sleep(0.01)

@@ -26,7 +26,7 @@ class Event(BaseModel):
     app: str
 
     def to_public(self) -> dict[str, Any]:
-        """Its data as the public API shows it, beside id, type and time."""
+        """Its data as the public API shows it, besides id, type and time."""
         return self.model_dump(
             mode="json",
             exclude={"id", "at", "app", "type", "generation", "source", "gone"},
@@ -125,8 +125,8 @@ class StreamError(StreamEvent):
 
 
 class ThumbnailReady(StreamEvent):
-    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once
-    a publish. Media → realtime, the app's log."""
+    """The stream has a picture, with its playlists under this name; it is made anew every few seconds. Once a
+    publish. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["thumbnail.ready"] = "thumbnail.ready"
@@ -263,8 +263,8 @@ class ViewersCounted(Event):
 
 
 CAUSED = (
-    "arrive, leave: somebody came or went; lose: nothing is known any more; reserve, release: a reservation's time begins, or nothing "
-    "holds the space any longer; close, open: maintenance."
+    "arrive, leave: a vehicle or a person came or went; lose: the state is unknown; reserve, release: a reservation's time begins, or "
+    "the space is no longer reserved; close, open: maintenance."
 )
 
 
@@ -275,7 +275,7 @@ class PlaceEvent(Event):
     public: ClassVar[bool] = True
     place: str
     source: str
-    number: int = Field(description="Counts what this space, or this place, has told, from 1 without gaps.")
+    number: int = Field(description="Counts the events of this space, or of this place, from 1 without gaps.")
 
 
 class SpaceStateChanged(PlaceEvent):

@@ -1,9 +1,8 @@
 """Every setting of Weir, and the only reader of the environment.
 
-Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file),
-`--config FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the
-default. `docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir
-settings`).
+Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value is in that file), `--config
+FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the default.
+`docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir settings`).
 """
 
 import hashlib
@@ -124,7 +123,7 @@ class Settings(BaseSettings):
         [],
         description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
     )
-    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
+    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling, too.")
     trusted_proxies: list[str] = Field(
         [],
         description="Networks of the proxies in front of the web server, as a JSON list; only what they say of a visitor's address and scheme is believed (docs/serving.md).",
@@ -240,7 +239,7 @@ class Settings(BaseSettings):
     recording_days: int = Field(
         0,
         ge=0,
-        description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.",
+        description="Days after which recordings are deleted; 0 keeps them until they are deleted by hand.",
     )
     storage: Literal["local", "s3"] = Field(
         "local",
@@ -348,7 +347,7 @@ class Settings(BaseSettings):
         "invitation", description="Who may make an account: those invited, or everybody (open)."
     )
     verify_email: bool = Field(
-        False, description="Nobody signs in before a mailed link has proven the account's address."
+        False, description="Refuse sign-in until a mailed link has proven the account's address."
     )
     smtp_url: str = Field(
         "",

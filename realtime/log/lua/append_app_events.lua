@@ -2,12 +2,12 @@
 -- Puts events into an app's own log and publishes them, in one step: what comes from one source in its order, and once.
 -- KEYS 1 meta  2 log  3 (only for events known by their id) what this id was answered with
 -- ARGV 1 incarnation of this Redis as read on this connection  2 shard channel  3 jump  4 newest entries to keep
---      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '*' = anywhere
---      7 where it stands afterwards, if that is further  8 '1' = only while nobody follows the app's channels
+--      5 source: a channel, a place, a space; '' for none  6 the position that the source must have, '*' = any
+--      7 its position afterwards, if that is further  8 '1' = only while no client follows the app's channels
 --      9 what else is kept of an event that is known by its id
---      10… pairs: event type, JSON behind the head without the opening brace
+--      10… pairs: event type, JSON after the head without the opening brace
 -- Returns {'stored', seq, epoch} | {'known', 'epoch seq' and what is kept} this id was stored before
---       | {'elsewhere', where the source stands} | {'no_log'} | {'followed'} although ARGV 8 asked for nobody
+--       | {'elsewhere', the source's position} | {'no_log'} | {'followed'} although ARGV 8 is '1'
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5], 'unread')
 local epoch = meta[1]

@@ -35,6 +35,6 @@ def test_digests_keep_user_and_cid_apart():
 
 
 def test_a_lease_names_session_and_source():
-    """The source is behind the last bar; a session of any length fits."""
+    """The source comes after the last bar; a session of any length fits."""
     assert lease("a|b", "hls") == "a|b|hls"
     assert len(lease("x" * 4000, "hls")) < 64
