@@ -89,7 +89,8 @@ class AppDispatch:
         """The app's enabled endpoints as they are now. `looks`: deliveries were changed, too."""
         present = {hook["id"]: hook for hook in hooks}
         for gone in self._workers.keys() - present.keys():
-            self._gathering.pop(gone, None)
+            if gone in self._gathering:
+                self._flush(self._workers[gone])
             await self._workers.pop(gone).stop()
         for webhook, hook in present.items():
             worker = self._workers.get(webhook)
@@ -234,5 +235,9 @@ class AppDispatch:
             await reader.keep_after(self.app, self._passed.seq if self._passed else self.position)
 
     async def stop(self) -> None:
+        """What waits in memory is stored. Errors: Unavailable; the next process reads it from the log."""
+        for webhook in list(self._gathering):
+            self._flush(self._workers[webhook])
         for worker in self._workers.values():
             await worker.stop()
+        await self.recorder.flush()

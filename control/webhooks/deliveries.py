@@ -164,13 +164,17 @@ class DeliveryRecorder:
             await self._nudged.wait()
             self._nudged.clear()
             await asyncio.sleep(self.GATHER_S)
-            taken, self._waiting = self._waiting, []
-            while taken:
+            while self._waiting:
                 try:
-                    await self._deliveries.add(self._app, [doc for doc, _ in taken])
-                    break
+                    await self.flush()
                 except Unavailable as error:
                     log.warning("deliveries.wait", app=self._app, error=error.detail)
                     await asyncio.sleep(self.RETRY_S)
-            for _, done in taken:
-                done()
+
+    async def flush(self) -> None:
+        """Writes what waits. Errors: Unavailable; then it goes on waiting."""
+        count = len(self._waiting)
+        await self._deliveries.add(self._app, [doc for doc, _ in self._waiting[:count]])
+        written, self._waiting = self._waiting[:count], self._waiting[count:]
+        for _, done in written:
+            done()

@@ -152,8 +152,10 @@ class Dispatcher:
 
     async def _drop(self, app: str) -> None:
         dispatch = self._apps.pop(app)
-        await dispatch.stop()
-        self._tasks.cancel(f"deliveries {app}")
+        try:
+            await dispatch.stop()
+        finally:
+            self._tasks.cancel(f"deliveries {app}")
         self._leased_at.pop(app, None)
         await self._redis.eval(_RELEASE, 1, _lease(app), self._name)
 

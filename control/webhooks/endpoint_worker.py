@@ -83,11 +83,12 @@ class EndpointWorker:
         self._tasks = Tasks()
         self._backlog: deque[Item] = deque()
         self._due: deque[Item] = deque()
+        self._running: dict[str, Item] = {}
         self._holding: set[str] = set()
         self._active = 0
         self._looking = False
         self._has_stored = True  # of a process before this one
-        self._changes = 0
+        self._changes = self._recording = 0
         self._look_at = 0
         self._tokens = 1.0
         self._filled_at = monotonic()
@@ -145,15 +146,19 @@ class EndpointWorker:
     def pump(self) -> None:
         """Starts what may be started now."""
         while (
-            not self.stopped
-            and self._active < self._limit()
-            and (self._due or self._backlog)
-            and rules.ready_at(self.health) <= now_ms()
-            and self._token()
+            not self.stopped and self._active < self._limit() and (queue := self._ready()) and self._token()
         ):
-            item = self._due.popleft() if self._due else self._backlog.popleft()
+            item = queue.popleft()
             self._active += 1
+            self._running[item.doc["id"]] = item
             self._tasks.start(self._process(item), f"webhook {self.hook['id']}")
+
+    def _ready(self) -> deque[Item] | None:
+        """From where the next one is taken."""
+        if rules.ready_at(self.health) > now_ms():
+            return None
+        behind = self.hook["ordered"] and self._has_stored
+        return self._due or (None if behind else self._backlog) or None
 
     def _limit(self) -> int:
         if self.hook["ordered"] or rules.breaker(self.health, now_ms()) != "closed":
@@ -182,6 +187,7 @@ class EndpointWorker:
             self.look()
         finally:
             self._active -= 1
+            self._running.pop(item.doc["id"], None)
             self._holding.discard(item.doc["id"])
             self.pump()
 
@@ -225,6 +231,7 @@ class EndpointWorker:
             if self.hook["ordered"]:  # those behind it wait for it
                 self._holding -= {one.doc["id"] for one in self._due}
                 self._due.clear()
+        self._running.pop(doc["id"], None)
         if item.stored:
             await self._deliveries.change(doc, **fields)
         else:
@@ -235,8 +242,10 @@ class EndpointWorker:
             await self._disable(self.hook, rules.DEAD)
 
     def _record(self, item: Item, doc: DeliveryDoc) -> None:
+        self._recording += 1
+
         def done() -> None:
-            self._changes += 1
+            self._recording -= 1
             item.done()
 
         self._recorder.add(doc, done)
@@ -287,7 +296,7 @@ class EndpointWorker:
         upcoming = await self._deliveries.next_due(webhook)
         if upcoming is not None:
             self._look_at = max(upcoming, now_ms() + 250)
-        elif changes == self._changes:
+        elif changes == self._changes and not self._recording:
             self._has_stored = False
 
     # -- how it is
@@ -308,8 +317,14 @@ class EndpointWorker:
             self._unsaved = True
 
     async def stop(self) -> None:
+        """What is under way is ended, and stored like all that waits."""
         self.stopped = True
+        left = list(self._running.values())
         await self._tasks.stop()
+        for item in (*left, *self._backlog):
+            if not item.stored:
+                self.keep(item)
+        self._backlog.clear()
         if self._unsaved:
             await self._write_health()
         for gauge in (OPEN, OLDEST):

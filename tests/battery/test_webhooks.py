@@ -66,7 +66,7 @@ async def test_no_event_is_lost(scale: Scale, figures: Figures) -> None:
             hooks.append(made["id"])
         began = time.monotonic()
         sent = await publish_and_kill(stack, auth, count, kills)
-        moods: list[Moody] = [receiver.answer for receiver in receivers]  # type: ignore[misc]
+        moods: list[Moody] = [receiver.answer for receiver in receivers]
         for _ in range(600):
             if all(set(sent) <= set(mood.taken) for mood in moods):
                 break

@@ -38,7 +38,7 @@ class Hooks:
         """The dispatcher stops at once and leaves everything as it is, like a killed process."""
         dispatcher = self.services.dispatcher
         dispatcher._reader = AsyncMock(**{"after.side_effect": Unavailable("gone")})
-        dispatcher._share = AsyncMock()  # type: ignore[method-assign]
+        dispatcher._share = AsyncMock()
         for dispatch in dispatcher._apps.values():
             for worker in dispatch._workers.values():
                 worker.stopped = True
