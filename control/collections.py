@@ -4,6 +4,7 @@ weir.foundation.tenancy.collections. Times are milliseconds.
 
 from typing import Any, NotRequired, TypedDict
 
+from control.webhooks.documents import COLLECTIONS as OF_WEBHOOKS
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.tenancy.collections import AUDIT, CREDENTIALS, REVOCATIONS, STREAMS
@@ -174,6 +175,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     INTEGRATIONS,
     REPEATS,
     USED_UP,
+    *OF_WEBHOOKS,
 )
 OF_AN_APP: tuple[Collection[Any], ...] = (
     CREDENTIALS,
@@ -184,6 +186,7 @@ OF_AN_APP: tuple[Collection[Any], ...] = (
     INTEGRATIONS,
     REVOCATIONS,
     USED_UP,
+    *OF_WEBHOOKS,
     AUDIT,
     STREAMS,
 )

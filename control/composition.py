@@ -32,6 +32,9 @@ from control.usage.ledger import Ledger
 from control.usage.meters import Meters
 from control.usage.publish_minutes import METER_S, PublishMinutes
 from control.usage.web_log import WebLog
+from control.webhooks.api import WebhookRoutes
+from control.webhooks.composition import build_webhooks
+from control.webhooks.service import EventKinds
 from weir.foundation.egress import ClientCredentials
 from weir.foundation.errors import NotFound
 from weir.foundation.events import Event
@@ -142,9 +145,10 @@ def build_local_admin(services: Services, control: ControlServices | None = None
 
 
 class ControlRoom:
-    """`viewers` returns how many watch a channel now (from the realtime room, or from Redis)."""
+    """`viewers` returns how many watch a channel now (from the realtime room, or from Redis); `kinds` are the
+    types of events with an example each."""
 
-    def __init__(self, services: Services, viewers: Viewers) -> None:
+    def __init__(self, services: Services, viewers: Viewers, kinds: EventKinds) -> None:
         self._services = services
         self._viewers = viewers
         self._tasks = Tasks()
@@ -186,6 +190,7 @@ class ControlRoom:
         )
         self._integrations = build_integrations(services)
         self._local_admin = build_local_admin(services, control)
+        self._webhooks = build_webhooks(services, kinds)
         watch = WatchSessions(
             seats,
             settings=services.settings,
@@ -213,6 +218,7 @@ class ControlRoom:
                 audit=services.audit,
                 quotas=services.quotas,
             ).rows(),
+            *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -255,10 +261,12 @@ class ControlRoom:
         await self._audit.on_event(event)
 
     async def start(self) -> None:
-        await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
+        await self._apps.adopt_orphans()  # of an owner whose process died after the set-up
         periodic = self._services.periodic
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
+        self._tasks.start(self._services.bus.watch(self._webhooks.dispatcher.on_event), "webhooks.changes")
+        self._tasks.start(self._webhooks.dispatcher.run(), "webhooks")
         for job in (
             Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.release),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
@@ -273,10 +281,12 @@ class ControlRoom:
             Job("repeats.forget", 3600.0, self._services.door.repeats.forget_expired),
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
+            Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
             queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
 
     async def stop(self) -> None:
         await self._tasks.stop()
+        await self._webhooks.close()
         await self._accounts.stop()

@@ -45,6 +45,12 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    def cancel(self, name: str) -> None:
+        """Cancels the tasks of this name."""
+        for task in self._running:
+            if task.get_name() == name:
+                task.cancel()
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:

@@ -72,7 +72,7 @@ def refused(error: Refused) -> Response:
 
 
 NEAREST = "weir.nearest"
-"""Scope key: what finds the path that somebody may have meant, where none is known."""
+"""Scope key: what finds the path that the client may have meant, where none is known."""
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -162,14 +162,14 @@ class Answer:
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer
     with; those of sign-in, scope, validation, limits and a missing id follow from the other fields
-    (openapi.refusals). `limit` is one of the row's own beside those of the caller. `also`: further
-    statuses of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match
-    is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it
-    is no JSON. `cookies`: it takes or sets one, so no page of another origin may send it. `at`: the
-    address of what a POST has made, of fields of the answer and the path; its path and the answer's `id`
-    when nothing is said, and empty for what has no address. `most_bytes` of its body; more than 1 MB need a
-    place in the web server's configuration too."""
+    (openapi.refusals). `limit` is one of the row's own, besides those of the caller. `also`: further statuses
+    of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured.
+    `streamed`: the work itself reads the body, which may have any size; these headers of the request then say
+    what an Idempotency-Key covers. `media`: the answer's type when it is no JSON. `cookies`: it takes or sets
+    one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the
+    answer and the path; its path and the answer's `id` when nothing is said, and empty for what has no
+    address. `most_bytes` of its body;
+    more than 1 MB need a place in the web server's configuration too."""
 
     method: Method
     path: str
@@ -206,8 +206,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What is checked before every row's work. `counts` are the operator's own numbers for named limits,
-    `origins` the web origins that may sign people in beside ours; `secure`: browsers connect by TLS, also
+    """The checks before every row's handler. `counts` are the operator's own numbers for named limits,
+    `origins` the web origins that may sign people in besides ours; `secure`: browsers connect by TLS, also
     when a proxy terminates it."""
 
     auth: Authenticator
@@ -349,8 +349,8 @@ def _actor(call: Call) -> str | None:
 
 
 def _check_page(request: Request, listed: frozenset[str]) -> None:
-    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in as
-    somebody else. Programs send no Origin. Errors: Forbidden."""
+    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in to
+    another account. Programs send no Origin. Errors: Forbidden."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and origin in listed:
         return
