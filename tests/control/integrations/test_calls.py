@@ -21,7 +21,7 @@ from tests.control.integrations.test_operations import (
     VERIFY,
     VIOLATION,
 )
-from tests.support.partners import SERVERS, Seen
+from tests.support.partners import SERVERS, PartnerServer, Seen
 from tests.support.partners.aims import Aims
 from tests.support.partners.ips import Ips
 from tests.support.partners.teller import Teller
@@ -182,6 +182,31 @@ async def test_a_hanging_partner_does_not_hold_up_another(partners: Partners) ->
     assert [task.result().text for task in waiting if task.done()] == []
     slow.freed.set()
     assert {(await task).status_code for task in waiting} == {200}
+
+
+async def test_calls_in_progress_are_bounded_for_each_app(partners: Partners) -> None:
+    """Before their bodies are read: large ones count for several. Another app has its own."""
+    server, path = await partners.connected("aims")
+    server.behaviours = ["hang"] * 9
+    movie = {"type": "VIDEO", "base64Data": "A" * 4_000_000, "mimeType": "video/mp4"}
+    large = {**CITATION, "evidence": [movie]}
+    waiting = [asyncio.create_task(partners.ask(path, "aims.citations", large)) for _ in range(2)]
+    await arrived(server, 2)
+    refused = await partners.ask(path, "aims.citations", large)
+    failed(refused, 503, "unavailable", "in progress")
+    assert refused.headers["Retry-After"] == "1"
+    small = asyncio.create_task(partners.ask(path, "aims.lookup", EXAMPLES["aims.lookup"]))
+    await arrived(server, 3)
+    server.freed.set()
+    assert {(await task).status_code for task in (*waiting, small)} == {200}
+    assert (await partners.done(path, "aims.citations", large))["ok"]
+
+
+async def arrived(server: PartnerServer, count: int) -> None:
+    """Until so many requests are there."""
+    async with asyncio.timeout(20):
+        while len(server.seen) < count:
+            await asyncio.sleep(0.01)
 
 
 # -- answers that are none
