@@ -221,6 +221,19 @@ async def test_an_answer_that_cannot_be_read_is_no_success(partners: Partners, b
     assert len(server.seen) == 1 and len(reply.content) < 1000
 
 
+async def test_json_that_is_nested_too_deeply_is_refused_on_both_sides(partners: Partners) -> None:
+    """It can be read, but not written again."""
+    deep: Any = orjson.loads("[" * 300 + "]" * 300)
+    server, path = await partners.connected("custom")
+    text = '{"operation": "custom.request", "data": {"method": "POST", "body": %s}}' % ("[" * 300 + "]" * 300)
+    headers = {**partners.headers, "Content-Type": "application/json"}
+    reply = await partners.world.http.post(f"{path}/calls", headers=headers, content=text)
+    assert (reply.status_code, server.seen) == (422, [])
+    server.answered_with = b"[" * 300 + b"]" * 300
+    failed(await partners.ask(path, "custom.request", {}), 502, "partner_failed", "accepted the request")
+    assert len(deep) == 1
+
+
 async def test_an_empty_answer_is_one(partners: Partners) -> None:
     server, path = await partners.connected("chirpstack")
     server.behaviours = ["empty"]

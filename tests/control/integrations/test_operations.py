@@ -1,11 +1,15 @@
 """Each kind of partner gets what it expects, and its answer comes back."""
 
+import random
 from base64 import b64encode
 from typing import Any, cast
 
+import orjson
 import pytest
+from pydantic import ValidationError
+from yarl import URL
 
-from control.integrations.operations import KINDS, OPERATIONS, PARTNERS
+from control.integrations.operations import KINDS, OPERATIONS, PARTNERS, prepare
 from tests.control.integrations.conftest import Partners
 from tests.support.partners import SERVERS
 from tests.support.partners.aims import Aims
@@ -235,6 +239,40 @@ async def test_wrong_fields_are_named_and_nothing_is_sent(
     assert reply.status_code == 422, reply.text
     assert field in [one["field"].rstrip(".") for one in reply.json()["errors"]]
     assert server.seen == []
+
+
+ODD: list[Any] = [
+    None, True, 0, -1, 1.5, 1e308, 10**30, 2**63, "", "x" * 3000, "\x00", "é", "..", "a/b", "%2e", "12.345", "2024-01-01T00:00:00Z",
+    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", [], {}, [1], {"a": 1}, [[[]]],
+]  # fmt: skip
+
+
+def bent(value: Any, draw: random.Random) -> Any:
+    """The same with something odd in one place."""
+    if isinstance(value, dict) and value and draw.random() < 0.85:
+        name = draw.choice(list(value))
+        return {**value, name: bent(value[name], draw)}
+    if isinstance(value, list) and value and draw.random() < 0.7:
+        return [bent(value[0], draw), *value[1:]]
+    return draw.choice(ODD)
+
+
+def test_whatever_is_taken_can_be_sent() -> None:
+    """20,000 examples with something odd in one place: refused with its field, or a request that can be written
+    below the connection's address."""
+    draw, taken = random.Random(3), 0
+    for _ in range(20_000):
+        name = draw.choice(list(EXAMPLES))
+        try:
+            data = OPERATIONS[name].data.model_validate(bent(EXAMPLES[name], draw))
+        except ValidationError:
+            continue
+        asked = prepare(OPERATIONS[name], data, "dlv_1", 0, "", as_files=draw.random() < 0.5)
+        assert orjson.loads(orjson.dumps(asked.json)) == asked.json
+        path = URL("https://partner.example/v1" + asked.path)
+        assert path.path.startswith("/v1/") and ".." not in path.parts and path.host == "partner.example"
+        taken += 1
+    assert taken > 1000
 
 
 async def test_a_kind_is_not_asked_what_another_knows(partners: Partners) -> None:
