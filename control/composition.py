@@ -33,6 +33,7 @@ from control.usage.meters import Meters
 from control.usage.publish_minutes import METER_S, PublishMinutes
 from control.usage.web_log import WebLog
 from control.webhooks.api import WebhookRoutes
+from control.webhooks.before_message import BeforeMessageRoutes
 from control.webhooks.composition import build_webhooks
 from control.webhooks.service import EventKinds
 from weir.foundation.egress import ClientCredentials
@@ -218,6 +219,13 @@ class ControlRoom:
                 quotas=services.quotas,
             ).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
+            *BeforeMessageRoutes(
+                store=services.store,
+                egress=services.egress,
+                vault=services.vault,
+                audit=services.audit,
+                changed=self._apps.changed,
+            ).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:

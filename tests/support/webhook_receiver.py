@@ -34,6 +34,7 @@ class Receiver:
     answer: Answers = lambda _: (200, {})
     got: list[Received] = field(default_factory=list)
     url: str = ""
+    says: Callable[[Received], Any] | None = None
     tokens: Callable[[], str] = lambda: "token"
     _runner: Any = None
     _times: Counter[str] = field(default_factory=Counter)
@@ -67,7 +68,10 @@ class Receiver:
         if status == RESET:
             assert request.transport is not None
             request.transport.abort()
-        return web.Response(status=max(status, 200), headers=more, text="noted")
+            status = 500
+        if self.says is not None:
+            return web.json_response(self.says(one), status=status, headers=more)
+        return web.Response(status=status, headers=more, text="noted")
 
     def ids(self) -> list[str]:
         return [one.id for one in self.got]
