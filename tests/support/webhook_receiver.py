@@ -14,7 +14,8 @@ Answers = Callable[["Received"], tuple[int, dict[str, str]]]
 
 @dataclass
 class Received:
-    """One request: lower-case headers, the raw body, and which of the same `webhook-id` it was (from 1)."""
+    """One request: lower-case headers, the raw body, and which with the same
+    `webhook-id` at this path it was (from 1)."""
 
     path: str
     headers: dict[str, str]
@@ -59,8 +60,8 @@ class Receiver:
                 {"access_token": self.tokens(), "token_type": "Bearer", "expires_in": 3600}
             )
         one = Received(request.path, headers, await request.read(), asyncio.get_running_loop().time())
-        self._times[one.id] += 1
-        one.time = self._times[one.id]
+        self._times[one.path + one.id] += 1
+        one.time = self._times[one.path + one.id]
         self.got.append(one)
         status, more = self.answer(one)
         if status == HANG:
