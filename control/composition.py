@@ -289,6 +289,7 @@ class ControlRoom:
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
             Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
+            Job("webhooks.file", 2.0, self._webhooks.file.follow),
             queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
