@@ -354,7 +354,7 @@ class Downlink(PartnerData):
 
 
 def _below(path: str) -> str:
-    if any(part in ("", ".", "..") for part in path.strip("/").split("/")) and path != "/":
+    if path != "/" and any(part in ("", ".", "..") for part in path.removesuffix("/")[1:].split("/")):
         raise ValueError("a path of names, without empty parts, `.` and `..`")
     return path
 
