@@ -4,6 +4,7 @@ weir.foundation.tenancy.collections. Times are milliseconds.
 
 from typing import Any, NotRequired, TypedDict
 
+from control.inbound import store as inbound
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.tenancy.collections import AUDIT, CREDENTIALS, REVOCATIONS, STREAMS
@@ -141,6 +142,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     USAGE,
     REPEATS,
     USED_UP,
+    *inbound.COLLECTIONS,
 )
 OF_AN_APP: tuple[Collection[Any], ...] = (
     CREDENTIALS,
@@ -150,6 +152,7 @@ OF_AN_APP: tuple[Collection[Any], ...] = (
     USAGE,
     REVOCATIONS,
     USED_UP,
+    *inbound.COLLECTIONS,
     AUDIT,
     STREAMS,
 )

@@ -340,6 +340,31 @@ class ReservationExpired(ReservationEvent):
     reason: Literal["no_show", "ended"]
 
 
+class InboundEvent(Event):
+    """A partner's webhook became an event of this `kind`; `data` is its JSON. Control → realtime, the app's
+    log."""
+
+    type: Literal["inbound.event"] = "inbound.event"
+    source: str
+    kind: str
+    data: str
+
+
+class InboundReading(Event):
+    """A device has reported through a source; `reported` in ms, by its clock. `state` None says nothing about
+    occupancy. Control → realtime (places)."""
+
+    type: Literal["inbound.reading"] = "inbound.reading"
+    source: str
+    serial: str
+    reported: int
+    state: Literal["free", "occupied", "unknown"] | None = None
+    space: int | None = None
+    battery: float | None = None
+    rssi: float | None = None
+    values: dict[str, int | float | bool | str]
+
+
 class AppBan(Event):
     """A user is banned from all channels of an app. Realtime → realtime in every process, which closes their
     sockets. `device` and `address` (its keyed hash, which holds for guests who came after `since`) are a
