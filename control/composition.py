@@ -199,6 +199,7 @@ class ControlRoom:
             self._audit,
             settings=services.settings,
             store=services.store,
+            bus=services.bus,
             relay=services.relay,
             directory=services.directory,
             limits=services.door.limits,

@@ -18,13 +18,13 @@ from control.inbound.service import Sources
 from control.inbound.signatures import NotAuthentic, check, inside, once_of, signing_header
 from control.inbound.store import DELIVERIES, REJECTS, SOURCES, DeliveryDoc, RejectDoc, SourceDoc
 from weir.foundation.audit import Audit, By
-from weir.foundation.clock import now_ms, now_s
+from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.documents import Between, DuplicateKey, Page, Store
-from weir.foundation.errors import Forbidden, NotFound, Unauthenticated
+from weir.foundation.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from weir.foundation.events import Event, InboundEvent, InboundReading
 from weir.foundation.http.listing import Spanned
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.redis.bus import Relay
+from weir.foundation.redis.bus import INBOUND, Bus, Relay
 from weir.foundation.redis.rate_limits import Limit, Limits
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
@@ -32,6 +32,7 @@ from weir.foundation.tenancy.directory import Directory
 DELIVERY_MS, REJECT_MS = 86_400_000, 7 * 86_400_000
 LARGE, MOST_LARGE, MOST_REJECTS = 16 * 1024, 50, 1_000
 LONGEST_WAIT_S = 3600.0
+LOOK_S, MOST_UNREAD, MOST_UNSENT_S = 1.0, 25_000, 20.0
 SOURCE_LIMIT = Limit("source", 3000, 60)
 WEBHOOK_ID = "webhook-id"
 
@@ -62,6 +63,7 @@ class Inbound:
         *,
         settings: Settings,
         store: Store,
+        bus: Bus,
         relay: Relay,
         directory: Directory,
         limits: Limits,
@@ -75,7 +77,9 @@ class Inbound:
             SOURCE_LIMIT if (count := settings.limits.get("source")) is None else Limit("source", count, 60)
         )
         self._store = store
+        self._bus = bus
         self._relay = relay
+        self._behind, self._looked_at = False, 0.0
         self._directory = directory
         self._limits = limits
 
@@ -96,6 +100,7 @@ class Inbound:
         which is then among the rejects; Unavailable."""
         self._check_sender(source, given)
         await self._limits.consume(self._limit, source["id"])
+        await self._check_backlog()
         mapping = self._sources.mapping_of(source)
         headers = seen_headers(mapping, given.headers, [signing_header(source["auth"])])
         body, query = given.body, dict(given.query)
@@ -128,6 +133,21 @@ class Inbound:
         if refusal is not None:
             self._counts.add(source["app"], source["id"], "refused", refusal.detail)
             raise refusal
+
+    async def _check_backlog(self) -> None:
+        """Takes nothing while what was taken is not applied: the bus keeps 100,000 facts and drops older
+        ones. Errors: Unavailable."""
+        if monotonic() - self._looked_at > LOOK_S:
+            self._looked_at = monotonic()
+            try:
+                unread = await self._bus.unread(INBOUND)
+            except Unavailable:
+                unread = 0  # then the outboxes wait, too
+            self._behind = unread > MOST_UNREAD or await self._relay.age() > MOST_UNSENT_S
+        if self._behind:
+            raise Unavailable(
+                "More has come in than could be applied so far; send it again later.", retry_after=10
+            )
 
     async def preview(
         self, mapping: dict[str, Any], body: Any, query: dict[str, str], headers: dict[str, str]

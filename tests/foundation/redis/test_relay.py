@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import AppDeleted, Event
@@ -27,7 +28,8 @@ async def published(services: Services, count: int) -> list[str]:
     async with asyncio.timeout(20):
         while await services.redis.xlen(STREAM) < count or [one async for one in services.store.pending(1)]:
             await asyncio.sleep(0.02)
-    raw = await services.redis.xrange(STREAM)
+    redis: Any = services.redis
+    raw = await redis.xrange(STREAM)
     return [AppDeleted.model_validate_json(fields[b"e"]).id for _, fields in raw]
 
 

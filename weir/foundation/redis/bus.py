@@ -27,6 +27,8 @@ KEPT = 100_000
 TAKE_OVER_MS = 15_000
 BLOCK_MS = 2_000
 PAGE = 100
+INBOUND = "realtime.inbound"
+"""The group that applies what partners and sensors send."""
 Handler = Callable[[Event], Awaitable[None]]
 log = structlog.get_logger("bus")
 
@@ -93,6 +95,18 @@ class Bus:
             oldest = min((int(entry_id.split(b"-")[0]) for entry_id in waiting), default=now_ms())
             found[group["name"].decode()] = max(0, now_ms() - oldest) / 1000
         return found
+
+    async def unread(self, group: str) -> int:
+        """How many facts the group has not read yet; all that there are when it has never read. At KEPT the
+        oldest are dropped. Errors: Unavailable."""
+        try:
+            if not await self._redis.exists(STREAM):
+                return 0
+            groups = {one["name"].decode(): one for one in await self._redis.xinfo_groups(STREAM)}
+            found = groups.get(group)
+            return int(await self._redis.xlen(STREAM) if found is None else found.get("lag") or 0)
+        except (RedisError, OSError) as error:
+            raise Unavailable("The event bus is not reachable.") from error
 
     async def _newest(self) -> bytes:
         newest: list[tuple[bytes, Any]] = await self._redis.xrevrange(STREAM, count=1)
