@@ -32,11 +32,11 @@ from weir.foundation.documents import Store
 from weir.foundation.errors import Forbidden, TooLarge, Unauthenticated, WrongType
 from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Call, Listed, Row, address_of
-from weir.foundation.redis.rate_limits import HEAVY, Limit
+from weir.foundation.redis.rate_limits import Limit
 from weir.foundation.settings import Settings
 
 READ, WRITE, TAG = "integrations:read", "integrations:write", "sources"
-ADDRESS_LIMIT = Limit("inbound", 6000, 60)
+ADDRESS_LIMIT, PREVIEWS = Limit("inbound", 6000, 60), Limit("previews", 300, 60)
 
 
 class SourceRoutes:
@@ -57,7 +57,7 @@ class SourceRoutes:
             Row("GET", base + "/presets", "tenant", self.presets, summary="List ready-made mappings, each with a sample",
                 answer=PresetList, **read),
             Row("POST", base + "/preview", "tenant", self.preview, MappingPreview, summary="Show what would come of a body",
-                answer=PreviewShown, limit=HEAVY, **read),
+                answer=PreviewShown, limit=PREVIEWS, **read),
             Row("GET", one, "tenant", self.get, summary="Read a source", answer=Source, etag=True, **read),
             Row("PATCH", one, "tenant", self.change, SourceChange, summary="Change a source", answer=Source, etag=True, **write),
             Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address is dead", status=204, **write),
@@ -138,8 +138,11 @@ class SourceRoutes:
         `errors`, by its path."""
         body: MappingPreview = call.body
         given = body.mapping.model_dump(exclude_none=True) if body.mapping is not None else None
-        mapping = await self._sources.check_mapping(body.kind, given)
+        errors = await self._sources.wrong_expressions(body.kind, given)
         try:
+            if errors:
+                raise Unmappable(errors)
+            mapping = given if given is not None else PRESETS[body.kind]["mapping"]
             outcome = await self._inbound.preview(mapping, body.sample, body.query, body.headers)
         except Unmappable as wrong:
             return Answer({"id": wrong.id, "events": [], "readings": [], "errors": wrong.errors})

@@ -15,6 +15,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from weir.foundation.sandbox import confined
 CPU_S, MEMORY, FILES = 0.5, 512 << 20, 32
 DEADLINE_S = 10.0
 PROCESSES = 2
+REQUESTS = 10_000
 REST_S = 30.0
 MOST_RESTING = 1_000
 WORKER = Path(__file__).with_name("mapping_worker.py")
@@ -40,14 +42,22 @@ class TooCostly(Exception):
     """The mapping took more processor time or memory than it may; the message is a sentence."""
 
 
+@dataclass
+class _Worker:
+    """`left`: how many more requests it is used for, since memory that was used once is not given back."""
+
+    process: Process
+    left: int = REQUESTS
+
+
 class MappingEvaluator:
     """Errors of the verbs: TooCostly; Unavailable when no process answers.
 
-    `subject` names whose mapping it is, with its revision: one that was stopped is not tried again for REST_S, since each try costs
-    the others half a second of a process."""
+    `subject` names whose mapping it is, with its revision: one that was stopped is not tried again for REST_S,
+    since each try costs the others half a second of a process."""
 
     def __init__(self) -> None:
-        self._idle: list[Process] = []
+        self._idle: list[_Worker] = []
         self._free = asyncio.Semaphore(PROCESSES)
         self._resting: dict[str, float] = {}
 
@@ -72,19 +82,17 @@ class MappingEvaluator:
 
     async def close(self) -> None:
         while self._idle:
-            await _end(self._idle.pop())
+            await _end(self._idle.pop().process)
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        async with self._process() as process:
-            written = orjson.dumps(request)
-            assert process.stdin is not None
-            assert process.stdout is not None
+        written = orjson.dumps(request)
+        async with self._worker() as process:
             try:
                 async with asyncio.timeout(DEADLINE_S):
+                    assert process.stdin is not None
                     process.stdin.write(struct.pack(">I", len(written)) + written)
                     await process.stdin.drain()
-                    (length,) = struct.unpack(">I", await process.stdout.readexactly(4))
-                    answer: dict[str, Any] = orjson.loads(await process.stdout.readexactly(length))
+                    answer: dict[str, Any] = orjson.loads(await _read(process))
                     return answer
             except (asyncio.IncompleteReadError, ConnectionError):
                 raise await _ended(process) from None
@@ -94,31 +102,54 @@ class MappingEvaluator:
                 ) from None
 
     @asynccontextmanager
-    async def _process(self) -> AsyncIterator[Process]:
-        """One that nobody else uses; it is used again unless something went wrong."""
+    async def _worker(self) -> AsyncIterator[Process]:
+        """A process that nobody else uses; it is used again unless something went wrong."""
         async with self._free:
-            process = self._rested() or await _start()
+            worker = self._rested() or _Worker(await _start())
+            worker.left -= 1
             try:
-                yield process
+                yield worker.process
             except BaseException:
-                await _end(process)
+                await _end(worker.process)
                 raise
-            self._idle.append(process)
+            if worker.left:
+                self._idle.append(worker)
+            else:
+                await _end(worker.process)
 
-    def _rested(self) -> Process | None:
-        """A process that waits and is alive."""
+    def _rested(self) -> _Worker | None:
+        """One that waits and is alive."""
         while self._idle:
-            process = self._idle.pop()
-            if process.returncode is None:
-                return process
+            worker = self._idle.pop()
+            if worker.process.returncode is None:
+                return worker
         return None
 
 
 async def _start() -> Process:
+    """A process that is ready. Errors: Unavailable."""
     packages = _packages()
     argv = confined(read=(packages, str(WORKER)), memory=MEMORY, files=FILES, silent=True)
     argv += [os.path.realpath(sys.executable), "-I", "-S", str(WORKER), packages, str(CPU_S)]
-    return await asyncio.create_subprocess_exec(*tethered(argv), stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    process = await asyncio.create_subprocess_exec(*tethered(argv), stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await _read(process)
+    except (asyncio.IncompleteReadError, TimeoutError):
+        await _end(process)
+        log.error("mapping.process_not_started", code=process.returncode)
+        raise Unavailable("Mappings can't be evaluated now; try again.", retry_after=10) from None
+    except BaseException:
+        await _end(process)
+        raise
+    return process
+
+
+async def _read(process: Process) -> bytes:
+    """Errors: IncompleteReadError when the process has ended."""
+    assert process.stdout is not None
+    (length,) = struct.unpack(">I", await process.stdout.readexactly(4))
+    return await process.stdout.readexactly(length)
 
 
 def _packages() -> str:
@@ -134,10 +165,12 @@ async def _ended(process: Process) -> Exception:
     code = await process.wait()
     if code == -signal.SIGPROF:
         return TooCostly(f"This mapping took more than {CPU_S} s of processor time with this body.")
+    if code == -signal.SIGKILL:  # somebody else's doing: the kernel's, for want of memory
+        return Unavailable("The mapping could not be evaluated; try again.", retry_after=1)
+    log.warning("mapping.process_ended", code=code)
     if code == -signal.SIGABRT:
         return TooCostly("This mapping took too much memory with this body.")
-    log.warning("mapping.process_ended", code=code)
-    return Unavailable("The mapping could not be evaluated; try again.", retry_after=1)
+    return TooCostly("This mapping ended its process with this body.")
 
 
 async def _end(process: Process) -> None:

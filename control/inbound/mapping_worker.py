@@ -2,7 +2,8 @@
 
     python -I -S mapping_worker.py PACKAGES CPU_SECONDS
 
-Reads requests from standard input and answers on standard output, each a length (4 bytes, big endian) and JSON. `{"check":
+Reads requests from standard input and answers on standard output, each a length (4 bytes, big endian) and JSON; first it writes a
+length of 0, when it is ready. `{"check":
 [[path, expression]…]}` is answered `{"errors": […]}`; `{"mapping": …, "data": {"body", "query", "headers"}}` is answered `{"id",
 "outcomes": […]}` or `{"errors": […]}`; each error has `field` and `detail`. CEL's binding holds the interpreter while it evaluates
 (measured: another thread ran twice in a second) and aborts the process when memory ends, so neither a thread nor a time-out inside
@@ -117,8 +118,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        if not -(2**53) < value < 2**53:
-            raise Wrong("a number beyond 2^53 would lose figures; make it a text with string()")
+        if not -(2**63) <= value < 2**64:
+            raise Wrong("a number of more than 64 bits is no value of JSON here")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -294,7 +295,8 @@ def answer(request: dict[str, Any]) -> bytes:
 
 
 def serve(cpu_s: float, read: Callable[[int], bytes], write: Callable[[bytes], Any]) -> None:
-    """Until standard input ends."""
+    """Until standard input ends. Says first that it is ready, by an empty answer."""
+    write(struct.pack(">I", 0))
     while len(head := read(4)) == 4:
         request = orjson.loads(read(struct.unpack(">I", head)[0]))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)

@@ -129,9 +129,10 @@ Networks = Annotated[
 
 
 class NewSource(Body):
-    """`kind`: a preset of `GET /v1/sources/presets`, or `custom` with a `mapping`. A preset says how its vendor signs where `auth` is
-    left out; with a `mapping` of yours, that one is used. `secret`: the partner's own, if it gives you one; otherwise one is made and
-    shown once. `networks` from which the partner sends; empty for all."""
+    """`kind`: a preset of `GET /v1/sources/presets`, or `custom` with a `mapping`. Where `auth` is left out, a
+    preset signs as its vendor does and a custom source by Standard Webhooks; a `mapping` of yours goes before the
+    preset's. `secret`: the partner's own, if it gives you one; otherwise one is made and shown once. `networks`
+    from which the partner sends; empty for all."""
 
     name: Line = Field(min_length=1, max_length=140)
     kind: str = Field("custom", pattern=r"^[a-z0-9-]{1,40}$")

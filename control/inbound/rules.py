@@ -19,7 +19,7 @@ MOST_BYTES = 256 * 1024
 MOST_ELEMENTS, MOST_NODES, DEEPEST = 5_000, 50_000, 32
 MOST_DATA, MOST_FACTS = 16 * 1024, 256 * 1024
 LONGEST_ID, LONGEST_SERIAL = 255, 64
-LONGEST_VALUE = 500
+LONGEST_VALUE, LARGEST = 500, 2**53
 FUTURE_MS = 300_000
 SECONDS_BELOW = 10**11  # as milliseconds a time in 1973
 LATEST_MS = 4_102_444_800_000  # 2100
@@ -240,6 +240,8 @@ def _number(name: str, given: Any, least: float, most: float) -> float | None:
 def _value(name: str, given: Any) -> Any:
     if isinstance(given, dict | list) or (isinstance(given, str) and len(given) > LONGEST_VALUE):
         raise _At(f"values.{name}", f"it gives no number, true, false or text of {LONGEST_VALUE} characters")
+    if isinstance(given, int | float) and abs(given) > LARGEST:
+        raise _At(f"values.{name}", "it gives a number beyond 2^53; make it a text with string()")
     return given
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from control.inbound.counts import SHOWN_HOURS, InboundCounts
-from control.inbound.evaluator import MappingEvaluator
+from control.inbound.evaluator import MappingEvaluator, TooCostly
 from control.inbound.models import NewSource, SourceAuth
 from control.inbound.presets import PRESETS, PresetDoc
 from control.inbound.rules import expressions
@@ -170,18 +170,21 @@ class Sources:
         """Those that are valid now."""
         return [self._vault.open(one["sealed"], source["id"]) for one in _valid(source, now_ms())]
 
-    async def check_mapping(self, kind: str, mapping: dict[str, Any] | None) -> dict[str, Any]:
-        """The mapping to use. Errors: Invalid for an expression that can't be compiled, or when there is none."""
-        await self._check_mapping(kind, mapping)
-        return mapping if mapping is not None else PRESETS[kind]["mapping"]
-
-    async def _check_mapping(self, kind: str, mapping: dict[str, Any] | None) -> None:
+    async def wrong_expressions(self, kind: str, mapping: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """What is wrong with them, {field, detail}. Errors: Invalid for an unknown kind, and for a custom one
+        without a mapping."""
         self._preset(kind)
         if mapping is None:
             if kind == CUSTOM:
                 raise _invalid("mapping", "a custom source needs one; GET /v1/sources/presets has examples")
-            return
-        errors = await self._evaluator.check(expressions(mapping))
+            return []
+        try:
+            return await self._evaluator.check(expressions(mapping))
+        except TooCostly:
+            return [{"field": "rules", "detail": "to compile these expressions takes too much"}]
+
+    async def _check_mapping(self, kind: str, mapping: dict[str, Any] | None) -> None:
+        errors = await self.wrong_expressions(kind, mapping)
         if errors:
             fields = [{**one, "field": f"mapping.{one['field']}"} for one in errors]
             raise Invalid(f"{fields[0]['field']}: {fields[0]['detail']}.", fields=fields)

@@ -18,7 +18,7 @@ from weir.foundation.errors import NotFound, Unavailable
 from weir.foundation.events import InboundReading
 from weir.foundation.redis.periodic import Job
 
-MOST_IN_POOL = 1_000
+MOST_IN_POOL, MOST_VALUES = 1_000, 60
 DAY_MS = 86_400_000
 POOL_MS = 30 * DAY_MS
 KEYS_S, FORGET_S = 60.0, 3_600.0
@@ -95,6 +95,8 @@ class Devices:
             if doc is None or reported < (doc.get("reported") or 0):
                 return
             values = {**(doc.get("values") or {}), **said.get("values", {})}
+            if len(values) > MOST_VALUES:  # its source's mapping has changed often
+                values = said.get("values", {})
             changes = {**said, "values": values, "last_seen": now_ms(), "reported": reported}
             expected = {"reported": doc.get("reported")}
             if await handle.update(collection, doc["id"], set=changes, expect=expected) is not None:

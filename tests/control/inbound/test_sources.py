@@ -125,13 +125,20 @@ async def test_a_preview_shows_what_would_come_and_stores_nothing(desk: Desk) ->
     assert shown["errors"] == [
         {"field": "rules.1.reading.state", "detail": "'full' is neither free, occupied nor unknown"}
     ]
-    assert (
-        await desk.ask(
-            "POST",
-            "/v1/sources/preview",
-            {"mapping": {"rules": [{"when": "(", "event": {"type": "partner.x"}}]}},
-        )
-    )[0] == 422
+    rules = [
+        {"when": "(", "event": {"type": "partner.x"}},
+        {"event": {"type": "partner.x", "data": {"a": "b.c"}}},
+    ]
+    status, shown = await desk.ask("POST", "/v1/sources/preview", {"mapping": {"rules": rules}})
+    assert (status, [one["field"] for one in shown["errors"]]) == (
+        200,
+        ["rules.0.when", "rules.1.event.data.a"],
+    )
+    assert (await desk.ask("POST", "/v1/sources/preview", {"kind": "custom", "sample": {}}))[0] == 422
+    _, shown = await desk.ask(
+        "POST", "/v1/sources/preview", {"kind": "parkeon", "sample": {"meterId": "M", "status": {}}}
+    )
+    assert [one["device"] for one in shown["readings"]] == ["M"]
     for collection in COLLECTIONS:
         assert await desk.world.services.store.app(desk.app).count(collection) == 0
 
