@@ -139,7 +139,7 @@ def _killed_writer(settings: Settings, name: str) -> set[str]:
         process.stdin.flush()
         acked = [process.stdout.readline().strip() for _ in range(1500)]
         process.kill()
-        # What was answered before the kill stands in the pipe; a line without its end was not answered.
+        # What was answered before the kill is in the pipe; a line without its end was not answered.
         acked += [line.strip() for line in process.stdout if line.endswith("\n")]
     return set(acked)
 

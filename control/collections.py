@@ -4,7 +4,8 @@ weir.foundation.tenancy.collections. Times are milliseconds.
 
 from typing import Any, NotRequired, TypedDict
 
-from control.inbound import store as inbound
+from control.inbound.store import COLLECTIONS as OF_INBOUND
+from control.webhooks.documents import COLLECTIONS as OF_WEBHOOKS
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS
 from weir.foundation.tenancy.collections import AUDIT, CREDENTIALS, REVOCATIONS, STREAMS
@@ -97,6 +98,33 @@ class UsageDoc(TypedDict):
     chat_batch: NotRequired[str]
 
 
+class EndpointDoc(TypedDict):
+    """Where a partner is reached: `known_by` are credentials without their secrets, written at `set`."""
+
+    url: str
+    known_by: dict[str, Any]
+    set: int
+
+
+class IntegrationDoc(TypedDict):
+    """A connection to a partner. `endpoints`: by environment, `sandbox` and `production`. `sealed`: their
+    secrets and that of `encryption`, each bound to `id:name`."""
+
+    id: str
+    kind: Any
+    name: str
+    environment: str
+    endpoints: dict[str, EndpointDoc]
+    encryption: dict[str, str] | None
+    sealed: dict[str, str]
+    timeout_s: float
+    test_path: str | None
+    metadata: dict[str, str]
+    created: int
+    revision: int
+    app: NotRequired[str]
+
+
 LINKS = Collection[LinkDoc](
     "links",
     {"account": "str", "purpose": "str", "expires": "int"},
@@ -133,6 +161,11 @@ USAGE = Collection[UsageDoc](
     {"stream": "str", "day": "str", "web_batch": "str", "chat_batch": "str"},
     (Index(("app", "day")), Index(("stream", "day"), unique=True), Index(("day",))),
 )
+INTEGRATIONS = Collection[IntegrationDoc](
+    "integrations",
+    {"kind": "str", "environment": "str", "created": "int", "revision": "int"},
+    (Index(("app", "created")),),
+)
 COLLECTIONS: tuple[Collection[Any], ...] = (
     LINKS,
     INSTALLATION,
@@ -140,9 +173,11 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     INVITATIONS,
     BROADCASTS,
     USAGE,
+    INTEGRATIONS,
     REPEATS,
     USED_UP,
-    *inbound.COLLECTIONS,
+    *OF_INBOUND,
+    *OF_WEBHOOKS,
 )
 OF_AN_APP: tuple[Collection[Any], ...] = (
     CREDENTIALS,
@@ -150,9 +185,11 @@ OF_AN_APP: tuple[Collection[Any], ...] = (
     INVITATIONS,
     BROADCASTS,
     USAGE,
+    INTEGRATIONS,
     REVOCATIONS,
     USED_UP,
-    *inbound.COLLECTIONS,
+    *OF_INBOUND,
+    *OF_WEBHOOKS,
     AUDIT,
     STREAMS,
 )

@@ -21,6 +21,11 @@ from control.inbound.counts import InboundCounts
 from control.inbound.evaluator import MappingEvaluator
 from control.inbound.receiver import Inbound
 from control.inbound.service import Sources
+from control.integrations.api import IntegrationRoutes
+from control.integrations.calls import PartnerCalls
+from control.integrations.endpoints import Endpoints
+from control.integrations.health import PartnerHealth
+from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
 from control.playback.hls_access import HlsAccess, headers_of
 from control.playback.viewer_limit import ViewerLimit
@@ -33,6 +38,10 @@ from control.usage.ledger import Ledger
 from control.usage.meters import Meters
 from control.usage.publish_minutes import METER_S, PublishMinutes
 from control.usage.web_log import WebLog
+from control.webhooks.api import WebhookRoutes
+from control.webhooks.composition import build_webhooks
+from control.webhooks.service import EventKinds
+from weir.foundation.egress import ClientCredentials
 from weir.foundation.errors import NotFound, Unavailable
 from weir.foundation.events import Event
 from weir.foundation.http.routing import bind
@@ -120,6 +129,13 @@ def build_services(services: Services) -> ControlServices:
     return ControlServices(ledger, minutes, streams, accounts, apps, keys, broadcasts, web_log, meters)
 
 
+def build_integrations(services: Services) -> Integrations:
+    health, tokens = PartnerHealth(services.redis), ClientCredentials(services.egress)
+    calls = PartnerCalls(health, egress=services.egress, tokens=tokens, redis=services.redis)
+    endpoints = Endpoints(vault=services.vault, egress=services.egress)
+    return Integrations(calls, health, services.audit, store=services.store, endpoints=endpoints)
+
+
 def build_local_admin(services: Services, control: ControlServices | None = None) -> LocalAdmin:
     """With the room's own services, or with new ones for a process that does not run the room."""
     control = control or build_services(services)
@@ -135,9 +151,10 @@ def build_local_admin(services: Services, control: ControlServices | None = None
 
 
 class ControlRoom:
-    """`viewers` returns how many watch a channel now (from the realtime room, or from Redis)."""
+    """`viewers` returns how many watch a channel now (from the realtime room, or from Redis); `kinds` are the
+    types of events with an example each."""
 
-    def __init__(self, services: Services, viewers: Viewers) -> None:
+    def __init__(self, services: Services, viewers: Viewers, kinds: EventKinds) -> None:
         self._services = services
         self._viewers = viewers
         self._tasks = Tasks()
@@ -178,6 +195,7 @@ class ControlRoom:
             door=services.door,
         )
         self._local_admin = build_local_admin(services, control)
+        self._webhooks = build_webhooks(services, kinds)
         watch = WatchSessions(
             seats,
             settings=services.settings,
@@ -209,6 +227,7 @@ class ControlRoom:
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
+            *IntegrationRoutes(build_integrations(services)).rows(),
             *StreamRoutes(
                 self.streams,
                 watch,
@@ -221,6 +240,7 @@ class ControlRoom:
                 audit=services.audit,
                 quotas=services.quotas,
             ).rows(),
+            *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -263,11 +283,13 @@ class ControlRoom:
         await self._audit.on_event(event)
 
     async def start(self) -> None:
-        await self._apps.adopt_orphans()  # of an owner whose process died behind the set-up
+        await self._apps.adopt_orphans()  # of an owner whose process died after the set-up
         periodic = self._services.periodic
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
         self._tasks.start(self._counts.run(), "control.inbound_counts")
+        self._tasks.start(self._services.bus.watch(self._webhooks.dispatcher.on_event), "webhooks.changes")
+        self._tasks.start(self._webhooks.dispatcher.run(), "webhooks")
         for job in (
             Job("streams.end_overdue", 0.5, self.streams.end_overdue, self.streams.release),
             Job("streams.reconcile", 2.0, self.streams.reconcile),
@@ -283,12 +305,14 @@ class ControlRoom:
             Job("inbound.forget", 600.0, self._inbound.forget),
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
+            Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
             queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
 
     async def stop(self) -> None:
         await self._tasks.stop()
+        await self._webhooks.close()
         await self._accounts.stop()
         await self._evaluator.close()
         with contextlib.suppress(Unavailable):

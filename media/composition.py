@@ -142,7 +142,7 @@ class MediaRoom:
         except (Unavailable, RedisError, OSError) as error:
             log.warning("leftovers.stay", error=str(error))
         self._tasks.start(bus.consume("media", worker.on_event), "media consumes")
-        # A fact goes to one process of the group; the owner of a stream must hear it whoever consumes.
+        # A fact goes to one process of the group; a stream's owner needs it whichever process consumes it.
         self._tasks.start(bus.watch(worker.on_event), "media watches")
         if self._nchan is not None:
             self._tasks.start(self._nchan.run(), "nchan")
@@ -154,7 +154,7 @@ class MediaRoom:
         self._transcoder.start()
 
     async def stop(self) -> None:
-        """Stops every FFmpeg; the broadcasts go on in the worker that takes them next."""
+        """Stops every FFmpeg; the broadcasts continue in the worker that takes them next."""
         await self._tasks.stop()
         await self._transcoder.stop()
         await self.worker.stop()

@@ -297,7 +297,7 @@ class MediaWorker:
                 try:
                     kept = await self._leases.acquire(playback)
                 except (RedisError, OSError) as error:
-                    log.warning("lease.unknown", error=str(error))  # nobody else can take it either
+                    log.warning("lease.unknown", error=str(error))  # no other worker can take it either
                     break
                 if not kept:
                     log.warning("lease.lost", playback=playback)

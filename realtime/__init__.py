@@ -1,1 +1,1 @@
-"""Realtime room: sockets, chat, occupancy and the log they stand on."""
+"""Realtime room: sockets, chat, occupancy and the log that they use."""

@@ -195,7 +195,7 @@ class RealtimeRoom:
             self._tasks.start(self._services.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:
-        """Runs until cancelled: a node that has heard nothing of Redis for CUT_OFF_S sends its clients to
+        """Runs until cancelled: a node that has had no answer from Redis for CUT_OFF_S sends its clients to
         others."""
         loop = asyncio.get_running_loop()
         began = loop.time()

@@ -18,6 +18,7 @@ from weir.foundation.documents import Collection, Store
 from weir.foundation.events import (
     AppDeleted,
     Event,
+    EventsWanted,
     InboundEvent,
     InboundReading,
     PlaceEvent,
@@ -73,6 +74,9 @@ class Consumer:
             await self._count(event)
         elif isinstance(event, PlaceEvent):
             await self._on_place(event)
+        elif isinstance(event, EventsWanted):
+            await self._connection.up(CATCH_UP_S)
+            await self._apps.mark_followed(event.app)
         elif isinstance(event, AppDeleted):
             for collection in self._collections:
                 await self._store.operator().delete(collection, {"app": event.app})
@@ -104,7 +108,7 @@ class Consumer:
             await self._apps.publish_ephemeral(event.app, OCCUPANCY_UPDATE, body)
 
     async def _count(self, event: StreamEvent) -> None:
-        """A broadcast's audience. Nothing is acknowledged to the bus before it is told, so a death in between
+        """A broadcast's audience. The bus gets its acknowledgement after the publish, so a crash in between
         repeats it."""
         if not isinstance(event, StreamOffline):
             await self._viewer_counter.begin_broadcast(event.channel, event.broadcast)

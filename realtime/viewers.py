@@ -17,13 +17,14 @@ import structlog
 from prometheus_client import Gauge
 
 from realtime.log.app_log import AppLog
-from realtime.log.redis_keys import BUCKETS, keys_of, lease, viewed_in
+from realtime.log.redis_keys import keys_of, lease, viewed_in
 from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
 from weir.foundation.events import PlaybackHeartbeat
 from weir.foundation.ids import is_id, new_id
+from weir.foundation.redis.event_log import BUCKETS
 from weir.foundation.redis.periodic import Job
 from weir.foundation.tenancy.collections import StreamDoc
 
@@ -65,7 +66,7 @@ class Audience:
 
 Notify = Callable[[str, Count], Awaitable[None]]
 Follower = Callable[[str], Awaitable[tuple[str, str] | None]]
-"""(app, stream) of a channel whose app somebody follows."""
+"""(app, stream) of a channel whose app is followed."""
 
 
 async def nobody(_channel: str) -> tuple[str, str] | None:

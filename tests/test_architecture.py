@@ -22,6 +22,7 @@ PUBLIC = {
     "control.accounts": {"caller", "mail", "service"},
     "control.apps": set(),
     "control.inbound": set(),
+    "control.integrations": set(),
     "control.playback": {"models", "watch_sessions"},
     "control.streams": set(),
     "control.usage": {"broadcasts", "ledger", "models", "publish_minutes"},
@@ -79,7 +80,7 @@ def test_every_package_says_what_it_is() -> None:
 
 def test_only_composition_roots_see_all_services() -> None:
     """A constructor elsewhere names each thing that it uses, so its signature says what the class can do."""
-    roots = {f"{room}.composition" for room in ROOMS}
+    roots = {f"{room}.composition" for room in ROOMS} | {"control.webhooks.composition"}
     using = {
         name
         for name, tree in PARSED.items()
@@ -148,7 +149,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def prose_of(module: str) -> str:
-    """Comments and texts that stand alone: docstrings, and what is said of a constant behind it."""
+    """Comments and texts that stand alone: docstrings, and the text after a constant."""
     tokens = tokenize.generate_tokens(io.StringIO(MODULES[module].read_text()).readline)
     alone = (
         node.value
@@ -166,6 +167,8 @@ def prose_of(module: str) -> str:
 FILE = re.compile(
     r"(?<![\w/.-])((?:control|media|realtime|weir|tests|bench|docs|nginx-rtmp)/[\w/-]+\.(?:py|lua|md|mjs|template|c|sh))\b"
 )
+README_ROW = re.compile(r"\| \[([\w/-]+)/\]")
+README_FILE = re.compile(r"`([\w-]+(?:/[\w-]+)*(?:/|\.(?:py|lua|md|mjs|template|c|sh)))`")
 MODULE = re.compile(
     r"(?<![\w/.@-])((?:control|media|realtime|weir)(?:\.[a-z_]\w*)+)(?:\.([A-Z]\w*))?(?![\w/(-])"
 )
@@ -185,6 +188,16 @@ def test_files_that_are_named_exist() -> None:
         if "NAME" not in name and not (ROOT / name).exists()
     }
     assert missing == set()
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    """A row of its table begins with a folder; the names in the row are in that folder."""
+    named = []
+    for line in (ROOT / "README.md").read_text().splitlines():
+        row = README_ROW.match(line)
+        named += [(row[1] if row else ".", name) for name in README_FILE.findall(line)]
+    assert len(named) > 15
+    assert [f"{folder}/{name}" for folder, name in named if not (ROOT / folder / name).exists()] == []
 
 
 def test_modules_that_are_named_in_prose_exist() -> None:

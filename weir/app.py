@@ -25,6 +25,7 @@ from media.composition import MediaRoom
 from realtime.composition import COLLECTIONS as REALTIME_COLLECTIONS
 from realtime.composition import RealtimeRoom, ViewerCountRoom
 from realtime.fanout import RawProtocol
+from realtime.protocol.event_examples import event_kinds
 from weir import __version__
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents.factory import open_store
@@ -87,11 +88,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     directory = Directory(store, vault)
     ingest = IngestClient(settings)
     tokens = Tokens(vault, directory.signing_key, stands=directory.still_valid)
+    services = Services(
+        settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
+    )
     try:
-        yield Services(
-            settings, vault, tokens, store, redis, bus, Relay(store, bus), directory, ingest, Periodic(redis)
-        )
+        yield services
     finally:
+        await services.egress.close()
         await ingest.close()
         await disconnect(redis)
         await store.close()
@@ -117,7 +120,7 @@ def build_rooms(services: Services, names: Sequence[RoomName]) -> list[Room]:
     if "realtime" in names or "control" in names:
         rooms.append(counts)
     if "control" in names:
-        rooms.append(ControlRoom(of["control"], counts.viewers))
+        rooms.append(ControlRoom(of["control"], counts.viewers, event_kinds()))
     if "media" in names:
         rooms.append(MediaRoom(of["media"]))
     return rooms
@@ -235,8 +238,8 @@ def _json(body: dict[str, str], status: int = 200) -> Response:
 def serve(settings: Settings, names: Sequence[RoomName], listen: str) -> None:
     """Runs until SIGTERM or SIGINT. `listen` is `unix:PATH` or `HOST:PORT`.
 
-    uvicorn believes forwarded headers on a unix socket, where nobody but our nginx (which overwrites them)
-    can be, and on TCP from the networks of the web servers. Frames are bounded to 64 KB and never
+    uvicorn believes forwarded headers on a unix socket, to which only our nginx (which overwrites them)
+    connects, and on TCP from the networks of the web servers. Frames are bounded to 64 KB and never
     compressed: deflate cost 61 instead of 13 µs a delivery and 78 KB a connection.
     """
     configure_logs(settings)

@@ -1,11 +1,11 @@
 """`weir backup` and `weir restore`: the embedded data as one file, taken while everything runs.
 
-Order matters. Redis first, then the documents: what Redis has let go of by then is archived in the
-documents that follow, so no message falls between the two; what stands in both is known by its id. A
-restored Redis is a new incarnation, so a number of the channels' sequences that was given after the backup
-is never given again. Not in a backup: the installation's secret, unless that is asked for – who finds the
-file could open all that is sealed in it; the web server's usage log (its lines are counted by position),
-logs, and what lives in memory.
+Order matters. Redis first, then the documents: what Redis has deleted by then is archived in the documents
+that follow, so no message falls between the two; what is in both is recognised by its id. A restored Redis is
+a new incarnation, so a number of the channels' sequences that was given after the backup is never given
+again. Not in a backup: the installation's secret, unless that is asked for – who finds the file could open
+all that is sealed in it; the web server's usage log (its lines are counted by position), logs, and what lives
+in memory.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ async def _snapshot(settings: Settings) -> Path:
     redis: Any = connect_redis(settings, open_vault(settings))
     try:
         before, deadline = await redis.lastsave(), monotonic() + SNAPSHOT_S
-        await asyncio.sleep(1.0)  # the time of the last snapshot is told in whole seconds
+        await asyncio.sleep(1.0)  # Redis gives the time of the last snapshot in whole seconds
         await redis.bgsave(schedule=True)
         while await redis.lastsave() == before:
             if monotonic() > deadline:

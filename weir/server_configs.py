@@ -130,7 +130,7 @@ def write_ingest(settings: Settings, vault: Vault) -> Path:
 
 def _inner_port(settings: Settings) -> int:
     """A port of this machine alone, between nginx' gate and its RTMP module: a unix socket would do, but the
-    module takes what comes from one as its own and asks nobody about it."""
+    module trusts connections from one and calls no hook for them."""
     first = int.from_bytes(blake2b(str(settings.data).encode(), digest_size=2).digest(), "big")
     for step in range(INNER_PORTS):
         port = INNER_FIRST + (first + step) % INNER_PORTS

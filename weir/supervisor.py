@@ -102,7 +102,7 @@ class SupervisedProcess:
         self._keep(self._watch())
 
     async def _answering(self) -> None:
-        """Returns when the part answers, has ended, or READY_WITHIN_S are over."""
+        """Returns when the part answers, has ended, or after READY_WITHIN_S."""
         deadline = monotonic() + READY_WITHIN_S
         while self.pid is not None and not await self.part.answers() and monotonic() < deadline:
             await asyncio.sleep(0.03)
@@ -159,7 +159,7 @@ class SupervisedProcess:
                 return
             self._failures = 0 if monotonic() - began > HEALTHY_AFTER_S else self._failures + 1
             wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
-            self._end_group(signal.SIGKILL)  # what a dead master leaves behind would hold its port
+            self._end_group(signal.SIGKILL)  # children of a dead master would keep its port
             log.warning("child.died", part=self.part.name, how=_how(code), again_in_s=wait)
             await asyncio.sleep(wait)
             async with self._changing:
@@ -175,11 +175,10 @@ class SupervisedProcess:
                 )
 
     async def stop(self) -> None:
-        """Sends TERM, then KILL to the whole group when the time is over. Returns when no process is left."""
+        """Sends TERM, then KILL to the whole group when the time has passed. Returns when no process is
+        left."""
         self._stopping = True
-        async with (
-            self._changing
-        ):  # a new start that is under way is waited for, or its process would be left behind
+        async with self._changing:  # waits for a new start that is under way, or its process would stay
             if self._process is None:
                 return
             self._end_group(signal.SIGTERM, master_only=True)
@@ -216,8 +215,8 @@ class Supervisor:
         self._rotation: asyncio.Task[None] | None = None
 
     async def start(self, told: Callable[[str], None] = lambda _step: None) -> None:
-        """Starts every part in order. `told` is called with each step, for the person who waits. Errors:
-        StackError, after what had started was stopped again."""
+        """Starts every part in order. `told` is called with each step, to show progress. Errors: StackError,
+        after what had started was stopped again."""
         prepare(self.settings)
         self._lock = _lock(self.settings.data)
         failed = doctor.first_failure(self.settings)

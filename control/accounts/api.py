@@ -137,7 +137,7 @@ class AccountRoutes:
 
     async def _invited(self, call: Call, body: Register) -> Answer:
         """The mailed link proves the mailbox; the one that the inviter was shown does not. Where a mailbox
-        must be proven, somebody with the latter joins when that is done."""
+        must be proven, a person with the latter joins when that is done."""
         invitation, mailed = await self._memberships.find(body.invitation)
         if invitation["email"] != views.normalize_email(body.email):
             raise Forbidden("This invitation is for another e-mail address.")

@@ -1,8 +1,8 @@
 """Mail: links that reset a password, verify an address or invite to an app.
 
-An address gets at most MOST_MAILS of a kind an hour, whoever asks for them, so that a stranger cannot fill
-a mailbox. The only text in a mail that others have chosen is an app's name, in quotation marks and without
-anything that a mail program turns into a link.
+An address gets at most MOST_MAILS of a kind an hour, from all who ask together, so that a stranger cannot
+fill a mailbox. The only text in a mail that others have chosen is an app's name, in quotation marks and
+without anything that a mail program turns into a link.
 
 Without `WEIR_SMTP_URL` a mail is written as a file to `mail/` in the data folder, and a log line says so
 without the link; this suits one machine and trying out. Sending is tried once; the user may ask again.
@@ -38,7 +38,7 @@ log = structlog.get_logger("control.mail")
 
 
 def quoted(name: str) -> str:
-    """A name that somebody else has chosen, in the form in which a mail may contain it."""
+    """A name that another person has chosen, in the form in which a mail may contain it."""
     said = " ".join(_LINKED.sub(" ", "".join(one for one in name if one.isprintable())).split())
     return f"“{said if len(said) <= LONGEST_QUOTED else said[:LONGEST_QUOTED].rstrip() + '…'}”"
 

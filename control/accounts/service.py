@@ -62,7 +62,7 @@ LETTERS = {
     ),
     "known": (
         "You have an account already",
-        "Somebody has tried to make an account with your e-mail address, which has one. If it was you, sign in; if you have forgotten the "
+        "Someone has tried to make an account with your e-mail address, which has one. If it was you, sign in; if you have forgotten the "
         "password, ask for another at the sign-in page. If it was not you, do nothing.",
     ),
 }
@@ -138,7 +138,7 @@ class Accounts:
 
     @property
     def must_verify(self) -> bool:
-        """True when nobody signs in before the address is verified."""
+        """True when an account can't sign in before its address is verified."""
         return self._settings.verify_email
 
     # -- the first owner
@@ -196,9 +196,8 @@ class Accounts:
         self, email: str, password: str, name: str, by: By, invitation: str | None = None
     ) -> AccountDoc:
         """Creates an account whose address is not verified; `invitation` is accepted when the mailed link is
-        opened. Where addresses must be verified before the first sign-in, an address that has an account
-        gets the same answer as a new one, and a mail. Elsewhere the answer itself must tell. Errors:
-        Conflict."""
+        opened. Where addresses must be verified before the first sign-in, an address that has an account gets
+        the same answer as a new one, and a mail. Elsewhere the answer itself says so. Errors: Conflict."""
         account = await self.create(email, password, name, by, verified=False)
         if account is not None and self.must_verify:
             self._post(partial(self.send_link, account, "verify", invitation))
@@ -496,7 +495,7 @@ class Accounts:
 
     async def send_link(self, account: AccountDoc, purpose: Purpose, invitation: str | None = None) -> None:
         """Mails a link that works once, within the limit of mails to an address. The two links before it stay
-        valid, so that a stranger who asks for links invalidates nobody's. Errors: Unavailable."""
+        valid, so that a stranger who asks for links does not invalidate them. Errors: Unavailable."""
         if not await self._bound.admits(purpose, self._hashed(account["email"])):
             return
         token = new_secret(32)
@@ -517,7 +516,7 @@ class Accounts:
         await self._letter(account["email"], purpose, f"#{purpose}={token}")
 
     async def _tell_owner(self, email: str) -> None:
-        """Mails the owner of an address that somebody tried to create an account with it."""
+        """Mails the owner of an address about an attempt to create an account with it."""
         if await self._bound.admits("known", self._hashed(email)):
             await self._letter(email, "known", "")
 

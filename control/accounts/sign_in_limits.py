@@ -1,10 +1,10 @@
 """Password attempts: how many are free, and the browsers that an account has signed in with before. [store]
 
-An attempt is counted in Redis before the password is checked, by account address and network (/24, or /64
-of IPv6), so that nobody can lock an account for its owner elsewhere. After FREE attempts in a row each
-further one waits twice as long as the one before, up to LONGEST_LOCK_MS. An account that is tried from
-many networks at once leaves each of them one free attempt. A known browser has a counter of its own.
-Addresses without an account are treated alike. Without Redis nobody signs in.
+An attempt is counted in Redis before the password is checked, by account address and network (/24, or /64 of
+IPv6), so that an attacker can't lock an account for its owner elsewhere. After FREE attempts in a row each
+further one waits twice as long as the one before, up to LONGEST_LOCK_MS. An account that is tried from many
+networks at once leaves each of them one free attempt. A known browser has a counter of its own. Addresses
+without an account are treated alike. Without Redis every sign-in is refused.
 """
 
 import hmac

@@ -76,7 +76,7 @@ class ChangeApp(Body):
 
 
 class NewKey(Body):
-    """A key may do what its scopes say and nothing else; `*` stands for all of them."""
+    """A key may do what its scopes say and nothing else; `*` means all of them."""
 
     name: Line = Field("", max_length=80)
     scopes: list[Scope | Literal["*"]] = Field(min_length=1, max_length=20)
@@ -99,7 +99,7 @@ class PublicKey(NewSigningKey):
 
 
 class KeyRotation(Body):
-    overlap_s: int = Field(86_400, ge=0, le=30 * 86_400, description="How long the old key goes on working.")
+    overlap_s: int = Field(86_400, ge=0, le=30 * 86_400, description="How long the old key still works.")
 
 
 class NewInvitation(Body):
@@ -180,7 +180,7 @@ class AppRoutes:
                 errors=(Conflict,), tag="teams"),
             Row("GET", one + "/invitations", "account", self.list_invitations, None, "Open invitations.", Paging,
                 Listed[Invitation], tag="teams"),
-            Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite somebody by mail.",
+            Row("POST", one + "/invitations", "account", self.invite, NewInvitation, "Invite a member by mail.",
                 answer=InvitationShown, status=201, tag="teams", limit=INVITATIONS),
             Row("DELETE", one + "/invitations/{invitation}", "account", self.withdraw, None, "Withdraw an invitation.", status=204,
                 tag="teams"),

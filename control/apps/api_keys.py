@@ -150,7 +150,7 @@ class ApiKeys:
     async def _change(
         self, app_id: str, old: CredentialDoc, by: By, action: str, changes: dict[str, Any]
     ) -> CredentialDoc:
-        """Errors: NotFound when it is gone."""
+        """Errors: NotFound when it no longer exists."""
         noted = self._audit.entry(app_id, by, action, old["id"], old, {**old, **changes})
         after = await self._store.app(app_id).update(CREDENTIALS, old["id"], set=changes, emit=[noted])
         if after is None:
@@ -212,7 +212,7 @@ class ApiKeys:
         except Unavailable:
             log.warning(
                 "revocation.not_told", key=key_id
-            )  # open sockets go on until their tokens end; asking again tells it
+            )  # open sockets stay until their tokens end; a repeated request publishes it
         return after
 
     async def store_last_used(self) -> None:

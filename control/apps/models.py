@@ -131,7 +131,7 @@ class Invitation(AnswerModel):
 
 
 class InvitationShown(Invitation):
-    """`link` lets somebody join, and does not prove the address as the mailed one does. `mailed` is false
+    """`link` lets a person join, and does not prove the address as the mailed one does. `mailed` is false
     when the address has been sent enough of late: then hand over the link."""
 
     link: str | None = shown_once()

@@ -1,8 +1,9 @@
 """Who owns an app: its own document lists them, so that of two owners who leave at once one is refused.
 
-The list and an owner's membership are two documents. Whoever changes both holds the app's owners meanwhile:
-`ownership` is odd while they are held, and every write of the list expects its value. A holder that dies
-lets go after HOLD_MS; the list may then lack an owner, and never names anybody who is none.
+The list and an owner's membership are two documents. The process that changes both locks the app's owners:
+`ownership` is odd while they are locked, and every write of the list expects its value. The lock of a process
+that dies expires after HOLD_MS; the list may then lack an owner. It names an account that is none only when a
+process stalls for longer than that between its two writes.
 """
 
 import asyncio
@@ -10,18 +11,18 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from weir.foundation.clock import now_ms
+from weir.foundation.clock import monotonic, now_ms
 from weir.foundation.documents import Handle
 from weir.foundation.errors import Conflict, NotFound, Unavailable
 from weir.foundation.tenancy.collections import APPS
 
 HOLD_MS = 5_000
-TRIES = 150
+WAIT_S = HOLD_MS / 1000 + 2
 TRY_S = 0.04
 
 
 class Owners:
-    """The owners of one app while they are held. Errors of both verbs: Unavailable when HOLD_MS is over."""
+    """The owners of one app while they are locked. Errors of both verbs: Unavailable after HOLD_MS."""
 
     def __init__(self, handle: Handle, app_id: str, names: list[str], turn: int) -> None:
         self._all = handle
@@ -39,7 +40,7 @@ class Owners:
         left = [one for one in self.names if one != account]
         if not left:
             raise Conflict(
-                "An app needs an owner: make somebody else one first, or delete the app.", code="last_owner"
+                "An app needs an owner: make another member one first, or delete the app.", code="last_owner"
             )
         if left != self.names:
             await self._write(left)
@@ -53,9 +54,10 @@ class Owners:
 
 @asynccontextmanager
 async def owners_of(handle: Handle, app_id: str) -> AsyncIterator[Owners]:
-    """Holds an app's owners: nobody else changes them meanwhile. `handle` is the operator's. Errors: NotFound,
-    Unavailable."""
-    for _ in range(TRIES):
+    """Locks an app's owners: no other request changes them meanwhile. `handle` is the operator's. Errors:
+    NotFound, Unavailable."""
+    until = monotonic() + WAIT_S  # longer than the lock of a process that died
+    while True:
         app = await handle.get(APPS, app_id)
         if app is None:
             raise NotFound("There is no such app.")
@@ -71,9 +73,9 @@ async def owners_of(handle: Handle, app_id: str) -> AsyncIterator[Owners]:
             )
             if taken is not None:
                 break
+        if monotonic() > until:
+            raise Unavailable("The members of this app change too fast; try again.", retry_after=1)
         await asyncio.sleep(random.uniform(0, TRY_S))
-    else:
-        raise Unavailable("The members of this app change too fast; try again.", retry_after=1)
     try:
         yield Owners(handle, app_id, list(taken.get("owners", [])), held)
     finally:

@@ -111,7 +111,7 @@ class Apps:
             "created": now_ms(),
         }
         if account is not None:
-            # First: an app without an owner would be nobody's; a membership of no app shows nowhere.
+            # First, because no one could manage an app without an owner; a membership of no app shows nowhere.
             await self._own(fresh["id"], account)
         noted = self._audit.entry(fresh["id"], by, "app.created", fresh["id"], None, fresh)
         try:

@@ -148,7 +148,7 @@ class Teams:
         raise Unavailable("This member changes too fast; try again.", retry_after=1)
 
     async def _delete(self, app_id: str, member: MemberDoc, by: By) -> None:
-        """Errors: Stale when the member has another role by now, or has gone."""
+        """Errors: Stale when the member has another role by now, or has left."""
         async with self._audit.before_it(app_id, by, "member.removed", member["account"], member):
             gone = {"id": member["id"], "role": member["role"]}
             if not await self._store.app(app_id).delete(MEMBERS, gone):
@@ -196,7 +196,7 @@ class Teams:
             if alone:
                 named = ", ".join(map(quoted, alone))
                 raise Conflict(
-                    f"You are the only owner of {named}: make somebody else an owner first, or delete it.",
+                    f"You are the only owner of {named}: make another member an owner first, or delete it.",
                     code="last_owner",
                 )
             roles |= {app["id"]: role for app, role in found if app.get("state") != "deleting"}
@@ -274,7 +274,7 @@ class Teams:
         return invitation, by_mail is not None
 
     async def shown(self, token: str) -> dict[str, Any]:
-        """What somebody who has the link may know before joining. Errors: Forbidden, as `find`."""
+        """What a person with the link may know before joining. Errors: Forbidden, as `find`."""
         invitation, _ = await self.find(token)
         app = await self._apps.get_any(invitation["app"])
         inviter = await self._all.get(ACCOUNTS, invitation.get("by") or "")
@@ -315,7 +315,7 @@ class Teams:
 
     async def accept_waiting(self, account: AccountDoc, invitation_id: str, by: By) -> None:
         """Accepts the invitation of a registration whose address is verified now. Does nothing when the
-        invitation is gone."""
+        invitation no longer exists."""
         invitation = await self._all.get(INVITATIONS, invitation_id)
         if (
             invitation is not None
@@ -326,10 +326,9 @@ class Teams:
                 await self._join(account, invitation, by)
 
     async def _join(self, account: AccountDoc, invitation: InvitationDoc, by: By) -> str:
-        """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment."""
+        """Deletes the invitation first: it works once, and not when it was withdrawn at the same moment. That
+        of an owner is kept while the owners cannot be changed."""
         app_id = str(invitation["app"])
-        if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
-            raise Forbidden(SPENT, code="invitation_spent")
         member: MemberDoc = {
             "id": f"{app_id}:{account['id']}",
             "account": account["id"],
@@ -339,11 +338,17 @@ class Teams:
         noted = self._audit.entry(app_id, by, "member.joined", account["id"], None, member)
         if member["role"] == "owner":
             async with self._apps.owners(app_id) as owners:
+                await self._spend(invitation)
                 await self._add(app_id, member, noted)
                 await owners.add(account["id"])
         else:
+            await self._spend(invitation)
             await self._add(app_id, member, noted)
         return app_id
+
+    async def _spend(self, invitation: InvitationDoc) -> None:
+        if not await self._all.delete(INVITATIONS, {"id": invitation["id"]}):
+            raise Forbidden(SPENT, code="invitation_spent")
 
     async def _add(self, app_id: str, member: MemberDoc, noted: AuditNoted) -> None:
         """Errors: Conflict for a member, and for an account that is being deleted."""

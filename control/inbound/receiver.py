@@ -16,7 +16,7 @@ from control.inbound.evaluator import MappingEvaluator, TooCostly
 from control.inbound.rules import MappedDelivery, Unmappable, outcome_of, parsed, seen_headers
 from control.inbound.service import Sources
 from control.inbound.signatures import NotAuthentic, check, inside, once_of, signing_header
-from control.inbound.store import DELIVERIES, REJECTS, SOURCES, DeliveryDoc, RejectDoc, SourceDoc
+from control.inbound.store import DELIVERIES, REJECTS, SOURCES, InboundDeliveryDoc, RejectDoc, SourceDoc
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import monotonic, now_ms, now_s
 from weir.foundation.documents import Between, DuplicateKey, Page, Store
@@ -49,7 +49,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Took:
-    delivery: DeliveryDoc
+    delivery: InboundDeliveryDoc
     repeated: bool
 
 
@@ -185,7 +185,7 @@ class Inbound:
 
     async def _deliver(self, source: SourceDoc, outcome: MappedDelivery, delivery_id: str) -> Took:
         now = now_ms()
-        doc: DeliveryDoc = {
+        doc: InboundDeliveryDoc = {
             "id": delivery_id,
             "source": source["id"],
             "events": len(outcome.events),

@@ -36,7 +36,7 @@ class SourceDoc(TypedDict):
     app: NotRequired[str]
 
 
-class DeliveryDoc(TypedDict):
+class InboundDeliveryDoc(TypedDict):
     """The id is derived from the source and the delivery's own id."""
 
     id: str
@@ -84,7 +84,7 @@ SOURCES = Collection[SourceDoc](
     {"kind": "str", "created": "int", "revision": "int"},
     (Index(("app", "created")), Index(("app", "kind", "created"))),
 )
-DELIVERIES = Collection[DeliveryDoc](
+DELIVERIES = Collection[InboundDeliveryDoc](
     "inbound_deliveries", {"source": "str", "at": "int"}, (Index(("at",)), Index(("source", "at")))
 )
 REJECTS = Collection[RejectDoc](

@@ -126,7 +126,7 @@ class HlsAccess:
         except RateLimited as refusal:
             if not self._good.has(
                 token, address
-            ):  # others behind the same address play on with what they have
+            ):  # other players at the same address continue with what they have
                 wait = {"Retry-After": str(int(refusal.retry_after or 0) + 1)}
                 return Response(status_code=403, headers={"X-Accel-Expires": "2", **wait})
         claims = await self.allowed(token, playback, address)
@@ -192,7 +192,7 @@ class HlsAccess:
         return False
 
     async def _shown(self, playback: str) -> Mapping[str, Any] | None:
-        """The stream behind a playback id, or the finished recording with this id."""
+        """The stream with this playback id, or the finished recording with this id."""
         if is_id("ply", playback):
             return await self._directory.stream_by_playback(playback)
         recording = await self._directory.recording(playback)

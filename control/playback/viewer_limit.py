@@ -1,7 +1,7 @@
 """Limits on concurrent viewers of a stream or app. Exact over all processes: one atomic step in Redis.
 
 A session is counted for SEAT_MS after the viewer's last request (players send one every four seconds).
-Without Redis nobody is refused: a limit on viewers is not a security measure.
+Without Redis no viewer is refused: a limit on viewers is not a security measure.
 """
 
 from collections import OrderedDict

@@ -112,7 +112,7 @@ def _own_user(sub: str) -> str:
 
 
 class NewUserToken(Body):
-    """`channel`: for that channel alone. `staff`: whoever moderates a channel may also ban in all channels of
+    """`channel`: for that channel alone. `staff`: a moderator of a channel may also ban in all channels of
     the app."""
 
     user: Annotated[

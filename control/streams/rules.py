@@ -9,7 +9,7 @@ A stream's state machine. `interrupted` also covers an encoder that is back but 
      └──grace over─── interrupted ◀───────────┘──┘
 
 Rule 1: everything about transitions lives in this file. Rule 2: it knows no store, no clock and no bus; it
-gets a stream document and the time, and answers with what to set and what to tell.
+gets a stream document and the time, and returns what to set and which facts to publish.
 """
 
 import re
@@ -44,8 +44,8 @@ def parse_stream_key(text: str) -> ParsedStreamKey | None:
 
 @dataclass(frozen=True)
 class Publisher:
-    """A publisher: one run of the ingest nginx and its connection number. The name alone would not tell two
-    of them apart."""
+    """A publisher: one run of the ingest nginx and its connection number. The name alone does not distinguish
+    two of them."""
 
     boot: str
     client: str
@@ -129,11 +129,13 @@ def playable(
         return _change(
             stream, now, {"state": "live", "sound_alone": alone, "trouble": None}, (events.StreamResumed,)
         )
+    if stream.get("trouble"):
+        return _change(stream, now, {"trouble": None}, ())
     return None
 
 
 def grace_over(stream: StreamDoc, grace_ms: int, now: int) -> Transition | None:
-    """Ends the broadcast when no encoder has come back; None while there is time or an encoder is there. One
+    """Ends the broadcast when no encoder has returned; None while there is time or an encoder is there. One
     that never played says why, or it would look like a broadcast of no length."""
     if stream["state"] != "interrupted" or stream.get("ingest") or now < stream["interrupted"] + grace_ms:
         return None
@@ -156,8 +158,13 @@ def complete(stream: StreamDoc, now: int) -> Transition | None:
     return _change(stream, now, ended, (events.StreamOffline,), gone=gone)
 
 
-def failed(stream: StreamDoc, broadcast: str, generation: int, reason: str, now: int) -> Transition | None:
-    """Media gave up on this generation; None when a newer one is known."""
+def failed(
+    stream: StreamDoc, broadcast: str, generation: int, reason: str, now: int, silent: bool = False
+) -> Transition | None:
+    """Media gave up on this generation, or it is `silent` so far; None when more is known: a newer generation,
+    or a silent one that plays by now."""
     if (stream.get("broadcast"), stream.get("generation")) != (broadcast, generation):
+        return None
+    if silent and stream["state"] == "live":
         return None
     return _change(stream, now, {"trouble": reason}, (events.StreamError,), reason=reason)

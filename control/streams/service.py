@@ -40,7 +40,7 @@ Viewers = Callable[[str], Awaitable[int]]
 log = structlog.get_logger("control.streams")
 
 
-# What a stream's owner sets; rooms read them from the document. None stands for "as the installation has it".
+# What a stream's owner sets; rooms read them from the document. None means "as the installation has it".
 DEFAULTS: dict[str, Any] = {
     "title": "",
     "description": "",
@@ -260,7 +260,7 @@ class Streams:
             and present.boot == publisher.boot
             and await self._bytes_flow(stream["playback"])
         ):
-            raise Conflict("Somebody is publishing with this key already.")
+            raise Conflict("Another encoder is publishing with this key.")
         if present is not None:
             await self._drop_dead(stream["playback"])
         broadcast = new_id("brd")
@@ -276,7 +276,7 @@ class Streams:
                 return done
             stream = await self._by_key(name)
             if rules.publisher_of(stream) not in (None, present):
-                raise Conflict("Somebody is publishing with this key already.")
+                raise Conflict("Another encoder is publishing with this key.")
         raise Unavailable("The stream is changing too fast; try again.")
 
     async def _check_open(self, app_id: str) -> None:
@@ -359,7 +359,9 @@ class Streams:
                     stream, event.broadcast, event.generation, now_ms(), event.sound_alone
                 )
             else:
-                change = rules.failed(stream, event.broadcast, event.generation, event.reason, now_ms())
+                change = rules.failed(
+                    stream, event.broadcast, event.generation, event.reason, now_ms(), event.silent
+                )
             if change is None:
                 return
             if await self._apply(stream, change):
@@ -369,7 +371,7 @@ class Streams:
         raise Unavailable("The stream is changing too fast.")
 
     async def end_overdue(self) -> None:
-        """Ends broadcasts whose grace is over."""
+        """Ends broadcasts whose grace has expired."""
         on_air = await self._directory.live_streams()
         for state in ON_AIR:
             STREAMS_ON_AIR.labels(state).set(sum(stream["state"] == state for stream in on_air))

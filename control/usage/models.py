@@ -18,7 +18,8 @@ class Broadcast(AnswerModel):
 
 
 class Figures(AnswerModel):
-    """What was used. `storage_bytes` stands: the last value of a day, and in a total that of the newest day."""
+    """What was used. `storage_bytes` is not added up: it is the last value of a day, and in a total that of
+    the newest day."""
 
     bytes: int = Field(description="sent to viewers")
     recording_bytes: int = Field(description="of them from recordings")

@@ -48,7 +48,7 @@ class Traffic:
 
 def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
     """Log lines (`seconds TAB playback id TAB session TAB bytes TAB status`) by (playback id, day); bad lines
-    are skipped. A preview's bytes were sent; nobody has watched."""
+    are skipped. A preview adds to the bytes sent, not to the viewers and their time."""
     sums: dict[tuple[str, str], Traffic] = defaultdict(Traffic)
     for line in lines:
         parts = line.decode("ascii", "replace").rstrip("\n").split("\t")
@@ -66,7 +66,7 @@ def parse(lines: list[bytes]) -> dict[tuple[str, str], Traffic]:
 
 
 def whole_buckets(chunk: bytes, bucket_now: int) -> bytes:
-    """The complete lines of `chunk` whose 10-second bucket is over, so that no bucket is split between two
+    """The complete lines of `chunk` whose 10-second bucket has ended, so that no bucket is split between two
     batches."""
     kept = 0
     for line in chunk.splitlines(keepends=True):
@@ -167,8 +167,8 @@ class WebLog:
             await self._broadcasts.add_watched(app, broadcast, seconds, batch)
 
     async def _shown(self, playback: str) -> tuple[str, str, str | None] | None:
-        """(app, stream, broadcast) of a stream's playback id. Of a recording its stream, which may be gone,
-        and no broadcast; traffic without a stream is counted under the app's id."""
+        """(app, stream, broadcast) of a stream's playback id. Of a recording its stream, which may have been
+        deleted, and no broadcast; traffic without a stream is counted under the app's id."""
         if is_id("ply", playback):
             stream = await self._directory.stream_by_playback(playback)
             return (stream["app"], stream["id"], stream.get("broadcast")) if stream is not None else None

@@ -111,7 +111,7 @@ def _squared(frames: Any, source: Source) -> Any:
 
 
 def _marks(source: Source) -> dict[str, Any]:
-    """What `_TONES` has made: the scaler behind it forgets the matrix."""
+    """The colours that `_TONES` produces: the scaler after it drops the matrix."""
     return {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"} if source.high else {}
 
 
@@ -132,7 +132,7 @@ def transcode_file(
     The file may be anything: `inspection` says what is read of it. No B-frames, so that every frame is
     shown where it is counted.
     """
-    standing = media_file.stands_s > 0  # then there may be no frame behind `from_s`
+    standing = media_file.stands_s > 0  # then there may be no frame after `from_s`
     given = {"ss": f"{from_s:.6f}"} if from_s and not standing else {}
     careful = {**_careful(), "codec_whitelist": ",".join([*VIDEO, *AUDIO]), "max_pixels": MOST_PIXELS}
     source = ffmpeg.input(str(file), **careful, **given)
@@ -172,7 +172,7 @@ def transcode_file(
 
 
 def probe_file(file: Path) -> list[str]:
-    """argv of an ffprobe that tells an uploaded file's streams and format as JSON. It opens a decoder for
+    """argv of an ffprobe that prints an uploaded file's streams and format as JSON. It opens a decoder for
     each track it knows one for."""
     opened = {"v": (*VIDEO, *STILLS), "a": (*AUDIO, *OTHER_SOUNDS), "s": SUBTITLES}
     lists = {f"codec_whitelist:{kind}": ",".join(names) for kind, names in opened.items()}
@@ -211,8 +211,8 @@ def _argv(written: Sequence[Any], progress: int) -> list[str]:
 
 
 def probe() -> list[str]:
-    """argv of an ffprobe that tells as JSON which streams its standard input has, as media.ingest.fmp4_writer
-    writes it."""
+    """argv of an ffprobe that prints as JSON which streams its standard input has, as
+    media.ingest.fmp4_writer writes it."""
     return [
         "ffprobe",
         "-v",

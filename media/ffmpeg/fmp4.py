@@ -97,9 +97,9 @@ class SampleRun(NamedTuple):
 
 
 class TimedRun(NamedTuple):
-    """A run as it is written: each sample lasts `duration` ticks, whatever it says itself. `words` are what
-    trun tells of the samples (their sizes at least), `bits` its flags, which say what those are; where no
-    others are told `flags` hold. `data` is `size` bytes."""
+    """A run as it is written: each sample lasts `duration` ticks, whatever duration the sample has. `words`
+    are the entries of trun (the samples' sizes at least), `bits` its flags, which name the fields of an
+    entry; `flags` apply to samples whose entries have none. `data` is `size` bytes."""
 
     track: int
     time: int

@@ -158,7 +158,7 @@ class FileTrack:
 class MediaFile:
     """`duration_s` is None where the container does not say. `stretch` is how much wider than high a pixel
     is. `picture` and `sound` are the numbers of the tracks that are shown; no picture is a black one.
-    `sounds` are all of them where there are several, `texts` its subtitles. The last frame stands for
+    `sounds` are all of them where there are several, `texts` its subtitles. The last frame is shown for
     `stands_s`: a still picture with an hour of sound, or a cover."""
 
     source: Source
@@ -244,7 +244,7 @@ def _tracks(
 
 
 def _plain(name: str) -> str:
-    """What may stand between quotes in a playlist."""
+    """The text as it may be between quotes in a playlist."""
     return "".join(one for one in name if one.isprintable() and one != '"').strip()[:LONGEST_NAME]
 
 
@@ -273,8 +273,7 @@ def _rate(picture: dict[str, Any]) -> float:
 
 
 def _length(stream: dict[str, Any]) -> float:
-    """Seconds of one track. In Matroska they are h:m:s in a tag, and what is told beside it is the whole
-    file's."""
+    """Seconds of one track. In Matroska they are h:m:s in a tag, and the other figure is the whole file's."""
     tags = {name.lower(): value for name, value in stream.get("tags", {}).items() if isinstance(value, str)}
     hours, _, rest = tags.get("duration", "").partition(":")
     minutes, _, seconds = rest.partition(":")

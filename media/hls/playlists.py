@@ -21,7 +21,7 @@ ROUNDED_S = 0.001  # players add up durations of six decimals
 
 @dataclass(frozen=True)
 class Variant:
-    """One line of the master playlist; `codecs` stand in the initialisation segment."""
+    """One line of the master playlist; `codecs` are those of the initialisation segment."""
 
     rendition: Rendition
     codecs: str
@@ -113,8 +113,8 @@ def media(
     base: str = "",
 ) -> str:
     """The media playlist of one rendition; `others` get a rendition report. `delta` leaves out what the
-    player knows already (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` stands before
-    the names of segments and parts."""
+    player knows already (RFC 8216bis §6.2.5.1), where there is anything to leave out. `base` precedes the
+    names of segments and parts."""
     skipped = _skippable(timeline) if delta else 0
     body = _body(timeline, rendition, keys, skipped, base)
     return "\n".join([*_head(timeline), *body, *_tail(timeline, rendition, others, base)]) + "\n"

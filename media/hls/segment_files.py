@@ -54,7 +54,7 @@ class SegmentFiles:
         return None
 
     def scratch(self, name: str) -> Path:
-        """A path in memory beside the parts."""
+        """A path in memory in the folder of the parts."""
         return self._live / name
 
     def await_next(self, position: str) -> None:
@@ -115,7 +115,7 @@ def append_line(path: Path, entry: dict[str, Any], *, sync: bool = False) -> boo
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line  # behind a line that a crash has torn
+            line = b"\n" + line  # after a line that a crash left incomplete
         try:
             whole = os.write(descriptor, line) == len(line)
         except OSError as error:

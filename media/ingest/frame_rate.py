@@ -1,9 +1,9 @@
 """How many frames a second a picture has, from what its encoder says and from the frames' own times.
 [decision]
 
-Times come in whole milliseconds: over n frames the mean interval is known to 1/n ms, so a third of a
-second tells 25 from 30, and half a minute would tell 29.97 from 30. What the encoder says is exact, and
-now and then wrong.
+Times come in whole milliseconds: over n frames the mean interval is known to 1/n ms, so a third of a second
+distinguishes 25 from 30, and half a minute would distinguish 29.97 from 30. What the encoder says is exact,
+and now and then wrong.
 """
 
 from collections.abc import Sequence

@@ -127,7 +127,7 @@ class RtmpPull(asyncio.Protocol):
 
     def _over(self, reason: str) -> None:
         if not self.playing.done():
-            self.playing.set_exception(PullRefused(reason or "nobody publishes"))
+            self.playing.set_exception(PullRefused(reason or "no publisher"))
         if self._transport is not None:
             self._transport.close()
 

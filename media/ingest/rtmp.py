@@ -73,8 +73,8 @@ class Demuxer:
     _finished: RtmpMessage | None = None
 
     def _chunk(self, data: bytes, at: int) -> int:
-        """Takes the chunk that begins there: its length, or minus how many bytes have to be there to go on.
-        `_finished` is the message that it ends, or None."""
+        """Takes the chunk that begins there: its length, or minus how many bytes have to be there to
+        continue. `_finished` is the message that it ends, or None."""
         have = len(data) - at
         if have < 1:
             return -1
@@ -89,7 +89,7 @@ class Demuxer:
         channel = self._channels.get(number)
         if channel is None:
             if form == 3:
-                raise RtmpError(f"chunk stream {number} goes on without having begun")
+                raise RtmpError(f"chunk stream {number} starts without a message header")
             channel = self._channels[number] = _Channel()
         time = channel.delta if form == 3 else 0
         if form < 3:
@@ -177,7 +177,7 @@ def _basic(form: int, channel: int) -> bytes:
 
 
 def encode_amf(*values: Any) -> bytes:
-    """Numbers, texts, flags, None and objects of these, one behind the other."""
+    """Numbers, texts, flags, None and objects of these, one after the other."""
     return b"".join(map(_encoded, values))
 
 

@@ -83,10 +83,11 @@ class PublishSource:
         return self._pull is not None
 
     async def source(self, appears_within_s: float, silent: Callable[[], None]) -> Source | None:
-        """What the encoder sends, as soon as it can be used; None when nobody publishes, or it was closed.
-        `silent` is called once in a publish, when it is connected and no frame comes. Errors: UnusableSource.
+        """What the encoder sends, as soon as it can be used; None when there is no publisher, or it was
+        closed. `silent` is called once in a publish, when it is connected and no frame comes. Errors:
+        UnusableSource.
 
-        A client library may continue after a cancellation, so closing ends this too: whoever closes waits
+        A client library may continue after a cancellation, so `close` ends this too, and its caller waits
         for it."""
         until = monotonic() + appears_within_s
         while not self._closed or self._flooded:
@@ -180,7 +181,7 @@ class PublishSource:
             ]
             found = {one.part: one.data for one in pictures if one is not None and one.data}
             if "header" not in found or "frame" not in found:
-                raise UnusableSource("There is no picture to show beside the sound.")
+                raise UnusableSource("There is no picture to show with the sound.")
             self._still = StillPicture(found["header"], found["frame"])
         return self._still
 

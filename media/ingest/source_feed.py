@@ -106,7 +106,7 @@ class SourceFeed:
     reason why nothing can be made of it."""
 
     def __init__(self, observe: Callable[[Frame, float], None] = lambda _frame, _now: None) -> None:
-        """`observe` is told of every frame."""
+        """`observe` is called with every frame."""
         self._observe = observe
         self.metadata: Mapping[str, Any] = {}
         self.trouble: str | None = None

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 WINDOW_S = 6.0
-PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg tells its progress in steps of half a second
+PACED_S, LEAST_PACED_S = 20.0, 4.0  # FFmpeg reports its progress in steps of half a second
 VIDEO, AUDIO = 1, 2  # media.ingest.fmp4_writer.PICTURE and SOUND
 
 
@@ -104,8 +104,8 @@ class StreamHealth:
             self._packets.popleft()
 
     def _bitrate(self) -> int:
-        """By the packets' own times: they are read in bursts. The last one's bytes belong to the time behind
-        it."""
+        """Bits a second by the packets' own times, since they are read in bursts. The last packet's bytes
+        belong to the time after it."""
         span_ms = self._span_ms(self._packets)
         return (
             round(sum(packet.size for packet in list(self._packets)[:-1]) * 8000 / span_ms)

@@ -6,7 +6,7 @@ from typing import Any
 
 from weir.foundation.settings import Settings
 
-# Seconds of a part: about 1.1 s behind, 1.4 s, and whole segments only (6 s and more behind, for players
+# Seconds of a part: about 1.1 s of latency, 1.4 s, and whole segments only (6 s and more, for players
 # without LL-HLS).
 LOW_PART_S = 0.2
 

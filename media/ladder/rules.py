@@ -175,7 +175,7 @@ def cadence(frame_rate: float, part_s: float | None, segment_s: float, multiple:
 
 
 def exact_rate(frame_rate: float) -> Fraction:
-    """The standard rate behind a rounded one (29.97 is 30000/1001); 30 when unknown, at most 60."""
+    """The standard rate for a rounded one (29.97 is 30000/1001); 30 when unknown, at most 60."""
     if frame_rate <= 0:
         return Fraction(30)
     for rate in NTSC:

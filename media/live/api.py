@@ -37,8 +37,8 @@ class Moment(BaseModel):
 
 
 class Health(BaseModel):
-    """What the encoder sends and how transcoding keeps up, now; null while nobody publishes. `history`: the
-    last two minutes, oldest first."""
+    """What the encoder sends and how transcoding keeps up, now; null while there is no publisher. `history`:
+    the last two minutes, oldest first."""
 
     state: str
     publishing: bool

@@ -1,8 +1,8 @@
 """Which blocking reloads a web server may hold by itself, and what it answers them with. [work]
 
 A file `next/MSN.PART` among a stream's parts tells nginx that it may hold requests for that position: the
-next one, and for a moment those just before, whose playlists nginx still has. nginx passes all other
-requests to the origin, which knows the answer: nobody waits for a part that has been or that will never
+next one, and for a moment those just before, whose playlists nginx still has. nginx passes all other requests
+to the origin, which knows the answer: no request waits for a part of the past or for one that will never
 come.
 """
 

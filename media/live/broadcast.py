@@ -219,7 +219,7 @@ class LiveBroadcast:
             self._state = self._state.failed()
             self._plan.refuse()
             self.trouble = str(error)
-            self._source.close()  # what goes on coming is read for nothing
+            self._source.close()  # the source would still be read, for nothing
             log.error(
                 "media.failed",
                 playback=self.fact.playback,
@@ -243,7 +243,7 @@ class LiveBroadcast:
         """An encoder that is connected and sends nothing is reported. It is still used when it begins to send."""
         self.trouble = SILENT
         log.warning("encoder.silent", playback=self.fact.playback, generation=self.fact.generation)
-        self._tell(MediaFailed(**self._about("silent"), reason=SILENT))
+        self._tell(MediaFailed(**self._about("silent"), reason=SILENT, silent=True))
 
     def _next_shape(self, source: Source) -> BroadcastShape:
         """Errors: UnusableSource when this machine carries no further stream."""

@@ -54,8 +54,9 @@ class EncoderSession:
         )
 
     async def watch(self, progressing: Callable[[], None]) -> bool:
-        """Returns True when FFmpeg stands still while it is given frames; it is killed then. An encoder that falls silent is no
-        fault of FFmpeg's. Calls `progressing` each WATCH_S while it works. Runs until cancelled otherwise."""
+        """Kills FFmpeg and returns True when it stalls while it gets frames. An encoder that sends nothing
+        does not count as a stall. Calls `progressing` each WATCH_S while it works. Runs until cancelled
+        otherwise."""
         fed_s: float | None = None
         feed = self.source.feed
         while True:

@@ -18,7 +18,7 @@ from weir.foundation.clock import monotonic
 from weir.foundation.settings import Settings
 
 AGAIN_S, ANSWER_S = 0.2, 5.0
-KEPT_S = 3.0  # longer than positions behind the next one may be held
+KEPT_S = 3.0  # longer than requests for earlier positions than the next may be held
 MOST_WAITING = 256
 PACKED = 4  # of 9: 40 µs for 6 KB
 log = structlog.get_logger("media")

@@ -96,7 +96,7 @@ class Origin:
         if timeline.too_far(msn, part):
             raise _BadReload("This is too far ahead.")
         if not await packager.reached(*timeline.wanted(msn, part), HELD_TARGETS * timeline.cadence.segment_s):
-            raise Unavailable("The stream stands still.", retry_after=1)
+            raise Unavailable("The stream has stalled.", retry_after=1)
 
     async def _file(self, packager: Packager, playback: str, name: str) -> bytes:
         data = await asyncio.to_thread(self._read, playback, name)

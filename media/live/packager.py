@@ -88,8 +88,8 @@ class Packager:
         self._announced: tuple[BroadcastShape, tuple[str, ...]] | None = None
         self._closed = False
         self._waiters: dict[tuple[int, int | None], list[asyncio.Future[bool]]] = {}
-        # Grows with time: whoever begins a broadcast's sequence anew, on whatever machine, is ahead of the
-        # old one.
+        # Grows with time: a sequence that begins anew, on any machine, has higher numbers than the old
+        # one.
         self._first_msn = int(now_s() / delivery.segment_s)
 
     def begin_run(self, generation: int, shape: BroadcastShape) -> EncoderRun:
@@ -281,8 +281,9 @@ class Packager:
         return bodies
 
     def _stem(self, run: str, msn: int) -> str:
-        """What a segment's names begin with. Where they alone let somebody in, who has seen one segment's
-        can't tell the next one's; it is derived, so that the next process finds what this one has written."""
+        """The prefix of a segment's names. With `base` a name alone gives access, so the prefix is different
+        for each segment and does not reveal the next one. It is derived, so that the next process finds the
+        files of this one."""
         if not self._base:
             return run
         key = self._secret[:64]

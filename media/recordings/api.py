@@ -82,20 +82,17 @@ class RecordingRoutes:
 
     async def get(self, call: Call) -> Answer:
         recording = await self._recording(call)
-        before = await self._before(recording)
+        before = await self._recordings.uploads_before(recording)
         return Answer(shown(recording, before), etag=etag_of(recording, before))
 
     async def change(self, call: Call) -> Answer:
         recording = await self._recording(call)
-        before = await self._before(recording)
+        before = await self._recordings.uploads_before(recording)
         call.expects(etag_of(recording, before))
         given = call.body.changes({"title": "", "description": "", "visibility": None, "metadata": {}})
         fields = {NOTED if name == "metadata" else name: value for name, value in given.items()}
         changed = await self._recordings.change(recording, fields, by(call)) if fields else recording
         return Answer(shown(changed, before), etag=etag_of(changed, before))
-
-    async def _before(self, recording: RecordingDoc) -> int:
-        return (await self._recording_store.waiting(recording)).get(recording["id"], 0)
 
     async def delete(self, call: Call) -> Answer:
         await self._recordings.remove(call.acting().app, call.path("recording"), by(call))

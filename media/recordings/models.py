@@ -84,6 +84,12 @@ class PlaybackAccess(BaseModel):
     previews_url: str | None = shown_once()
 
 
+def _waits_for(recording: RecordingDoc, before: int) -> str | None:
+    if recording["state"] != "processing":
+        return None
+    return "uploads" if before else "live" if recording.get("held") else None
+
+
 def shown(recording: RecordingDoc, before: int = 0) -> dict[str, Any]:
     """A recording as its app sees it. `before`: how many uploads are processed before it."""
     return {
@@ -97,7 +103,7 @@ def shown(recording: RecordingDoc, before: int = 0) -> dict[str, Any]:
         "metadata": recording.get(NOTED) or {},
         "state": recording["state"],
         "progress": recording.get("progress"),
-        "waits_for": "uploads" if before else "live" if recording.get("held") else None,
+        "waits_for": _waits_for(recording, before),
         "files_before": before or None,
         "code": recording.get("code"),
         "started": rfc3339(recording["started"]),

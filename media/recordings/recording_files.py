@@ -1,11 +1,11 @@
-"""The files of one recording: what the packager cut, appended, and an index beside it that never names what
-is not on disk.
+"""The files of one recording: what the packager cut, appended, and an index that never names what is not on
+disk.
 
-Folder `recordings/<recording id>/` in the data folder. Each life of an encoder is a run of its own, with
-one fragmented MP4 a rendition (`v720_0.mp4`: initialisation segment, then segments). Index entries: a
-run's head (`run`, `id`, `rate`, `codecs`, `renditions`, `inits` by length), then one a segment (`run`,
-`msn`, `start_ms`, `duration_s`, `at` by rendition: offset and length). kill -9 at any point costs the
-segment that was growing, 2 s; what lies in a file behind the index's last word is not read.
+Folder `recordings/<recording id>/` in the data folder. Each life of an encoder is a run of its own, with one
+fragmented MP4 a rendition (`v720_0.mp4`: initialisation segment, then segments). Index entries: a run's head
+(`run`, `id`, `rate`, `codecs`, `renditions`, `inits` by length), then one a segment (`run`, `msn`,
+`start_ms`, `duration_s`, `at` by rendition: offset and length). kill -9 at any point costs the segment that
+was growing, 2 s; bytes of a file after the last ones that the index names are not read.
 """
 
 import os

@@ -115,7 +115,7 @@ class Recorder:
                 message="The disk is full: the recording has a gap until there is room.",
             )
         return StorageFull(
-            **about, code="storage_recovered", message="There is room again: the recording goes on."
+            **about, code="storage_recovered", message="There is room again: the recording continues."
         )
 
 
@@ -166,8 +166,8 @@ class Recordings:
             self._record(fact, stream, new_id("rec"))
 
     async def _fits(self, app_id: str) -> bool:
-        """False when the plan has no space for a recording. The owner is told, and the broadcast continues
-        without."""
+        """False when the plan has no space for a recording. The owner is notified, and the broadcast
+        continues without."""
         try:
             async with self._quotas.storage_for(app_id):
                 return True
@@ -252,6 +252,10 @@ class Recordings:
         await self._audit.write(noted, RECORDINGS.name, doc["id"])
         return changed
 
+    async def uploads_before(self, doc: RecordingDoc) -> int:
+        """How many uploads are processed before this one; 0 for one that does not wait for them."""
+        return (await self._recording_store.waiting(doc)).get(doc["id"], 0)
+
     async def forget(self, app: str) -> None:
         """Deletes all recordings of a deleted app, running ones too. Safe to repeat."""
         while (page := await self._recording_store.page(app, Searched(limit=100))).data:
@@ -279,7 +283,7 @@ class Recordings:
         last = taped[-1].start_ms + round(taped[-1].duration_s * 1000) if taped else now_ms()
         stopped = await self._recording_store.stop(
             doc, min(last, now_ms())
-        )  # the grace for an encoder that does not come back is none of it
+        )  # the grace for an encoder that does not return is not part of it
         if stopped is not None:
             self._tasks.start(self._finish(stopped), f"finish {doc['id']}")
 
@@ -323,8 +327,9 @@ class Recordings:
             self._tasks.start(self._move(self._bucket), "move recordings")
 
     async def _is_left(self, doc: RecordingDoc, stream: StreamDoc | None) -> bool:
-        """True when no worker records this broadcast any more: nobody holds its stream, or the stream has
-        been on air with a later broadcast for some time (the whole stack was stopped in between)."""
+        """True when no worker records this broadcast any more: no worker has the lease of its stream, or the
+        stream has been on air with a later broadcast for some time (the whole stack was stopped in
+        between)."""
         if stream is None:
             return not await self._held(doc["playback"])
         later = stream["broadcast"] > doc["broadcast"]

@@ -35,7 +35,7 @@ from weir.foundation.tenancy.collections import RECORDINGS, RecordingDoc
 
 UPLOAD: Literal["upload"] = "upload"
 NOTED = "noted"
-"""Where an app's metadata stand; an upload's `metadata` are those of the tus protocol."""
+"""The field with an app's metadata; an upload's `metadata` are those of the tus protocol."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +227,7 @@ class RecordingStore:
             "sprite": made.sprite,
             "bytes": made.bytes,
             "stored": "local",
+            "held": False,
         }
         await self._to(doc, "ready", shown, [event])
 

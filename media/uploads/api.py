@@ -62,7 +62,7 @@ class UploadToken(BaseModel):
 
 
 class Upload(Recording):
-    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload goes on until it
+    """`offset` of `length` bytes have arrived and are safe; `url` is where the upload continues until it
     `expires`."""
 
     url: str
@@ -122,8 +122,8 @@ class VodRoutes:
         )
 
     async def create(self, call: Call) -> Answer:
-        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; a file's name
-        stands for one."""
+        """`Upload-Metadata` may name `stream` (id; its viewers may see the video) and `title`; without one, a
+        file's name is the title."""
         asked = call.request.headers
         _check_version(call)
         length, given = (
@@ -149,7 +149,9 @@ class VodRoutes:
         if body:
             offset = await self._uploads.append(doc, offset, call.request.stream(), _checksum(call))
         return Answer(
-            {**self._shown(doc, offset)}, 201, headers={"Location": self._url(doc), **_progress(doc, offset)}
+            await self._shown(doc, offset),
+            201,
+            headers={"Location": self._url(doc), **_progress(doc, offset)},
         )
 
     async def get(self, call: Call) -> Answer:
@@ -160,7 +162,7 @@ class VodRoutes:
             "Upload-Metadata": doc["metadata"],
             "Cache-Control": "no-store",
         }
-        return Answer(self._shown(doc, offset), headers={**about, **_progress(doc, offset)})
+        return Answer(await self._shown(doc, offset), headers={**about, **_progress(doc, offset)})
 
     async def append(self, call: Call) -> Answer:
         _check_version(call)
@@ -201,10 +203,11 @@ class VodRoutes:
             201,
         )
 
-    def _shown(self, doc: RecordingDoc, offset: int) -> dict[str, Any]:
+    async def _shown(self, doc: RecordingDoc, offset: int) -> dict[str, Any]:
         expires = rfc3339(doc["expires"]) if doc["state"] == "uploading" else None
+        before = await self._recordings.uploads_before(doc)
         return {
-            **shown(doc),
+            **shown(doc, before),
             "url": self._url(doc),
             "offset": offset,
             "length": doc["length"],

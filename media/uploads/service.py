@@ -204,11 +204,11 @@ class Uploads:
         Busy, Damaged, TooLarge, StorageFull, NotFound."""
         safe = await self.offset(doc)
         if doc["state"] != "uploading" or at != safe:
-            raise Conflict(f"The upload goes on at byte {safe}.")
+            raise Conflict(f"The upload continues at byte {safe}.")
         try:
             with UploadStaging(self._settings, doc["id"]).writing() as writer:
                 if writer.offset != at:
-                    raise Conflict(f"The upload goes on at byte {writer.offset}.")
+                    raise Conflict(f"The upload continues at byte {writer.offset}.")
                 await self._take(writer, body, doc["length"], checksum)
                 safe = writer.offset
         except FileNotFoundError:

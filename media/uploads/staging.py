@@ -83,8 +83,8 @@ class StagingWriter:
         return self._end
 
     def write(self, data: bytes) -> None:
-        """Errors: also FileNotFoundError when the upload was deleted: nobody would see, or count, what is
-        written then."""
+        """Errors: also FileNotFoundError when the upload was deleted: bytes written then would be neither
+        found nor counted."""
         if os.fstat(self._descriptor).st_nlink == 0:
             raise FileNotFoundError
         rest = memoryview(data)
@@ -136,7 +136,7 @@ def _refusal(error: OSError) -> Exception:
 
 def _full() -> StorageFull:
     return StorageFull(
-        "The disk is full; what has arrived is kept, go on when there is room.", retry_after=60
+        "The disk is full; what has arrived is kept, continue when there is room.", retry_after=60
     )
 
 

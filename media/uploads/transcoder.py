@@ -141,7 +141,7 @@ class Transcoder:
             self._inspected.add(doc["id"])
         except UnusableFile as refusal:
             if await self._leases.is_held(doc["id"]):
-                return  # its turn has come meanwhile: whoever processes it decides
+                return  # a worker has begun to process it meanwhile, and decides
             if await self._refuse(doc, refusal):
                 await asyncio.to_thread(staged.remove)
 
@@ -173,6 +173,8 @@ class Transcoder:
             RecordingFiles(self._settings, doc["id"]),
             UploadStaging(self._settings, doc["id"]),
         )
+        if doc.get("held"):  # by a process that died
+            await self._recording_store.hold(doc, False)
         try:
             media_file = await self._media_file(staged)
             await self._transcode(
@@ -321,16 +323,17 @@ class Transcoder:
                 raise UploadDeleted
 
     async def _watch(self, child: FfmpegProcess, doc: RecordingDoc) -> None:
-        """Holds FFmpeg while a live stream needs the machine, and ends one that stands still by itself."""
+        """Pauses FFmpeg while a live stream needs the machine, and kills one that has stalled."""
         held_until = 0.0
         while True:
             await asyncio.sleep(WATCH_S)
             if self._is_overloaded():
                 held_until = monotonic() + CALM_S
             held = monotonic() < held_until
-            if held is not child.paused:
-                await self._recording_store.hold(doc, held)
+            changed = held is not child.paused
             child.pause(held)
+            if changed:
+                await self._recording_store.hold(doc, held)
             child.read_progress()
             if not child.paused and monotonic() - child.progress_at > STALLED_S:
                 child.kill()

@@ -173,7 +173,7 @@ class EventRoutes:
         )
 
     async def _read(self, app: str, at: str | None) -> tuple[list[Entry], str, int]:
-        """Entries behind a cursor, or the oldest; epoch and top of the log."""
+        """Entries after a cursor, or the oldest; epoch and top of the log."""
         if at is None:
             position, entries = await self._apps.oldest(app)
             return entries, position.epoch, position.top
@@ -388,8 +388,8 @@ class EventSocket:
                     return
 
     async def overflow(self) -> None:
-        """Returns when the client has left too much unread: a close frame would queue behind it, so the line
-        is cut."""
+        """Returns when the client has left too much unread: a close frame would queue after it, so the
+        connection is cut."""
         await self._full.wait()
         log.warning("events.slow_reader")
         raw = self.socket.scope.get("extensions", {}).get(RAW)

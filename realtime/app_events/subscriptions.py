@@ -1,4 +1,4 @@
-"""An app's events for its own programs: who follows what, from which position, and what is delivered. [work]
+"""An app's events for its own programs: filters, positions and delivery of each subscription. [work]
 
 A subscription is one subscriber on this node. Its position is one in the app's log, whatever its filter;
 resuming works like joining a channel. Delivery is a function that must not wait.
@@ -193,7 +193,7 @@ class EventSubscriptions:
                 feed.send(kind, entry.body)
 
     def resync(self, app: str) -> None:
-        """The log is gone: tells subscribers to subscribe again."""
+        """Asks all subscribers to subscribe again, because the log no longer exists."""
         body = envelope(new_id("evt"), NOTICE, now_ms(), code="resync", message="Subscribe again.")
         for feed in self._live(app):
             feed.live = False

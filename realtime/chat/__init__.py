@@ -3,5 +3,5 @@
 `service` joins, sends and leaves, `moderation` carries out actions, `history` reads pages, `users` and
 `addressees` find people by name, `local_members` lists the sockets of this process, `presence` and
 `typing_reactions` keep what is short-lived; `api` is the REST door. Promises: one order for all; a command
-acts on nobody who was not found; a deleted message is gone everywhere.
+for an unknown user changes nothing; a deleted message is deleted everywhere.
 """

@@ -1,8 +1,8 @@
-"""Whom a command means: by name or by id, among those who are or were here. [store]
+"""Finds the user that a command names, by name or id, among those who are or were in the channel. [store]
 
-Nobody is acted on who was not found: a word that is nobody's name and nobody's id is refused with the
-nearest names, and one that may mean several people is asked back. Only `@id:ID` also means somebody who
-was never here.
+A command for an unknown user changes nothing: a word that is neither a name nor an id is refused with the
+nearest names, and one that matches several users with a choice of them. Only `@id:ID` reaches users who have
+never been in the channel.
 """
 
 from collections.abc import Iterable
@@ -65,8 +65,8 @@ class Addressees:
         return await self._users.get(channel, uid) or said
 
     async def _authors(self, channel: str) -> dict[tuple[str, str], ChannelUser]:
-        """Whose messages are among the newest entries, by id and the name that stands there: those too who
-        are forgotten by now."""
+        """Authors of the newest entries, by id and the name in the entry: also those who are no longer stored
+        as users."""
         found: dict[tuple[str, str], ChannelUser] = {}
         for entry in (await self._log.newest(channel, PAGE_EVENTS)).entries:
             if entry.type == NEW_MESSAGE:
@@ -75,8 +75,8 @@ class Addressees:
         return found
 
     async def _lifted(self, channel: str, command: Command, reading: Interpretation) -> ChannelUser | None:
-        """The one person of this name on whom stands what the command takes back: another one who has taken
-        their name since is not meant. None where there is none. Errors: Invalid for several."""
+        """The one user of this name on whom the action that the command ends is in effect: another user who
+        has taken the name since is not meant. None where there is none. Errors: Invalid for several."""
         kind = USER_FACETS.get(command.name, "") if command.name in LIFTS or command.name in RAISES else ""
         if not kind or reading.command is None:
             return None
@@ -120,7 +120,7 @@ def _stands(kind: str, command: Command, stands: UserStanding) -> bool:
 def _of(
     reading: Interpretation, called: dict[str, list[ChannelUser]], authors: dict[tuple[str, str], ChannelUser]
 ) -> list[ChannelUser]:
-    """Everybody whom this reading may mean."""
+    """All users that this reading may mean."""
     names = {folded(name) for name in reading.names}
     people = {one.id: one for name in reading.names for one in called[name]}
     for (uid, name), one in authors.items():
@@ -145,7 +145,7 @@ def _several(command: Command, reading: Interpretation, people: list[ChannelUser
 
 
 def _nobody(command: Command, possible: list[Interpretation], known: Iterable[ChannelUser]) -> NotFound:
-    """Of what may be a name the one that is nearest to somebody's, and the first word where none is near."""
+    """The error for the reading that is nearest to a known name; for the first word where none is near."""
     people = {one.id: one for one in known}.values()
     tried = [(_nearest(_shown(reading), people), reading) for reading in possible[-MOST_TRIED:][::-1]]
     near, reading = max(tried, key=lambda one: one[0][0][0] if one[0] else 0.0)

@@ -108,7 +108,7 @@ class NewCommand(Body):
 
 
 class NewRestriction(Body):
-    """`user` is an id, also of somebody who was never here."""
+    """`user` is an id, also of a user who was never in the channel."""
 
     user: str = Field(pattern=USER)
     reason: Line = Field("", max_length=LONGEST_REASON)
@@ -301,21 +301,21 @@ class ChannelRoutes:
             rows += [
                 Row("GET", base + path, "tenant", partial(self.restricted, kind), summary=f"List the channel's {one}s, newest first",
                     answer=Listed[Restriction], **moderate),
-                Row("POST", base + path, "tenant", partial(self.restrict, kind), model, summary=f"Give somebody a {one}", **act),
-                Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End somebody's {one}", **act),
+                Row("POST", base + path, "tenant", partial(self.restrict, kind), model, summary=f"Give a user a {one}", **act),
+                Row("DELETE", base + path + "/{user}", "tenant", partial(self.release, back), summary=f"End a user's {one}", **act),
             ]  # fmt: skip
         return rows
 
     def _bans(self, act: dict[str, Any], moderate: dict[str, Any]) -> list[Row]:
         return [
-            Row("GET", "/v1/bans", "tenant", self.bans, summary="List bans over all channels, newest first", query=BanFilter,
+            Row("GET", "/v1/bans", "tenant", self.bans, summary="List the bans of all channels, newest first", query=BanFilter,
                 answer=Listed[Ban], **moderate),
-            Row("POST", "/v1/bans", "tenant", self.ban, NewAppBan, summary="Shut somebody out of all channels", **act),
-            Row("DELETE", "/v1/bans/{user}", "tenant", self.unban, summary="End somebody's ban from all channels", **act),
+            Row("POST", "/v1/bans", "tenant", self.ban, NewAppBan, summary="Ban a user in all channels", **act),
+            Row("DELETE", "/v1/bans/{user}", "tenant", self.unban, summary="End a user's ban in all channels", **act),
         ]  # fmt: skip
 
     async def bans(self, call: Call) -> Answer:
-        """Those that stand, in each channel and in all of them."""
+        """Those in effect, in each channel and in all of them."""
         query: BanFilter = call.query
         page = await self._actions.bans(
             call.acting().app, query.user, query.everywhere, query.limit, query.cursor
@@ -344,7 +344,7 @@ class ChannelRoutes:
         )
 
     async def unban(self, call: Call) -> Answer:
-        """Errors: Conflict for somebody who is not banned from all channels."""
+        """Errors: Conflict for a user who is not banned from all channels."""
         tenant, command = call.acting(), about("unban", _user(call), extent=frozenset({EVERYWHERE}))
         return _outcome(await self._moderation.everywhere(tenant.app, "", _actor(tenant, by(call)), command))
 
@@ -372,7 +372,7 @@ class ChannelRoutes:
         return _outcome(await self._moderation.run(tenant.app, stream["channel"], _actor(tenant), command))
 
     async def release(self, kind: str, call: Call) -> Answer:
-        """Errors: Conflict for somebody who is not in the list."""
+        """Errors: Conflict for a user who is not in the list."""
         tenant, stream = await self._access(call)
         return _outcome(
             await self._moderation.run(

@@ -55,8 +55,8 @@ class Bans:
             raise refusal(await self.reason(app, uid), ends)
 
     async def _state(self, app: str, *fields: str) -> list[str | None]:
-        """Fields of the app's state. While the master that holds it is away, from the stored actions: channels
-        on other masters go on. Errors: Unavailable."""
+        """Fields of the app's state. While the master that has it is down, they come from the stored actions,
+        so that channels on other masters continue. Errors: Unavailable."""
         try:
             return await self._log.state(app, *fields)
         except Unavailable:
@@ -84,8 +84,8 @@ class Bans:
         return marks
 
     async def write_marks(self, action: ActionDoc) -> None:
-        """Writes the fields of the devices and addresses that an action may change, from all bans that stand in
-        its channel or app. May be repeated; of several at once the one that saw the most bans counts."""
+        """Writes the fields of the devices and addresses that an action may change, from all bans in effect
+        in its channel or app. May be repeated; of several at once the one that saw the most bans counts."""
         scope, names = action["channel"], moderation_actions.names_of(action)
         if not names:
             return

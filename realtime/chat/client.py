@@ -58,7 +58,7 @@ class Client:
 
     @property
     def barred(self) -> Barred:
-        """Fields by which it may be banned beside its own id: the app's user who created a guest, and a
+        """Fields by which it may be banned besides its own id: the app's user who created a guest, and a
         guest's device and address. A signed-in user's device and address never count, because others may
         share them."""
         if not self.guest:
@@ -87,7 +87,7 @@ class Client:
         return self.user.sid or self.socket
 
     def card(self, role: Role) -> dict[str, Any]:
-        """What others see beside its messages."""
+        """What others see with its messages."""
         card: dict[str, Any] = {
             "id": self.user.sub,
             "name": self.name,

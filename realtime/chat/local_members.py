@@ -67,8 +67,8 @@ class LocalMembers:
             self._fanout.enter(member.socket, channel)
 
     def changes(self, channel: str) -> int:
-        """A counter that grows with each change of a standing or a setting, so that a reader can tell whether
-        its result is still current."""
+        """A counter that grows with each change of a user's restrictions or of a setting, so that a reader
+        can tell whether its result is still current."""
         return self._changes[channel]
 
     def pause(self, member: Client, channel: str) -> None:
@@ -112,8 +112,8 @@ class LocalMembers:
                 member.stored[channel] = told["role"] if told["source"] == "channel" else None
 
     def _tell_personally(self, channel: str, entry: Entry) -> bool:
-        """Sends an event about a user to that user with the reason, outside the sequence. True when nobody
-        else gets it."""
+        """Sends an event about a user to that user with the reason, outside the sequence. True when no other
+        user gets it."""
         told = orjson.loads(entry.body)
         if entry.aside or "reason" in told:
             body = orjson.dumps({name: value for name, value in told.items() if name not in ("seq", "epoch")})

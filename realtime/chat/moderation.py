@@ -147,7 +147,7 @@ class Moderation:
             raise Conflict("This action has been undone already.")
         latest = await self._actions.latest(found["channel"], found["facet"])
         if latest is not None and latest["id"] != found["id"]:
-            raise Conflict(f"A later action stands: {latest['id']}. Undo that one.")
+            raise Conflict(f"A later action is in effect: {latest['id']}. Undo that one.")
         action: ActionDoc = {
             "id": new_id("act"),
             "app": found["app"],
@@ -403,7 +403,7 @@ class Moderation:
                 action["freed"] = latest.get("marks") or {}
                 if (
                     value is not None and action["value"] is not None
-                ):  # banned again, by a record that has gone
+                ):  # banned again, by a record that no longer exists
                     action.setdefault("marks", action["freed"])
             action["turn"] = latest["turn"] + 1 if latest else 1
             action["before"], action["due"] = before, self._due(action)
@@ -530,7 +530,7 @@ class Moderation:
         )
         return {"cleared_to": action.get("cleared_to") or seqs[0]} if clears else {}
 
-    # -- commands that only tell
+    # -- commands that change nothing
 
     async def _help(self, _channel: str, actor: Actor, command: Command) -> str:
         return help_text(command.subject, actor.role)

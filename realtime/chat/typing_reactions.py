@@ -80,8 +80,8 @@ class TypingReactions:
         telling.add_done_callback(self._telling.discard)
 
     async def _tell(self, member: Client, channel: str, kind: str, **data: Any) -> None:
-        """Publishes at most MOST_TYPING events a second and channel from this node: nobody can read more, and
-        each goes to all members."""
+        """Publishes at most MOST_TYPING events a second and channel from this node: people can't read more,
+        and each goes to all members."""
         second = int(monotonic())
         if second != self._second:
             self._second = second

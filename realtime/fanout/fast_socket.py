@@ -150,7 +150,7 @@ class FastSocket:
         self._turn(BUSY)
         self._transport.abort()
 
-    # -- what the protocol tells
+    # -- calls by the protocol
 
     def clogged(self) -> None:
         self._turn(BUSY)

@@ -4,8 +4,8 @@ Sending by ASGI costs a dict, a coroutine, a wait and a new frame for each recip
 written to the transport costs the kernel's send and 0.5 µs more. The protocol offers itself in
 `scope["extensions"][RAW]` where frames may be written past uvicorn: never on TLS, never with compression.
 
-It also bounds what a client may make this process keep or do beside its messages: control frames,
-fragments, and pongs that it does not read.
+It also bounds what a client may make this process keep or do besides its messages: control frames, fragments,
+and pongs that it does not read.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ MOST_UNTAKEN = 4096  # messages that wait for the application: only a burst of t
 
 
 class FrameWriter(Protocol):
-    """Writes frames to the transport, and is told about its buffer."""
+    """Writes frames to the transport, and gets the state of its buffer."""
 
     def clogged(self) -> None:
         """Something is buffered: what is written now follows it."""
@@ -148,7 +148,7 @@ class RawProtocol(WebSocketsSansIOProtocol):
             self.discards = True
             self.transport.abort()
             return
-        self.conn.data_to_send()  # pongs: nobody waits for them now
+        self.conn.data_to_send()  # pongs: no client waits for them now
         self.conn.fail(POLICY, reason)
         self.handle_parser_exception()
 

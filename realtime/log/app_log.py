@@ -36,7 +36,8 @@ VIEWERS = "viewers"
 MOST_MOVES, MOST_TOLD = 1_000, 50
 MARK = "+"
 Event = tuple[str, bytes]
-"""Type, and the envelope's JSON behind the head (epoch, seq) that the log writes; without the opening brace."""
+"""Type, and the envelope's JSON after the head (epoch, seq) that the log writes; without the opening
+brace."""
 
 
 class OutOfOrder(Exception):

@@ -77,7 +77,7 @@ SHADOWED = Collection[ArchivedDoc](
     {"channel": "str", "seq": "int", "user": "str", "at": "int"},
     (Index(("channel", "seq")), Index(("channel", "user", "seq")), Index(("at",))),
 )
-"""Messages of shadow-banned users, which have no seq: `seq` is that of the entry they stand behind."""
+"""Messages of shadow-banned users, which have no seq: `seq` is that of the entry before them."""
 COLLECTIONS: tuple[Collection[Any], ...] = (MESSAGES, MODERATION, SHADOWED)
 
 

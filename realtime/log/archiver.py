@@ -14,13 +14,14 @@ import structlog
 
 from realtime.log.app_log_forwarder import AppLogForwarder
 from realtime.log.archive import Archive
-from realtime.log.redis_keys import BUCKETS, dirty_in, keys_of
+from realtime.log.redis_keys import dirty_in, keys_of
 from realtime.protocol.envelope import Entry, parse_entry
 from realtime.protocol.event_types import MESSAGE_DELETED, MESSAGE_UPDATED
 from realtime.protocol.redaction import deletion
 from realtime.redis.client import RedisConnection, load_script
 from weir.foundation.clock import now_ms
 from weir.foundation.errors import Unavailable
+from weir.foundation.redis.event_log import BUCKETS
 from weir.foundation.redis.periodic import Job
 from weir.foundation.redis.queue_metrics import AGE
 from weir.foundation.settings import Settings
@@ -79,7 +80,7 @@ class Archiver:
         await self._archive.forget(now_ms() - self._days * DAY_MS)
 
     async def sweep(self, number: int) -> None:
-        """Archives what is due in one range of buckets. Errors: Unavailable."""
+        """Archives the entries that wait in one range of buckets. Errors: Unavailable."""
         link = self._connection.link()
         seconds, micros = await link.ask("TIME")
         due = int(seconds) * 1000 + int(micros) // 1000 - self._settle_ms

@@ -141,7 +141,7 @@ class ChannelLog:
     ) -> Appended:
         """Stores and publishes one entry, and changes the channel's state in the same step (lua/append.lua).
         `at_ms` 0 means Redis' own time. `barred`: fields of the state by which the sender may be banned
-        beside the user id. A message of a shadow-banned user is acknowledged like any other, but stored
+        besides the user id. A message of a shadow-banned user is acknowledged like any other, but stored
         outside the sequence.
 
         Errors: Forbidden (banned, muted, locked, forbidden), RateLimited (rate_limited, slow_mode,
@@ -362,7 +362,7 @@ def _refuse(reply: list[Any]) -> NoReturn:
     if code == "restricted":
         raise Forbidden(RESTRICTED[reply[1].decode()])
     if code == "superseded":
-        raise Superseded("A later action stands.")
+        raise Superseded("A later action is in effect.")
     if code == "locked":
         raise Forbidden("This channel is locked by its moderators.", code="locked")
     if code == "slow_mode":

@@ -1,16 +1,15 @@
-"""Where a channel lives in Redis. Everything of one channel carries one hash tag, so each script runs in one
-slot of a cluster; 256 buckets, so that later work over all channels (archiving, locality) is work over
-buckets. [decision]"""
+"""The Redis keys of a channel. All keys of one channel have one hash tag, so each script runs in one slot of
+a cluster. There are 256 buckets, so that work on all channels (archiving, locality) is work on buckets.
+[decision]"""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address, ip_network
-from zlib import crc32
 
+from weir.foundation.redis.event_log import shard_of
 from weir.foundation.texts import folded
 
-BUCKETS = 256
 LONGEST_SESSION = 64
 NETWORK_BITS = 64
 
@@ -77,12 +76,12 @@ class ChannelKeys:
         return f"{self.shard}:named-guests:{folded(name)}"
 
     def like(self, skeleton: str) -> str:
-        """Who is no guest and has a name that looks like this (weir.foundation.lookalikes)."""
+        """Users, guests excepted, whose name looks like this (weir.foundation.lookalikes)."""
         return f"{self.shard}:like:{skeleton}"
 
     @property
     def lately(self) -> str:
-        """Members by when they were noted last, and `lately_guests` the guests."""
+        """Members by the time they were last seen; `lately_guests` has the guests."""
         return self.shard + ":lately"
 
     @property
@@ -127,8 +126,8 @@ class ChannelKeys:
 
     @property
     def moves(self) -> str:
-        """Who came and went that those who follow the app have not been told yet; `followed` exists while
-        somebody follows."""
+        """Viewers who joined or left, not yet published to the app's followers; `followed` exists while a
+        client follows the app."""
         return self.shard + ":moves"
 
     @property
@@ -137,12 +136,12 @@ class ChannelKeys:
 
     @property
     def viewed(self) -> str:
-        """Of the whole bucket: channels whose viewers are told."""
+        """Of the whole bucket: channels whose viewer counts are published."""
         return self.shard[: self.shard.index("}") + 1] + ":viewed"
 
     @property
     def told(self) -> str:
-        """The count that those who follow the app were told last."""
+        """The count that was last published to the app's followers."""
         return self.shard + ":told"
 
     @property
@@ -151,7 +150,7 @@ class ChannelKeys:
         return self.shard[: self.shard.index("}") + 1] + ":dirty"
 
     def once(self, event_id: str) -> str:
-        """What an event published under this id was answered with."""
+        """The answer to an event that was published under this id."""
         return f"{self.shard}:once:{event_id}"
 
     def rate(self, uid: str) -> str:
@@ -161,7 +160,7 @@ class ChannelKeys:
 @lru_cache(maxsize=65_536)
 def keys_of(channel: str) -> ChannelKeys:
     """All names of a channel, e.g. `{b17}:chn_…:log`; the only place that makes them."""
-    return ChannelKeys(f"{{b{crc32(channel.encode()) % BUCKETS}}}:{channel}")
+    return ChannelKeys(shard_of(channel))
 
 
 def dirty_in(bucket: int) -> str:
@@ -173,14 +172,14 @@ def viewed_in(bucket: int) -> str:
 
 
 def digest(uid: str, cid: str) -> bytes:
-    """Twelve bytes under which a message is remembered: 65 B a message in Redis where the full text takes
-    113."""
+    """The twelve bytes by which a repeated message is recognised: 65 B a message in Redis, where the full
+    text takes 113."""
     return blake2b(f"{len(uid)}:{uid}{cid}".encode(), digest_size=12).digest()
 
 
 def origin(address: str, key: bytes) -> str:
-    """What stands for a client's address in Redis. Who has IPv6 has 2**64 addresses, so these count by their
-    network; without the key, no address can be found by trying all."""
+    """The hash of a client's address in Redis. A client with IPv6 has 2**64 addresses, so IPv6 addresses
+    count by network; the key prevents finding an address by trying all."""
     try:
         known = ip_address(address)
     except ValueError:

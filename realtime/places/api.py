@@ -82,7 +82,7 @@ class PlaceRoutes:
             Row("GET", space, "tenant", self.space, summary="Read a space", answer=SpaceView, etag=True, **read),
             Row("PATCH", space, "tenant", self.change_space, SpaceChange, summary="Say what state a space is in, and what it is called",
                 answer=SpaceView, etag=True, **write),
-            Row("DELETE", space, "tenant", self.remove_space, summary="Remove a space that nobody uses", status=204, errors=(Conflict,),
+            Row("DELETE", space, "tenant", self.remove_space, summary="Remove a space that is not in use", status=204, errors=(Conflict,),
                 **write),
             Row("GET", one + "/occupancy", "tenant", self.occupancy, summary="Count spaces by state", answer=OccupancyView, **read),
             Row("GET", one + "/history", "tenant", self.history, summary="List transitions, newest first", query=HistoryFilter,
@@ -213,7 +213,7 @@ class PlaceRoutes:
         return Answer(_space(space), etag=_space_etag(space))
 
     async def remove_space(self, call: Call) -> Answer:
-        """Its number is not given again. Errors: Conflict while somebody is there, or has reserved it."""
+        """Its number is not given again. Errors: Conflict while it is occupied or reserved."""
         app, place, _ = self._of(call)
         await self._places.remove_space(app, place, _number(call), by(call))
         return Answer(None, 204)

@@ -1,4 +1,4 @@
-"""What is asked about places by REST, and what comes back. [decision]"""
+"""Requests about places by REST, and their answers. [decision]"""
 
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ MOST_NUMBER = 2**31
 
 
 class NewPlace(Body):
-    """`no_show_minutes`: how long a reservation that nobody uses is held; null for its whole time."""
+    """`no_show_minutes`: how long an unused reservation is kept; null for its whole time."""
 
     name: Line = Field(min_length=1, max_length=140)
     site: Line | None = Field(None, max_length=80)
@@ -61,8 +61,8 @@ class Reading(Body):
 
 
 class NewReservation(Body):
-    """`id` is yours: the same one again is the same reservation, and may stand in addresses for ours. `user`
-    is your id of the person. Without `space`, the first that can be had for this time; one that is not
+    """`id` is yours: the same one again is the same reservation, and addresses take it in place of ours.
+    `user` is your id of the person. Without `space`, the first that can be had for this time; one that is not
     occupied now goes before one that is."""
 
     id: Line | None = Field(None, min_length=1, max_length=64)

@@ -1,13 +1,12 @@
-"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and what is told of both.
+"""The states of a space in a place (a parking space, a seat, a desk), its bookings, and the events of both.
 [decision]
 
-    free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and is over
-    free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance, out of which nothing is known
+    free ──arrive──▶ occupied ──leave──▶ free          `reserve` and `release`: a booking's time begins, and ends
+    free ──reserve─▶ reserved ──arrive─▶ occupied      `close` and `open`: maintenance; the state after it is unknown
     any  ──close───▶ maintenance ──open▶ unknown       `lose`: the sensor has no answer
 
-Rule 1: everything about transitions stands in TABLE. Rule 2: while a booking that nobody has used yet
-holds, a space that is not occupied or closed is reserved. Rule 3: no store, no clock; times are
-milliseconds since the epoch.
+Rule 1: everything about transitions is in TABLE. Rule 2: during a booking that is not used yet, a space that
+is not occupied or closed is reserved. Rule 3: no store, no clock; times are milliseconds since the epoch.
 """
 
 from dataclasses import dataclass, field
@@ -67,8 +66,8 @@ TABLE: dict[State, dict[Cause, tuple[State, State]]] = {
 
 @dataclass
 class Draft:
-    """A space about to change. `events`: (type, data) to tell, in order. A booking: id, starts, ends, used,
-    no_show (ms after its start when it ends unless used; None for never)."""
+    """A space about to change. `events`: (type, data) to publish, in order. A booking: id, starts, ends,
+    used, no_show (ms after its start when it ends unless used; None for never)."""
 
     state: State
     bookings: list[Booking]
@@ -120,8 +119,8 @@ class Draft:
             )
 
     def report(self, state: str, reading: Reading | None = None) -> bool:
-        """Somebody, or a sensor with a reading (id, at, device), says what is so: free, occupied, unknown or
-        maintenance. False when the reading is a repeat, or older than the last one."""
+        """Takes a report from a person, or from a sensor with a reading (id, at, device): free, occupied,
+        unknown or maintenance. False when the reading is a repeat, or older than the last one."""
         if reading is not None:
             if not newer(reading, self.reading):
                 return False
@@ -133,8 +132,8 @@ class Draft:
         return True
 
     def book(self, booking: Booking) -> None:
-        """Errors: Conflict when another booking overlaps, the space is closed, or is taken now by somebody
-        without one."""
+        """Errors: Conflict when another booking overlaps, the space is closed, or is occupied now without
+        one."""
         if any(one["starts"] < booking["ends"] and booking["starts"] < one["ends"] for one in self.bookings):
             raise Conflict("This space is reserved in that time.")
         if self.state == "maintenance" or (booking["starts"] <= self.now and self.state == "occupied"):
@@ -148,16 +147,16 @@ class Draft:
         self.advance()
 
     def remove(self) -> None:
-        """Errors: Conflict while somebody is there or has reserved it."""
+        """Errors: Conflict while it is occupied or reserved."""
         if self.state == "occupied":
             raise Conflict("This space is occupied; it can be removed when it is free.", code="in_use")
         if self.bookings:
-            raise Conflict("This space has reservations that are not over; cancel them first.", code="in_use")
+            raise Conflict("This space has reservations; cancel them first.", code="in_use")
         self.state = REMOVED  # type: ignore[assignment]
         self.events.append(("space.removed", {}))
 
     def cancel(self, booking_id: str) -> None:
-        """Errors: NotFound when there is no such booking, or it is over."""
+        """Errors: NotFound when there is no such booking, or it has ended."""
         booking = next((one for one in self.bookings if one["id"] == booking_id), None)
         if booking is None:
             raise NotFound("There is no such reservation that could be cancelled.")
@@ -166,7 +165,7 @@ class Draft:
         self.advance()
 
     def advance(self) -> None:
-        """What the clock brings: bookings that begin, end, or that nobody came for."""
+        """Applies the time: bookings that begin, that end, and that were not used."""
         for booking in list(self.bookings):
             late = (
                 not booking["used"]

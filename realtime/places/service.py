@@ -244,8 +244,8 @@ class Places:
         return page.data
 
     async def remove(self, app: str, place: str, by: By) -> None:
-        """Removes the place with everything in it. Until that is done, in this call or by `forget`, nobody
-        finds the place."""
+        """Removes the place with everything in it. Until that is done, in this call or by `forget`, the place
+        is not found."""
         found, handle = await self.get(app, place), self._store.app(app)
         async with self._audit.before_it(app, by, "place.deleted", place, found):
             await handle.update(PLACES, place, set={"removing": True})
@@ -443,7 +443,7 @@ class Places:
         over = await self._store.operator().find(
             RESERVATIONS, {"status": "booked", "ends": Between(1, now_ms())}, sort="ends", limit=500
         )
-        for booked in over.data:  # what nobody used is told, and becomes `expired`
+        for booked in over.data:  # unused ones are published, and become `expired`
             await self._store.operator().update(
                 RESERVATIONS, booked["id"], set={"status": "completed"}, expect={"status": "booked"}
             )
@@ -492,7 +492,7 @@ class Places:
         handle = self._store.app(app)
         for _ in range(MOST_TRIES):
             found = await handle.get(PLACES, place)
-            if found is None:
+            if found is None or found.get("removing"):
                 return None
             counts, now = await self.occupancy(app, place), now_ms()
             peak = peak_of(found, counts["occupied"], now)

@@ -1,9 +1,9 @@
 """Places, their spaces, devices and reservations as documents. [store]
 
-A space holds its bookings that are not over in its own document, so that no two of them overlap whoever
-writes: each change is a compare-and-set on `version`. `told` numbers the facts it has told. A
-reservation's document is for lists and looking back; it follows the space. A removed space stays as a
-document in the state `removed`, so that its number and its facts are not given again.
+A space has its current and coming bookings in its own document, so that no two of them overlap whichever
+process writes: each change is a compare-and-set on `version`. `told` is the number of facts that it has
+published. A reservation's document is for lists and looking back; it follows the space. A removed space stays
+as a document in the state `removed`, so that its number and its facts are not given again.
 """
 
 from typing import Any

@@ -68,9 +68,9 @@ class Renamed(BaseModel):
 
 
 class Joined(Answer):
-    """`recovered`: `events` are what was missed behind the position that was given, in order; with `more`,
-    join again from this `seq`, and live delivery begins with the last page. Otherwise `messages` are the
-    newest ones, and `pinned` the pinned message, however old."""
+    """`recovered`: `events` are those after the given position, in order; with `more`, join again from this
+    `seq`, and live delivery begins with the last page. Otherwise `messages` are the newest ones, and `pinned`
+    the pinned message, however old."""
 
     role: Role
     badges: list[str]
@@ -112,8 +112,8 @@ class Sent(Answer):
 
 
 class Commanded(Answer):
-    """`reply` is a sentence for whoever gave the command; `action` is what to undo, `commands`
-    answers `/help`. A `/me` is a message and answered as one."""
+    """`reply` is a sentence for the user who gave the command; `action` is what to undo, `commands` answers
+    `/help`. A `/me` is a message and answered as one."""
 
     reply: str
     action: Action | None = None

@@ -210,7 +210,7 @@ def document(version: str, host: str, protocol: str) -> dict[str, Any]:
 
 
 def _binding(query: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """Of a WebSocket: what stands in its address."""
+    """Of a WebSocket: the parameters of its address."""
     asked = {"type": "object", "properties": query, **({"required": required} if required else {})}
     return {"method": "GET", "query": asked, "bindingVersion": "0.1.0"}
 

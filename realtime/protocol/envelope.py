@@ -42,7 +42,7 @@ def author(entry: Entry) -> str:
 
 
 def tail(entry_id: str, kind: str, channel: str, data: dict[str, Any]) -> bytes:
-    """An envelope's JSON behind the head (seq, epoch, at) that the log writes; without the opening brace."""
+    """An envelope's JSON after the head (seq, epoch, at) that the log writes; without the opening brace."""
     full = {
         "id": entry_id,
         "type": kind,

@@ -64,7 +64,7 @@ class Action(BaseModel):
 
 
 class Message(Told):
-    """A message. `me`: says what its author does; `announcement`: stands out. To moderators, messages of a
+    """A message. `me`: says what its author does; `announcement`: highlighted. To moderators, messages of a
     shadow-banned user come with `shadow` and `after_seq` instead of a seq."""
 
     cid: str
@@ -119,8 +119,8 @@ class Restored(Told):
 
 
 class Moderated(Told):
-    """Any action, in full: to moderators, without a seq, and in the app's log. All others are told what
-    changed for them, by the events about users and messages."""
+    """Any action, in full: to moderators, without a seq, and in the app's log. All other members get what
+    changed for them by the events about users and messages."""
 
     action: Action
 
@@ -140,9 +140,9 @@ class SettingsUpdated(Told):
 
 
 class UserEvent(Told):
-    """Everybody is told what happened, without a reason. Without a `channel`, it is a ban in all channels of
-    the app, told to those who follow the app. To the one concerned it comes once more, without a seq and
-    with the reason; the app's log has it."""
+    """All members get it without a reason. Without a `channel`, it is a ban in all channels of the app, sent
+    to those who follow the app. The user concerned gets it once more, without a seq and with the reason; the
+    app's log has the reason."""
 
     user: Person
     action: str
@@ -183,7 +183,7 @@ class ViewerMoved(Told):
     """A viewing session came to a channel, or went from it: each once, in the app's log, from the first
     follower on. Above 50 comings and goings in a second they are one event of each kind, with their
     `count` and without a `session`. A session whose node or player died goes when its lease ends, within a
-    minute. Somebody who was there before the first follower is told only when leaving."""
+    minute. Of a viewer who was there before the first follower there is only the leaving."""
 
     stream: str
     count: int
@@ -191,7 +191,7 @@ class ViewerMoved(Told):
 
 
 class ViewerCount(Told):
-    """Sessions that watch now. `peak`: the most since somebody began to watch."""
+    """Sessions that watch now. `peak`: the most since the first session began."""
 
     count: int
     peak: int
@@ -212,8 +212,8 @@ class Occupancy(Told):
 
 class Notice(Told):
     """From the server about this connection. `code`: resync (join or subscribe again), restart,
-    unauthenticated; to followers of an app subscribed and position (where they stand). About a stream, and
-    then in the channel's sequence: storage_full, storage_recovered."""
+    unauthenticated; to followers of an app subscribed and position (their position). About a stream, and then
+    in the channel's sequence: storage_full, storage_recovered."""
 
     code: str
     message: str | None = None
@@ -260,7 +260,9 @@ def _of_fact(fact: type[Event]) -> EventSchema:
     }
     name = "".join(part.title() for part in type_of(fact).replace(".", "_").split("_"))
     model = create_model(name, __base__=Told, __doc__=fact.__doc__, **fields)
-    about = re.sub(r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact))  # without who tells whom
+    about = re.sub(
+        r"^\w+ → [^:]*: *|\s*\w+ → .*$", "", _first_line(fact)
+    )  # without the publisher and the listeners
     return EventSchema(model, about[:1].upper() + about[1:], fact.ephemeral)
 
 
@@ -271,7 +273,7 @@ EVENTS: dict[str, EventSchema] = {
         MessageUpdated, "A message was pinned or unpinned, or is shown again."
     ),
     "chat.message.deleted": EventSchema(
-        MessageDeleted, "A message is gone; later readers find this in its place."
+        MessageDeleted, "A message was removed; later readers get this event in its place."
     ),
     "chat.cleared": EventSchema(Cleared, "All messages before it, or one user's, are hidden."),
     "chat.restored": EventSchema(Restored, "Messages that a ban or clearing had hidden are shown again."),
@@ -279,19 +281,19 @@ EVENTS: dict[str, EventSchema] = {
         Moderated, "Any action, with actor and reason: to moderators, without a seq, and in the app's log."
     ),
     "chat.settings.updated": EventSchema(SettingsUpdated, "A mode of the channel was switched."),
-    "user.banned": EventSchema(UserEvent, "Somebody is shut out."),
+    "user.banned": EventSchema(UserEvent, "A user was banned."),
     "user.unbanned": EventSchema(UserEvent, "A ban was lifted."),
-    "user.muted": EventSchema(UserEvent, "Somebody may not write, until `expires` or for good."),
-    "user.unmuted": EventSchema(UserEvent, "Somebody may write again; `ended` when time was over."),
+    "user.muted": EventSchema(UserEvent, "A user may not write, until `expires` or for good."),
+    "user.unmuted": EventSchema(UserEvent, "A user may write again; `ended` when the time has expired."),
     "user.warned": EventSchema(
         UserEvent,
         "A warning, with its reason: to the one who is warned, without a seq, and in the app's log.",
     ),
-    "user.role.changed": EventSchema(RoleChanged, "Somebody's role here has changed."),
+    "user.role.changed": EventSchema(RoleChanged, "A user's role in the channel has changed."),
     "user.online": EventSchema(Presence, "Users came, coalesced to one event a second.", ephemeral=True),
     "user.offline": EventSchema(Presence, "Users went, coalesced to one event a second.", ephemeral=True),
-    "typing.started": EventSchema(Typing, "Somebody types; over after `expires_in` seconds.", ephemeral=True),
-    "typing.stopped": EventSchema(Typing, "Somebody types no longer.", ephemeral=True),
+    "typing.started": EventSchema(Typing, "A user is typing, for `expires_in` seconds.", ephemeral=True),
+    "typing.stopped": EventSchema(Typing, "A user has stopped typing.", ephemeral=True),
     "reaction.sent": EventSchema(
         Reactions, "Reactions since the last update, at most five updates a second.", ephemeral=True
     ),
@@ -314,7 +316,7 @@ EVENTS: dict[str, EventSchema] = {
 
 
 def form_of(kind: str) -> EventSchema | None:
-    """The form of an event's type; `custom.` and `partner.` have any name behind them."""
+    """The form of an event's type; `custom.` and `partner.` are followed by any name."""
     own = next((one for one in ("custom.", "partner.") if kind.startswith(one)), None)
     return EVENTS.get(f"{own}<name>" if own else kind)
 

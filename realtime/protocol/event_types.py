@@ -14,4 +14,4 @@ WARNED = "user.warned"
 SETTINGS_UPDATED = "chat.settings.updated"
 ROLE_CHANGED = "user.role.changed"
 PERSONAL = frozenset({BANNED, UNBANNED, MUTED, UNMUTED, WARNED, ROLE_CHANGED})
-"""Everybody is told what happened to somebody; why, only they and moderators."""
+"""All members get what happened to a user; the reason goes only to that user and to moderators."""

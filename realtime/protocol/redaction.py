@@ -39,8 +39,7 @@ def deletion(entry: Entry) -> Deletion | None:
 
 
 def tombstone(entry: Entry) -> Entry:
-    """What stands in the place of a deleted message: its seq, time and id, nothing that was said or who said
-    it."""
+    """The replacement of a deleted message: its seq, time and id, without the text and the author."""
     data = orjson.loads(entry.body)
     kept = {name: data[name] for name in ("seq", "epoch", "at", "id", "channel")}
     body = orjson.dumps({**kept, "type": MESSAGE_DELETED, "message": data["id"], "deleted": True})
@@ -98,14 +97,15 @@ def shown_again(entry: Entry) -> list[dict[str, Any]]:
 
 
 def marked(body: bytes) -> bytes:
-    """A shadow-banned user's message as moderators see it: without a seq, behind which it stands, and marked."""
+    """A shadow-banned user's message as moderators see it: without a seq of its own, with that of the entry
+    before it, and marked."""
     data = orjson.loads(body)
     after_seq = data.pop("seq")
     return orjson.dumps({**data, "after_seq": after_seq, "shadow": True})
 
 
 def redactions(entry: Entry) -> Redactions | None:
-    """What an entry, once it stands in the sequence, hides of the entries before it."""
+    """What an entry, once it is in the sequence, hides of the entries before it."""
     if entry.type == CLEARED:
         user = orjson.loads(entry.body).get("user")
         return Redactions(clearings={f"clear:{user['id']}" if user else "clear": entry.seq})

@@ -1,5 +1,5 @@
-"""The way to Redis that the chat log stands on: one server or the masters of a cluster, each over one ordered
-link. [hands]
+"""The Redis client of the chat log: one server or the masters of a cluster, each over one ordered link.
+[hands]
 
 What it is made of:
 

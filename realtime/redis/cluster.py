@@ -71,7 +71,7 @@ class ClusterNodes:
         return None if place is None else self._servers[place].held()
 
     def heard(self) -> float:
-        """As Server.heard, of the master that spoke last."""
+        """As Server.heard, of the master that answered last."""
         return max((server.heard() for server in self._servers.values()), default=0.0)
 
     def moved(self, key: str, place: Place) -> RedisNode:
@@ -170,7 +170,7 @@ class ClusterLink:
         return await self._carry(keys[0], lambda link, asking: link.evaluate(script, keys, arguments, asking))
 
     async def ask(self, *arguments: Argument) -> Any:
-        """As Link.ask; the key stands behind the verb. Errors: Unavailable."""
+        """As Link.ask; the key follows the verb. Errors: Unavailable."""
         key = str(arguments[1]) if len(arguments) > 1 else ""
         return await self._carry(key, lambda link, asking: link.inquire(arguments, asking))
 

@@ -61,8 +61,8 @@ def lost() -> Unavailable:
 
 class RedisLink(asyncio.Protocol):
     """One TCP or unix connection. `incarnation` names the Redis process and its history; empty until it is
-    read. `on_push` gets what comes unasked: messages of subscriptions, and the end of those whose slot has
-    moved away. `heard` is when anything came last, in the loop's seconds."""
+    read. `on_push` gets what Redis pushes: messages of subscriptions, and the end of those whose slot has
+    moved away. `heard` is the time of the last bytes received, in the loop's seconds."""
 
     def __init__(self, on_push: Push | None = None) -> None:
         self.incarnation = ""

@@ -88,8 +88,8 @@ async def dial(address: RedisAddress, on_push: Push | None = None) -> RedisLink:
 
 
 class RedisNode:
-    """Keeps one Link up until stopped. `on_push` gets what subscriptions bring; `on_up` and `on_down` tell of
-    each link."""
+    """Keeps one Link up until stopped. `on_push` gets what subscriptions bring; `on_up` and `on_down` are
+    called for each link."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ def _of_tag(tag: str) -> int:
 
 
 def slot_of(key: str) -> int:
-    """The slot of a key, by what stands in its first braces, as in `{b17}:chn_…:log`."""
+    """The slot of a key, by the text in its first braces, as in `{b17}:chn_…:log`."""
     start = key.find("{")
     end = key.find("}", start + 1) if start >= 0 else -1
     return _of_tag(key[start + 1 : end] if end > start + 1 else key)

@@ -1,9 +1,8 @@
 """The grammar of moderation: one parser for what is typed, sent by REST and sent by socket. [decision]
 
-A command is a word behind a slash and its arguments. USER is a name or id, with or without @; where a name
-with blanks ends is known only by who is there, so such a command has several readings. `@id:ID` is an id
-and never a name. Durations are 30s 10m 2h 7d. What can't be understood is answered with the command's
-usage line.
+A command is a word after a slash and its arguments. USER is a name or id, with or without @; where a name
+with blanks ends is known only by who is there, so such a command has several readings. `@id:ID` is an id and
+never a name. Durations are 30s 10m 2h 7d. What can't be understood is answered with the command's usage line.
 """
 
 import re
@@ -45,55 +44,55 @@ FORMS: dict[str, CommandForm] = {
         "USER [everywhere] [idonly] [7d] [reason]",
         ("user", "extent?", "duration?", "text?"),
         "moderator",
-        "shuts somebody out and hides what they wrote; of a guest their device and address too, unless `idonly`",
+        "bans a user and hides their messages; bans a guest's device and address too, unless `idonly`",
     ),
-    "unban": CommandForm("USER [everywhere]", ("user", "extent?"), "moderator", "lets somebody in again"),
+    "unban": CommandForm("USER [everywhere]", ("user", "extent?"), "moderator", "ends a ban"),
     "timeout": CommandForm(
         "USER [10m] [reason]",
         ("user", "duration?", "text?"),
         "moderator",
-        "takes the right to write for a while",
+        "stops a user from writing for a while",
     ),
     "untimeout": CommandForm("USER", ("user",), "moderator", "ends a timeout"),
-    "mute": CommandForm("USER [reason]", ("user", "text?"), "moderator", "a timeout without end"),
+    "mute": CommandForm("USER [reason]", ("user", "text?"), "moderator", "a timeout without an end"),
     "unmute": CommandForm("USER", ("user",), "moderator", "ends a mute"),
-    "warn": CommandForm("USER reason", ("user", "text"), "moderator", "warns somebody"),
+    "warn": CommandForm("USER reason", ("user", "text"), "moderator", "warns a user"),
     "delete": CommandForm("MSG", ("message",), "moderator", "removes a message"),
-    "clear": CommandForm("[USER]", ("user?",), "moderator", "removes all messages, or somebody's"),
+    "clear": CommandForm("[USER]", ("user?",), "moderator", "removes all messages, or one user's"),
     "slow": CommandForm(
         "[30s]", ("duration?",), "moderator", "sets the time between two messages of one user"
     ),
     "slowoff": CommandForm("", (), "moderator", "ends slow mode"),
     "subscribers": CommandForm("", (), "moderator", "lets only subscribers write"),
-    "subscribersoff": CommandForm("", (), "moderator", "ends subscribers only"),
+    "subscribersoff": CommandForm("", (), "moderator", "ends subscribers-only mode"),
     "followers": CommandForm("", (), "moderator", "lets only followers write"),
-    "followersoff": CommandForm("", (), "moderator", "ends followers only"),
-    "emoteonly": CommandForm("", (), "moderator", "lets messages consist of emotes only"),
-    "emoteonlyoff": CommandForm("", (), "moderator", "ends emotes only"),
+    "followersoff": CommandForm("", (), "moderator", "ends followers-only mode"),
+    "emoteonly": CommandForm("", (), "moderator", "allows only messages that consist of emotes"),
+    "emoteonlyoff": CommandForm("", (), "moderator", "ends emote-only mode"),
     "guestwait": CommandForm(
         "[10m]", ("duration?",), "moderator", "lets new guests write only after a while"
     ),
     "guestwaitoff": CommandForm("", (), "moderator", "lets new guests write at once"),
-    "guestsread": CommandForm("", (), "moderator", "lets guests read, not write"),
+    "guestsread": CommandForm("", (), "moderator", "lets guests only read"),
     "guestsreadoff": CommandForm("", (), "moderator", "lets guests write again"),
     "lockdown": CommandForm("", (), "moderator", "lets only moderators and VIPs write"),
     "lockdownoff": CommandForm("", (), "moderator", "ends a lockdown"),
     "shadowban": CommandForm(
-        "USER", ("user",), "moderator", "hides somebody's messages from all but them and moderators"
+        "USER", ("user",), "moderator", "shows a user's messages only to them and to moderators"
     ),
     "unshadowban": CommandForm("USER", ("user",), "moderator", "ends a shadow ban"),
-    "mod": CommandForm("USER", ("user",), "owner", "makes somebody a moderator"),
-    "unmod": CommandForm("USER", ("user",), "owner", "takes a moderator's role"),
+    "mod": CommandForm("USER", ("user",), "owner", "makes a user a moderator"),
+    "unmod": CommandForm("USER", ("user",), "owner", "removes the role of moderator"),
     "mods": CommandForm("", (), "guest", "lists the moderators"),
-    "vip": CommandForm("USER", ("user",), "moderator", "makes somebody a VIP"),
-    "unvip": CommandForm("USER", ("user",), "moderator", "takes a VIP's role"),
+    "vip": CommandForm("USER", ("user",), "moderator", "makes a user a VIP"),
+    "unvip": CommandForm("USER", ("user",), "moderator", "removes the role of VIP"),
     "pin": CommandForm("MSG", ("message",), "moderator", "pins a message"),
-    "unpin": CommandForm("", (), "moderator", "takes the pin away"),
-    "announce": CommandForm("text", ("text",), "moderator", "writes a message that stands out"),
-    "user": CommandForm("USER", ("user",), "moderator", "tells about somebody"),
-    "me": CommandForm("text", ("text",), "guest", "says what you do"),
-    "undo": CommandForm("[ACTION]", ("action?",), "moderator", "takes back an action, or your last one"),
-    "help": CommandForm("[command]", ("command?",), "guest", "tells about the commands"),
+    "unpin": CommandForm("", (), "moderator", "unpins the message"),
+    "announce": CommandForm("text", ("text",), "moderator", "writes a highlighted message"),
+    "user": CommandForm("USER", ("user",), "moderator", "shows a user's id, role and restrictions"),
+    "me": CommandForm("text", ("text",), "guest", "writes a message about what you are doing"),
+    "undo": CommandForm("[ACTION]", ("action?",), "moderator", "undoes an action, by default your last one"),
+    "help": CommandForm("[command]", ("command?",), "guest", "lists the commands, or explains one"),
 }
 
 DONE: dict[str, str] = {
@@ -106,7 +105,7 @@ DONE: dict[str, str] = {
     "lockdown": "The chat is locked.", "lockdownoff": "The chat is open again.",
     "shadowban": "{} is shadow-banned.", "unshadowban": "{} is no longer shadow-banned.", "mod": "{} is a moderator now.",
     "unmod": "{} is no longer a moderator.", "vip": "{} is a VIP now.", "unvip": "{} is no longer a VIP.",
-    "pin": "The message is pinned.", "unpin": "The pin is gone.", "announce": "Announced.",
+    "pin": "The message is pinned.", "unpin": "The message is unpinned.", "announce": "Announced.",
 }  # fmt: skip
 """What is answered when a command was carried out, to the one who gave it."""
 
@@ -190,7 +189,7 @@ def parse(text: str) -> Command:
 
 
 def interpretations(command: Command) -> list[Interpretation]:
-    """How a command about somebody may be understood, the longest name first."""
+    """The possible readings of a command about a user, the longest name first."""
     name, rest = command.name, command.who
     if command.exact:
         return [Interpretation((rest,), True, replace(command, who="", exact=False), "")]
@@ -199,7 +198,7 @@ def interpretations(command: Command) -> list[Interpretation]:
         return [_history(name, (by_id[1] or by_id[2],), rest[by_id.end() :], by_id=True)]
     found: list[Interpretation] = []
     if quoted is not None and quoted[2].strip():
-        literal = rest[: quoted.end()].strip()  # somebody's name may have quotes in it
+        literal = rest[: quoted.end()].strip()  # a name may have quotes in it
         names = dict.fromkeys((quoted[1] + quoted[2], quoted[2], literal))
         found.append(_history(name, tuple(names), rest[quoted.end() :]))
     ends = [one.end() for one in _WORD.finditer(rest[: LONGEST_NAMED + 1]) if one.end() <= LONGEST_NAMED]

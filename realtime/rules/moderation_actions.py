@@ -1,4 +1,4 @@
-"""What a moderation action is, changes and tells. [decision]
+"""What a moderation action is, changes and publishes. [decision]
 
 A channel's moderation state consists of facets (`ban:UID`, `slow`, `pin`, …). Each action gives one facet
 a value for its turn, or None to take it away; turns of a facet are numbered, so the highest turn is what
@@ -38,7 +38,7 @@ class Place(TypedDict):
     seq: int
 
 
-# What a ban of a guest also bans: the browser's device id; what stands for the address
+# What a ban of a guest also bans: the browser's device id; the hash of the address
 # (realtime.log.redis_keys), which is forgotten at `until` and holds for guests who came after `from` (ms).
 Marks = TypedDict("Marks", {"device": str, "address": str, "until": int, "from": int}, total=False)
 
@@ -54,9 +54,9 @@ class Before(TypedDict):
 class ActionDoc(TypedDict):
     """A moderation action as it is stored. `message` is an id, `said` the message's JSON as text, `card` the
     author of an announcement; `cleared_to` is the seq below which the action hides messages; `due` is its end
-    until the end has been published; `also` is the action in the channel beside one in the whole app;
-    `freed` are the marks of the facet's action
-    before this one; `undoes` and `undone` are ids of actions. Times are milliseconds."""
+    until the end has been published; `also` is the action in the channel that belongs to one in the whole
+    app; `freed` are the marks of the facet's action before this one; `undoes` and `undone` are ids of
+    actions. Times are milliseconds."""
 
     id: str
     app: str
@@ -119,7 +119,7 @@ ROLES: dict[str, Literal["moderator", "vip", "member"]] = {
 _FIELDS = {"ban": "b:", "mute": "m:", "shadow": "s:", "role": "r:", "lockdown": "lock"}
 _USER_EVENTS = {"ban": (BANNED, UNBANNED), "mute": (MUTED, UNMUTED)}
 ASIDE = ("shadow", "warn")
-"""Kinds of facets that stand in no log: not everybody may know."""
+"""Kinds of facets that are in no log, because not all members may know them."""
 
 
 def mode_of(name: str) -> str | None:
@@ -218,7 +218,7 @@ def mark_facet(field: str) -> str:
 
 def marked_fields(actions: Iterable[ActionDoc], now_ms: int) -> tuple[int, dict[str, str | int]]:
     """The fields of banned devices and addresses, from all actions of a channel or app that may be current:
-    the latest end in ms of the bans that stand, 0 for good; of an address "end from", from the earliest on.
+    the latest end in ms of the bans in effect, 0 for good; of an address "end from", from the earliest on.
     With a version that grows with every ban that is added or lifted there."""
     bans = [one for facet, one in _latest(actions).items() if facet.startswith("ban:")]
     fields: dict[str, str | int] = {}
@@ -311,13 +311,14 @@ def restored_below(action: ActionDoc) -> int | None:
 
 
 def warning(action: ActionDoc) -> dict[str, Any]:
-    """What the warned user is told."""
+    """The event for the warned user."""
     return {"action": action["id"], "user": action["target"], "reason": action["reason"]}
 
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """The fields of a state, beside the user's own, that may ban a user, and since when they are known (ms)."""
+    """The fields of a state, besides the user's own, that may ban a user, and since when they are known
+    (ms)."""
 
     fields: tuple[str, ...] = ()
     since_ms: int = 0

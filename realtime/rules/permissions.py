@@ -94,9 +94,9 @@ def check_role(role: Role, least: Role) -> None:
 
 
 def check_hierarchy(actor: Role, target: Role) -> None:
-    """Nobody acts on equals or higher roles. Errors: Forbidden."""
+    """Only a higher role acts on a lower one. Errors: Forbidden."""
     if RANK[actor] <= RANK[target]:
-        raise Forbidden(f"You can't act on somebody with the role {target}.")
+        raise Forbidden(f"You can't act on a user with the role {target}.")
 
 
 def check_may_signal(muted: int | None, now_ms: int) -> None:

@@ -100,8 +100,8 @@ class Target(Show):
         return str(re.findall(rf"#{purpose}=(\w+)", "\n".join(self.letters(to)))[-1])
 
     def plays(self, token: str, playback: str | None = None) -> bool:
-        """Whether the web server lets a token through to a stream: it has none to send while nobody
-        publishes."""
+        """Whether the web server lets a token through to a stream: there is none to send without a
+        publisher."""
         return self.stack.get(f"/hls/{token}/{playback or self.playback}/master.m3u8")[0] != 403
 
     def answer(self, request: bytes, seconds: float = 15, address: str = "127.0.0.1") -> tuple[int, bytes]:

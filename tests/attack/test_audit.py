@@ -1,5 +1,5 @@
-"""Who did it: every changing request leaves an entry that says who, from where and what, and nobody can make
-one up."""
+"""Who did it: every changing request leaves an entry that says who, from where and what, and no client can
+forge one."""
 
 import re
 from collections.abc import Iterator
@@ -35,6 +35,10 @@ SILENT = {
     "POST /v1/inbound/{source}": "a partner's, counted by its source; what comes of it is in the app's log or its places",
     "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
+    "POST /v1/webhooks/{webhook}/preview": "it changes and sends nothing",
+    "POST /v1/deliveries/{delivery}/replay": "the same entry as a replay of its webhook",
+    "POST /v1/integrations/{integration}/test": "the partner's log is its record",
+    "POST /v1/integrations/{integration}/calls": "an entry an hour for each operation, tested with the partners",
     "PATCH /v1/vod/{vod}": "the bytes of an upload, whose beginning has its entry",
 }
 """Routes that change something and leave no entry, and why."""
@@ -135,6 +139,21 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/recordings/{recording}", "recording.updated", {"visibility": "public"}, recording=begun)
     do("DELETE /v1/vod/{vod}", "upload.deleted", vod=begun)
+    partner = do(
+        "POST /v1/integrations",
+        "integration.created",
+        {"kind": "custom", "name": "Shop", "sandbox": {"url": "https://x.example"}},
+    )["id"]
+    do("PATCH /v1/integrations/{integration}", "integration.updated", {"name": "New"}, integration=partner)
+    do("DELETE /v1/integrations/{integration}", "integration.deleted", integration=partner)
+    hook = do(
+        "POST /v1/webhooks", "webhook.created", {"url": "https://hooks.example.com/x", "types": ["stream.*"]}
+    )["id"]
+    do("PATCH /v1/webhooks/{webhook}", "webhook.updated", {"description": "New"}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/rotate-secret", "webhook.secret.rotated", {}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/test", "webhook.tested", {}, webhook=hook)
+    do("POST /v1/webhooks/{webhook}/replay", "webhook.replayed", {}, webhook=hook)
+    do("DELETE /v1/webhooks/{webhook}", "webhook.deleted", webhook=hook)
     key = do("POST /v1/apps/{app}/keys", "key.created", {"scopes": ["streams:read"]})["id"]
     do("POST /v1/apps/{app}/keys/{key}/rotate", "key.rotated", {}, key=key)
     do("DELETE /v1/apps/{app}/keys/{key}", "key.revoked", key=key)
@@ -192,7 +211,7 @@ def test_every_change_has_its_entry(target: Target, acts: Acts) -> None:
 
 def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
     """What the API's own description offers is made above, is the platform's, or is silent for a reason that
-    stands here."""
+    is given here."""
     described = target.stack.get("/v1/openapi.json")[1]["paths"]
     routes = {
         f"{method.upper()} {path}"
@@ -213,7 +232,8 @@ def test_no_changing_route_is_forgotten(target: Target, acts: Acts) -> None:
 
 
 def test_the_operator_reads_what_concerns_the_installation(target: Target) -> None:
-    """Accounts, sign-ins and failed ones, with the address; nobody else may, and an app's log has none of it."""
+    """Accounts, sign-ins and failed ones, with the address: only the operator may read them, and an app's log
+    has none of it."""
     account = target.account
     for password in ("wrong password", "a long password"):
         target.stack.ask("POST", "/v1/auth/login", {"email": "owner@weir.example", "password": password})

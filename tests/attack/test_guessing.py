@@ -1,5 +1,5 @@
-"""Guessed playback tokens: soon nobody looks at them, and who plays behind the same address sees nothing of
-it."""
+"""Guessed playback tokens: soon they are not checked any more, and players at the same address do not
+notice."""
 
 import http.client
 import re
@@ -65,8 +65,8 @@ class Player(threading.Thread):
 
 def test_guesses_are_refused_unseen_and_a_viewer_plays_on(target: Target) -> None:
     """More than the bound from one address: the application checks no further ones, says how long to wait,
-    and the viewer there misses no part. A neighbour, and who comes from that address when it is over,
-    plays."""
+    and the viewer there misses no part. A neighbour plays, and so do new viewers from that address
+    afterwards."""
     publisher = target.publish()
     try:
         target.wait_state("live")

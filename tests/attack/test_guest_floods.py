@@ -1,4 +1,4 @@
-"""One address that makes guest after guest, and an address behind which many honest guests sit."""
+"""One address that makes guest after guest, and an address that many honest guests share."""
 
 import contextlib
 import random
@@ -56,7 +56,7 @@ def test_a_month_is_not_eaten_by_one_address(make_target: Callable[..., Target])
 
 
 def test_sessions_of_one_address_are_bounded(make_target: Callable[..., Target]) -> None:
-    """Whoever makes guests without end is told to wait; a class that opens the page at once is not."""
+    """A client that makes guests without end must wait; a class that opens the page at once need not."""
     target = make_target()
     path, began, answers = f"/v1/watch/{target.playback}/session", time.monotonic(), []
     for _ in range(3 * SESSIONS):

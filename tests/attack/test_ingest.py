@@ -1,4 +1,4 @@
-"""The RTMP door: who pulls a stream shows a ticket that is good once, and nobody takes all connections."""
+"""The RTMP ingest: a pull needs a ticket that is good once, and no client can take all connections."""
 
 import contextlib
 import socket
@@ -64,7 +64,7 @@ def air(target: Target) -> Iterator[str]:
 
 
 def tickets_in_use(target: Target) -> list[str]:
-    """Those that stand in the process list."""
+    """Those in the process list."""
     words: list[bytes] = []
     for pid in target.stack.pids():
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def tickets_in_use(target: Target) -> list[str]:
 
 
 def test_the_public_id_alone_pulls_nothing(target: Target, air: str) -> None:
-    """Nor does a guessed ticket, or an empty one; none stands in the process list."""
+    """Nor does a guessed ticket, or an empty one; none is in the process list."""
     for url in (
         air,
         f"{air}?ticket=",
@@ -99,7 +99,7 @@ def test_a_ticket_is_good_once_and_for_one_stream(target: Target, air: str) -> N
 
 
 def test_who_asks_the_hook_itself_is_refused(target: Target) -> None:
-    """It is not on the web server, and without the secret it answers nobody."""
+    """It is not on the web server, and without the secret it answers no request."""
     for path in (
         "/internal/rtmp/play",
         "/internal/rtmp/publish",
@@ -139,7 +139,7 @@ def open_ones(lines: list[socket.socket]) -> int:
 @pytest.mark.parametrize("say", [b"", HELLO[:700], HELLO], ids=["silent", "half a greeting", "greeted"])
 def test_one_address_has_so_many_connections(target: Target, say: bytes) -> None:
     """Also those that say nothing or stop in the middle; what is more is closed at once, others still come
-    in, and after some seconds of silence all of them are gone."""
+    in, and after some seconds of silence all of them are closed."""
     lines = taken(target, STRANGER, 3 * MOST, say)
     try:
         wait_until(lambda: open_ones(lines) <= MOST, "the end of those that are too many", 5)
@@ -216,7 +216,7 @@ class Relay:
 
 def test_an_encoder_that_comes_back_finds_room(make_target: Callable[..., Target]) -> None:
     """Its dead connection is not noticed yet: the smallest bound of an address has room for both, and the
-    broadcast goes on. A third one is closed at once."""
+    broadcast continues. A third one is closed at once."""
     target = make_target(RTMP_CONNECTIONS_PER_ADDRESS=2, RECONNECT_GRACE_S=60)
     dead, fresh = Relay(target, STRANGER), Relay(target, STRANGER)
     path = f"live/{target.card['key']}"
@@ -230,7 +230,7 @@ def test_an_encoder_that_comes_back_finds_room(make_target: Callable[..., Target
         if not encoders[-1].sending or encoders[-1] is first:
             encoders.append(Publisher(f"rtmp://127.0.0.1:{fresh.port}/{path}"))
             with contextlib.suppress(subprocess.TimeoutExpired):
-                encoders[-1].wait(2)  # refused, it ends; let in, it goes on
+                encoders[-1].wait(2)  # refused, it ends; accepted, it continues
         return encoders[-1].sending and target.state() == "live"
 
     try:

@@ -1,5 +1,4 @@
-"""Invitations and mails: whose mailbox is proven, who is let in by whom, and how much a stranger can have
-mailed."""
+"""Invitations and mails: which mailbox is proven, who may join, and how many mails a stranger can cause."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -26,7 +25,7 @@ def platform() -> Any:
 
 
 def entered(target: Target, email: str) -> dict[str, str]:
-    """Somebody who has opened the mailed link."""
+    """A person who has opened the mailed link."""
     body = {"email": email, "password": PASSWORD}
     assert target.stack.ask("POST", "/v1/auth/register", body)[0] == 201
     wait_until(lambda: bool(target.letters(email)), "the mail")
@@ -97,7 +96,7 @@ def test_an_address_is_asked_after_in_vain(platform: Target) -> None:
 
 
 def test_a_mailbox_is_not_filled(platform: Target) -> None:
-    """Whoever invites from however many apps, or asks for links: three of a kind an hour; and each of the
+    """Invitations from any number of apps, and requests for links: three of a kind an hour; and each of the
     links still works."""
     flooder = entered(platform, "flooder@weir.example")
     apps = [app_of(platform, flooder, f"App {number}") for number in range(4)]
@@ -149,8 +148,8 @@ def test_nobody_is_let_in_by_somebody_who_is_out(platform: Target) -> None:
 
 
 def test_an_invitation_is_accepted_once_or_withdrawn(platform: Target) -> None:
-    """Twelve acceptances and a withdrawal at the same moment: whoever joins has used it up, whoever was too
-    late has nothing."""
+    """Twelve acceptances and a withdrawal at the same moment: one of them wins, and the others get no
+    access."""
     owner, guest = entered(platform, "host@weir.example"), entered(platform, "late@weir.example")
     app = app_of(platform, owner)
     for _ in range(5):

@@ -68,7 +68,7 @@ def form(port: int, path: str, text: str) -> str:
 def test_a_stranger_s_form_signs_nobody_in(
     target: Target, account: dict[str, str], browser: Browser, evil: int
 ) -> None:
-    """Chromium sends it, as plain text that is JSON; no cookie is set, and nobody's account is shown."""
+    """Chromium sends it, as plain text that is JSON; no cookie is set, and no account is shown."""
     context = browser.new_context()
     page, answers = context.new_page(), []
     page.on("response", lambda reply: answers.append(reply) if "/v1/auth/login" in reply.url else None)

@@ -1,4 +1,4 @@
-"""Accounts: who gets in, who is kept out, and what is over when somebody goes."""
+"""Accounts: who can sign in, who can't, and what ends when a person leaves."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -64,7 +64,7 @@ def signed_in(target: Target) -> tuple[dict[str, str], dict[str, str], list[str]
 
 
 def test_signing_out_ends_what_the_sign_in_opened(target: Target) -> None:
-    """Its app tokens at once, for every route; others of the person go on."""
+    """Its app tokens at once, for every route; the person's other tokens stay valid."""
     access, app, cookies = signed_in(target)
     other = signed_in(target)[1]
     assert target.stack.ask("GET", "/v1/streams", headers=app)[0] == 200
@@ -81,7 +81,7 @@ def test_signing_out_ends_what_the_sign_in_opened(target: Target) -> None:
 
 def test_a_new_password_ends_what_a_thief_has(make_target: Any) -> None:
     """The access token for every route, the app token, the user and playback tokens that it made; the person
-    goes on at once."""
+    can sign in again at once."""
     target = make_target()
     thief, app, _ = signed_in(target)
     stream = target.new_stream(visibility="signed")
@@ -160,7 +160,7 @@ def test_an_account_tells_nobody_that_it_is_there(target: Target) -> None:
 
 @pytest.mark.parametrize("secret", ["wrong", "", "0" * 43])
 def test_the_id_of_a_sign_in_ends_nothing(target: Target, secret: str) -> None:
-    """It stands in every access token."""
+    """It is in every access token."""
     access, _, _ = signed_in(target)
     family = target.claims(access["Authorization"].split()[1])["ses"]
     for path, body in (("/v1/auth/refresh", {}), ("/v1/auth/logout", {"everywhere": True})):
@@ -169,7 +169,7 @@ def test_the_id_of_a_sign_in_ends_nothing(target: Target, secret: str) -> None:
 
 
 def test_a_copied_refresh_token_ends_the_sign_in(target: Target) -> None:
-    """Somebody has it who should not: both are out, with what they opened."""
+    """An attacker has it: both holders are signed out, with what they opened."""
     access, app, cookies = signed_in(target)
     status, _, fresh = target.ask_from("127.0.0.1", "/v1/auth/refresh", {}, {"Cookie": "; ".join(cookies)})
     assert status == 200

@@ -1,4 +1,4 @@
-"""What a client makes the application keep or do by frames alone, whoever it is."""
+"""What a client makes the application keep or do by frames alone, with any token."""
 
 import contextlib
 import http.client

@@ -1,5 +1,5 @@
-"""Line ends, lengths and whole requests hidden in a playback token: nobody plays, asks or reads what is
-somebody else's."""
+"""Line ends, lengths and whole requests hidden in a playback token: no client plays, requests or reads what
+is another one's."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ FORGED = "203.0.113.77"
 
 @pytest.fixture(scope="module")
 def victim(target: Target) -> Iterator[Doc]:
-    """A signed stream of the owner's app, on air, with the token of somebody who paid."""
+    """A signed stream of the owner's app, on air, with the token of a viewer who paid."""
     stream = target.new_stream(title="Paid", visibility="signed")
     publisher = Publisher(f"{stream['server']}/{stream['key']}")
     state = lambda: target.stack.ask("GET", f"/v1/streams/{stream['id']}", headers=target.opened())[1][
@@ -52,7 +52,7 @@ def path(token: str, playback: str, file: str = "master.m3u8", *lines: str) -> s
 
 
 def asked(target: Target, what: bytes) -> tuple[int, bytes]:
-    """On a line of its own, closed behind the answer."""
+    """On a line of its own, closed after the answer."""
     return target.answer(what.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
 
 
@@ -61,7 +61,7 @@ def get(target: Target, where: str) -> int:
 
 
 def test_one_streams_token_opens_no_other(target: Target, victim: Doc, outsider: Doc) -> None:
-    """With a second id or token hidden in it, before or behind, for every kind of file."""
+    """With a second id or token hidden in it, before or after it, for every kind of file."""
     playback, token = victim["playback_id"], outsider["token"]
     for file in (
         "master.m3u8",
@@ -147,8 +147,8 @@ def hidden(target: Target, victim: Doc, smuggled: bytes, length: int = 700) -> t
 
 
 def test_no_request_hides_in_another(target: Target, victim: Doc) -> None:
-    """What stands in a body is not answered as a request: a playlist without a token, or an address of one's
-    own choosing."""
+    """The text of a body is not answered as a request: a playlist without a token, or an address of one's own
+    choosing."""
     for _ in range(3):
         status, body = hidden(
             target,
@@ -173,8 +173,8 @@ def test_no_request_hides_in_another(target: Target, victim: Doc) -> None:
 
 
 def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: Doc) -> None:
-    """A quick and a held request behind one another shift no answers: the owner signs in as the owner, the
-    attacker as nobody."""
+    """A quick and a held request in a row shift no answers: the owner signs in as the owner, the attacker not
+    at all."""
     wait_until(
         lambda: "\ns_" in target.text(path(victim["token"], victim["playback_id"], "v360.m3u8")),
         "a segment",
@@ -196,7 +196,7 @@ def test_everybody_gets_the_answer_to_the_own_question(target: Target, victim: D
         for _ in range(3):
             hidden(target, victim, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + held.encode())
             answer = pool.submit(asked, target, owners)
-            time.sleep(0.05)  # it is on its way, behind what is held
+            time.sleep(0.05)  # it is on its way, after the held request
             stolen = asked(target, b"GET /v1/auth/options HTTP/1.1\r\nHost: weir\r\n\r\n")
             status, body = answer.result()
             assert (status, json.loads(body)["account"]["email"]) == (200, "owner@weir.example")

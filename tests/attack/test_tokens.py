@@ -1,4 +1,4 @@
-"""What can be made from a token that outlives it, exceeds it, or is somebody else's."""
+"""What can be made from a token that outlives it, exceeds it, or belongs to another user."""
 
 import asyncio
 import time
@@ -120,7 +120,8 @@ def test_no_token_outlives_the_memory_of_its_withdrawal(
 
 
 def test_a_key_signs_nothing_that_it_may_not_ask_for(target: Target, private: dict[str, Any]) -> None:
-    """The secret beside a reading key makes no channel owner and no viewer of a signed stream."""
+    """The signing secret of a key that may only read makes no channel owner and no viewer of a signed
+    stream."""
     playback = private["playback_id"]
     reading = target.new_key(scopes=["streams:read"])
     if reading["signing_secret"] is not None:

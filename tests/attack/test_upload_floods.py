@@ -28,7 +28,7 @@ def begin(target: Target, bearer: dict[str, str], length: int = 1000) -> tuple[i
 
 
 def test_one_user_does_not_switch_off_the_apps_uploads(target: Target) -> None:
-    """A hundred begun and left: five are let in, and the app and its other users go on."""
+    """A hundred begun and left: five are accepted, and the app and its other users can still upload."""
     key = {"Authorization": f"Bearer {target.new_key(scopes=['vod:write'])['api_key']}"}
     troll = new_id("usr")
     token = upload_token(target, key, troll)
@@ -43,7 +43,7 @@ def test_one_user_does_not_switch_off_the_apps_uploads(target: Target) -> None:
 
 
 def test_finished_uploads_of_a_token_are_bounded_too(target: Target) -> None:
-    """Whoever finishes each of them at once goes no further than the token says."""
+    """A client that finishes each of them at once gets no more than the token allows."""
     key = {"Authorization": f"Bearer {target.new_key(scopes=['vod:write'])['api_key']}"}
     token = upload_token(target, key, new_id("usr"))
     begun, refused = [], ""
@@ -72,14 +72,14 @@ def test_finished_uploads_of_a_token_are_bounded_too(target: Target) -> None:
 
 
 def test_a_deleted_upload_takes_no_more_bytes(target: Target) -> None:
-    """Whoever deletes an upload while its body comes can't go on filling the disk beside all bounds."""
+    """A client that deletes an upload while its body arrives can't fill the disk outside of all bounds."""
     key = {"Authorization": f"Bearer {target.new_key(scopes=['vod:write'])['api_key']}"}
     token = upload_token(target, key, new_id("usr"))
     length, app = 300_000_000, target.stack.pid_of("weir run")
     video = begin(target, token, length)[1]["id"]
 
     def unseen() -> int:
-        """Bytes of files that the application has open and nobody can find."""
+        """Bytes of files that the application has open and no file name leads to."""
         taken = 0
         for one in Path(f"/proc/{app}/fd").iterdir():
             with contextlib.suppress(OSError):

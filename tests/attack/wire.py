@@ -94,8 +94,8 @@ class Wire:
         return self.closed
 
     def pour(self, data: bytes, most: int, seconds: float = 20) -> int:
-        """Writes `data` again and again without reading, until `most` bytes have gone or the other side ends
-        it; bytes that went."""
+        """Writes `data` again and again without reading, until `most` bytes are sent or the other side
+        closes; returns the bytes sent."""
         self.line.setblocking(False)
         sent, deadline, rest = 0, time.monotonic() + seconds, b""
         with contextlib.suppress(OSError):

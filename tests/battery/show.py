@@ -15,7 +15,7 @@ from tests.support.servers import wait_until
 
 SMALL: dict[str, Any] = {
     "LADDER": "[360,180]", "X264_PRESET": "ultrafast",
-    "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # whoever polls asks a lot
+    "LIMITS": '{"member": 100000, "public": 100000, "session": 100000}',  # polling clients send many requests
     "GUEST_RATE_PER_S": 1000, "GUEST_BURST": 1000, "GUEST_CHANNEL_RATE_PER_S": 1000,
 }  # fmt: skip
 
@@ -30,8 +30,8 @@ def command_of(pid: int) -> str:
 
 
 def zombies(pid: int) -> int:
-    """Dead children that nobody waits for, of any process of the stack. One that has died this moment is
-    none."""
+    """Dead children whose parent does not wait for them, of any process of the stack. One that has died this
+    moment is none."""
     dead = _dead(pid)
     if dead:
         time.sleep(REAPED_WITHIN_S)

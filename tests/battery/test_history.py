@@ -1,5 +1,5 @@
 """Fifty people on two nodes while things break: nothing acknowledged is lost, nothing is doubled, invented or
-out of order, and nobody has a hole."""
+out of order, and no client has a gap."""
 
 import asyncio
 import random
@@ -66,8 +66,8 @@ async def test_redis_killed(stage: Stage, scale: Scale, figures: Figures) -> Non
 
 
 async def test_redis_emptied(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """The log is gone: everybody is told `recovered: false`, nobody is shown a hole, and what is said from
-    then on is whole."""
+    """The log is lost: every client gets `recovered: false`, none shows a gap, and later messages are
+    complete."""
     chat = await Chat.begin(stage, scale.writers)
     await asyncio.sleep(3)
     await chat.end()

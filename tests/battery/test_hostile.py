@@ -58,7 +58,7 @@ class Attackers:
             line.reset()
 
     async def _send(self, line: Line, opcode: int, packet: bytes) -> None:
-        """One packet, and a question behind it: it is answered, or the connection ends with a code."""
+        """One packet, and a request after it: the request is answered, or the connection ends with a code."""
         line.frame(packet, opcode)
         try:
             await line.call("channel.leave", {"channel": self._stage.channel}, 10)
@@ -156,8 +156,8 @@ async def neighbour(stage: Stage) -> dict[str, str]:
 
 
 async def test_another_tenants_ids_are_like_none(stage: Stage, services: Services, figures: Figures) -> None:
-    """Every socket request and every REST route answers an id of another app as one that nobody has, byte for
-    byte, and what the other app has is untouched."""
+    """Every socket request and every REST route answers an id of another app as one that does not exist, byte
+    for byte, and what the other app has is untouched."""
     theirs = await neighbour(stage)
     missing = {**theirs, **{name: new_id(prefix) for name, prefix in PREFIXES.items() if name in theirs}}
     line = await enter(

@@ -1,4 +1,4 @@
-"""Crowds: everybody comes back at once, somebody never reads, somebody writes far too much."""
+"""Crowds: all clients reconnect at once, one never reads, one writes far too much."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ async def reads(stage: Stage) -> dict[str, int]:
 
 
 async def test_a_storm_of_reconnects(stage: Stage, scale: Scale, figures: Figures) -> None:
-    """A thousand sockets are reset at once and all come back within 15 s, at least 99 % recovered, from Redis
+    """A thousand sockets are reset at once and all reconnect within 15 s, at least 99 % recovered, from Redis
     and memory alone."""
     chat = await Chat.begin(stage, writers=5, readers=scale.storm)
     await asyncio.sleep(2)

@@ -1,5 +1,5 @@
 """What breaks under a picture: encoders, transcoders, the ingest, the recorder, the disk. Viewers' playlists
-only go on."""
+only grow."""
 
 import hashlib
 import os
@@ -95,7 +95,7 @@ def test_a_transcoder_that_always_dies(
 
 @pytest.mark.parametrize("part", ["worker", "master"])
 def test_an_ingest_that_is_killed(on_air: Make, figures: Figures, part: str) -> None:
-    """No hook tells that the encoder is gone, and still the stream leaves `live` within 30 s."""
+    """No hook reports that the encoder has left, and still the stream leaves `live` within 30 s."""
     air = on_air(RECONNECT_GRACE_S=30)
     publisher = air.publish()
     master = air.stack.pid_of("ingest.conf")
@@ -107,8 +107,8 @@ def test_an_ingest_that_is_killed(on_air: Make, figures: Figures, part: str) -> 
 
 
 def test_an_encoder_that_goes_and_returns(on_air: Make, scale: Scale, figures: Figures) -> None:
-    """Long before the grace is over and just before it: the same broadcast. After it: a new one. Each begins
-    and ends once."""
+    """Long before the grace ends and just before it: the same broadcast. After it: a new one. Each begins and
+    ends once."""
     grace_s = scale.grace_s
     air = on_air(RECONNECT_GRACE_S=grace_s)
     publisher, broadcasts = air.publish(), [air.stream()["broadcast"]]
@@ -116,7 +116,7 @@ def test_an_encoder_that_goes_and_returns(on_air: Make, scale: Scale, figures: F
         grace_s / 12,
         grace_s - 1.5,
         grace_s + 1,
-    ):  # and about half a second until its publish is heard of
+    ):  # and about half a second until its publish arrives
         publisher.stop()
         time.sleep(away_s)
         publisher = air.publish()
@@ -134,7 +134,7 @@ def test_an_encoder_that_goes_and_returns(on_air: Make, scale: Scale, figures: F
 
 
 def test_a_second_publisher(on_air: Make, figures: Figures) -> None:
-    """Is refused; the first one's ladder is the only one, and its frames go on."""
+    """Is refused; the first one's ladder is the only one, and its frames continue."""
     air = on_air()
     publisher, eyes, second = air.publish(), air.eyes(), None
     ladder = air.encoder()
@@ -152,7 +152,7 @@ async def test_a_recorder_that_is_killed(
     on_air: Make, scale: Scale, figures: Figures, tmp_path: Path
 ) -> None:
     """At random points: each time what is on the disk plays as it is, and at most 2 s of what viewers were
-    shown are not in it; the next process goes on with it, and at the end there is one recording of it all."""
+    shown are not in it; the next process continues it, and at the end there is one recording of it all."""
     chance, lost_s, unplayable = random.Random(11), [], 0
     air = on_air(LADDER="[180]", RECONNECT_GRACE_S=5)
     publisher = air.publish(size="320x180")
@@ -275,7 +275,7 @@ def sha256(data: bytes) -> str:
 
 
 def shown_until(playlist: str) -> float:
-    """The time, in ms since the epoch, at which the newest part ends that a player was told of."""
+    """The time, in ms since the epoch, at which the newest part ends that a player's playlist named."""
     at_ms = parts_ms = 0.0
     for line in playlist.splitlines():
         if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
@@ -292,8 +292,8 @@ NARROW = 'for one in recordings hls; do mkdir -p "$0/$one" && mount -t tmpfs -o 
 
 
 def test_a_full_disk(on_air: Make, figures: Figures, tmp_path: Path) -> None:
-    """Recording stops and says so within 10 s, live goes on, no playlist names an empty file; with room again
-    it goes on."""
+    """Recording stops and says so within 10 s, live continues, no playlist names an empty file; with room
+    again recording continues."""
     var = tmp_path / "var"
     air = on_air(
         under=("unshare", "-Urm", "sh", "-c", NARROW, str(var)),

@@ -38,7 +38,7 @@ async def waiting(store: Store) -> list[tuple[str, str, list[str]]]:
 
 
 async def test_what_goes_in_comes_out_with_the_same_types(store: Store) -> None:
-    """A document comes back equal, type by type, from every verb that returns one."""
+    """A document is equal to the stored one, type by type, from every verb that returns one."""
     mine = store.app("app_1")
     expected = {**FULL, "app": "app_1"}
     inserted = await mine.insert(THINGS, FULL)
@@ -517,7 +517,7 @@ async def test_events_wait_in_the_outbox_until_settled(store: Store) -> None:
 
 
 async def test_a_change_that_is_refused_emits_nothing(store: Store) -> None:
-    """A failed expectation, a duplicate or a misfit leaves no event behind."""
+    """A failed expectation, a duplicate or a misfit writes no event."""
     mine = store.app("app_1")
     await mine.insert(THINGS, {"id": "a", "name": "x"})
     assert await mine.update(THINGS, "a", set={"rank": 1}, expect={"rank": 7}, emit=[event("1")]) is None

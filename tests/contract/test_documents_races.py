@@ -13,8 +13,8 @@ CALLERS = 50
 
 
 async def test_one_of_many_wins_a_unique_value(store: Store) -> None:
-    """Of concurrent inserts with one unique value exactly one succeeds, the others are DuplicateKey, nobody
-    else suffers."""
+    """Of concurrent inserts with one unique value exactly one succeeds, the others are DuplicateKey, and no
+    other write fails."""
     mine = store.app("app_1")
     answers = await asyncio.gather(
         *(mine.insert(THINGS, {"id": str(n), "name": f"n{n % 10}"}) for n in range(200)),

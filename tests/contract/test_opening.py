@@ -103,7 +103,7 @@ async def test_a_wrong_database_name_is_refused(secantus_url: str) -> None:
 
 
 async def test_the_default_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
-    """Without WEIR_MONGODB_URL documents stand in weir.db."""
+    """Without WEIR_MONGODB_URL documents are in weir.db."""
     store = await open_store(Settings(data_dir=tmp_path), [])
     await store.ping()
     await store.close()

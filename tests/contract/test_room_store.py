@@ -49,7 +49,7 @@ async def test_another_rooms_collection_is_refused(store: Store) -> None:
 
 
 def test_each_collection_has_one_room() -> None:
-    """And none is left out, nor declared that nobody has."""
+    """None is left out, and none is declared that does not exist."""
     owned = [name for room in ALL for name in OWNED[room]]
     assert sorted(owned) == sorted({one.name for one in COLLECTIONS})
     for room in ALL:

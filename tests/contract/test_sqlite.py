@@ -59,7 +59,7 @@ async def test_closing_answers_what_was_asked_before(path: Path) -> None:
 
 
 async def test_a_held_lock_is_a_refusal_and_not_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While another process holds the file, writes are refused after the bound and reads go on; afterwards
+    """While another process holds the file, writes are refused after the bound and reads continue; afterwards
     writes work."""
     store = await open_sqlite(path, [THINGS])
     mine = store.app("app_1")

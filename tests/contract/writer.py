@@ -19,7 +19,8 @@ CALLERS = 20
 
 
 async def write(store: Store, name: str, n: int) -> None:
-    """A document and later a change of it, each with its event; `told` says which events it must have."""
+    """A document and later a change of it, each with its event; `told` names the events that must be
+    there."""
     mine = store.app("app_1")
     first, second = (
         DirectoryChanged(app="app_1", collection="log", key=f"{name}-{n}-{step}") for step in (1, 2)

@@ -37,7 +37,7 @@ async def next_process(world: World) -> None:
     async for collection, doc_id, events in world.services.store.pending():
         for event in events:
             await world.room._heard(event)
-            await world.room._heard(event)  # the bus may tell it twice
+            await world.room._heard(event)  # the bus may deliver it twice
         await world.services.store.settle(collection, doc_id, [event.id for event in events])
 
 
@@ -106,7 +106,7 @@ asyncio.run(main())
 
 
 async def test_an_entry_outlives_kill_9(world: World, services: Services) -> None:
-    """A process of its own, killed right behind the write of its change."""
+    """A process of its own, killed right after the write of its change."""
     settings = services.settings
     given = {
         "DATA_DIR": str(settings.data),
@@ -131,8 +131,8 @@ async def test_an_entry_outlives_kill_9(world: World, services: Services) -> Non
 async def test_what_leaves_no_document_is_noted_before(
     world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A deletion that nobody can find out about is worse than an entry of one that was not done; a refused
-    one leaves none."""
+    """A deletion without an entry is worse than an entry of one that was not done; a refused one leaves
+    none."""
     token, stream = await stream_of(world, owner, app)
     honest = world.services.store.app(app).__class__.delete
 
@@ -204,7 +204,7 @@ async def test_two_owners_who_remove_each_other_leave_one(world: World, owner: H
 
 
 async def invited(world: World, owner: Headers, app: str, who: Headers) -> None:
-    """Somebody who has an account becomes an owner."""
+    """A person who has an account becomes an owner."""
     email = (await world.done("GET", "/v1/auth/me", who))["email"]
     link = (
         await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": "owner"})
@@ -213,7 +213,7 @@ async def invited(world: World, owner: Headers, app: str, who: Headers) -> None:
 
 
 async def test_the_last_owner_may_go_when_another_has_come(world: World, owner: Headers, app: str) -> None:
-    """By a promotion too, and in an app from before owners stood in its document."""
+    """By a promotion too, and in an app from before its document listed the owners."""
     installation = world.services.store.operator()
     before = await installation.get(APPS, app)
     assert before is not None

@@ -20,7 +20,7 @@ async def plays(
 
 
 async def test_a_ticket_is_spent_by_its_first_use(world: World, services: Services) -> None:
-    """Right or wrong; what stands in Redis is not the ticket itself."""
+    """Right or wrong; Redis does not have the ticket itself."""
     tickets = PlayTickets(services.redis)
     ticket = await tickets.issue("ply_1")
     assert len(ticket) >= 22

@@ -1,4 +1,4 @@
-"""People who chat through everything that breaks: they come back, resume where they were, and send again,
+"""People who chat through everything that breaks: they reconnect, resume where they were, and send again,
 with the same cid, what was not acknowledged."""
 
 import asyncio
@@ -179,7 +179,7 @@ async def connect(place: Place, session: dict[str, Any], heard: Heard, visit: in
 
 
 async def read_history(place: Place) -> list[dict[str, Any]]:
-    """All messages of the channel, oldest first, page by page, as somebody new reads them."""
+    """All messages of the channel, oldest first, page by page, as a new client reads them."""
     line = await connect(place, place.session("reader"), lambda *_: None)
     try:
         assert (await line.call("channel.join", {"channel": place.channel}))["ok"]

@@ -1,4 +1,4 @@
-"""Nonsense at every door: each gets a clear refusal, and nobody else notices."""
+"""Invalid input on every interface: each gets a clear refusal, and no other client notices."""
 
 import base64
 import json
@@ -24,8 +24,8 @@ HALF_OPEN = 300
 
 
 class Bystanders:
-    """A stream, somebody who talks, somebody who reads, eyes on the playlist: `undisturbed()` after whatever
-    was done."""
+    """A stream, a client that writes, one that reads, and a reader of the playlist: `undisturbed()` after
+    whatever was done."""
 
     def __init__(self, show: Show) -> None:
         self.show, self.crowd = show, Crowd()
@@ -39,7 +39,7 @@ class Bystanders:
         self.undisturbed()
 
     def undisturbed(self) -> None:
-        """New parts and new messages arrive, over the connections that stood before."""
+        """New parts and new messages arrive, over the connections from before."""
         talker, reader = self._users
         position, shown = self._eyes.position, len(reader.seen.events)
         wait_until(
@@ -128,7 +128,7 @@ def test_a_body_that_is_not_a_request_is_refused(bystanders: Bystanders, path: s
 
 
 def test_too_much_is_too_large(bystanders: Bystanders) -> None:
-    """Bodies above 64 KB and above 1 MB, with and without a length told before: 413 `too_large`."""
+    """Bodies above 64 KB and above 1 MB, with and without Content-Length: 413 `too_large`."""
     show, chunk = bystanders.show, b"10000\r\n" + b"x" * 65536 + b"\r\n"
     for size in (70_000, 1_000_000, 3_000_000):
         assert refusal(raw(show, post("/v1/auth/login", b'"' + b"x" * size + b'"'))) == (413, "too_large"), (
@@ -199,7 +199,8 @@ def test_hostile_addresses_and_credentials_are_refused(bystanders: Bystanders) -
 
 
 def test_hostile_values_of_a_member_are_refused(bystanders: Bystanders) -> None:
-    """Numbers out of range, foreign cursors, ids of nothing: 4xx with a code for somebody who may ask, too."""
+    """Numbers out of range, foreign cursors, ids of nothing: 4xx with a code, for callers with permission,
+    too."""
     show = bystanders.show
     tenant = show.tokens.mint("weir:app", 600, sub="acc_test", app=show.app, role="owner")
     header = {"Authorization": f"Bearer {tenant}"}
@@ -269,7 +270,7 @@ def websocket(show: Show, **more: Any) -> Iterator[ClientConnection]:
 
 @contextmanager
 def signed_in(show: Show) -> Iterator[ClientConnection]:
-    """A bare WebSocket of somebody who has joined the channel."""
+    """A bare WebSocket that has joined the channel."""
     with websocket(show) as line:
         assert str(line.recv(5)).startswith("0{")
         line.send("40" + json.dumps({"token": show.session("Mallory")["user_token"]}))

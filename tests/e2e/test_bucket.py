@@ -17,8 +17,8 @@ def bucket() -> Iterator[FakeBucket]:
 
 
 def test_a_recording_in_a_bucket_plays_under_the_same_address(make_stack, bucket: FakeBucket) -> None:
-    """Its local files are gone; playlists, byte ranges and the MP4 come through nginx, and only with a token
-    of its own."""
+    """Its local files are deleted; playlists, byte ranges and the MP4 come through nginx, and only with a
+    token of its own."""
     show: Show = make_stack(RECONNECT_GRACE_S=1, **bucket.settings)
     member = show.member()
     publisher = show.publish()

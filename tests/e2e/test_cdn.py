@@ -116,8 +116,8 @@ async def watch(http: aiohttp.ClientSession, playlist: str, seen: Seen) -> None:
 
 
 def test_media_files_come_from_the_cache(fronted: tuple[Show, Cdn]) -> None:
-    """The origin is asked once for each; playlists are each viewer's own, and held until there is something
-    new."""
+    """The origin is asked once for each; playlists are each viewer's own, and answered when there is
+    something new."""
     show, cdn = fronted
     seen = Seen()
 

@@ -19,7 +19,7 @@ NAMES = ("Ben", "Ben", "نور الهدى", "Zoë whose name is as long as one m
 
 
 class Person:
-    """Somebody in the chat, without a page."""
+    """A person in the chat, without a page."""
 
     def __init__(self, show: Show, name: str | None = None) -> None:
         seat = show.session(name)
@@ -52,7 +52,7 @@ def typed(viewer: Viewer) -> str:
 def test_commands_and_names_are_offered(
     show: Show, browser: Browser, scheme: str, width: int, height: int
 ) -> None:
-    """Arrow keys, Tab, Enter and Escape; a screen reader hears a list; nothing is wider than the page."""
+    """Arrow keys, Tab, Enter and Escape; a screen reader gets a list; nothing is wider than the page."""
     people = [Person(show, name) for name in (f"Anna {width} von Trapp", *NAMES)]
     for one in people:
         assert one.say(f"hello from {one.name} {width}")["ok"]
@@ -113,7 +113,7 @@ def test_a_viewer_is_offered_what_viewers_may(show: Show, browser: Browser) -> N
 
 
 def test_a_typo_is_asked_back(show: Show, browser: Browser) -> None:
-    """The guest whose name was meant is offered as a button; nobody is banned before it is pressed."""
+    """The guest whose name was meant is offered as a button; no one is banned before it is pressed."""
     guest = Person(show)
     viewer = Viewer(browser, seat(show, "owner"), color_scheme="dark")
     viewer.until("connection-state", "Connected")
@@ -130,7 +130,7 @@ def test_a_typo_is_asked_back(show: Show, browser: Browser) -> None:
 
 
 def test_a_guest_keeps_the_old_name_where_the_new_one_is_the_hosts(show: Show, browser: Browser) -> None:
-    """The page says so, shows the old name, and what is said stands under it."""
+    """The page says so, shows the old name, and messages appear under it."""
     host = Viewer(browser, seat(show, "owner", "usr-hanna", "Hanna Host"))
     host.until("connection-state", "Connected")
     guest = Viewer(browser, show.card["watch"])
@@ -154,7 +154,7 @@ def test_a_guest_keeps_the_old_name_where_the_new_one_is_the_hosts(show: Show, b
 
 
 def test_who_was_shut_out_reads_it_after_a_reload(show: Show, browser: Browser) -> None:
-    """Not that the chat is loading; with the reason, which nobody else reads."""
+    """Not that the chat is loading; with the reason, which is shown to no one else."""
     host = Viewer(browser, seat(show, "owner", "usr-boss", "Boss"))
     guest = Viewer(browser, show.card["watch"], viewport={"width": 390, "height": 844})
     other = Viewer(browser, show.card["watch"])

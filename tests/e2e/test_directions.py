@@ -1,4 +1,4 @@
-"""Text that is written from right to left, beside text that is not."""
+"""Text that is written from right to left, next to text that is not."""
 
 from playwright.sync_api import Browser
 

@@ -1,5 +1,5 @@
 """While a stream is live and people talk, every process of the stack is killed: the service is back by
-itself, nothing that was acknowledged is lost, the playlist only goes on, no process is left over."""
+itself, nothing that was acknowledged is lost, the playlist only grows, no process is left over."""
 
 import logging
 import os
@@ -128,7 +128,8 @@ class Scene:
         wait_until(lambda: self.eyes.position > (beyond[0] + 1, 0), "new parts", 40)
 
     def back(self, what: str, victim: int, replaced: Callable[[], bool]) -> dict[str, float]:
-        """Waits until everything works again; seconds since the kill, to be told and not judged."""
+        """Waits until everything works again; returns the seconds since the kill, which are reported and not
+        asserted."""
         began, took = time.monotonic(), {}
 
         def at(name: str) -> None:
@@ -194,7 +195,7 @@ def finders(scene: Scene) -> dict[str, Callable[[], int]]:
 
 @pytest.mark.parametrize("part", ["ffmpeg", "app", "redis", "web master", "web worker", "ingest"])
 def test_a_killed_part_is_back_twice(scene: Scene, part: str) -> None:
-    """kill -9, and again after it has come back: ready, chat flows, new parts, nothing left over; the picture
+    """kill -9, and again after its restart: ready, chat flows, new parts, nothing left over; the picture
     breaks once where the encoder's line or FFmpeg was cut, and nowhere else."""
     find = finders(scene)[part]
     for _ in range(2):
@@ -229,7 +230,7 @@ def test_while_the_application_is_away_the_answers_say_so(scene: Scene) -> None:
 
 
 def test_a_standing_encoder_is_replaced(scene: Scene) -> None:
-    """SIGSTOP of FFmpeg while bytes keep coming: it is ended, and another one goes on."""
+    """SIGSTOP of FFmpeg while bytes keep coming: it is killed, and another one continues."""
     before = scene.eyes.ruptures
     scene.kill("ffmpeg", lambda: min(scene.encoders()), signal.SIGSTOP)
     assert scene.eyes.ruptures == before + 1
@@ -237,8 +238,8 @@ def test_a_standing_encoder_is_replaced(scene: Scene) -> None:
 
 
 def test_nothing_acknowledged_was_lost(scene: Scene) -> None:
-    """After all of the above: each acknowledged message stands once, in the order of its seq, in the history;
-    both people were shown the same, each message once, and resumed without a gap every time."""
+    """After all of the above: each acknowledged message is there once, in the order of its seq, in the
+    history; both people were shown the same, each message once, and resumed without a gap every time."""
     scene.crowd.run(scene.talker.hush())
     last = max(one.seq or 0 for one in scene.talker.sent)
     wait_until(

@@ -1,4 +1,4 @@
-"""Publishing over real RTMP: accepted, refused, duplicate, replaced, gone and back."""
+"""Publishing over real RTMP: accepted, refused, duplicate, replaced, disconnected and reconnected."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ def test_hostile_names_are_refused(show: Show) -> None:
 
 
 def test_garbage_on_the_rtmp_port_disturbs_nobody(live: Show) -> None:
-    """Random bytes, cut handshakes: the live stream goes on."""
+    """Random bytes, cut handshakes: the live stream continues."""
     dice = random.Random(5)
     for _ in range(60):
         with socket.create_connection(("127.0.0.1", live.stack.rtmp), 5) as connection:
@@ -61,7 +61,7 @@ def test_garbage_on_the_rtmp_port_disturbs_nobody(live: Show) -> None:
 
 
 def test_a_second_publisher_is_refused_while_the_first_one_sends(live: Show) -> None:
-    """The first one's broadcast goes on, also after nginx has reported the end of the refused one."""
+    """The first one's broadcast continues, also after nginx has reported the end of the refused one."""
     second = live.publish()
     try:
         assert second.wait(20) != 0
@@ -73,7 +73,7 @@ def test_a_second_publisher_is_refused_while_the_first_one_sends(live: Show) -> 
 
 
 def test_a_frozen_publisher_is_replaced(show: Show) -> None:
-    """Its bytes stand still for 2 s: the new encoder takes over the same broadcast."""
+    """It sends no bytes for 2 s: the new encoder takes over the same broadcast."""
     if show.state() != "idle":
         show.wait_state("idle")
     first = show.publish()
@@ -103,7 +103,7 @@ def test_a_frozen_publisher_is_replaced(show: Show) -> None:
 
 
 def test_a_broadcast_outlives_a_dropped_line_and_ends_once(show: Show) -> None:
-    """Back within the grace: the playlist goes on with a discontinuity. Gone for good: ENDLIST, idle."""
+    """Back within the grace: the playlist continues with a discontinuity. Later than that: ENDLIST, idle."""
     if show.state() != "idle":
         show.wait_state("idle")
     first = show.publish()
@@ -124,7 +124,7 @@ def test_a_broadcast_outlives_a_dropped_line_and_ends_once(show: Show) -> None:
 
 
 def test_an_ingest_that_dies_takes_no_broadcast_along(make_stack) -> None:
-    """kill -9 of nginx: the state leaves live though no hook came; an encoder that comes back continues the
+    """kill -9 of nginx: the state leaves live though no hook came; an encoder that reconnects continues the
     broadcast."""
     show: Show = make_stack(RECONNECT_GRACE_S=30)
     first = show.publish()

@@ -1,4 +1,4 @@
-"""The page behind an invitation's link: what it says before anything is typed."""
+"""The page of an invitation's link: what it says before anything is typed."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def open_stack() -> Iterator[RunningStack]:
 
 
 def test_an_invitation_names_app_inviter_address_and_role(open_stack: RunningStack, browser: Browser) -> None:
-    """To a stranger, and to somebody who is signed in with another address; a spent one says what to do."""
+    """To a stranger, and to a person who is signed in with another address; a spent one says what to do."""
     body = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann Ahoi"}
     ann = {"Authorization": f"Bearer {open_stack.ask('POST', '/v1/auth/register', body)[1]['access_token']}"}
     app = open_stack.ask("POST", "/v1/apps", {"name": "Harbour"}, ann)[1]["id"]

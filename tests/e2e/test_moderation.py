@@ -1,4 +1,4 @@
-"""Moderators keep order: by typed command, over sockets and REST, with an undo."""
+"""Moderation by typed command, over sockets and REST, with an undo."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from weir.foundation.ids import new_id
 
 
 class Guest:
-    """One person with a socket, and every event that it was told."""
+    """One person with a socket, and every event that it received."""
 
     def __init__(self, show: Show, name: str, role: str) -> None:
         self._show, self.id = show, f"usr-{name.lower()}"
@@ -75,7 +75,8 @@ async def test_a_timeout_is_given_noticed_and_taken_back(show: Show) -> None:
 
 
 async def test_a_deleted_message_is_gone_for_everybody_who_comes(show: Show) -> None:
-    """Those present are told; those who come later, and the history by REST, never see the text."""
+    """Members who are present get the event; those who join later, and the history by REST, never see the
+    text."""
     ann, ben, cleo = (
         Guest(show, "Ann", "moderator"),
         Guest(show, "Ben", "member"),
@@ -94,7 +95,7 @@ async def test_a_deleted_message_is_gone_for_everybody_who_comes(show: Show) -> 
 
 
 async def test_a_shadow_banned_person_talks_to_itself(show: Show) -> None:
-    """It sees a normal ack; nobody else is shown anything; a moderator sees a mark."""
+    """It sees a normal ack; no other member gets anything; a moderator sees a mark."""
     ann, dan, ben = (
         Guest(show, "Ann", "moderator"),
         Guest(show, "Dan", "member"),
@@ -119,8 +120,8 @@ async def test_a_shadow_banned_person_talks_to_itself(show: Show) -> None:
 
 
 async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
-    """A lockdown by REST shuts the members' mouths; wrong usage answers with the usage line; taking it back
-    opens them."""
+    """During a lockdown by REST members can't write; wrong usage answers with the usage line; after an undo
+    they can."""
     ben = Guest(show, "Ben", "member")
     assert (await ben.enter())["ok"]
     assert rest(show, "POST", "/commands", {"text": "/lockdown"})
@@ -141,8 +142,8 @@ async def test_rest_commands_and_settings_act_on_sockets(show: Show) -> None:
 
 
 async def test_a_command_means_the_person_it_names(show: Show) -> None:
-    """A guest as the watch page calls it, a typo, two people of one name, and a name with blanks: nobody else
-    is hit."""
+    """A guest as the watch page calls it, a typo, two people of one name, and a name with blanks: no other
+    user is affected."""
     boss = Guest(show, "Olga", "owner")
     assert (await boss.enter())["ok"]
     seats = [show.session() for _ in range(2)]

@@ -52,7 +52,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[str]:
-    """The origin of somebody else's web server, with a page that uses the official clients."""
+    """The origin of another web server, with a page that uses the official clients."""
     (tmp_path / "index.html").write_text(PAGE)
     (tmp_path / "hls.js").write_bytes((PACKAGES / "hls.js/dist/hls.min.js").read_bytes())
     (tmp_path / "socket.io.js").write_bytes(
@@ -66,7 +66,8 @@ def shop(tmp_path: Path) -> Iterator[str]:
 
 
 def test_an_apps_own_page_plays_and_chats(live: Show, browser: Browser, shop: str) -> None:
-    """Refused while the origin is not the app's; then the picture runs, and what is said comes back."""
+    """Refused while the origin is not the app's; then the picture runs, and a message that is sent
+    arrives."""
     show, context = live, browser.new_context()
     page = context.new_page()
     address = f"{shop}/?server={show.stack.address}&playback={show.playback}"

@@ -1,4 +1,4 @@
-"""A show that is over, watched afterwards."""
+"""A recording, watched after the broadcast."""
 
 import time
 from pathlib import Path

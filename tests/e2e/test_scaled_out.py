@@ -238,7 +238,8 @@ def test_a_show_over_many_processes(layout: ScaledOut) -> None:
 
 def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -> None:
     """kill -9 of the worker that has it: within ten seconds the other one has the stream, the media sequence
-    goes on, and the same viewer's token plays on; the web server asks whoever has it, for a snapshot too."""
+    continues, and the same viewer's token still plays; the web server asks the worker that has it, for a
+    snapshot too."""
     layout.start()
     app = layout.weir("create", "app", "Acme")
     stream = layout.weir("create", "stream", app["id"], "--title", "Show")
@@ -312,9 +313,9 @@ def owner(layout: ScaledOut) -> dict[str, Any]:
 
 
 def test_every_client_has_its_own_address(make_layout: Callable[..., ScaledOut]) -> None:
-    """Over TCP too: who is refused again and again blocks himself alone, keys are bound to their clients'
-    networks, the audit names who it was. Nobody chooses an address: not at the web server, not at a room's
-    own port."""
+    """Over TCP too: a client that is refused again and again blocks only itself, keys are bound to their
+    clients' networks, the audit log has the address. No client can choose its address: not at the web server,
+    not at a room's own port."""
     layout = make_layout().start()
     stranger, customer, other = "127.0.0.2", "127.0.0.3", "127.0.0.4"
     app, account = layout.weir("create", "app", "Acme")["id"], owner(layout)

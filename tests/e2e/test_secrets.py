@@ -1,4 +1,4 @@
-"""After a session with everything in it, no secret stands anywhere in clear: logs, Redis, files, arguments,
+"""After a session with everything in it, no secret is anywhere in clear: logs, Redis, files, arguments,
 errors, metrics."""
 
 import asyncio
@@ -56,7 +56,7 @@ def signature(token: str) -> str:
 
 
 class Client:
-    """Asks, and keeps the secrets it was given and the errors it was told."""
+    """Sends requests, and keeps the secrets and errors of their answers."""
 
     def __init__(self, stack: RunningStack) -> None:
         self.secrets: dict[str, str] = {}
@@ -259,7 +259,7 @@ def watch(show: Show, client: Client, member: str) -> None:
 
 
 def chat(show: Show, client: Client, session: dict[str, Any], tokens: dict[str, str]) -> None:
-    """Said, refused, and refused at the door; what a client is told there counts as an error body."""
+    """Sent, refused, and refused at connecting; what the server answers then counts as an error body."""
 
     async def talk() -> None:
         line = await connect(show, session, lambda *_: None)
@@ -297,7 +297,7 @@ def redis_values(path: Path, password: str) -> Iterator[str]:
 
 
 def where(secrets: dict[str, str], texts: Iterable[tuple[str, str | bytes]]) -> list[str]:
-    """Sentences: which secret stands where."""
+    """Sentences: which secret is where."""
     found = []
     for place, text in texts:
         data = text if isinstance(text, bytes) else text.encode()
@@ -316,7 +316,7 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def test_no_secret_stands_in_clear(told: Show) -> None:
     """Keys, passwords, tokens and mailed links of a whole session are in no log, no value of Redis, no file,
-    no command line, no error and no metric; the internal secret and the password of Redis stand in the
+    no command line, no error and no metric; the internal secret and the password of Redis are in the
     generated configuration alone, the links in the mails that are files where there is no mail server."""
     show, stack, client = told, told.stack, Client(told.stack)
     arguments = Arguments(stack)
@@ -368,7 +368,7 @@ def assert_refusals_reached_the_log(stack: RunningStack) -> None:
 
 
 def test_the_demo_encoder_hides_its_key() -> None:
-    """`weir demo` publishes with the real key, which stands in no command line; its private file is gone at
+    """`weir demo` publishes with the real key, which is in no command line; its private file is deleted at
     the end."""
     stack = RunningStack(**SMALL)
     try:

@@ -25,7 +25,7 @@ HELD_BY_NGINX = "\netag: "
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    """On air over TLS, with reloads held by nginx."""
+    """On air over TLS, with blocking reloads in nginx."""
     certificate, key = self_signed(tmp_path_factory.mktemp("tls"))
     stack = RunningStack(
         **{**SMALL, "RECONNECT_GRACE_S": 30}, EDGE="nchan", TLS_CERTIFICATE=certificate, TLS_KEY=key
@@ -66,7 +66,7 @@ def reload(
     seconds: float = 15,
     log: Path | None = None,
 ) -> str:
-    """`log` tells what curl does, as it does it."""
+    """`log` has what curl reports, as it happens."""
     words = ["--verbose", "--stderr", str(log)] if log else []
     path = f"{show.url('v360.m3u8', token)}?_HLS_msn={msn}&_HLS_part={part}{more}"
     return curl(show, path, *words, seconds=seconds)
@@ -91,7 +91,7 @@ def test_http_sends_browsers_to_tls(secure: Show) -> None:
 
 
 def test_without_a_certificate_nothing_speaks_of_tls(show: Show) -> None:
-    """A browser that was told to insist on TLS would be locked out."""
+    """A browser with an HSTS header would be locked out."""
     assert "strict-transport-security" not in curl(show, f"/watch/{show.playback}").partition("\n\n")[0]
 
 
@@ -121,8 +121,8 @@ def test_nginx_holds_the_next_position_and_only_that(secure: Show) -> None:
 
 
 def test_who_is_held_while_the_packager_dies_is_answered_by_the_next(secure: Show, tmp_path: Path) -> None:
-    """kill -9: nobody waits for the part that its process would have made. Names of the next run are others:
-    no cache mixes them up."""
+    """kill -9: no request waits for the part that its process would have made. Names of the next run are
+    others: no cache mixes them up."""
     before, token = secure.text(secure.url("v360.m3u8")), secure.token()
     msn, part = position(reload(secure, *position(before), token=token))
     with ThreadPoolExecutor(3) as pool:

@@ -1,4 +1,4 @@
-"""A viewer who stays: what goes on behind a picture for longer than a glance must not be seen in it."""
+"""A viewer who stays: what happens over a longer time must not be visible in the picture."""
 
 from playwright.sync_api import Browser
 

@@ -1,4 +1,5 @@
-"""The studio's door in a browser: sign up by the form, stay signed in, sign out, come back by a mailed link."""
+"""Signing in to the studio in a browser: sign up by the form, stay signed in, sign out, return by a mailed
+link."""
 
 import re
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ def two_accounts(stack: RunningStack, browser: Browser) -> Page:
 
 
 def test_a_reset_link_is_honoured_by_who_is_signed_in(stack: RunningStack, browser: Browser) -> None:
-    """Opened in the very tab of the studio, where only what is behind the # changes."""
+    """Opened in the very tab of the studio, where only the text after the # changes."""
     stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
     page = opened(stack, browser, "ann@weir.example")
     stack.ask("POST", "/v1/auth/password/forgot", {"email": "ann@weir.example"})
@@ -189,7 +190,7 @@ def test_an_app_is_run_from_the_studio(stack: RunningStack, browser: Browser) ->
     colleague.context.close()
 
 
-# What stands out of the page at its right edge; a strip that scrolls by itself may be wider.
+# What extends beyond the page's right edge; a strip that scrolls by itself may be wider.
 OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
     .filter(one => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 0.5)
     .map(one => `${one.tagName}.${one.className} ${one.textContent.slice(0, 40)}`)"""
@@ -197,7 +198,7 @@ OUTSIDE_JS = """() => [...document.querySelectorAll('main *, .top *')]
 
 def test_the_studio_fits_phones_and_keeps_what_is_refused(stack: RunningStack, browser: Browser) -> None:
     """With the longest names, on every page, at 390 and 320 px. A refusal names the field in words and the
-    form stands as it was."""
+    form keeps its input."""
     account = {"email": "ann@weir.example", "password": PASSWORD, "name": "Ann"}
     token = {"Authorization": f"Bearer {stack.ask('POST', '/v1/auth/register', account)[1]['access_token']}"}
     app = stack.ask("POST", "/v1/apps", {"name": "Longest" * 11}, token)[1]["id"]
@@ -277,8 +278,8 @@ def test_a_streamer_takes_a_seat_in_the_own_chat(stack: RunningStack, browser: B
 
 
 def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, browser: Browser) -> None:
-    """Somebody who is not signed in says so, signs in, and joins. Without a mail server the inviter is told
-    to hand the link over."""
+    """A person who is not signed in says so, signs in, and joins. Without a mail server the page asks the
+    inviter to hand the link over."""
     page = two_accounts(stack, browser)
     page.click("nav >> text=Team")
     page.fill("input[name=invitee]", "ben@weir.example")
@@ -295,7 +296,7 @@ def test_an_invitation_is_taken_with_the_account_one_has(stack: RunningStack, br
 
 
 def test_an_account_is_deleted_after_it_was_typed(stack: RunningStack, browser: Browser) -> None:
-    """The button waits for the address and the password; the only owner of an app is told what to do first."""
+    """The button waits for the address and the password; the only owner of an app reads what to do first."""
     _, made = stack.ask("POST", "/v1/auth/register", {"email": "ann@weir.example", "password": PASSWORD})
     bearer = {"Authorization": f"Bearer {made['access_token']}"}
     _, app = stack.ask("POST", "/v1/apps", {"name": "Harbour"}, bearer)

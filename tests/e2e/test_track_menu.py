@@ -28,7 +28,7 @@ def film(folder: Path) -> bytes:
 
 
 def test_sound_and_subtitles_are_chosen_by_keyboard(make_stack, browser: Browser, tmp_path: Path) -> None:
-    """The menu has a sound each and the subtitles, and what is chosen is heard and shown."""
+    """The menu has a sound each and the subtitles, and the chosen ones play."""
     show: Show = make_stack(VOD_PRESET="ultrafast")
     member, body = show.member(), film(tmp_path)
     title = base64.b64encode(b"Two sounds").decode()

@@ -49,7 +49,7 @@ def stream_of(show: Show) -> str:
 
 
 class Sender:
-    """The client as a process; `safe` are the offsets that it was told."""
+    """The client as a process; `safe` are the offsets that it received."""
 
     def __init__(self, **given: Any) -> None:
         assert NODE is not None
@@ -79,7 +79,7 @@ class Sender:
 
 @pytest.mark.skipif(NODE is None, reason="Node is missing")
 def test_an_upload_survives_the_deaths_of_the_server(uploading, tmp_path: Path) -> None:
-    """The application is killed with -9 five times in the middle: no offset that the client was told is ever
+    """The application is killed with -9 five times in the middle: no offset that the client received is ever
     taken back, the file arrives byte by byte, and plays frame by frame under a token alone."""
     show, member = uploading
     source, chance = film(tmp_path / "film.mp4"), random.Random(3)
@@ -240,7 +240,7 @@ CHOOSE = """(url) => new Promise((done, failed) => {
 
 def test_hls_js_offers_sounds_and_texts(uploading, browser: Browser, tmp_path: Path) -> None:
     """An uploaded film with two of each: another sound and a subtitle are chosen in mid-play, the picture
-    goes on, the words come."""
+    continues, the words appear."""
     show, member = uploading
     data = two_of_each(tmp_path, "a.mkv", "srt", seconds=12)
     named = base64.b64encode(b"a.mkv").decode()

@@ -119,8 +119,8 @@ def test_a_viewer_without_a_line_misses_nothing(ladder_show: Show, browser: Brow
 
 
 def test_a_command_without_a_line_stays_with_its_writer(ladder_show: Show, browser: Browser) -> None:
-    """A command is not kept for later: who writes one before the line is there is told so, and need not write
-    it again."""
+    """A command is not kept for later: a command before the connection is there gets an error, and stays in
+    the composer."""
     page = browser.new_context().new_page()
     page.route_web_socket("**/*", lambda line: None)
     page.goto(ladder_show.card["watch"])
@@ -145,8 +145,8 @@ def test_script_in_chat_is_text(ladder_show: Show, browser: Browser) -> None:
 
 
 def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> None:
-    """Offline, live, interrupted, live again, ended: in words, and the picture comes back by itself after a
-    dropped line."""
+    """Offline, live, interrupted, live again, ended: in words, and the picture resumes by itself after a
+    dropped connection."""
     show: Show = make_stack(RECONNECT_GRACE_S=12)
     viewer = Viewer(browser, show.card["watch"])
     wait_until(lambda: viewer.text("stream-state") != "", "a word about the state")
@@ -159,7 +159,7 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
         assert live != offline
         publisher.stop()
         wait_until(lambda: viewer.text("stream-state") not in (live, ""), "a word about the dropped line", 30)
-        viewer.until("notice", "come back")
+        viewer.until("notice", "to be restored")
         assert viewer.page.locator("[data-testid=live-indicator]").count() == 0
         publisher = show.publish()
         viewer.page.evaluate(READER_JS, VIDEO)
@@ -186,8 +186,8 @@ def test_the_page_says_what_the_stream_does(make_stack, browser: Browser) -> Non
 
 
 def test_a_page_without_a_server_does_not_say_live(make_stack, browser: Browser) -> None:
-    """Network off, network on, web server gone: no page says live or tells a count of which nothing is known;
-    words say what is done."""
+    """Network off, network on, web server gone: no page says live or shows a count that is unknown; a text
+    says what is happening."""
     show: Show = make_stack()
     publisher = show.publish()
     viewer = Viewer(browser, show.card["watch"])
@@ -284,7 +284,7 @@ def test_the_streamer_finds_everything_in_the_studio(ladder_show: Show, browser:
 
 
 def test_sound_alone_has_a_poster(make_stack, browser: Browser) -> None:
-    """The title stands where there is no picture, and the sound runs under it."""
+    """The title is shown where there is no picture, and the sound runs under it."""
     show: Show = make_stack()
     argv = [
         "ffmpeg",

@@ -42,7 +42,7 @@ def test_a_malformed_id_is_known(bad: str) -> None:
 
 @given(st.text(max_size=20), st.integers(0, 2**40))
 def test_a_derived_id_is_the_same_for_the_same_parts(name: str, number: int) -> None:
-    """Telling a fact twice gives it one id."""
+    """A fact that is published twice has one id."""
     assert ids.derived_id("evt", name, number) == ids.derived_id("evt", name, number)
     assert ids.is_id("evt", ids.derived_id("evt", name, number))
 
@@ -65,7 +65,7 @@ def test_a_sealed_value_opens_only_for_its_owner(text: str) -> None:
 
 
 def test_the_installation_secret_is_made_once_and_private(tmp_path: Path) -> None:
-    """Two openings read one secret; nobody else may read the file."""
+    """Two openings read one secret; no other user may read the file."""
     page = settings.Settings(data_dir=tmp_path / "var", _env_file=None)
     assert open_vault(page).key("x") == open_vault(page).key("x")
     assert (tmp_path / "var" / "secret").stat().st_mode & 0o777 == 0o600

@@ -162,7 +162,7 @@ def test_it_inherits_no_secret_and_stays_the_same_process() -> None:
 
 
 def test_bounds() -> None:
-    """Memory, files, nothing written, last in line: as the kernel tells of the process."""
+    """Memory, files, nothing written, last in line: as the kernel reports of the process."""
     command = [
         *confined(memory=1 << 30, files=99, silent=True, nice=7),
         "sh",

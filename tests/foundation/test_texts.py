@@ -1,4 +1,4 @@
-"""Names and texts: what is taken, and what nobody could read."""
+"""Names and texts: what is accepted, and what is unreadable."""
 
 import re
 

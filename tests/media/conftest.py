@@ -137,7 +137,7 @@ class FakeDirectory:
 
 @dataclass
 class Stage:
-    """One media room with everything around it. `heard` collects what the room tells."""
+    """One media room with everything around it. `heard` collects the facts that the room publishes."""
 
     settings: Settings
     redis: Redis

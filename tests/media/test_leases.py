@@ -11,7 +11,7 @@ from media.leases import StreamLeases
 
 
 async def test_a_stream_has_one_holder(servers: tuple[Path, int]) -> None:
-    """The second worker is refused until the first lets go; only the holder can let go."""
+    """The second worker is refused until the first releases it; only the holder can release it."""
     redis = Redis(unix_socket_path=str(servers[0] / "redis.sock"))
     one, other = StreamLeases(redis, "one:80"), StreamLeases(redis, "")
     assert await one.acquire("ply_lease")

@@ -1,4 +1,4 @@
-"""The door: who gets in, and nonsense that harms nobody."""
+"""Sockets: which clients are accepted, and invalid input that harms no other client."""
 
 import asyncio
 import json
@@ -64,8 +64,8 @@ async def test_only_a_valid_token_gets_in(house: House):
 
 
 async def test_a_socket_ends_with_its_token(house: House):
-    """When the token's time is over, and the half minute by which clocks may differ, the client is told why
-    and disconnected."""
+    """When the token has expired, and the half minute by which clocks may differ has passed, the client gets
+    the reason and is disconnected."""
     node = await house.node()
     client = Client()
     await client.connect(node, {"token": house.tokens.mint_user("ann", APP, "Ann", 2 - LEEWAY_S)})
@@ -83,7 +83,7 @@ async def test_a_revocation_closes_open_sockets(house: House, kind: str, subject
     first = await house.client(one, APP, "ann", playback=playback)
     second = await house.client(two, APP, "ann", playback=playback)
     other, foreign = await house.client(one, APP, "bob"), await house.client(one, "app_2", "ann", sid="s-ann")
-    for _ in range(40):  # until both nodes watch the bus, nobody hears
+    for _ in range(40):  # until both nodes watch the bus, no node gets it
         await one.services.bus.publish(Revoked(app=APP, kind=kind, subject=subject, before=2**52))
         await asyncio.sleep(0.25)
         if not first.io.connected and not second.io.connected:
@@ -124,7 +124,7 @@ async def test_guests_read(house: House):
 
 
 async def test_bad_requests_are_answered_and_disturb_nobody(house: House):
-    """Each bad request has an ack with a code; a bystander keeps receiving, and the sender may go on."""
+    """Each bad request has an ack with a code; a bystander keeps receiving, and the sender may continue."""
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     bad, good = await house.client(node, APP, "bad"), await house.client(node, APP, "good")
@@ -198,8 +198,8 @@ async def joined(line, channel: str) -> None:
 
 
 async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
-    """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is left
-    behind."""
+    """Garbage is answered by a close frame with a code, at once; others keep receiving and no member is
+    left."""
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
@@ -223,7 +223,7 @@ async def test_what_is_no_packet_ends_only_its_own_connection(house: House):
     [(b'42["chat.send","\xff"]', 1007), (b"\xf6", 1007), (b"x" * 70_000, 1009), (b"42[" * 30_000, 1009)],
 )
 async def test_a_close_frame_is_read_though_more_was_sent(house: House, payload: bytes, code: int, caplog):
-    """What the client had sent behind the nonsense does not reset the connection before the code is read; no
+    """What the client had sent after the nonsense does not reset the connection before the code is read; no
     traceback is logged."""
     node = await house.node()
     for _ in range(20):
@@ -273,7 +273,8 @@ async def test_origins_are_checked(house: House):
 
 
 async def test_a_clients_requests_keep_their_order_and_their_bound(house: House):
-    """Fifty messages sent without waiting get rising seqs; a flood beyond the queue is told to slow down."""
+    """Fifty messages sent without waiting get rising seqs; a flood beyond the queue is refused as
+    `rate_limited`."""
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     client = await house.client(node, APP)
@@ -294,8 +295,8 @@ async def test_a_clients_requests_keep_their_order_and_their_bound(house: House)
 
 
 async def test_a_connection_has_a_pace(house: House):
-    """Whatever it asks for: more in a second than the setting allows is told to slow down, another connection
-    is not."""
+    """Whatever it asks for: more in a second than the setting allows is refused, another connection is not
+    affected."""
     house.settings = house.settings.model_copy(update={"socket_requests_per_s": 20})
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
@@ -308,7 +309,7 @@ async def test_a_connection_has_a_pace(house: House):
 
 
 async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
-    """Clients are told of the restart, their connections end so that they come back, and no viewer stays
+    """Clients get a notice of the restart, their connections end so that they reconnect, and no viewer stays
     counted."""
     one, two = await house.node(), await house.node()
     channel = house.directory.new_stream(APP)["channel"]
@@ -324,8 +325,8 @@ async def test_a_stopping_node_sends_its_clients_away_in_order(house: House):
 
 
 async def test_a_node_that_is_cut_off_sends_its_clients_elsewhere(house: House, monkeypatch):
-    """Without a word from Redis for the bound they are told and closed, and nobody is let in until it is
-    back."""
+    """Without an answer from Redis for the bound they get a notice and are closed, and no client is accepted
+    until it is back."""
     monkeypatch.setattr(composition, "CUT_OFF_S", 1.5)
     node = await house.node()
     ann = await house.client(node, APP, "ann")
@@ -353,7 +354,7 @@ def deaf(node: Node):
 
 
 async def test_a_client_that_never_reads_is_dropped(house: House):
-    """A member that falls 256 events or 1 MB behind loses its connection; the others lose nothing."""
+    """A member with 256 events or 1 MB unread loses its connection; the others lose nothing."""
     node = await house.node()
     channel = house.directory.new_stream(APP)["channel"]
     good = await house.client(node, APP, "good")
@@ -408,7 +409,7 @@ async def test_answers_that_nobody_reads_are_bounded(house: House):
     ],
 )
 async def test_half_a_character_is_answered(house: House, frame: str, event: str):
-    """A lone surrogate is a fault of the request: it is refused, and the connection goes on."""
+    """A lone surrogate is a fault of the request: it is refused, and the connection stays."""
     channel = house.directory.new_stream("app_1")["channel"]
     node = await house.node()
     token = house.tokens.mint_user("ann", "app_1", "Ann", 600)

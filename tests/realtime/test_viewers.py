@@ -27,7 +27,7 @@ def heartbeat(channel, *sessions, at=None):
 
 
 async def test_a_session_counts_once(connection):
-    """A player and two sockets of one session are one viewer, until the last of them has gone."""
+    """A player and two sockets of one session are one viewer, until the last of them has left."""
     occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
     await occupancy.on_heartbeat(heartbeat(channel, "s1", "s2"))
     assert await occupancy.enter(channel, "s1", "a") == Count(2, 2)
@@ -45,7 +45,7 @@ async def test_a_session_counts_once(connection):
 
 
 async def test_nothing_stays_behind(connection):
-    """At zero the leases, the sessions and the peak are gone from Redis."""
+    """At zero the leases, the sessions and the peak are deleted from Redis."""
     occupancy, channel = ViewerCounter(connection, SHORT), new_id("chn")
     await occupancy.enter(channel, "s", "a")
     await occupancy.leave(channel, "s", "a")
@@ -116,12 +116,12 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
         await occupancy.enter(channel, session, "a")
     await occupancy.leave(channel, "s3", "a")
     await occupancy.enter(channel, "s2", "b")
-    await node.room.consumer.on_event(StreamLive(**facts, broadcast=early))  # told late
+    await node.room.consumer.on_event(StreamLive(**facts, broadcast=early))  # delivered late
     await node.services.bus.publish(StreamOffline(**facts, broadcast=late))
     counted = (await eventually(lambda: told))[0]
     assert (counted.stream, counted.broadcast, counted.peak, counted.total) == (stream["id"], late, 4, 4)
     await occupancy.enter(channel, "s9", "a")
-    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=late))  # told again
+    await node.room.consumer.on_event(StreamOffline(**facts, broadcast=late))  # delivered again
     again = (await eventually(lambda: told[1:]))[0]
     assert (again.id, again.peak, again.total) == (counted.id, 4, 4)
     await node.room.consumer.on_event(StreamOffline(**facts, broadcast=early))
@@ -130,7 +130,8 @@ async def test_a_broadcasts_audience_is_told_at_its_end(house: House):
 
 
 async def test_two_one_zero(house: House):
-    """Two viewers, one closes the page, then the other; the channel's members are told, and the end is zero."""
+    """Two viewers, one closes the page, then the other; the channel's members get the count, and the end is
+    zero."""
     node = await house.node(SHORT)
     stream = house.directory.new_stream("app_1")
     channel = stream["channel"]
@@ -156,7 +157,7 @@ async def test_two_one_zero(house: House):
 
 
 async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
-    """What a node leaves behind when it dies ends by itself; viewers of other nodes stay."""
+    """The leases of a dead node expire by themselves; viewers of other nodes stay."""
     alive, dying = await house.node(SHORT), await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
     ann, bob = await house.client(alive, "app_1", "ann"), await house.client(dying, "app_1", "bob")
@@ -171,7 +172,7 @@ async def test_a_crashed_nodes_viewers_are_gone_with_their_leases(house: House):
 
 
 async def test_everybody_is_counted_as_a_metric(connection):
-    """Over all streams on air, each session once a stream; nobody in a process that does not hold the job."""
+    """Over all streams on air, each session once a stream; none in a process that does not run the job."""
     occupancy, channels = ViewerCounter(connection), [new_id("chn") for _ in range(3)]
     for number, channel in enumerate(channels):
         await occupancy.on_heartbeat(heartbeat(channel, *(f"s{one}" for one in range(number + 1))))
@@ -187,7 +188,7 @@ async def test_everybody_is_counted_as_a_metric(connection):
 
 
 async def moves(node, app: str = "app_1") -> list[tuple[str, str | None, int]]:
-    """What followers of the app were told about viewers: type, session, count."""
+    """The events that followers of the app got about viewers: type, session, count."""
     _, entries = await node.room._apps.oldest(app)
     told = [orjson.loads(entry.body) for entry in entries if entry.type.startswith("+viewer.")]
     for one in told:
@@ -240,8 +241,8 @@ async def test_many_at_once_are_one_event(house: House):
 
 
 async def test_a_killed_node_leaves_nobody_untold(house: House):
-    """It dies between counting and telling: another one tells, each once, and those who were on it go with
-    their leases."""
+    """It dies between counting and publishing: another one publishes, each once, and its own viewers leave
+    when their leases expire."""
     dead, other = await house.node(SHORT), await house.node(SHORT)
     channel = house.directory.new_stream("app_1")["channel"]
     await other.room._apps.mark_followed("app_1")

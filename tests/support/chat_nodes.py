@@ -1,4 +1,4 @@
-"""Real Redis, real nodes, real clients; only the directory of apps and streams is a stand-in."""
+"""Real Redis, real nodes, real clients; only the directory of apps and streams is faked."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ from weir.foundation.vault import Vault
 
 
 async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Polls until `true()` holds. The bound is for failure only and counts looks: a machine that stands still
+    """Polls until `true()` holds. The bound is for failure only and counts looks: a machine that is suspended
     uses none."""
     for _ in range(round(seconds / 0.02)):
         if value := true():
@@ -49,7 +49,7 @@ async def eventually(true: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 async def nothing_known(channel: str) -> ArchivedState:
-    """Stands for what documents know of a channel that was never used."""
+    """Replaces the documents of a channel that was never used."""
     return ArchivedState()
 
 
@@ -109,7 +109,7 @@ class RedisServer:
 
 @dataclass
 class Directory:
-    """Stands for foundation.directory: apps and streams in dicts."""
+    """Replaces foundation.directory: apps and streams in dicts."""
 
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -160,7 +160,7 @@ class Directory:
 
 
 class Node:
-    """One realtime process' worth of room behind uvicorn, in this event loop."""
+    """The room of one realtime process in uvicorn, in this event loop."""
 
     def __init__(self, services: Services, leases: LeaseTimes) -> None:
         self.services = services

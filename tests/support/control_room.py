@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from control.accounts.mail import MailSender
 from control.composition import ControlRoom
+from realtime.protocol.event_examples import event_kinds
 from weir.foundation.http.problems import HANDLERS
 from weir.foundation.http.response_headers import Envelope
 from weir.foundation.http.router import Front, tabled
@@ -31,7 +32,7 @@ class Letters:
         self.sent.append((to, text))
 
     async def arrived(self, count: int) -> None:
-        """Until so many have been sent: some are sent behind the answer."""
+        """Until so many have been sent: some are sent after the answer."""
         async with asyncio.timeout(10):
             while len(self.sent) < count:
                 await asyncio.sleep(0.01)
@@ -48,7 +49,7 @@ class World:
             return 0
 
         self.services, self.letters = services, Letters()
-        self.room = ControlRoom(services, viewers or nobody)
+        self.room = ControlRoom(services, viewers or nobody, event_kinds())
         sender: MailSender = self.letters
         self.room._accounts._mail = self.room._teams._mail = sender
         table, *others = tabled(self.room.routes())

@@ -133,7 +133,7 @@ class RunningStack:
         raise AssertionError(f"no child with {marker}")
 
     def get(self, path: str) -> tuple[int, Any]:
-        """(status, JSON or text); status 0 when nobody answers."""
+        """(status, JSON or text); status 0 when no server answers."""
         return self.ask("GET", path)
 
     def ask(

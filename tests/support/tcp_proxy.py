@@ -42,7 +42,7 @@ class Refused(ConnectionError):
 
 
 class Line(asyncio.Protocol):
-    """`heard` gets events as they come; `closed` has (code, reason) when it is over, 1006 without a close
+    """`heard` gets events as they come; `closed` has (code, reason) when it has ended, 1006 without a close
     frame."""
 
     def __init__(self, heard: Heard | None = None) -> None:
@@ -119,7 +119,7 @@ class Line(asyncio.Protocol):
             if not waiting.done():
                 waiting.set_exception(ConnectionError(self._why))
             if not waiting.cancelled():
-                waiting.exception()  # seen, also when nobody waits for it
+                waiting.exception()  # retrieved, also when no task awaits it
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

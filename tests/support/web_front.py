@@ -27,8 +27,8 @@ def usual(request: bytes) -> bytes:
 
 
 class Recorder:
-    """Answers whatever ends in an empty line. `lines` has all bytes of each connection; a body would stand in
-    them too."""
+    """Answers everything that ends in an empty line. `lines` has all bytes of each connection, with
+    bodies."""
 
     def __init__(self, path: Path, answer: Answer) -> None:
         self._answer, self.lines = answer, list[bytearray]()
@@ -58,7 +58,7 @@ class Recorder:
         return [request for line in list(self.lines) for request in bytes(line).split(b"\r\n\r\n") if request]
 
     def forget(self) -> None:
-        """Connections stay, so what comes later must not be taken for the rest of something."""
+        """Connections stay, so later bytes must not be taken for the end of an earlier request."""
         for line in self.lines:
             assert line.endswith(b"\r\n\r\n") or not line, bytes(line)
         self._forgotten = [len(line) for line in self.lines]
@@ -74,7 +74,7 @@ class Recorder:
 
 
 class WebFront:
-    """`settings` are names of Settings. `send` writes exactly these bytes and returns what comes back."""
+    """`settings` are names of Settings. `send` writes exactly these bytes and returns the answer."""
 
     def __init__(self, folder: Path, answer: Answer = usual, **settings: Any) -> None:
         self.settings = Settings(

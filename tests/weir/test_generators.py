@@ -21,7 +21,7 @@ CONFIG = "content_type_overrides:\n  image/jpeg: application/octet-stream\npost_
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The descriptions, as a running stack gives them: the folder's openapi.json, beside it asyncapi.json."""
+    """The descriptions, as a running stack gives them: openapi.json and asyncapi.json in one folder."""
     stack, folder = RunningStack(), tmp_path_factory.mktemp("described")
     try:
         stack.start()

@@ -1,5 +1,4 @@
-"""Whose word counts about the visitor's address and scheme: that of the proxies that are named, and nobody's
-else."""
+"""The visitor's address and scheme come from the proxies that are named, and from no other client."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +14,7 @@ PAGE = "/v1/streams"
 
 
 def seen(front: WebFront, source: str, path: str = PAGE, **headers: str) -> tuple[str, str]:
-    """(address, scheme) as the application is told them."""
+    """(address, scheme) as the application gets them."""
     front.upstream.forget()
     front.ask(path, source, **headers)
     told = dict(line.split(": ", 1) for line in front.upstream.since()[-1].decode().split("\r\n")[1:])
@@ -23,7 +22,7 @@ def seen(front: WebFront, source: str, path: str = PAGE, **headers: str) -> tupl
 
 
 def test_the_last_one_that_is_no_proxy_is_the_visitor(tmp_path: Path) -> None:
-    """Through one and two proxies; what stands before it in the list may be anybody's invention."""
+    """Through one and two proxies; the earlier entries of the list may be forged."""
     with web_front(tmp_path, trusted_proxies=[f"{PROXY}/32", f"{SECOND}/32", "2001:db8::/32"]) as front:
         for said, address in (
             ("198.51.100.9", "198.51.100.9"),
@@ -38,7 +37,7 @@ def test_the_last_one_that_is_no_proxy_is_the_visitor(tmp_path: Path) -> None:
 
 
 def test_nobody_else_is_believed(tmp_path: Path) -> None:
-    """Neither about an address nor about TLS; without the setting nobody is."""
+    """Neither about an address nor about TLS; without the setting no proxy is."""
     forged = {
         "X_Forwarded_For": "198.51.100.9",
         "X_Forwarded_Proto": "https",

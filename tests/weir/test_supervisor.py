@@ -1,4 +1,4 @@
-"""The embedded stack: it comes up, heals, and leaves nothing behind."""
+"""The embedded stack: it starts, heals, and leaves no process."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ def told(stack: RunningStack, event: str, part: str) -> bool:
 
 
 def test_a_killed_part_comes_back_by_itself(stack: RunningStack) -> None:
-    """kill -9 of each part: told, started again, serving again, nothing left over."""
+    """kill -9 of each part: logged, started again, serving again, nothing left over."""
     stack.start()
     for part, marker in PARTS.items():
         victim = stack.pid_of(marker)
@@ -88,7 +88,7 @@ def test_a_killed_part_comes_back_by_itself(stack: RunningStack) -> None:
 
 
 def test_a_killed_supervisor_takes_its_children_along(stack: RunningStack) -> None:
-    """kill -9 leaves no server behind, and the next start works."""
+    """kill -9 leaves no server running, and the next start works."""
     stack.start()
     children = stack.pids()
     stack.stop(signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_a_certificate_that_is_not_its_key_is_named(tmp_path: Path) -> None:
 async def test_a_renewed_certificate_is_read_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """nginx is told to read its files again, once a renewal."""
+    """nginx reads its files again, once a renewal."""
     certificate, key = self_signed(tmp_path)
     stack = Supervisor(Settings(data_dir=tmp_path, tls_certificate=certificate, tls_key=key, _env_file=None))
     told: list[signal.Signals] = []
@@ -205,7 +205,7 @@ async def test_a_renewed_certificate_is_read_without_a_restart(
 
 
 def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What to type stands in the sentence."""
+    """The sentence has the command to type."""
     monkeypatch.setattr("weir.doctor.nginx_module", lambda _: None)
     told = doctor.first_failure(Settings(data_dir=tmp_path, _env_file=None))
     assert told is not None
@@ -213,7 +213,7 @@ def test_a_missing_module_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
 
 
 def test_doctor_sees_what_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A version below the floor is told with both numbers."""
+    """The error for a version below the floor has both numbers."""
     monkeypatch.setattr("weir.doctor.version_of", lambda program, _argument: f"{program} v=6.2.1")
     checks = {check.name: check for check in doctor.examine(Settings(data_dir=tmp_path, _env_file=None))}
     assert checks["redis-server"].state == "too old"
@@ -248,8 +248,8 @@ def test_the_data_folder_is_private(running: RunningStack) -> None:
 
 
 def test_an_ingest_whose_worker_died_starts_anew(stack: RunningStack) -> None:
-    """kill -9 of nginx' worker: its master would go on with a new one and with what the dead one had counted
-    of each address."""
+    """kill -9 of nginx' worker: its master would continue with a new one and with what the dead one had
+    counted of each address."""
     stack.start()
     master = stack.pid_of(PARTS["ingest"])
     (worker,) = children_of(master)

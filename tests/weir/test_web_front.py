@@ -1,4 +1,4 @@
-"""What reaches the application through the web server: nothing that somebody wrote into an address or a
+"""What reaches the application through the web server: nothing that a client wrote into an address or a
 header reads as another line, whatever its characters are."""
 
 import gzip
@@ -27,7 +27,7 @@ WRITTEN = {b"X-Internal-Secret", b"X-Playback-Id", b"X-Playback-Token", b"X-Forw
 
 @pytest.fixture(scope="module", params=["files", "nchan"])
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFront]:
-    """With TLS beside, for HTTP/2."""
+    """With TLS on a second port, for HTTP/2."""
     folder = tmp_path_factory.mktemp("w")
     with web_front(folder, edge=request.param) as made:
         yield made
@@ -44,7 +44,7 @@ def pieces(kind: str) -> list[str]:
 
 
 def planted(kind: str, what: bytes) -> Iterator[bytes]:
-    """The address with `what` within, before and behind each captured part."""
+    """The address with `what` within, before and after each captured part."""
     parts = [piece.encode() for piece in pieces(kind)]
     for place in (1, 3, 5, 7, 9, 10):
         for at in {0, len(parts[place]) // 2, len(parts[place])}:
@@ -66,8 +66,8 @@ def checked(front: WebFront, requests: list[bytes]) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_what_is_asked_for_a_good_address(front: WebFront, kind: str) -> None:
-    """The application sees exactly these lines, with our own first, and nothing of what the client sent
-    beside."""
+    """The application sees exactly these lines, with our own first, and nothing else of what the client
+    sent."""
     front.upstream.forget()
     forged = b"X-Playback-Id: ply_other\r\nX-Internal-Secret: guess\r\nX-Forwarded-For: 203.0.113.1\r\nContent-Length: 3\r\n\r\nabc"
     front.send(
@@ -100,7 +100,7 @@ def test_no_control_character_goes_on(front: WebFront, kind: str, how: str) -> N
         for target in planted(kind, what):
             before = len(front.upstream.since())
             answer = front.send(get(target))
-            if how != "raw":  # a raw line end behind an address ends a good request line
+            if how != "raw":  # a raw line end after an address ends a good request line
                 assert answer.partition(b" ")[2][:3] in (b"400", b"403"), target
                 assert len(front.upstream.since()) == before, target
     checked(front, front.upstream.since())

@@ -1,8 +1,8 @@
 """Who changed what, from where, and the values before and after – without secrets.
 
 An entry is in the outbox of the changed document, in the same write as the change, so it survives a crash
-before it is written to the log. A change that leaves no document behind gets its entry first
-(`before_it`); a crash in between leaves the entry of something that did not happen.
+before it is written to the log. A change that leaves no document gets its entry first (`before_it`); a crash
+in between leaves the entry of something that did not happen.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -109,7 +109,7 @@ class Audit:
     async def before_it(
         self, app: str, by: By, action: str, target: str, before: Mapping[str, Any] | None = None
     ) -> AsyncIterator[None]:
-        """Context for a change that leaves no document behind; when it is refused there is no entry."""
+        """Context for a change that leaves no document; when it is refused there is no entry."""
         noted = self.entry(app, by, action, target, before, None)
         await self.on_event(noted)
         try:

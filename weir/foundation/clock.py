@@ -1,5 +1,5 @@
-"""The only reader of clocks, so that a test can pass time in and two nodes can be told apart from one clock
-step."""
+"""The only reader of clocks, so that a test can pass time in and two nodes can be distinguished from one
+clock step."""
 
 import time
 from datetime import UTC, datetime

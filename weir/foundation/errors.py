@@ -1,16 +1,23 @@
 """Refusals with stable codes, shared by HTTP (problem+json) and sockets (ack errors).
 
-Refused ├── Malformed       400   headers that can't be read; the code is `invalid` ├── Unauthenticated 401
-who are you? ├── Forbidden       403   known, but not allowed  (also muted, banned, locked) ├──
-QuotaExceeded   403   the app's plan, or the stream's own bound ├── NotFound        404   missing, or
-another tenant's: the answers are the same ├── Invalid         422   the request says nonsense; `fields`
-names where ├── TooLarge        413 ├── RateLimited     429   with retry_after seconds (also slow_mode,
-guest_wait) ├── Conflict        409 ├── Stale           412   If-Match names a state that is no more, or
-the protocol is another version; the code is `conflict` ├── WrongType       415   the body is not of the
-kind that is taken here; the code is `invalid` ├── Busy            423   somebody else writes there now;
-the code is `conflict`, with retry_after ├── Damaged         460   not what its checksum says (tus); the
-code is `invalid` ├── Unavailable     503   a part is down or being rebuilt; try again └── StorageFull
-507   the disk takes no more
+Refused
+├── Malformed       400   headers that can't be read; the code is `invalid`
+├── Unauthenticated 401   who are you?
+├── Forbidden       403   known, but not allowed (also muted, banned, locked)
+├── QuotaExceeded   403   the app's plan, or the stream's own bound
+├── NotFound        404   missing, or another tenant's: the answers are the same
+├── Invalid         422   the request has wrong values; `fields` names where
+├── TooLarge        413
+├── RateLimited     429   with retry_after seconds (also slow_mode, guest_wait)
+├── Conflict        409
+├── Stale           412   If-Match names an earlier state, or another protocol version; the code is `conflict`
+├── WrongType       415   the body is not of the kind that is taken here; the code is `invalid`
+├── Busy            423   another request writes there now; the code is `conflict`, with retry_after
+├── Damaged         460   not what its checksum says (tus); the code is `invalid`
+├── Unavailable     503   a part is down or being rebuilt; try again
+├── PartnerFailed   502   another system that was called on the caller's behalf failed
+├── PartnerSilent   504   the same, without an answer in time
+└── StorageFull     507   the disk takes no more
 """
 
 from collections.abc import Mapping
@@ -32,6 +39,7 @@ Code = Literal[
     "conflict",
     "unavailable",
     "storage_full",
+    "partner_failed",
     "in_use",
     "last_owner",
     "invitation_spent",
@@ -119,6 +127,14 @@ class Damaged(Refused):
 
 class Unavailable(Refused):
     status, code = 503, "unavailable"
+
+
+class PartnerFailed(Refused):
+    status, code = 502, "partner_failed"
+
+
+class PartnerSilent(Refused):
+    status, code = 504, "partner_failed"
 
 
 class StorageFull(Refused):

@@ -26,7 +26,7 @@ class Event(BaseModel):
     app: str
 
     def to_public(self) -> dict[str, Any]:
-        """Its data as the public API shows it, beside id, type and time."""
+        """Its data as the public API shows it, besides id, type and time."""
         return self.model_dump(
             mode="json",
             exclude={"id", "at", "app", "type", "generation", "source", "gone"},
@@ -70,11 +70,13 @@ class Playable(StreamEvent):
 
 class MediaFailed(StreamEvent):
     """Media gave up on this generation (crash loop, unusable codec). `flooded`: its publisher is
-    disconnected, because it costs ingest time of all others. Media → control."""
+    disconnected, because it costs ingest time of all others. `silent`: it has sent nothing yet, and is used
+    as soon as it does. Media → control."""
 
     type: Literal["media.failed"] = "media.failed"
     reason: str
     flooded: bool = False
+    silent: bool = False
 
 
 class StreamStarting(StreamEvent):
@@ -123,8 +125,8 @@ class StreamError(StreamEvent):
 
 
 class ThumbnailReady(StreamEvent):
-    """The stream has a picture, beside its playlists under this name; it is made anew every few seconds. Once
-    a publish. Media → realtime, the app's log."""
+    """The stream has a picture, with its playlists under this name; it is made anew every few seconds. Once a
+    publish. Media → realtime, the app's log."""
 
     public: ClassVar[bool] = True
     type: Literal["thumbnail.ready"] = "thumbnail.ready"
@@ -261,8 +263,8 @@ class ViewersCounted(Event):
 
 
 CAUSED = (
-    "arrive, leave: somebody came or went; lose: nothing is known any more; reserve, release: a reservation's time begins, or nothing "
-    "holds the space any longer; close, open: maintenance."
+    "arrive, leave: a vehicle or a person came or went; lose: the state is unknown; reserve, release: a reservation's time begins, or "
+    "the space is no longer reserved; close, open: maintenance."
 )
 
 
@@ -273,7 +275,7 @@ class PlaceEvent(Event):
     public: ClassVar[bool] = True
     place: str
     source: str
-    number: int = Field(description="Counts what this space, or this place, has told, from 1 without gaps.")
+    number: int = Field(description="Counts the events of this space, or of this place, from 1 without gaps.")
 
 
 class SpaceStateChanged(PlaceEvent):
@@ -384,6 +386,23 @@ class EventsWanted(Event):
     from now on."""
 
     type: Literal["events.wanted"] = "events.wanted"
+
+
+class WebhookDisabled(Event):
+    """An endpoint gets nothing more: its receiver answered 410 or failed for five days. `reason` is a sentence.
+    Control → realtime (the app's log), the app's log."""
+
+    public: ClassVar[bool] = True
+    type: Literal["webhook.disabled"] = "webhook.disabled"
+    webhook: str
+    url: str
+    reason: str
+
+
+class WebhooksChanged(Event):
+    """Endpoints of an app, or their deliveries, have changed. Control → control in every process."""
+
+    type: Literal["webhooks.changed"] = "webhooks.changed"
 
 
 class DirectoryChanged(Event):

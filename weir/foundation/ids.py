@@ -56,7 +56,7 @@ def is_id(kind: Kind, text: str) -> bool:
 
 
 def body(an_id: str) -> str:
-    """The 26 characters behind the prefix, as they stand in a stream key."""
+    """The 26 characters after the prefix, as a stream key has them."""
     return an_id.split("_", 1)[1]
 
 
@@ -74,6 +74,6 @@ def new_secret(length: int = 43) -> str:
 
 
 def derived_id(kind: Kind, *parts: str | int) -> str:
-    """The same id for the same parts, for facts that may be told twice (entity, transition number)."""
+    """The same id for the same parts, for facts that may be published twice (entity, transition number)."""
     digest = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=17).digest()
     return f"{kind}_{_crockford(int.from_bytes(digest, 'big') >> 6, 26)}"

@@ -127,6 +127,35 @@ class ApplicationClient:
             raise Unavailable("The application does not answer.") from error
 
 
+class PictureClient:
+    """Snapshots of live streams from the media workers: over our own application's socket, or the web server of
+    a scaled-out layout."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = None if settings.web_url else str(settings.app_socket)
+        self._base = settings.web_url.rstrip("/") or "http://app"
+        self._session: aiohttp.ClientSession | None = None
+
+    async def snapshot(self, stream: str, token: str) -> bytes | None:
+        """A JPEG; None when the stream is not on air, or nothing answers."""
+        if self._session is None:
+            connector = aiohttp.UnixConnector(self._path) if self._path else None
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=aiohttp.ClientTimeout(total=10)
+            )
+        try:
+            async with self._session.get(
+                f"{self._base}/v1/streams/{stream}/snapshot.jpg", headers={"Authorization": f"Bearer {token}"}
+            ) as reply:
+                return await reply.read() if reply.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
 async def get_text(url: str) -> str | None:
     """The body at a URL of our own web server, None when it is not there (yet)."""
     try:

@@ -1,4 +1,4 @@
-"""Starts a program that can do little beside its work: for FFmpeg, which decodes what strangers have sent.
+"""Starts a program that can do little but its work: for FFmpeg, which decodes files of strangers.
 
     python -I -S confine.py [--read PATH]… [--write FOLDER]… [--port N] [--memory BYTES] [--files N] [--silent] [--nice N] -- PROGRAM …
 
@@ -7,10 +7,10 @@ no socket; with `--port` it may connect by TCP to that port. `--silent`: it may 
 what it has inherited. It keeps its process id, its descriptors, and of the environment what finds programs
 and libraries.
 
-What the kernel offers is used, with no right that a container or an ordinary user lacks, and the rest is
-left out (`protections`, shown by `weir doctor`): Landlock for files and ports, a seccomp filter for
-sockets and for what reaches other processes, no new privileges, limits. As root it keeps none of root's
-powers, and is nobody where it needs no file of ours. Costs 15 ms.
+What the kernel offers is used, with no right that a container or an ordinary user lacks, and the rest is left
+out (`protections`, shown by `weir doctor`): Landlock for files and ports, a seccomp filter for sockets and
+for what reaches other processes, no new privileges, limits. As root it keeps none of root's powers, and runs
+as `nobody` where it needs no file of ours. Costs 15 ms.
 
 Nothing but the standard library, and little of that: this file is run without the project's packages.
 """

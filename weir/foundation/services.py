@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from weir.foundation.audit import Audit
 from weir.foundation.documents import Store
 from weir.foundation.documents.room_store import RoomStore
+from weir.foundation.egress import Egress
 from weir.foundation.http.idempotency import IdempotencyKeys
 from weir.foundation.http.routing import Door
 from weir.foundation.ingest_client import IngestClient
@@ -43,6 +44,12 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    def cancel(self, name: str) -> None:
+        """Cancels the tasks of this name."""
+        for task in self._running:
+            if task.get_name() == name:
+                task.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -74,8 +81,8 @@ class Services:
 
     def for_room(self, owns: frozenset[str], reads: frozenset[str]) -> "Services":
         """The same services with a store that is limited to these collections (RoomStore). The audit log,
-        quotas and the routes' door are shared by all rooms: they are made once, on the whole store."""
-        _ = (self.audit, self.quotas, self.messages, self.door)
+        quotas, outgoing HTTP and the routes' door are shared by all rooms: they are made once."""
+        _ = (self.audit, self.quotas, self.messages, self.door, self.egress)
         limited = copy(self)
         object.__setattr__(limited, "store", RoomStore(self.store, owns, reads))
         return limited
@@ -83,6 +90,10 @@ class Services:
     @cached_property
     def audit(self) -> Audit:
         return Audit(self.store, self.redis)
+
+    @cached_property
+    def egress(self) -> Egress:
+        return Egress(self.settings)
 
     @cached_property
     def quotas(self) -> Quotas:

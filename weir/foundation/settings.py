@@ -1,9 +1,8 @@
 """Every setting of Weir, and the only reader of the environment.
 
-Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value stands in that file),
-`--config FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the
-default. `docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir
-settings`).
+Order, first wins: command-line options, `WEIR_NAME`, `WEIR_NAME_FILE` (the value is in that file), `--config
+FILE` (TOML, the same names in lower case without the prefix), `.env` in the working folder, the default.
+`docs/configuration.md` and `.env.example` are generated from the descriptions below (`weir settings`).
 """
 
 import hashlib
@@ -124,7 +123,7 @@ class Settings(BaseSettings):
         [],
         description="Further web origins whose pages may open sockets and call the API, as a JSON list; the own origin is always allowed.",
     )
-    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling beside WebSocket.")
+    socket_polling: bool = Field(False, description="Offer Socket.IO's HTTP long-polling, too.")
     trusted_proxies: list[str] = Field(
         [],
         description="Networks of the proxies in front of the web server, as a JSON list; only what they say of a visitor's address and scheme is believed (docs/serving.md).",
@@ -138,6 +137,35 @@ class Settings(BaseSettings):
         ge=10,
         le=10_000,
         description="Connections that one address (of IPv6: one /64) may have to the web server.",
+    )
+
+    # -- outgoing requests
+    egress_allow: list[str] = Field(
+        [],
+        description="Networks that webhooks and integrations may call besides the public internet, as a JSON list, e.g. 10.0.0.0/8 or 127.0.0.0/8. "
+        "Every customer of this installation can then reach whatever listens there. Default: none.",
+    )
+    egress_http: bool = Field(
+        False,
+        description="Let webhooks and integrations call public addresses by plain http too. To allowed networks plain http is always possible.",
+    )
+
+    # -- webhooks
+    webhook_retry_s: list[float] = Field(
+        [0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400],
+        min_length=1,
+        max_length=30,
+        description="Seconds to wait before each attempt of a webhook's delivery, as a JSON list; after the last one it has failed.",
+    )
+    webhook_timeout_s: float = Field(
+        15.0, ge=1, le=60, description="Seconds within which a webhook's receiver must answer."
+    )
+    webhook_log_days: int = Field(
+        30, ge=1, le=400, description="Days that deliveries of webhooks can be read and sent again."
+    )
+    web_url: str = Field(
+        "",
+        description="Address at which control reaches the web server of a scaled-out layout, e.g. http://web:8080, for the pictures in webhooks. Default: the application itself.",
     )
 
     # -- the stores
@@ -211,7 +239,7 @@ class Settings(BaseSettings):
     recording_days: int = Field(
         0,
         ge=0,
-        description="Days after which recordings are deleted; 0 keeps them until somebody deletes them.",
+        description="Days after which recordings are deleted; 0 keeps them until they are deleted by hand.",
     )
     storage: Literal["local", "s3"] = Field(
         "local",
@@ -319,7 +347,7 @@ class Settings(BaseSettings):
         "invitation", description="Who may make an account: those invited, or everybody (open)."
     )
     verify_email: bool = Field(
-        False, description="Nobody signs in before a mailed link has proven the account's address."
+        False, description="Refuse sign-in until a mailed link has proven the account's address."
     )
     smtp_url: str = Field(
         "",
@@ -354,7 +382,7 @@ class Settings(BaseSettings):
             raise ValueError("'*' would let any web page use a signed-in visitor's rights; list the origins")
         return [origin.rstrip("/") for origin in origins]
 
-    @field_validator("trusted_proxies", "metrics_allow", "web_servers")
+    @field_validator("trusted_proxies", "metrics_allow", "web_servers", "egress_allow")
     @classmethod
     def _networks(cls, networks: list[str]) -> list[str]:
         return [str(ip_network(network)) for network in networks]

@@ -15,7 +15,7 @@ _ID = "[0-9a-hjkmnp-tv-z]{26}"
 _DOT = r"(?:\.|%2[eE])"  # nginx writes a request line as it came: a client may have escaped the dots
 _SECRETS = re.compile(
     rf"eyJ[\w-]{{8,}}{_DOT}[\w-]+{_DOT}[\w-]+"  # a JWT
-    r"|(?<=/hls/)[^/\s\"]{40,}"  # whatever stands where a playback token stands
+    r"|(?<=/hls/)[^/\s\"]{40,}"  # any text in the place of a playback token
     rf"|(?<={_ID}_{_ID}_)[0-9A-Za-z]{{16,}}"  # the secret part of a stream key
     rf"|(?<=ses_{_ID}\.)\d+\.[0-9A-Za-z]{{16,}}"  # a refresh token
     r"|(?<=weir_sk_)[\w]{20,}|(?<=whsec_)[\w+/=]{16,}"
@@ -24,7 +24,7 @@ _SECRETS = re.compile(
 
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
-"""Of the HTTP request that is being answered; it stands in every log line about it."""
+"""Of the HTTP request that is being answered; every log line about it has this id."""
 
 
 def redact(text: str) -> str:

@@ -1,10 +1,10 @@
 """Names and texts that people choose and other people read. Pure.
 
 Refused: control characters (a NUL ends a text for some readers, an escape moves a terminal's cursor), the
-marks that turn the direction of what follows (U+202A–202E, U+2066–2069: a name would change how the rest
-of its line reads), and names of nothing that can be seen. A person's name has no characters without a
-width either, but the joiners that scripts and emoji need, and at most MOST_MARKS marks on one letter: more
-would cover the lines around it. What somebody says is cleaned of all that.
+marks that turn the direction of what follows (U+202A–202E, U+2066–2069: a name would change how the rest of
+its line reads), and names of nothing that can be seen. A person's name has no characters without a width
+either, but the joiners that scripts and emoji need, and at most MOST_MARKS marks on one letter: more would
+cover the lines around it. All of this is removed from messages.
 """
 
 import re

@@ -1,16 +1,16 @@
 #!lua
--- Appends one entry to a channel's log and publishes it, in one step. All checks stand before the first write, because
+-- Appends one entry to a channel's log and publishes it, in one step. All checks come before the first write, because
 -- an error after a write is not rolled back. Numbers leave through %.0f: Lua prints 1e14 and above in short form.
 -- KEYS 1 meta  2 log  3 dedupe  4 dedupe of the generation before  5 rate of this user in this channel
 --      6 channels of this bucket with entries to archive, by the ms since when  7 deleted seqs  8 clearings: facet -> seq
---      9 messages of shadow-banned users, by the seq they stand behind
+--      9 messages of shadow-banned users, by the seq before them
 --      only for a guest: 10 rate of all guests of this address in this channel  11 rate of all guests in this channel
 -- ARGV 1 incarnation of this Redis as read on this connection  2 dedupe digest  3 user id  4 shard channel  5 event type
 --      6 JSON after the head, without the opening brace  7 entry id  8 time in ms, 0 = now  9 interval of the user's rate in us
 --      10 burst in us  11 '1' = exempt from lock, slow mode and restrictions  12 jump  13 most entries of a log
 --      14 restrictions satisfied (s f e)  15 facet of the channel's state that this entry changes  16 its turn
 --      17 for a guest interval and burst in us of KEYS 10, then those of KEYS 11, since when in ms it is known, ms that the app lets it wait
---      18 since when in ms the sender is known, and fields of the state, beside the user's own, under which it may be banned
+--      18 since when in ms the sender is known, and fields of the state, besides the user's own, under which it may be banned
 --      19… changes, in triples: set FIELD VALUE | unset FIELD '' | gone SEQ '' | back SEQ '' | clear FACET SEQ, '' = this entry's | unclear FACET ''
 -- Returns {'stored', seq, epoch} | {'repeated', 'seq id', epoch} | {'no_channel'} | {'banned', until ms} | {'muted', until ms}
 --       | {'locked'} | {'slow_mode', wait ms} | {'too_fast', wait ms} | {'full'} | {'superseded'} | {'restricted', restriction}
@@ -93,7 +93,7 @@ if KEYS[10] then
 end
 if call('XLEN', KEYS[2]) >= tonumber(ARGV[13]) then return {'full'} end
 
--- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing behind.
+-- From here on only writes. The first is refused when memory is short, so a refusal leaves nothing.
 local function remember(value)
   if ms - tonumber(meta[6]) > 600000 then -- two generations of 10 min: a cid is known for 10 to 20 min
     if call('EXISTS', KEYS[3]) == 1 then
@@ -117,7 +117,7 @@ local function payload_of(seq)
     '{"seq":' .. number(seq) .. ',"epoch":"' .. epoch .. '","at":"' .. rfc3339(at) .. '",' .. ARGV[6]}, ' ')
 end
 
-if meta[9] then -- shadow-banned: no seq of its own, stands beside the log; seq = prev marks what is not in the sequence
+if meta[9] then -- shadow-banned: no seq of its own, stored outside the log; seq = prev marks what is not in the sequence
   local beside = payload_of(prev)
   call('XADD', KEYS[9], 'MAXLEN', '~', '10000', number(prev) .. '-*', 'd', beside, 'u', ARGV[3], 't', number(ms))
   call('ZADD', KEYS[6], 'LT', number(ms), string.match(ARGV[4], '}:(.*)$'))

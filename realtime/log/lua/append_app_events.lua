@@ -2,14 +2,14 @@
 -- Puts events into an app's own log and publishes them, in one step: what comes from one source in its order, and once.
 -- KEYS 1 meta  2 log  3 (only for events known by their id) what this id was answered with
 -- ARGV 1 incarnation of this Redis as read on this connection  2 shard channel  3 jump  4 newest entries to keep
---      5 source: a channel, a place, a space; '' for none  6 where the source must stand, '*' = anywhere
---      7 where it stands afterwards, if that is further  8 '1' = only while nobody follows the app's channels
+--      5 source: a channel, a place, a space; '' for none  6 the position that the source must have, '*' = any
+--      7 its position afterwards, if that is further  8 '1' = only while no client follows the app's channels
 --      9 what else is kept of an event that is known by its id
---      10… pairs: event type, JSON behind the head without the opening brace
+--      10… pairs: event type, JSON after the head without the opening brace
 -- Returns {'stored', seq, epoch} | {'known', 'epoch seq' and what is kept} this id was stored before
---       | {'elsewhere', where the source stands} | {'no_log'} | {'followed'} although ARGV 8 asked for nobody
+--       | {'elsewhere', the source's position} | {'no_log'} | {'followed'} although ARGV 8 is '1'
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
-local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5])
+local meta = call('HMGET', KEYS[1], 'epoch', 'seq', 'incarnation', 'until', 's:' .. ARGV[5], 'unread')
 local epoch = meta[1]
 if not epoch then return {'no_log'} end
 if KEYS[3] then
@@ -25,6 +25,8 @@ if ARGV[5] ~= '' then
 end
 
 local prev = tonumber(meta[2])
+local kept = tonumber(ARGV[4]) -- more while somebody has not read them: webhooks that wait for their dispatcher
+if meta[6] then kept = math.min(math.max(kept, prev - tonumber(meta[6]) + 1000), kept * 10) end
 local seq = prev
 if meta[3] ~= ARGV[1] then -- step over whatever tail a restarted or promoted Redis may have lost
   seq = seq + tonumber(ARGV[3])
@@ -35,7 +37,7 @@ for i = 10, #ARGV, 2 do
   seq = seq + 1
   local payload = table.concat({number(seq), number(prev), epoch, ARGV[i],
     '{"seq":' .. number(seq) .. ',"epoch":"' .. epoch .. '",' .. ARGV[i + 1]}, ' ')
-  call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], number(seq) .. '-0', 'd', payload, 't', number(now))
+  call('XADD', KEYS[2], 'MAXLEN', '~', number(kept), number(seq) .. '-0', 'd', payload, 't', number(now))
   published[#published + 1] = payload
   prev = seq
 end

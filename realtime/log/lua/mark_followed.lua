@@ -1,8 +1,8 @@
 #!lua
--- Somebody follows an app's channels from now on, for some time. After a time in which nobody did, what was said then is not
--- in the app's log; so it gets a new epoch, and no position from before can be continued as if nothing were missing.
+-- Marks an app's channels as followed, for some time. What was said while no client followed them is not in the app's log;
+-- so the log gets a new epoch, and no position from before can be continued as if nothing were missing.
 -- KEYS 1 meta   ARGV 1 epoch to use then  2 for how long, ms
--- Returns {'new'} when nobody followed before | {'followed'} | {'no_log'}
+-- Returns {'new'} when no client followed before | {'followed'} | {'no_log'}
 local call, number = redis.call, function(n) return string.format('%.0f', n) end
 local meta = call('HMGET', KEYS[1], 'epoch', 'since', 'until')
 if not meta[1] then return {'no_log'} end

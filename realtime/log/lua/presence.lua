@@ -33,7 +33,7 @@ if #ended > 0 then
   call('ZREM', KEYS[1], unpack(ended))
   for i = 1, #ended do drop(ended[i]) end
 end
-if ARGV[1] == 'beat' then -- longer than any lease, so that a channel nobody asks about again leaves nothing behind
+if ARGV[1] == 'beat' then -- longer than any lease, so that the keys of an unused channel expire
   call('PEXPIRE', KEYS[1], 120000)
   call('PEXPIRE', KEYS[2], 120000)
 end

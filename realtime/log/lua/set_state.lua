@@ -1,7 +1,7 @@
 #!lua
 -- Changes a facet of a channel's state without an entry in its log, for what not everybody may know.
 -- KEYS 1 meta   ARGV 1 facet  2 its turn  3 shard channel  4 payload to publish, '' for none  5… triples: 'set' | 'unset', field, value
--- Returns 'stored' | 'superseded' this or a later turn stands | 'no_channel'
+-- Returns 'stored' | 'superseded' this or a later turn is in effect | 'no_channel'
 local call = redis.call
 local meta = call('HMGET', KEYS[1], 'epoch', 't:' .. ARGV[1])
 if not meta[1] then return 'no_channel' end

@@ -2,9 +2,9 @@
 -- Who watches a channel, by leases. A viewer is a session; it may have several live sources (sockets, playback).
 -- KEYS 1 leases: zset of 'session|source' by lease end in ms  2 sessions: hash session -> live sources  3 peak
 --      4 the broadcast that is counted: hash id, peak, over  5 its audience: set of sessions
---      6 who came and went, for those who follow the app: stream of {joined | left, session}  7 exists while somebody follows
---      8 of the whole bucket: channels in which somebody is who was told there, or with entries in 6
--- ARGV 1 beat | leave | count | begin | end  2 lease ms, or for begin and end the broadcast's id  3 '1' = somebody follows the app
+--      6 who came and went, for those who follow the app: stream of {joined | left, session}  7 exists while a client follows
+--      8 of the whole bucket: channels with viewers whose joining was published, or with entries in 6
+-- ARGV 1 beat | leave | count | begin | end  2 lease ms, or for begin and end the broadcast's id  3 '1' = a client follows the app
 --      4… 'session|source'
 -- Each call first drops at most 500 leases that have ended.
 -- Returns {sessions, peak since the channel was last empty, peak of the broadcast, its audience}; the last two are -1 where
@@ -44,7 +44,7 @@ if ARGV[1] == 'beat' then
     end
     if counted then call('SADD', KEYS[5], session_of(ARGV[i])) end
   end
-  -- longer than any lease, so that a channel nobody asks about again leaves nothing behind; where who goes is told, it is asked about
+  -- longer than any lease, so that the keys of an unused channel expire; a followed channel is checked until its viewers have left
   local kept = followed and 172800000 or 120000
   call('PEXPIRE', KEYS[1], kept)
   call('PEXPIRE', KEYS[2], kept)
@@ -77,7 +77,7 @@ local audience = call('SCARD', KEYS[5])
 if ARGV[1] == 'end' then
   if broadcast[1] == ARGV[2] then
     call('HSET', KEYS[4], 'over', '1')
-    call('PEXPIRE', KEYS[4], 3600000) -- asked again when whoever asked died before it was told
+    call('PEXPIRE', KEYS[4], 3600000) -- kept, so that it is asked again when a process dies before it publishes
     call('PEXPIRE', KEYS[5], 3600000)
   else
     highest, audience = -1, -1

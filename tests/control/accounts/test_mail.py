@@ -144,7 +144,8 @@ async def test_a_mail_arrives_as_it_was_written() -> None:
 async def test_a_mail_that_is_not_taken_is_unavailable(
     fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Refused, put off, no answer, gone behind the text; within its time, and the log holds no link."""
+    """Refused, put off, unanswered, or disconnected after the text; within its time, and the log holds no
+    link."""
     async with listening(Server(fault)) as server, asyncio.timeout(10):
         with pytest.raises(Unavailable):
             await smtp(server, timeout_s=0.5).send("ann@b.example", "Set a new password", LINK)

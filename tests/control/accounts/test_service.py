@@ -129,7 +129,7 @@ async def test_without_redis_nobody_signs_in(world: World, services: Services) -
 
 
 async def test_signing_out_ends_access_too(world: World) -> None:
-    """Here, or everywhere; what other people have goes on."""
+    """Here, or everywhere; other people's tokens stay valid."""
     await world.owner()
     clients = [world.client() for _ in range(3)]
     tokens = []
@@ -186,7 +186,7 @@ async def test_a_forgotten_password_is_reset_by_a_link(world: World) -> None:
 
 
 async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
-    """Whoever asks, in the same words; each of them works, and their addresses stand nowhere in Redis."""
+    """For any requester, with the same answer; each of them works, and no address is in Redis."""
     await world.owner()
     for _ in range(MOST_MAILS + 3):
         assert (
@@ -204,7 +204,7 @@ async def test_an_address_is_sent_so_many_mails_an_hour(world: World) -> None:
 
 async def test_an_address_is_verified_where_that_is_set(world: World, setting: Setting) -> None:
     """No tokens before the mailed link was opened. An address that has an account is answered alike, and so
-    is a sign-in afterwards; its owner is told by mail."""
+    is a sign-in afterwards; its owner gets a mail."""
     setting(sign_up="open", verify_email=True)
     await world.owner()
     answers = []
@@ -258,7 +258,7 @@ async def test_an_account_from_before_addresses_were_verified_gets_its_link(
 
 
 async def test_the_id_of_a_sign_in_ends_nothing(world: World) -> None:
-    """It stands in every access token. Only the refresh token itself signs out, and a spent one ends the
+    """It is in every access token. Only the refresh token itself signs out, and a spent one ends the
     family."""
     await world.owner()
     async with world.client() as http:
@@ -312,7 +312,8 @@ async def test_of_many_owners_at_once_one_is_made(world: World) -> None:
 
 
 async def test_a_set_up_that_fails_spends_no_link(world: World, setting: Setting) -> None:
-    """Neither when the address is taken, nor when the process dies behind the link: the next one is printed."""
+    """Neither when the address is taken, nor when the process dies after the link: the next one is
+    printed."""
     setting(sign_up="open")
     await world.register("ann@weir.example")
     token = await world.room._accounts.setup_token()
@@ -362,8 +363,8 @@ async def test_mails_become_files_without_a_mail_server(world: World, services: 
 
 
 async def test_somebody_deletes_their_account(world: World, setting: Setting) -> None:
-    """With the password again, after other owners or nobody's apps; every sign-in and app token ends, the
-    memberships go."""
+    """Needs the password again, and no app of which it is the only owner; every sign-in and app token ends,
+    the memberships go."""
     setting(sign_up="open")
     owner, ann, bob = (
         await world.owner(),

@@ -1,4 +1,4 @@
-"""The REST door, the hooks' door and the playback door over ASGI, on real stores."""
+"""The REST routes, the hooks and the playback routes over ASGI, on real stores."""
 
 import re
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ async def nobody(_channel: str) -> int:
 
 @pytest.fixture
 async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = Starlette(routes=ControlRoom(services, nobody).routes(), exception_handlers=HANDLERS)
+    app = Starlette(routes=ControlRoom(services, nobody, {}).routes(), exception_handlers=HANDLERS)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://weir.test") as client:
         yield client
 
@@ -57,7 +57,7 @@ async def app_token(http: httpx.AsyncClient, secret: str) -> dict[str, str]:
 
 
 async def test_the_first_owner_comes_by_the_one_time_link(http: httpx.AsyncClient, secret: str) -> None:
-    """The link works once, gives the waiting app to its owner, and is gone afterwards."""
+    """The link works once, gives the waiting app to its owner, and is deleted afterwards."""
     account = await signed_up(http, secret)
     assert (await http.get("/v1/auth/me", headers=account)).json()["operator"] is True
     assert len((await http.get("/v1/apps", headers=account)).json()["data"]) == 1
@@ -168,7 +168,7 @@ async def test_bad_requests_get_a_problem_with_a_code(
 async def test_a_watch_session_opens_playback_and_chat(
     http: httpx.AsyncClient, secret: str, services: Services
 ) -> None:
-    """Any browser gets its tokens; a person who comes back keeps id and name, with a new session."""
+    """Any browser gets its tokens; a person who returns keeps id and name, with a new session."""
     playback = (await card(http, secret))["playback_id"]
     first = (await http.post(f"/v1/watch/{playback}/session", json={"name": "Ann"})).json()
     again = (await http.post(f"/v1/watch/{playback}/session", json={"resume": first["user_token"]})).json()
@@ -240,7 +240,7 @@ async def test_the_playback_door(http: httpx.AsyncClient, secret: str, services:
 async def test_revocation_shuts_the_playback_door(
     http: httpx.AsyncClient, secret: str, services: Services
 ) -> None:
-    """By session; another session goes on."""
+    """By session; another session stays valid."""
     token = await app_token(http, secret)
     shown = await card(http, secret)
     mine, other = (
@@ -248,7 +248,7 @@ async def test_revocation_shuts_the_playback_door(
     )
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 204
     await http.post("/v1/revocations", headers=token, json={"session": "s1"})
-    services.directory._cache.clear()  # the process that heard of it drops its copy at once; here nobody listens to the bus
+    services.directory._cache.clear()  # a process that gets the fact drops its copy at once; here none listens to the bus
     assert (await ask(http, secret, mine, shown["playback_id"])).status_code == 403
     assert (await ask(http, secret, other, shown["playback_id"])).status_code == 204
 

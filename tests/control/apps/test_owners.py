@@ -32,7 +32,7 @@ async def me(world: World, who: Headers) -> str:
 
 
 async def check_owners(world: World, app: str) -> None:
-    """The list in the app names its owners and nobody else, and each of them has an account."""
+    """The list in the app names its owners and no other account, and each of them has an account."""
     everything = world.services.store.operator()
     members = (await world.services.store.app(app).find(MEMBERS, limit=200)).data
     listed = (await everything.get(APPS, app) or {"owners": []})["owners"]
@@ -42,7 +42,8 @@ async def check_owners(world: World, app: str) -> None:
 
 
 async def test_a_member_who_leaves_while_they_are_made_owner(world: World, owner: Headers, app: str) -> None:
-    """Whichever comes first; the app's only other owner may then leave or not, but never leaves nobody."""
+    """Whichever comes first; the app's only other owner may then leave or not, but one owner always
+    remains."""
     first = await me(world, owner)
     for n in range(ROUNDS):
         ann = await joined(world, owner, app, f"ann{n}@weir.example", "viewer")
@@ -105,7 +106,7 @@ async def test_a_refused_deletion_leaves_the_account_as_it_was(
 async def test_owners_are_let_go_by_a_holder_that_died(
     world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one waits until its time is over; what the dead one writes afterwards is refused."""
+    """The next one waits until its lock expires; what the dead one writes afterwards is refused."""
     handle = world.services.store.operator()
     with monkeypatch.context() as patched:
         patched.setattr(owners, "HOLD_MS", 60)
@@ -119,3 +120,26 @@ async def test_owners_are_let_go_by_a_holder_that_died(
     await dead.__aexit__(None, None, None)
     async with owners_of(handle, app) as again:
         await again.remove("acc_ann")
+
+
+async def test_an_owners_invitation_outlives_a_failed_attempt(
+    world: World, owner: Headers, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another change holds the app's owners, accepting is refused and can be repeated."""
+    other = (await world.app(owner))["id"]
+    ann = await joined(world, owner, other, "ann@weir.example", "viewer")
+    link = (
+        await world.done(
+            "POST", f"/v1/apps/{app}/invitations", owner, {"email": "ann@weir.example", "role": "owner"}
+        )
+    )["link"]
+    accept = ("POST", "/v1/invitations/accept", ann, {"token": link.rpartition("=")[2]})
+    async with owners_of(world.services.store.operator(), app):
+        monkeypatch.setattr(owners, "WAIT_S", 0.05)
+        assert (await world.ask(*accept)).status_code == 503
+    assert (await world.ask(*accept)).status_code == 201
+    await check_owners(world, app)
+
+
+async def test_a_dead_holder_is_outwaited() -> None:
+    assert owners.WAIT_S * 1000 > owners.HOLD_MS

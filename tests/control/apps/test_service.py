@@ -35,7 +35,7 @@ async def app(world: World, owner: Headers) -> str:
 
 
 async def joined(world: World, owner: Headers, app: str, email: str, role: str) -> Headers:
-    """Somebody new who came by an invitation."""
+    """A new person who came by an invitation."""
     link = (await world.done("POST", f"/v1/apps/{app}/invitations", owner, {"email": email, "role": role}))[
         "link"
     ]
@@ -77,7 +77,7 @@ async def test_a_closed_app_opens_nothing(world: World, owner: Headers, app: str
 async def test_the_operator_sees_and_plans_all_apps(
     world: World, owner: Headers, app: str, setting: Setting
 ) -> None:
-    """Nobody else learns that this exists."""
+    """No other app learns that this exists."""
     setting(sign_up="open")
     ann = await world.register("ann@weir.example")
     assert (await world.ask("GET", "/v1/operator/apps", ann)).status_code == 404
@@ -106,7 +106,7 @@ async def test_a_trial_is_another_plan_for_a_time(world: World, owner: Headers, 
 
 
 async def test_the_free_plan_s_requests_are_counted(world: World, owner: Headers, app: str) -> None:
-    """60 a minute by key, told in headers, then 429; the studio's own requests are not counted with them."""
+    """60 a minute by key, shown in headers, then 429; the studio's own requests are not counted with them."""
     await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})
     key, member = bearer((await world.key(owner, app))["api_key"]), await world.token(owner, app)
     answers = [await world.ask("GET", "/v1/streams", key) for _ in range(63)]
@@ -288,7 +288,7 @@ async def test_an_invitation_is_for_one_person_and_works_once(
 
 
 async def test_a_link_that_was_not_mailed_proves_no_mailbox(world: World, owner: Headers, app: str) -> None:
-    """The inviter has it. It lets somebody join, with an address that counts as unproven; the mailed one
+    """The inviter has it. It lets a person join, with an address that counts as unproven; the mailed one
     proves it."""
     for email, mailed in (("ann@weir.example", False), ("ben@weir.example", True)):
         made = await world.done(
@@ -610,7 +610,7 @@ async def test_a_plan_bounds_the_team(world: World, owner: Headers, app: str) ->
 async def test_a_deleted_app_goes_with_all_that_is_its_own(
     world: World, owner: Headers, app: str, services: Services
 ) -> None:
-    """Closed at once, told to all rooms, then gone; another app's data stays."""
+    """Closed at once, published to all rooms, then deleted; another app's data stays."""
     other = str((await world.app(owner, "Other"))["id"])
     keys = [bearer((await world.key(owner, one))["api_key"]) for one in (app, other)]
     for key in keys:

@@ -1,4 +1,4 @@
-"""Who may play: the question of our own web server, and nobody else's; bounded for those who guess."""
+"""Who may play: the auth request of our own web server only; bounded for clients that guess."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ async def test_a_question_has_no_body(desk: Desk) -> None:
 
 
 async def test_who_guesses_is_soon_not_asked_about(desk: Desk, services: Services) -> None:
-    """Past the bound, no signature is checked for that address, whatever it shows; it is told to wait. Who
+    """Past the bound, no signature is checked for that address, whatever it sends; it gets Retry-After. Who
     played from there a moment ago plays on; who comes anew from elsewhere plays."""
     playing, bound = desk.token("viewer"), services.settings.block_after
     assert await desk.asks(playing) == 204
@@ -109,7 +109,7 @@ async def test_who_guesses_is_soon_not_asked_about(desk: Desk, services: Service
 
 
 async def test_one_expired_token_is_no_guessing(desk: Desk, services: Services) -> None:
-    """A player that goes on asking with it, like a whole household of them, counts once a token."""
+    """A player that keeps using it, like a whole household of them, counts once a token."""
     old = services.tokens.mint_playback(desk.playback, desk._app, "a", -60)
     for _ in range(services.settings.block_after + 10):
         assert await desk.asks(old) == 403

@@ -100,7 +100,7 @@ async def test_what_is_made_from_a_token_ends_with_it(stage: Stage) -> None:
 
 
 async def test_when_nothing_is_left_to_renew_it_is_said(stage: Stage) -> None:
-    """A sentence that tells what to do, within the leeway of the token itself."""
+    """A sentence with the next step, within the leeway of the token itself."""
     now = int(now_s())
     token = stage.signed(iat=now - 60, exp=now - 5)
     reply = await stage.renewed(token)
@@ -159,7 +159,7 @@ async def test_a_replaced_key_signs_no_more_and_what_it_asked_for_lives_on(stage
 
 
 async def test_only_guests_of_ours_come_back(stage: Stage) -> None:
-    """Not the app's own users, whoever gave their tokens; and their ids are given to nobody else."""
+    """Not the app's own users, in whatever way they got their tokens; and no guest gets their ids."""
     await stage.change(visibility="public")
     asked = {"sub": "vip-alice", "name": "Alice"}
     given = (await stage.world.done("POST", "/v1/user-tokens", bearer(stage.key["api_key"]), asked))["token"]
@@ -184,7 +184,7 @@ async def test_only_guests_of_ours_come_back(stage: Stage) -> None:
 
 
 async def test_a_device_is_known_at_one_app_only(stage: Stage) -> None:
-    """A page's device of another app is a new one here, so nobody collects old ones elsewhere."""
+    """A page's device of another app is a new one here, so old ones can't be collected elsewhere."""
     await stage.change(visibility="public")
     kept = (await stage.session())["device"]
     again = await stage.session(device=kept)

@@ -38,7 +38,7 @@ async def stream(world: World, key: Headers) -> dict[str, Any]:
 
 
 class FakeIngest:
-    """Tells one publisher, and what was dropped."""
+    """An ingest with one publisher; notes what was dropped."""
 
     def __init__(self, services: Services) -> None:
         self.dropped: list[str] = []
@@ -119,8 +119,8 @@ async def test_a_profile_is_one_of_the_app_s_own(world: World, key: Headers, str
 async def test_a_title_is_one_line_that_can_be_read(
     world: World, key: Headers, stream: dict[str, Any], title: str
 ) -> None:
-    """No control characters, nothing that turns what stands behind it, and not nothing; a description may
-    have lines."""
+    """No control characters, nothing that turns the direction of the text after it, and not nothing; a
+    description may have lines."""
     reply = await world.ask("PATCH", f"/v1/streams/{stream['id']}", key, {"title": title})
     assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "title")
     fine = {"title": "שלום 👩‍🚀 Ünï", "description": "one\ntwo\tthree"}
@@ -176,7 +176,7 @@ async def test_a_stream_on_air_is_not_deleted(world: World, key: Headers, stream
 async def test_the_command_line_sees_who_is_on_air(
     world: World, stream: dict[str, Any], services: Services
 ) -> None:
-    """With viewers where they can be read; nobody without the internal secret sees anything."""
+    """With viewers where they can be read; without the internal secret nothing is shown."""
     FakeIngest(services)
     assert await publish(world, stream["key"]) == 302
     inside = {"X-Internal-Secret": services.vault.text_key("internal")}
@@ -238,7 +238,7 @@ async def test_seats_are_given_to_so_many(services: Services) -> None:
 async def test_a_full_stream_lets_nobody_else_in(
     world: World, key: Headers, stream: dict[str, Any], services: Services
 ) -> None:
-    """At the playback door, and when a session is asked for; a closed app lets in nobody."""
+    """At the playback check, and when a session is requested; a closed app admits no viewer."""
     await world.done("PATCH", f"/v1/streams/{stream['id']}", key, {"max_viewers": 1})
     playback, app = (
         stream["playback_id"],
@@ -279,7 +279,7 @@ async def test_a_plan_bounds_the_streams(world: World, owner: Headers, services:
 async def test_publish_minutes_are_metered_and_bounded(
     world: World, owner: Headers, services: Services
 ) -> None:
-    """A month's are used up: the running publisher is cut, a new one refused, the owner told once."""
+    """A month's are used up: the running publisher is cut, a new one refused, the owner notified once."""
     app = (await world.app(owner))["id"]
     key = bearer((await world.key(owner, app))["api_key"])
     stream = await world.done("POST", "/v1/streams", key, {})

@@ -28,7 +28,7 @@ def apply(doc: Any, change: rules.Transition | None) -> tuple[Any, list[str]]:
 
 
 def test_a_broadcast_from_start_to_end() -> None:
-    """idle → starting → live → interrupted → idle, each told once."""
+    """idle → starting → live → interrupted → idle, each published once."""
     doc, told = apply(stream(), rules.publish(stream() | {"transition": 0}, ONE, "brd_1", 1000))
     doc = stream() | doc
     assert told == ["stream.starting", "stream.publish.started"]
@@ -130,7 +130,7 @@ def test_no_text_breaks_the_key_parser(text: str) -> None:
 
 
 def test_an_owner_ends_a_broadcast() -> None:
-    """In any state but idle, without a grace; what the encoder's end tells then is old news."""
+    """In any state but idle, without a grace; a later report of the encoder's end changes nothing."""
     assert rules.complete(stream(), 1000) is None
     doc, _ = apply(stream(), rules.publish(stream(), ONE, "brd_1", 1000))
     doc = stream() | doc
@@ -161,3 +161,8 @@ def test_a_broadcast_that_never_played_says_why() -> None:
     begun, _ = apply(doc, rules.failed(doc, "brd_1", 1, "It sends nothing.", 2000))
     begun, _ = apply(begun, rules.playable(begun, "brd_1", 1, 2500))
     assert begun["trouble"] is None
+    assert rules.failed(begun, "brd_1", 1, "It sends nothing.", 2600, silent=True) is None, "told late"
+    wrong, told = apply(begun, rules.failed(begun, "brd_1", 1, "FFmpeg fails.", 2700))
+    assert (wrong["trouble"], told) == ("FFmpeg fails.", ["stream.error"])
+    again, told = apply(wrong, rules.playable(wrong, "brd_1", 1, 2800))
+    assert (again["trouble"], again["state"], told) == (None, "live", [])

@@ -31,7 +31,7 @@ ONE, TWO = Publisher("boot1", "1"), Publisher("boot1", "2")
 
 
 class FakeIngest:
-    """An ingest whose publisher sends, stands still, or is gone."""
+    """An ingest whose publisher sends, has stalled, or has left."""
 
     def __init__(self) -> None:
         self.bytes: int | None = 0
@@ -113,7 +113,7 @@ async def test_a_second_publisher_is_refused_while_bytes_flow(made: Made, ingest
 
 
 async def test_a_dead_publisher_is_replaced(made: Made, ingest: FakeIngest) -> None:
-    """Bytes that stood still for 2 s free the place; the late report of the dead one changes nothing."""
+    """A publisher without new bytes for 2 s is replaced; the late report of the dead one changes nothing."""
     streams, doc, key = made
     await streams.publish(key, ONE)
     assert (await streams.publish(key, TWO))["playback"] == doc["playback"]
@@ -162,7 +162,7 @@ async def test_facts_from_media_move_the_state_once(made: Made, services: Servic
 async def test_a_vanished_publisher_is_noticed_without_a_hook(
     made: Made, services: Services, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """nginx was killed: its list says nobody publishes; the grace begins, and ends the broadcast."""
+    """nginx was killed: its list has no publisher; the grace begins, and ends the broadcast."""
     streams, doc, key = made
     await streams.publish(key, ONE)
     monkeypatch.setattr("control.streams.service.SETTLED_AFTER_MS", -1)
@@ -196,7 +196,7 @@ async def test_a_foreign_stream_is_a_missing_one(made: Made) -> None:
 
 
 async def test_the_store_holds_no_key_in_clear(made: Made, services: Services) -> None:
-    """Neither secret nor whole key stands in the database file."""
+    """Neither secret nor whole key is in the database file."""
     _, _, key = made
     secret = key.split("_")[2].encode()
     for file in services.settings.data.glob("weir.db*"):
@@ -204,7 +204,7 @@ async def test_the_store_holds_no_key_in_clear(made: Made, services: Services) -
 
 
 async def test_a_broadcast_lasts_until_its_encoder_left(services: Services) -> None:
-    """Neither while nobody knows whether it comes back nor afterwards does the grace count."""
+    """The grace does not count while it is unknown whether the encoder returns, nor afterwards."""
     broadcasts, about = (
         Broadcasts(services.store),
         {"app": "app_1", "stream": "str_1", "playback": "ply_1", "channel": "chn_1"},

@@ -1,4 +1,5 @@
-"""The ledger's columns: who fills them, what stands and what adds up, and that a dying job counts once."""
+"""The ledger's columns: who fills them, what is added up and what is not, and that a dying job counts
+once."""
 
 import asyncio
 import csv
@@ -66,7 +67,8 @@ async def wrote(services: Services, app: str, stream: str, times: int) -> None:
 async def test_bytes_of_recordings_are_a_column_of_their_own(
     services: Services, app: str, stream: dict[str, Any]
 ) -> None:
-    """Among the bytes of their stream, also when the stream is gone; without a stream under the app itself."""
+    """Among the bytes of their stream, also when the stream is deleted; without a stream under the app
+    itself."""
     kept, orphan, alone = [await recording(services, app, one) for one in (stream["id"], new_id("str"), None)]
     await served(
         services,
@@ -209,7 +211,8 @@ async def test_both_tables_show_every_column(
 async def test_analytics_are_a_feature_of_the_plan(
     world: World, owner: Headers, app: str, stream: dict[str, Any]
 ) -> None:
-    """Free has none unless the operator says so; the app shows which it has, and its usage is always told."""
+    """Free has none unless the operator says so; the app shows which it has, and its usage is always
+    shown."""
     key = bearer((await world.key(owner, app))["api_key"])
     path = f"/v1/streams/{stream['id']}/analytics"
     await world.done("PATCH", f"/v1/operator/apps/{app}", owner, {"plan": "free"})

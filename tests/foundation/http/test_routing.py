@@ -164,7 +164,7 @@ async def test_a_key_stands_for_one_request(http: httpx.AsyncClient, things: Thi
 
 
 async def test_of_two_at_once_one_is_done(http: httpx.AsyncClient, things: Things) -> None:
-    """The other is told to ask again, and then gets the first one's answer."""
+    """The other gets Retry-After, and then gets the first one's answer."""
     things.go_on.clear()
     running = asyncio.create_task(post(http, "k"))
     await asyncio.wait_for(things.begun.wait(), 10)

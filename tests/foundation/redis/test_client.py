@@ -4,7 +4,7 @@ from weir.foundation.redis.client import cluster_seeds
 
 
 def test_a_cluster_is_named_by_its_servers():
-    """Several hosts, one password; the first one's URL stands for the credentials."""
+    """Several hosts, one password; the credentials come from the first one's URL."""
     url, seeds = cluster_seeds("rediss+cluster://user:p%40w@one:7000,two,[::1]:7002/")
     assert url == "rediss://user:p%40w@one:7000"
     assert seeds == (("one", 7000), ("two", 6379), ("::1", 7002))

@@ -24,7 +24,7 @@ def fact(seconds_ago: float) -> AppDeleted:
 
 
 async def test_the_oldest_of_each_queue_is_told(services: Services) -> None:
-    """An outbox that nobody publishes; a fact that a group has not read, or has read and not done."""
+    """An outbox that no process publishes; a fact that a group has not read, or has read and not done."""
     job = queue_metrics.job(services.bus, services.relay)
     await job.run()
     assert (age("outbox"), age("bus.slow")) == (0, None)

@@ -1,4 +1,4 @@
-"""Limits on a real Redis: exact over processes, told in time, open or closed without Redis."""
+"""Limits on a real Redis: exact over processes, with the time to wait, open or closed without Redis."""
 
 import asyncio
 from collections.abc import Callable
@@ -50,12 +50,13 @@ async def test_permits_come_back_evenly(services: Services) -> None:
     limits = Limits(services.redis)
     quick = Limit("quick", 5, 1)
     assert await spend(limits, quick, "a") >= 5
-    await asyncio.sleep(0.25)  # a permit comes back each 0.2 s, by Redis's clock
+    await asyncio.sleep(0.25)  # one permit is added each 0.2 s, by Redis's clock
     await limits.consume(quick, "a")
 
 
 async def test_one_who_asks_slowly_takes_no_advance(services: Services) -> None:
-    """What a process holds for somebody is lost to the others, so only the fast ones get more than one."""
+    """Permits that a process has for a caller are missing in the others, so only the fast ones get more than
+    one."""
     now = 0.0
     clock: Callable[[], float] = lambda: now
     limits = Limits(services.redis, clock=clock)
@@ -163,7 +164,7 @@ def test_addresses_of_one_network_are_one_subject(address: IPv6Address, within: 
 
 
 async def test_who_reaches_the_bound_within_a_second_is_blocked_at_once(services: Services) -> None:
-    """Not only when the count has gone to Redis and back."""
+    """Not only after the next count in Redis."""
     limits = Limits(services.redis, 10)
     for number in range(10):
         limits.check_address("2001:db8::1")

@@ -1,4 +1,5 @@
-"""What plans bound, on a real Redis and a real store: never passed by a burst, told once, counted once."""
+"""What plans bound, on a real Redis and a real store: never passed by a burst, reported once, counted
+once."""
 
 import asyncio
 from typing import Any
@@ -53,7 +54,7 @@ async def write(messages: MessageQuota, app: str, times: int) -> int:
 
 async def test_a_burst_of_messages_never_passes_the_month_s(services: Services, app: str) -> None:
     """Three processes at once; what one holds and does not need it gives back when it stops. The owner is
-    told once."""
+    notified once."""
     nodes = [MessageQuota(services.redis, quotas(services)) for _ in range(3)]
     given = sum(await asyncio.gather(*(write(node, app, 1_500) for node in nodes)))
     assert 2_000 - len(nodes) * 2 <= given <= 2_000
@@ -82,7 +83,7 @@ async def test_only_what_was_stored_takes_a_permit(services: Services, app: str)
 
 
 async def test_counts_arrive_once(services: Services, app: str) -> None:
-    """A batch whose answer was lost is told again under its number and counts once."""
+    """A batch whose answer was lost is sent again under its number and counts once."""
     messages = MessageQuota(services.redis, quotas(services))
     await write(messages, app, 7)
     lost: Any = services.redis.eval

@@ -30,7 +30,7 @@ def playback(**changes: object) -> str:
 
 
 async def test_a_minted_token_is_accepted_with_its_claims() -> None:
-    """What was minted comes back."""
+    """Reading returns what was minted."""
     claims = await tokens().playback(playback(uid="usr_1"))
     assert (claims.sub, claims.app, claims.sid, claims.uid, claims.exp) == (
         "ply_x",
@@ -123,7 +123,7 @@ async def test_a_customer_cannot_sign_for_the_studio() -> None:
 
 
 async def test_a_user_token_lives_a_day_at_most() -> None:
-    """Whoever signed it."""
+    """By any signer."""
     token = tokens().mint_user("usr_1", "app_x", "Ann", 86400 * 2)
     with pytest.raises(Unauthenticated):
         await tokens().user(token)
@@ -161,7 +161,7 @@ async def with_key(key: SigningKey, now: float = NOW) -> Tokens:
 )
 @pytest.mark.parametrize("audience", ["weir:playback", "weir:upload", "weir:user"])
 async def test_every_token_lives_a_day_at_most(audience: str, iat: float, exp: float) -> None:
-    """Whoever signed it: a withdrawal is remembered for no longer."""
+    """By any signer: a withdrawal is remembered for no longer."""
     claims: dict[str, Any] = {"sub": "ply_x", "app": "app_theirs", "sid": "s1", "iat": iat, "exp": exp}
     check = {"weir:playback": tokens().playback, "weir:upload": tokens().upload, "weir:user": tokens().user}[
         audience
@@ -271,7 +271,7 @@ async def test_what_bounds_a_token_bounds_what_is_minted_from_it() -> None:
 
 
 async def test_the_wrong_kind_of_credential_is_named() -> None:
-    """Whoever comes with a good token to the wrong door reads which one is wanted."""
+    """A valid token of the wrong kind is answered with the kind that is required."""
     with pytest.raises(
         Unauthenticated, match=r"This is a playback token; here an app token \(.*\) or an API key is needed"
     ):

@@ -96,7 +96,8 @@ def test_live_input_names_nothing() -> None:
 
 
 def test_uploaded_files_name_no_others() -> None:
-    """Whoever reads one, reads that file with few containers and codecs; lists of files are not among them."""
+    """Each command reads only that file, with few containers and codecs; lists of files are not among
+    them."""
     film = MediaFile(Source(720, 576, 25.0, True), 60.0, stretch=64 / 45, picture=1, sound=3)
     argv = transcode_file(
         Path("/d/video"),

@@ -1,4 +1,4 @@
-"""The fragmented MP4 parser and writer, on what FFmpeg really writes and on what nobody should."""
+"""The fragmented MP4 parser and writer, on what FFmpeg really writes and on invalid data."""
 
 import contextlib
 import subprocess

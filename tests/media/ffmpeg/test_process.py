@@ -50,7 +50,7 @@ async def test_each_output_has_its_own_pipe() -> None:
 
 
 async def test_only_time_that_grows_is_progress() -> None:
-    """FFmpeg that stands still tells of times that flicker by a millisecond."""
+    """A stalled FFmpeg reports times that vary by a millisecond."""
     told = "out_time_us=1000000\nout_time_us=1001000\n"
     argv = f"import os, sys\nfor _ in range(3): os.write(int(sys.argv[1]), {told.encode()!r})"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.progress)])
@@ -87,7 +87,7 @@ async def test_a_program_that_takes_nothing_is_ended(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("look_s", [0.0, 0.001])
 async def test_an_output_waits_for_what_comes(look_s: float) -> None:
-    """By looking again or by being told; the end is told too, and a closed output has ended."""
+    """By polling or by notification; the end is notified, too, and a closed output has ended."""
     argv = "import os, sys, time\nfor n in range(5): time.sleep(.05); os.write(int(sys.argv[1]), bytes([65 + n]))"
     child = await spawn(lambda pipes: [sys.executable, "-c", argv, str(pipes.output)])
     assert child.output.read_nowait() is None
@@ -112,7 +112,7 @@ async def test_a_child_that_ignores_term_is_killed_and_reaped(monkeypatch: pytes
 
 
 async def test_a_grandchild_goes_with_the_group() -> None:
-    """Nothing that the child started stays behind."""
+    """Nothing that the child started keeps running."""
     argv = ["sh", "-c", 'sleep 60 & echo $! >&"$1"; wait', "sh"]
     child = await spawn(lambda pipes: ["bash", *argv[1:], str(pipes.output)])
     grandchild = int(await child.output.read())

@@ -17,7 +17,7 @@ SOUND = Rendition(0, (0, 0), 1)
 
 
 def frame(number: int, gop: int, track: int = 1) -> SampleRun:
-    """What FFmpeg tells of a frame; its time and duration are as wrong as FFmpeg's can be."""
+    """What FFmpeg reports of a frame; its time and duration are as wrong as FFmpeg's can be."""
     return SampleRun(
         track,
         640 + number * 1000,
@@ -110,7 +110,7 @@ def test_a_halved_rendition_has_the_same_parts() -> None:
 
 
 def test_sound_is_in_every_rendition_and_alone() -> None:
-    """The same packets, numbered the same, whether with a picture or without; those that come behind a part's
+    """The same packets, numbered the same, whether with a picture or without; those that come after a part's
     last frame are the next's."""
     cutter = Segmenter(InitSegment(b"", (VIDEO, SMALL, AUDIO)), [FULL, HALF, SOUND], cadence(30, 1 / 3, 2))
     fragments = [

@@ -105,8 +105,8 @@ def _known(listed: hls_conformance.Listed) -> list[tuple[object, ...]]:
 
 
 def test_a_long_window_is_skipped_and_a_short_one_is_not() -> None:
-    """With two hours behind, an update has the newest segments only; the 24 s of an ordinary live stream come
-    whole."""
+    """With a window of two hours, an update has the newest segments only; the 24 s of an ordinary live stream
+    come whole."""
     long, short = Timeline(RHYTHM, 3600, 0), Timeline(RHYTHM, 12, 0)
     for timeline in (long, short):
         run(timeline, 0, 0, 1200)
@@ -164,7 +164,7 @@ def test_the_discontinuity_sequence_counts_what_has_left() -> None:
 
 
 def test_blocking_positions() -> None:
-    """A part behind a segment's last means the next segment's first; far ahead is refused."""
+    """A part after a segment's last means the next segment's first; far ahead is refused."""
     timeline = Timeline(RHYTHM, 6, 10)
     run(timeline, 0, 0, 8)
     assert timeline.reached(10, None)

@@ -1,4 +1,4 @@
-"""Files appear whole and private, and the index tells another process where to go on."""
+"""Files appear whole and private, and the index tells another process where to continue."""
 
 import os
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_a_torn_line_and_a_lost_file_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_old_files_are_deleted(tmp_path: Path) -> None:
-    """Behind the bounds nothing is left, by another process's history too."""
+    """Below the bounds nothing is left, by another process's history too."""
     filled(tmp_path, range(10, 20))
     history = SegmentIndex(files(tmp_path), "brd_1")
     history.read(6)

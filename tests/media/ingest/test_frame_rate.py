@@ -18,8 +18,8 @@ def test_two_that_agree_are_believed_at_once(rate: float) -> None:
 
 
 def test_one_is_held_against_the_frames() -> None:
-    """It takes a third of a second; NTSC is told apart from 30 by what was said, since whole milliseconds
-    can't."""
+    """It takes a third of a second; NTSC is distinguished from 30 by the declared rate, since whole
+    milliseconds can't."""
     assert frame_rate([29.97], times(30, 4)) is None
     assert frame_rate([29.97], times(30000 / 1001)) == 29.97
     assert frame_rate([30.0], times(30000 / 1001)) == 30.0

@@ -1,4 +1,4 @@
-"""What a parameter set says, against what x264 was told."""
+"""What a parameter set says, against x264's options."""
 
 import subprocess
 from fractions import Fraction

@@ -50,7 +50,7 @@ def test_what_is_written_is_read(sent: list[RtmpMessage], chunk_size: int, chann
 
 
 def test_messages_in_turns() -> None:
-    """Chunks of two messages on two chunk streams, one behind the other; short headers repeat what the one
+    """Chunks of two messages on two chunk streams, one after the other; short headers repeat what the one
     before said."""
     one, two = RtmpMessage(VIDEO, 1, 100, bytes(range(200))), RtmpMessage(AUDIO, 1, 90, bytes(150))
     first, second = chunks(one, 4), chunks(two, 5)
@@ -62,14 +62,14 @@ def test_messages_in_turns() -> None:
 
 
 def test_an_aborted_message_is_forgotten() -> None:
-    """What comes behind it on the same chunk stream is a message of its own."""
+    """What comes after it on the same chunk stream is a message of its own."""
     one = RtmpMessage(VIDEO, 1, 5, bytes(200))
     half = chunks(one, 4)[: 12 + 128]
     assert read(half + chunks(RtmpMessage(ABORT, 0, 0, bytes((0, 0, 0, 4))), 2) + chunks(one, 4))[1:] == [one]
 
 
 @pytest.mark.parametrize("data", [
-    b"\xc5rest",  # goes on without having begun
+    b"\xc5rest",  # starts without a message header
     b"\x04" + bytes(3) + b"\xff\xff\xff" + b"\x09" + bytes(4),  # 16 MB and more… the largest there is
     chunks(RtmpMessage(SET_CHUNK_SIZE, 0, 0, bytes(4)), 2),  # chunks of nothing
 ])  # fmt: skip
@@ -108,6 +108,6 @@ def test_any_amf_is_survived(body: bytes) -> None:
 
 
 def test_too_deep_is_refused() -> None:
-    """A tower of objects ends nobody's stack."""
+    """Deeply nested objects do not exhaust the stack."""
     with pytest.raises(RtmpError, match="too deep"):
         decode_amf(b"\3\0\1a" * 500)

@@ -96,8 +96,8 @@ def test_what_is_known_of_the_source() -> None:
 
 
 def test_silence_stands_for_sound() -> None:
-    """As long as the picture is; sound of the same kind goes on in the same run, another kind begins the next
-    at a key frame."""
+    """As long as the picture is; sound of the same kind continues in the same run, another kind begins the
+    next at a key frame."""
     feed = SourceFeed()
     fed(feed, [one for one in SILENT if one.time < 1500])
     given = running(feed)
@@ -114,7 +114,7 @@ def test_silence_stands_for_sound() -> None:
 
 @pytest.mark.parametrize("shift", [2**32 - 2000, 2**31 - 2000, 2**24 - 2000])
 def test_times_that_wrap(shift: int) -> None:
-    """One run, whose time goes on."""
+    """One run, whose time continues."""
     feed, sent = SourceFeed(), [one._replace(time=(one.time + shift) & 0xFFFFFFFF) for one in SENT]
     for number, one in enumerate(sent[:20]):
         feed.add_message(one, number / 50)
@@ -210,7 +210,7 @@ def test_nothing_begins_without_a_key_frame() -> None:
 
 
 def test_an_endless_group_is_not_kept(monkeypatch: Any) -> None:
-    """An encoder that never sends another key frame: what is shown goes on, and memory does not grow."""
+    """An encoder that never sends another key frame: what is shown continues, and memory does not grow."""
     monkeypatch.setattr("media.ingest.source_feed.LONGEST_GOP_MS", 1000)
     feed = SourceFeed()
     fed(feed, messages(film(seconds=2, gop=300))[:20])
@@ -221,7 +221,7 @@ def test_an_endless_group_is_not_kept(monkeypatch: Any) -> None:
 
 
 def test_frames_of_no_time_fill_no_memory() -> None:
-    """A group of pictures has so many frames, whatever their times and sizes; the run goes on."""
+    """A group of pictures has so many frames, whatever their times and sizes; the run continues."""
     feed = SourceFeed()
     fed(feed, [one for one in SILENT if one.time < 500])
     given = running(feed)

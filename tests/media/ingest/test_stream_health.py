@@ -1,4 +1,4 @@
-"""What is told of an encoder and its transcoder, counted from its packets."""
+"""The figures of an encoder and its transcoder, counted from its packets."""
 
 from typing import Any
 

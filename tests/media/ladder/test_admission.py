@@ -42,7 +42,7 @@ def outs(left_out: int | None, of: LadderDemand) -> int:
 def test_nobody_on_air_is_pushed_beyond_the_machine(
     new: LadderDemand, running: list[RunningLadder], cores: float, priority: str
 ) -> None:
-    """What is let in fits beside the others by estimate; alone the lowest rung is always let in, however
+    """What is admitted fits with the others by estimate; alone the lowest rung is always admitted, however
     small the machine."""
     left_out = rungs_to_drop(new, running, cores, priority)
     if not running:
@@ -69,9 +69,9 @@ def test_more_room_never_hurts(
 
 
 async def test_a_full_machine(world: Any) -> None:
-    """The first stream has its whole ladder, the second its lowest rung, the third is refused and told why,
-    an important one is let in; the first ones' media go on through all of it, and there is room again when
-    they have ended."""
+    """The first stream has its whole ladder, the second its lowest rung, the third is refused with a reason,
+    an important one is admitted; the first ones' media continue through all of it, and there is room again
+    when they have ended."""
     stage = await world.stage(ladder=[180, 90], media_cores=0.036)
     await stage.room.start()
     first, _ = await stage.on_air()

@@ -1,4 +1,4 @@
-"""When a rung goes, and when it comes back."""
+"""When a rung is dropped, and when it is restored."""
 
 from random import Random
 
@@ -27,7 +27,7 @@ class Line:
 
 
 def test_one_that_keeps_up_keeps_its_ladder() -> None:
-    """Full speed, a short hiccup, and distances told in coarse steps change nothing."""
+    """Full speed, a short hiccup, and distances reported in coarse steps change nothing."""
     line = Line(OverloadDetector())
     assert line.run(60) == []
     assert line.run(3, speed=0.8) + line.run(60) == []
@@ -66,8 +66,8 @@ def test_lagging_drops_one_rung_at_a_time_and_never_the_last() -> None:
 
 
 def test_a_rung_comes_back_when_it_is_calm_and_later_after_a_relapse() -> None:
-    """After a minute at rest on an idle machine; after a relapse the rest doubles, so that it does not go to
-    and fro."""
+    """After a minute at rest on an idle machine; after a relapse this time doubles, to prevent
+    oscillation."""
     line = Line(OverloadDetector())
     line.run(12, speed=0.8)
     assert line.dropped == 1

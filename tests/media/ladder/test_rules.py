@@ -76,7 +76,7 @@ def test_a_rung_may_cap_its_frames() -> None:
 
 
 def test_sound_alone_needs_sound() -> None:
-    """The last rendition has no picture, where there is something to hear."""
+    """The last rendition has no picture, where there is sound."""
     profile = replace(RUNGS, audio_only=True)
     assert [one.name for one in made(Source(640, 360, 30, True), profile)] == ["v360", "audio"]
     assert [one.name for one in made(Source(640, 360, 30, False), profile)] == ["v360"]

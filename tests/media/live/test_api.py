@@ -17,7 +17,7 @@ from weir.foundation.tenancy.collections import STREAMS
 
 
 async def on_air(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, str]:
-    """A stream with an encoder, somebody of its app, and where its health is told."""
+    """A stream with an encoder, a member of its app, and the route of its health."""
     monkeypatch.setattr("media.worker.EVERY_S", 0.2)
     await stage.room.start()
     fact, _ = await stage.on_air(gop=60)

@@ -16,7 +16,7 @@ Posts = list[tuple[str, list[str]]]
 
 
 class Posted(NchanPublisher):
-    """Notes each post with the positions that could be held at that moment."""
+    """Notes each post with the positions that nginx could hold at that moment."""
 
     def __init__(self, files: SegmentFiles) -> None:
         self.files, self.posts = files, list[Any]()
@@ -33,7 +33,7 @@ def desk(folder: Path) -> tuple[SegmentFiles, Posted, HeldReloads]:
 
 
 def test_the_next_position_may_be_held_before_anybody_hears_of_it(tmp_path: Path) -> None:
-    """Whoever gets a playlist asks for its hint at once, and must find that nginx may hold it."""
+    """A player that gets a playlist asks for its hint at once, and must find that nginx may hold it."""
     _, edge, held = desk(tmp_path)
     held.advance(("run", 7, 0))
     held.advance(("run", 7, 1))

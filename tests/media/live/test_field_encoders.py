@@ -32,7 +32,7 @@ async def begun(stage: Any, **options: Any) -> tuple[StreamEvent, Encoder]:
 async def shown(
     stage: Any, sent: list[RtmpMessage], **options: Any
 ) -> tuple[StreamEvent, str, Encoder, "asyncio.Task[None]"]:
-    """(fact, master playlist, the encoder, which goes on sending) once there is a picture."""
+    """(fact, master playlist, the encoder, which keeps sending) once there is a picture."""
     fact, encoder = await begun(stage, **options)
     sending = asyncio.create_task(asyncio.to_thread(encoder.play, sent))
     await stage.told("media.playable", fact)
@@ -101,7 +101,7 @@ async def test_the_first_key_frame_is_enough(stage: Any) -> None:
 
 @pytest.mark.parametrize("first", [4_294_940_000, 2**32 - 3_000, 2**31 - 3_000])
 async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
-    """An encoder that has been up for 49 days: one run, and what it tells of itself is true."""
+    """An encoder that has been up for 49 days: one run, and its metadata are true."""
     sent = [one._replace(time=one.time + first) for one in messages(film(seconds=5))]
     fact, _, _, sending = await shown(stage, sent)
     await sending
@@ -113,7 +113,7 @@ async def test_times_that_begin_high_or_wrap(stage: Any, first: int) -> None:
 
 
 async def test_a_clock_that_is_set_back(stage: Any) -> None:
-    """Restarted in mid-publish: a discontinuity, and the picture goes on at once."""
+    """Restarted in mid-publish: a discontinuity, and the picture continues at once."""
     sent = messages(film(seconds=4))
     fact, encoder = await begun(stage)
 
@@ -144,7 +144,7 @@ async def newest_run(stage: Any, fact: StreamEvent) -> bytes:
 
 
 def apart_s(file: bytes) -> list[float]:
-    """How far each click is behind its flash."""
+    """The delay of each click after its flash."""
 
     def decode(*options: str) -> bytes:
         argv = ["ffmpeg", "-nostdin", "-v", "error", "-f", "mp4", "-i", "pipe:0", *options, "pipe:1"]
@@ -462,7 +462,7 @@ NONSENSE = {
 
 
 async def test_nonsense_among_the_frames(stage: Any) -> None:
-    """In video and sound messages: it harms nobody, and the stream is shown when it makes sense."""
+    """In video and sound messages: it does no harm, and the stream is shown when it makes sense."""
     nonsense = [RtmpMessage(kind, 1, 0, body) for kind, bodies in NONSENSE.items() for body in bodies]
     _, _, _, sending = await shown(stage, [*nonsense, *messages(film(seconds=6))])
     await sending

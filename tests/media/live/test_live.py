@@ -93,7 +93,7 @@ def played(url: str, seconds: float = 3) -> dict[str, int]:
 
 @pytest.fixture
 async def as_set_up(world: Any) -> Any:
-    """A room with segments of two seconds, as they are unless somebody sets them."""
+    """A room with segments of two seconds, which is the default."""
     made = await world.stage(segment_s=2)
     await made.room.start()
     return made
@@ -201,7 +201,7 @@ async def test_a_profile_makes_the_ladder(stage: Any) -> None:
 
 
 async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
-    """Key frames at other places than the other renditions' end the copy, and the broadcast goes on without
+    """Key frames at other places than the other renditions' end the copy, and the broadcast continues without
     it."""
     fact, _ = await stage.on_air(await with_profile(stage, copy_top=True), gop=47)
     viewer = Viewer(stage, fact)
@@ -212,7 +212,7 @@ async def test_an_encoder_that_cannot_be_copied_is_encoded(stage: Any) -> None:
 
 
 async def test_the_ladder_changes_while_viewers_watch(stage: Any, monkeypatch: Any) -> None:
-    """A changed profile, and a machine that can't carry it: the broadcast and its other renditions go on
+    """A changed profile, and a machine that can't carry it: the broadcast and its other renditions continue
     after a discontinuity; a rendition that comes later has gaps before."""
     verdicts: list[str] = []
     monkeypatch.setattr(
@@ -313,8 +313,8 @@ async def test_a_killed_encoder_goes_on_with_a_discontinuity(stage: Any) -> None
 
 
 async def test_the_encoder_leaves_returns_and_ends(stage: Any) -> None:
-    """Gone: the list stays open without a hint. Back: MSN continues behind a discontinuity. Offline: ENDLIST,
-    FFmpeg gone."""
+    """Disconnected: the list stays open without a hint. Back: MSN continues after a discontinuity. Offline:
+    ENDLIST, no FFmpeg."""
     fact, publisher = await stage.on_air()
     viewer = Viewer(stage, fact)
     await viewer.until(lambda now: len(now.segments) > 1)
@@ -354,7 +354,7 @@ async def test_a_transcoder_is_bounded_in_memory(stage: Any, monkeypatch: Any) -
 
 
 async def test_a_source_without_sound_plays(as_set_up: Any) -> None:
-    """Silence stands for the sound, so that players keep one shape when there is some later."""
+    """Silence replaces the sound, so that players keep one shape when there is some later."""
     stage = as_set_up
     fact, _ = await stage.on_air(audio=False, rate="25")
     _, master = await stage.get(fact, "master.m3u8")
@@ -369,7 +369,8 @@ async def test_a_source_without_sound_plays(as_set_up: Any) -> None:
 
 
 async def test_a_restarted_room_continues_the_sequence(world: Any) -> None:
-    """Another process finds the index, the stream documents and the ingest, and goes on with a discontinuity."""
+    """Another process finds the index, the stream documents and the ingest, and continues with a
+    discontinuity."""
     first = await world.stage()
     await first.room.start()
     fact, _ = await first.on_air()
@@ -389,7 +390,8 @@ async def test_a_restarted_room_continues_the_sequence(world: Any) -> None:
 
 
 async def test_two_workers_share_streams(world: Any) -> None:
-    """A stream belongs to one worker, which hears its facts whoever consumed them; the other answers 404."""
+    """A stream belongs to one worker, which gets its facts whichever process consumed them; the other answers
+    404."""
     scaled_out = {"redis_url": f"unix://{world.folder}/redis.sock"}
     stages = [await world.stage(**scaled_out), await world.stage(**scaled_out)]
     for one in stages:
@@ -447,7 +449,8 @@ async def test_what_never_becomes_a_stream_is_refused(stage: Any) -> None:
 
 
 async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: Any) -> None:
-    """The crash-loop brake: after the allowed starts MediaFailed is told once, and no process is left."""
+    """The crash-loop brake: after the allowed starts MediaFailed is published once, and no process is
+    left."""
     monkeypatch.setattr("media.live.restart_backoff.MOST_RESTARTS", 3)
     monkeypatch.setattr("media.live.restart_backoff.LONGEST_PAUSE_S", 0.01)
     monkeypatch.setattr("media.live.restart_backoff.FIRST_PAUSE_S", 0.01)
@@ -462,7 +465,7 @@ async def test_an_encoder_that_always_dies_is_given_up(stage: Any, monkeypatch: 
 
 
 async def test_sound_alone_is_a_broadcast(stage: Any) -> None:
-    """A still picture stands beside it, and a rendition has the sound by itself."""
+    """A still picture is shown with it, and a rendition has the sound by itself."""
     fact = stage.stream()
     argv = [
         "ffmpeg",
@@ -495,7 +498,7 @@ async def test_sound_alone_is_a_broadcast(stage: Any) -> None:
 
 
 async def test_a_frozen_encoder_process_is_replaced(stage: Any, monkeypatch: Any) -> None:
-    """FFmpeg that stands still while bytes arrive is killed by the watchdog, and the stream goes on."""
+    """The watchdog kills an FFmpeg that stalls while bytes arrive, and the stream continues."""
     monkeypatch.setattr("media.live.encoder_session.STALLED_S", 1.0)
     fact, _ = await stage.on_air()
     viewer = Viewer(stage, fact)
@@ -556,7 +559,7 @@ async def test_a_two_second_keyframe_distance_is_ready_in_time(stage: Any) -> No
 
 
 async def test_ffmpeg_dies_with_its_owner(tmp_path: Path) -> None:
-    """kill -9 of the application leaves no FFmpeg behind."""
+    """kill -9 of the application leaves no FFmpeg."""
     program = """
 import asyncio, sys
 from media.ffmpeg.process import spawn
@@ -582,7 +585,7 @@ asyncio.run(main())
 
 
 async def test_an_encoder_that_came_and_went_many_times_is_followed_in_its_newest_publish(world: Any) -> None:
-    """What is over before its turn comes keeps nobody waiting."""
+    """A publish that ends before its turn delays no later one."""
     stage = await world.stage()
     await stage.room.start()
     fact = stage.stream()

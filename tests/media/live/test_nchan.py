@@ -16,7 +16,7 @@ from weir.foundation.settings import Settings
 
 
 class Web:
-    """As much of a web server as posts need: it notes them, answers, and goes away when told."""
+    """As much of a web server as posts need: it notes them, answers, and stops when asked."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.posts, self.connections, self.refusing = (

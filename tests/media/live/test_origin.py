@@ -126,7 +126,7 @@ async def test_headers_fit_the_content(tmp_path: Path) -> None:
 
 
 async def test_a_blocking_reload_answers_with_the_part_it_waited_for(tmp_path: Path) -> None:
-    """Held until (msn, part) is listed; an index behind the segment's end means the next segment's first
+    """Held until (msn, part) is listed; an index after the segment's end means the next segment's first
     part."""
     desk = Desk(tmp_path)
     await desk.feed(8)
@@ -150,7 +150,7 @@ async def test_a_blocking_reload_answers_with_the_part_it_waited_for(tmp_path: P
 
 
 async def test_nonsense_in_a_reload_is_400(tmp_path: Path) -> None:
-    """Bad numbers and positions that nobody waits for in earnest."""
+    """Bad numbers and positions too far ahead."""
     desk = Desk(tmp_path)
     await desk.feed(6)
     for query in (
@@ -167,7 +167,7 @@ async def test_nonsense_in_a_reload_is_400(tmp_path: Path) -> None:
 
 
 async def test_a_standing_stream_answers_503_after_three_targets(tmp_path: Path, monkeypatch: Any) -> None:
-    """Nobody is held for ever."""
+    """No request waits for ever."""
     monkeypatch.setattr("media.live.origin.HELD_TARGETS", 0.02)
     desk = Desk(tmp_path)
     await desk.feed(6)

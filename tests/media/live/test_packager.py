@@ -144,7 +144,7 @@ async def test_waiting_players_share_one_future_and_all_wake(tmp_path: Path, clo
 
 
 async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock: Clock) -> None:
-    """ENDLIST is an answer to every question; a worker that stops keeps nobody waiting."""
+    """ENDLIST is an answer to every question; a worker that stops answers all waiting requests."""
     packager, run = opened(tmp_path), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 6)
     assert packager.timeline is not None
@@ -161,7 +161,8 @@ async def test_the_end_and_a_closing_worker_wake_everyone(tmp_path: Path, clock:
 
 @pytest.mark.parametrize("base", ["", "https://cdn.example/media/ply_1/"])
 async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: Clock, base: str) -> None:
-    """The same broadcast continues its sequence from disk; another one starts ahead of it, never behind."""
+    """The same broadcast continues its sequence from disk; another one starts with higher numbers, never
+    lower."""
     packager = opened(tmp_path, base=base)
     await fed(packager, clock, EncoderRun("one", 1, SHAPE), 14)  # killed: its third segment was never closed
     old = listed(packager)
@@ -182,7 +183,7 @@ async def test_a_new_process_goes_on_behind_the_old_one(tmp_path: Path, clock: C
 
 @pytest.mark.parametrize("base", ["", "https://cdn.example/media/ply_1/"])
 async def test_old_files_leave_with_the_window(tmp_path: Path, clock: Clock, base: str) -> None:
-    """Parts stay for six segments, segments for one window behind the window."""
+    """Parts stay for six segments, segments for one more window after they leave it."""
     packager, run = opened(tmp_path, base=base), EncoderRun("r", 1, SHAPE)
     await fed(packager, clock, run, 40 * 6)
     assert len(list((tmp_path / "l/hls/ply_1").glob("p_*"))) == 7 * 6

@@ -44,7 +44,7 @@ def test_changes_of_the_input_are_braked_apart() -> None:
 
 
 def test_publishes_are_braked_apart() -> None:
-    """An encoder that comes back now and then is on air at once; one that flaps each 5 s."""
+    """An encoder that reconnects now and then is on air at once; one that flaps each 5 s."""
     backoff, now, pauses = RestartBackoff(), 100.0, []
     for _ in range(7):
         pauses.append(backoff.publish_pause_s(now))

@@ -65,7 +65,7 @@ def test_segments_are_found_where_the_index_says(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_torn_end_costs_what_was_torn(tmp_path: Path, lost: int, file: str) -> None:
     """Whatever kill -9 or a power cut leaves of the last writes: what is found is a beginning of the truth,
-    and recording goes on."""
+    and recording continues."""
     made = recording_files(tmp_path)
     for msn in range(4):
         made.add(SHAPE, whole(msn))

@@ -69,8 +69,8 @@ def test_a_signature_is_the_published_one() -> None:
 async def test_a_file_arrives_whole_through_trouble(
     store: FakeBucket, bucket: Bucket, tmp_path: Path, size: int
 ) -> None:
-    """Server errors and torn connections are tried again; the content is equal, and no state is left beside
-    the file."""
+    """Server errors and torn connections are tried again; the content is equal, and no state is left with the
+    file."""
     path, data = tmp_path / "a.mp4", os.urandom(size)
     path.write_bytes(data)
     store.trouble = ["500", "torn", "500"]
@@ -82,7 +82,7 @@ async def test_a_file_arrives_whole_through_trouble(
 async def test_a_wrong_checksum_is_an_error_and_taken_parts_are_not_sent_again(
     store: FakeBucket, bucket: Bucket, tmp_path: Path
 ) -> None:
-    """The upload goes on where it was."""
+    """The upload continues where it was."""
     path, data = tmp_path / "a.mp4", os.urandom(4 * PART)
     path.write_bytes(data)
     store.trouble = ["", "", "", "etag"]
@@ -137,7 +137,7 @@ asyncio.run(main())
 
 
 async def test_an_upload_survives_kill_9(store: FakeBucket, tmp_path: Path) -> None:
-    """Killed in the middle again and again, the uploader goes on from the parts that are there, and the
+    """Killed in the middle again and again, the uploader continues from the parts that are there, and the
     content is equal."""
     path, data = tmp_path / "a.mp4", os.urandom(12 * PART)
     path.write_bytes(data)

@@ -64,7 +64,7 @@ def segments_recorded(stage: Any, recording: str) -> int:
 
 async def test_a_broadcast_becomes_a_recording(stage: Any) -> None:
     """At the end there are an MP4 with its index in front, playlists over the same bytes, a poster and
-    previews; told once each."""
+    previews; each is published once."""
     fact, publisher = await stage.on_air({"title": "Show", "recording": None})
     doc = await recording_of(stage, fact, "recording")
     await until(lambda: segments_recorded(stage, doc["id"]) >= 3)
@@ -205,8 +205,8 @@ async def test_recording_by_hand(stage: Any) -> None:
 
 
 async def test_what_a_dead_process_left_is_finished(world: Any) -> None:
-    """A broadcast ended while nobody was there: the sweep ends its recording; one without a segment has
-    failed, and says so."""
+    """A broadcast ended while no worker ran: the sweep ends its recording; one without a segment has failed,
+    and says so."""
     stage = await world.stage()
     await stage.room.start()
     fact, publisher = await stage.on_air()
@@ -243,7 +243,7 @@ async def test_one_recording_of_a_stream_runs_at_a_time(world: Any) -> None:
 
 
 async def test_a_live_stream_has_a_thumbnail(world: Any) -> None:
-    """A picture in memory, made anew, told once a publish."""
+    """A picture in memory, made anew, published once a publish."""
     stage = await world.stage(thumbnail_every_s=1)
     await stage.room.start()
     fact, _ = await stage.on_air()
@@ -279,8 +279,8 @@ async def test_a_deleted_apps_recordings_and_profiles_go(stage: Any) -> None:
 
 
 async def test_a_plan_without_room_for_it_records_nothing(stage: Any) -> None:
-    """The broadcast goes on, its owner is told, and nobody can begin one by hand; with room again it can be
-    begun."""
+    """The broadcast continues, its owner is notified, and no recording can be begun by hand; with room again
+    it can be begun."""
     stage.directory.plan, stage.directory.stored = "free", 5 * 10**9
     fact, _ = await stage.on_air({"title": "Show", "recording": True})
     (stream,) = await stage.directory.live_streams()

@@ -206,7 +206,7 @@ def told(*streams: dict[str, Any]) -> bytes:
 
 
 def test_names_are_plain_and_unlike_each_other() -> None:
-    """Whoever uploads chooses them; a playlist's line ends at a quote or a line end."""
+    """The uploader chooses them; a playlist's line ends at a quote or a line end."""
     sounds = [
         {"codec_type": "audio", "codec_name": "aac", "tags": {"language": language, "title": title}}
         for language, title in (

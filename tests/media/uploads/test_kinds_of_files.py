@@ -40,7 +40,7 @@ async def uploaded(stage: Stage, data: bytes, name: str) -> tuple[dict[str, Any]
     ("name", "codec"), [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.wav", "pcm_s16le"), ("a.flac", "flac")]
 )
 async def test_sound_alone(stage: Stage, tmp_path: Path, name: str, codec: str) -> None:
-    """A podcast: as long as it is, beside a black picture, with a rendition of the sound."""
+    """A podcast: as long as it is, with a black picture, with a rendition of the sound."""
     video, tracks = await uploaded(stage, made(tmp_path, name, *SOUND, "-t", "5", "-c:a", codec), name)
     assert video["duration_s"] == pytest.approx(5, abs=0.2)
     assert (video["renditions"], tracks["video"]["height"]) == ([360], 360)

@@ -57,7 +57,7 @@ def metadata(**about: str) -> dict[str, str]:
 
 
 class Client:
-    """Somebody of one app; `as_user` speaks with an upload token."""
+    """A user of one app; `as_user` speaks with an upload token."""
 
     def __init__(self, stage: Stage, app: str, token: str) -> None:
         self._stage, self.app, self.bearer = stage, app, {"Authorization": f"Bearer {token}"}
@@ -116,8 +116,8 @@ async def stage(world: Any) -> Stage:
 
 
 async def test_an_upload_becomes_a_video(stage: Stage, film: Path) -> None:
-    """Sent in pieces, resumed, transcoded to the ladder, told, listed with the recordings, and the file that
-    came is gone."""
+    """Sent in pieces, resumed, transcoded to the ladder, published, listed with the recordings, and the
+    source file is deleted."""
     me, data = client(stage), film.read_bytes()
     path, told = await me.begin(len(data), filename="Holiday.mp4")
     assert "GMT" in told["Upload-Expires"]
@@ -392,7 +392,7 @@ async def _first_segments(stage: Stage, monkeypatch: pytest.MonkeyPatch, many: i
 
 
 async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one of them strains the machine FFmpeg stands still; afterwards it goes on and nothing is
+    """While one of them strains the machine FFmpeg is paused; afterwards it continues and nothing is
     missing."""
     strained = True
     monkeypatch.setattr(stage.room._transcoder, "_is_overloaded", lambda: strained)
@@ -416,7 +416,7 @@ async def test_live_streams_come_first(stage: Stage, film: Path, monkeypatch: py
 async def test_uploads_that_nobody_goes_on_with_are_forgotten(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When their time is over, bytes and all; bytes without an upload go at the next start."""
+    """When their time has expired, bytes and all; bytes without an upload go at the next start."""
     me = client(stage)
     path, _ = await me.begin(5, b"abc")
     await stage.room._uploads.sweep()
@@ -440,7 +440,7 @@ async def test_a_deleted_apps_uploads_go(stage: Stage) -> None:
 
 
 async def token_of(me: Client, stage: Stage, user: str, **wanted: Any) -> Client:
-    """Somebody with an upload token of his own."""
+    """A user with an upload token of their own."""
     status, _, made = await me.ask("POST", "/v1/upload-tokens", json={"user": user, **wanted})
     assert status == 201
     return Client(stage, me.app, made["token"])
@@ -579,7 +579,7 @@ def test_ffmpeg_reads_its_input_and_nothing_else(tmp_path: Path, film: Path) -> 
 async def test_a_long_video_gives_others_their_turn(
     world: Any, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes on where it was, and nothing of it is missing; alone it is not interrupted."""
+    """It continues where it was, and nothing of it is missing; alone it is not interrupted."""
     stage = await world.stage(upload_reserve_mb=1, vod_preset="ultrafast", segment_s=2)
     room, me, data = stage.room, client(stage), film.read_bytes()
     work = Transcoder(
@@ -612,8 +612,8 @@ async def test_a_long_video_gives_others_their_turn(
 
 
 async def test_recordings_are_changed_and_found(stage: Stage) -> None:
-    """Title, description, visibility and metadata by PATCH, held to what was read; lists by state, title,
-    metadata and time."""
+    """Title, description, visibility and metadata by PATCH, with If-Match; lists by state, title, metadata
+    and time."""
     me, ids = client(stage), []
     for name in ("First.mp4", "Second.mp4"):
         path, _ = await me.begin(50, filename=name)

@@ -45,8 +45,8 @@ def staged(tmp_path: Path) -> UploadStaging:
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(staged: UploadStaging, tmp_path: Path) -> None:
-    """Ten writers one after the other, each killed at a random point: every one goes on at or behind what the
-    one before has called safe, and every byte before it is as it was sent."""
+    """Ten writers one after the other, each killed at a random point: every one continues at or after what
+    the one before has reported as safe, and every byte before it is as it was sent."""
     chance, safe = random.Random(7), 0
     for _ in range(10):
         argv = [sys.executable, "-c", WRITER, str(tmp_path / "data")]
@@ -65,7 +65,7 @@ def test_nothing_acknowledged_is_lost_by_kill_9(staged: UploadStaging, tmp_path:
 
 
 def test_one_writes_at_a_time(staged: UploadStaging) -> None:
-    """A second one is told so; when the first has ended it may."""
+    """A second one is refused; when the first has ended it is accepted."""
     with staged.writing(), pytest.raises(Busy), staged.writing():
         pass
     with staged.writing() as writer:
@@ -89,7 +89,7 @@ def test_what_is_not_safe_is_forgotten(staged: UploadStaging) -> None:
 
 
 def test_a_full_disk_keeps_what_was_safe(staged: UploadStaging, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The upload goes on from there when there is room."""
+    """The upload continues from there when there is room."""
     with staged.writing() as writer:
         writer.write(b"abc")
         writer.sync()
@@ -139,7 +139,7 @@ def test_a_long_journal_is_not_read_through(staged: UploadStaging) -> None:
 
 
 def test_nothing_is_written_for_an_upload_that_was_deleted(staged: UploadStaging) -> None:
-    """Nobody would see the file, and its bytes would count for nothing but the disk."""
+    """The file could not be found, and its bytes would count in no quota."""
     with staged.writing() as writer:
         writer.write(b"abc")
         staged.remove()

@@ -75,7 +75,7 @@ async def test_a_program_follows_its_apps_events(house: House, stream):
     }
     live = StreamLive(**facts, broadcast=new_id("brd"))
     await one.room.consumer.on_event(live)
-    await other.room.consumer.on_event(live)  # told twice
+    await other.room.consumer.on_event(live)  # delivered twice
     assert (await mod.call("chat.command", channel=channel, text="/timeout ann 1s"))["ok"]
     await eventually(lambda: follower.of("user.unmuted"))
     told = [event for kind, event in follower.events if "channel_seq" in event]
@@ -123,13 +123,13 @@ async def test_filters(house: House, stream):
     ],
 )  # fmt: skip
 def test_types_match_whole_words(types, kind, wanted):
-    """A wildcard stands for what follows a dot."""
+    """A wildcard matches what follows a dot."""
     assert SubscriptionFilter(types).matches(kind, b"{}") is wanted
 
 
 async def test_resume_goes_on_exactly(house: House, stream):
-    """Who comes back with a position gets what was missed once, in pages, also at another node; a lost log is
-    told."""
+    """A client that reconnects with a position gets what it missed once, in pages, also at another node; a
+    lost log is reported."""
     one, other = await house.node(), await house.node()
     channel = stream["channel"]
     ann = await house.client(one, "app_1", "ann")
@@ -211,8 +211,7 @@ async def test_rights(house: House, stream):
 
 
 async def test_viewer_counts_reach_programs_once(house: House, stream):
-    """Each change once, whichever nodes see it, down to zero, also when nobody but players watches; without a
-    seq."""
+    """Each change once, whichever nodes see it, down to zero, also when only players watch; without a seq."""
     leases = LeaseTimes(socket_s=2.0, beat_s=0.5, playback_s=3.0)
     one, other = await house.node(leases), await house.node(leases)
     follower = await program(house, one)
@@ -258,7 +257,7 @@ async def test_a_withdrawn_key_ends_its_connections(house: House, stream, sessio
 
 
 async def test_the_plain_websocket(house: House, stream, session):
-    """One envelope a text frame: first where it stands, then what was missed, then what comes; refusals are
+    """One envelope a text frame: first the position, then what was missed, then live events; refusals are
     HTTP answers."""
     node = await house.node()
     url, key = node.url + "/v1/events/ws", api_key(house, "events:read")
@@ -323,7 +322,8 @@ async def test_a_follower_that_does_not_read_is_cut_off(house: House, stream, se
 
 
 async def test_events_by_rest(house: House, stream, session):
-    """A page at a time from the oldest; `position` goes on later; publishing is idempotent by id and bounded."""
+    """A page at a time from the oldest; `position` continues later; publishing is idempotent by id and
+    bounded."""
     node = await house.node()
     api = Api(session, node, stream["channel"], api_key(house, "events:read", "events:write"))
     api._base = node.url + "/v1/events"
@@ -407,8 +407,8 @@ async def test_carriers_that_die_lose_and_double_nothing(connection, house: Hous
 
 
 async def test_facts_of_a_source_wait_for_those_before(connection):
-    """A fact that overtook another one waits for it; one told again is told once; one that was given up on
-    still comes."""
+    """A fact that overtook another one waits for it; a repeated one is published once; one that was given up
+    on still comes."""
     apps = AppLog(connection)
 
     async def tell(number: int, **how: bool) -> None:
@@ -429,7 +429,7 @@ async def test_facts_of_a_source_wait_for_those_before(connection):
 
 
 async def test_stream_facts_are_there_without_a_follower(house: House, stream):
-    """Each once, though told twice and out of order, and none a second time once somebody follows."""
+    """Each once, though published twice and out of order, and none a second time once a client follows."""
     node = await house.node()
     facts = {name: stream[name] for name in ("app", "playback", "channel")} | {
         "stream": stream["id"],
@@ -523,8 +523,8 @@ async def test_an_event_goes_to_everybody_in_a_channel(house: House, stream, ses
 async def test_the_apps_log_has_an_event_whose_publisher_died_in_between(
     house: House, stream, session, followed: bool
 ):
-    """It stood in the channel, and not in the app's log: the archiver's process brings it, once, whoever
-    repeats it too."""
+    """It is in the channel, but not in the app's log: the archiver's process adds it, once, whatever other
+    process repeats it."""
     node = await house.node()
     channel, api = (
         stream["channel"],
@@ -608,7 +608,7 @@ async def test_a_filter_that_fits_nothing_is_refused(house: House, stream, sessi
 
 
 async def test_a_program_may_stop_following(house: House, stream):
-    """And go on where it was."""
+    """And continue where it was."""
     node = await house.node()
     follower, ann = await program(house, node), await house.client(node, "app_1", "ann")
     start = await follower.call("events.subscribe", types=[])

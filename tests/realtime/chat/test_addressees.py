@@ -1,4 +1,4 @@
-"""Whom a command means: never somebody who was not found, and never one of several."""
+"""The user that a command names: never one who was not found, and never one of several."""
 
 import asyncio
 from typing import Any
@@ -50,7 +50,7 @@ async def order(client: Client, channel: str, text: str) -> dict[str, Any]:
 
 
 async def test_a_guest_is_found_by_the_name_that_it_was_given(house: House, channel: str):
-    """With its blank, with a reason behind it, in quotes, with an @, in another case."""
+    """With its blank, with a reason after it, in quotes, with an @, in another case."""
     node = await house.node()
     boss = await owner(house, node, channel)
     person = await guest(house, node, channel, "Guest 5131")
@@ -66,7 +66,7 @@ async def test_a_guest_is_found_by_the_name_that_it_was_given(house: House, chan
 
 @pytest.mark.parametrize("name", NAMING)
 async def test_a_word_that_is_nobodys_is_refused(house: House, channel: str, name: str):
-    """Each command that names somebody answers with the nearest names, and acts on nobody."""
+    """Each command that names a user answers with the nearest names, and changes nothing."""
     node = await house.node()
     boss = await owner(house, node, channel)
     person = await guest(house, node, channel, "Guest 5131")
@@ -171,8 +171,7 @@ async def test_who_wrote_by_rest_is_known_by_name(house: House, channel: str):
 
 
 async def test_a_name_that_was_given_up_is_nobodys(house: House, channel: str):
-    """Who has another name now is found by that one; by the old one only while a message of theirs stands
-    under it."""
+    """Who has another name now is found by that one; by the old one only while a message of theirs has it."""
     node = await house.node()
     boss = await owner(house, node, channel)
     await entered(house, node, channel, "u1", "Before")

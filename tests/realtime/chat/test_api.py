@@ -135,8 +135,8 @@ async def test_bad_requests_are_problems(
 
 
 async def test_rights_are_those_of_the_credential(house: House, session, channel: str):
-    """No credential, a missing scope and another app are told apart from what exists; editors act as
-    moderators."""
+    """No credential is 401, a missing scope 403, and another app gets the same 404 as for a missing channel;
+    editors act as moderators."""
     node = await house.node()
     house.directory.new_stream("app_2")
     for token, path, status in (
@@ -168,8 +168,8 @@ async def test_only_moderators_read_the_shadow_banned(house: House, session, cha
 
 
 async def test_bans_mutes_and_timeouts_are_lists(house: House, session, channel: str):
-    """What is added acts on sockets at once and can be undone like a command; what is removed is gone; ids
-    are only ids."""
+    """What is added acts on sockets at once and can be undone like a command; what is removed no longer
+    applies; ids are only ids."""
     node = await house.node()
     api = Api(session, node, channel, api_key(house, "chat:read", "chat:moderate"))
     bob, decoy = await house.client(node, "app_1", "bob"), await house.client(node, "app_1", "decoy")

@@ -1,5 +1,6 @@
-"""Who is shut out: of every channel of an app, and a guest who comes back as somebody else."""
+"""Bans: in every channel of an app, and of a guest who returns under another name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def channel(house: House) -> str:
 
 
 async def guest(house: House, node: Node, channel: str, name: str, device: str | None = None) -> Client:
-    """Somebody whom the watch page let in; without a device one of a browser that was never here."""
+    """A guest of the watch page; without a device, of a browser that was never here."""
     client = Client()
     house.clients.append(client)
     claims: dict[str, Any] = {
@@ -85,8 +86,7 @@ async def code(client: Client, channel: str, text: str) -> str:
 
 
 async def test_a_ban_everywhere_holds_in_every_channel(house: House, channel: str):
-    """Sockets on all nodes are closed with the reason, nobody comes in again, and what stands in a token is
-    no way round."""
+    """Sockets on all nodes are closed with the reason, new ones are refused, and no token avoids the ban."""
     one, other = await house.node(), await house.node()
     boss = await staff(house, one, channel)
     second = house.directory.new_stream(APP)["channel"]
@@ -143,8 +143,8 @@ async def test_only_staff_of_the_app_ban_everywhere(house: House, channel: str):
 
 
 async def test_bans_over_channels_by_rest(house: House, channel: str):
-    """One list over all channels, of one user or all; given and ended by id; followers of the app are told
-    once."""
+    """One list over all channels, of one user or all; given and ended by id; followers of the app get one
+    event."""
     node = await house.node()
     second, said = house.directory.new_stream(APP)["channel"], {"user": {"id": "bob"}, "text": "hello"}
     async with backend(house, node) as api:
@@ -207,9 +207,7 @@ async def test_an_emptied_redis_knows_the_bans_of_the_app(house: House, channel:
     async with backend(house, node) as api:
         await api.ask("POST", "/v1/bans", {"user": "bob"})
         house.redis.command("FLUSHALL")
-        assert (await api.ask("GET", "/v1/events"))[
-            0
-        ] == 200  # the app's log is opened by whoever comes first
+        assert (await api.ask("GET", "/v1/events"))[0] == 200  # the first request opens the app's log
         status, refused = await api.ask(
             "POST", f"/v1/channels/{channel}/messages", {"user": {"id": "bob"}, "text": "hello"}
         )
@@ -246,7 +244,7 @@ async def test_a_ban_ends_by_itself_and_that_is_told(house: House, channel: str)
 
 async def test_a_banned_guest_is_held_by_device_and_address(house: House, channel: str):
     """Storage cleared or another name: the address holds; from elsewhere with the old storage: the device
-    does. Nobody who has signed in is touched, another app's guests neither."""
+    does. People who have signed in are not affected, nor are another app's guests."""
     one, other = await house.node(), await house.node()
     boss = await staff(house, one, channel)
     device = new_device()
@@ -308,7 +306,7 @@ def _bucket(name: str) -> int:
 
 
 async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, channel: str):
-    """No document and no key of Redis holds the address; what stands for it goes when its time is over, the
+    """No document and no key of Redis holds the address; its hash is deleted when its time has expired, the
     device stays."""
     node = await house.node()
     boss = await staff(house, node, channel)
@@ -346,6 +344,29 @@ async def test_an_address_is_stored_as_a_keyed_hash_and_forgotten(house: House, 
     ] == "banned"
 
 
+async def test_the_hash_that_a_later_ban_freed_is_forgotten_after_that_bans_end(house: House, channel: str):
+    """A second ban by id alone frees the address; the action remembers its hash until its time is over, also
+    when the second ban ends before."""
+    node = await house.node()
+    boss = await staff(house, node, channel)
+    assert (await (await guest(house, node, channel, "Troll", new_device())).join(channel))["ok"]
+    await done(boss, channel, "/ban Troll")
+    again = await done(boss, channel, "/ban Troll idonly 1s")
+    await eventually(lambda: boss.of("user.unbanned"))
+    store, second = node.services.store.operator(), again["action"]["id"]
+
+    async def action() -> Any:
+        return await store.get(MODERATION, second)
+
+    until = (await action())["freed"]["until"]
+    while (await action())["due"] != until:  # the sweep has published the end and writes what is left
+        await asyncio.sleep(0.02)
+    await store.update(MODERATION, second, set={"freed": {**(await action())["freed"], "until": 1}, "due": 1})
+    while (found := await action())["due"] is not None:
+        await node.room._moderation.end_expired()
+    assert "address" not in found["freed"]
+
+
 async def test_to_lift_one_ban_lifts_no_other_of_the_same_address(house: House, channel: str):
     node = await house.node()
     boss = await staff(house, node, channel)
@@ -360,13 +381,13 @@ async def test_to_lift_one_ban_lifts_no_other_of_the_same_address(house: House, 
 
 
 async def enters(house: House, node: Node, channel: str, device: str) -> bool:
-    """By the browser of somebody who was here, from their address or another."""
+    """By the browser of a guest who was here, from their address or another."""
     joined = await (await guest(house, node, channel, "Returning", device)).join(channel)
     return bool(joined["ok"])
 
 
 async def test_a_short_ban_shortens_no_other_of_the_same_device(house: House, channel: str):
-    """Two names in one browser: the ban of the second ends, that of the first stands; an emptied Redis knows
+    """Two names in one browser: the ban of the second ends, that of the first stays; an emptied Redis knows
     it too."""
     node = await house.node()
     boss, device = await staff(house, node, channel), new_device()

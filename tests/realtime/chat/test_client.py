@@ -34,7 +34,7 @@ def test_rights_are_withdrawn_from_tokens_issued_before(kind, subject, before_ms
 
 
 def test_others_see_a_card():
-    """Name, the role that counts, badges; the id stands in for a missing name."""
+    """Name, the role that counts, badges; the id replaces a missing name."""
     card = member(badges=["subscriber"]).card("moderator")
     assert card == {"id": "ann", "name": "ann", "role": "moderator", "badges": ["subscriber"]}
 
@@ -55,6 +55,6 @@ def test_a_guest_of_a_withdrawn_stream_holds_rights_in_it():
     ],
 )  # fmt: skip
 def test_a_guest_has_one_channel(claims, guest, only):
-    """Also by a token from before it named its channel; whom the app sends has all, unless its token says
+    """Also by a token from before it named its channel; the app's own users have all, unless its token says
     otherwise."""
     assert (member(**claims).guest, member(**claims).only) == (guest, only)

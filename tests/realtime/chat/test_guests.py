@@ -1,4 +1,4 @@
-"""Guests are made by the dozen: what they may do together, and what they leave behind."""
+"""Guests are made by the dozen: what they may do together, and what they leave in Redis."""
 
 import asyncio
 from pathlib import Path
@@ -75,7 +75,7 @@ async def test_the_guests_of_one_address_write_as_one(house: House, channel: str
 
 
 async def test_a_moderator_among_guests_is_not_held_up(house: House, channel: str):
-    """Whom a moderator has named is no longer one of many."""
+    """The common bounds do not apply to a guest with a role from a moderator."""
     node = await house.node()
     owner, writer = (
         await house.client(node, APP, "owner", roles={channel: "owner"}),
@@ -89,7 +89,7 @@ async def test_a_moderator_among_guests_is_not_held_up(house: House, channel: st
     async def writes() -> bool:
         return bool((await writer.send(channel, new_id("evt")))["ok"])
 
-    for _ in range(100):  # until this node has heard of it
+    for _ in range(100):  # until this node has received it
         if await writes():
             break
         await asyncio.sleep(0.02)
@@ -118,7 +118,7 @@ async def test_guests_of_all_addresses_have_a_bound_too(connection: RedisConnect
 
 
 async def test_a_refused_message_takes_nothing_from_the_others(connection: RedisConnection):
-    """One address that goes on and on does not use up what the channel's other guests have."""
+    """One address that never stops does not use up what the channel's other guests have."""
     entries, channel = ChannelLog(connection, 10_000, nothing_known), new_id("chn")
 
     def rate(name: str) -> Rate:
@@ -227,8 +227,8 @@ def test_an_address_counts_by_its_network():
 
 @pytest.mark.parametrize("wanted", ["Olga Owner", "oIga 0wner", "Оlgа Оwner", "Olga\u2007_Owner"])
 async def test_a_guest_does_not_get_the_name_of_staff(house: House, channel: str, wanted: str):
-    """Nor one that looks like it: the guest keeps the old name, is told so, and nothing is said under the
-    other."""
+    """Nor one that looks like it: the guest keeps the old name, gets a notice, and no message appears under
+    the other."""
     one, other = await house.node(), await house.node()
     owner = await house.client(one, APP, "boss", roles={channel: "owner"})
     await owner.join(channel)
@@ -277,7 +277,7 @@ async def test_a_guest_does_not_get_the_name_of_staff(house: House, channel: str
 
 
 async def test_a_members_name_is_kept_for_them_while_they_are_here(house: House, channel: str):
-    """And is free when they have gone; guests may share one."""
+    """And is free when they have left; guests may share one."""
     node = await house.node()
     member = await house.client(node, APP, "zoe")
     await member.join(channel)

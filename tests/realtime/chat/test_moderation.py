@@ -71,8 +71,8 @@ async def texts(client: Client, channel: str) -> list[str]:
 
 
 async def test_a_ban_acts_on_the_other_node_at_once(house: House, two, channel: str):
-    """The banned can neither write nor read nor come back; everyone is told in the channel's sequence; unban
-    undoes it."""
+    """The banned can neither write nor read nor join again; all members get the event in the channel's
+    sequence; unban undoes it."""
     mod, viewer, _, bob = two
     await sent(bob, channel, "c1", "spam")
     action = await done(mod, channel, "/ban bob too loud")
@@ -184,7 +184,7 @@ async def test_a_deleted_message_is_gone_everywhere(house: House, two, channel: 
 
 
 async def test_clear_hides_all_or_one_users_messages(house: House, two, channel: str):
-    """Cleared messages are gone from history and recovery, later ones stay, and an undo shows them again."""
+    """Cleared messages are missing in history and recovery, later ones stay, and an undo shows them again."""
     mod, viewer, _, bob = two
     for n in range(3):
         await sent(bob, channel, f"b{n}", f"bob {n}")
@@ -223,7 +223,7 @@ async def test_timeouts_end_by_themselves_and_mutes_do_not(house: House, two, ch
 
 
 async def test_modes_hold_for_members_and_not_for_staff(house: House, two, channel: str):
-    """Slow, subscribers, followers, emotes only and lockdown refuse with their codes and are told as
+    """Slow, subscribers, followers, emotes only and lockdown refuse with their codes and are published as
     settings."""
     mod, viewer, _, bob = two
     fan = await house.client(house.nodes[0], "app_1", "fan", badges=["subscriber", "follower"])
@@ -332,7 +332,7 @@ async def test_stored_roles_beat_the_tokens(house: House, two, channel: str):
 
 
 async def test_an_ambiguous_name_is_answered_with_the_ids(house: House, two, channel: str):
-    """Two people of one name are told apart by id; an id always means itself."""
+    """Two people of one name are distinguished by id; an id always means itself."""
     mod, *_ = two
     for uid in ("u1", "u2"):
         token = house.tokens.mint_user(uid, "app_1", "Same", 600)
@@ -378,7 +378,7 @@ async def test_other_commands(house: House, two, channel: str):
 
 
 async def test_commands_have_a_pace(house: House, two, channel: str):
-    """Commands are refused when they come too fast, and chat goes on."""
+    """Commands are refused when they come too fast, and chat continues."""
     _, viewer, *_ = two
     acks = await asyncio.gather(*(command(viewer, channel, "/help slow") for _ in range(40)))
     assert {ack["error"]["code"] for ack in acks if not ack["ok"]} == {"rate_limited"}
@@ -386,7 +386,7 @@ async def test_commands_have_a_pace(house: House, two, channel: str):
 
 
 async def test_an_emptied_redis_forgets_no_ban(house: House, two, channel: str):
-    """Bans, mutes, roles and settings stand again before the channel takes its first message."""
+    """Bans, mutes, roles and settings are in effect again before the channel accepts its first message."""
     mod, viewer, owner, bob = two
     await done(mod, channel, "/ban bob")
     await done(mod, channel, "/mute viewer")
@@ -488,7 +488,8 @@ async def test_only_moderators_and_the_one_concerned_are_told_why(house: House, 
 
 
 async def test_who_was_away_is_told_why(house: House, two, channel: str):
-    """A warning of the last hour and the reason of a mute stand in the answer to joining; nobody else's do."""
+    """A warning of the last hour and the reason of a mute are in the answer to joining; those of others are
+    not."""
     mod, viewer, _, bob = two
     await bob.io.disconnect()
     await done(mod, channel, "/warn bob mind your words")
@@ -571,7 +572,7 @@ async def test_a_second_clearing_is_undone_alone(house: House, two, channel: str
 
 
 async def test_more_than_an_event_holds_is_read_anew(house: House, two, channel: str):
-    """Only the newest fifty stand in the event, which says from where on they are all."""
+    """Only the newest fifty are in the event, which says from where on they are all."""
     mod, viewer, _, bob = two
     for number in range(60):
         await sent(bob, channel, f"b{number}", f"bob {number}")
@@ -655,8 +656,8 @@ STEPS = st.sampled_from(["say", "say", "say", "delete", "pin", "/unpin", "/clear
 
 
 async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: House):
-    """Whatever moderators do, a client that follows, live or by recovery, knows what one that joins now is
-    told."""
+    """Whatever moderators do, a client that follows, live or by recovery, has the state that one that joins
+    now gets."""
     one, other = await house.node(), await house.node()
     loop = asyncio.get_running_loop()
 
@@ -705,8 +706,8 @@ async def test_a_snapshot_and_the_events_after_it_are_the_later_snapshot(house: 
 
 
 async def test_moderators_can_read_what_was_removed(house: House, two, channel: str):
-    """By request, within the time that it is kept; nobody else can, and what is written down about it says it
-    no longer afterwards."""
+    """By request, within the time that it is kept; no one else can, and the stored action no longer has the
+    text afterwards."""
     mod, viewer, _, bob = two
     said = await sent(bob, channel, "c1", "something unkind")
     await done(mod, channel, f"/delete {said['id']}")

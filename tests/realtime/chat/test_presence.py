@@ -1,4 +1,4 @@
-"""Who is here, who is typing, and reactions: told to everyone, never kept."""
+"""Who is here, who is typing, and reactions: sent to all members, never stored."""
 
 import asyncio
 
@@ -20,7 +20,8 @@ def users(events: list[dict]) -> list[str]:
 
 
 async def test_a_user_is_present_once_with_many_tabs(house: House, channel: str):
-    """Two tabs on two nodes are one user, who is gone when the last has left; others are told without a seq."""
+    """Two tabs on two nodes are one user, who is offline when the last has left; others get events without a
+    seq."""
     one, two = await house.node(), await house.node()
     viewer = await house.client(one, "app_1", "viewer")
     await viewer.join(channel)
@@ -47,7 +48,7 @@ async def test_a_user_is_present_once_with_many_tabs(house: House, channel: str)
 
 
 async def test_a_dead_nodes_users_go_with_their_leases(house: House, channel: str):
-    """Without renewal a user is gone, and the living node tells it."""
+    """Without renewal a user is offline, and the living node publishes it."""
     leases = LeaseTimes(socket_s=1.5, beat_s=0.3)
     one, two = await house.node(leases), await house.node(leases)
     viewer, ann = await house.client(one, "app_1", "viewer"), await house.client(two, "app_1", "ann")

@@ -238,7 +238,7 @@ def stream_event(house: House, channel: str, kind=StreamLive, **more):
 
 
 async def test_facts_about_a_stream_stand_in_the_channels_sequence_once(house: House, channel: str):
-    """A fact told twice is one entry, between the messages, with the fact's own id and time."""
+    """A fact that is published twice is one entry, between the messages, with the fact's own id and time."""
     one, two = await house.node(), await house.node()
     ann, bob = await house.client(one, "app_1", "ann"), await house.client(two, "app_1", "bob")
     position = await ann.join(channel)
@@ -268,7 +268,7 @@ async def test_facts_about_a_stream_stand_in_the_channels_sequence_once(house: H
 
 async def test_redis_killed_amid_writes_loses_nothing_acked(house: House, channel: str):
     """While Redis is dead sends fail as unavailable in bounded time; what was acked is all there; then all
-    goes on."""
+    continues."""
     one, two = await house.node(), await house.node()
     clients = [await house.client(node, "app_1", f"u{n}") for n, node in enumerate((one, two))]
     epochs = {(await client.join(channel))["epoch"] for client in clients}
@@ -289,8 +289,8 @@ async def test_redis_killed_amid_writes_loses_nothing_acked(house: House, channe
 
 
 async def test_an_emptied_redis_is_told_not_hidden(house: House, channel: str):
-    """After FLUSHALL members are told to resync, a rejoin is not recovered and has a new epoch, and chat goes
-    on."""
+    """After FLUSHALL members get `resync`, a rejoin is not recovered and has a new epoch, and chat
+    continues."""
     node = await house.node()
     ann, bob = await house.client(node, "app_1", "ann"), await house.client(node, "app_1", "bob")
     position = await ann.join(channel)
@@ -327,8 +327,8 @@ async def test_a_frozen_redis_is_answered_in_time(house: House, channel: str):
 
 
 async def test_a_plan_s_messages_are_used_up(house: House):
-    """Over all nodes and by REST alike; commands go on, a repeat is no new message, and the app's program
-    hears of it once."""
+    """Over all nodes and by REST alike; commands still work, a repeat is no new message, and the app's
+    program gets the event once."""
     house.settings = house.settings.model_copy(update={"plans": {"free": {"messages": 4}}})
     stream = house.directory.new_stream("app_1")
     house.directory.apps["app_1"]["plan"] = "free"

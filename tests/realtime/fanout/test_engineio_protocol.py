@@ -1,8 +1,8 @@
 """Engine.IO version 4, case by case from the protocol's document, on our server with polling and binary on.
 
 Three freedoms of python-engineio, which serves polling, are kept: a question without a transport means
-polling, polling tells its ping interval in whole seconds, and after an upgrade a NOOP that no GET waited
-for comes over the WebSocket, where it means nothing.
+polling, polling gives its ping interval in whole seconds, and after an upgrade a NOOP that no GET waited for
+is sent over the WebSocket, where it means nothing.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from tests.realtime.protocol import MAX_PAYLOAD, PING_S, PONG_S, Echo  # type: ignore[attr-defined]
+from tests.realtime.echo_server import MAX_PAYLOAD, PING_S, PONG_S, Echo
 from tests.support.chat_nodes import eventually
 
 
@@ -82,7 +82,7 @@ async def test_a_websocket_opens_a_session(echo: Echo):
     "query", [{"EIO": ""}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": "abc"}, {"sid": "unknown"}]
 )
 async def test_a_wrong_question_is_refused(echo: Echo, query: dict):
-    """No version, another one, no transport, an unknown one, a session that nobody has: 400, over polling and
+    """No version, another one, no transport, an unknown one, an unknown session: 400, over polling and
     WebSocket."""
     assert (await echo.get(**query))[0] == 400
     if "transport" not in query:
@@ -101,7 +101,7 @@ async def test_only_get_opens_a_session(echo: Echo, method: str):
 
 
 async def test_polling_carries_messages(echo: Echo):
-    """A POST is answered `ok`, what comes back waits for the next GET."""
+    """A POST is answered `ok`, the echo waits for the next GET."""
     sid = await echo.opened()
     assert await echo.post("4hello", sid=sid) == (200, "OK")
     assert await echo.get(sid=sid) == (200, "4hello")
@@ -137,7 +137,7 @@ async def test_a_get_waits_for_a_message(echo: Echo):
 async def test_what_is_no_payload_ends_a_polling_session(
     echo: Echo, payload: str, caplog: pytest.LogCaptureFixture
 ):
-    """400 at once, the session is gone, and no traceback is logged; an empty payload is none at all."""
+    """400 at once, the session is closed, and no traceback is logged; an empty payload is none at all."""
     sid = await echo.opened()
     status, _ = await echo.post(payload, sid=sid)
     assert status == (200 if payload == "" else 400)
@@ -198,8 +198,8 @@ async def test_a_websocket_that_answers_no_ping_is_ended(echo: Echo):
 
 
 async def test_a_polling_client_closes(echo: Echo):
-    """CLOSE by POST answers the waiting GET, with nothing, and ends the session. (A GET that is held until
-    its time is out gets 400.)"""
+    """CLOSE by POST answers the waiting GET, with nothing, and ends the session. (A GET that waits until its
+    time-out gets 400.)"""
     sid = await echo.opened()
     waiting = await held(echo, sid)
     assert (await echo.post("1", sid=sid))[0] == 200
@@ -220,8 +220,8 @@ async def test_a_websocket_closes(echo: Echo):
 
 
 async def test_a_session_moves_to_a_websocket(echo: Echo):
-    """Probe, answer, UPGRADE; the waiting GET is let go, then everything goes over the WebSocket and polling
-    is over."""
+    """Probe, answer, UPGRADE; the waiting GET is answered, then everything uses the WebSocket and polling has
+    ended."""
     sid = await echo.opened()
     waiting = await held(echo, sid)
     async with echo.line(sid=sid) as wire:
@@ -250,7 +250,7 @@ async def test_messages_are_kept_through_an_upgrade(echo: Echo):
 
 
 async def test_an_upgrade_without_its_probe_is_refused(echo: Echo):
-    """The WebSocket ends; the session goes on by polling."""
+    """The WebSocket ends; the session continues by polling."""
     sid = await echo.opened()
     async with echo.line(sid=sid) as wire:
         await wire.send("4no probe")

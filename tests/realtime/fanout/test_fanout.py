@@ -52,7 +52,7 @@ class Server(socketio.AsyncServer):
 
 
 class Hall:
-    """A fan-out behind uvicorn with nothing around it; whoever connects is let in."""
+    """A fan-out in uvicorn with nothing around it, which accepts every client."""
 
     def __init__(self, engine_options: dict | None = None, **options) -> None:
         self.fanout = Fanout()
@@ -136,8 +136,8 @@ def test_a_frame_holds_its_text_and_says_how_long_it_is(size):
 @pytest.mark.parametrize("shortest", [0.0, 0.001])
 @pytest.mark.parametrize("seed", range(4))
 async def test_each_connection_sees_one_order(monkeypatch, seed, shortest):
-    """Deliveries to two rooms, direct ones, joins and leaves at random: each client gets exactly what it was
-    due, in the order in which it was sent, also between rooms and while rooms rest."""
+    """Deliveries to two rooms, direct ones, joins and leaves at random: each client gets exactly what was
+    sent to it, in that order, also between rooms and while rooms wait."""
     monkeypatch.setattr(coalescing, "SHORTEST_S", shortest)
     chance = random.Random(seed)
     async with Hall() as hall, contextlib.AsyncExitStack() as stack:
@@ -207,7 +207,8 @@ def deaf() -> socket.socket:
 
 @pytest.mark.parametrize("filling", [10, 9000])
 async def test_a_slow_reader_is_cut_off_with_bounded_memory(filling):
-    """256 messages or 1 MB behind, a connection is aborted and its buffer freed; the others miss nothing."""
+    """With 256 messages or 1 MB unread, a connection is aborted and its buffer freed; the others miss
+    nothing."""
     async with Hall() as hall, guest(hall) as good:
         plug = deaf()
         plug.connect(hall.address)
@@ -282,7 +283,7 @@ def certificate(folder: Path) -> Path:
 
 @pytest.mark.parametrize("kind", ["deflate", "tls"])
 async def test_compressed_and_encrypted_connections_take_the_stock_path(kind, folder):
-    """They get the same messages in the same order, beside a room that also has lean members or none."""
+    """They get the same messages in the same order, with a room that also has lean members or none."""
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     options = {"ws_per_message_deflate": True} if kind == "deflate" else {"ssl_certfile": certificate(folder)}
@@ -344,7 +345,8 @@ async def send_on(sender: Client, channel: str) -> None:
 
 
 async def test_clients_are_pinged_and_the_silent_ones_dropped(monkeypatch):
-    """Who answers stays; who does not is gone after interval and timeout, and its leaving says why."""
+    """A client that answers stays; one that does not is disconnected after interval and timeout, with the
+    reason."""
     monkeypatch.setattr(engine, "BEAT_S", 0.02)
     async with Hall({"ping_interval": 0.1, "ping_timeout": 0.2}) as hall, guest(hall) as good:
         async with websockets.connect(f"ws://{hall.at}/socket.io/?EIO=4&transport=websocket") as silent:
@@ -427,7 +429,7 @@ class Pair:
 
 
 def test_members_whose_write_fails_do_not_disturb_the_others():
-    """Between members that are gone, full or busy, those that read get the frame once; each of the others is
+    """Among members that are closed, full or busy, those that read get the frame once; each of the others is
     asked by itself."""
     room, frame = ChannelRoom("a", {}), b"y" * 700
     kinds = ["gone", "good", "full", "busy", "good", "gone", "gone", "good", "full"]
@@ -459,7 +461,7 @@ def test_what_the_kernel_does_not_take_of_a_frame_is_handed_back():
 
 
 class Ending(asyncio.Protocol):
-    """Notes whether its descriptor is still the same connection when it hears of the end."""
+    """Notes whether its descriptor is still the same connection when it is notified of the end."""
 
     def __init__(self) -> None:
         self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -475,7 +477,7 @@ class Ending(asyncio.Protocol):
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("end", ["close", "abort", "peer's close", "peer's reset", "broken pipe"])
 def test_a_descriptor_is_a_connections_own_until_its_end_is_told(loop, end):
-    """On both loops, whoever ends it: so a fan-out before that can't write to somebody else."""
+    """On both loops, whichever side ends it, so that a fan-out before that can't write to another client."""
 
     async def run() -> bool:
         made: list[Ending] = []

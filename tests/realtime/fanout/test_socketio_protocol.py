@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import websockets
 
-from tests.realtime.protocol import Echo, Wire  # type: ignore[attr-defined]
+from tests.realtime.echo_server import Echo, Wire
 from tests.realtime.test_sockets import closing
 from tests.support.chat_nodes import House, eventually
 
@@ -71,7 +71,7 @@ async def test_sessions_in_two_namespaces_are_two(echo: Echo):
 
 
 async def test_events_before_connect_go_nowhere(echo: Echo):
-    """No namespace, no handler: nothing comes back, and the connection may still connect or is ended."""
+    """No namespace, no handler: nothing is answered, and the connection may still connect or is ended."""
     async with echo.line() as wire:
         await opened(wire)
         await wire.send('42["message","early"]')
@@ -129,7 +129,7 @@ async def test_a_client_acknowledges(echo: Echo):
 
 
 async def test_a_binary_event(echo: Echo):
-    """Placeholders in the packet, attachments behind it in order, and the same back."""
+    """Placeholders in the packet, attachments after it in order, and the same back."""
     async with echo.connected() as wire:
         await wire.send('452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
         await wire.send(b"\x01\x02\x03")
@@ -170,7 +170,7 @@ async def test_disconnect_from_the_default_namespace(echo: Echo):
 
 
 async def test_disconnect_from_one_of_two_namespaces(echo: Echo):
-    """The other one goes on."""
+    """The other one continues."""
     async with echo.connected() as wire:
         await wire.send("40/custom,")
         await wire.packet()

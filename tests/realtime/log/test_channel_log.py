@@ -147,7 +147,7 @@ async def test_a_new_incarnation_jumps(entries, connection, channel):
 
 
 async def test_scripts_are_loaded_again(entries, connection, channel):
-    """A Redis that forgot its scripts costs nobody a message."""
+    """A Redis that forgot its scripts loses no message."""
     await put(entries, channel, "c1")
     await connection.link().ask("SCRIPT", "FLUSH")
     assert (await put(entries, channel, "c2")).seq == 2
@@ -166,7 +166,7 @@ async def test_a_channel_opens_above_what_the_archive_knows(connection, channel)
 
 
 async def test_what_cannot_be_continued_is_named(entries, connection, channel):
-    """Another epoch, a seq from the future and a seq that the log does not hold are told apart; the top is
+    """Another epoch, a seq from the future and a seq that the log does not have are distinguished; the top is
     empty."""
     stored = [await put(entries, channel, f"c{n}") for n in range(5)]
     epoch = stored[0].epoch

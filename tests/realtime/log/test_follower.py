@@ -138,7 +138,7 @@ async def test_a_channel_is_followed_only_while_it_has_members(watchers, redis_s
 
 
 async def test_an_emptied_redis_makes_members_join_again(watchers, redis_server):
-    """The new log has a new epoch; the old one's followers are told to resync, once, and then follow the new
+    """The new log has a new epoch; the old one's followers get `resync`, once, and then follow the new
     one."""
     one, two = watchers
     channel = new_id("chn")
@@ -182,8 +182,8 @@ async def test_memory_proves_what_it_serves(watchers):
 
 
 async def test_a_tail_cut_from_the_log_jumps_and_is_told(watchers, redis_server):
-    """When Redis comes back without its newest entries, no seq is given again and followers who saw them are
-    told."""
+    """When Redis restarts without its newest entries, no seq is given again and followers that saw them are
+    notified."""
     one, two = watchers
     channel = new_id("chn")
     followed = await one.follower.open(channel)

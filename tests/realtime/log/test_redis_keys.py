@@ -2,8 +2,9 @@
 
 import re
 
-from realtime.log.redis_keys import BUCKETS, digest, keys_of, lease
+from realtime.log.redis_keys import digest, keys_of, lease
 from weir.foundation.ids import new_id
+from weir.foundation.redis.event_log import BUCKETS
 
 
 def test_all_keys_of_a_channel_share_one_hash_tag():
@@ -34,6 +35,6 @@ def test_digests_keep_user_and_cid_apart():
 
 
 def test_a_lease_names_session_and_source():
-    """The source is behind the last bar; a session of any length fits."""
+    """The source comes after the last bar; a session of any length fits."""
     assert lease("a|b", "hls") == "a|b|hls"
     assert len(lease("x" * 4000, "hls")) < 64

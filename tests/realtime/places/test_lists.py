@@ -175,8 +175,8 @@ async def test_history_says_which_device_and_when(house: House, session):
 
 
 async def test_a_space_that_nobody_uses_can_be_removed(house: House, session):
-    """Not while somebody is there or has reserved it. Those who follow learn it, nothing of it is left, its
-    number is not given again."""
+    """Not while it is occupied or reserved. Followers get an event, nothing of it is left, its number is not
+    given again."""
     node = await house.node()
     api, follower = api_at(house, session, node), await program(house, node)
     place = await place_of(api, spaces=2)

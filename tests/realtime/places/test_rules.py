@@ -55,9 +55,9 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 def test_whatever_happens_the_rules_hold(steps):
-    """No two bookings overlap; a held space is reserved unless occupied or closed; each booking ends in one
-    way; each told transition begins where the one before ended; a draft that waits for nothing has nothing
-    due."""
+    """No two bookings overlap; a space with a current, unused booking is reserved unless occupied or closed;
+    each booking ends in one way; each published transition begins where the one before ended; a draft has a
+    next time if it has a booking."""
     draft, made, ended = Draft("free", [], 0), set(), []
     told = "free"
     for number, (step, *given_) in enumerate(steps):

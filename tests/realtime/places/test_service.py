@@ -1,4 +1,4 @@
-"""Places by REST: what is reported, reserved and told, and that no two ever have one space."""
+"""Places by REST: reports, reservations and events, and that no two ever have one space."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ async def place_of(api: Api, **fields) -> str:
 
 
 async def test_a_car_park_from_empty_to_full(house: House, session):
-    """States are counted, told in order, and written down; full and available are told once each."""
+    """States are counted, published in order, and stored; full and available are published once each."""
     node = await house.node()
     api, follower = api_at(house, session, node), await program(house, node)
     place = await place_of(api, spaces=2, site="city")
@@ -136,7 +136,8 @@ async def test_readings_are_settled_by_their_own_time(house: House, session):
 
 
 async def test_reservations(house: House, session):
-    """One space, one holder at a time: created once, refused when taken, cancelled, expired; told each time."""
+    """One space, one holder at a time: created once, refused when taken, cancelled, expired; published each
+    time."""
     node = await house.node()
     api, follower = api_at(house, session, node), await program(house, node)
     place = await place_of(api, spaces=2)
@@ -179,7 +180,7 @@ async def test_reservations(house: House, session):
 
 
 async def test_nobody_came(house: House, session):
-    """A space is held for the place's time only; who came in time keeps it, and leaving ends it."""
+    """A space stays reserved for the place's time only; who came in time keeps it, and leaving ends it."""
     node = await house.node()
     api = api_at(house, session, node)
     place = await place_of(api, spaces=1, no_show_minutes=1)
@@ -197,8 +198,8 @@ async def test_nobody_came(house: House, session):
 
 
 async def test_two_processes_never_double_book(house: House):
-    """Many at once on two stores over one file: each time is held once; one id is one reservation wherever it
-    is asked for."""
+    """Many at once on two stores over one file: each time is reserved once; one id is one reservation
+    wherever it is asked for."""
     node = await house.node()
     store = await open_store(house.settings, COLLECTIONS)
     one = node.room._places
@@ -264,7 +265,7 @@ async def test_a_place_goes_with_what_comes_meanwhile(house: House, session):
     api, everything = api_at(house, session, node), node.services.store.operator()
 
     async def gone(collection: Collection[Any], place: str) -> bool:
-        """Soon: what was stored in the last moment is deleted by whoever stored it."""
+        """Soon: what was stored in the last moment is deleted by the process that stored it."""
         for _ in range(100):
             if await everything.count(collection, {"place": place}) == 0:
                 return True
@@ -320,7 +321,7 @@ async def test_whose_place_it_is(house: House, session):
 
 
 async def test_the_walk_through_of_the_docs_works(house: House):
-    """docs/places.md, as it stands there, against a server."""
+    """The example of docs/places.md, unchanged, against a server."""
     node = await house.node()
     script = (Path(__file__).parents[3] / "docs/places.md").read_text().split("```sh")[1].split("```")[0]
     key = api_key(house, "events:read", "places:write")
@@ -360,7 +361,7 @@ async def test_a_deleted_apps_documents_go(house: House) -> None:
 
 
 async def test_a_plan_bounds_places_spaces_and_devices(house: House, session):
-    """A burst finds the room that there is; what was refused is not there; what is there goes on."""
+    """A burst fills the space that is left; what was refused is not stored; what is stored still works."""
     house.settings = house.settings.model_copy(
         update={"plans": {"free": {"places": 2, "spaces": 5, "devices": 3}}}
     )

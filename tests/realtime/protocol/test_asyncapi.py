@@ -31,8 +31,8 @@ def at(document: Any, ref: str) -> Any:
 
 
 async def test_the_document_is_served_and_whole(house: House):
-    """AsyncAPI 3.0: every reference resolves, each message stands in its channel, each operation names
-    messages of its channel."""
+    """AsyncAPI 3.0: every reference resolves, each message is in its channel, each operation names messages
+    of its channel."""
     node = await house.node()
     async with aiohttp.ClientSession() as session, session.get(node.url + "/v1/asyncapi.json") as answer:
         document = json.loads(await answer.text())

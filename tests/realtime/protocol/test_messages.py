@@ -1,4 +1,4 @@
-"""Requests are checked strictly, and bad ones are told where."""
+"""Requests are checked strictly, and errors name the field."""
 
 import contextlib
 

@@ -29,7 +29,7 @@ async def test_replies_come_in_order(connection):
 
 async def test_a_stopped_server_is_told_within_two_seconds(connection, redis_server):
     """What a frozen Redis does not answer fails as unavailable in bounded time, later calls at once, and work
-    goes on afterwards."""
+    continues afterwards."""
     redis_server.signal(signal.SIGSTOP)
     began = time.monotonic()
     assert await asyncio.gather(*(outcome(connection.link()) for _ in range(10))) == ["unavailable"] * 10

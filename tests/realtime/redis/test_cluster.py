@@ -85,7 +85,7 @@ async def talkers(house: House, channel: str) -> Talk:
 
 
 async def test_channels_lie_on_all_masters(house: House, cluster: RedisCluster):
-    """A channel on each master is written and heard where it lies."""
+    """A channel on each master is written and subscribed on that master."""
     node = await house.node()
     client = await house.client(node, "app_1")
     drawn = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
@@ -116,7 +116,8 @@ async def test_a_slot_moves_while_people_talk(house: House, channel: str, cluste
 
 
 async def test_the_app_s_own_master_is_dead(house: House, cluster: RedisCluster):
-    """Channels on the other masters go on, and who is banned from the whole app stays out of them."""
+    """Channels on the other masters continue, and users who are banned from the whole app are refused
+    there."""
     victim = cluster.owner(slot_of(keys_of("app_1").meta))
     others = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
     elsewhere = next(one for one in others if cluster.owner(slot_of(keys_of(one).meta)) is not victim)
@@ -139,8 +140,8 @@ async def test_the_app_s_own_master_is_dead(house: House, cluster: RedisCluster)
 
 
 async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, cluster: RedisCluster):
-    """While a channel's master is dead sends are `unavailable`, channels elsewhere go on; then everything is
-    there again."""
+    """While a channel's master is dead sends are `unavailable`, channels elsewhere continue; then everything
+    is there again."""
     talk = await talkers(house, channel)
     victim = cluster.owner(slot_of(keys_of(channel).meta))
     others = (house.directory.new_stream("app_1")["channel"] for _ in range(1000))
@@ -165,8 +166,8 @@ async def test_a_dead_master_is_told_and_comes_back(house: House, channel: str, 
 async def test_what_one_task_meets_breaks_no_others_command(
     settings: Settings, vault: Vault, cluster: RedisCluster, moved: bool
 ):
-    """A command that waits on the master itself goes on while another finds its slot moved, or served by
-    nobody."""
+    """A command that waits on the master itself continues while another finds its slot moved, or without a
+    server."""
     redis = connect_redis(settings, vault)
     waiting = asyncio.ensure_future(redis.blpop(["{elsewhere}"], timeout=10))
     slot = slot_of("{lost}")
@@ -195,7 +196,7 @@ async def test_what_one_task_meets_breaks_no_others_command(
 
 
 def test_the_doctor_asks_each_server(settings: Settings, cluster: RedisCluster):
-    """All that the URL names, and a URL of the wrong kind is told from a right one."""
+    """All that the URL names, and a URL of the wrong kind is refused."""
     told = [check for check in examine(settings) if check.name.startswith("redis ")]
     assert [(check.name, check.state) for check in told] == [
         (f"redis 127.0.0.1:{node.port}", "ok") for node in cluster.nodes

@@ -10,7 +10,7 @@ from realtime.redis.slots import SLOTS, masters, redirection, slot_of
     [("123456789", 12739), ("foo", 12182), ("{foo}:bar", 12182), ("x{foo}y{bar}", 12182)],
 )  # fmt: skip
 def test_a_key_has_its_slot(key: str, slot: int):
-    """As in the specification's vectors: CRC16 of what stands in the first braces, or of everything."""
+    """As in the specification's vectors: CRC16 of the text in the first braces, or of everything."""
     assert slot_of(key) == slot
     assert 0 <= slot < SLOTS
 

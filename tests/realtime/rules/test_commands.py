@@ -68,7 +68,7 @@ def test_commands_about_people_are_understood(text, name, command):
 
 @pytest.mark.parametrize("text", ["/ban @id:usr_1 spam", '/ban @id:"usr_1" spam'])
 def test_an_id_is_only_an_id(text):
-    """Whatever else somebody may be called."""
+    """Whatever other names exist."""
     assert interpretations(parse(text)) == [
         Interpretation(("usr_1",), True, Command("ban", text="spam"), "spam")
     ]
@@ -91,7 +91,7 @@ def test_an_id_is_only_an_id(text):
     ],
 )
 def test_commands_are_understood(text, command):
-    """Those that are about nobody."""
+    """Those that name no user."""
     assert parse(text) == command
 
 
@@ -121,7 +121,7 @@ def test_help_tells_what_one_may_use():
     assert "/mod USER" not in help_text("", "moderator").split(" · ")
     assert (
         help_text("timeout", "guest")
-        == "/timeout USER [10m] [reason] – takes the right to write for a while."
+        == "/timeout USER [10m] [reason] – stops a user from writing for a while."
     )
     with pytest.raises(Invalid):
         help_text("nope", "owner")
@@ -132,7 +132,8 @@ NAMES = st.lists(USERS, min_size=1, max_size=4).map(" ".join).filter(lambda name
 
 @given(NAMES, st.integers(1, 300), st.sampled_from("smhd"), st.lists(WORDS, max_size=5))
 def test_a_timeout_is_taken_apart_as_it_was_put_together(name, number, unit, words):
-    """User, duration and reason come back whatever they are, with blanks in the name or quotes around it."""
+    """User, duration and reason are parsed as they were given, with blanks in the name or quotes around
+    it."""
     reason = " ".join(words)
     wanted = None if len(reason) > 1 and reason[0] == reason[-1] == '"' else reason.strip()
     for spelled in (name, f"@{name}", f'"{name}"'):

@@ -28,7 +28,7 @@ def test_staff_is_exempt_from_slow_mode_but_not_from_the_rate(role, exempt):
 
 
 def test_badges_and_text_say_which_restrictions_a_message_satisfies():
-    """s, f and e stand for subscribers, followers and emotes only."""
+    """s, f and e mean subscribers, followers and emotes only."""
     assert may_send("member", "none", SETTINGS, ["subscriber", "follower"], "🎉 :wave:").passes == "sfe"
     assert may_send("member", "none", SETTINGS, ["other"], "hi").passes == ""
 

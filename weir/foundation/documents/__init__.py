@@ -24,7 +24,7 @@ from weir.foundation.events import Event
 
 MOST_LOOKED_AT = 2_000
 Doc = dict[str, Any]
-"""A document whose shape nobody declares: of a migration, a backup, an engine."""
+"""A document of undeclared shape: of a migration, a backup, an engine."""
 D = TypeVar("D", bound=Mapping[str, Any])
 FieldType = Literal["str", "int", "float", "bool"]
 

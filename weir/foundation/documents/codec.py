@@ -13,7 +13,7 @@ LARGEST_BYTES = 16 * 1024 * 1024
 
 
 class _PlainInt(TypeDecoder):
-    """Large integers come back as int, not as bson's subclass of it."""
+    """Decodes large integers as int, not as bson's subclass of it."""
 
     bson_type = Int64
 

@@ -75,8 +75,8 @@ def _client(url: str) -> Any:
 
 
 def _with_reason(refusal: StoreUnavailable) -> str:
-    """For whoever starts Weir: what the server or the network said. Later it stays in the log, since a
-    refusal may repeat what was to be stored."""
+    """At the start of Weir, what the server or the network answered. Later the answer stays in the log, since
+    a refusal may repeat what was to be stored."""
     cause = refusal.__cause__
     if isinstance(cause, errors.OperationFailure):
         said = str((cause.details or {}).get("errmsg") or cause)

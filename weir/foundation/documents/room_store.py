@@ -13,7 +13,7 @@ class ForeignCollection(ValueError):
 
 class RoomStore:
     """A Store that refuses what is not in `owns` (read and write) or `reads`. Errors of every verb:
-    ForeignCollection, beside those of the store below."""
+    ForeignCollection, besides those of the store below."""
 
     def __init__(self, store: Store, owns: frozenset[str], reads: frozenset[str]) -> None:
         self._store = store

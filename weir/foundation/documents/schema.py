@@ -93,7 +93,7 @@ def _specified(collection: Collection[Any]) -> Spec:
 
 
 def value_at(doc: Mapping[str, Any], path: str) -> Any:
-    """What stands under a dotted path; None when it is missing."""
+    """The value at a dotted path; None when it is missing."""
     value: Any = doc
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
@@ -149,7 +149,8 @@ def _check_kind(spec: Spec, path: str, value: Any) -> None:
 
 
 def _check_declared(spec: Spec, standing: Any, under: str = "") -> None:
-    """Declared fields inside what stands at the path `under` have their type, and sub-documents hold them."""
+    """Checks that declared fields inside the value at the path `under` have their type and are in
+    sub-documents."""
     prefix = under + "." if under else ""
     for path in spec.fields:
         if not path.startswith(prefix):
@@ -158,7 +159,7 @@ def _check_declared(spec: Spec, standing: Any, under: str = "") -> None:
         for name in path.removeprefix(prefix).split("."):
             if value is not None and type(value) is not dict:
                 raise ValueError(
-                    f"{spec.name}.{path} is declared, so a {type(value).__name__} can't stand on its way"
+                    f"{spec.name}.{path} is declared, so a {type(value).__name__} can't be on its path"
                 )
             value = None if value is None else value.get(name)
         _check_kind(spec, path, value)
@@ -291,7 +292,7 @@ def _check_paths(spec: Spec, paths: list[str]) -> None:
 def apply(doc: Doc, change: Change) -> Doc:
     """The document after the change, in place, as MongoDB's $set, $inc and $push do it.
 
-    Errors: ValueError when a value that stands there can't be reached into, counted or appended to.
+    Errors: ValueError when the present value has no fields, is no number or no list.
     """
     for path, value in change.set.items():
         holder, name = _holder(doc, path)

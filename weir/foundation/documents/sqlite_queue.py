@@ -52,7 +52,7 @@ class WorkQueue:
     def answer(self, taken: Sequence[Waiting], outcomes: Sequence[Any]) -> None:
         """Gives each caller its result, or the exception that is its outcome; one wake-up of the loop for
         all."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended; nobody waits
+        with contextlib.suppress(RuntimeError):  # the loop has ended; no task waits
             self._loop.call_soon_threadsafe(_answer, taken, outcomes)
 
     async def close(self, threads: Sequence[threading.Thread]) -> None:

@@ -40,7 +40,7 @@ class Readers:
         connection.close()
 
     def _together(self) -> tuple[list[Waiting], bool]:
-        """What waits now, at least one, and whether to go on afterwards."""
+        """What waits now, at least one, and whether to continue afterwards."""
         taken: list[Waiting] = []
         waiting = self._queue.first()
         while waiting is not None:
@@ -62,5 +62,5 @@ def _attempt(connection: sqlite3.Connection, answer: Any, work: Any) -> Any:
         return work(connection)
     except sqlite3.Error as error:
         return unavailable(error)
-    except Exception as error:  # it belongs to the caller; the thread goes on
+    except Exception as error:  # it belongs to the caller; the thread continues
         return error

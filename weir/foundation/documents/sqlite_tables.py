@@ -1,4 +1,4 @@
-"""A collection as an SQLite table: BSON bytes, and beside them a typed column for each declared field."""
+"""A collection as an SQLite table: BSON bytes, and a typed column for each declared field."""
 
 import sqlite3
 from typing import Any

@@ -95,7 +95,7 @@ class SqliteWriter:
         self._connection.close()
 
     def _commit_group(self, first: Waiting) -> bool:
-        """One transaction over `first` and what waits behind it; True when the order to stop was among it."""
+        """One transaction of `first` and what waits after it; True when the order to stop was among it."""
         taken: list[Waiting] = []
         outcomes: list[Any] = []
         waiting: Waiting | None = first
@@ -135,7 +135,7 @@ class SqliteWriter:
             outcome = DuplicateKey("A document with this id or unique value exists already.")
         except sqlite3.Error:
             raise
-        except Exception as error:  # it belongs to the caller; the thread and the group go on
+        except Exception as error:  # it belongs to the caller; the thread and the group continue
             outcome = error
         if isinstance(outcome, Exception):
             self._connection.execute("ROLLBACK TO operation")

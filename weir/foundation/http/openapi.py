@@ -16,6 +16,8 @@ from weir.foundation.errors import (
     Invalid,
     Malformed,
     NotFound,
+    PartnerFailed,
+    PartnerSilent,
     RateLimited,
     Refused,
     Stale,
@@ -34,13 +36,15 @@ MEANINGS: dict[type[Refused], str] = {
     Forbidden: "The credential may not do this.",
     NotFound: "Missing, or another app's.",
     Conflict: "Contradicts what is there.",
-    Stale: "If-Match names a state that is no more, or the protocol is another version.",
+    Stale: "If-Match names an earlier state, or the protocol has another version.",
     TooLarge: "Too large.",
     WrongType: "The body is not of the kind that is taken here.",
-    Busy: "Somebody else writes there now.",
+    Busy: "Another request writes there now.",
     Damaged: "The body is not what its checksum says.",
     StorageFull: "The disk takes no more now.",
-    Invalid: "The request says nonsense; `errors` names where.",
+    PartnerFailed: "The partner does not work, or refuses the credentials.",
+    PartnerSilent: "The partner gave no answer in time; it may have done what was asked.",
+    Invalid: "The request has wrong values; `errors` names where.",
     RateLimited: "Too many requests; wait for Retry-After.",
     Unavailable: "A part is down or being rebuilt; try again.",
 }
@@ -74,7 +78,7 @@ PROBLEM = {
 _SECONDS = {"type": "integer", "minimum": 0}
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "Your own, or ours: it stands in the logs and in the audit log.",
+        "description": "Your own, or ours: it is in the logs and in the audit log.",
         "schema": {"type": "string"},
     },
     "ETag": {

@@ -72,7 +72,7 @@ def refused(error: Refused) -> Response:
 
 
 NEAREST = "weir.nearest"
-"""Scope key: what finds the path that somebody may have meant, where none is known."""
+"""Scope key: what finds the path that the client may have meant, where none is known."""
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -97,10 +97,10 @@ def bug(path: str, error: Exception) -> Response:
 HANDLERS: dict[Any, ExceptionHandler] = {Refused: _refused, HTTPException: _http, Exception: _bug}
 
 
-def invalid(error: ValidationError) -> Invalid:
-    """A pydantic error as a refusal that names the fields."""
+def invalid(error: ValidationError, within: str = "") -> Invalid:
+    """A pydantic error as a refusal that names the fields; `within` comes before their names."""
     fields = [
-        {"field": ".".join(map(str, one["loc"])), "detail": one["msg"].removeprefix("Value error, ")}
+        {"field": within + ".".join(map(str, one["loc"])), "detail": one["msg"].removeprefix("Value error, ")}
         for one in error.errors(include_url=False)
     ]
-    return Invalid(f"{fields[0]['field'] or 'body'}: {fields[0]['detail']}.", fields=fields)
+    return Invalid(f"{fields[0]['field'].rstrip('.') or 'body'}: {fields[0]['detail']}.", fields=fields)

@@ -1,6 +1,6 @@
-"""What every answer of the API carries, whoever gives it: a request id, the caller's standing with its
-limits, and leave for the web pages of an app's own origins to read it (CORS). Security headers come from
-the web nginx: each header that passes uvicorn costs 2 µs.
+"""The headers of every answer of the API, whichever code makes it: a request id, the caller's state within
+its limits, and permission for the web pages of an app's own origins to read it (CORS). Security headers come
+from the web nginx: each header that passes uvicorn costs 2 µs.
 
 A page's preflight question has no credential, so it is answered alike for everybody; the answer itself may
 be read only by pages of the installation's origins and of the app that the credential belongs to. No

@@ -1,4 +1,4 @@
-"""All rows of all rooms behind one look-up: a tree of path segments instead of one pattern after the other (a
+"""All rows of all rooms in one look-up: a tree of path segments instead of one pattern after the other (a
 hundred rows tried in turn cost more than the work of most of them)."""
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Router(BaseRoute):
             else:
                 node = node.fixed.setdefault(segment, _Node())
         if route.row.method in node.bound:
-            raise ValueError(f"{route.row.method} {route.path} stands twice in the table")
+            raise ValueError(f"{route.row.method} {route.path} is in the table twice")
         node.bound[route.row.method] = route
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -6,7 +6,7 @@ from them (weir.foundation.http.openapi). `bind` makes a row a route; weir.app g
 rooms into one table.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -60,10 +60,10 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    def changes(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """What a PATCH changes: the fields that were sent. null takes one back to its default. Errors:
-        Invalid for one that has none."""
-        given = self.model_dump(exclude_unset=True)
+    def changes(self, defaults: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+        """What a PATCH changes: the fields that were sent, without those of `but`. null takes one back to its
+        default. Errors: Invalid for one that has none."""
+        given = self.model_dump(exclude_unset=True, exclude=set(but))
         for name, value in given.items():
             if value is None and name not in defaults:
                 said = "null is no value here; leave it out to keep what there is"
@@ -162,13 +162,14 @@ class Answer:
 class Row:
     """`scope` is checked before the body is read. `errors` are the refusals that the work itself may answer
     with; those of sign-in, scope, validation, limits and a missing id follow from the other fields
-    (openapi.refusals). `limit` is one of the row's own beside those of the caller. `also`: further
-    statuses of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match
-    is honoured. `streamed`: the work itself reads the body, which may have any size; what an
-    Idempotency-Key stands for is then in these headers of the request. `media`: the answer's type when it
-    is no JSON. `cookies`: it takes or sets one, so no page of another origin may send it. `at`: the
-    address of what a POST has made, of fields of the answer and the path; its path and the answer's `id`
-    when nothing is said, and empty for what has no address."""
+    (openapi.refusals). `limit` is one of the row's own, besides those of the caller. `also`: further statuses
+    of the same answer. `csv`: `?format=csv` gives text/csv. `etag`: the answer has one, If-Match is honoured.
+    `streamed`: the work itself reads the body, which may have any size; these headers of the request then say
+    what an Idempotency-Key covers. `media`: the answer's type when it is no JSON. `cookies`: it takes or sets
+    one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the
+    answer and the path; its path and the answer's `id` when nothing is said, and empty for what has no
+    address. `most_bytes` of its body;
+    more than 1 MB need a place in the web server's configuration too."""
 
     method: Method
     path: str
@@ -190,6 +191,7 @@ class Row:
     media: str | None = None
     cookies: bool = False
     at: str | None = None
+    most_bytes: int = MAX_BODY_BYTES
 
     def __post_init__(self) -> None:
         if self.at is None and self.status == 201 and "id" in getattr(self.answer, "model_fields", {}):
@@ -204,8 +206,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Door:
-    """What is checked before every row's work. `counts` are the operator's own numbers for named limits,
-    `origins` the web origins that may sign people in beside ours; `secure`: browsers connect by TLS, also
+    """The checks before every row's handler. `counts` are the operator's own numbers for named limits,
+    `origins` the web origins that may sign people in besides ours; `secure`: browsers connect by TLS, also
     when a proxy terminates it."""
 
     auth: Authenticator
@@ -296,7 +298,7 @@ class BoundRoute(Route):
         if row.streamed is not None:
             raw = b"\n".join(request.headers.get(name, "").encode() for name in row.streamed)
         else:
-            raw = await _read(request) if row.method != "GET" else b""
+            raw = await _read(request, row.most_bytes) if row.method != "GET" else b""
             _check_type(request, raw)
         body = _body(raw, row.body) if row.body is not None else None
         call = Call(request, body, account, tenant, query)
@@ -347,8 +349,8 @@ def _actor(call: Call) -> str | None:
 
 
 def _check_page(request: Request, listed: frozenset[str]) -> None:
-    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in as
-    somebody else. Programs send no Origin. Errors: Forbidden."""
+    """Refuses a request that a page of an unlisted origin sends, so that it can't sign its visitor in to
+    another account. Programs send no Origin. Errors: Forbidden."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None and origin in listed:
         return
@@ -373,13 +375,13 @@ def _check_type(request: Request, raw: bytes) -> None:
         raise WrongType("Send the body as it is, without Content-Encoding.")
 
 
-async def _read(request: Request) -> bytes:
-    raw = b""
+async def _read(request: Request, most: int) -> bytes:
+    raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise TooLarge(f"The body may have {MAX_BODY_BYTES} bytes at most.")
-    return raw
+        if len(raw) > most:
+            raise TooLarge(f"The body may have {most} bytes at most.")
+    return bytes(raw)
 
 
 def _query(request: Request, model: type[Query]) -> Query:

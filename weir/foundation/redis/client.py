@@ -87,7 +87,7 @@ class SharedCluster(RedisCluster):
     """redis-py's client of a cluster, made for many tasks at once: its errors are Redis errors (some of its
     own are not, and callers would not see them as what they are, a store that is away), and what one task
     meets does not break the others' commands. A slot that moved is noted alone (`reinitialize_steps=0`);
-    slots that nobody serves hold up only themselves."""
+    slots without a server delay only their own commands."""
 
     async def aclose(self) -> None:
         """redis-py calls this in mid-work to learn the cluster's map anew, and would close what other tasks

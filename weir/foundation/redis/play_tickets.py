@@ -54,7 +54,7 @@ class PlayTickets:
                 pipe.expire(_attached(publish), ATTACHED_S)
                 await pipe.execute()
         except (RedisError, OSError) as error:
-            raise Unavailable("A puller can't be told of now.") from error
+            raise Unavailable("The stream can't be pulled now: Redis does not answer.") from error
 
     async def attached(self, publish: str, within_s: float) -> bool:
         """Waits for a puller; False when none arrives."""

@@ -1,14 +1,13 @@
-"""How often somebody may ask: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua on Redis'
-clock.
+"""How often a caller may send requests: GCRA (a bucket of `count` that refills evenly within `per_s`), in Lua
+on Redis' clock.
 
 A process takes permits in advance from Redis for those who ask fast – one, and twice as many each time
 they are used up within a second, to a twentieth of the burst – and spends them by itself: asking Redis for
 each request would cost more than most requests do. So the sum over all processes is exact, and at most
 that twentieth a process may come late.
 
-Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`;
-other requests pass, because what they need is checked by itself and the web server's own limit still
-stands.
+Without Redis: sign-in, registration and everything else marked `closed` is refused with `unavailable`; other
+requests pass, because what they need is checked by itself and the web server's own limit still applies.
 """
 
 import asyncio
@@ -150,7 +149,7 @@ class Limits:
             standing.refused_until = now + wait_us / 1e6
             raise Exhausted(standing, wait_us / 1e6)
 
-    # -- addresses that go on and on
+    # -- addresses that continue after refusals
 
     def check_address(self, address: str) -> None:
         """Errors: RateLimited while the address is blocked."""

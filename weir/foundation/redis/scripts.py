@@ -1,5 +1,5 @@
-"""Lua scripts. Each package has its own in a folder `lua` beside its modules; the head of a script documents
-KEYS, ARGV and answer.
+"""Lua scripts. Each package has its own in its folder `lua`; the head of a script documents KEYS, ARGV and
+answer.
 """
 
 from importlib.resources import files

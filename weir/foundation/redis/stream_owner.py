@@ -1,4 +1,4 @@
-"""The media worker of a stream: media writes the lease, control tells the web server.
+"""The media worker of a stream: media writes the lease, control sends it to the web server.
 
 `weir:media:<playback id>` = `<worker id> <origin name>`; the second word is the worker's name or address
 as the web server reaches it, empty where there is one worker only.

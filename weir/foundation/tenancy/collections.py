@@ -47,9 +47,9 @@ class Trial(TypedDict):
 
 
 class AppDoc(TypedDict):
-    """A tenant. `owners` are accounts; `ownership` counts their changes and is odd
-    while somebody changes them, at most until `owners_held` (control.apps.owners); `deletion` is the time from
-    which its data are deleted."""
+    """A tenant. `owners` are accounts; `ownership` counts their changes and is odd while they are being
+    changed, at most until `owners_held` (control.apps.owners); `deletion` is the time from which its data are
+    deleted."""
 
     id: str
     account: str

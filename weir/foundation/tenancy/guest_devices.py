@@ -1,8 +1,6 @@
 """A guest's browser, as it says itself: a random id that this installation signs for one app and the page
-keeps. In another app it is unknown, so nobody collects ids at one app to come as an old guest to another.
-
-Weak by nature: who clears the page's storage has another device. It makes returning under another name no
-better than that.
+keeps. In another app it is unknown, so ids from one app make no one a known guest of another. Weak by nature:
+clearing the page's storage gives another device. It makes returning under another name no better than that.
 """
 
 from hashlib import blake2b

@@ -28,7 +28,7 @@ Scope = Literal[
 ]  # fmt: skip
 SCOPES: tuple[str, ...] = get_args(Scope)
 EVERY = "*"
-"""Stands for all scopes where somebody asks for a key."""
+"""Means all scopes in a request for a key."""
 
 SIGNING: dict[str, str] = {"weir:user": "chat:moderate", "weir:playback": "streams:write"}
 """The scope with which a customer's key may sign tokens of an audience: that of the route which gives such

@@ -38,7 +38,8 @@ class UsedUpDoc(TypedDict):
 
 
 USED_UP = Collection[UsedUpDoc]("used_up", {}, ())
-"""Which quotas were told as used up: one document an app, quota and month, whose outbox carries the fact."""
+"""Which quotas were reported as used up: one document an app, quota and month, whose outbox carries the
+fact."""
 UNBOUNDED = Plan()
 MOST_TOLD = 10_000
 log = structlog.get_logger("quotas")
@@ -131,7 +132,7 @@ class Quotas:
         except DuplicateKey:
             pass
         except Unavailable:
-            return  # the next refusal tells it
+            return  # the next refusal publishes it
         if len(self._told) >= MOST_TOLD:
             self._told.clear()
         self._told.add(fact.id)

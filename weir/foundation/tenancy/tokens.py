@@ -76,9 +76,9 @@ class AppClaims(Claims):
 
 class UserClaims(Claims):
     """A viewer or moderator: `roles` maps channel id to channel role. With `channel` the token is for that
-    channel alone; `guest` is somebody whom the watch page gave an id; `uid` is the app's own user whose
-    playback token let that guest in, `device` the browser it has said to be (foundation.devices). `staff`:
-    whoever moderates a channel may ban in all channels of the app."""
+    channel alone; `guest` is a person to whom the watch page gave an id; `uid` is the app's own user whose
+    playback token admitted that guest, `device` the browser's device id (foundation.tenancy.guest_devices).
+    `staff`: a moderator of a channel may ban in all channels of the app."""
 
     sub: str = Field(pattern=USER_ID)
     app: str
@@ -100,7 +100,7 @@ class PlaybackClaims(Claims):
     page issued it to a visitor without a token, so it plays only while the stream is public."""
 
     app: str
-    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # stands in a header and in the usage log
+    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")  # used in a header and in the usage log
     uid: str | None = Field(None, max_length=128)
     guest: bool = False
     preview: bool = False
@@ -161,8 +161,8 @@ _MODELS: dict[Audience, type[Claims]] = {
 
 
 class Tokens:
-    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` tells whether a credential
-    has been withdrawn."""
+    """Mints and checks tokens. `resolve` finds customers' signing keys, `stands` returns whether a credential
+    is still valid."""
 
     def __init__(
         self,

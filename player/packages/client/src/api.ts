@@ -1,6 +1,6 @@
 import { request } from './http';
 
-/** `idle` nobody publishes · `starting` no picture yet · `interrupted` the encoder is away and may come back · `recorded` a finished show. */
+/** `idle` no encoder publishes · `starting` no picture yet · `interrupted` the encoder is away and may reconnect · `recorded` a finished show. */
 export type StreamState = 'idle' | 'starting' | 'live' | 'interrupted' | 'recorded';
 
 /** `live_since` is RFC 3339, null before the stream has ever been live. `previews`: a recording has pictures for seeking. */
@@ -22,7 +22,7 @@ export interface WatchedStream extends Stream {
   sound_alone: boolean;
 }
 
-/** Of a signed stream nothing but that is told to those who show no token. */
+/** All that is shown of a signed stream without a token. */
 type Told = WatchedStream | { state: null };
 
 export interface Person {
@@ -50,7 +50,7 @@ export interface Renewal {
   access_ends: string | null;
 }
 
-/** `resume` is an earlier guest's token, whose person comes back, `device` what an earlier session gave; `token` opens a signed stream; `user` is a user token that the app gave. */
+/** `resume` is an earlier guest's token, to be the same guest again, `device` what an earlier session gave; `token` opens a signed stream; `user` is a user token that the app gave. */
 export interface SessionRequest {
   name?: string;
   resume?: string;

@@ -60,7 +60,7 @@ function problem(status: number, data: unknown): Problem {
   return new Problem(status, code, detail);
 }
 
-/** What to tell a person about anything thrown. */
+/** The sentence for the user about anything thrown. */
 export function wordsOf(error: unknown): string {
   if (error instanceof Problem) return error.code === 'invalid' ? fieldless(error.message) : error.message;
   return 'Something went wrong on this page; reload it.';

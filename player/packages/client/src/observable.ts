@@ -16,7 +16,7 @@ export class Store<T extends object> {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Tells nobody when nothing differs: the player's clock asks twice a second. */
+  /** Notifies no listener when nothing differs: the player's clock asks twice a second. */
   update(patch: Partial<T>): void {
     const changed = Object.entries(patch).some(([name, value]) => !Object.is(this.#value[name as keyof T], value));
     if (!changed) return;

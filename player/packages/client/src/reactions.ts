@@ -8,7 +8,7 @@ const FLIGHT_MS = 2_600;
 const MOST_AT_ONCE = 5;
 const MOST_IN_FLIGHT = 30;
 
-/** One sign on its way up. `lane` is 0…1 across; `count` is how many reactions it stands for. */
+/** One sign on its way up. `lane` is 0…1 across; `count` is how many reactions it represents. */
 export interface Float {
   key: number;
   name: ReactionName;

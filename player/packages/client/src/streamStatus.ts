@@ -13,7 +13,7 @@ export interface FollowedView {
   wasLive: boolean;
   missing: boolean;
   unreachable: boolean;
-  /** Why the last broadcast could not be shown, told by the server. */
+  /** Why the last broadcast could not be shown, from the server. */
   error: string | null;
 }
 

@@ -5,13 +5,13 @@ import { knownFrom } from '../src/chat/prompts';
 import type { CommandForm, Present } from '../src/chat/wire';
 
 const COMMANDS: CommandForm[] = [
-  { name: 'ban', usage: '/ban USER [reason]', about: 'shuts somebody out' },
-  { name: 'unban', usage: '/unban USER', about: 'lets somebody in again' },
-  { name: 'warn', usage: '/warn USER reason', about: 'warns somebody' },
+  { name: 'ban', usage: '/ban USER [reason]', about: 'bans a user' },
+  { name: 'unban', usage: '/unban USER', about: 'ends a ban' },
+  { name: 'warn', usage: '/warn USER reason', about: 'warns a user' },
   { name: 'slow', usage: '/slow [30s]', about: 'sets the time' },
   { name: 'slowoff', usage: '/slowoff', about: 'ends slow mode' },
-  { name: 'user', usage: '/user USER', about: 'tells about somebody' },
-  { name: 'help', usage: '/help [command]', about: 'tells about the commands' },
+  { name: 'user', usage: '/user USER', about: 'shows a user’s role' },
+  { name: 'help', usage: '/help [command]', about: 'lists the commands' },
 ];
 const person = (id: string, name: string, role = 'member'): Present => ({ id, name, role });
 const PEOPLE = [person('u1', 'Guest 5131'), person('u2', 'Ann'), person('u3', 'ann'), person('u4', 'نور الهدى'), person('u5', 'Boss', 'owner'), person('u6', 'id:u2'), person('u7', 'Zoë')];

@@ -34,7 +34,7 @@ interface EndProps extends Props {
   onDeleted: () => Promise<void>;
 }
 
-/** What the app is called, whom it lets in, and its end. */
+/** The app's name, who may use it, and its deletion. */
 export function AppPage({ ask, app, onChanged, onDeleted }: EndProps) {
   return (
     <section className="page" aria-label="App">
@@ -104,7 +104,7 @@ function TheEnd({ ask, app, onChanged, onDeleted }: EndProps) {
     <div className="box">
       <h2>Close or delete</h2>
       <div className="end-row">
-        <p className="soft">{open ? 'A closed app keeps its data; nobody can publish, watch or chat.' : 'This app is closed. Its data is kept.'}</p>
+        <p className="soft">{open ? 'A closed app keeps its data; publishing, watching and chat are off.' : 'This app is closed. Its data is kept.'}</p>
         {open ? (
           <Sure
             label="Close the app" testId="close-app" busy={busy} plain yes="Close it"

@@ -11,7 +11,7 @@ interface Props {
   words: (figure: number) => string;
 }
 
-/** One figure by day. Each bar tells its day to the pointer; the list below it to those who hear the page. */
+/** One figure by day. A bar's title names its day; the list below it is for screen readers. */
 export function Bars({ title, total, days, of, words }: Props) {
   const most = Math.max(...days.map(of), 0);
   const told = (day: UsageDay) => `${dayText(day.day)}: ${words(of(day))}`;

@@ -64,7 +64,7 @@ function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; a
   );
 }
 
-/** Streams on the left, the chosen one beside them. */
+/** Streams on the left, the chosen one on the right. */
 function Streams({ desk, account, role }: { desk: Desk; account: Account; role: Role }) {
   const { streams, selected } = useStore(desk.view);
   const stream = streams?.find(({ id }) => id === selected);

@@ -10,7 +10,7 @@ const LONGEST_KEYFRAME_S = 2.6;
 const SLOW = 0.9;
 const LATE_S = 2;
 
-/** How the encoder and the transcoder are doing, while somebody publishes. */
+/** The state of the encoder and of the transcoder, while an encoder publishes. */
 export function Health({ desk, stream }: { desk: Desk; stream: string }) {
   const health = useHealth(desk, stream);
   if (health === null || !health.publishing) return null;
@@ -61,7 +61,7 @@ export function troubleWith({ keyframe_s, left_out, speed, behind_s, dropped_fra
 function useHealth(desk: Desk, stream: string): Measured | null {
   const [health, setHealth] = useState<Measured | null>(null);
   useEffect(() => {
-    const look = () => void desk.health(stream).then(setHealth, () => undefined); // the desk tells what does not work
+    const look = () => void desk.health(stream).then(setHealth, () => undefined); // the desk shows the error
     look();
     const timer = window.setInterval(look, POLL_MS);
     return () => clearInterval(timer);

@@ -22,7 +22,7 @@ export function Preview({ desk, stream }: { desk: Desk; stream: OwnStream }) {
   );
 }
 
-/** The streamer hears the own sound already. */
+/** Muted: streamers hear their own sound already. */
 function silent(watching: Watching): Watching {
   watching.playback.setVolume(watching.playback.view.get().volume, true);
   return watching;

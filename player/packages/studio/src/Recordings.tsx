@@ -69,10 +69,10 @@ function Row({ desk, recording, writes, busy, act }: RowProps) {
         {state === 'ready' && <a className="small-button plain" href={`/watch/${id}`} target="_blank" rel="noopener">Watch</a>}
         {state === 'ready' && <button type="button" className="small-button plain" disabled={busy} onClick={() => act(download)}>Download</button>}
         {writes && state === 'recording' && (
-          <Sure label="Stop" testId="stop-recording" busy={busy} plain yes="Stop recording" question="The recording ends here; the broadcast goes on." onYes={() => act(() => desk.stopRecording(id))} />
+          <Sure label="Stop" testId="stop-recording" busy={busy} plain yes="Stop recording" question="The recording ends here; the broadcast continues." onYes={() => act(() => desk.stopRecording(id))} />
         )}
         {writes && (state === 'ready' || state === 'failed' || state === 'uploading') && (
-          <Sure label="Delete" testId="delete-recording" busy={busy} yes="Delete for good" question={`${name} is deleted: nobody can watch it afterwards.`} onYes={() => act(() => desk.removeRecording(id))} />
+          <Sure label="Delete" testId="delete-recording" busy={busy} yes="Delete for good" question={`${name} will be deleted. It can't be watched afterwards.`} onYes={() => act(() => desk.removeRecording(id))} />
         )}
       </span>
     </li>
@@ -89,7 +89,7 @@ function processingWords({ progress, waits_for, files_before }: Recording): stri
 function wordsFor(recording: Recording, duration: number | null, size: number | null): string {
   const { state, reason } = recording;
   if (state === 'recording') return 'Recording now';
-  if (state === 'uploading') return 'Upload not finished: choose the file again to go on';
+  if (state === 'uploading') return 'Upload not finished: choose the file again to continue';
   if (state === 'processing') return processingWords(recording);
   if (state === 'failed') return reason ?? 'It could not be made ready.';
   return `${clockText(duration ?? 0)} · ${bytesText(size ?? 0)}`;

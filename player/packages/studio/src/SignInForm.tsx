@@ -6,11 +6,11 @@ import type { OneTimeLink } from './links';
 import { useAction } from './useAction';
 
 const SHORTEST_PASSWORD = 10;
-const ASK = 'ask whoever runs it for the link; it is in the folder “mail” of its data.';
+const ASK = 'ask its operator for the link; it is in the folder “mail” of its data.';
 
 interface SignInProps {
   signIn: SignIn;
-  /** Where somebody without an account may go; absent where accounts are by invitation. */
+  /** The way to a new account; absent where accounts are by invitation. */
   onRegister?: (() => void) | undefined;
   onForgotten: () => void;
 }
@@ -72,7 +72,7 @@ export function RegisterForm({ signIn, link, invitation, mail, onDone, onKnown }
   );
 }
 
-/** Asks for a mail with a link; the answer does not tell whether there is such an account. */
+/** Asks for a mail with a link; the answer does not show whether there is such an account. */
 export function ForgottenForm({ signIn, mail, onDone }: { signIn: SignIn; mail: boolean; onDone: () => void }) {
   const [email, setEmail] = useState('');
   const [sent, setSent] = useState(false);
@@ -84,7 +84,7 @@ export function ForgottenForm({ signIn, mail, onDone }: { signIn: SignIn; mail: 
   if (sent && !mail) return <Told title="Ask for your link" text={`If ${email} has an account here, a link to set a new password is waiting. This server sends no e-mail: ${ASK}`} onDone={onDone} />;
   if (sent) return <Told title="Check your e-mail" text={`If ${email} has an account here, a link to set a new password is on its way.`} onDone={onDone} />;
   return (
-    <Card title="Forgot your password" lead={mail ? 'We mail you a link that sets a new one.' : 'A link sets a new one. This server sends no e-mail: whoever runs it hands you the link.'} busy={busy} error={error} action={mail ? 'Send the link' : 'Ask for the link'} onSubmit={ask}
+    <Card title="Forgot your password" lead={mail ? 'We mail you a link that sets a new one.' : 'A link sets a new one. This server sends no e-mail: its operator gives you the link.'} busy={busy} error={error} action={mail ? 'Send the link' : 'Ask for the link'} onSubmit={ask}
       after={<button type="button" className="link-button" onClick={onDone}>Back to sign-in</button>}>
       <Field label="E-mail" type="email" name="email" autoComplete="username" value={email} onChange={setEmail} />
     </Card>

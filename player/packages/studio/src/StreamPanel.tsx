@@ -102,7 +102,7 @@ function Disconnect({ desk, stream }: { desk: Desk; stream: OwnStream }) {
     <div className="disconnect">
       <Sure
         label="Disconnect the encoder" testId="disconnect" busy={busy} plain yes="Disconnect"
-        question="Viewers see that the encoder is away. The broadcast goes on if it comes back within the grace time; most encoders do by themselves."
+        question="Viewers see that the encoder is away. The broadcast continues if the encoder reconnects within the grace time; most encoders do so by themselves."
         onYes={() => run(() => desk.disconnect(stream.id))}
       />
       <Sure

@@ -41,7 +41,7 @@ function Door({ signIn, link, onLinkDone }: { signIn: SignIn; link: OneTimeLink 
   const [known, setKnown] = useState(false);
   const [{ sign_up, mail }, setOptions] = useState<SignInOptions>({ sign_up: 'invitation', mail: false });
   useEffect(() => {
-    signIn.options().then(setOptions, () => undefined); // the forms themselves tell what does not work
+    signIn.options().then(setOptions, () => undefined); // the forms show the error
   }, [signIn]);
   const back = () => setWay('sign-in');
   if (link?.purpose === 'reset' || link?.purpose === 'verify') return <MailedLink signIn={signIn} link={link} onDone={onLinkDone} />;

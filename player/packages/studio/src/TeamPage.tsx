@@ -87,7 +87,7 @@ function MemberRow({ member, mine, role, busy, onRole, onRemove }: MemberProps) 
         {(mine || changeable) && (
           <Sure
             label={mine ? 'Leave' : 'Remove'} testId="remove-member" busy={busy} plain yes={mine ? 'Leave the app' : 'Remove them'} onYes={onRemove}
-            question={mine ? 'You can come back only when somebody on the team invites you again.' : `${nameOf(member)} can open this app no more, and is signed out of it within ten seconds.`}
+            question={mine ? 'You can return only when a member of the team invites you again.' : `${nameOf(member)} can no longer open this app, and is signed out of it within ten seconds.`}
           />
         )}
       </span>
@@ -118,8 +118,8 @@ function InviteForm({ role, busy, onInvite }: { role: Role; busy: boolean; onInv
     setEmail('');
   };
   return (
-    <form className="box" aria-label="Invite somebody" onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <h2>Invite somebody</h2>
+    <form className="box" aria-label="Invite a member" onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <h2>Invite a member</h2>
       <label className="labelled"><span>E-mail</span><input className="field" type="email" name="invitee" required maxLength={254} value={email} onChange={(event) => setEmail(event.target.value)} /></label>
       <label className="labelled"><span>Role</span>
         <select className="field" value={to} onChange={(event) => setTo(event.target.value as Role)}>

@@ -18,7 +18,7 @@ export class SignIn {
   #expires = 0;
   #refreshing: Promise<void> | null = null;
 
-  /** Tries the cookie of an earlier visit; goes on trying while the server cannot be reached. */
+  /** Tries the cookie of an earlier visit; retries while the server cannot be reached. */
   async resume(): Promise<void> {
     try {
       await this.#refresh();

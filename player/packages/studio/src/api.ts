@@ -46,7 +46,7 @@ export interface Key {
   created: string;
 }
 
-/** Secrets are told in this answer only, and null in a repeat of it. A key that may sign nothing has no `signing_secret`. */
+/** Secrets are in this answer only, and null in a repeat of it. A key that may sign nothing has no `signing_secret`. */
 export interface NewKey extends Key {
   api_key: string | null;
   signing_secret: string | null;
@@ -85,7 +85,7 @@ export interface UsageDay extends Figures {
   day: string;
 }
 
-/** `storage_bytes` stands: of a total it is the newest day's. */
+/** `storage_bytes` is not added up: of a total it is the newest day's. */
 interface Figures {
   bytes: number;
   viewers: number;
@@ -141,7 +141,7 @@ export interface SignInOptions {
   mail: boolean;
 }
 
-/** What an invitation says to whoever has its link. */
+/** What an invitation shows to a person with its link. */
 export interface FoundInvitation {
   app_name: string;
   email: string;

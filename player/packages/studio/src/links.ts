@@ -6,7 +6,7 @@ export interface OneTimeLink {
   token: string;
 }
 
-/** The link behind the `#` of an address, null when there is none. */
+/** The link after the `#` of an address, null when there is none. */
 export function oneTimeLink(hash: string): OneTimeLink | null {
   const given = new URLSearchParams(hash.slice(1));
   for (const purpose of PURPOSES) {

@@ -25,12 +25,12 @@ export const ROLE_WORDS: Record<Role, string> = {
   owner: 'Owner – everything, including deleting the app',
 };
 
-/** Roles that somebody may give: owners are made by owners. */
+/** Roles that a member may give: only owners make owners. */
 export function givable(role: Role): readonly Role[] {
   return ROLES.filter((one) => one !== 'owner' || role === 'owner');
 }
 
-/** The section that an address names behind its `#`, streams when it names none that this role may see. */
+/** The section that an address names after its `#`, streams when it names none that this role may see. */
 export function sectionOf(hash: string, role: Role): SectionId {
   const found = SECTIONS.find(({ id, least }) => `#${id}` === hash && atLeast(role, least));
   return found?.id ?? 'streams';

@@ -65,7 +65,7 @@ export class Desk {
   select(stream: string): void {
     this.#analyticsAt = -Infinity;
     this.view.update({ selected: stream, analytics: null });
-    void this.#readAnalytics().catch(() => undefined); // the next poll tells what is wrong
+    void this.#readAnalytics().catch(() => undefined); // the next poll shows the error
   }
 
   async createStream(title: string): Promise<void> {

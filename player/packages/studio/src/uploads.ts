@@ -21,7 +21,7 @@ interface UploadsView {
   transfers: readonly Transfer[];
 }
 
-/** Files that this page sends. One that is chosen again after the page was closed goes on where it was. */
+/** Files that this page sends. One that is chosen again after the page was closed continues where it was. */
 export class Uploads {
   readonly view = new Store<UploadsView>({ transfers: [] });
   readonly #uploads = new Map<number, Upload>();
@@ -99,7 +99,7 @@ export function troubleOf(error: Error | DetailedError): string {
     const told = JSON.parse(response.getBody()) as { detail?: unknown };
     if (typeof told.detail === 'string') return told.detail;
   } catch {
-    // what stands between us and the server has answered in a form of its own
+    // a proxy before the server has answered in a form of its own
   }
   return `The server answered ${response.getStatus()}.`;
 }

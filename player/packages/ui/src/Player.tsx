@@ -88,7 +88,7 @@ function isTouch(event: MouseEvent): boolean {
   return (event.nativeEvent as PointerEvent).pointerType === 'touch';
 }
 
-/** True when nobody has touched the player for a while; the second value is called on every touch. */
+/** True when the player has not been touched for a while; the second value is called on every touch. */
 function useQuiet(): [boolean, () => void] {
   const [quiet, setQuiet] = useState(false);
   const timer = useRef<number>(undefined);

@@ -13,13 +13,13 @@ const SCENES: Record<Exclude<Scene, 'air'>, Told> = {
   loading: { icon: 'waves', title: 'One moment', text: 'The picture is on its way.' },
   offline: { icon: 'moon', title: 'Not on air yet', text: 'The stream has not started. Playback starts automatically.' },
   starting: { icon: 'waves', title: 'Starting', text: 'The streamer is connecting; the picture comes in a few seconds.' },
-  interrupted: { icon: 'broken', title: 'Interrupted', text: 'The streamer’s line dropped. Waiting for it to come back …' },
+  interrupted: { icon: 'broken', title: 'Interrupted', text: 'The streamer’s connection dropped. Waiting for it to be restored …' },
   ended: { icon: 'flag', title: 'The stream has ended', text: 'Thank you for watching. The next broadcast starts here automatically.' },
   over: { icon: 'flag', title: 'Off air', text: 'The last broadcast has ended. The next one starts here automatically.' },
   missing: { icon: 'lost', title: 'There is no stream here', text: 'Check the address: this stream does not exist, or no longer exists.' },
   closed: { icon: 'lock', title: 'This stream is not open to everybody', text: 'Open it with the link that its owner gave you.' },
   withdrawn: { icon: 'lock', title: 'Access withdrawn', text: 'Your access to this stream has been withdrawn. Ask its owner if you think this is a mistake.' },
-  expired: { icon: 'lock', title: 'Access has ended', text: 'The time for which you were let in is over. Ask the stream’s owner for a new link.' },
+  expired: { icon: 'lock', title: 'Access has ended', text: 'Your time of access has expired. Ask the stream’s owner for a new link.' },
   unsupported: { icon: 'lost', title: 'This browser cannot play the stream', text: 'Update it, or open this page in another browser.' },
   unreachable: { icon: 'broken', title: 'Connection lost', text: 'The server cannot be reached. Trying again …' },
 };
@@ -28,12 +28,12 @@ const BUSY: ReadonlySet<Scene> = new Set<Scene>(['loading', 'starting', 'interru
 
 interface Props {
   scene: Exclude<Scene, 'air'>;
-  /** What the server told about the failure of the last broadcast. */
+  /** The server's reason for the failure of the last broadcast. */
   error: string | null;
   stream: WatchedStream | null;
 }
 
-/** A public stream lets in whoever comes anew. */
+/** Anyone may reload the page of a public stream. */
 const DISMISSED = 'The stream’s owner has ended this viewing session. The stream is public: reload the page to watch again.';
 
 function textOf({ scene, error, stream }: Props): string {
@@ -43,7 +43,7 @@ function textOf({ scene, error, stream }: Props): string {
   return SCENES[scene].text;
 }
 
-/** What stands in the picture area while there is no picture to show. */
+/** Shown in the picture area while there is no picture. */
 export function PlayerOverlay(props: Props) {
   const { scene, stream } = props;
   const { icon, title } = SCENES[scene];

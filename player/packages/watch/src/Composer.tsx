@@ -80,6 +80,6 @@ function placeholderFor(closed: boolean, barred: boolean): string {
 function wordsFor(line: LineState, excess: number, hold: Hold | null): string | null {
   if (excess > 0) return `This message is too long by ${excess} ${excess === 1 ? 'byte' : 'bytes'}.`;
   if (hold !== null) return holdWords(hold);
-  if (line === 'reconnecting') return 'Not connected: what you write is sent when the line is back.';
+  if (line === 'reconnecting') return 'Not connected: what you write is sent when the connection is restored.';
   return null;
 }

@@ -19,7 +19,7 @@ interface Props {
   closed: boolean;
 }
 
-/** What stands where no message does. Who was shut out reads why beside the place where one writes. */
+/** Shown where there are no messages. A banned user finds the reason at the composer. */
 function noneWords(role: string | null, closed: boolean): string {
   if (closed) return 'The chat is closed to you.';
   return role !== null ? 'No messages yet. Say hello!' : 'Loading the chat …';
@@ -58,7 +58,7 @@ export function MessageList({ chat, log, older, ownId, role, closed }: Props) {
   );
 }
 
-/** Messages with the notes behind the entries they belong to. */
+/** Messages with the notes after the entries they belong to. */
 function linesOf(messages: readonly Message[], notes: readonly Note[]): (Message | Note)[] {
   const lines: (Message | Note)[] = [];
   let next = 0;

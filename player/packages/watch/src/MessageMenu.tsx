@@ -17,7 +17,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** What may be done about one message. It stands in the browser's top layer: the list's edges do not cut it. */
+/** What may be done about one message. It is in the browser's top layer, so that the list's edges do not cut it. */
 export function MessageMenu({ place: { message, deeds, button }, chat, onClose }: Props) {
   const root = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {

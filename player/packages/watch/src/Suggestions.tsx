@@ -21,7 +21,7 @@ export interface Suggested {
   choose: (option: Option) => void;
 }
 
-/** What the draft may go on with. Escape puts the list away until the draft changes; Enter takes what would change the draft. */
+/** Completions of the draft. Escape puts the list away until the draft changes; Enter takes what would change the draft. */
 export function useSuggestions(chat: ChatClient, draft: Draft, take: (option: Option) => void): Suggested {
   const id = useId();
   const known = useStore(chat.prompts.view);

@@ -48,7 +48,7 @@ function Day({ moment }: { moment: string | null }) {
   return moment === null ? null : <time dateTime={moment}>{dateText(moment)}</time>;
 }
 
-/** Before and after a broadcast these people wait; nobody views anything. */
+/** Before and after a broadcast these people wait; they view nothing. */
 function Viewers({ count, waiting }: { count: number; waiting: boolean }) {
   const words = waiting ? waitingText(count) : viewersText(count);
   return (

@@ -14,7 +14,7 @@ declare global {
   }
 }
 
-/** `/watch/<playback id>` or `/embed/<playback id>`; behind the `#`, where no log sees them, a signed stream's `token` and the viewer's own `user` token. */
+/** `/watch/<playback id>` or `/embed/<playback id>`; after the `#`, where no log sees them, a signed stream's `token` and the viewer's own `user` token. */
 const [, kind, playback = ''] = location.pathname.split('/');
 const given = new URLSearchParams(location.hash.slice(1));
 const userToken = seat(playback, given.get('user'));

@@ -76,7 +76,7 @@ export class ChatClient {
     this.#line.connect();
   }
 
-  /** A text that begins with a slash is a command. False when it cannot be taken now: whoever wrote it keeps it. */
+  /** A text that begins with a slash is a command. False when it cannot be taken now: the composer keeps it. */
   send(text: string): boolean {
     this.signals.wrote();
     if (text.startsWith('/')) {
@@ -217,7 +217,7 @@ export class ChatClient {
     return true;
   }
 
-  /** What was told to this person while the page was away. */
+  /** Events for this user that came while the page was away. */
   #tellStanding({ muted, warned }: Exclude<JoinAnswer, Refusal>): void {
     if (muted !== null) this.#hold('muted', muted.until === null ? null : secondsLeft(new Date().toISOString(), muted.until), muted.reason ?? null);
     if (warned === undefined || warned.at <= this.#warnedAt) return;

@@ -37,7 +37,7 @@ interface Self {
   role: string | null;
 }
 
-/** What may stand where the caret is: a command behind a slash, a person behind a command that names one or behind an @. */
+/** What can be completed at the caret: a command after a slash, a person after a command that names one or after an @. */
 export function completionFor(draft: string, caret: number, known: Known, self: Self): Completion | null {
   const before = draft.slice(0, caret);
   const after = draft.slice(caret);

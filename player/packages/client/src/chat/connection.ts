@@ -2,14 +2,14 @@ import { io, type Socket } from 'socket.io-client';
 
 const ANSWER_MS = 10_000;
 
-/** `closed` for good: the reason stands beside it. */
+/** `closed` for good; `closedBecause` of the view has the reason. */
 export type LineState = 'connecting' | 'online' | 'reconnecting' | 'closed';
 
 export interface LineEvents {
   connected: () => void;
   lost: () => void;
   event: (data: unknown) => void;
-  /** The server sent this client away: `code` says why. socket.io does not come back by itself then. */
+  /** The server disconnected this client: `code` says why. socket.io does not reconnect by itself then. */
   dismissed: (code: string, words: string) => void;
 }
 

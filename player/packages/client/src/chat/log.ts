@@ -12,7 +12,7 @@ export const MOST = 500;
 const MOST_NOTES = 100;
 
 /**
- * A channel as this page knows it: everything up to `seq` of `epoch` has been applied. Placed messages stand first, in the
+ * A channel as this page knows it: everything up to `seq` of `epoch` has been applied. Placed messages come first, in the
  * order of their seq; own ones without a place follow in the order they were written.
  *
  * Law: a snapshot and the events after it make the later snapshot, but for removed messages, which a snapshot leaves out.
@@ -23,7 +23,7 @@ export interface ChatLog {
   messages: readonly Message[];
   notes: readonly Note[];
   settings: ChannelSettings;
-  /** The pinned message while it is known here; what is pinned stands in the settings. */
+  /** The pinned message while it is known here; the settings name it. */
   pinned: Message | null;
   /** True when old messages were dropped from the page. */
   trimmed: boolean;
@@ -152,7 +152,7 @@ function without(log: ChatLog, gone: (message: Message) => boolean, by: Message[
   return { ...log, messages: removed(log.messages, gone, by), pinned: log.pinned !== null && gone(log.pinned) ? null : log.pinned };
 }
 
-/** Messages older than `from` may be shown again too: whoever shows such reads them anew. */
+/** Messages older than `from` may be shown again too: a page that shows such reads them anew. */
 function restored(log: ChatLog, messages: readonly MessageEnvelope[], from: number): ChatLog {
   const oldest = log.messages.find(({ seq }) => seq !== null)?.seq ?? from;
   return withPinned({ ...log, messages: placed(log.messages, messages), stale: log.stale || oldest < from }, messages);

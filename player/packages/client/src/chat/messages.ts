@@ -44,7 +44,7 @@ function messageOf(envelope: MessageEnvelope): Message {
   return { cid, id, seq, author, text, at, state: 'sent', error: null, manner, shadow, removedBy: null };
 }
 
-/** In its place by seq, before those without one. New messages are nearly always the last: searched from behind. */
+/** In its place by seq, before those without one. New messages are nearly always the last, so the search begins at the end. */
 export function inserted(messages: Messages, message: Message): Messages {
   const before = messages.findLastIndex((one) => one.seq !== null && one.seq <= (message.seq ?? Infinity));
   return messages.toSpliced(before + 1, 0, message);

@@ -10,7 +10,7 @@ export interface PromptsView {
   people: readonly Present[];
 }
 
-/** What the composer offers: the commands of one's role, and who is here. Asked for when somebody begins to use it. */
+/** What the composer offers: the commands of one's role, and who is here. Requested at its first use. */
 export class Prompts {
   readonly view = new Store<PromptsView>({ commands: [], people: [] });
   readonly #ask: <T>(request: string) => Promise<T | null>;

@@ -26,7 +26,7 @@ export interface Self {
 
 export const NOBODY: Self = { role: null, badges: [], guest: false };
 
-/** Why writing rests: for `left` seconds, or null without an end. `new`: new guests wait before their first message. */
+/** Why writing is blocked: for `left` seconds, or null without an end. `new`: new guests wait before their first message. */
 export interface Hold {
   why: 'slow' | 'muted' | 'new';
   left: number | null;
@@ -73,14 +73,14 @@ export function holdWords({ why, left, reason }: Hold): string {
   return `You are timed out: you may write again in ${durationText(left)}.${because}`;
 }
 
-/** One entry of a message's menu: the command it stands for. */
+/** One entry of a message's menu, and its command. */
 export interface Deed {
   label: string;
   command: string;
   grave: boolean;
 }
 
-/** What somebody with this role may do about a message. Everybody may delete their own; nobody acts on equals or betters. */
+/** What a member with this role may do about a message. All members may delete their own; the others need a lower role than one's own. */
 export function deedsFor(message: Message, role: string | null, own: boolean): Deed[] {
   const { id, author, shadow, state } = message;
   if (id === null || role === null) return [];

@@ -1,7 +1,7 @@
 import { durationText } from '../format';
 import type { ChannelEvent, ChannelSettings, UserEvent } from './wire';
 
-/** A quiet line between the messages about what moderators did, behind the entry `seq`. */
+/** A quiet line between the messages about what moderators did, after the entry `seq`. */
 export interface Note {
   seq: number;
   at: string;

@@ -13,7 +13,7 @@ export function stopped(typists: readonly Typist[], id: string): readonly Typist
   return typists.some((one) => one.id === id) ? typists.filter((one) => one.id !== id) : typists;
 }
 
-/** Without those whose time is over: a lost "stopped" leaves nobody typing for ever. */
+/** Without those whose time has expired, so that a lost "stopped" does not leave a user typing for ever. */
 export function still(typists: readonly Typist[], now: number): readonly Typist[] {
   return typists.some(({ until }) => until <= now) ? typists.filter(({ until }) => until > now) : typists;
 }

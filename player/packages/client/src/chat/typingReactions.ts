@@ -2,7 +2,7 @@ import { Store } from '../observable';
 import { started, still, stopped, type Typist } from './typing';
 import type { Envelope, Named } from './wire';
 
-/** The server tells it on at most that often, and lets it end 6 s after the last. */
+/** The server forwards it at most that often, and it expires 6 s after the last. */
 const AGAIN_MS = 3_000;
 const REACTION_MS = 200;
 
@@ -11,7 +11,7 @@ interface TypingStarted extends Envelope {
   expires_in: number;
 }
 
-/** Signs of life that nobody keeps: who is typing, here and elsewhere, and own reactions. `ask` drops them while unconnected. */
+/** Events that are not stored: who is typing, here and elsewhere, and own reactions. `ask` drops them while unconnected. */
 export class Signals {
   readonly view = new Store<{ typists: readonly Typist[] }>({ typists: [] });
   readonly #ask: (request: string, data: object) => void;
@@ -27,7 +27,7 @@ export class Signals {
     clearTimeout(this.#timer);
   }
 
-  /** The draft changed; a command is nobody's business. */
+  /** The draft changed. A command is not announced as typing. */
   drafting(text: string): void {
     if (text.trim() === '' || text.startsWith('/')) {
       if (this.#told !== -Infinity) this.#ask('typing.stop', {});

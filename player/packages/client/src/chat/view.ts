@@ -25,7 +25,7 @@ export interface ChatView {
   older: 'idle' | 'loading' | 'none';
 }
 
-/** What the chat's connection tells the rest of the page. `pictureTime` is what the viewer sees now, ms since the epoch. */
+/** What the chat's connection gives to the rest of the page. `pictureTime` is what the viewer sees now, ms since the epoch. */
 export interface ChatSurroundings {
   streamEvent: (type: string, reason: string | null) => void;
   viewers: (count: number) => void;

@@ -1,4 +1,4 @@
-/** A chat member as others see them, beside each message. */
+/** A chat member as others see them, with each message. */
 export interface Author {
   id: string;
   name: string;
@@ -27,7 +27,7 @@ export interface Sequenced extends Envelope {
   seq: number;
 }
 
-/** Moderators also get what shadow-banned people write: `shadow`, without a seq, behind the entry `after_seq`. */
+/** Moderators also get what shadow-banned people write: `shadow`, without a seq, after the entry `after_seq`. */
 export interface MessageEnvelope extends Envelope {
   type: 'chat.message.new';
   epoch: string;
@@ -52,20 +52,20 @@ export interface ChannelSettings {
   pinned: string | null;
 }
 
-/** What a command did, as its giver is told. */
+/** What a command did, as its author sees it. */
 export interface Action {
   id: string;
   kind: string;
 }
 
-/** Both the news that a message was deleted and, under the message's own seq, what stands in its place in missed events. */
+/** The event that a message was deleted; in missed events also the replacement of the message, under its own seq. */
 interface Deleted extends Sequenced {
   type: 'chat.message.deleted';
   message: string;
   by?: 'author' | 'moderator';
 }
 
-/** What a ban or a clearing had hidden is shown again: all of it from `from_seq` on stands here. */
+/** What a ban or a clearing had hidden is shown again: `messages` has all of it from `from_seq` on. */
 interface Restored extends Sequenced {
   type: 'chat.restored';
   messages: MessageEnvelope[];
@@ -124,7 +124,7 @@ interface Joined {
   epoch: string;
   seq: number;
   viewers: number;
-  /** Set where the name that one came with is somebody else's. */
+  /** Set where another user has the name that one came with. */
   renamed?: { name: string; message: string };
   settings: ChannelSettings;
   muted: { until: string | null; reason?: string } | null;
@@ -134,7 +134,7 @@ interface Joined {
   guest?: { known_s: number; wait_s: number };
 }
 
-/** `recovered` answers hold what was missed behind the client's position, in pages; others begin anew. */
+/** `recovered` answers have the events after the client's position, in pages; others begin anew. */
 export type JoinAnswer =
   | (Joined & { recovered: true; events: Sequenced[]; more: boolean })
   | (Joined & { recovered: false; messages: MessageEnvelope[]; pinned?: MessageEnvelope })

@@ -54,7 +54,7 @@ const START: PlaybackView = {
   rungs: [], chosen: null, height: null, at: null, from: 0, to: 0, failure: null,
 };
 
-/** Plays one stream in a video element as long as it is on air, and comes back by itself after every failure but a refusal. */
+/** Plays one stream in a video element as long as it is on air, and resumes by itself after every failure but a refusal. */
 export class Playback {
   readonly view = new Store<PlaybackView>({ ...START, volume: Number(recall('volume') ?? 1) });
   readonly tracks = new Tracks();
@@ -163,7 +163,7 @@ export class Playback {
     this.#refresh();
   }
 
-  /** Of a file beside the playlists. */
+  /** Of a file in the folder of the playlists. */
   address(file: string): string {
     return masterUrl(this.#access.playbackToken(), this.#playback).replace('master.m3u8', file);
   }
@@ -276,7 +276,7 @@ export class Playback {
     this.#hls?.recoverMediaError();
   }
 
-  /** Loads were refused: new rights if there are any to have, else the end. Loading rests meanwhile. */
+  /** Loads were refused: asks for new rights, and ends if there are none. Loading is paused meanwhile. */
   async #authorise(): Promise<void> {
     const hls = this.#hls;
     if (hls === null) return;
@@ -335,7 +335,7 @@ export class Playback {
     if (video === null) return;
     this.#refresh();
     const now = performance.now();
-    // Without a network, or while the encoder is away, the picture stands and loading anew would only lose it.
+    // Without a network, or while the encoder is away, the picture is frozen and loading anew would only lose it.
     if (video.currentTime !== this.#lastTime || video.paused || document.hidden || !navigator.onLine || this.#state !== 'live') this.#movedAt = now;
     if (video.currentTime !== this.#lastTime && this.view.get().picture) this.#authorisations = 0;
     this.#lastTime = video.currentTime;

@@ -1,4 +1,4 @@
-"""Our server class with echo handlers, as the protocols' suites want one: binary and polling on, two
+"""Our server class with echo handlers, for the suites of both protocols: binary and polling on, two
 namespaces, quick pings."""
 
 import asyncio
@@ -52,9 +52,7 @@ class Echo:
 
     def _connect_of(self, namespace: str) -> Any:
         async def told(sid: str, auth: Any) -> None:
-            await asyncio.sleep(
-                0.01
-            )  # a session whose handler has not yet let it in must not be told anything
+            await asyncio.sleep(0.01)  # a session must get nothing before its handler has accepted it
             await self.io.emit("auth", auth or {}, to=sid, namespace=namespace)
 
         async def connect(sid: str, _environ: Any, auth: Any = None) -> None:
