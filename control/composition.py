@@ -221,6 +221,7 @@ class ControlRoom:
             relay=services.relay,
             directory=services.directory,
             limits=services.door.limits,
+            quotas=services.quotas,
         )
         self._api = [
             *SourceRoutes(sources, self._inbound, store=services.store, settings=services.settings).rows(),

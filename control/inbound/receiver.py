@@ -28,6 +28,7 @@ from weir.foundation.redis.bus import INBOUND, Bus, Relay
 from weir.foundation.redis.rate_limits import Limit, Limits
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
+from weir.foundation.tenancy.quotas import Quotas
 
 DELIVERY_MS, REJECT_MS = 86_400_000, 7 * 86_400_000
 LARGE, MOST_LARGE, MOST_REJECTS = 16 * 1024, 50, 1_000
@@ -67,6 +68,7 @@ class Inbound:
         relay: Relay,
         directory: Directory,
         limits: Limits,
+        quotas: Quotas,
     ) -> None:
         self._sources = sources
         self._evaluator = evaluator
@@ -82,14 +84,15 @@ class Inbound:
         self._behind, self._looked_at = False, 0.0
         self._directory = directory
         self._limits = limits
+        self._quotas = quotas
 
     async def source(self, source_id: str) -> SourceDoc:
         """Of any app that is open. Errors: NotFound; Forbidden for a suspended app, and for a source that is switched off."""
         source = await self._store.operator().get(SOURCES, source_id)
         app = await self._directory.app(source["app"]) if source is not None else None
-        if source is None or app is None or app["state"] in ("archived", "deleting"):
+        if source is None or app is None or app.get("state") in ("archived", "deleting"):
             raise NotFound("There is no such source.")
-        if app["state"] == "suspended":
+        if app.get("state") == "suspended":
             raise Forbidden("This app has been suspended by the platform's operator.")
         if not source["enabled"]:
             raise Forbidden("This source is switched off.")
@@ -99,7 +102,7 @@ class Inbound:
         """Errors: Unauthenticated and Forbidden (network), both counted; RateLimited; Invalid when the mapping can't take the body,
         which is then among the rejects; Unavailable."""
         self._check_sender(source, given)
-        await self._limits.consume(self._limit, source["id"])
+        await self._check_rate(source)
         await self._check_backlog()
         mapping = self._sources.mapping_of(source)
         headers = seen_headers(mapping, given.headers, [signing_header(source["auth"])])
@@ -133,6 +136,12 @@ class Inbound:
         if refusal is not None:
             self._counts.add(source["app"], source["id"], "refused", refusal.detail)
             raise refusal
+
+    async def _check_rate(self, source: SourceDoc) -> None:
+        """Of the source, and of all sources of the app by its plan. Errors: RateLimited."""
+        plan = self._quotas.plan_of(await self._directory.app(source["app"]))
+        await self._limits.consume(self._limit, source["id"])
+        await self._limits.consume(Limit("sources", plan.requests_per_minute, 60), source["app"])
 
     async def _check_backlog(self) -> None:
         """Takes nothing while what was taken is not applied: the bus keeps 100,000 facts and drops older

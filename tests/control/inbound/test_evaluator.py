@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from control.inbound import evaluator as module
 from control.inbound.evaluator import MappingEvaluator, TooCostly
 from weir.foundation.errors import Unavailable
+from weir.foundation.sandbox import protections
 
 
 @pytest.fixture
@@ -150,6 +153,19 @@ async def test_nothing_is_left_when_it_closes(evaluator) -> None:
 async def test_an_evaluation_sees_nothing_of_the_one_before(evaluator) -> None:
     assert await value(evaluator, "body.secret", {"secret": "mine"}, "one") == "mine"
     assert "there is no" in (await value(evaluator, "body.secret", {}, "other"))["detail"]
+
+
+async def test_a_process_is_confined(evaluator) -> None:
+    assert await value(evaluator, "1") == 1
+    proc = Path(f"/proc/{evaluator._idle[0].process.pid}")
+    status = dict(
+        line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line
+    )
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == ("2" if protections()["seccomp"] else "0")
+    limits = (proc / "limits").read_text()
+    assert re.search(rf"Max address space +{module.MEMORY} ", limits)
+    assert re.search(r"Max file size +0 ", limits)
 
 
 async def test_a_process_is_used_so_often_and_no_more(evaluator, monkeypatch) -> None:

@@ -14,6 +14,7 @@ from control.inbound.store import DELIVERIES, REJECTS
 from tests.control.inbound.conftest import ECHO, Desk
 from weir.foundation.clock import now_ms, now_s
 from weir.foundation.events import InboundEvent, InboundReading
+from weir.foundation.plans import plan_table
 from weir.foundation.redis.bus import INBOUND, STREAM
 from weir.foundation.redis.rate_limits import Limit
 
@@ -200,6 +201,14 @@ async def test_a_source_that_sends_too_much_waits(desk: Desk, monkeypatch) -> No
     assert [one.status_code for one in replies] == [202, 202, 202, 429]
     assert int(replies[-1].headers["Retry-After"]) >= 1
     assert (await desk.post(source, {"id": "x"}, headers={"Authorization": "wrong-token"}))[0] == 401
+
+
+async def test_all_sources_of_an_app_have_the_rate_of_its_plan(desk: Desk) -> None:
+    plans = plan_table({"enterprise": {"requests_per_minute": 3}})
+    desk.world.services.quotas._plans = plans
+    one, other = await desk.source(), await desk.source()
+    assert [(await desk.post(one, {"id": str(n)}))[0] for n in range(2)] == [202, 202]
+    assert [(await desk.post(other, {"id": str(n)}))[0] for n in range(2)] == [202, 429]
 
 
 async def test_readings_become_facts_with_the_sensors_time(desk: Desk) -> None:
