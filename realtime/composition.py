@@ -39,11 +39,11 @@ from realtime.redis.client import address_of, connect
 from realtime.sockets import Sockets
 from realtime.viewers import LeaseTimes, ViewerCounter
 from weir import __version__
-from weir.foundation.redis.bus import INBOUND
+from weir.foundation.redis.bus import BULK, Bus
 from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 
-GROUP = "realtime"
+GROUP, INBOUND_GROUP = "realtime", "realtime.inbound"
 COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS)
 CUT_OFF_S = 9.0
 LOOK_S = 0.25
@@ -175,7 +175,7 @@ class RealtimeRoom:
             ("reactions told", self._typing_reactions.run_reaction_updates()),
             ("cut off", self._watch_link()),
             ("bus facts", self._services.bus.consume(GROUP, self.consumer.on_event)),
-            ("inbound facts", self._services.bus.consume(INBOUND, self.inbound.on_event)),
+            ("inbound facts", Bus(self._services.redis, BULK).consume(INBOUND_GROUP, self.inbound.on_event)),
             ("carrier", self._forwarder.run()),
             ("message counts", self._services.messages.run()),
             ("event positions", self._subscriptions.run_position_updates()),

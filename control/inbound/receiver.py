@@ -24,7 +24,7 @@ from weir.foundation.errors import Forbidden, NotFound, Unauthenticated, Unavail
 from weir.foundation.events import Event, InboundEvent, InboundReading
 from weir.foundation.http.listing import Spanned
 from weir.foundation.ids import derived_id, new_id
-from weir.foundation.redis.bus import INBOUND, Bus, Relay
+from weir.foundation.redis.bus import Bus, Relay
 from weir.foundation.redis.rate_limits import Limit, Limits
 from weir.foundation.settings import Settings
 from weir.foundation.tenancy.directory import Directory
@@ -144,12 +144,11 @@ class Inbound:
         await self._limits.consume(Limit("sources", plan.requests_per_minute, 60), source["app"])
 
     async def _check_backlog(self) -> None:
-        """Takes nothing while what was taken is not applied: the bus keeps 100,000 facts and drops older
-        ones. Errors: Unavailable."""
+        """Takes nothing while what was taken is not applied: it waits in Redis' memory. Errors: Unavailable."""
         if monotonic() - self._looked_at > LOOK_S:
             self._looked_at = monotonic()
             try:
-                unread = await self._bus.unread(INBOUND)
+                unread = await self._bus.bulk()
             except Unavailable:
                 unread = 0  # then the outboxes wait, too
             self._behind = unread > MOST_UNREAD or await self._relay.age() > MOST_UNSENT_S

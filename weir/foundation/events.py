@@ -20,6 +20,7 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     public: ClassVar[bool] = False
     ephemeral: ClassVar[bool] = False
+    bulk: ClassVar[bool] = False
 
     id: str = Field(default_factory=lambda: new_id("evt"))
     at: int = Field(default_factory=now_ms)
@@ -342,22 +343,27 @@ class ReservationExpired(ReservationEvent):
     reason: Literal["no_show", "ended"]
 
 
-class InboundEvent(Event):
+class InboundFact(Event):
+    """The fields of what came through a source. As many come as partners and sensors send."""
+
+    bulk: ClassVar[bool] = True
+    source: str
+
+
+class InboundEvent(InboundFact):
     """A partner's webhook became an event of this `kind`; `data` is its JSON. Control → realtime, the app's
     log."""
 
     type: Literal["inbound.event"] = "inbound.event"
-    source: str
     kind: str
     data: str
 
 
-class InboundReading(Event):
+class InboundReading(InboundFact):
     """A device has reported through a source; `reported` in ms, by its clock. `state` None says nothing about
     occupancy. Control → realtime (places)."""
 
     type: Literal["inbound.reading"] = "inbound.reading"
-    source: str
     serial: str
     reported: int
     state: Literal["free", "occupied", "unknown"] | None = None

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import AppDeleted, Event
+from weir.foundation.events import AppDeleted, Event, InboundEvent
 from weir.foundation.ids import new_id
-from weir.foundation.redis.bus import PAGE, STREAM, Bus, Relay
+from weir.foundation.redis.bus import BULK, PAGE, STREAM, TAKE_OVER_MS, Bus, Relay
 from weir.foundation.services import Services
 from weir.foundation.tenancy.collections import APPS
 
@@ -65,3 +65,33 @@ async def test_what_could_not_be_published_goes_out_when_the_bus_is_back(service
         assert set(await published(services, len(written))) == set(written)
     finally:
         running.cancel()
+
+
+async def test_bulk_facts_have_a_stream_of_their_own_which_what_is_done_leaves(services: Services) -> None:
+    """One that fails stays, and comes again; no group of the other stream sees any of them."""
+    facts = [InboundEvent(app="app_1", source="src_1", kind="partner.x", data=str(n)) for n in range(120)]
+    await services.bus.publish(*facts, AppDeleted(app="app_1"))
+    assert (await services.redis.xlen(STREAM), await services.bus.bulk()) == (1, 120)
+    bus, seen, failed = Bus(services.redis, BULK), list[str](), list[str]()
+
+    async def apply(event: Event) -> None:
+        if event.id == facts[7].id and not failed:
+            failed.append(event.id)
+            raise RuntimeError("no")
+        seen.append(event.id)
+
+    running = asyncio.create_task(bus.consume("bulk", apply))
+    try:
+        async with asyncio.timeout(10):
+            while await bus.bulk() > 1:
+                await asyncio.sleep(0.02)
+        redis: Any = services.redis
+        (left,) = await redis.xpending_range(BULK, "bulk", "-", "+", 10)
+        await redis.xclaim(BULK, "bulk", left["consumer"], 0, [left["message_id"]], idle=TAKE_OVER_MS + 1)
+        async with asyncio.timeout(10):
+            while await bus.bulk():
+                await asyncio.sleep(0.02)
+    finally:
+        running.cancel()
+    assert sorted(seen) == sorted(one.id for one in facts)
+    assert (await services.bus.ages())["bulk"] == 0
