@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 
 from control.inbound import service as views
@@ -62,7 +63,7 @@ class SourceRoutes:
             Row("PATCH", one, "tenant", self.change, SourceChange, summary="Change a source", answer=Source, etag=True, **write),
             Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address is dead", status=204, **write),
             Row("POST", one + "/rotate-secret", "tenant", self.rotate, SecretRotation, summary="Give a source another secret",
-                answer=SourceShown, **write),
+                answer=SourceShown, etag=True, **write),
             Row("GET", one + "/stats", "tenant", self.stats, summary="Count what came in the last 24 hours", answer=SourceStats, **read),
             Row("GET", one + "/rejects", "tenant", self.rejects, summary="List bodies that the mapping could not take, newest first",
                 query=RejectFilter, answer=Listed[Reject], **read),
@@ -117,9 +118,9 @@ class SourceRoutes:
 
     async def rotate(self, call: Call) -> Answer:
         """The secret before stays valid for a while, so that the partner can change over without a gap."""
-        source, secret = await self._sources.rotate(
-            await self._source(call), call.body.secret, call.body.overlap_s, by(call)
-        )
+        before = await self._source(call)
+        call.expects(views.etag(before))
+        source, secret = await self._sources.rotate(before, call.body.secret, call.body.overlap_s, by(call))
         return Answer({**self._shown(source), "secret": secret}, etag=views.etag(source))
 
     async def stats(self, call: Call) -> Answer:
@@ -204,7 +205,8 @@ def _outcome(outcome: MappedDelivery) -> dict[str, Any]:
 
 def _reject(doc: RejectDoc) -> dict[str, Any]:
     return {
-        **{name: doc[name] for name in ("id", "query", "headers", "errors")},
+        **{name: doc[name] for name in ("id", "errors")},
+        **orjson.loads(doc["beside"]),
         "at": rfc3339(doc["at"]),
         "times": doc.get("times", 1),
         "body": doc["body"].decode("utf-8", "replace"),

@@ -229,8 +229,7 @@ class Inbound:
             "source": source["id"],
             "large": len(body) > LARGE,
             "body": body,
-            "query": query,
-            "headers": headers,
+            "beside": orjson.dumps({"query": query, "headers": headers}),
             "errors": wrong.errors,
             "at": now_ms(),
         }
@@ -266,9 +265,9 @@ class Inbound:
         reject = await handle.get(REJECTS, reject_id)
         if reject is None or reject["source"] != source["id"]:
             raise NotFound("There is no such reject.")
-        mapping = self._sources.mapping_of(source)
+        mapping, beside = self._sources.mapping_of(source), orjson.loads(reject["beside"])
         try:
-            outcome = await self._outcome(source, mapping, reject["body"], reject["query"], reject["headers"])
+            outcome = await self._outcome(source, mapping, reject["body"], beside["query"], beside["headers"])
         except Unmappable as wrong:
             await handle.update(REJECTS, reject_id, set={"errors": wrong.errors})
             raise wrong.refused() from None

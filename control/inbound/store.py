@@ -48,15 +48,14 @@ class InboundDeliveryDoc(TypedDict):
 
 
 class RejectDoc(TypedDict):
-    """A body that the mapping could not take: as it came, with what of query and headers the mapping sees. `at` is the last of
-    `times`."""
+    """A body that the mapping could not take: as it came, and `beside` it the query and the headers that the mapping sees, as JSON
+    (their names may be any). `at` is the last of `times`."""
 
     id: str
     source: str
     large: bool
     body: bytes
-    query: dict[str, str]
-    headers: dict[str, str]
+    beside: bytes
     errors: list[dict[str, Any]]
     at: int
     times: NotRequired[int]

@@ -147,6 +147,22 @@ async def test_a_body_that_the_mapping_cannot_take_is_kept_and_replayed_when_it_
     assert len(await desk.facts()) == 1
 
 
+async def test_a_query_may_have_any_names(desk: Desk) -> None:
+    """Also those that no document may have."""
+    mapping = {"rules": [{"event": {"type": "partner.x.y", "data": {"n": "body.n", "q": "query"}}}]}
+    source = await desk.source(mapping=mapping)
+    query = "?$set=1&=2&%00=3&a.b=4&%ff=5"
+    assert (await desk.post(source, {}, query))[0] == 422
+    _, page = await desk.ask("GET", f"/v1/sources/{source['id']}/rejects")
+    assert page["data"][0]["query"].keys() >= {"$set", "a.b"}
+    path = f"/v1/sources/{source['id']}/rejects/{page['data'][0]['id']}/replay"
+    assert (await desk.ask("POST", path))[0] == 422
+    assert (await desk.post(source, {"n": 1, "$id": {"": 1}}, query))[0] == 202
+    fact = (await desk.facts())[0]
+    assert isinstance(fact, InboundEvent)
+    assert orjson.loads(fact.data)["q"]["$set"] == "1"
+
+
 async def test_a_reject_that_its_sender_repeats_with_success_is_no_reject_any_more(desk: Desk) -> None:
     source = await desk.source(
         mapping={"id": "body.id", "rules": [{"event": {"type": "partner.x.y", "data": {"n": "body.n"}}}]}
