@@ -39,6 +39,7 @@ from control.usage.meters import Meters
 from control.usage.publish_minutes import METER_S, PublishMinutes
 from control.usage.web_log import WebLog
 from control.webhooks.api import WebhookRoutes
+from control.webhooks.before_message import BeforeMessageRoutes
 from control.webhooks.composition import build_webhooks
 from control.webhooks.service import EventKinds
 from weir.foundation.egress import ClientCredentials
@@ -242,6 +243,13 @@ class ControlRoom:
                 quotas=services.quotas,
             ).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
+            *BeforeMessageRoutes(
+                store=services.store,
+                egress=services.egress,
+                vault=services.vault,
+                audit=services.audit,
+                changed=self._apps.changed,
+            ).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -307,6 +315,7 @@ class ControlRoom:
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
             Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
+            Job("webhooks.file", 2.0, self._webhooks.file.follow),
             queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)

@@ -12,6 +12,8 @@ from realtime.app_events.api import EventRoutes
 from realtime.app_events.subscriptions import EventSubscriptions
 from realtime.chat.api import ChannelRoutes
 from realtime.chat.bans import Bans
+from realtime.chat.before_message import BeforeMessage
+from realtime.chat.held_messages import HELD, HeldMessages
 from realtime.chat.history import HistoryReader
 from realtime.chat.moderation import Moderation
 from realtime.chat.presence import PresenceTracker
@@ -40,11 +42,12 @@ from realtime.sockets import Sockets
 from realtime.viewers import LeaseTimes, ViewerCounter
 from weir import __version__
 from weir.foundation.redis.bus import BULK, Bus
+from weir.foundation.redis.periodic import Job
 from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 
 GROUP, INBOUND_GROUP = "realtime", "realtime.inbound"
-COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS)
+COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS, HELD)
 CUT_OFF_S = 9.0
 LOOK_S = 0.25
 
@@ -85,6 +88,7 @@ class RealtimeRoom:
         )
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._viewer_counter = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
+        self._held = HeldMessages(services.store, self._apps, services.audit)
         self._chat = Chat(
             settings=services.settings,
             directory=services.directory,
@@ -98,6 +102,8 @@ class RealtimeRoom:
             presence=self._presence,
             messages=services.messages,
             bans=bans,
+            before=BeforeMessage(services.egress, services.vault),
+            held=self._held,
         )
         self._typing_reactions = TypingReactions(self._connection, self._log, self._chat.standing_of)
         self._api = ChannelRoutes(
@@ -110,6 +116,7 @@ class RealtimeRoom:
             actions=actions,
             moderation=self._moderation,
             viewers=self.viewers,
+            held=self._held,
         )
         self._subscriptions = EventSubscriptions(
             self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus
@@ -185,7 +192,9 @@ class RealtimeRoom:
         ):
             self._tasks.start(work, name)
         viewers = self._viewer_counter.jobs(self._services.directory.live_streams)
+        forget = Job("chat.forget_held", 3600.0, self._held.forget_old)
         for job in (
+            forget,
             *self._archiver.jobs(),
             *self._moderation.jobs(),
             *self._places.jobs(),

@@ -96,6 +96,16 @@ class MessageDeleted(Told):
     by: Literal["author", "moderator"] | None = None
 
 
+class MessageHeld(Told):
+    """A message waits for a moderator, because the app's server said so: `POST …/held/{message}/approve`, or
+    `DELETE …/held/{message}`."""
+
+    message: str
+    user: Author
+    text: str
+    reason: str | None = None
+
+
 class MessageUpdated(Told):
     """A message was pinned or unpinned, or is shown again (`restored`)."""
 
@@ -269,6 +279,7 @@ def _of_fact(fact: type[Event]) -> EventSchema:
 EVENTS: dict[str, EventSchema] = {
     **{type_of(fact): _of_fact(fact) for fact in events.catalogue() if fact.public},
     "chat.message.new": EventSchema(Message, "A message."),
+    "chat.message.held": EventSchema(MessageHeld, "A message waits for a moderator; in the app's log alone."),
     "chat.message.updated": EventSchema(
         MessageUpdated, "A message was pinned or unpinned, or is shown again."
     ),

@@ -35,6 +35,8 @@ SILENT = {
     "POST /v1/inbound/{source}": "a partner's, counted by its source; what comes of it is in the app's log or its places",
     "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
+    "POST /v1/channels/{channel}/held/{message}/approve": "an entry an hour, tested beside the hook that holds messages",
+    "DELETE /v1/channels/{channel}/held/{message}": "the same",
     "POST /v1/webhooks/{webhook}/preview": "it changes and sends nothing",
     "POST /v1/deliveries/{delivery}/replay": "the same entry as a replay of its webhook",
     "POST /v1/integrations/{integration}/test": "the partner's log is its record",
@@ -146,6 +148,8 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/integrations/{integration}", "integration.updated", {"name": "New"}, integration=partner)
     do("DELETE /v1/integrations/{integration}", "integration.deleted", integration=partner)
+    do("PUT /v1/before-message", "before_message.changed", {"url": "https://hooks.example.com/before"})
+    do("DELETE /v1/before-message", "before_message.changed")
     hook = do(
         "POST /v1/webhooks", "webhook.created", {"url": "https://hooks.example.com/x", "types": ["stream.*"]}
     )["id"]

@@ -35,6 +35,7 @@ Code = Literal[
     "muted",
     "banned",
     "locked",
+    "denied",
     "quota_exceeded",
     "conflict",
     "unavailable",
