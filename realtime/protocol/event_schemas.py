@@ -243,6 +243,13 @@ class Custom(Told):
     place: str | None = None
 
 
+class Partner(Told):
+    """What a partner's webhook has become by the mapping of its source (docs/guides/inbound.md)."""
+
+    source: str
+    data: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class EventSchema:
     """`ephemeral`: at most once, no seq."""
@@ -315,12 +322,14 @@ EVENTS: dict[str, EventSchema] = {
         Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True
     ),
     "custom.<name>": EventSchema(Custom, "Published by the app itself, for its programs or for a channel."),
+    "partner.<name>": EventSchema(Partner, "A partner has told a source of the app something."),
 }
 
 
 def form_of(kind: str) -> EventSchema | None:
-    """The form of an event's type; `custom.` is followed by any name."""
-    return EVENTS.get("custom.<name>" if kind.startswith("custom.") else kind)
+    """The form of an event's type; `custom.` and `partner.` are followed by any name."""
+    own = next((one for one in ("custom.", "partner.") if kind.startswith(one)), None)
+    return EVENTS.get(f"{own}<name>" if own else kind)
 
 
 def data_of(form: EventSchema) -> list[tuple[str, bool]]:

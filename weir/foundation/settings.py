@@ -358,7 +358,7 @@ class Settings(BaseSettings):
     )
     limits: dict[str, int] = Field(
         {},
-        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy, partner-calls or invitations, as JSON: `{"sign-in": 20}`.',
+        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy, partner-calls, source (each source of webhooks), inbound (their addresses), previews or invitations, as JSON: `{"sign-in": 20}`.',
     )
     sign_up: Literal["invitation", "open"] = Field(
         "invitation", description="Who may make an account: those invited, or everybody (open)."
@@ -375,6 +375,13 @@ class Settings(BaseSettings):
         600,
         ge=0,
         description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never.",
+    )
+
+    webhook_signature_tolerance_s: int = Field(
+        300,
+        ge=1,
+        le=3600,
+        description="How old the signed time of a partner's webhook may be, and how far ahead, seconds.",
     )
 
     # -- running
