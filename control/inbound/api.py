@@ -31,6 +31,7 @@ from weir.foundation.audit import by
 from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Store
 from weir.foundation.errors import Forbidden, TooLarge, Unauthenticated, WrongType
+from weir.foundation.http.listing import sieve
 from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Call, Listed, Row, address_of
 from weir.foundation.redis.rate_limits import Limit
@@ -88,7 +89,7 @@ class SourceRoutes:
             descending=asked.descending,
             limit=asked.limit,
             cursor=asked.cursor,
-            sieve=asked.sieve("name"),
+            sieve=sieve(asked.q, ("name",), None),
         )
         return Answer({"data": [self._shown(one) for one in page.data], "next_cursor": page.next})
 
