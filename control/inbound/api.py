@@ -31,6 +31,7 @@ from weir.foundation.audit import by
 from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Store
 from weir.foundation.errors import Forbidden, TooLarge, Unauthenticated, WrongType
+from weir.foundation.http.listing import sieve
 from weir.foundation.http.response_headers import APP
 from weir.foundation.http.routing import Answer, Call, Listed, Row, address_of
 from weir.foundation.redis.rate_limits import Limit
@@ -61,7 +62,7 @@ class SourceRoutes:
                 answer=PreviewShown, limit=PREVIEWS, **read),
             Row("GET", one, "tenant", self.get, summary="Read a source", answer=Source, etag=True, **read),
             Row("PATCH", one, "tenant", self.change, SourceChange, summary="Change a source", answer=Source, etag=True, **write),
-            Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address is dead", status=204, **write),
+            Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address answers 404 from then on", status=204, **write),
             Row("POST", one + "/rotate-secret", "tenant", self.rotate, SecretRotation, summary="Give a source another secret",
                 answer=SourceShown, etag=True, **write),
             Row("GET", one + "/stats", "tenant", self.stats, summary="Count what came in the last 24 hours", answer=SourceStats, **read),
@@ -88,7 +89,7 @@ class SourceRoutes:
             descending=asked.descending,
             limit=asked.limit,
             cursor=asked.cursor,
-            sieve=asked.sieve("name"),
+            sieve=sieve(asked.q, ("name",), None),
         )
         return Answer({"data": [self._shown(one) for one in page.data], "next_cursor": page.next})
 

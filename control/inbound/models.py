@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from control.models import AnswerModel
-from weir.foundation.http.listing import Searched, Spanned
+from weir.foundation.http.listing import Spanned
 from weir.foundation.http.routing import Body, shown_once
 from weir.foundation.texts import Line
 
@@ -161,9 +161,10 @@ class SecretRotation(Body):
     overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
 
 
-class SourceFilter(Searched):
+class SourceFilter(Spanned):
     """By the time of creation; `q` is a part of the name."""
 
+    q: str | None = Field(None, min_length=1, max_length=100)
     kind: str | None = Field(None, max_length=40)
 
 
