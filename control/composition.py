@@ -195,6 +195,7 @@ class ControlRoom:
             quotas=services.quotas,
             door=services.door,
         )
+        self._integrations = build_integrations(services)
         self._local_admin = build_local_admin(services, control)
         self._webhooks = build_webhooks(services, kinds)
         watch = WatchSessions(
@@ -229,7 +230,7 @@ class ControlRoom:
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
-            *IntegrationRoutes(build_integrations(services)).rows(),
+            *IntegrationRoutes(self._integrations).rows(),
             *StreamRoutes(
                 self.streams,
                 watch,

@@ -188,8 +188,9 @@ class WebhookFile:
                 log.error("webhooks.file_refused", reason=str(error))
             self._told = str(error)
 
-    async def apply(self, sections: list[Section]) -> int | None:
-        """How many endpoints the file has; None when there is no app yet. Errors: Invalid, Conflict, Unavailable."""
+    async def apply(self, sections: list[Section], *, only: bool = False) -> int | None:
+        """How many endpoints the file has; None when there is no app yet. With `only`
+        those that it does not have stay as they are. Errors: Invalid, Conflict, Unavailable."""
         first = await self._first_app()
         wanted: dict[tuple[str, str], Section] = {}
         for section in sections:
@@ -201,7 +202,7 @@ class WebhookFile:
             wanted[(app, section.name)] = section
         for (app, name), section in wanted.items():
             await self._put(app, name, section)
-        for doc in (await self._all.find(WEBHOOKS, {}, limit=10_000)).data:
+        for doc in [] if only else (await self._all.find(WEBHOOKS, {}, limit=10_000)).data:
             if doc.get("name") and (doc["app"], doc["name"]) not in wanted and doc["enabled"]:
                 await self._webhooks.disable(doc, LEFT)
         return len(wanted)

@@ -358,7 +358,7 @@ class Settings(BaseSettings):
     )
     limits: dict[str, int] = Field(
         {},
-        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy, source (each source of webhooks), inbound (their addresses), previews or invitations, as JSON: `{"sign-in": 20}`.',
+        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy, partner-calls, source (each source of webhooks), inbound (their addresses), previews or invitations, as JSON: `{"sign-in": 20}`.',
     )
     sign_up: Literal["invitation", "open"] = Field(
         "invitation", description="Who may make an account: those invited, or everybody (open)."

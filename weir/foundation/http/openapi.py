@@ -159,6 +159,7 @@ TAGS = {
     "auth": "Accounts, sign-in and passwords.",
     "channels": "Chat of a stream: messages, people, moderation.",
     "events": "What happens in an app, in one order.",
+    "integrations": "Connections to partners: enforcement, payments, meters, accounting, LoRaWAN.",
     "inbound": "What partners and sensors call.",
     "invitations": "Invitations to an app's team.",
     "keys": "API keys, signing keys and public keys.",
