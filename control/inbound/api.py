@@ -160,8 +160,9 @@ class SourceRoutes:
         return Answer(_taken(took))
 
     async def receive(self, call: Call) -> Answer:
-        """JSON of 256 KB at most, signed as the source says. 202: it is stored, and will be in the app's log or at its places; 200: it had
-        been taken before. Query parameters are seen by the mapping as `query`."""
+        """JSON of 256 KB at most, or a form with a field `json` or `payload`, signed as the source says. 202: it is
+        stored, and will be in the app's log or at its places; 200: it had been taken before. Query parameters
+        are seen by the mapping as `query`."""
         source = await self._inbound.source(call.path("source"))
         request = call.request
         request.scope[APP] = source["app"]

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -184,6 +185,27 @@ async def test_a_body_that_is_no_json_is_rejected_and_shown(desk: Desk, body: by
     assert (status, refused["errors"][0]["field"]) == (422, "body")
     _, page = await desk.ask("GET", f"/v1/sources/{source['id']}/rejects")
     assert page["data"][0]["body"] == body.decode("utf-8", "replace")
+
+
+async def test_a_form_is_signed_as_it_is_sent_and_kept_as_its_json(desk: Desk) -> None:
+    """As Plate Recognizer's Stream sends what it has seen."""
+    _, presets = await desk.ask("GET", "/v1/sources/presets")
+    sample = next(one["sample"] for one in presets["data"] if one["kind"] == "parkpow")
+    source = await desk.world.done("POST", "/v1/sources", desk.key, {"name": "Gate", "kind": "parkpow"})
+    headers = {
+        "Authorization": f"Token {source['secret']}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    assert (await desk.post(source, urlencode({"json": orjson.dumps(sample)}).encode(), headers=headers))[
+        0
+    ] == 202
+    (fact,) = await desk.facts()
+    assert isinstance(fact, InboundEvent)
+    assert orjson.loads(fact.data)["plate"] == "abc123"
+    wrong = orjson.dumps({"data": {"results": 7}})
+    assert (await desk.post(source, urlencode({"json": wrong}).encode(), headers=headers))[0] == 422
+    _, page = await desk.ask("GET", f"/v1/sources/{source['id']}/rejects")
+    assert page["data"][0]["body"] == wrong.decode()
 
 
 async def test_a_body_has_256_kb_at_most(desk: Desk) -> None:
