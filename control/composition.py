@@ -13,6 +13,7 @@ from control.accounts.api import AccountRoutes
 from control.accounts.service import Accounts
 from control.apps.api import AppRoutes
 from control.apps.api_keys import ApiKeys
+from control.apps.before_message import BeforeMessageRoutes
 from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
@@ -39,7 +40,6 @@ from control.usage.meters import Meters
 from control.usage.publish_minutes import METER_S, PublishMinutes
 from control.usage.web_log import WebLog
 from control.webhooks.api import WebhookRoutes
-from control.webhooks.before_message import BeforeMessageRoutes
 from control.webhooks.composition import build_webhooks
 from control.webhooks.service import EventKinds
 from weir.foundation.egress import ClientCredentials

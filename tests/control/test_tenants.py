@@ -17,7 +17,7 @@ from weir.foundation.services import Services
 
 KINDS: dict[str, Kind] = {
     "app": "app", "stream": "str", "key": "key", "account": "acc", "invitation": "act", "playback": "ply", "channel": "chn",
-    "webhook": "whk", "delivery": "dlv", "integration": "int", "source": "src", "reject": "dlv",
+    "webhook": "whk", "delivery": "dlv", "integration": "int", "source": "src", "reject": "act",
 }  # fmt: skip
 PUBLIC = ("/v1/watch/", "/v1/inbound/")
 
@@ -26,12 +26,6 @@ def delivery_of(hook: str, delivery: str) -> DeliveryDoc:
     return {
         "id": delivery, "webhook": hook, "event": new_id("evt"), "type": "stream.live", "state": "failed", "created": 1, "place": 1,
         "next_at": None, "tries": 1, "attempts": [], "body": "{}",
-    }  # fmt: skip
-
-
-def reject_of(source: str, reject: str) -> RejectDoc:
-    return {
-        "id": reject, "source": source, "large": False, "body": b"{}", "beside": b'{"query":{},"headers":{}}', "errors": [], "at": 1,
     }  # fmt: skip
 
 
@@ -71,16 +65,16 @@ class Tenant:
             self.key,
             {"kind": "custom", "name": "x", "sandbox": {"url": "https://x.example"}},
         )
-        source = await world.done(
-            "POST", "/v1/sources", self.key, {"name": f"{name}-source", "kind": "parkeon"}
-        )
-        reject = new_id("dlv")
-        await world.services.store.app(app).insert(REJECTS, reject_of(source["id"], reject))
+        source = await world.done("POST", "/v1/sources", self.key, {"kind": "parkpow", "name": "x"})
+        reject: RejectDoc = {
+            "id": new_id("act"), "source": source["id"], "large": False, "body": b"{}", "beside": b'{"query": {}, "headers": {}}', "errors": [], "at": 1,
+        }  # fmt: skip
+        await world.services.store.app(app).insert(REJECTS, reject)
         me = (await world.done("GET", "/v1/auth/me", self.account))["id"]
         self.ids = {
             "app": app, "stream": stream["id"], "key": key["id"], "account": me, "invitation": invited["id"],
             "playback": stream["playback_id"], "channel": stream["channel"], "webhook": hook["id"], "delivery": delivery["id"],
-            "integration": partner["id"], "source": source["id"], "reject": reject,
+            "integration": partner["id"], "source": source["id"], "reject": reject["id"],
         }  # fmt: skip
         self.marks = [*self.ids.values(), f"{name}-app", f"{name}-key", f"{name}-stream", f"{name}@x.example"]
         return self

@@ -159,6 +159,7 @@ TAGS = {
     "auth": "Accounts, sign-in and passwords.",
     "channels": "Chat of a stream: messages, people, moderation.",
     "events": "What happens in an app, in one order.",
+    "webhooks": "Events of an app, delivered to its own servers.",
     "integrations": "Connections to partners: enforcement, payments, meters, accounting, LoRaWAN.",
     "inbound": "What partners and sensors call.",
     "invitations": "Invitations to an app's team.",
