@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test coverage e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media clean
+.PHONY: help setup up demo doctor check test coverage e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media bench-webhooks clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -71,6 +71,10 @@ bench-fanout: ## fan-out against Node's socket.io and stock python-socketio (ARG
 bench-media: ## a ladder, its packager, delivery, and low-latency viewers on a core (ARGS="--json --quick")
 	@weir/setup.sh e2e
 	@$(python) -m bench.media $(ARGS)
+
+bench-webhooks: ## deliveries a second on a core, and first attempts beside an endpoint that hangs (ARGS="--json --quick")
+	@weir/setup.sh dev
+	@$(python) -m bench.webhooks $(ARGS)
 
 docs: ## write what is generated: docs/configuration.md, docs/moderation.md, docs/events.md, .env.example
 	@$(python) -m weir settings > docs/configuration.md

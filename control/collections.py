@@ -4,6 +4,7 @@ weir.foundation.tenancy.collections. Times are milliseconds.
 
 from typing import Any, NotRequired, TypedDict
 
+from control.inbound.store import COLLECTIONS as OF_INBOUND
 from control.webhooks.documents import COLLECTIONS as OF_WEBHOOKS
 from weir.foundation.documents import Collection, Index
 from weir.foundation.http.idempotency import REPEATS
@@ -175,6 +176,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     INTEGRATIONS,
     REPEATS,
     USED_UP,
+    *OF_INBOUND,
     *OF_WEBHOOKS,
 )
 OF_AN_APP: tuple[Collection[Any], ...] = (
@@ -186,6 +188,7 @@ OF_AN_APP: tuple[Collection[Any], ...] = (
     INTEGRATIONS,
     REVOCATIONS,
     USED_UP,
+    *OF_INBOUND,
     *OF_WEBHOOKS,
     AUDIT,
     STREAMS,

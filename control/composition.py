@@ -1,5 +1,6 @@
 """Builds the control room."""
 
+import contextlib
 import hmac
 from dataclasses import dataclass
 
@@ -12,9 +13,15 @@ from control.accounts.api import AccountRoutes
 from control.accounts.service import Accounts
 from control.apps.api import AppRoutes
 from control.apps.api_keys import ApiKeys
+from control.apps.before_message import BeforeMessageRoutes
 from control.apps.operator_api import OperatorRoutes
 from control.apps.service import Apps
 from control.apps.teams import Teams
+from control.inbound.api import SourceRoutes
+from control.inbound.counts import InboundCounts
+from control.inbound.evaluator import MappingEvaluator
+from control.inbound.receiver import Inbound
+from control.inbound.service import Sources
 from control.integrations.api import IntegrationRoutes
 from control.integrations.calls import PartnerCalls
 from control.integrations.endpoints import Endpoints
@@ -36,7 +43,7 @@ from control.webhooks.api import WebhookRoutes
 from control.webhooks.composition import build_webhooks
 from control.webhooks.service import EventKinds
 from weir.foundation.egress import ClientCredentials
-from weir.foundation.errors import NotFound
+from weir.foundation.errors import NotFound, Unavailable
 from weir.foundation.events import Event
 from weir.foundation.http.routing import bind
 from weir.foundation.redis import queue_metrics
@@ -188,6 +195,7 @@ class ControlRoom:
             quotas=services.quotas,
             door=services.door,
         )
+        self._integrations = build_integrations(services)
         self._local_admin = build_local_admin(services, control)
         self._webhooks = build_webhooks(services, kinds)
         watch = WatchSessions(
@@ -200,11 +208,29 @@ class ControlRoom:
             directory=services.directory,
             audit=services.audit,
         )
+        self._evaluator, self._counts = MappingEvaluator(), InboundCounts(services.store)
+        sources = Sources(
+            self._audit, self._evaluator, self._counts, store=services.store, vault=services.vault
+        )
+        self._inbound = Inbound(
+            sources,
+            self._evaluator,
+            self._counts,
+            self._audit,
+            settings=services.settings,
+            store=services.store,
+            bus=services.bus,
+            relay=services.relay,
+            directory=services.directory,
+            limits=services.door.limits,
+            quotas=services.quotas,
+        )
         self._api = [
+            *SourceRoutes(sources, self._inbound, store=services.store, settings=services.settings).rows(),
             *AccountRoutes(self._accounts, self._teams, self._apps.adopt_orphans).rows(),
             *AppRoutes(self._accounts, self._apps, self._keys, self._teams, self._audit, self._ledger).rows(),
             *OperatorRoutes(self._accounts, self._apps, self._audit).rows(),
-            *IntegrationRoutes(build_integrations(services)).rows(),
+            *IntegrationRoutes(self._integrations).rows(),
             *StreamRoutes(
                 self.streams,
                 watch,
@@ -218,6 +244,13 @@ class ControlRoom:
                 quotas=services.quotas,
             ).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
+            *BeforeMessageRoutes(
+                store=services.store,
+                egress=services.egress,
+                vault=services.vault,
+                audit=services.audit,
+                changed=self._apps.changed,
+            ).rows(),
         ]
 
     def routes(self) -> list[BaseRoute]:
@@ -264,6 +297,7 @@ class ControlRoom:
         periodic = self._services.periodic
         self._tasks.start(self._services.bus.consume(GROUP, self._heard), "control.bus")
         self._tasks.start(self._access.run_heartbeats(), "control.heartbeats")
+        self._tasks.start(self._counts.run(), "control.inbound_counts")
         self._tasks.start(self._services.bus.watch(self._webhooks.dispatcher.on_event), "webhooks.changes")
         self._tasks.start(self._webhooks.dispatcher.run(), "webhooks")
         for job in (
@@ -278,9 +312,11 @@ class ControlRoom:
             Job("accounts.forget", 3600.0, self._accounts.forget_expired),
             Job("invitations.forget", 3600.0, self._teams.forget_expired),
             Job("repeats.forget", 3600.0, self._services.door.repeats.forget_expired),
+            Job("inbound.forget", 600.0, self._inbound.forget),
             Job("audit.counts", 20.0, self._audit.write_counts),
             Job("audit.forget", 86_400.0, self._audit.forget_old),
             Job("webhooks.forget", 3600.0, self._webhooks.forget_old),
+            Job("webhooks.file", 2.0, self._webhooks.file.follow),
             queue_metrics.job(self._services.bus, self._services.relay),
         ):
             self._tasks.start(periodic.run(job), job.name)
@@ -289,3 +325,6 @@ class ControlRoom:
         await self._tasks.stop()
         await self._webhooks.close()
         await self._accounts.stop()
+        await self._evaluator.close()
+        with contextlib.suppress(Unavailable):
+            await self._counts.write()

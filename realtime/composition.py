@@ -12,13 +12,15 @@ from realtime.app_events.api import EventRoutes
 from realtime.app_events.subscriptions import EventSubscriptions
 from realtime.chat.api import ChannelRoutes
 from realtime.chat.bans import Bans
+from realtime.chat.before_message import BeforeMessage
+from realtime.chat.held_messages import HELD, HeldMessages
 from realtime.chat.history import HistoryReader
 from realtime.chat.moderation import Moderation
 from realtime.chat.presence import PresenceTracker
 from realtime.chat.service import Chat
 from realtime.chat.typing_reactions import TypingReactions
 from realtime.chat.users import ChannelUsers
-from realtime.consumer import Consumer
+from realtime.consumer import Consumer, InboundConsumer
 from realtime.fanout import Fanout
 from realtime.log import archive
 from realtime.log.app_log import AppLog
@@ -30,6 +32,7 @@ from realtime.log.follower import Follower
 from realtime.log.recovery import Recovery
 from realtime.places import store as place_store
 from realtime.places.api import PlaceRoutes
+from realtime.places.devices import Devices
 from realtime.places.service import Places
 from realtime.protocol import asyncapi
 from realtime.protocol.envelope import Entry
@@ -38,11 +41,13 @@ from realtime.redis.client import address_of, connect
 from realtime.sockets import Sockets
 from realtime.viewers import LeaseTimes, ViewerCounter
 from weir import __version__
+from weir.foundation.redis.bus import BULK, Bus
+from weir.foundation.redis.periodic import Job
 from weir.foundation.services import Services, Tasks
 from weir.foundation.settings import Settings
 
-GROUP = "realtime"
-COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS)
+GROUP, INBOUND_GROUP = "realtime", "realtime.inbound"
+COLLECTIONS = (*archive.COLLECTIONS, *place_store.COLLECTIONS, HELD)
 CUT_OFF_S = 9.0
 LOOK_S = 0.25
 
@@ -83,6 +88,7 @@ class RealtimeRoom:
         )
         self._follower = Follower(address, self._log, self._deliver, self._resync)
         self._viewer_counter = ViewerCounter(self._connection, leases, self._forwarder.followed, self._apps)
+        self._held = HeldMessages(services.store, self._apps, services.audit)
         self._chat = Chat(
             settings=services.settings,
             directory=services.directory,
@@ -96,6 +102,8 @@ class RealtimeRoom:
             presence=self._presence,
             messages=services.messages,
             bans=bans,
+            before=BeforeMessage(services.egress, services.vault),
+            held=self._held,
         )
         self._typing_reactions = TypingReactions(self._connection, self._log, self._chat.standing_of)
         self._api = ChannelRoutes(
@@ -108,6 +116,7 @@ class RealtimeRoom:
             actions=actions,
             moderation=self._moderation,
             viewers=self.viewers,
+            held=self._held,
         )
         self._subscriptions = EventSubscriptions(
             self._apps, self._follower, Recovery(self._log, self._follower), services.directory, services.bus
@@ -128,7 +137,9 @@ class RealtimeRoom:
             bus=services.bus,
             directory=services.directory,
         )
-        self._place_api = PlaceRoutes(services.store, self._places)
+        self._devices = Devices(services.store, self._places)
+        self.inbound = InboundConsumer(self._connection, self._apps, self._devices)
+        self._place_api = PlaceRoutes(services.store, self._places, self._devices)
         self._sockets = Sockets(
             settings=services.settings,
             tokens=services.tokens,
@@ -171,6 +182,7 @@ class RealtimeRoom:
             ("reactions told", self._typing_reactions.run_reaction_updates()),
             ("cut off", self._watch_link()),
             ("bus facts", self._services.bus.consume(GROUP, self.consumer.on_event)),
+            ("inbound facts", Bus(self._services.redis, BULK).consume(INBOUND_GROUP, self.inbound.on_event)),
             ("carrier", self._forwarder.run()),
             ("message counts", self._services.messages.run()),
             ("event positions", self._subscriptions.run_position_updates()),
@@ -180,7 +192,15 @@ class RealtimeRoom:
         ):
             self._tasks.start(work, name)
         viewers = self._viewer_counter.jobs(self._services.directory.live_streams)
-        for job in (*self._archiver.jobs(), *self._moderation.jobs(), *self._places.jobs(), *viewers):
+        forget = Job("chat.forget_held", 3600.0, self._held.forget_old)
+        for job in (
+            forget,
+            *self._archiver.jobs(),
+            *self._moderation.jobs(),
+            *self._places.jobs(),
+            *self._devices.jobs(),
+            *viewers,
+        ):
             self._tasks.start(self._services.periodic.run(job), job.name)
 
     async def _watch_link(self) -> None:

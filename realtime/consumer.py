@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from realtime.chat.service import Chat
-from realtime.log.app_log import AppLog
+from realtime.log.app_log import AppLog, entry_of
 from realtime.log.app_log_forwarder import AppLogForwarder, event_of
+from realtime.places.devices import Devices
 from realtime.places.service import Places
 from realtime.protocol.envelope import envelope
 from realtime.redis.client import RedisConnection
@@ -16,6 +19,8 @@ from weir.foundation.events import (
     AppDeleted,
     Event,
     EventsWanted,
+    InboundEvent,
+    InboundReading,
     PlaceEvent,
     PlaybackHeartbeat,
     SpaceRemoved,
@@ -128,3 +133,23 @@ class Consumer:
         stream = await self._directory.stream_by_channel(channel)
         for kind, body in updates(channel, stream["id"] if stream else "", count):
             await self._apps.publish_ephemeral(app, kind, body)
+
+
+class InboundConsumer:
+    """What comes from partners and sensors, in a group of its own: thousands of readings at once must not
+    hold up the facts of streams."""
+
+    def __init__(self, connection: RedisConnection, apps: AppLog, devices: Devices) -> None:
+        self._connection = connection
+        self._apps = apps
+        self._devices = devices
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, InboundEvent):
+            await self._connection.up(CATCH_UP_S)
+            told = {"data": orjson.loads(event.data)}
+            if not event.kind.startswith("custom."):  # those are as the app's own
+                told["source"] = event.source
+            await self._apps.append_once(event.app, event.id, entry_of(event.id, event.kind, event.at, told))
+        elif isinstance(event, InboundReading):
+            await self._devices.hear(event)

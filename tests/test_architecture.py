@@ -21,6 +21,7 @@ MOST_MODULES = 15
 PUBLIC = {
     "control.accounts": {"caller", "mail", "service"},
     "control.apps": set(),
+    "control.inbound": set(),
     "control.integrations": set(),
     "control.playback": {"models", "watch_sessions"},
     "control.streams": set(),

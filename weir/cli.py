@@ -15,12 +15,16 @@ from rich.table import Table
 from weir import __version__
 from weir.foundation.errors import Refused
 from weir.foundation.settings import Settings, SettingsError, load
+from weir.webhooks_cli import listen, trigger, webhooks
 
 T = TypeVar("T")
 HELP = "Live streams, chat and real-time events on your own machine."
 app = typer.Typer(name="weir", help=HELP, no_args_is_help=True, add_completion=False)
 create = typer.Typer(help="Create the first owner, apps, API keys and streams.", no_args_is_help=True)
 app.add_typer(create, name="create")
+app.add_typer(webhooks, name="webhooks")
+app.command()(listen)
+app.command()(trigger)
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
@@ -52,6 +56,8 @@ def fail(sentence: str) -> NoReturn:
 def _settings(
     config: Path | None, data_dir: Path | None = None, public: bool = False, **given: Any
 ) -> Settings:
+    if config is not None and ".ini" in config.name:
+        config, given = None, {**given, "webhooks_file": config}
     try:
         everywhere = "0.0.0.0" if public else None
         return load(config, data_dir=data_dir, http_host=everywhere, rtmp_host=everywhere, **given)

@@ -26,6 +26,7 @@ from weir.foundation.tenancy.tokens import Tokens
 
 MEMBER_TOKEN_S = 15 * 60
 MISSING = "There is no such app."
+MOST_WAITING = 1_000
 log = structlog.get_logger("control.apps")
 
 
@@ -233,9 +234,10 @@ class Apps:
     async def delete_more(self) -> None:
         """Periodic: continues every deletion; a step may be repeated. The fact for other rooms is published
         first, because its outbox is deleted with the document."""
-        untold = {
-            doc_id async for collection, doc_id, _ in self._store.pending(limit=1000) if collection == "apps"
-        }
+        waiting = [one async for one in self._store.pending(limit=MOST_WAITING)]
+        if len(waiting) >= MOST_WAITING:  # after a burst of webhooks, say: those of apps may be behind them
+            return
+        untold = {doc_id for collection, doc_id, _ in waiting if collection == "apps"}
         for app in (await self._all.find(APPS, {"state": "deleting"}, limit=20)).data:
             if app["id"] in untold:
                 continue

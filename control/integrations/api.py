@@ -24,6 +24,7 @@ from weir.foundation.redis.rate_limits import HEAVY, Limit
 
 READ, WRITE, TAG = "integrations:read", "integrations:write", "integrations"
 CALLS = Limit("partner-calls", 1000, 60)
+AT_ONCE = 40  # a partner that hangs holds each for up to 50 s
 MOST_BYTES = 8 * 1024 * 1024  # pictures as evidence, in base64
 
 
@@ -50,7 +51,7 @@ class IntegrationRoutes:
             Row("POST", one + "/test", "tenant", self.test, None, "Ask the partner for something cheap.", answer=Tested, limit=HEAVY,
                 **write),
             Row("POST", one + "/calls", "tenant", self.call, NewCall, "Ask or tell the partner something.", answer=Called, errors=failures,
-                limit=CALLS, most_bytes=MOST_BYTES, **write),
+                limit=CALLS, most_bytes=MOST_BYTES, at_once=AT_ONCE, **write),
         ]  # fmt: skip
 
     async def _one(self, call: Call) -> IntegrationDoc:

@@ -14,6 +14,7 @@ from control.integrations.credentials import header_of
 from control.integrations.envelope import is_envelope, seal, unseal
 from control.integrations.health import Outcome, PartnerHealth
 from control.integrations.operations import PreparedCall, multipart
+from control.integrations.partner_data import writable
 from control.integrations.rules import PartnerReply, Verdict
 from weir.foundation.clock import monotonic, now_s
 from weir.foundation.egress import ClientCredentials, Egress, EgressAnswer, NoToken
@@ -221,8 +222,8 @@ def _body(connection: Connection, prepared: PreparedCall, answer: EgressAnswer) 
     body = orjson.loads(answer.body) if answer.body.strip() else None
     if connection.encryption is not None and isinstance(body, dict) and is_envelope(body):
         kid, key = connection.encryption
-        return unseal(body, key, kid, prepared.id)
-    return body
+        body = unseal(body, key, kid, prepared.id)
+    return writable(body)
 
 
 def _refusal(connection: Connection, heard: _Heard, repeatable: bool) -> Refused | None:

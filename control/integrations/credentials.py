@@ -18,11 +18,12 @@ class NoCredentials(Body):
 
 
 class KeyInHeader(Body):
-    """The header's value is `prefix` and the key: `ApiKey ` and a key, `Token ` and a token, or the key alone."""
+    """With `prefix` the header's value is both with a blank between them, as in `Authorization: Token …`; else the
+    key alone."""
 
     kind: Literal["api_key"]
     header: str = Field("X-Api-Key", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
-    prefix: str = Field("", pattern=r"^[\x20-\x7e]{0,40}$")
+    prefix: str = Field("", pattern=r"^[\x21-\x7e]{0,40}$")
     key: Printable
 
 
@@ -74,7 +75,7 @@ def header_of(credentials: dict[str, Any]) -> dict[str, str]:
     """The header, of all kinds but oauth2."""
     match credentials["kind"]:
         case "api_key":
-            return {credentials["header"]: credentials["prefix"] + credentials["key"]}
+            return {credentials["header"]: f"{credentials['prefix']} {credentials['key']}".lstrip()}
         case "bearer":
             return {"Authorization": f"Bearer {credentials['token']}"}
         case "basic":

@@ -41,6 +41,10 @@ class PartnerHealth:
             counts |= {f"cents/{operation}": cents}
         await self._write(_key(integration), counts, said)
 
+    async def well(self, integration: str) -> None:
+        """A test was answered: whatever failed before works again. It is no call."""
+        await self._write(_key(integration), {}, {"ok_at": now_ms()})
+
     async def _write(self, key: str, counts: dict[str, int], said: dict[str, str | int]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for name, count in counts.items():

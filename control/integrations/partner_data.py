@@ -10,6 +10,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
+import orjson
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -57,6 +58,7 @@ When = Annotated[AwareDatetime, PlainSerializer(_time, return_type=str)]
 Money = Annotated[
     Decimal, Field(ge=0, max_digits=12, decimal_places=2), PlainSerializer(float, return_type=float)
 ]
+Count = Annotated[int, Field(ge=0, le=2**31)]
 Cents = Annotated[int, Field(strict=True, ge=1, le=CENTS)]
 Bytes = Annotated[
     bytes,
@@ -223,7 +225,7 @@ class IssueCitation(PartnerData):
 
 class LastPayment(PartnerData):
     amount: Money
-    duration: int = Field(ge=0, description="Minutes.")
+    duration: Count = Field(description="Minutes.")
     timestamp: When
     payment_method: Code
 
@@ -231,7 +233,7 @@ class LastPayment(PartnerData):
 class MeterState(PartnerData):
     operational: bool
     space_occupied: bool
-    time_remaining: int = Field(ge=0, description="Seconds.")
+    time_remaining: Count = Field(description="Seconds.")
     last_payment: LastPayment | None = None
 
 
@@ -294,7 +296,7 @@ class Transaction(PartnerData):
 
 class RevenueSummary(PartnerData):
     total_revenue: Money
-    total_transactions: int = Field(ge=0)
+    total_transactions: Count
     processing_fees: Money
     net_revenue: Money
 
@@ -354,16 +356,26 @@ class Downlink(PartnerData):
 
 
 def _below(path: str) -> str:
-    if any(part in ("", ".", "..") for part in path.strip("/").split("/")) and path != "/":
+    if path != "/" and any(part in ("", ".", "..") for part in path.removesuffix("/")[1:].split("/")):
         raise ValueError("a path of names, without empty parts, `.` and `..`")
     return path
+
+
+def writable(value: Any) -> Any:
+    """JSON that was read can be written again, also inside what we wrap around it: it may be nested more deeply
+    than orjson writes. Errors: ValueError."""
+    try:
+        orjson.dumps([[[[[[value]]]]]])
+    except TypeError:
+        raise ValueError("nested too deeply") from None
+    return value
 
 
 class FreeRequest(PartnerData):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]{0,500}$"), AfterValidator(_below)] = "/"
     query: Annotated[dict[Annotated[str, Field(max_length=100)], str], Field(max_length=30)] = {}
-    body: Any = None
+    body: Annotated[Any, AfterValidator(writable)] = None
 
 
 PATH_FIELD = re.compile(r"{(\w+)}")

@@ -172,13 +172,14 @@ class Integrations:
         return OPERATIONS[name]
 
     async def test(self, doc: IntegrationDoc, call_id: str) -> dict[str, Any]:
-        """One cheap GET, also when the breaker is open; a good answer closes it. It counts nowhere else."""
+        """One cheap GET, also when the breaker is open; a good answer closes it. It is not counted as a call."""
         connection, began = self._endpoints.connection(doc), monotonic()
         path = doc["test_path"] or PARTNERS[doc["kind"]].test_path
         asked = PreparedCall(call_id, "test", "GET", path, repeatable=True)
         status, detail = await self._calls.test(connection, asked, min(doc["timeout_s"], TEST_TIMEOUT_S))
         if not detail:
             await self._calls.breaker.reset(connection.subject)
+            await self._health.well(doc["id"])
         return {
             "ok": not detail,
             "environment": doc["environment"],

@@ -21,10 +21,10 @@ from control.webhooks.models import (
     Replay,
     Replayed,
     RotateSecret,
-    Tested,
     Webhook,
     WebhookFilter,
     WebhookStats,
+    WebhookTested,
 )
 from control.webhooks.sender import curl_line
 from control.webhooks.service import Webhooks
@@ -102,7 +102,8 @@ class WebhookRoutes:
                 scope=WRITE, tag=TAG),
             Row("POST", one + "/rotate-secret", "tenant", self.rotate, RotateSecret,
                 "A new signing secret; the old one signs too for a time", answer=NewSecret, scope=WRITE, tag=TAG),
-            Row("POST", one + "/test", "tenant", self.test, Example, "Send an example event now, and say what came back", answer=Tested,
+            Row("POST", one + "/test", "tenant", self.test, Example, "Send an example event now, and say what came back",
+                answer=WebhookTested,
                 scope=WRITE, limit=HEAVY, errors=(Conflict,), tag=TAG),
             Row("POST", one + "/preview", "tenant", self.preview, Example, "What exactly would be sent", answer=Preview, scope=READ,
                 errors=(Conflict,), tag=TAG),

@@ -15,7 +15,7 @@ from weir.foundation.clock import monotonic, now_ms, rfc3339
 from weir.foundation.ids import derived_id
 from weir.foundation.redis.event_log import EventLogReader, LoggedEvent, LogPosition
 
-MOST_PAGES = 20
+MOST_PAGES, MOST_OPEN = 1_000, 5_000
 CURSOR_EVERY_S, KEEP_EVERY_S = 0.25, 2.0
 LOOKS_BACK_MS = 300_000
 BATCHES_KNOWN = 20
@@ -75,7 +75,7 @@ class AppDispatch:
     @property
     def is_full(self) -> bool:
         """Whether so much is under way that nothing more is read."""
-        return len(self._pages) >= MOST_PAGES
+        return len(self._pages) >= MOST_PAGES or sum(page.open for page in self._pages) >= MOST_OPEN
 
     @property
     def wants_channels(self) -> bool:

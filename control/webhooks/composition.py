@@ -6,6 +6,7 @@ from control.webhooks.deliveries import Deliveries, DeliveryRecorder
 from control.webhooks.dispatcher import Dispatcher
 from control.webhooks.documents import WebhookDoc
 from control.webhooks.endpoint_worker import EndpointWorker
+from control.webhooks.file_import import WebhookFile
 from control.webhooks.pictures import Pictures
 from control.webhooks.sender import Sender
 from control.webhooks.service import EventKinds, Webhooks
@@ -22,6 +23,7 @@ class WebhookServices:
     dispatcher: Dispatcher
     pictures: PictureClient
     log_days: int
+    file: WebhookFile
 
     async def forget_old(self) -> None:
         await self.deliveries.forget_old(self.log_days)
@@ -73,4 +75,5 @@ def build_webhooks(services: Services, kinds: EventKinds) -> WebhookServices:
         bus=services.bus,
         directory=services.directory,
     )
-    return WebhookServices(webhooks, deliveries, dispatcher, client, settings.webhook_log_days)
+    file = WebhookFile(webhooks, store=store, settings=settings)
+    return WebhookServices(webhooks, deliveries, dispatcher, client, settings.webhook_log_days, file)

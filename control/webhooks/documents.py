@@ -75,7 +75,8 @@ class StartDoc(TypedDict):
 
 
 class WebhookDoc(TypedDict):
-    """An endpoint. `headers` are sealed, as one JSON text; `revision` counts changes by people."""
+    """An endpoint. `headers` are sealed, as one JSON text; `revision` counts changes by people;
+    `name` and `file` (a digest of its section) are set where the operator's file makes it."""
 
     id: str
     url: str
@@ -105,6 +106,7 @@ class WebhookDoc(TypedDict):
     health: Health
     app: NotRequired[str]
     name: NotRequired[str | None]
+    file: NotRequired[str]
 
 
 class AttemptDoc(TypedDict):

@@ -25,7 +25,7 @@ from weir.foundation.errors import Unavailable
 from weir.foundation.services import Tasks
 
 MOST_IN_MEMORY = 500
-SLOW_S = 2.0
+SLOW_S = 1.0
 CROWDED_S = 1.0
 HEALTH_EVERY_S = 5.0
 TIMEOUT_MARGIN_MS = 5_000

@@ -303,7 +303,7 @@ class DeliveryInFull(Delivery):
     attempts: list[Attempt]
 
 
-class Tested(AnswerModel):
+class WebhookTested(AnswerModel):
     delivered: bool
     event: str
     attempt: Attempt

@@ -13,6 +13,7 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from starlette.routing import BaseRoute
 
+from realtime.chat.held_messages import HeldMessages, shown_held
 from realtime.chat.history import HistoryReader, Sought
 from realtime.chat.moderation import Actor, Moderation, Outcome
 from realtime.chat.presence import PresenceTracker
@@ -188,6 +189,16 @@ class Posted(BaseModel):
     epoch: str
 
 
+class HeldMessage(BaseModel):
+    """A message that the app's server wants a moderator to see first, and why."""
+
+    id: str
+    user: dict[str, Any]
+    text: str
+    reason: str | None
+    created: str
+
+
 class Done(BaseModel):
     """A sentence, the action where one was taken (undo it by its id), and the commands where `/help` asked for them."""
 
@@ -246,6 +257,7 @@ class ChannelRoutes:
         actions: Actions,
         moderation: Moderation,
         viewers: Viewers,
+        held: HeldMessages,
     ) -> None:
         self._directory = directory
         self._log = entries
@@ -256,6 +268,7 @@ class ChannelRoutes:
         self._actions = actions
         self._moderation = moderation
         self._viewers = viewers
+        self._held = held
 
     def routes(self, door: Door) -> list[BaseRoute]:
         base = "/v1/channels/{channel}"
@@ -273,6 +286,12 @@ class ChannelRoutes:
             Row("GET", base + "/messages/{message}/original", "tenant", self.original, summary="Read a message, also a removed one",
                 answer=Written, errors=(NotFound,), **moderate),
             Row("DELETE", base + "/messages/{message}", "tenant", self.delete, summary="Remove a message", **act),
+            Row("GET", base + "/held", "tenant", self.held, summary="List messages that wait for a moderator, oldest first", query=Paging,
+                answer=Listed[HeldMessage], **moderate),
+            Row("POST", base + "/held/{message}/approve", "tenant", self.approve, summary="Let a held message through", answer=Posted,
+                errors=refused, **moderate),
+            Row("DELETE", base + "/held/{message}", "tenant", self.reject, summary="Reject a held message", status=204,
+                errors=(NotFound,), **moderate),
             Row("POST", base + "/commands", "tenant", self.command, NewCommand, summary="Give a moderation command", **act),
             Row("GET", base + "/settings", "tenant", self.settings, summary="Read the channel's modes", answer=Modes, etag=True,
                 **read),
@@ -442,6 +461,25 @@ class ChannelRoutes:
             stream["channel"], Known(body.user.id, card["name"], body.user.role)
         )
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch}, 201)
+
+    async def held(self, call: Call) -> Answer:
+        tenant, stream = await self._access(call)
+        page = await self._held.page(tenant.app, stream["channel"], call.query.limit, call.query.cursor)
+        return Answer({"data": [shown_held(one) for one in page.data], "next_cursor": page.next})
+
+    async def approve(self, call: Call) -> Answer:
+        """It is appended as its author wrote it; bans of its author hold."""
+        tenant, stream = await self._access(call)
+        one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
+        stored = await self._chat.append(stream, one["uid"], one["cid"], one["user"], NO_RATE, one["data"])
+        await self._held.drop(one, by(call), "message.approved")
+        return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch})
+
+    async def reject(self, call: Call) -> Answer:
+        tenant, stream = await self._access(call)
+        one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
+        await self._held.drop(one, by(call), "message.rejected")
+        return Answer(None, 204)
 
     async def original(self, call: Call) -> Answer:
         """What was removed can be read for `WEIR_KEEP_REMOVED_DAYS`; then its text is deleted."""

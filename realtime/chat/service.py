@@ -9,7 +9,9 @@ import orjson
 import structlog
 
 from realtime.chat.bans import Bans
+from realtime.chat.before_message import BeforeMessage
 from realtime.chat.client import Client
+from realtime.chat.held_messages import HeldMessages
 from realtime.chat.history import HistoryReader, merged
 from realtime.chat.local_members import LocalMembers
 from realtime.chat.moderation import Actor, Moderation
@@ -82,11 +84,15 @@ class Chat:
         presence: PresenceTracker,
         messages: MessageQuota,
         bans: Bans,
+        before: BeforeMessage,
+        held: HeldMessages,
     ) -> None:
         self._settings = settings
         self._directory = directory
         self._messages = messages
         self._bans = bans
+        self._before = before
+        self._held = held
         self._log = entries
         self._follower = follower
         self._viewer_counter = occupancy
@@ -280,7 +286,13 @@ class Chat:
             member.since_ms,
             app.get("guest_wait_s", 0) if app else 0,
         )
-        stored = await self.append(stream, member.user.sub, cid, member.card(role), rate, data, member.barred)
+        uid, card = member.user.sub, member.card(role)
+        decision = await self._before.ask(app, channel, card, data)
+        data = {**data, "text": decision.text}
+        if decision.held:
+            held = await self._held.hold(stream["app"], channel, uid, cid, card, data, decision.reason)
+            return {"ok": True, "id": held, "held": True}
+        stored = await self.append(stream, uid, cid, card, rate, data, member.barred)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
 
     async def append(

@@ -5,9 +5,11 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from realtime.places.documents import Booking, DeviceDoc, PlaceDoc, ReservationDoc, SpaceDoc
+from realtime.places.devices import Devices
+from realtime.places.documents import Booking, DeviceDoc, PlaceDoc, PoolDoc, ReservationDoc, SpaceDoc
 from realtime.places.models import (
     Added,
+    Adoption,
     Assignment,
     Availability,
     DeviceFilter,
@@ -22,6 +24,9 @@ from realtime.places.models import (
     PlaceChange,
     PlaceFilter,
     PlaceView,
+    PoolEntryView,
+    PoolFilter,
+    PoolStats,
     Reading,
     ReadingView,
     ReservationFilter,
@@ -35,7 +40,7 @@ from realtime.places.models import (
 )
 from realtime.places.rules import STATES
 from realtime.places.service import Places, check_times, own_reservation, peak_of
-from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES
+from realtime.places.store import DEVICES, HISTORY, PLACES, POOL, RESERVATIONS, SPACES
 from weir.foundation.audit import by
 from weir.foundation.clock import format_time, now_ms, rfc3339
 from weir.foundation.documents import Handle, OneOf, Store
@@ -48,9 +53,10 @@ FUTURE_MS = 300_000
 
 
 class PlaceRoutes:
-    def __init__(self, store: Store, places: Places) -> None:
+    def __init__(self, store: Store, places: Places, devices: Devices) -> None:
         self._store = store
         self._places = places
+        self._devices = devices
 
     def routes(self, door: Door) -> list[BaseRoute]:
         return [
@@ -116,6 +122,12 @@ class PlaceRoutes:
             Row("DELETE", base + "/{device}", "tenant", self.remove_device, summary="Remove a device", status=204, scope=WRITE, tag=TAG),
             Row("POST", base + "/{device}/readings", "tenant", self.read, Reading, summary="Report what a sensor sees", answer=ReadingView,
                 scope=WRITE, tag=TAG, errors=(Conflict,)),
+            Row("GET", "/v1/devices/pool", "tenant", self.pool, summary="List devices that report and are not registered",
+                query=PoolFilter, answer=Listed[PoolEntryView], scope=READ, tag=TAG),
+            Row("GET", "/v1/devices/pool/stats", "tenant", self.pool_stats, summary="Count devices in the pool and in places",
+                answer=PoolStats, scope=READ, tag=TAG),
+            Row("POST", "/v1/devices/pool/{serial}/adopt", "tenant", self.adopt, Adoption, summary="Register a device of the pool",
+                answer=DeviceView, status=201, scope=WRITE, tag=TAG, errors=(Conflict,), at="/v1/places/{place}/devices/{id}"),
         ]  # fmt: skip
 
     def _of(self, call: Call) -> tuple[str, str, Handle]:
@@ -345,12 +357,33 @@ class PlaceRoutes:
         at = _ms(body.at)
         if at > now_ms() + FUTURE_MS:
             raise Invalid("at: this reading is from the future; check the sensor's clock.")
+        await self._devices.note(device, at, {})
         if device["space"] is None:
             return Answer({"applied": False, "space": None})
         space, applied = await self._places.report(
             app, place, device["space"], body.state, {"id": body.id, "at": at, "device": device["id"]}
         )
         return Answer({"applied": applied, "space": _space(space)})
+
+    # -- the pool
+
+    async def pool(self, call: Call) -> Answer:
+        asked: PoolFilter = call.query
+        page = await self._store.app(call.acting().app).find(
+            POOL, sort="last_seen", descending=True, limit=asked.limit, cursor=asked.cursor
+        )
+        return Answer({"data": [_pool_entry(one) for one in page.data], "next_cursor": page.next})
+
+    async def pool_stats(self, call: Call) -> Answer:
+        return Answer(await self._devices.stats(call.acting().app))
+
+    async def adopt(self, call: Call) -> Answer:
+        """What it has last said of its space counts at once."""
+        body: Adoption = call.body
+        device = await self._devices.adopt(
+            call.acting().app, call.path("serial"), call.new_id("dev"), body.place, body.space, by(call)
+        )
+        return Answer(_device(device), 201, etag=_device_etag(device))
 
 
 async def _reservations(handle: Handle, asked: ReservationsFilter, where: dict[str, Any]) -> Answer:
@@ -431,7 +464,22 @@ def _device(doc: DeviceDoc) -> dict[str, Any]:
     return {
         **{name: doc[name] for name in ("id", "serial", "place", "kind", "space")},
         "created": rfc3339(doc["created"]),
+        **_seen(doc),
     }
+
+
+def _seen(doc: DeviceDoc | PoolDoc) -> dict[str, Any]:
+    return {
+        "last_seen": format_time(doc.get("last_seen")),
+        "battery": doc.get("battery"),
+        "rssi": doc.get("rssi"),
+        "values": doc.get("values") or {},
+    }
+
+
+def _pool_entry(doc: PoolDoc) -> dict[str, Any]:
+    shown = {name: doc[name] for name in ("serial", "source", "state", "space")}
+    return {**shown, "first_seen": rfc3339(doc["first_seen"]), **_seen(doc)}
 
 
 def _place_etag(doc: PlaceDoc) -> str:
@@ -444,4 +492,6 @@ def _space_etag(doc: SpaceDoc) -> str:
 
 
 def _device_etag(doc: DeviceDoc) -> str:
-    return f'"{doc.get("revision") or 0}"'
+    """It changes with every report, too: what a report says is shown."""
+    seen = doc.get("last_seen")
+    return f'"{doc.get("revision") or 0}{f".{seen}" if seen is not None else ""}"'

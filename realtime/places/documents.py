@@ -2,7 +2,7 @@
 [decision]
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 SpaceState = Literal["free", "reserved", "occupied", "maintenance", "unknown", "removed"]
 
@@ -67,8 +67,20 @@ class SpaceDoc(TypedDict):
     metadata: NotRequired[dict[str, str]]
 
 
-class DeviceDoc(TypedDict):
-    """A sensor, camera or display; `space` is the number of the space that it reports on."""
+class Seen(TypedDict):
+    """What a device has last said. `last_seen` by our clock, `reported` by the device's; `values` are numbers
+    and texts by name."""
+
+    last_seen: NotRequired[int]
+    reported: NotRequired[int]
+    battery: NotRequired[float | None]
+    rssi: NotRequired[float | None]
+    values: NotRequired[dict[str, Any]]
+
+
+class DeviceDoc(Seen):
+    """A sensor, camera or display; `space` is the number of the space that it reports on. `key` is the
+    serial as it is compared (store.serial_key)."""
 
     id: str
     place: str
@@ -80,6 +92,22 @@ class DeviceDoc(TypedDict):
     name: NotRequired[str | None]
     metadata: NotRequired[dict[str, str]]
     revision: NotRequired[int]
+    key: NotRequired[str]
+
+
+class PoolDoc(Seen):
+    """A device that has reported and is not registered; `source` through which it came, `reading` the id of
+    its last report."""
+
+    id: str
+    key: str
+    serial: str
+    source: str
+    first_seen: int
+    reading: str
+    state: SpaceState | None
+    space: int | None
+    app: NotRequired[str]
 
 
 class ReservationDoc(TypedDict):

@@ -1,6 +1,6 @@
 """Requests about places by REST, and their answers. [decision]"""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -85,6 +85,17 @@ class NewDevice(Body):
 
 class Assignment(Body):
     space: int | None = Field(ge=1)
+
+
+class Adoption(Body):
+    """`space`: the number of the space that it reports on."""
+
+    place: str = Field(min_length=1, max_length=64)
+    space: int | None = Field(None, ge=1)
+
+
+class PoolFilter(Paging):
+    """Those that were seen last come first."""
 
 
 class PlaceFilter(Searched):
@@ -218,6 +229,34 @@ class DeviceView(BaseModel):
     kind: DeviceKind
     space: int | None
     created: str
+    last_seen: str | None = Field(description="When it last reported; null if never.")
+    battery: float | None = Field(description="In percent, as it last said.")
+    rssi: float | None = Field(description="In dBm.")
+    values: dict[str, Any] = Field(description="What else its source says of it.")
+
+
+class PoolEntryView(BaseModel):
+    """A device that reports and is not registered. `state` and `space` are what it last said."""
+
+    serial: str
+    source: str
+    first_seen: str
+    last_seen: str
+    state: State | None
+    space: int | None
+    battery: float | None
+    rssi: float | None
+    values: dict[str, Any]
+
+
+class PoolStats(BaseModel):
+    """`pool`: devices that report and are not registered; `assigned` of the `registered` have a space."""
+
+    pool: int
+    pool_seen_24h: int
+    registered: int
+    assigned: int
+    seen_24h: int
 
 
 class ReadingView(BaseModel):

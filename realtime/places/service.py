@@ -24,7 +24,17 @@ from realtime.places.documents import (
     SpaceDoc,
 )
 from realtime.places.rules import REMOVED, STATES, Draft
-from realtime.places.store import DEVICES, HISTORY, PLACES, RESERVATIONS, SPACES, space_id
+from realtime.places.store import (
+    DEVICES,
+    HISTORY,
+    PLACES,
+    POOL,
+    RESERVATIONS,
+    SPACES,
+    pool_id,
+    serial_key,
+    space_id,
+)
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Collection, D, DuplicateKey, Handle, OneOf, Store
@@ -173,11 +183,13 @@ class Places:
             await self.space(app, place, device["space"])
         try:
             async with self._quotas.room_for(app, "devices", lambda: handle.count(DEVICES)):
-                fresh = cast(DeviceDoc, {**device, "place": place, "created": now_ms(), "revision": 0})
+                blank = {"key": serial_key(device["serial"]), "created": now_ms(), "revision": 0}
+                fresh = cast(DeviceDoc, {**device, **blank, "place": place})
                 noted = self._audit.entry(app, by, "device.created", device["id"], None, fresh)
                 made = await handle.insert(DEVICES, fresh, emit=[noted])
                 await self._check_still_here(app, place)
                 await self._audit.write(noted, DEVICES.name, device["id"])
+                await handle.delete(POOL, {"id": pool_id(app, device["serial"])})
                 return made
         except DuplicateKey:
             raise Conflict("A device with this serial is registered.") from None

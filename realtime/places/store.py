@@ -8,7 +8,7 @@ as a document in the state `removed`, so that its number and its facts are not g
 
 from typing import Any
 
-from realtime.places.documents import DeviceDoc, HistoryDoc, PlaceDoc, ReservationDoc, SpaceDoc
+from realtime.places.documents import DeviceDoc, HistoryDoc, PlaceDoc, PoolDoc, ReservationDoc, SpaceDoc
 from weir.foundation.documents import Collection, Index
 
 PLACES = Collection[PlaceDoc](
@@ -28,15 +28,34 @@ SPACES = Collection[SpaceDoc](
 )
 DEVICES = Collection[DeviceDoc](
     "devices",
-    {"place": "str", "serial": "str", "kind": "str", "space": "int", "created": "int", "revision": "int"},
+    {
+        "place": "str",
+        "serial": "str",
+        "key": "str",
+        "kind": "str",
+        "space": "int",
+        "created": "int",
+        "revision": "int",
+        "last_seen": "int",
+        "reported": "int",
+    },
     (
         Index(("app", "serial"), unique=True),
+        Index(("app", "key"), unique=True),
+        Index(("key",)),
+        Index(("app", "space")),
+        Index(("app", "last_seen")),
         Index(("place", "created")),
         Index(("place", "kind", "created")),
         Index(("place", "space", "created")),
         Index(("app", "created")),
         Index(("app", "kind", "created")),
     ),
+)
+POOL = Collection[PoolDoc](
+    "device_pool",
+    {"last_seen": "int", "reported": "int"},
+    (Index(("app", "last_seen")), Index(("last_seen",))),
 )
 RESERVATIONS = Collection[ReservationDoc](
     "reservations",
@@ -58,7 +77,16 @@ HISTORY = Collection[HistoryDoc](
     {"place": "str", "n": "int", "at": "int"},
     (Index(("place", "at")), Index(("place", "n", "at")), Index(("at",))),
 )
-COLLECTIONS: tuple[Collection[Any], ...] = (PLACES, SPACES, DEVICES, RESERVATIONS, HISTORY)
+COLLECTIONS: tuple[Collection[Any], ...] = (PLACES, SPACES, DEVICES, POOL, RESERVATIONS, HISTORY)
+
+
+def serial_key(serial: str) -> str:
+    """A DevEUI is the same in small and capital letters."""
+    return serial.strip().casefold()
+
+
+def pool_id(app: str, serial: str) -> str:
+    return f"{app}:{serial_key(serial)}"
 
 
 def space_id(place: str, n: int) -> str:

@@ -102,10 +102,12 @@ class CommandForm(BaseModel):
 
 class Sent(Answer):
     """The message is in the durable log. Its `seq` is that of the entry before it where its author is
-    shadow-banned. A text that was a command is answered as `chat.command` is."""
+    shadow-banned. `held`: it is in no log yet; a moderator sees it first, and it comes when it is approved. A
+    text that was a command is answered as `chat.command` is."""
 
     id: str | None = None
     seq: int | None = None
+    held: bool | None = None
     reply: str | None = None
     action: Action | None = None
     commands: list[CommandForm] | None = None

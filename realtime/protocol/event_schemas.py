@@ -96,6 +96,16 @@ class MessageDeleted(Told):
     by: Literal["author", "moderator"] | None = None
 
 
+class MessageHeld(Told):
+    """A message waits for a moderator, because the app's server said so: `POST …/held/{message}/approve`, or
+    `DELETE …/held/{message}`."""
+
+    message: str
+    user: Author
+    text: str
+    reason: str | None = None
+
+
 class MessageUpdated(Told):
     """A message was pinned or unpinned, or is shown again (`restored`)."""
 
@@ -233,6 +243,13 @@ class Custom(Told):
     place: str | None = None
 
 
+class Partner(Told):
+    """What a partner's webhook has become by the mapping of its source (docs/guides/inbound.md)."""
+
+    source: str
+    data: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class EventSchema:
     """`ephemeral`: at most once, no seq."""
@@ -262,6 +279,7 @@ def _of_fact(fact: type[Event]) -> EventSchema:
 EVENTS: dict[str, EventSchema] = {
     **{type_of(fact): _of_fact(fact) for fact in events.catalogue() if fact.public},
     "chat.message.new": EventSchema(Message, "A message."),
+    "chat.message.held": EventSchema(MessageHeld, "A message waits for a moderator; in the app's log alone."),
     "chat.message.updated": EventSchema(
         MessageUpdated, "A message was pinned or unpinned, or is shown again."
     ),
@@ -304,12 +322,14 @@ EVENTS: dict[str, EventSchema] = {
         Notice, "About this connection; or about a stream, and then with a `seq`.", ephemeral=True
     ),
     "custom.<name>": EventSchema(Custom, "Published by the app itself, for its programs or for a channel."),
+    "partner.<name>": EventSchema(Partner, "A partner has told a source of the app something."),
 }
 
 
 def form_of(kind: str) -> EventSchema | None:
-    """The form of an event's type; `custom.` is followed by any name."""
-    return EVENTS.get("custom.<name>" if kind.startswith("custom.") else kind)
+    """The form of an event's type; `custom.` and `partner.` are followed by any name."""
+    own = next((one for one in ("custom.", "partner.") if kind.startswith(one)), None)
+    return EVENTS.get(f"{own}<name>" if own else kind)
 
 
 def data_of(form: EventSchema) -> list[tuple[str, bool]]:

@@ -31,8 +31,12 @@ SILENT = {
     "POST /v1/channels/{channel}/moderation/{act}/undo": "the same",
     "POST /v1/events": "the app's log is its record",
     "POST /v1/places/{place}/devices/{device}/readings": "the place's history is its record",
+    "POST /v1/sources/preview": "it stores nothing",
+    "POST /v1/inbound/{source}": "a partner's, counted by its source; what comes of it is in the app's log or its places",
     "POST /v1/invitations/lookup": "it changes nothing; the token is in the body to keep it out of logs",
     "POST /v1/streams/{stream}/preview-tokens": "a member's own look at a stream, under a sign-in that has its entry",
+    "POST /v1/channels/{channel}/held/{message}/approve": "an entry an hour, tested beside the hook that holds messages",
+    "DELETE /v1/channels/{channel}/held/{message}": "the same",
     "POST /v1/webhooks/{webhook}/preview": "it changes and sends nothing",
     "POST /v1/deliveries/{delivery}/replay": "the same entry as a replay of its webhook",
     "POST /v1/integrations/{integration}/test": "the partner's log is its record",
@@ -126,6 +130,7 @@ def acts(target: Target) -> Acts:
     )
     do("DELETE /v1/places/{place}/devices/{device}", "device.deleted", place=place, device=device)
     do("DELETE /v1/places/{place}/spaces/{n}", "space.deleted", place=place, n="5")
+    sources(target, do, place)
     do("DELETE /v1/places/{place}", "place.deleted", place=place)
     do("POST /v1/upload-tokens", "upload_tokens.minted", {"user": "ann"})
     begun = do(
@@ -143,6 +148,8 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("PATCH /v1/integrations/{integration}", "integration.updated", {"name": "New"}, integration=partner)
     do("DELETE /v1/integrations/{integration}", "integration.deleted", integration=partner)
+    do("PUT /v1/before-message", "before_message.changed", {"url": "https://hooks.example.com/before"})
+    do("DELETE /v1/before-message", "before_message.changed")
     hook = do(
         "POST /v1/webhooks", "webhook.created", {"url": "https://hooks.example.com/x", "types": ["stream.*"]}
     )["id"]
@@ -162,6 +169,24 @@ def acts(target: Target) -> Acts:
     )["id"]
     do("DELETE /v1/apps/{app}/invitations/{invitation}", "invitation.withdrawn", invitation=invited)
     return acts
+
+
+def sources(target: Target, do: Any, place: str) -> None:
+    """A source, a body that it rejects, and an unknown device that is adopted."""
+    made = do("POST /v1/sources", "source.created", {"name": "Sensors", "kind": "generic-sensor"})
+    path, headers = f"/v1/inbound/{made['id']}", {"Authorization": made["secret"]}
+    assert target.stack.ask("POST", path, {"device": "s2", "state": "free"}, headers)[0] == 202
+    assert target.stack.ask("POST", path, {"device": "s3", "state": "full"}, headers)[0] == 422
+    (reject,) = target.stack.ask("GET", f"/v1/sources/{made['id']}/rejects", None, target.opened())[1]["data"]
+    rule = {"reading": {"device": "body.device"}}
+    do("PATCH /v1/sources/{source}", "source.updated", {"mapping": {"rules": [rule]}}, source=made["id"])
+    replay = "POST /v1/sources/{source}/rejects/{reject}/replay"
+    do(replay, "source.replayed", source=made["id"], reject=reject["id"])
+    do("POST /v1/sources/{source}/rotate-secret", "source.secret_rotated", {}, source=made["id"])
+    do("DELETE /v1/sources/{source}", "source.deleted", source=made["id"])
+    pool = "/v1/devices/pool"
+    wait_until(lambda: target.stack.ask("GET", pool, None, target.opened())[1]["data"], "an unknown device")
+    do("POST /v1/devices/pool/{serial}/adopt", "device.created", {"place": place}, serial="s2")
 
 
 def soon() -> str:

@@ -19,11 +19,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir.foundation.egress import Egress, EgressAnswer, check_headers, client, resolver
-from weir.foundation.egress.rules import is_public
+from weir.foundation.egress.rules import Rules, Unusable, is_public
 from weir.foundation.errors import Invalid
 from weir.foundation.settings import Settings
 
@@ -312,6 +312,28 @@ def test_ordinary_urls_may_be_saved(url: str) -> None:
 def test_unusual_urls_may_not(url: str) -> None:
     with pytest.raises(Invalid):
         Egress(settings_of()).check(url)
+
+
+PARTS = st.sampled_from(
+    ["http", "https", ":", "//", "/", "@", "[", "]", "::", "127.0.0.1", "%", "%00", "%2e", ".", "..", "\\", "#", "?", "xn--", "é", "。", "\u200b",
+     "\ud83d\ude00", "0x7f", "1", "65536", "example.org", "-", "localhost", " ", "\n", "\x00", "＠", "／", "℀", "ß", "\u202e"]
+)  # fmt: skip
+
+
+@given(st.lists(PARTS | st.text(max_size=3), max_size=12).map("".join))
+@settings(max_examples=500)
+def test_no_text_breaks_the_check(text: str) -> None:
+    """It is refused with a sentence, or it is a URL whose host is a name or an address that is not inside."""
+    rules = Rules([], http=True)
+    for url in (text, "https://" + text):
+        try:
+            parsed = rules.parse(url)
+        except Unusable as refusal:
+            assert refusal.detail.endswith(".") and refusal.code in ("invalid", "address_refused")
+            continue
+        host = parsed.raw_host or ""
+        assert host and parsed.scheme in ("http", "https") and not set(host) & set("@/\\?#% ")
+        assert rules.refusal(host, only_private=False) == "" or not host.replace(".", "").isdigit()
 
 
 def test_networks_are_networks() -> None:
@@ -660,6 +682,17 @@ async def test_certificates_are_checked(
     assert known.status == 200
     assert (other.status, other.error) == (0, "tls") and "other.test" in other.detail
     await server.stop()
+
+
+async def test_a_handshake_that_never_ends_is_ended(server: Server) -> None:
+    async def serve(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await server.hang.wait()
+
+    server.serve = serve
+    async with opened(egress_allow=["127.0.0.0/8"]) as one:
+        answer = await get(one, f"https://{GOOD}:{server.port}/", timeout_s=0.4)
+    assert (answer.status, answer.error) == (0, "timeout")
+    server.hang.set()
 
 
 async def test_plain_http_on_a_tls_port_is_said(server: Server) -> None:

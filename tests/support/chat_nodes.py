@@ -197,6 +197,7 @@ class Node:
         assert self._serving is not None
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+        await self.services.egress.close()
         await disconnect(self.services.redis)
         await self.services.store.close()
 

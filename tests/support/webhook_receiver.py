@@ -16,7 +16,8 @@ Answers = Callable[["Received"], tuple[int, dict[str, str]]]
 
 @dataclass
 class Received:
-    """One request: lower-case headers, the raw body, and which of the same `webhook-id` it was (from 1)."""
+    """One request: lower-case headers, the raw body, and which with the same
+    `webhook-id` at this path it was (from 1)."""
 
     path: str
     headers: dict[str, str]
@@ -36,6 +37,7 @@ class Receiver:
     answer: Answers = lambda _: (200, {})
     got: list[Received] = field(default_factory=list)
     url: str = ""
+    says: Callable[[Received], Any] | None = None
     tokens: Callable[[], str] = lambda: "token"
     _runner: Any = None
     _times: Counter[str] = field(default_factory=Counter)
@@ -60,8 +62,8 @@ class Receiver:
                 {"access_token": self.tokens(), "token_type": "Bearer", "expires_in": 3600}
             )
         one = Received(request.path, headers, await request.read(), asyncio.get_running_loop().time())
-        self._times[one.id] += 1
-        one.time = self._times[one.id]
+        self._times[one.path + one.id] += 1
+        one.time = self._times[one.path + one.id]
         self.got.append(one)
         status, more = self.answer(one)
         if status == HANG:
@@ -69,7 +71,10 @@ class Receiver:
         if status == RESET:
             assert request.transport is not None
             request.transport.abort()
-        return web.Response(status=max(status, 200), headers=more, text="noted")
+            status = 500
+        if self.says is not None:
+            return web.json_response(self.says(one), status=status, headers=more)
+        return web.Response(status=status, headers=more, text="noted")
 
     def ids(self) -> list[str]:
         return [one.id for one in self.got]

@@ -87,6 +87,15 @@ def test_new_addresses_reach_their_rooms(stack: RunningStack, key: str, path: st
     assert answer(stack, "GET", path, Authorization=f"Bearer {key}")[0] == 200
 
 
+def test_evidence_passes_the_web_server(stack: RunningStack, key: str) -> None:
+    """A call to a partner may carry pictures; other bodies stay small."""
+    bearer, picture = {"Authorization": f"Bearer {key}"}, {"operation": "x", "data": {"a": "x" * 6_000_000}}
+    status, _, body = answer(stack, "POST", f"/v1/integrations/int_{'0' * 26}/calls", picture, **bearer)
+    assert (status, json.loads(body)["code"]) == (404, "not_found")
+    status, _, body = answer(stack, "POST", "/v1/integrations", picture, **bearer)
+    assert (status, json.loads(body)["code"]) == (413, "too_large")
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

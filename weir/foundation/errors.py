@@ -35,6 +35,7 @@ Code = Literal[
     "muted",
     "banned",
     "locked",
+    "denied",
     "quota_exceeded",
     "conflict",
     "unavailable",
@@ -139,3 +140,7 @@ class PartnerSilent(Refused):
 
 class StorageFull(Refused):
     status, code = 507, "storage_full"
+
+
+class ApiRefused(Exception):
+    """What the API answered the command line with, as a sentence."""

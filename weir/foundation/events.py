@@ -20,6 +20,7 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     public: ClassVar[bool] = False
     ephemeral: ClassVar[bool] = False
+    bulk: ClassVar[bool] = False
 
     id: str = Field(default_factory=lambda: new_id("evt"))
     at: int = Field(default_factory=now_ms)
@@ -340,6 +341,36 @@ class ReservationExpired(ReservationEvent):
 
     type: Literal["reservation.expired"] = "reservation.expired"
     reason: Literal["no_show", "ended"]
+
+
+class InboundFact(Event):
+    """The fields of what came through a source. As many come as partners and sensors send."""
+
+    bulk: ClassVar[bool] = True
+    source: str
+
+
+class InboundEvent(InboundFact):
+    """A partner's webhook became an event of this `kind`; `data` is its JSON. Control → realtime, the app's
+    log."""
+
+    type: Literal["inbound.event"] = "inbound.event"
+    kind: str
+    data: str
+
+
+class InboundReading(InboundFact):
+    """A device has reported through a source; `reported` in ms, by its clock. `state` None says nothing about
+    occupancy. Control → realtime (places)."""
+
+    type: Literal["inbound.reading"] = "inbound.reading"
+    serial: str
+    reported: int
+    state: Literal["free", "occupied", "unknown"] | None = None
+    space: int | None = None
+    battery: float | None = None
+    rssi: float | None = None
+    values: dict[str, int | float | bool | str]
 
 
 class AppBan(Event):

@@ -33,6 +33,19 @@ class SettingsError(Exception):
     """A setting that cannot be used; the message is one sentence for the person who typed it."""
 
 
+def expanded(text: str) -> str:
+    """A text with `${NAME}` replaced by variables of the environment. Errors: SettingsError for one that is not
+    set."""
+
+    def value(found: re.Match[str]) -> str:
+        known = os.environ.get(found[1])
+        if known is None:
+            raise SettingsError(f"the variable {found[1]} is not set.")
+        return known
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+
+
 class _FileSource(PydanticBaseSettingsSource):
     """`WEIR_NAME_FILE=/run/secrets/name` gives the setting `name` the content of that file."""
 
@@ -156,6 +169,10 @@ class Settings(BaseSettings):
         min_length=1,
         max_length=30,
         description="Seconds to wait before each attempt of a webhook's delivery, as a JSON list; after the last one it has failed.",
+    )
+    webhooks_file: Path | None = Field(
+        None,
+        description="File that sets up webhooks (INI, docs/guides/webhooks.md), read at each start and when it changes. Default: STREAM_CONFIG_PATH, or ~/.weir/config.ini where it exists; STREAM_ENABLED=false reads none.",
     )
     webhook_timeout_s: float = Field(
         15.0, ge=1, le=60, description="Seconds within which a webhook's receiver must answer."
@@ -341,7 +358,7 @@ class Settings(BaseSettings):
     )
     limits: dict[str, int] = Field(
         {},
-        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy or invitations, as JSON: `{"sign-in": 20}`.',
+        description='Other numbers of requests a minute (an hour for invitations) for sign-in, public, session, account, member, heavy, partner-calls, source (each source of webhooks), inbound (their addresses), previews or invitations, as JSON: `{"sign-in": 20}`.',
     )
     sign_up: Literal["invitation", "open"] = Field(
         "invitation", description="Who may make an account: those invited, or everybody (open)."
@@ -358,6 +375,13 @@ class Settings(BaseSettings):
         600,
         ge=0,
         description="Refusals (401 and 429) within a minute after which an address is blocked, a minute first; 0 = never.",
+    )
+
+    webhook_signature_tolerance_s: int = Field(
+        300,
+        ge=1,
+        le=3600,
+        description="How old the signed time of a partner's webhook may be, and how far ahead, seconds.",
     )
 
     # -- running
@@ -434,6 +458,15 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, _FileSource(settings_cls), *toml, dotenv_settings)
 
     # -- what follows from the above
+
+    @cached_property
+    def webhook_config(self) -> Path | None:
+        """The file that sets up webhooks, None for none."""
+        if os.environ.get("STREAM_ENABLED", "").strip().lower() in ("0", "false", "no", "off"):
+            return None
+        named = self.webhooks_file or os.environ.get("STREAM_CONFIG_PATH")
+        usual = Path("~/.weir/config.ini").expanduser()
+        return Path(named).expanduser() if named else usual if usual.exists() else None
 
     @cached_property
     def data(self) -> Path:

@@ -28,6 +28,31 @@ async def spend(limits: Limits, limit: Limit, subject: str, most: int = 1000) ->
     return most
 
 
+class Reordered:
+    """A Redis whose answers come in any order, here the last first."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis, self._asked = redis, 0
+
+    async def eval(self, *arguments: Any) -> Any:
+        self._asked += 1
+        delay_s = max(0.0, 0.1 - 0.001 * self._asked)
+        reply = await self._redis.eval(*arguments)
+        await asyncio.sleep(delay_s)
+        return reply
+
+
+async def test_many_at_once_get_what_there_is(services: Services) -> None:
+    """Requests that come together wait for one answer of Redis. If each asked, they would take more in advance
+    than there is, and those that got nothing would be refused although permits are here."""
+    redis: Any = Reordered(services.redis)
+    limits, wide = Limits(redis), Limit("wide", 1200, 86_400)
+    asked = [limits.consume(wide, "a") for _ in range(100)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [one for one in answers if isinstance(one, RateLimited)] == []
+    assert await spend(limits, wide, "a", 2000) == 1100
+
+
 async def test_a_burst_gets_exactly_its_permits(services: Services) -> None:
     """Then it is refused with the time to wait; another subject has its own."""
     limits = Limits(services.redis)

@@ -20,7 +20,7 @@ from weir.foundation.settings import Settings
 
 KEPT_BYTES = 64 * 1024
 KEPT_HEADERS, KEPT_HEADER_BYTES, KEPT_VALUE_BYTES = 64, 16 * 1024, 2048
-CONNECTIONS_PER_HOST = 20
+CONNECTIONS_PER_HOST = 256  # several customers may have endpoints at one host, each with 20 requests at once
 
 REQUESTS = Counter("weir_egress_requests_total", "Requests to addresses that customers chose.", ["outcome"])
 SECONDS = Histogram(

@@ -6,7 +6,9 @@ from them (weir.foundation.http.openapi). `bind` makes a row a route; weir.app g
 rooms into one table.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -28,6 +30,7 @@ from weir.foundation.errors import (
     Stale,
     TooLarge,
     Unauthenticated,
+    Unavailable,
     WrongType,
 )
 from weir.foundation.http.idempotency import IdempotencyKeys, IdempotentCall
@@ -168,8 +171,9 @@ class Row:
     what an Idempotency-Key covers. `media`: the answer's type when it is no JSON. `cookies`: it takes or sets
     one, so no page of another origin may send it. `at`: the address of what a POST has made, of fields of the
     answer and the path; its path and the answer's `id` when nothing is said, and empty for what has no
-    address. `most_bytes` of its body;
-    more than 1 MB need a place in the web server's configuration too."""
+    address. `most_bytes` of its body; more than 1 MB need a
+    place in the web server's configuration too. `at_once`: how many requests of an app may be in progress in
+    a process; each 256 KB of a body count as one more."""
 
     method: Method
     path: str
@@ -192,6 +196,7 @@ class Row:
     cookies: bool = False
     at: str | None = None
     most_bytes: int = MAX_BODY_BYTES
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
         if self.at is None and self.status == 201 and "id" in getattr(self.answer, "model_fields", {}):
@@ -265,6 +270,7 @@ class BoundRoute(Route):
         self.row = row
         self._door = door
         self._secrets = row.secrets
+        self._running: Counter[str] = Counter()
         super().__init__(row.path, self._endpoint, methods=[row.method], name=f"{row.method} {row.path}")
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
@@ -294,6 +300,35 @@ class BoundRoute(Route):
         await door.admit(request, row, account, tenant)
         if tenant is not None and row.scope is not None:
             tenant.need(row.scope)
+        if row.at_once is None or tenant is None:
+            return await self._worked(request, account, tenant)
+        with self._among(row.at_once, tenant.app, request):
+            return await self._worked(request, account, tenant)
+
+    @contextmanager
+    def _among(self, most: int, app: str, request: Request) -> Iterator[None]:
+        """Holds the place of a request among those of its app, before its body is read: slow ones with large
+        bodies would fill the memory. Errors: Unavailable."""
+        length = request.headers.get("content-length", "")
+        weight = 1 + (int(length) if length.isdecimal() else self.row.most_bytes) // 262_144
+        if self._running[app] and self._running[app] + weight > most:
+            raise Unavailable(
+                f"Too many of these requests are in progress; {most} are allowed, and large ones count for several. "
+                "Wait for one to end.",
+                retry_after=1,
+            )
+        self._running[app] += weight
+        try:
+            yield
+        finally:
+            self._running[app] -= weight
+            if not self._running[app]:
+                del self._running[app]
+
+    async def _worked(
+        self, request: Request, account: SignedInAccount | None, tenant: Tenant | None
+    ) -> Response:
+        row, door = self.row, self._door
         query = _query(request, row.query) if row.query is not None else None
         if row.streamed is not None:
             raw = b"\n".join(request.headers.get(name, "").encode() for name in row.streamed)

@@ -13,7 +13,7 @@ requests pass, because what they need is checked by itself and the web server's 
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
@@ -92,6 +92,7 @@ class LimitState:
     asked_at: float = float("-inf")
     back_at: float = 0.0
     refused_until: float = 0.0
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def remaining(self) -> int:
@@ -122,7 +123,10 @@ class Limits:
             if len(self._standings) > SUBJECTS:
                 self._standings.popitem(last=False)
         if standing.held == 0:
-            await self._refill(standing, f"weir:limit:{limit.name}:{subject}")
+            # One asks Redis for all who wait here: together they would take more permits than there are.
+            async with standing.asking:
+                if standing.held == 0:
+                    await self._refill(standing, f"weir:limit:{limit.name}:{subject}")
         standing.held -= 1
         return standing
 

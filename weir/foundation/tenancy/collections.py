@@ -46,6 +46,15 @@ class Trial(TypedDict):
     until: int
 
 
+class BeforeMessageDoc(TypedDict):
+    """Who is asked before a message is stored; `sealed` is the secret that signs the questions."""
+
+    url: str
+    timeout_ms: int
+    on_silence: Literal["allow", "deny"]
+    sealed: str
+
+
 class AppDoc(TypedDict):
     """A tenant. `owners` are accounts; `ownership` counts their changes and is odd while they are being
     changed, at most until `owners_held` (control.apps.owners); `deletion` is the time from which its data are
@@ -70,6 +79,7 @@ class AppDoc(TypedDict):
     ownership: NotRequired[int | None]
     owners_held: NotRequired[int]
     deletion: NotRequired[Any]
+    before_message: NotRequired[BeforeMessageDoc | None]
 
 
 class CredentialDoc(TypedDict):

@@ -32,6 +32,7 @@ export const MessageLine = memo(function MessageLine({ message, chat, own, role,
       {shadow && <span className="role shadow" title="Only moderators and the author see this message.">Shadow-banned</span>}
       {state === 'removed' ? <Removed message={message} chat={chat} role={role} /> : <Said message={message} />}
       {state === 'pending' && <span className="sending">Sending …</span>}
+      {state === 'held' && <span className="sending">Waits for a moderator</span>}
       {state === 'failed' && (
         <span className="failed">
           Not sent: {message.error}

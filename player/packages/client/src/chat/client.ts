@@ -328,10 +328,13 @@ export class ChatClient {
     const { log } = this.view.get();
     if (answer === null) {
       if (this.#line.open) this.#change(chatLog.failed(log, cid, 'No answer came.'));
-    } else if (answer.ok) {
+    } else if (answer.ok && answer.seq === undefined) {
+      this.#change(chatLog.held(log, cid));
+      this.#restAfterSending();
+    } else if (answer.ok && answer.seq !== undefined) {
       this.#change(chatLog.acknowledged(log, cid, answer.id, answer.seq));
       this.#restAfterSending();
-    } else {
+    } else if (!answer.ok) {
       this.#declined(cid, answer.error);
     }
   }

@@ -102,6 +102,11 @@ export function acknowledged(log: ChatLog, cid: string, id: string, seq: number)
   return { ...log, messages: inserted(rest, { ...own, id, seq, state: 'sent', error: null }) };
 }
 
+/** A moderator decides on it; when it is approved, it comes like any message. */
+export function held(log: ChatLog, cid: string): ChatLog {
+  return marked(log, cid, { state: 'held', error: null });
+}
+
 export function failed(log: ChatLog, cid: string, error: string): ChatLog {
   return marked(log, cid, { state: 'failed', error });
 }

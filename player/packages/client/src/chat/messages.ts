@@ -11,7 +11,7 @@ export interface Message {
   author: Author;
   text: string;
   at: string;
-  state: 'pending' | 'sent' | 'failed' | 'removed';
+  state: 'pending' | 'sent' | 'held' | 'failed' | 'removed';
   error: string | null;
   manner: 'said' | 'me' | 'announced';
   shadow: boolean;

@@ -139,7 +139,8 @@ export type JoinAnswer =
   | (Joined & { recovered: true; events: Sequenced[]; more: boolean })
   | (Joined & { recovered: false; messages: MessageEnvelope[]; pinned?: MessageEnvelope })
   | Refusal;
-export type SendAnswer = { ok: true; id: string; seq: number } | Refusal;
+/** `held`: a moderator sees the message first. */
+export type SendAnswer = { ok: true; id: string; seq?: number; held?: boolean } | Refusal;
 export type CommandAnswer = { ok: true; reply: string; action?: Action; commands?: CommandForm[] } | Refusal;
 export type HistoryAnswer = { ok: true; messages: MessageEnvelope[]; next: string | null } | Refusal;
 export type OriginalAnswer = { ok: true; message: MessageEnvelope; removed: boolean } | Refusal;
