@@ -1,8 +1,10 @@
 """A receiver of webhooks (with an OAuth2 token server at /token) that records what it gets and misbehaves as it is told."""
 
 import asyncio
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,3 +86,19 @@ class Receiver:
                 return value
             await asyncio.sleep(0.02)
         raise AssertionError([(one.id, one.time, one.path) for one in self.got[-20:]])
+
+
+@contextmanager
+def receiver_in_thread(answer: Answers = lambda _: (200, {})) -> Iterator[Receiver]:
+    """A receiver with an event loop of its own, for tests that are not asynchronous."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    receiver = asyncio.run_coroutine_threadsafe(Receiver(answer).start(), loop).result(10)
+    try:
+        yield receiver
+    finally:
+        asyncio.run_coroutine_threadsafe(receiver.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

@@ -51,6 +51,11 @@ export function momentText(rfc3339: string): string {
   return new Date(rfc3339).toLocaleString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
 }
 
+/** "28 Nov, 18:05:09" in the reader's time zone. */
+export function secondText(rfc3339: string): string {
+  return new Date(rfc3339).toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}
+
 export function viewersText(count: number): string {
   return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
 }

@@ -14,26 +14,43 @@ export class Problem extends Error {
   }
 }
 
+/** `match` is an ETag: the change is refused when another came first. `patienceMs` is how long an answer may take. */
 interface Options {
   body?: unknown;
   bearer?: string;
+  match?: string | null;
+  patienceMs?: number;
+}
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+export interface Tagged<T> {
+  value: T;
+  etag: string | null;
 }
 
 /** The JSON answer of our API; undefined for 204. Errors: Problem. */
-export async function request<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, options: Options = {}): Promise<T> {
+export async function request<T>(method: Method, path: string, options: Options = {}): Promise<T> {
+  return (await requestTagged<T>(method, path, options)).value;
+}
+
+/** The same with the answer's ETag. */
+export async function requestTagged<T>(method: Method, path: string, options: Options = {}): Promise<Tagged<T>> {
   const headers: Record<string, string> = {};
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   if (options.bearer !== undefined) headers['Authorization'] = `Bearer ${options.bearer}`;
+  if (typeof options.match === 'string') headers['If-Match'] = options.match;
   const response = await reach(path, {
     method,
     headers,
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(options.patienceMs ?? PATIENCE_MS),
     ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
   });
-  if (response.status === 204) return undefined as T;
+  const etag = response.headers.get('ETag');
+  if (response.status === 204) return { value: undefined as T, etag };
   const data: unknown = await response.json().catch(() => null);
   if (!response.ok || data === null) throw problem(response.status, data);
-  return data as T;
+  return { value: data as T, etag };
 }
 
 /** An answer of our API as a file in the reader's downloads. Errors: Problem. */

@@ -13,19 +13,20 @@ interface Props {
 
 /** A button for what ends something: it asks once before it does. */
 export function Sure({ label, question, yes, plain, busy, testId, onYes }: Props) {
-  const [asked, setAsked] = useState(false);
-  if (!asked) {
+  const [step, setStep] = useState<'new' | 'asked' | 'kept'>('new');
+  if (step !== 'asked') {
     return (
-      <button type="button" className={`small-button ${plain ? 'plain' : 'danger'}`} data-testid={testId} disabled={busy} onClick={() => setAsked(true)}>
+      <button type="button" className={`small-button ${plain ? 'plain' : 'danger'}`} data-testid={testId} disabled={busy} autoFocus={step === 'kept'} onClick={() => setStep('asked')}>
         {label}
       </button>
     );
   }
+  const keep = () => setStep('kept');
   return (
-    <div className="sure" role="group" aria-label={label}>
+    <div className="sure" role="group" aria-label={label} onKeyDown={(event) => { if (event.key === 'Escape') keep(); }}>
       <p>{question}</p>
-      <button type="button" className="small-button danger" data-testid={`${testId}-yes`} disabled={busy} autoFocus onClick={() => { setAsked(false); onYes(); }}>{yes}</button>
-      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={() => setAsked(false)}>Keep it</button>
+      <button type="button" className="small-button danger" data-testid={`${testId}-yes`} disabled={busy} autoFocus onClick={() => { setStep('new'); onYes(); }}>{yes}</button>
+      <button type="button" className="small-button plain" data-testid={`${testId}-no`} onClick={keep}>Keep it</button>
     </div>
   );
 }

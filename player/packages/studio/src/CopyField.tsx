@@ -15,16 +15,16 @@ interface Props {
 export function CopyField({ label, value, secret = false, testId }: Props) {
   const [shown, setShown] = useState(!secret);
   const input = useRef<HTMLInputElement>(null);
-  const [told, tell] = useFeedback();
+  const [feedback, show] = useFeedback();
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(value);
-      tell('Copied');
+      show('Copied');
     } catch {
       // Pages without https may not write the clipboard: the value is selected for the keyboard instead.
       setShown(true);
       input.current?.select();
-      tell('Press Ctrl + C');
+      show('Press Ctrl + C');
     }
   };
   return (
@@ -36,20 +36,20 @@ export function CopyField({ label, value, secret = false, testId }: Props) {
           <button type="button" className="small-button plain" data-testid={`${testId}-show`} onClick={() => setShown(!shown)}>{shown ? 'Hide' : 'Show'}</button>
         )}
         <button type="button" className="small-button plain with-icon copy" disabled={value === ''} onClick={() => void copy()} aria-label={`Copy ${label}`}>
-          <Glyph name={told === null ? 'copy' : 'done'} />
-          <span role="status">{told ?? 'Copy'}</span>
+          <Glyph name={feedback === null ? 'copy' : 'done'} />
+          <span role="status">{feedback ?? 'Copy'}</span>
         </button>
       </div>
     </div>
   );
 }
 
-function useFeedback(): [string | null, (words: string) => void] {
-  const [told, setTold] = useState<string | null>(null);
+export function useFeedback(): [string | null, (words: string) => void] {
+  const [words, setWords] = useState<string | null>(null);
   useEffect(() => {
-    if (told === null) return;
-    const timer = setTimeout(() => setTold(null), FEEDBACK_MS);
+    if (words === null) return;
+    const timer = setTimeout(() => setWords(null), FEEDBACK_MS);
     return () => clearTimeout(timer);
-  }, [told]);
-  return [told, setTold];
+  }, [words]);
+  return [words, setWords];
 }

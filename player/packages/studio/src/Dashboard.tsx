@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { useStore } from '@weir/client/observable.ts';
 import type { SignIn } from './account';
 import { AccountPanel } from './AccountPanel';
@@ -7,6 +7,7 @@ import { AppPage } from './AppPage';
 import { asker } from './authorizedApi';
 import { Desk } from './studioStore';
 import { KeysPage } from './KeysPage';
+import { WebhooksPage } from './lazyPages';
 import { LogPage } from './LogPage';
 import { NewStream } from './NewStream';
 import { SECTIONS, atLeast, useSection } from './sections';
@@ -41,6 +42,7 @@ export function Dashboard({ signIn, account }: { signIn: SignIn; account: Accoun
 function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; account: Account; desk: Desk; app: App; onDeleted: () => void }) {
   const section = useSection(app.role);
   const [ask] = useState(() => asker(signIn, app));
+  const [askAsApp] = useState(() => desk.asker(app.id));
   const changed = () => desk.readApps();
   const deleted = async () => {
     onDeleted();
@@ -57,6 +59,9 @@ function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; a
       {section === 'streams' && <Streams desk={desk} account={account} role={app.role} />}
       {section === 'usage' && <main className="pages"><UsagePage ask={ask} /></main>}
       {section === 'keys' && <main className="pages"><KeysPage ask={ask} /></main>}
+      <Suspense fallback={<p className="pages soft" role="status">Loading …</p>}>
+        {section === 'webhooks' && <main className="pages"><WebhooksPage ask={askAsApp} changes={atLeast(app.role, 'admin')} /></main>}
+      </Suspense>
       {section === 'team' && <main className="pages"><TeamPage ask={ask} account={account} role={app.role} onLeft={() => void changed()} /></main>}
       {section === 'log' && <main className="pages"><LogPage ask={ask} /></main>}
       {section === 'app' && <main className="pages"><AppPage ask={ask} app={app} onChanged={changed} onDeleted={deleted} /></main>}

@@ -202,7 +202,7 @@ export const auth = {
   erase: (bearer: string, password: string) => request<undefined>('DELETE', '/v1/auth/me', { bearer, body: { password } }),
 };
 
-interface Page<T> {
+export interface Page<T> {
   data: T[];
   next_cursor: string | null;
 }

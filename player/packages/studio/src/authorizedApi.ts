@@ -7,3 +7,6 @@ export type Ask = <Rest extends unknown[], T>(verb: (bearer: string, app: string
 export function asker(signIn: SignIn, app: App): Ask {
   return async (verb, ...rest) => await verb(await signIn.token(), app.id, ...rest);
 }
+
+/** The same with an app token, whose scopes are those of the person's role. Errors: Problem. */
+export type AskAsApp = <Rest extends unknown[], T>(verb: (bearer: string, ...rest: Rest) => Promise<T>, ...rest: Rest) => Promise<T>;

@@ -5,6 +5,7 @@ export const SECTIONS = [
   { id: 'streams', title: 'Streams', least: 'viewer' },
   { id: 'usage', title: 'Usage', least: 'viewer' },
   { id: 'keys', title: 'Keys', least: 'admin' },
+  { id: 'webhooks', title: 'Webhooks', least: 'editor' },
   { id: 'team', title: 'Team', least: 'viewer' },
   { id: 'log', title: 'Log', least: 'admin' },
   { id: 'app', title: 'App', least: 'admin' },
@@ -32,8 +33,18 @@ export function givable(role: Role): readonly Role[] {
 
 /** The section that an address names after its `#`, streams when it names none that this role may see. */
 export function sectionOf(hash: string, role: Role): SectionId {
-  const found = SECTIONS.find(({ id, least }) => `#${id}` === hash && atLeast(role, least));
+  const named = hash.slice(1).split('/', 1)[0];
+  const found = SECTIONS.find(({ id, least }) => id === named && atLeast(role, least));
   return found?.id ?? 'streams';
+}
+
+/** What an address names inside its section: `whk_…` of `#webhooks/whk_…`; empty for the section itself. */
+export function itemOf(hash: string): string {
+  return hash.split('/')[1] ?? '';
+}
+
+export function useItem(): string {
+  return itemOf(useSyncExternalStore(followHash, () => location.hash));
 }
 
 export function useSection(role: Role): SectionId {

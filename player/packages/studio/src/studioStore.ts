@@ -2,6 +2,7 @@ import { Problem, wordsOf } from '@weir/client/http.ts';
 import { Store } from '@weir/client/observable.ts';
 import type { SignIn } from './account';
 import { apps, recordings, streams, type Account, type Analytics, type App, type Health, type OwnStream, type PublishFields, type Recording } from './api';
+import type { AskAsApp } from './authorizedApi';
 import { Uploads } from './uploads';
 
 const POLL_MS = 2_000;
@@ -44,6 +45,11 @@ export class Desk {
   stop(): void {
     this.#running = false;
     clearTimeout(this.#timer);
+  }
+
+  /** Calls verbs that take this app's token. */
+  asker(app: string): AskAsApp {
+    return async (verb, ...rest) => await verb(await this.#appToken(app), ...rest);
   }
 
   async createApp(name: string): Promise<void> {

@@ -1,0 +1,13 @@
+import { useEffect, useRef, type ReactNode } from 'react';
+
+/** The heading of a page inside a section. It takes the focus, so that the keyboard goes on from there. */
+export function PageTitle({ children, back, section }: { children: ReactNode; back: string; section: string }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <>
+      <a className="back" href={`#${section}`}>← {back}</a>
+      <h1 ref={heading} tabIndex={-1} dir="auto">{children}</h1>
+    </>
+  );
+}

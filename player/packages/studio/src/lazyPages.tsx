@@ -1,0 +1,18 @@
+import { lazy, type ComponentType } from 'react';
+
+/** Pages that most visits never open: files of their own, loaded when they are. */
+export const WebhooksPage = page(async () => (await import('./webhooks/WebhooksPage')).WebhooksPage);
+
+function page<Props extends object>(load: () => Promise<ComponentType<Props>>) {
+  return lazy(async (): Promise<{ default: ComponentType<Props> }> => {
+    try {
+      return { default: await load() };
+    } catch {
+      return { default: Missing }; // after an update the former version's files may no longer exist
+    }
+  });
+}
+
+function Missing() {
+  return <p className="error" role="alert">This page could not be loaded. Reload the studio.</p>;
+}

@@ -1,0 +1,136 @@
+import { useCallback, useState } from 'react';
+import { momentText } from '@weir/client/format.ts';
+import type { AskAsApp } from '../authorizedApi';
+import { Sure } from '../ConfirmButton';
+import { PageTitle } from '../PageTitle';
+import { Pill } from '../Pill';
+import { useAction } from '../useAction';
+import { useQuery } from '../useQuery';
+import { webhooks, type EventKind, type NewWebhook, type Webhook } from './api';
+import { Deliveries } from './Deliveries';
+import { changeOf, draftOf, type Draft } from './draft';
+import { typesText } from './eventTypes';
+import { stateOf } from './health';
+import { FreshSecrets, SecretBox } from './Secrets';
+import { Figures } from './Figures';
+import { ReplayForm } from './ReplayForm';
+import { TestForm } from './TestForm';
+import { WebhookForm } from './WebhookForm';
+
+const POLL_MS = 5_000;
+
+interface Props {
+  ask: AskAsApp;
+  changes: boolean;
+  id: string;
+  kinds: readonly EventKind[];
+  /** Its secrets, when it has just been created. */
+  made: NewWebhook | null;
+  onCopied: () => void;
+}
+
+/** One endpoint: how it is, what it got, and everything that can be done with it. */
+export function WebhookPanel({ ask, changes, id, kinds, made, onCopied }: Props) {
+  const { value, error, refresh } = useQuery(useCallback(() => ask(webhooks.get, id), [ask, id]), POLL_MS);
+  const [editing, setEditing] = useState<{ hook: Webhook; etag: string | null } | null>(null);
+  const hook = value?.value;
+  const save = async (draft: Draft) => {
+    if (editing === null) return;
+    const change = changeOf(draft, editing.hook);
+    if (Object.keys(change).length > 0) await ask(webhooks.change, id, change, editing.etag);
+    await refresh();
+    setEditing(null);
+  };
+  if (hook === undefined) {
+    return error === null ? <p className="soft" role="status">Loading …</p> : <><a className="back" href="#webhooks">← Webhooks</a><p className="error" role="alert">{error}</p></>;
+  }
+  return (
+    <>
+      <Head hook={hook} />
+      {error !== null && <p className="error" role="alert">{error}</p>}
+      {made !== null && <FreshSecrets made={made} onCopied={onCopied} />}
+      <HealthBox ask={ask} changes={changes} hook={hook} onChanged={refresh} />
+      {editing === null
+        ? <Parts ask={ask} changes={changes} hook={hook} kinds={kinds} onChanged={refresh} onEdit={() => setEditing({ hook, etag: value?.etag ?? null })} />
+        : <WebhookForm start={draftOf(editing.hook)} before={editing.hook} kinds={kinds} save="Save" cancel={() => setEditing(null)} onSave={save} />}
+    </>
+  );
+}
+
+function Parts({ ask, changes, hook, kinds, onChanged, onEdit }: HealthProps & { kinds: readonly EventKind[]; onEdit: () => void }) {
+  return (
+    <>
+      <Figures ask={ask} id={hook.id} />
+      {changes && <TestForm ask={ask} hook={hook} kinds={kinds} />}
+      <Deliveries ask={ask} changes={changes} hook={hook} kinds={kinds} />
+      {changes && <ReplayForm ask={ask} hook={hook} />}
+      {changes && <SecretBox ask={ask} hook={hook} onChanged={onChanged} />}
+      {changes && <Manage ask={ask} hook={hook} onEdit={onEdit} />}
+    </>
+  );
+}
+
+function Head({ hook }: { hook: Webhook }) {
+  return (
+    <header className="page-head">
+      <PageTitle section="webhooks" back="Webhooks">{hook.description || hook.url}</PageTitle>
+      {hook.description !== '' && <p className="soft mono anywhere">{hook.url}</p>}
+      <p className="soft anywhere">{typesText(hook.types)} · created {momentText(hook.created)}{hook.name !== null && ` · set up by the operator’s file as “${hook.name}”`}</p>
+    </header>
+  );
+}
+
+interface HealthProps {
+  ask: AskAsApp;
+  changes: boolean;
+  hook: Webhook;
+  onChanged: () => Promise<void>;
+}
+
+/** The state in words, and what helps. */
+function HealthBox({ ask, changes, hook, onChanged }: HealthProps) {
+  const { busy, error, run } = useAction();
+  const state = stateOf(hook);
+  const { health, enabled } = hook;
+  const enable = (on: boolean) => run(async () => {
+    await ask(webhooks.change, hook.id, { enabled: on }, null);
+    await onChanged();
+  });
+  return (
+    <div className="callout" data-tone={state.tone} data-testid="webhook-state">
+      <div className="callout-text">
+        <p><Pill tone={state.tone} words={state.words} /> {enabled && health.last_success !== null && <span className="soft">Last delivered {momentText(health.last_success)}</span>}</p>
+        {state.reason !== '' && <p>{state.reason}</p>}
+        {enabled && health.breaker !== 'closed' && <p className="soft">{health.failures} attempts in a row have failed. Events are stored; one request at a time tests whether your server answers again.</p>}
+        {health.advice !== null && <p data-testid="advice"><strong>{health.advice}</strong></p>}
+        {!enabled && <p className="soft">Nothing is sent. When it is enabled, what waited is sent; events since then can be sent by “Send again” with “events that were never sent”.</p>}
+        {error !== null && <p className="error" role="alert">{error}</p>}
+      </div>
+      {changes && (enabled
+        ? <Sure label="Disable" testId="disable" plain busy={busy} yes="Disable it" question="Nothing is sent until you enable it again." onYes={() => enable(false)} />
+        : <button type="button" className="small-button" data-testid="enable" disabled={busy} onClick={() => enable(true)}>Enable</button>)}
+    </div>
+  );
+}
+
+function Manage({ ask, hook, onEdit }: { ask: AskAsApp; hook: Webhook; onEdit: () => void }) {
+  const { busy, error, run } = useAction();
+  const remove = () => run(async () => {
+    await ask(webhooks.remove, hook.id);
+    location.hash = '#webhooks';
+  });
+  return (
+    <div className="box">
+      <h2>Settings</h2>
+      <div className="end-row">
+        <p className="soft">URL, events, filters, authentication and the rest.</p>
+        <button type="button" className="small-button plain" data-testid="edit-webhook" onClick={onEdit}>Edit</button>
+      </div>
+      <div className="end-row">
+        <p className="soft">Deletes the webhook and its list of deliveries.</p>
+        <Sure label="Delete" testId="delete-webhook" busy={busy} yes="Delete it" question="What waits is not sent, and the list of deliveries is deleted. This cannot be undone." onYes={remove} />
+      </div>
+      {error !== null && <p className="error" role="alert">{error}</p>}
+    </div>
+  );
+}
