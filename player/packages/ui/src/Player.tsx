@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type MouseEvent } from 'react';
+import { useCallback, useEffect, useRef, useState, type MouseEvent } from 'react';
 import type { Playback } from '@weir/client/playback/playback.ts';
 import { useStore } from '@weir/client/observable.ts';
 import type { Watching } from '@weir/client/watchSession.ts';
@@ -6,6 +6,7 @@ import { Controls } from './Controls';
 import { Glyph } from './icons';
 import { ReactionButtons, RisingReactions } from './Reactions';
 import { PlayerOverlay } from './PlayerOverlay';
+import { PlayerPanel, type PanelName } from './PlayerPanels';
 import { useShortcuts } from './shortcuts';
 import { usePlayerState } from './usePlayerState';
 
@@ -21,7 +22,9 @@ export function Player({ watching }: { watching: Watching }) {
   const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [quiet, stir] = useQuiet();
-  useShortcuts(playback, frame, video);
+  const [panel, setPanel] = useState<PanelName | null>(null);
+  const toggle = useCallback((name: PanelName) => setPanel((open) => (open === name ? null : name)), []);
+  useShortcuts(playback, frame, video, toggle);
   useEffect(() => (video.current === null ? undefined : playback.attach(video.current)), [playback]);
 
   return (
@@ -29,6 +32,7 @@ export function Player({ watching }: { watching: Watching }) {
       <video data-testid="video" ref={video} playsInline onClick={(event) => { if (!isTouch(event)) playback.toggle(); }} aria-label="Stream" />
       {scene !== 'air' && <PlayerOverlay scene={scene} stream={stream} error={scene === 'interrupted' || scene === 'starting' ? error : null} />}
       {scene === 'air' && <OnPicture watching={watching} />}
+      {panel !== null && <PlayerPanel name={panel} playback={playback} video={video} onClose={() => setPanel(null)} />}
       {view.picture && <Controls playback={playback} stream={stream} scene={scene} frame={frame} video={video} />}
     </div>
   );
