@@ -62,7 +62,7 @@ class SourceRoutes:
                 answer=PreviewShown, limit=PREVIEWS, **read),
             Row("GET", one, "tenant", self.get, summary="Read a source", answer=Source, etag=True, **read),
             Row("PATCH", one, "tenant", self.change, SourceChange, summary="Change a source", answer=Source, etag=True, **write),
-            Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address is dead", status=204, **write),
+            Row("DELETE", one, "tenant", self.delete, summary="Delete a source; its address answers 404 from then on", status=204, **write),
             Row("POST", one + "/rotate-secret", "tenant", self.rotate, SecretRotation, summary="Give a source another secret",
                 answer=SourceShown, etag=True, **write),
             Row("GET", one + "/stats", "tenant", self.stats, summary="Count what came in the last 24 hours", answer=SourceStats, **read),
@@ -160,8 +160,9 @@ class SourceRoutes:
         return Answer(_taken(took))
 
     async def receive(self, call: Call) -> Answer:
-        """JSON of 256 KB at most, signed as the source says. 202: it is stored, and will be in the app's log or at its places; 200: it had
-        been taken before. Query parameters are seen by the mapping as `query`."""
+        """JSON of 256 KB at most, or a form with a field `json` or `payload`, signed as the source says. 202: it is
+        stored, and will be in the app's log or at its places; 200: it had been taken before. Query parameters
+        are seen by the mapping as `query`."""
         source = await self._inbound.source(call.path("source"))
         request = call.request
         request.scope[APP] = source["app"]

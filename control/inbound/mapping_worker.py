@@ -49,7 +49,7 @@ TYPES = frozenset(
         "type",
     )
 )
-MOST_ERRORS, MOST_OUTCOMES = 10, 500
+MOST_ERRORS, MOST_OUTCOMES = 10, 1_000
 DEEPEST = 16
 LONGEST_ANSWER = 1 << 20
 LONGEST_DETAIL = 240
@@ -153,6 +153,8 @@ class Evaluation:
         self._data = {**data, "item": None}
         self._context = cel.Context(dict(self._data), {"get": self._get, "byte": _byte})
         add_stdlib_to_context(self._context, LIBRARIES)
+        # A changed variable would make the binding convert all others again: 1 ms an element of a long list.
+        self._context.set_variable_resolver(lambda name: self._data["item"] if name == "item" else None)
         self._errors: list[dict[str, Any]] = []
         self._outcomes: list[dict[str, Any]] = []
         self._where = ""
@@ -161,7 +163,6 @@ class Evaluation:
         delivery = self._optional("id", self._mapping.get("id"))
         for item, where in self._items():
             self._data["item"], self._where = item, where
-            self._context.add_variable("item", item)
             for number, rule in enumerate(self._mapping["rules"]):
                 self._apply(f"rules.{number}", rule)
             if len(self._errors) >= MOST_ERRORS:

@@ -164,8 +164,8 @@ class SecretRotation(Body):
 class SourceFilter(Spanned):
     """By the time of creation; `q` is a part of the name."""
 
-    kind: str | None = Field(None, max_length=40)
     q: str | None = Field(None, min_length=1, max_length=100)
+    kind: str | None = Field(None, max_length=40)
 
 
 class RejectFilter(Spanned):

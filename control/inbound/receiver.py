@@ -13,7 +13,7 @@ import orjson
 
 from control.inbound.counts import InboundCounts
 from control.inbound.evaluator import MappingEvaluator, TooCostly
-from control.inbound.rules import MappedDelivery, Unmappable, outcome_of, parsed, seen_headers
+from control.inbound.rules import MappedDelivery, Unmappable, as_json, outcome_of, parsed, seen_headers
 from control.inbound.service import Sources
 from control.inbound.signatures import NotAuthentic, check, inside, once_of, signing_header
 from control.inbound.store import DELIVERIES, REJECTS, SOURCES, InboundDeliveryDoc, RejectDoc, SourceDoc
@@ -106,13 +106,13 @@ class Inbound:
         await self._check_backlog()
         mapping = self._sources.mapping_of(source)
         headers = seen_headers(mapping, given.headers, [signing_header(source["auth"])])
-        body, query = given.body, dict(given.query)
-        sent = given.headers.get(WEBHOOK_ID) or once_of(source["auth"], given.headers, body)
+        body, query = as_json(given.body, given.headers.get("content-type", "")), dict(given.query)
+        sent = given.headers.get(WEBHOOK_ID) or once_of(source["auth"], given.headers, given.body)
         try:
             outcome = await self._outcome(source, mapping, body, query, headers)
         except Unmappable as wrong:
             self._counts.add(source["app"], source["id"], "rejected")
-            await self._reject(source, given.body, query, headers, wrong, sent)
+            await self._reject(source, body, query, headers, wrong, sent)
             raise wrong.refused() from None
         known_as = outcome.id or sent
         took = await self._deliver(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -16,6 +17,7 @@ from weir.foundation.errors import Invalid
 from weir.foundation.texts import one_line
 
 MOST_BYTES = 256 * 1024
+FORM, MOST_FIELDS = "application/x-www-form-urlencoded", 1_000
 MOST_ELEMENTS, MOST_NODES, DEEPEST = 5_000, 50_000, 32
 MOST_DATA, MOST_FACTS = 16 * 1024, 256 * 1024
 LONGEST_ID, LONGEST_SERIAL = 255, 64
@@ -76,6 +78,21 @@ class Unmappable(Exception):
 
 class _Wrong(Exception):
     """A result that can't be used; the message says why."""
+
+
+def as_json(raw: bytes, content_type: str) -> bytes:
+    """A form's JSON: that of its field `json` or `payload` (Plate Recognizer, GitHub), else its fields as an
+    object. What looks like JSON is taken as it is, since not every sender names its type."""
+    if not content_type.lower().startswith(FORM) or raw.lstrip()[:1] in (b"{", b"["):
+        return raw
+    try:
+        fields = dict(
+            parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        )
+    except ValueError:
+        return raw
+    whole = next((fields[name] for name in ("json", "payload") if name in fields), None)
+    return whole.encode() if whole is not None else orjson.dumps(fields)
 
 
 def parsed(raw: bytes) -> Any:

@@ -105,7 +105,7 @@ class WebhookRoutes:
             Row("POST", one + "/test", "tenant", self.test, Example, "Send an example event now, and say what came back",
                 answer=WebhookTested,
                 scope=WRITE, limit=HEAVY, errors=(Conflict,), tag=TAG),
-            Row("POST", one + "/preview", "tenant", self.preview, Example, "What exactly would be sent", answer=Preview, scope=READ,
+            Row("POST", one + "/preview", "tenant", self.preview, Example, "What exactly would be sent", answer=Preview, scope=WRITE,
                 errors=(Conflict,), tag=TAG),
             Row("GET", one + "/stats", "tenant", self.stats, summary="Success and latency of the last 24 hours", answer=WebhookStats,
                 scope=READ, tag=TAG),

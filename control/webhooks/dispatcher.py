@@ -18,11 +18,12 @@ from control.webhooks.documents import WEBHOOKS, WebhookDoc
 from weir.foundation.clock import monotonic
 from weir.foundation.documents import Store
 from weir.foundation.errors import Unavailable
-from weir.foundation.events import Event, EventsWanted, WebhooksChanged
+from weir.foundation.events import AppDeleted, DirectoryChanged, Event, EventsWanted, WebhooksChanged
 from weir.foundation.ids import new_id
 from weir.foundation.redis.bus import Bus
 from weir.foundation.redis.event_log import EventLogReader, LoggedEvent, LogPosition
 from weir.foundation.services import Tasks
+from weir.foundation.tenancy.collections import APPS
 from weir.foundation.tenancy.directory import Directory
 
 LEASE_MS, RENEW_S = 10_000, 2.5
@@ -68,7 +69,10 @@ class Dispatcher:
 
     async def on_event(self, event: Event) -> None:
         """Handles changes by any process; for Bus.watch."""
-        if isinstance(event, WebhooksChanged):
+        of_app = (
+            isinstance(event, DirectoryChanged) and event.collection == APPS.name and event.key in self._apps
+        )
+        if isinstance(event, WebhooksChanged | AppDeleted) or of_app:
             self._changed.add(event.app)
             self._nudged.set()
 

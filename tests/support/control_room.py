@@ -108,4 +108,7 @@ def bearer(token: str) -> Headers:
 async def opened(services: Services, **options: Any) -> AsyncIterator[World]:
     world = World(services, **options)
     async with world.http:
-        yield world
+        try:
+            yield world
+        finally:
+            await world.room._evaluator.close()

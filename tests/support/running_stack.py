@@ -78,6 +78,7 @@ class RunningStack:
         return {
             **kept,
             "PYTHONPATH": str(ROOT),
+            "STREAM_ENABLED": "false",  # no webhooks of the person who runs the tests
             **{f"WEIR_{name}": str(value) for name, value in self._settings.items()},
         }
 

@@ -1,6 +1,5 @@
 """A source over HTTP, and what it has put on the bus."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -46,9 +45,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World) -> AsyncIterator[Desk]:
+async def desk(world: World) -> Desk:
     owner = await world.owner()
     app = (await world.app(owner))["id"]
     key = (await world.key(owner, app))["api_key"]
-    yield Desk(world, app, bearer(key))
-    await world.room._evaluator.close()
+    return Desk(world, app, bearer(key))

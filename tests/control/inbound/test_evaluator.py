@@ -46,6 +46,7 @@ async def value(evaluator: MappingEvaluator, expression: str, body: Any = None, 
     ('"AbC".lowerAscii()', None, "abc"),
     ("math.floor(1.7)", None, 1),
     ("item", None, None),
+    ("body.l.map(item, item + 1)", {"l": [1, 2]}, [2, 3]),
     ("body.big", {"big": 2**64 - 1}, 2**64 - 1),
 ])  # fmt: skip
 async def test_what_an_expression_gives_is_json(evaluator, expression, body, expected) -> None:

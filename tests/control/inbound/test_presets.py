@@ -11,7 +11,7 @@ import pytest
 from control.inbound.evaluator import MappingEvaluator
 from control.inbound.models import Mapping, SourceAuth
 from control.inbound.presets import PRESETS
-from control.inbound.rules import MappedDelivery, expressions, outcome_of, parsed
+from control.inbound.rules import MappedDelivery, Unmappable, expressions, outcome_of, parsed
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
 NOW = 1_900_000_000_000
@@ -97,3 +97,19 @@ async def test_codecs_say_occupancy_in_many_ways(evaluator, field: str, said: An
     up = orjson.loads((Path(__file__).parent / "fixtures/chirpstack.up.json").read_bytes())
     outcome = await mapped(evaluator, "chirpstack", {**up, "body": {**up["body"], "object": {field: said}}})
     assert [one.state for one in outcome.readings] == [state]
+
+
+async def test_a_long_report_is_taken_with_all_its_transactions(evaluator: MappingEvaluator) -> None:
+    """Up to the bound of a delivery; one transaction more is an error, not a report without it."""
+    given = orjson.loads((Path(__file__).parent / "fixtures/gtcs.json").read_bytes())
+    one = given["body"]["transactions"][0]
+    for count, right in ((999, True), (1000, False)):
+        body = {**given["body"], "transactions": [{**one, "transactionId": f"t{n}"} for n in range(count)]}
+        try:
+            outcome = await mapped(evaluator, "gtcs", {**given, "body": body})
+        except Unmappable as refused:
+            assert not right
+            assert "1000 are the most" in str(refused)
+        else:
+            assert right
+            assert len(outcome.events) == 1000

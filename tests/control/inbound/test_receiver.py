@@ -2,7 +2,11 @@
 
 import asyncio
 import base64
+import hmac
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -183,6 +187,27 @@ async def test_a_body_that_is_no_json_is_rejected_and_shown(desk: Desk, body: by
     assert page["data"][0]["body"] == body.decode("utf-8", "replace")
 
 
+async def test_a_form_is_signed_as_it_is_sent_and_kept_as_its_json(desk: Desk) -> None:
+    """As Plate Recognizer's Stream sends what it has seen."""
+    _, presets = await desk.ask("GET", "/v1/sources/presets")
+    sample = next(one["sample"] for one in presets["data"] if one["kind"] == "parkpow")
+    source = await desk.world.done("POST", "/v1/sources", desk.key, {"name": "Gate", "kind": "parkpow"})
+    headers = {
+        "Authorization": f"Token {source['secret']}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    assert (await desk.post(source, urlencode({"json": orjson.dumps(sample)}).encode(), headers=headers))[
+        0
+    ] == 202
+    (fact,) = await desk.facts()
+    assert isinstance(fact, InboundEvent)
+    assert orjson.loads(fact.data)["plate"] == "abc123"
+    wrong = orjson.dumps({"data": {"results": 7}})
+    assert (await desk.post(source, urlencode({"json": wrong}).encode(), headers=headers))[0] == 422
+    _, page = await desk.ask("GET", f"/v1/sources/{source['id']}/rejects")
+    assert page["data"][0]["body"] == wrong.decode()
+
+
 async def test_a_body_has_256_kb_at_most(desk: Desk) -> None:
     source = await desk.source()
     room = 256 * 1024 - len(b'{"id":"a","x":""}')
@@ -329,3 +354,70 @@ async def test_nothing_is_taken_while_what_was_taken_is_not_applied(desk: Desk, 
     assert (status, refused["code"]) == (503, "unavailable")
     monkeypatch.setattr(receiver, "MOST_UNSENT_S", 20.0)
     assert (await desk.post(source, {"id": "b"}))[0] == 202
+
+
+def mac(secret: str, body: bytes, algorithm: str = "sha256") -> bytes:
+    return hmac.digest(secret.encode(), body, algorithm)
+
+
+def stamped(secret: str, body: bytes) -> dict[str, str]:
+    at = int(now_s())
+    return {"Stripe-Signature": f"t={at},v1={mac(secret, b'%d.%b' % (at, body)).hex()}"}
+
+
+SIGNERS: dict[str, tuple[dict[str, Any], Callable[[str, bytes], dict[str, str]]]] = {
+    "timestamped": (
+        {"kind": "timestamped", "header": "stripe-signature"},
+        stamped,
+    ),
+    "github": (
+        {"kind": "hmac", "header": "x-hub-signature-256", "prefix": "sha256="},
+        lambda secret, body: {"X-Hub-Signature-256": f"sha256={mac(secret, body).hex()}"},
+    ),
+    "base64": (
+        {"kind": "hmac", "header": "x-sign", "encoding": "base64", "algorithm": "sha512"},
+        lambda secret, body: {"X-Sign": base64.b64encode(mac(secret, body, "sha512")).decode()},
+    ),
+    "header": ({"kind": "token", "header": "x-api-key"}, lambda secret, _body: {"X-Api-Key": secret}),
+    "basic": (
+        {"kind": "basic", "username": "meter"},
+        lambda secret, _body: {"Authorization": "Basic " + base64.b64encode(f"meter:{secret}".encode()).decode()},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIGNERS)
+async def test_each_way_to_sign_opens_its_source_and_no_other(desk: Desk, name: str) -> None:
+    auth, sign = SIGNERS[name]
+    mapping = {"rules": [{"event": {"type": "partner.test.echo", "data": "body"}}]}
+    source, other = (
+        await desk.source(auth=auth, mapping=mapping),
+        await desk.source(auth=auth, mapping=mapping),
+    )
+    headers = sign(source["secret"], b'{"a":1}')
+    assert (await desk.post(source, b'{"a":1}', headers=headers))[0] == 202
+    assert (await desk.post(other, b'{"a":1}', headers=headers))[0] == 401
+    assert (await desk.post(source, b'{"a":1}', headers={}))[0] == 401
+    if name in ("timestamped", "github", "base64"):
+        assert (await desk.post(source, b'{"a":2}', headers=headers))[0] == 401
+    again = (await desk.post(source, b'{"a":1}', headers=headers))[0]
+    assert again == (200 if name == "timestamped" else 202), (
+        "only a signed time makes a call without an id known"
+    )
+
+
+async def test_a_presets_source_signs_as_its_vendor_does(desk: Desk) -> None:
+    _, presets = await desk.ask("GET", "/v1/sources/presets")
+    preset = next(one for one in presets["data"] if one["kind"] == "ips")
+    source = await desk.world.done(
+        "POST", "/v1/sources", desk.key, {"name": "IPS", "kind": "ips", "secret": "given-by-ips"}
+    )
+    assert (source["auth"], source["mapping"], source["secret"]) == (preset["auth"], None, None)
+    body = orjson.dumps(preset["sample"])
+    headers = {"X-IPS-Signature": mac("given-by-ips", body).hex()}
+    status, taken = await desk.post(source, body, headers=headers)
+    assert (status, taken["events"]) == (202, 1)
+    assert (await desk.post(source, body, headers=headers))[1]["repeated"] is True
+    (fact,) = await desk.facts()
+    assert isinstance(fact, InboundEvent)
+    assert fact.kind == "partner.ips.violation.created"

@@ -14,6 +14,7 @@ from control.inbound.rules import (
     MOST_ELEMENTS,
     ReadingOutcome,
     Unmappable,
+    as_json,
     expressions,
     outcome_of,
     parsed,
@@ -126,6 +127,25 @@ def test_an_event_has_a_bound() -> None:
 def test_a_body_has_bounds(body: Any) -> None:
     with pytest.raises(Unmappable):
         parsed(orjson.dumps(body))
+
+
+@pytest.mark.parametrize(("raw", "kind", "body"), [
+    (b"json=%7B%22a%22%3A+1%7D", "application/x-www-form-urlencoded", {"a": 1}),
+    (b"other=1&payload=%5B1%5D", "Application/X-WWW-Form-Urlencoded; charset=utf-8", [1]),
+    (b"a=1&b=&c=x+y", "application/x-www-form-urlencoded", {"a": "1", "b": "", "c": "x y"}),
+    (b' {"a": "b=c&d"}', "application/x-www-form-urlencoded", {"a": "b=c&d"}),
+    (b'{"a": 1}', "text/plain", {"a": 1}),
+])  # fmt: skip
+def test_a_form_is_the_json_in_it(raw: bytes, kind: str, body: Any) -> None:
+    assert parsed(as_json(raw, kind)) == body
+
+
+@given(st.binary(max_size=200))
+def test_any_form_is_a_body_or_an_error(raw: bytes) -> None:
+    try:
+        parsed(as_json(raw, "application/x-www-form-urlencoded"))
+    except Unmappable as refused:
+        assert refused.errors[0]["field"] == "body"
 
 
 @given(JSON)

@@ -1,4 +1,6 @@
-import Hls, { type FragBufferedData, type LoadPolicy } from 'hls.js';
+import type Hls from 'hls.js';
+import type { FragBufferedData, LoadPolicy } from 'hls.js';
+import Light from 'hls.js/light';
 
 /**
  * A stream whose encoder is away keeps its playlist, and the server answers waiting requests with 503 after 6 s: that is
@@ -15,9 +17,40 @@ const PATIENT: LoadPolicy = {
 
 const BEHIND_S = 30;
 
-/** hls.js for low-latency playing. The token in each address is replaced by the present one, so it can be renewed in place. */
-export function createHls(token: () => string): Hls {
-  const hls = new Hls({
+type Engine = typeof Hls;
+
+/**
+ * Which hls.js plays. A recording may have several sounds and subtitles, which the small one of live streams can't play; the full one is
+ * fetched only then (178 KB instead of 114).
+ */
+export class EngineLoader {
+  #count = 0;
+
+  /** `done` gets null when it can't be fetched; it is not called after `cancel`. */
+  load(recorded: boolean, done: (Engine: Engine | null) => void): void {
+    const count = ++this.#count;
+    if (!recorded) {
+      done(Light);
+      return;
+    }
+    const fetched = import('hls.js').then(({ default: Full }) => Full, () => null);
+    void fetched.then((Full) => { if (count === this.#count) done(Full); });
+  }
+
+  cancel(): void {
+    this.#count += 1;
+  }
+}
+
+/** The qualities to choose from, highest first. */
+export function rungsOf({ levels }: Hls): { index: number; height: number }[] {
+  const rungs = levels.map(({ height }, index) => ({ index, height })).filter(({ height }) => height > 0);
+  return rungs.sort((a, b) => b.height - a.height);
+}
+
+/** hls.js (`Engine`: small or full) for low-latency playing. The token in each address is replaced by the present one, so it can be renewed in place. */
+export function createHls(Engine: Engine, token: () => string): Hls {
+  const hls = new Engine({
     lowLatencyMode: true,
     maxLiveSyncPlaybackRate: 1, // see paceFor
     liveSyncOnStallIncrease: 0.5, // hls.js adds a whole second for each stall, which leaves low latency after the second one
@@ -26,7 +59,7 @@ export function createHls(token: () => string): Hls {
     playlistLoadPolicy: PATIENT,
     xhrSetup: (xhr, url) => xhr.open('GET', withToken(url, token()), true),
   });
-  hls.on(Hls.Events.FRAG_BUFFERED, (_event, data) => trimBehind(hls, data));
+  hls.on(Light.Events.FRAG_BUFFERED, (_event, data) => trimBehind(hls, data));
   return hls;
 }
 
@@ -41,7 +74,7 @@ function trimBehind(hls: Hls, { part }: FragBufferedData): void {
   const newest = hls.latestLevelDetails?.partList?.at(-1);
   if (part !== null && (part.fragment.sn !== newest?.fragment.sn || part.index !== newest.index)) return;
   const endOffset = trimmedTo(media.buffered.start(0), media.currentTime);
-  if (endOffset !== null) hls.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset: 0, endOffset, type: null });
+  if (endOffset !== null) hls.trigger(Light.Events.BUFFER_FLUSHING, { startOffset: 0, endOffset, type: null });
 }
 
 /** Where the buffer should begin, in seconds on the video's clock; null while that is not worth a removal. */

@@ -1,10 +1,11 @@
-import Hls, { type ErrorData } from 'hls.js';
+import type { default as Hls, ErrorData } from 'hls.js';
+import Light from 'hls.js/light';
 import type { Access } from '../sessionTokens';
 import type { StreamState } from '../api';
 import { keep, recall } from '../browserStorage';
 import { Store } from '../observable';
 import { Calm } from './latencyReset';
-import { createHls, masterUrl } from './engine';
+import { EngineLoader, createHls, masterUrl, rungsOf } from './engine';
 import { paceFor } from './pace';
 import { Tracks } from './tracks';
 import { cureFor, FAR_S, shouldCatchUp } from './recovery';
@@ -62,6 +63,7 @@ export class Playback {
   readonly #playback: string;
   #video: HTMLVideoElement | null = null;
   #hls: Hls | null = null;
+  readonly #engine = new EngineLoader();
   #state: StreamState = 'idle';
   #placeChosen = false;
   #soughtAt = 0;
@@ -207,22 +209,25 @@ export class Playback {
     this.#unload();
     this.#movedAt = performance.now();
     this.#calm.stalled(this.#movedAt);
-    if (!Hls.isSupported()) {
+    if (!Light.isSupported()) {
       this.#loadNatively(video);
       return;
     }
-    const hls = (this.#hls = createHls(() => this.#access.playbackToken()));
-    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#parsed(hls));
-    hls.on(Hls.Events.LEVEL_SWITCHED, () => this.#refresh());
+    this.#engine.load(this.#state === 'recorded', (Engine) => (Engine === null ? this.#reload() : this.#start(video, Engine)));
+  }
+
+  #start(video: HTMLVideoElement, Engine: typeof Hls): void {
+    const hls = (this.#hls = createHls(Engine, () => this.#access.playbackToken()));
+    hls.on(Light.Events.MANIFEST_PARSED, () => this.#parsed(hls));
+    hls.on(Light.Events.LEVEL_SWITCHED, () => this.#refresh());
     this.tracks.attach(hls);
-    hls.on(Hls.Events.ERROR, (_event, data) => this.#erred(data));
+    hls.on(Light.Events.ERROR, (_event, data) => this.#erred(data));
     hls.loadSource(masterUrl(this.#access.playbackToken(), this.#playback));
     hls.attachMedia(video);
   }
 
   #parsed(hls: Hls): void {
-    const rungs = hls.levels.map(({ height }, index) => ({ index, height })).filter(({ height }) => height > 0);
-    this.view.update({ rungs: rungs.sort((a, b) => b.height - a.height) });
+    this.view.update({ rungs: rungsOf(hls) });
     const { chosen } = this.view.get();
     if (chosen !== null) this.choose(chosen);
     this.play();
@@ -239,6 +244,7 @@ export class Playback {
   }
 
   #unload(): void {
+    this.#engine.cancel();
     clearTimeout(this.#timers.reload);
     clearTimeout(this.#timers.drain);
     this.#hls?.destroy();
@@ -264,7 +270,7 @@ export class Playback {
   #erred(data: ErrorData): void {
     const { type, fatal, response } = data;
     const status = response?.code ?? null;
-    const failure = { network: type === Hls.ErrorTypes.NETWORK_ERROR, media: type === Hls.ErrorTypes.MEDIA_ERROR, fatal, status };
+    const failure = { network: type === Light.ErrorTypes.NETWORK_ERROR, media: type === Light.ErrorTypes.MEDIA_ERROR, fatal, status };
     const cure = cureFor(failure, performance.now() - this.#decoderAt);
     if (cure === 'authorise') void this.#authorise();
     else if (cure === 'decode') this.#decodeAnew();

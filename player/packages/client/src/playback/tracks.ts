@@ -1,4 +1,5 @@
-import Hls from 'hls.js';
+import type Hls from 'hls.js';
+import Light from 'hls.js/light';
 import { Store } from '../observable';
 
 /** A sound or the subtitles of a recording. `index` is the engine's number. */
@@ -27,10 +28,10 @@ export class Tracks {
     const read = () => {
       if (hls === this.#hls) this.#read(hls);
     };
-    hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, read);
-    hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, read);
-    hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, read);
-    hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, read);
+    hls.on(Light.Events.AUDIO_TRACKS_UPDATED, read);
+    hls.on(Light.Events.AUDIO_TRACK_SWITCHED, read);
+    hls.on(Light.Events.SUBTITLE_TRACKS_UPDATED, read);
+    hls.on(Light.Events.SUBTITLE_TRACK_SWITCH, read);
   }
 
   detach(): void {
