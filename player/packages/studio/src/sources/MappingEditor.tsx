@@ -62,7 +62,7 @@ function Result({ result }: { result: Shown }) {
   if (errors.length > 0) return <ul className="steps error">{errors.map(({ field, detail }) => <li key={`${field} ${detail}`}><code className="anywhere">{field}</code> {detail}</li>)}</ul>;
   return (
     <>
-      <p className="soft">{events.length + readings.length === 0 ? 'The mapping takes this sample and makes nothing of it: no rule applies.' : 'The mapping takes this sample.'} {id === null ? 'It names no id: a repeat is known by its whole body.' : `A repeat is known by the id ${id}.`}</p>
+      <p className="soft">{events.length + readings.length === 0 ? 'The mapping takes this sample and makes nothing of it: no rule applies.' : 'The mapping takes this sample.'} {id === null ? 'It names no id: a repeat is known by the header webhook-id or by a signed time; without them each body is new.' : `A repeat is known by the id ${id}.`}</p>
       {events.map(({ type, data }, index) => <CodeBlock key={`e${index}`} label={`Event ${type}`} text={JSON.stringify(data, null, 2)} />)}
       {readings.map((reading, index) => <CodeBlock key={`r${index}`} label="Reading" text={JSON.stringify(reading, null, 2)} />)}
     </>
