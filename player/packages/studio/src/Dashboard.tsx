@@ -7,7 +7,7 @@ import { AppPage } from './AppPage';
 import { asker } from './authorizedApi';
 import { Desk } from './studioStore';
 import { KeysPage } from './KeysPage';
-import { WebhooksPage } from './lazyPages';
+import { IntegrationsPage, SourcesPage, WebhooksPage } from './lazyPages';
 import { LogPage } from './LogPage';
 import { NewStream } from './NewStream';
 import { SECTIONS, atLeast, useSection } from './sections';
@@ -43,6 +43,7 @@ function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; a
   const section = useSection(app.role);
   const [ask] = useState(() => asker(signIn, app));
   const [askAsApp] = useState(() => desk.asker(app.id));
+  const changes = atLeast(app.role, 'admin');
   const changed = () => desk.readApps();
   const deleted = async () => {
     onDeleted();
@@ -60,7 +61,9 @@ function Sections({ signIn, account, desk, app, onDeleted }: { signIn: SignIn; a
       {section === 'usage' && <main className="pages"><UsagePage ask={ask} /></main>}
       {section === 'keys' && <main className="pages"><KeysPage ask={ask} /></main>}
       <Suspense fallback={<p className="pages soft" role="status">Loading …</p>}>
-        {section === 'webhooks' && <main className="pages"><WebhooksPage ask={askAsApp} changes={atLeast(app.role, 'admin')} /></main>}
+        {section === 'webhooks' && <main className="pages"><WebhooksPage ask={askAsApp} changes={changes} /></main>}
+        {section === 'sources' && <main className="pages"><SourcesPage ask={askAsApp} changes={changes} /></main>}
+        {section === 'integrations' && <main className="pages"><IntegrationsPage ask={askAsApp} changes={changes} /></main>}
       </Suspense>
       {section === 'team' && <main className="pages"><TeamPage ask={ask} account={account} role={app.role} onLeft={() => void changed()} /></main>}
       {section === 'log' && <main className="pages"><LogPage ask={ask} /></main>}

@@ -6,6 +6,8 @@ export const SECTIONS = [
   { id: 'usage', title: 'Usage', least: 'viewer' },
   { id: 'keys', title: 'Keys', least: 'admin' },
   { id: 'webhooks', title: 'Webhooks', least: 'editor' },
+  { id: 'sources', title: 'Sources', least: 'editor' },
+  { id: 'integrations', title: 'Integrations', least: 'editor' },
   { id: 'team', title: 'Team', least: 'viewer' },
   { id: 'log', title: 'Log', least: 'admin' },
   { id: 'app', title: 'App', least: 'admin' },

@@ -1,0 +1,100 @@
+import { useCallback } from 'react';
+import { countText, momentText } from '@weir/client/format.ts';
+import '../connections.css';
+import type { AskAsApp } from '../authorizedApi';
+import { msText } from '../webhooks/health';
+import { PageTitle } from '../PageTitle';
+import { Pill } from '../Pill';
+import { useItem } from '../sections';
+import { useQuery } from '../useQuery';
+import { integrations, type IntegrationHealth, type PartnerKind } from './api';
+import { environmentWords, stateWords } from './draft';
+import { IntegrationPanel } from './IntegrationPanel';
+import { NewIntegrationForm } from './NewIntegrationForm';
+
+const POLL_MS = 10_000;
+
+interface Props {
+  ask: AskAsApp;
+  /** Whether the reader may change integrations. */
+  changes: boolean;
+}
+
+/** Connections to partners: how each is, and what it is connected with. */
+export function IntegrationsPage({ ask, changes }: Props) {
+  const item = useItem();
+  const { value: kinds, error } = useQuery(useCallback(() => ask(integrations.kinds), [ask]));
+  const { value: board, error: unread, refresh } = useQuery(useCallback(() => ask(integrations.health), [ask]), POLL_MS);
+  const trouble = error ?? unread;
+  return (
+    <section className="page" aria-label="Integrations">
+      {trouble !== null && <p className="error" role="alert">{trouble}</p>}
+      {item === '' && <Board board={board} kinds={kinds ?? []} changes={changes} loading={board === null && trouble === null} />}
+      {item !== '' && <Item ask={ask} changes={changes} item={item} kinds={kinds} board={board} onChanged={refresh} />}
+    </section>
+  );
+}
+
+interface ItemProps extends Props {
+  item: string;
+  kinds: readonly PartnerKind[] | null;
+  board: readonly IntegrationHealth[] | null;
+  onChanged: () => Promise<void>;
+}
+
+function Item({ ask, changes, item, kinds, board, onChanged }: ItemProps) {
+  if (item !== 'new') return <IntegrationPanel key={item} ask={ask} changes={changes} id={item} kinds={kinds ?? []} health={board?.find(({ id }) => id === item) ?? null} onChanged={onChanged} />;
+  if (!changes || kinds === null) return null;
+  return (
+    <>
+      <header className="page-head"><PageTitle section="integrations" back="Integrations">New integration</PageTitle></header>
+      <NewIntegrationForm ask={ask} kinds={kinds} onMade={onChanged} />
+    </>
+  );
+}
+
+function Board({ board, kinds, changes, loading }: { board: readonly IntegrationHealth[] | null; kinds: readonly PartnerKind[]; changes: boolean; loading: boolean }) {
+  return (
+    <>
+      <header className="page-head with-deed">
+        <div>
+          <h1>Integrations</h1>
+          <p className="soft">Systems of partners that your servers call through Weir. {!changes && 'Admins can add and change them.'}</p>
+        </div>
+        {changes && board !== null && board.length > 0 && <a className="small-button" href="#integrations/new" data-testid="new-integration">New integration</a>}
+      </header>
+      {loading && <p className="soft" role="status">Loading …</p>}
+      {board !== null && board.length > 0 && (
+        <ul className="rows">
+          {board.map((one) => <BoardRow key={one.id} health={one} title={kinds.find(({ kind }) => kind === one.kind)?.title ?? one.kind} />)}
+        </ul>
+      )}
+      {board?.length === 0 && (
+        <div className="box teach" data-testid="no-integrations">
+          <h2>No integrations yet</h2>
+          <p className="soft">An integration stores a partner’s address and your credentials for it, sealed. Your servers call the partner through Weir, which repeats what may be repeated, stops calling a partner that fails, and counts every call. Begin with the partner’s sandbox, test it, and switch to production when it works.</p>
+          {changes ? <a className="small-button" href="#integrations/new" data-testid="new-integration">Add the first integration</a> : <p className="soft">An admin of this app can add one.</p>}
+        </div>
+      )}
+    </>
+  );
+}
+
+function BoardRow({ health, title }: { health: IntegrationHealth; title: string }) {
+  const { id, name, environment, last_success, last_error, last_error_at, calls, failures, mean_ms } = health;
+  const state = stateWords(health);
+  return (
+    <li className="row of-two" data-testid="integration">
+      <span className="row-main">
+        <a className="row-link" href={`#integrations/${id}`} dir="auto">{name}</a>
+        <span className="soft">{title} · {environmentWords(environment)}</span>
+        {last_error !== null && last_error_at !== null && <span className="soft reason">Last error, {momentText(last_error_at)}: {last_error}</span>}
+      </span>
+      <span className="row-facts">
+        <Pill tone={state.tone} words={state.words} />
+        <span className="soft">{last_success === null ? 'No call has succeeded yet' : `Succeeded ${momentText(last_success)}`}</span>
+        {calls > 0 && <span className="soft">{countText(calls)} calls · {countText(failures)} failed · {msText(mean_ms)} on average</span>}
+      </span>
+    </li>
+  );
+}
