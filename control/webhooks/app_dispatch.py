@@ -19,6 +19,7 @@ MOST_PAGES, MOST_OPEN = 1_000, 5_000
 CURSOR_EVERY_S, KEEP_EVERY_S = 0.25, 2.0
 LOOKS_BACK_MS = 300_000
 BATCHES_KNOWN = 20
+LARGEST_BATCH = 64 * 1024
 OF_CHANNELS = ("chat.", "user.", "viewer.")
 """What is in an app's log only while somebody follows the app."""
 Done = Callable[[], None]
@@ -42,10 +43,12 @@ class _Gathering:
     def __init__(self) -> None:
         self.events: list[tuple[LoggedEvent, str, bytes, Done]] = []
         self.since = 0.0
+        self.bytes = 0
 
     def add(self, event: LoggedEvent, event_id: str, body: bytes, done: Done) -> None:
         self.since = self.since if self.events else monotonic()
         self.events.append((event, event_id, body, done))
+        self.bytes += len(body)
 
 
 class AppDispatch:
@@ -91,16 +94,18 @@ class AppDispatch:
         for gone in self._workers.keys() - present.keys():
             if gone in self._gathering:
                 self._flush(self._workers[gone])
-            await self._workers.pop(gone).stop()
+            worker = self._workers.pop(gone)
+            await worker.stop()
+            await self._left(worker)
         for webhook, hook in present.items():
-            worker = self._workers.get(webhook)
-            if worker is None:
+            present_one = self._workers.get(webhook)
+            if present_one is None:
                 self._workers[webhook] = self._make_worker(hook, self.recorder)
                 self._known_until = None
             else:
-                worker.hook = hook
+                present_one.hook = hook
                 if looks:
-                    worker.look()
+                    present_one.look()
 
     async def take(self, at: LogPosition, events: Sequence[LoggedEvent]) -> None:
         """New entries of the log, in order. Errors: Unavailable; then the same entries come again."""
@@ -132,6 +137,9 @@ class AppDispatch:
         for worker, event, event_id, body in fresh:
             if worker.hook["batch"] is not None:
                 gathering = self._gathering.setdefault(worker.hook["id"], _Gathering())
+                if gathering.bytes + len(body) > LARGEST_BATCH and gathering.events:
+                    self._flush(worker)
+                    gathering = self._gathering.setdefault(worker.hook["id"], _Gathering())
                 gathering.add(event, event_id, body, page.done)
                 if len(gathering.events) >= worker.hook["batch"]["most"]:
                     self._flush(worker)
@@ -241,3 +249,11 @@ class AppDispatch:
         for worker in self._workers.values():
             await worker.stop()
         await self.recorder.flush()
+        for worker in self._workers.values():
+            await self._left(worker)
+
+    async def _left(self, worker: EndpointWorker) -> None:
+        """Of a deleted endpoint nothing is kept."""
+        await self.recorder.flush()
+        if not await self._deliveries.exists(worker.hook["id"]):
+            await self._deliveries.remove_of(worker.hook)

@@ -10,6 +10,7 @@ from control.webhooks.documents import (
     CURSORS,
     DELIVERIES,
     PICTURES,
+    WEBHOOKS,
     CursorDoc,
     DeliveryDoc,
     PictureDoc,
@@ -97,7 +98,11 @@ class Deliveries:
         return await self._store.app(app).count(DELIVERIES, where)
 
     async def remove_of(self, webhook: WebhookDoc) -> None:
+        """Also called by the dispatcher when it has left a deleted webhook: what was under way goes, too."""
         await self._all.delete(DELIVERIES, {"app": webhook["app"], "webhook": webhook["id"]})
+
+    async def exists(self, webhook: str) -> bool:
+        return await self._all.get(WEBHOOKS, webhook) is not None
 
     async def forget_old(self, days: int) -> None:
         """Periodic. Deletes what was delivered, or failed, more than `days` ago, and pictures that no retry
@@ -131,12 +136,13 @@ class Deliveries:
 
     # -- pictures
 
-    async def picture(self, event: str) -> bytes | None:
-        found = await self._all.get(PICTURES, event)
+    async def picture(self, app: str, event: str) -> bytes | None:
+        """Event ids are an app's own: another app may have the same."""
+        found = await self._all.get(PICTURES, f"{app}:{event}")
         return found["jpeg"] if found is not None else None
 
     async def keep_picture(self, app: str, event: str, jpeg: bytes) -> None:
-        doc: PictureDoc = {"id": event, "created": now_ms(), "jpeg": jpeg}
+        doc: PictureDoc = {"id": f"{app}:{event}", "created": now_ms(), "jpeg": jpeg}
         try:
             await self._store.app(app).insert(PICTURES, doc)
         except DuplicateKey:

@@ -157,7 +157,7 @@ class CursorDoc(TypedDict):
 
 
 class PictureDoc(TypedDict):
-    """The picture of an event, JPEG; the id is the event's."""
+    """The picture of an event, JPEG; the id is `app:event`."""
 
     id: str
     created: int

@@ -85,6 +85,7 @@ class EndpointWorker:
         self._due: deque[Item] = deque()
         self._running: dict[str, Item] = {}
         self._holding: set[str] = set()
+        self._ended: set[str] = set()  # while a look is under way, which may still see them as waiting
         self._active = 0
         self._looking = False
         self._has_stored = True  # of a process before this one
@@ -189,6 +190,8 @@ class EndpointWorker:
             self._active -= 1
             self._running.pop(item.doc["id"], None)
             self._holding.discard(item.doc["id"])
+            if self._looking:
+                self._ended.add(item.doc["id"])
             self.pump()
 
     async def _first(self, item: Item) -> None:
@@ -234,6 +237,7 @@ class EndpointWorker:
         self._running.pop(doc["id"], None)
         if item.stored:
             await self._deliveries.change(doc, **fields)
+            self._look_at = min(self._look_at, out.next_at or 0)  # in order, the next one waits for this
         else:
             self._record(item, cast(DeliveryDoc, {**doc, **fields}))
         if out.disable is not None:
@@ -278,15 +282,16 @@ class EndpointWorker:
 
     async def _take_due(self, changes: int) -> None:
         now, webhook = now_ms(), self.hook["id"]
-        if self.hook["ordered"]:
-            found = await self._deliveries.in_order(webhook)
+        self._ended.clear()
+        ordered = self.hook["ordered"]
+        seen = await (self._deliveries.in_order(webhook) if ordered else self._deliveries.due(webhook, now))
+        found = [doc for doc in seen if doc["id"] not in self._ended]
+        if ordered:
             if self._recording or changes != self._changes:  # one before these is on its way into the store
                 return
             if found and (found[0]["next_at"] or 0) > now:
                 self._look_at = found[0]["next_at"] or 0
                 return
-        else:
-            found = await self._deliveries.due(webhook, now)
         fresh = [doc for doc in found if doc["id"] not in self._holding]
         for doc in fresh:
             self._holding.add(doc["id"])

@@ -328,7 +328,7 @@ class Replayed(AnswerModel):
 
 
 class WebhookStats(AnswerModel):
-    """Of the last 24 hours; latencies of the newest 500 attempts."""
+    """Of the last 24 hours; latencies of the newest 200 deliveries."""
 
     delivered: int
     failed: int

@@ -29,7 +29,7 @@ class Pictures:
     async def of(self, hook: WebhookDoc, doc: DeliveryDoc) -> bytes | None:
         """The picture of a delivery, kept for its retries and for other endpoints; None when the stream has
         none. Errors: Unavailable."""
-        jpeg = await self._deliveries.picture(doc["event"])
+        jpeg = await self._deliveries.picture(hook["app"], doc["event"])
         if jpeg is None and doc["tries"] == 0:
             jpeg = await self._taken(hook["app"], doc)
         crop = hook["image"].get("crop") if hook["image"] else None

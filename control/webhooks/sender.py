@@ -18,6 +18,7 @@ from weir.foundation.ids import new_secret
 from weir.foundation.vault import Vault
 
 KEPT_ANSWER = 4096
+SCHEMES = frozenset(("bearer", "basic", "token", "apikey"))
 AGENT = f"Weir-Webhooks/{__version__}"
 OWN = frozenset(
     ("webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "user-agent", "authorization")
@@ -149,6 +150,10 @@ def curl_line(url: str, shown: Mapping[str, str], body: bytes) -> str:
 
 
 def _masked(value: str) -> str:
-    """A credential as logs may show it: its kind and the last four characters."""
-    kind, blank, secret = value.rpartition(" ")
-    return f"{kind}{blank}****{secret[-4:] if len(secret) >= 12 else ''}"
+    """A credential as logs may show it: a scheme that everybody knows, and of a long one the last four
+    characters."""
+    kind, blank, secret = value.partition(" ")
+    if kind.lower() not in SCHEMES or not blank:
+        kind, blank, secret = "", "", value
+    shown = secret[-4:] if len(secret) >= 16 and kind.lower() != "basic" else ""
+    return f"{kind}{blank}****{shown}"

@@ -36,6 +36,7 @@ from weir.foundation.vault import Vault
 MOST_WEBHOOKS = 50
 MOST_REPLAYED = 100_000
 READ_AT_ONCE = 500
+MOST_MEASURED = 200
 EventKinds = Mapping[str, tuple[str, dict[str, Any]]]
 """By type, what it means and the data of an example."""
 
@@ -245,10 +246,10 @@ class Webhooks:
             raise Invalid("type: name one type of event, not several.")
         _, known = self.kinds.get(kind, ("", {"data": {"note": "An example."}}))
         envelope = {
+            **(known if data is None else data),
             "id": event_id,
             "type": kind,
             "at": rfc3339(now_ms()),
-            **(known if data is None else data),
             "test": True,
         }
         return Message(event_id, payloads.payload(envelope))
@@ -304,6 +305,7 @@ class Webhooks:
         """Sends the events of the app's log in this span that the endpoint has never got."""
         self._check_enabled(doc)
         app, position, count = doc["app"], 0, 0
+        place, batched = now_ms() * 1000, await self._batched(doc, since)
         while True:
             _, events = (await self._reader.after({app: position}, READ_AT_ONCE))[app]
             if not events:
@@ -312,14 +314,29 @@ class Webhooks:
             wanted = [
                 found
                 for event in events
-                if since <= event.at_ms < (until or now_ms() + 1) and (found := _missed(doc, event))
+                if since <= event.at_ms < (until or now_ms() + 1)
+                and (found := _missed(doc, event)) is not None
             ]
-            known = await self._deliveries.known(app, [one["id"] for one in wanted])
+            known = batched | await self._deliveries.known(app, [one["id"] for one in wanted])
             fresh = [one for one in wanted if one["id"] not in known]
+            for one in fresh:
+                place += 1
+                one["place"] = place
             await self._deliveries.add(app, fresh)
             count += len(fresh)
         await self.changed(app)
         return count
+
+    async def _batched(self, doc: WebhookDoc, since: int) -> set[str]:
+        """Ids that the deliveries of events in this endpoint's batches would have."""
+        found = set[str]()
+        where = {"webhook": doc["id"], "created": Between(since, None)}
+        async for page in self._deliveries.each(doc["app"], where):
+            for batch in page:
+                if "events" in batch:
+                    events = orjson.loads(batch["body"])["data"]["events"]
+                    found |= {derived_id("dlv", doc["id"], str(one["data"]["id"])) for one in events}
+        return found
 
     def _check_enabled(self, doc: WebhookDoc) -> None:
         if not doc["enabled"]:
@@ -336,7 +353,7 @@ class Webhooks:
             for state in ("delivered", "failed")
         }
         pending = await self._deliveries.count(doc["app"], {"webhook": doc["id"], "state": "pending"})
-        newest = await self._deliveries.page(doc["app"], {"webhook": doc["id"]}, READ_AT_ONCE, None)
+        newest = await self._deliveries.page(doc["app"], {"webhook": doc["id"]}, MOST_MEASURED, None)
         oldest = await self._deliveries.page(
             doc["app"], {"webhook": doc["id"], "state": "pending"}, 1, None, descending=False
         )

@@ -471,14 +471,22 @@ class ChannelRoutes:
         """It is appended as its author wrote it; bans of its author hold."""
         tenant, stream = await self._access(call)
         one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
-        stored = await self._chat.append(stream, one["uid"], one["cid"], one["user"], NO_RATE, one["data"])
-        await self._held.drop(one, by(call), "message.approved")
+        await self._held.decide(one, "message.approved", by(call))
+        try:
+            stored = await self._chat.append(
+                stream, one["uid"], one["cid"], one["user"], NO_RATE, one["data"]
+            )
+        except Forbidden:  # the author is banned or muted by now
+            await self._held.undecide(one)
+            raise
+        await self._held.drop(one)
         return Answer({"id": stored.id, "seq": stored.seq, "epoch": stored.epoch})
 
     async def reject(self, call: Call) -> Answer:
         tenant, stream = await self._access(call)
         one = await self._held.get(tenant.app, stream["channel"], call.path("message"))
-        await self._held.drop(one, by(call), "message.rejected")
+        await self._held.decide(one, "message.rejected", by(call))
+        await self._held.drop(one)
         return Answer(None, 204)
 
     async def original(self, call: Call) -> Answer:

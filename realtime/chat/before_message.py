@@ -9,18 +9,20 @@ from typing import Any, Literal
 
 import orjson
 from prometheus_client import Counter, Histogram
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from realtime.protocol.messages import checked_text
 from weir.foundation.clock import now_ms, now_s, rfc3339
 from weir.foundation.egress import Egress, EgressAnswer
 from weir.foundation.egress.signatures import signed_headers
 from weir.foundation.errors import Forbidden, Refused
 from weir.foundation.ids import new_id
 from weir.foundation.tenancy.collections import AppDoc
-from weir.foundation.texts import message_text
+from weir.foundation.texts import one_line
 from weir.foundation.vault import Vault
 
 TYPE = "chat.message.before"
+LONGEST_REASON = 200
 DENIED = "This message was not accepted."
 ASKED = Counter("weir_before_message_total", "Messages that an app was asked about.", ["outcome"])
 SECONDS = Histogram(
@@ -33,7 +35,7 @@ class HookAnswer(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     action: Literal["allow", "deny", "replace", "hold"]
-    reason: str = Field("", max_length=200)
+    reason: str = ""
     text: str | None = None
 
 
@@ -85,23 +87,27 @@ class BeforeMessage:
             return Decision(data["text"])
         if said.action == "deny":
             raise Forbidden(said.reason or DENIED, code="denied")
-        return Decision(_replaced(said, data["text"]), said.action == "hold", said.reason)
+        text = said.text if said.action == "replace" and said.text is not None else data["text"]
+        return Decision(text, said.action == "hold", said.reason)
 
 
 def _read(answer: EgressAnswer) -> HookAnswer | None:
-    if answer.status != 200:
+    """None for what is no valid answer; a replacement that no message may be is none."""
+    if answer.status != 200 or answer.truncated:
         return None
     try:
-        return HookAnswer.model_validate_json(answer.body)
-    except ValidationError:
+        said = HookAnswer.model_validate_json(answer.body)
+        if said.action == "replace":
+            said.text = checked_text(said.text or "")
+    except (ValidationError, Refused):
         return None
+    said.reason = _sentence(said.reason)
+    return said
 
 
-def _replaced(said: HookAnswer, text: str) -> str:
-    """The new text, where it is one that a message may have."""
-    if said.action != "replace" or said.text is None:
-        return text
+def _sentence(reason: str) -> str:
+    """As much of it as may be shown to others: nothing that could cover or reverse what they read."""
     try:
-        return message_text(said.text)
-    except (ValueError, Refused):
-        return text
+        return one_line(" ".join(reason.split())[:LONGEST_REASON])
+    except ValueError:
+        return ""

@@ -10,6 +10,7 @@ from weir.foundation.ids import made_ms
 from weir.foundation.tenancy.tokens import PlaybackClaims, UserClaims
 
 COMMANDS_PER_S = 20
+ASKED_PER_S = 5  # questions to the app about one member's messages
 OURS = "weir"
 
 
@@ -34,6 +35,7 @@ class Client:
     noted: set[str] = field(default_factory=set)
     given_name: str = ""
     commands: RateWindow = field(default_factory=lambda: RateWindow(COMMANDS_PER_S))
+    asked: RateWindow = field(default_factory=lambda: RateWindow(ASKED_PER_S))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
     gone: bool = False

@@ -4,22 +4,28 @@ A held message is in no log. When it is approved it is appended like a new one, 
 its own `cid`, so that a repeat of either is the same message.
 """
 
+import contextlib
 from typing import Any, Literal, NotRequired, TypedDict
 
 from realtime.log.app_log import AppLog, entry_of
 from weir.foundation.audit import Audit, By
 from weir.foundation.clock import now_ms, rfc3339
 from weir.foundation.documents import Between, Collection, DuplicateKey, Index, Page, Store
-from weir.foundation.errors import Conflict, NotFound
+from weir.foundation.errors import Conflict, NotFound, RateLimited
 from weir.foundation.ids import derived_id
 
 KEPT_MS = 30 * 86_400_000
-MOST_HELD = 10_000
+MOST_HELD, MOST_OF_ONE = 10_000, 20
+GONE = "There is no such held message; another moderator may have decided on it."
 HELD_EVENT = "chat.message.held"
 
 
+Decided = Literal["message.approved", "message.rejected"]
+
+
 class HeldDoc(TypedDict):
-    """`user` is the author's card as it would be stored, `data` the message's own fields."""
+    """`user` is the author's card as it would be stored, `data` the message's own fields. `decided`: a moderator
+    has, and it is being carried out."""
 
     id: str
     channel: str
@@ -29,13 +35,14 @@ class HeldDoc(TypedDict):
     data: dict[str, Any]
     reason: str
     created: int
+    decided: NotRequired[Decided | None]
     app: NotRequired[str]
 
 
 HELD = Collection[HeldDoc](
     "held_messages",
-    {"channel": "str", "created": "int"},
-    (Index(("app", "channel", "created")), Index(("created",))),
+    {"channel": "str", "uid": "str", "decided": "str", "created": "int"},
+    (Index(("app", "channel", "decided", "created")), Index(("app", "channel", "uid")), Index(("created",))),
 )
 
 
@@ -61,15 +68,17 @@ class HeldMessages:
         handle, message = self._store.app(app), derived_id("msg", channel, uid, cid)
         if await handle.count(HELD, {"channel": channel}) >= MOST_HELD:
             raise Conflict("Too many messages wait for a moderator here; try again later.")
+        if await handle.count(HELD, {"channel": channel, "uid": uid}) >= MOST_OF_ONE:
+            raise RateLimited(
+                "Your messages wait for a moderator; write again when they have been seen.", retry_after=30
+            )
         known = {name: value for name, value in data.items() if value is not None}
         doc: HeldDoc = {
             "id": message, "channel": channel, "uid": uid, "cid": cid, "user": user, "data": known, "reason": reason,
             "created": now_ms(),
         }  # fmt: skip
-        try:
+        with contextlib.suppress(DuplicateKey):  # a repeat, whose event may not have been stored
             await handle.insert(HELD, doc)
-        except DuplicateKey:
-            return message
         told = entry_of(
             derived_id("evt", message, "held"), HELD_EVENT, doc["created"],
             {"channel": channel, "message": message, "user": user, "text": known["text"], "reason": reason},
@@ -80,21 +89,33 @@ class HeldMessages:
     async def page(self, app: str, channel: str, limit: int, cursor: str | None) -> Page[HeldDoc]:
         """Oldest first."""
         return await self._store.app(app).find(
-            HELD, {"channel": channel}, sort="created", limit=limit, cursor=cursor
+            HELD, {"channel": channel, "decided": None}, sort="created", limit=limit, cursor=cursor
         )
 
     async def get(self, app: str, channel: str, message: str) -> HeldDoc:
         """Errors: NotFound."""
         found = await self._store.app(app).get(HELD, message)
         if found is None or found["channel"] != channel:
-            raise NotFound("There is no such held message; another moderator may have decided on it.")
+            raise NotFound(GONE)
         return found
 
-    async def drop(
-        self, doc: HeldDoc, by: By, action: Literal["message.approved", "message.rejected"]
-    ) -> None:
-        """It waits no longer; the audit log says who decided, and how."""
-        await self._audit.count(doc["app"], by, action, doc["id"])
+    async def decide(self, doc: HeldDoc, decision: Decided, by: By) -> None:
+        """The first decision counts, and can be repeated until it is carried out. The audit log says who decided
+        how. Errors: NotFound after another one."""
+        taken = await self._store.operator().update(
+            HELD, doc["id"], set={"decided": decision}, expect={"decided": None}
+        )
+        if taken is None:
+            found = await self._store.operator().get(HELD, doc["id"])
+            if found is None or found.get("decided") != decision:
+                raise NotFound(GONE)
+        await self._audit.count(str(doc["app"]), by, decision, doc["id"])
+
+    async def undecide(self, doc: HeldDoc) -> None:
+        """It could not be carried out: it waits again."""
+        await self._store.operator().update(HELD, doc["id"], set={"decided": None})
+
+    async def drop(self, doc: HeldDoc) -> None:
         await self._store.operator().delete(HELD, {"id": doc["id"]})
 
     async def forget_old(self) -> None:

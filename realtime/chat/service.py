@@ -287,6 +287,8 @@ class Chat:
             app.get("guest_wait_s", 0) if app else 0,
         )
         uid, card = member.user.sub, member.card(role)
+        if app is not None and app.get("before_message"):
+            await self._check_before_asking(member, channel)
         decision = await self._before.ask(app, channel, card, data)
         data = {**data, "text": decision.text}
         if decision.held:
@@ -294,6 +296,17 @@ class Chat:
             return {"ok": True, "id": held, "held": True}
         stored = await self.append(stream, uid, cid, card, rate, data, member.barred)
         return {"ok": True, "id": stored.id, "seq": stored.seq}
+
+    async def _check_before_asking(self, member: Client, channel: str) -> None:
+        """Who may not write, or writes too fast, is no question to the app's server. Errors: Forbidden,
+        RateLimited."""
+        standing = await self._standing(member, channel)
+        standing.check_in()
+        if standing.muted is not None and (standing.muted == 0 or standing.muted > now_ms()):
+            left_s = (standing.muted - now_ms()) / 1000 if standing.muted else None
+            raise Forbidden("You may not write here for now.", code="muted", retry_after=left_s)
+        if not member.asked.allows(monotonic()):
+            raise RateLimited("Too many messages; slow down.", retry_after=1)
 
     async def append(
         self,

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,7 @@ class Receiver:
     answer: Answers = lambda _: (200, {})
     got: list[Received] = field(default_factory=list)
     url: str = ""
+    before: Callable[[Received], Awaitable[Any] | None] = lambda _: None
     says: Callable[[Received], Any] | None = None
     tokens: Callable[[], str] = lambda: "token"
     _runner: Any = None
@@ -65,6 +66,8 @@ class Receiver:
         self._times[one.path + one.id] += 1
         one.time = self._times[one.path + one.id]
         self.got.append(one)
+        if (waiting := self.before(one)) is not None:
+            await waiting
         status, more = self.answer(one)
         if status == HANG:
             await asyncio.sleep(3600)

@@ -8,9 +8,11 @@ import aiohttp
 
 from weir.foundation.clock import monotonic
 from weir.foundation.errors import Unavailable
+from weir.foundation.ids import is_id
 from weir.foundation.settings import Settings
 
 APPLICATION = "live"
+LARGEST_PICTURE = 8 << 20
 SHARED_S = 0.9  # as old may an answer be for all who look each two seconds, whatever the room
 
 
@@ -137,7 +139,10 @@ class PictureClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def snapshot(self, stream: str, token: str) -> bytes | None:
-        """A JPEG; None when the stream is not on air, or nothing answers."""
+        """A JPEG; None when the stream is not on air, or nothing answers. `stream` is an id: whatever else a
+        text holds, it names no other address."""
+        if not is_id("str", stream):
+            return None
         if self._session is None:
             connector = aiohttp.UnixConnector(self._path) if self._path else None
             self._session = aiohttp.ClientSession(
@@ -147,7 +152,11 @@ class PictureClient:
             async with self._session.get(
                 f"{self._base}/v1/streams/{stream}/snapshot.jpg", headers={"Authorization": f"Bearer {token}"}
             ) as reply:
-                return await reply.read() if reply.status == 200 else None
+                if reply.status != 200 or reply.content_type != "image/jpeg":
+                    return None
+                if not 0 < (reply.content_length or 0) <= LARGEST_PICTURE:
+                    return None
+                return await reply.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
 

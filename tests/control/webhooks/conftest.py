@@ -60,7 +60,7 @@ class Hooks:
 
 @pytest.fixture
 async def hooks(world: World, services: Services, setting: Callable[..., None]) -> AsyncIterator[Hooks]:
-    setting(egress_allow=["127.0.0.0/8"], webhook_retry_s=[0, 0.2, 0.2, 0.2, 0.2, 0.2])
+    setting(egress_allow=["127.0.0.0/8"], webhook_timeout_s=3, webhook_retry_s=[0, 0.2, 0.2, 0.2, 0.2, 0.2])
     services.__dict__.pop("egress", None)
     world.__init__(services)  # its room with these settings
     owner = await world.owner()

@@ -13,10 +13,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from control.composition import ControlRoom
-from control.webhooks.documents import CURSORS
+from control.webhooks.documents import CURSORS, DELIVERIES
+from control.webhooks.filters import check_filter, passes
+from control.webhooks.sender import _masked
 from tests.control.webhooks.conftest import Hooks, nobody
 from tests.support.webhook_receiver import HANG, Received, Receiver
+from weir.foundation.errors import Invalid
 from weir.foundation.events import Event, WebhookDisabled
+from weir.foundation.ingest_client import PictureClient
 from weir.foundation.redis.event_log import EventLogReader
 from weir.foundation.services import Services
 
@@ -334,3 +338,127 @@ async def test_what_cannot_be_is_refused(hooks: Hooks, change: dict[str, Any], w
     reply = await hooks.world.ask("POST", "/v1/webhooks", hooks.token, body)
     assert reply.status_code == 422, reply.text
     assert word.lower() in reply.text.lower()
+
+
+async def test_in_order_a_slow_answer_delays_the_next_by_itself_alone(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    """The first takes longer than a delivery waits in memory; the next follows at its success, not at the
+    time at which the first would have been tried again."""
+    slow = asyncio.Event()
+    receiver.before = lambda one: slow.wait() if len(receiver.got) == 1 else None
+    await hooks.make(receiver.url, "custom.*", ordered=True)
+    sent = [await hooks.publish(n=number) for number in range(3)]
+    await receiver.until(len)
+    dispatch = hooks.services.dispatcher._apps[hooks.app]
+    (worker,) = dispatch._workers.values()
+    while not worker._has_stored or not worker._holding:
+        await asyncio.sleep(0.02)
+    slow.set()
+    looks = 0
+    while len(receiver.got) < 3:
+        await asyncio.sleep(0.05)
+        looks += 1
+        assert looks < 100, "the look that comes each ten seconds would be needed"
+    assert receiver.ids() == sent
+
+
+async def test_what_is_recovered_keeps_its_order_and_repeats_no_batch(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    ordered = await hooks.make(receiver.url + "/ordered", "custom.*", ordered=True, enabled=False)
+    batched = await hooks.make(receiver.url + "/batch", "custom.*", batch={"most": 5, "wait_ms": 100})
+    sent = [await hooks.publish(n=number) for number in range(60)]
+
+    def at(path: str) -> list[Received]:
+        return [one for one in receiver.got if one.path.endswith(path)]
+
+    await receiver.until(lambda _: len(at("/batch")) >= 12)
+    while (await hooks.ask("GET", f"webhooks/{batched['id']}/stats"))["delivered"] < 12:
+        await asyncio.sleep(0.05)
+    since = {"since": "2026-01-01T00:00:00Z", "recover": True}
+    again = await hooks.ask("POST", f"webhooks/{batched['id']}/replay", since)
+    assert again["recovered"] == 0
+    await hooks.ask("PATCH", f"webhooks/{ordered['id']}", {"enabled": True})
+    again = await hooks.ask("POST", f"webhooks/{ordered['id']}/replay", since)
+    assert again["recovered"] == 60
+    await receiver.until(lambda _: len(at("/ordered")) >= 60)
+    assert [one.id for one in at("/ordered")] == sent
+
+
+async def test_a_deleted_webhook_leaves_nothing(hooks: Hooks, receiver: Receiver, services: Services) -> None:
+    """Also what was under way at a receiver that hangs."""
+    receiver.answer = lambda _: (HANG, {})
+    made = await hooks.make(receiver.url, "custom.*")
+    for number in range(15):
+        await hooks.publish(n=number)
+    await receiver.until(lambda got: len(got) >= 10)
+    assert (await hooks.world.ask("DELETE", f"/v1/webhooks/{made['id']}", hooks.token)).status_code == 204
+    while hooks.services.dispatcher._apps:
+        await asyncio.sleep(0.05)
+    left = await services.store.operator().find(DELIVERIES, {"webhook": made["id"], "state": "pending"})
+    assert left.data == []
+
+
+async def test_a_batch_has_a_bound_in_bytes(hooks: Hooks, receiver: Receiver) -> None:
+    await hooks.make(receiver.url, "custom.*", batch={"most": 500, "wait_ms": 500})
+    sent = [await hooks.publish(text="x" * 15_000, n=number) for number in range(20)]
+
+    def taken() -> list[str]:
+        return [
+            event["data"]["id"] for one in receiver.got for event in orjson.loads(one.body)["data"]["events"]
+        ]
+
+    await receiver.until(lambda _: len(taken()) >= 20)
+    assert sorted(taken()) == sorted(sent)
+    assert max(len(one.body) for one in receiver.got) < 70_000
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        "data.l.//\nall(a, true)", 'r"\\" == "" || data.l.all(a, true) || "" == "x"', '"""a""" == type', "data.l.all (a, a > 1)",
+        "data.l + data.l == []", '"a".matches("(\\\\w{100}){100}")', "data.l.map(a, a)", "type.foo()", "b'x' == type", "[1].exists(x, true)",
+        "dyn(type) == 1", "data.l.transformList(a, b, a)",
+    ],
+)  # fmt: skip
+def test_a_filter_compares_and_nothing_else(filter_: str) -> None:
+    with pytest.raises(Invalid):
+        check_filter(filter_)
+
+
+@pytest.mark.parametrize(
+    ("filter_", "passes_"),
+    [
+        ("data.n > 5 && type.startsWith('custom.')", True), ("data.tags.size() == 2", True), ("'a' in data.tags", True),
+        ("has(data.nope)", False), ("data.nope == 1", False), ("(data.n - 6) == 0", False), ("data.name == \"Ann\"", True),
+        ("data.n >= 7 ? true : false", True), ("!(data.n < 7.5)", False),
+    ],
+)  # fmt: skip
+def test_filters_say_what_passes(filter_: str, passes_: bool) -> None:
+    check_filter(filter_)
+    data = {"n": 7, "tags": ["a", "b"], "name": "Ann"}
+    assert passes(filter_, "custom.x", data) is passes_
+
+
+def test_a_credential_shows_its_scheme_and_no_more() -> None:
+    for value, shown in (
+        ("Bearer abcdefghijklmnop1234", "Bearer ****1234"),
+        ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Basic ****"),
+        ("correct-horse-SECRETVALUE-0123456789 v2", "****9 v2"),
+        ("short", "****"),
+        ("k 0123456789abcdef", "****cdef"),
+    ):
+        assert _masked(value) == shown
+
+
+async def test_pictures_are_of_the_apps_own_streams(hooks: Hooks, services: Services) -> None:
+    """A published event may name anything as its stream, and use any id."""
+    client = PictureClient(services.settings)
+    for odd in ("../../metrics?", "x/../../../metrics?", "..%2fmetrics", "str_1/../../..", "", "str_"):
+        assert await client.snapshot(odd, "token") is None
+    assert client._session is None, "nothing was asked"
+    deliveries = hooks.services.deliveries
+    await deliveries.keep_picture(hooks.app, "order-1", b"jpeg")
+    assert await deliveries.picture(hooks.app, "order-1") == b"jpeg"
+    assert await deliveries.picture("app_other", "order-1") is None

@@ -1,5 +1,6 @@
 """An app's server is asked before a message is stored."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import orjson
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.realtime.chat.test_bans import APP, backend
+from realtime.chat.before_message import DENIED
+from tests.realtime.chat.test_bans import APP, backend, done, staff
 from tests.support.chat_nodes import Client, House, Node, eventually
 from tests.support.webhook_receiver import HANG, RESET, Receiver
 from weir.foundation.egress.signatures import new_signing_secret
@@ -117,3 +119,71 @@ async def test_a_held_message_waits_for_a_moderator(house: House, channel: str, 
     assert [(one["text"], one["user"]["id"], one["cid"]) for one in bob.of("chat.message.new")] == [
         ("see example.com", "ann", "c1")
     ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"action": "replace", "text": ""}, {"action": "replace"}, {"action": "replace", "text": "x\n" * 30},
+        {"action": "replace", "text": "x" * 60_000}, {"action": "allowed"}, [], "allow",
+    ],
+)  # fmt: skip
+async def test_an_answer_that_makes_no_message_is_none(
+    house: House, channel: str, receiver: Receiver, said: Any
+) -> None:
+    """The app's policy for silence decides; the original is not stored in place of a failed replacement."""
+    node = await house.node()
+    ann = await joined(house, node, channel, "ann")
+    receiver.says = lambda _: said
+    asks(house, node, receiver.url, on_silence="deny")
+    assert (await ann.send(channel, "m1", "original"))["error"]["code"] == "denied"
+
+
+async def test_a_reason_is_shown_as_a_plain_sentence(house: House, channel: str, receiver: Receiver) -> None:
+    """Cut where it is long, and left out where it holds what could reverse or cover other texts."""
+    node = await house.node()
+    ann = await joined(house, node, channel, "ann")
+    for reason, shown in (("x" * 900, "x" * 200), ("\u202eevil", DENIED), ("", DENIED), ("a\n b", "a b")):
+        receiver.says = lambda _, reason=reason: {"action": "deny", "reason": reason}
+        asks(house, node, receiver.url)
+        assert (await ann.send(channel, f"m{len(reason)}", "hello"))["error"]["message"] == shown
+
+
+async def test_who_may_not_write_is_no_question(house: House, channel: str, receiver: Receiver) -> None:
+    """Muted, banned, or too fast: the app's server is not asked, and nothing is held."""
+    node = await house.node()
+    boss = await staff(house, node, channel)
+    ann, bob = await joined(house, node, channel, "ann"), await joined(house, node, channel, "bob")
+    receiver.says = lambda _: {"action": "hold"}
+    asks(house, node, receiver.url)
+    await done(boss, channel, "/mute @id:ann")
+    await done(boss, channel, "/ban @id:bob")
+    assert (await ann.send(channel, "m1"))["error"]["code"] == "muted"
+    assert (await bob.send(channel, "m2"))["error"]["code"] == "banned"
+    assert receiver.got == []
+    eve = await joined(house, node, channel, "eve")
+    answers = [await eve.send(channel, f"e{number}") for number in range(40)]
+    assert {one["error"]["code"] for one in answers if not one["ok"]} == {"rate_limited"}
+    assert len(receiver.got) < 40
+
+
+async def test_of_two_decisions_the_first_counts(house: House, channel: str, receiver: Receiver) -> None:
+    node = await house.node()
+    ann, bob = await joined(house, node, channel, "ann"), await joined(house, node, channel, "bob")
+    receiver.says = lambda _: {"action": "hold"}
+    asks(house, node, receiver.url)
+    shown = 0
+    async with backend(house, node) as api:
+        for number in range(5):
+            held = await ann.send(channel, f"m{number}")
+            while not held["ok"]:
+                await asyncio.sleep(0.2)
+                held = await ann.send(channel, f"m{number}")
+            path = f"/v1/channels/{channel}/held/{held['id']}"
+            answers = await asyncio.gather(api.ask("POST", path + "/approve"), api.ask("DELETE", path))
+            codes = [code for code, _ in answers]
+            assert sorted(codes) in ([200, 404], [204, 404]), codes
+            shown += codes[0] == 200
+        _, left = await api.ask("GET", f"/v1/channels/{channel}/held")
+        assert left["data"] == []
+    await eventually(lambda: len(bob.of("chat.message.new")) == shown)

@@ -20,7 +20,9 @@ from weir.foundation.settings import Settings
 
 KEPT_BYTES = 64 * 1024
 KEPT_HEADERS, KEPT_HEADER_BYTES, KEPT_VALUE_BYTES = 64, 16 * 1024, 2048
-CONNECTIONS_PER_HOST = 256  # several customers may have endpoints at one host, each with 20 requests at once
+MOST_CONNECTIONS = (
+    5_000  # of all together; a bound for each host would be shared by all customers who use that host
+)
 
 REQUESTS = Counter("weir_egress_requests_total", "Requests to addresses that customers chose.", ["outcome"])
 SECONDS = Histogram(
@@ -120,8 +122,7 @@ class Egress:
                 ssl=_tls_context(),
                 resolver=self._resolver,
                 ttl_dns_cache=DNS_CACHE_S,
-                limit=0,
-                limit_per_host=CONNECTIONS_PER_HOST,
+                limit=MOST_CONNECTIONS,
                 socket_factory=lambda info: self._socket(info, private_only),
             )
             self._sessions[private_only] = aiohttp.ClientSession(

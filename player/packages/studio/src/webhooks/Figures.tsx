@@ -24,7 +24,7 @@ export function Figures({ ask, id }: { ask: AskAsApp; id: string }) {
       <dl className="figures six" data-testid="figures">
         {shown.map(([name, words]) => <div key={name}><dt>{name}</dt><dd>{words}</dd></div>)}
       </dl>
-      <p className="soft below">The last 24 hours. p50 and p95 are the latency of half and of 95 % of the newest 500 deliveries; what waits may be older.</p>
+      <p className="soft below">The last 24 hours. p50 and p95 are the latency of half and of 95 % of the newest 200 deliveries; what waits may be older.</p>
     </div>
   );
 }
