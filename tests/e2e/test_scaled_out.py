@@ -25,6 +25,7 @@ import socketio
 from tests.e2e.publisher import Publisher
 from tests.support.running_stack import ROOT, RunningStack
 from tests.support.servers import free_port, self_signed, wait_until
+from tests.support.webhook_receiver import Receiver
 from weir.foundation.settings import search_path
 
 MONGO = Path(sys.executable).with_name("secantusd-py")
@@ -234,6 +235,30 @@ def test_a_show_over_many_processes(layout: ScaledOut) -> None:
     finally:
         publisher.stop()
     wait_until(lambda: web.get(watch)[1]["state"] == "idle", "the end of the broadcast", 30)
+
+
+async def test_a_webhook_brings_a_picture_from_another_process(make_layout: Callable[..., ScaledOut]) -> None:
+    """Control has no stream of its own: it asks the web server, which knows the worker that has it."""
+    layout = make_layout(WEIR_EGRESS_ALLOW='["127.0.0.0/8"]')
+    layout.environment["WEIR_WEB_URL"] = f"http://127.0.0.1:{layout.http}"
+    receiver = await Receiver().start()
+    await asyncio.to_thread(layout.start)
+    app = await asyncio.to_thread(layout.weir, "create", "app", "Acme")
+    stream = await asyncio.to_thread(layout.weir, "create", "stream", app["id"], "--title", "Show")
+    key = await asyncio.to_thread(layout.weir, "create", "key", app["id"], "webhooks:write")
+    body = {"url": receiver.url, "types": ["stream.live"], "image": {"type": "full"}}
+    made = await asyncio.to_thread(
+        lambda: asked(layout.http, "POST", "/v1/webhooks", body, Authorization=f"Bearer {key['api_key']}")
+    )
+    assert made.status == 201, made.body
+    publisher = await asyncio.to_thread(Publisher, f"{stream['server']}/{stream['key']}")
+    try:
+        await receiver.until(len, tries=3000)
+    finally:
+        await asyncio.to_thread(publisher.stop)
+        await receiver.stop()
+    assert receiver.got[0].headers["content-type"].startswith("multipart/form-data")
+    assert b"\xff\xd8\xff" in receiver.got[0].body, "a JPEG"
 
 
 def test_the_streams_of_a_dead_media_worker_move_to_another(layout: ScaledOut) -> None:
