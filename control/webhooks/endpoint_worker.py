@@ -29,6 +29,7 @@ SLOW_S = 1.0
 CROWDED_S = 1.0
 HEALTH_EVERY_S = 5.0
 TIMEOUT_MARGIN_MS = 5_000
+UNAVAILABLE_MS, FAULT_MS = 1_000, 60_000
 ATTEMPTS = Counter("weir_webhook_attempts_total", "Attempts to deliver a webhook.", ["outcome"])
 FIRST = Histogram(
     "weir_webhook_first_attempt_seconds", "From an event's place in the log to its first attempt.",
@@ -185,7 +186,10 @@ class EndpointWorker:
             await (self._again(item) if item.stored else self._first(item))
         except Unavailable as error:
             log.warning("webhook.waits", webhook=self.hook["id"], error=error.detail)
-            self.look()
+            self._put_back(item, UNAVAILABLE_MS)
+        except Exception:  # what one delivery meets must not keep the log's cursor from all others
+            log.exception("webhook.failed", webhook=self.hook["id"], delivery=item.doc["id"])
+            self._put_back(item, FAULT_MS)
         finally:
             self._active -= 1
             self._running.pop(item.doc["id"], None)
@@ -193,6 +197,15 @@ class EndpointWorker:
             if self._looking:
                 self._ended.add(item.doc["id"])
             self.pump()
+
+    def _put_back(self, item: Item, later_ms: int) -> None:
+        """A delivery that was not settled is stored, to be tried later; a stored one still waits there."""
+        if item.stored:
+            self._has_stored, self._look_at = True, now_ms() + later_ms
+            self._changes += 1
+        elif item.doc["id"] in self._running:
+            self._note_due(now_ms() + later_ms)
+            self._record(item, {**item.doc, "next_at": now_ms() + later_ms})
 
     async def _first(self, item: Item) -> None:
         if item.logged_ms:

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from control.composition import ControlRoom
+from control.webhooks import endpoint_worker
 from control.webhooks.documents import CURSORS, DELIVERIES
 from control.webhooks.filters import check_filter, passes
 from control.webhooks.sender import _masked
 from tests.control.webhooks.conftest import Hooks, nobody
 from tests.support.webhook_receiver import HANG, Received, Receiver
-from weir.foundation.errors import Invalid
+from weir.foundation.errors import Invalid, Unavailable
 from weir.foundation.events import Event, WebhookDisabled
 from weir.foundation.ingest_client import PictureClient
 from weir.foundation.redis.event_log import EventLogReader
@@ -462,3 +463,19 @@ async def test_pictures_are_of_the_apps_own_streams(hooks: Hooks, services: Serv
     await deliveries.keep_picture(hooks.app, "order-1", b"jpeg")
     assert await deliveries.picture(hooks.app, "order-1") == b"jpeg"
     assert await deliveries.picture("app_other", "order-1") is None
+
+
+async def test_a_fault_of_one_delivery_holds_up_no_cursor(
+    hooks: Hooks, receiver: Receiver, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away while a picture is looked for, or something unforeseen happens: it is sent later."""
+    monkeypatch.setattr(endpoint_worker, "UNAVAILABLE_MS", 100)
+    monkeypatch.setattr(endpoint_worker, "FAULT_MS", 100)
+    faults = AsyncMock(side_effect=[Unavailable("away"), RuntimeError("unforeseen"), None, None])
+    monkeypatch.setattr(hooks.services.deliveries, "picture", faults)
+    await hooks.make(receiver.url, "custom.*", image={"type": "full"}, concurrency=1)
+    sent = {await hooks.publish(n=number) for number in range(2)}
+    await receiver.until(lambda _: set(receiver.ids()) == sent)
+    top = (await EventLogReader(services.redis).position(hooks.app)).seq
+    while (await services.store.app(hooks.app).get(CURSORS, hooks.app) or {"seq": 0})["seq"] < top:
+        await asyncio.sleep(0.05)
