@@ -5,9 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from redis.exceptions import ClusterDownError
+from redis.exceptions import ClusterError
 
 from realtime.log.redis_keys import keys_of
 from realtime.redis.slots import slot_of
@@ -40,9 +41,11 @@ from tests.realtime.test_viewers import test_two_one_zero as test_occupancy  # n
 from tests.support.chat_nodes import House, eventually
 from tests.support.cluster import RedisCluster
 from weir.doctor import examine
-from weir.foundation.redis.client import connect_redis, disconnect
+from weir.foundation.redis.client import SharedCluster, connect_redis, disconnect
 from weir.foundation.settings import Settings
 from weir.foundation.vault import Vault
+
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +172,12 @@ async def test_what_one_task_meets_breaks_no_others_command(
     """A command that waits on the master itself continues while another finds its slot moved, or without a
     server."""
     redis = connect_redis(settings, vault)
-    waiting = asyncio.ensure_future(redis.blpop(["{elsewhere}"], timeout=10))
+    await cast(SharedCluster, redis).initialize()
+    for node in cast(SharedCluster, redis).get_nodes():
+        node.connection_kwargs["socket_timeout"] = (
+            PATIENCE_S  # the other command takes seconds on a busy machine
+        )
+    waiting = asyncio.ensure_future(redis.blpop(["{elsewhere}"], timeout=PATIENCE_S))
     slot = slot_of("{lost}")
     source = cluster.owner(slot)
     other = next(node for node in cluster.nodes if node is not source)
@@ -182,7 +190,7 @@ async def test_what_one_task_meets_breaks_no_others_command(
             assert await redis.get("{lost}") is None
         else:
             source.ask("CLUSTER", "DELSLOTS", str(slot))
-            with pytest.raises(ClusterDownError):
+            with pytest.raises(ClusterError):  # of the slot, or of redirections to its former master
                 await redis.get("{lost}")
         await redis.rpush("{elsewhere}", "came")
         assert await waiting == (b"{elsewhere}", b"came")
