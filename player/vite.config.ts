@@ -1,8 +1,17 @@
+import babel from '@rolldown/plugin-babel';
+import tailwind from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
+import { messages } from './build/messages';
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [
+    react(),
+    babel({ include: [/packages\/[a-z]+\/src\/.*\.tsx?$/], plugins: ['@lingui/babel-plugin-lingui-macro'] }),
+    tailwind(),
+    messages(import.meta.dirname),
+  ],
+  test: { setupFiles: ['./build/testLanguage.ts'] },
   build: {
     target: 'es2022',
     // The content security policy allows no data: scripts or styles, and small files compress well enough on their own.
@@ -12,7 +21,7 @@ export default defineConfig({
     rolldownOptions: {
       input: { watch: 'watch.html', studio: 'studio.html', docs: 'docs.html' },
       // What rarely changes keeps its name, and so its place in the browser's cache, when our own code changes.
-      output: { codeSplitting: { groups: [{ name: 'swagger', test: /node_modules\/swagger-ui/ }, { name: 'hls-full', test: /node_modules\/hls\.js\/dist\/hls\.(?!light)/ }, { name: 'hls', test: /node_modules\/hls/ }, { name: 'tus', test: /node_modules\/(tus-js-client|js-base64|url-parse|querystringify|requires-port)/ }, { name: 'vendor', test: /node_modules/ }] } },
+      output: { codeSplitting: { groups: [{ name: 'swagger', test: /node_modules\/swagger-ui/ }, { name: 'hls-full', test: /node_modules\/hls\.js\/dist\/hls\.(?!light)/ }, { name: 'hls', test: /node_modules\/hls/ }, { name: 'tus', test: /node_modules\/(tus-js-client|js-base64|url-parse|querystringify|requires-port)/ }, { name: 'vendor', test: /node_modules\/(react|react-dom|scheduler|socket\.io[a-z.-]*|engine\.io[a-z.-]*|@socket\.io|@lingui)\// }] } },
     },
   },
 });
