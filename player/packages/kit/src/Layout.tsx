@@ -49,7 +49,7 @@ export function Stat({ label, value, note, testId }: { label: ReactNode; value: 
   return (
     <div className="grid content-start gap-0.5 rounded-card border border-line bg-surface px-4 py-3">
       <span className="text-[13px] text-soft">{label}</span>
-      <span className="text-2xl font-semibold tracking-tight tabular-nums" data-testid={testId}>{value}</span>
+      <span className="text-2xl font-semibold tracking-tight tabular-nums" data-testid={testId}><bdi>{value}</bdi></span>
       {note !== undefined && <span className="text-[13px] text-soft">{note}</span>}
     </div>
   );

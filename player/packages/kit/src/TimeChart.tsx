@@ -1,7 +1,7 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { useEffect, useRef, useState } from 'react';
 import type uPlot from 'uplot';
-import { momentText } from '@weir/client/format.ts';
+import { locale, momentText } from '@weir/client/format.ts';
 import 'uplot/dist/uPlot.min.css';
 
 /** Values over time; null where nothing is known. */
@@ -115,12 +115,20 @@ function options(Plot: typeof uPlot, node: HTMLElement, height: number, bars: bo
     legend: { show: false },
     cursor: { y: false },
     scales: { y: { range: (_chart, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    axes: [axis, { ...axis, size: 64, values: (_chart, ticks) => ticks.map((tick) => format(tick)) }],
+    axes: [{ ...axis, values: (_chart, ticks) => ticks.map((tick, index) => tickText(tick, (ticks[1] ?? tick) - (ticks[0] ?? tick), index)) }, { ...axis, size: 64, values: (_chart, ticks) => ticks.map((tick) => format(tick)) }],
     series: [{}, ...lines.map(({ colour: own = 'accent' }) => ({
       stroke: colour(own), width: 1.6, points: { show: false }, fill: () => faint(resolved(node, own)),
       ...(bars && Plot.paths.bars !== undefined ? { paths: Plot.paths.bars({ size: [0.7, 40] }) } : {}),
     }))],
   };
+}
+
+/** A day where ticks are days apart, else the time of day. */
+function tickText(seconds: number, step: number, index: number): string {
+  const moment = new Date(seconds * 1000);
+  if (step >= 86_400) return moment.toLocaleDateString(locale(), { day: 'numeric', month: 'short' });
+  const time = moment.toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', ...(step < 60 ? { second: '2-digit' } : {}) });
+  return index === 0 || time === '00:00' ? `${time}\n${moment.toLocaleDateString(locale(), { day: 'numeric', month: 'short' })}` : time;
 }
 
 /** A token's colour as the canvas takes it: `light-dark()` is resolved by the browser. */
