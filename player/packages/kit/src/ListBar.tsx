@@ -27,7 +27,7 @@ export function ListBar({ label, value, onChange, children }: Props) {
 /** One of a few, as a list that takes no room. */
 export function FilterSelect({ label, value, options, onChange }: { label: string; value: string; options: readonly (readonly [value: string, words: string])[]; onChange: (value: string) => void }) {
   return (
-    <select className="control w-auto!" aria-label={label} value={value} onChange={(event) => onChange(event.target.value)}>
+    <select className="control w-auto! max-w-56" aria-label={label} value={value} onChange={(event) => onChange(event.target.value)}>
       {options.map(([id, words]) => <option key={id} value={id}>{words}</option>)}
     </select>
   );

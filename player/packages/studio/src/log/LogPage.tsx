@@ -4,6 +4,7 @@ import { apps, team, type AuditEntry } from '../api';
 import type { Ask } from '../authorizedApi';
 import { useAction } from '../common/useAction';
 import { useQuery } from '../common/useQuery';
+import { actionText } from './actions';
 
 /** Who changed what, newest first. */
 export function LogPage({ ask }: { ask: Ask }) {
@@ -31,7 +32,7 @@ export function LogPage({ ask }: { ask: Ask }) {
       <ul className="rows">
         {entries.map(({ id, at, actor, address, action, target }) => (
           <li key={id} className="row of-two" data-testid="entry">
-            <span className="row-main"><strong>{action}</strong><span className="soft mono">{target}</span></span>
+            <span className="row-main"><strong title={action}>{actionText(action)}</strong><span className="soft mono">{target}</span></span>
             <span className="row-facts soft">{momentText(at)}<br />{nameOf(actor)}{address !== '' && ` · ${address}`}</span>
           </li>
         ))}

@@ -30,7 +30,9 @@ export function AppRoutes({ studio, app }: { studio: Studio; app: App }) {
 
 function Pages({ studio }: { studio: Studio }) {
   const [location] = useLocation();
-  useEffect(() => scrollTo(0, 0), [location]);
+  useEffect(() => {
+    scrollTo(0, 0); // newer browsers answer with a promise, which is no clean-up
+  }, [location]);
   return (
     <Loading>
       <Switch>

@@ -1,6 +1,6 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { Redirect, Route, Router, Switch } from 'wouter';
 import { keep, recall } from '@weir/client/browserStorage.ts';
 import { Card, Page } from '@weir/kit/Layout.tsx';
@@ -37,7 +37,7 @@ export function StudioRoutes({ signIn, account }: { signIn: SignIn; account: Acc
     <Router base="/studio">
       <Switch>
         <Route path="/account/*?"><Shell studio={studio} appId={lastApp(studio.apps)?.id ?? null} nav><AccountPage studio={studio} /></Shell></Route>
-        <Route path="/:app/*?">{({ app }) => <OneApp studio={studio} id={app} />}</Route>
+        <Route path="/:app/*?">{({ app }) => <OneApp key={app} studio={studio} id={app} />}</Route>
         <Route><Start studio={studio} /></Route>
       </Switch>
     </Router>
@@ -60,6 +60,10 @@ function OneApp({ studio, id }: { studio: Studio; id: string }) {
   useEffect(() => {
     if (app !== undefined) keep('app', app.id);
   }, [app]);
+  const [seen, setSeen] = useState(app !== undefined);
+  if (app !== undefined && !seen) setSeen(true);
+  // One that was deleted or left while it was shown leads to the next one.
+  if (app === undefined && seen) return <Redirect to="/" replace />;
   if (app === undefined) return <Shell studio={studio} appId={null} nav={false}><Lost /></Shell>;
   return <Shell studio={studio} appId={id} nav><AppRoutes key={id} studio={studio} app={app} /></Shell>;
 }
