@@ -29,6 +29,8 @@ from control.integrations.health import PartnerHealth
 from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
 from control.models import Viewers
+from control.overlays.api import OverlayRoutes
+from control.overlays.service import Overlays
 from control.playback.api import WatchRoutes
 from control.playback.hls_access import HlsAccess, headers_of
 from control.playback.page_heads import PageHeads
@@ -215,6 +217,16 @@ class ControlRoom:
             directory=services.directory,
             audit=services.audit,
         )
+        overlays = Overlays(
+            self._audit,
+            watch,
+            rights,
+            vault=services.vault,
+            tokens=services.tokens,
+            store=services.store,
+            relay=services.relay,
+            directory=services.directory,
+        )
         self._evaluator, self._counts = MappingEvaluator(), InboundCounts(services.store)
         sources = Sources(
             self._audit, self._evaluator, self._counts, store=services.store, vault=services.vault
@@ -251,6 +263,7 @@ class ControlRoom:
                 quotas=services.quotas,
             ).rows(),
             *WatchRoutes(watch, rights, viewers, settings=services.settings).rows(),
+            *OverlayRoutes(overlays, viewers, store=services.store, settings=services.settings).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
             *BeforeMessageRoutes(
                 store=services.store,
