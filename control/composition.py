@@ -28,12 +28,17 @@ from control.integrations.endpoints import Endpoints
 from control.integrations.health import PartnerHealth
 from control.integrations.service import Integrations
 from control.local_admin import LocalAdmin
+from control.models import Viewers
+from control.overlays.api import OverlayRoutes
+from control.overlays.service import Overlays
+from control.playback.api import WatchRoutes
 from control.playback.hls_access import HlsAccess, headers_of
+from control.playback.page_heads import PageHeads
 from control.playback.viewer_limit import ViewerLimit
 from control.playback.watch_sessions import WatchSessions
 from control.streams.api import StreamRoutes
 from control.streams.hooks import RtmpHooks
-from control.streams.service import Streams, Viewers
+from control.streams.service import Streams
 from control.usage.broadcasts import Broadcasts
 from control.usage.ledger import Ledger
 from control.usage.meters import Meters
@@ -50,6 +55,7 @@ from weir.foundation.redis import queue_metrics
 from weir.foundation.redis.periodic import Job
 from weir.foundation.redis.play_tickets import PlayTickets
 from weir.foundation.services import Services, Tasks
+from weir.foundation.tenancy.playback_rights import PlaybackRights
 
 GROUP = "control"
 
@@ -198,8 +204,11 @@ class ControlRoom:
         self._integrations = build_integrations(services)
         self._local_admin = build_local_admin(services, control)
         self._webhooks = build_webhooks(services, kinds)
+        rights = PlaybackRights(services.tokens, services.directory)
+        self._heads = PageHeads(self._secret, rights, settings=services.settings)
         watch = WatchSessions(
             seats,
+            rights,
             settings=services.settings,
             vault=services.vault,
             tokens=services.tokens,
@@ -207,6 +216,16 @@ class ControlRoom:
             bus=services.bus,
             directory=services.directory,
             audit=services.audit,
+        )
+        overlays = Overlays(
+            self._audit,
+            watch,
+            rights,
+            vault=services.vault,
+            tokens=services.tokens,
+            store=services.store,
+            relay=services.relay,
+            directory=services.directory,
         )
         self._evaluator, self._counts = MappingEvaluator(), InboundCounts(services.store)
         sources = Sources(
@@ -243,6 +262,8 @@ class ControlRoom:
                 audit=services.audit,
                 quotas=services.quotas,
             ).rows(),
+            *WatchRoutes(watch, rights, viewers, settings=services.settings).rows(),
+            *OverlayRoutes(overlays, viewers, store=services.store, settings=services.settings).rows(),
             *WebhookRoutes(self._webhooks.service, self._webhooks.deliveries, services.vault).rows(),
             *BeforeMessageRoutes(
                 store=services.store,
@@ -260,6 +281,7 @@ class ControlRoom:
         return [
             *hooks.routes(),
             *self._access.routes(),
+            *self._heads.routes(),
             Route("/internal/card", self._card, methods=["POST"]),
             Route("/internal/overview", self._overview),
             *(bind(row, self._services.door) for row in self._api),

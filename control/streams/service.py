@@ -5,13 +5,14 @@ number, with its facts in the same write.
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict, cast
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from control.collections import BROADCASTS
+from control.models import shown_schedule
 from control.streams import rules
 from control.streams.rules import Publisher, Transition
 from control.usage.publish_minutes import PublishMinutes
@@ -19,7 +20,7 @@ from weir.foundation.audit import Audit, By
 from weir.foundation.clock import format_time, monotonic, now_ms, rfc3339
 from weir.foundation.documents import Store
 from weir.foundation.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, Stale, Unavailable
-from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable
+from weir.foundation.events import DirectoryChanged, Event, MediaFailed, Playable, Revoked
 from weir.foundation.ids import body, new_id, new_secret
 from weir.foundation.ingest_client import SHARED_S, IngestClient
 from weir.foundation.redis.bus import Bus, Relay
@@ -35,8 +36,6 @@ INGEST_LOST_MS = 10_000
 TRIES = 5
 STREAMS_ON_AIR = Gauge("weir_streams", "Streams on air, by state.", ["state"])
 PUBLISHES = Counter("weir_publishes", "Publish attempts, by outcome.", ["outcome"])
-Viewers = Callable[[str], Awaitable[int]]
-"""How many watch a channel now. Errors: Unavailable."""
 log = structlog.get_logger("control.streams")
 
 
@@ -54,6 +53,13 @@ DEFAULTS: dict[str, Any] = {
     "max_viewers": None,
     "reconnect_grace_s": None,
     "metadata": {},
+    "category": "",
+    "tags": [],
+    "streamer": "",
+    "avatar": "",
+    "links": [],
+    "schedule": [],
+    "clips": True,
 }
 
 
@@ -66,9 +72,11 @@ def public_view(stream: StreamDoc) -> dict[str, Any]:
         "state": stream["state"],
         "broadcast": stream.get("broadcast") if stream["state"] != "idle" else None,
         **{name: stream.get(name, default) for name, default in DEFAULTS.items()},
+        "schedule": shown_schedule(stream.get("schedule", [])),
         "trouble": stream.get("trouble"),
         "sound_alone": stream.get("sound_alone", False),
         "live_since": format_time(stream.get("live_since")),
+        "overlay": stream.get("overlay") is not None,
         "created": rfc3339(stream["created"]),
     }
 
@@ -175,6 +183,15 @@ class Streams:
                 raise Conflict("This stream is on air; end it first.")
         await handle.delete(BROADCASTS, {"stream": stream["id"]})
         await self._changed(stream)
+        await self._end_overlays(stream)
+
+    async def _end_overlays(self, stream: StreamDoc) -> None:
+        """Ends their connections. If this is lost, they end with their tokens: none is renewed any more."""
+        overlay = stream.get("overlay")
+        if overlay is not None:
+            ended = Revoked(app=stream["app"], kind="key", subject=overlay, before=now_ms() + 1000)
+            with contextlib.suppress(Unavailable):
+                await self._bus.publish(ended)
 
     async def get(self, app: str, stream_id: str) -> StreamDoc:
         """Errors: NotFound, for another app's stream too."""

@@ -111,10 +111,23 @@ class IngestConnection(TypedDict):
     since: int
 
 
+class StreamLinkDoc(TypedDict):
+    label: str
+    url: str
+
+
+class PlannedDoc(TypedDict):
+    """A broadcast that a stream's owner has announced."""
+
+    starts_at: int
+    title: str
+
+
 class StreamDoc(TypedDict):
     """A stream: what its owner sets (absent: as the installation has it), and its state, which changes by
     compare-and-set on `transition`. `began` and `live_since` are of the present broadcast, `ended` of the
-    last one; `metered` is the mark of the publish minutes."""
+    last one; `metered` is the mark of the publish minutes. `overlay` names the present link of its overlays
+    (foundation.tenancy.directory), `overlay_hash` is of the key in it."""
 
     id: str
     playback: str
@@ -137,6 +150,15 @@ class StreamDoc(TypedDict):
     max_viewers: NotRequired[int | None]
     reconnect_grace_s: NotRequired[float | None]
     metadata: NotRequired[dict[str, Any]]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    streamer: NotRequired[str]
+    avatar: NotRequired[str]
+    links: NotRequired[list[StreamLinkDoc]]
+    schedule: NotRequired[list[PlannedDoc]]
+    clips: NotRequired[bool]
+    overlay: NotRequired[str | None]
+    overlay_hash: NotRequired[str | None]
     revision: NotRequired[int]
     broadcast: NotRequired[str]
     generation: NotRequired[int]
@@ -149,6 +171,7 @@ class StreamDoc(TypedDict):
     trouble: NotRequired[str | None]
     metered: NotRequired[int | None]
     previews: NotRequired[bool]
+    duration_s: NotRequired[float | None]
 
 
 class RecordingDoc(TypedDict):
