@@ -20,22 +20,28 @@ export function ProfilesPage() {
   const [shown, setShown] = useState<{ what: 'edit' | 'delete'; profile: Profile | null } | null>(null);
   const { data, error, refetch } = useQuery({ queryKey: [app.id, 'profiles', 'full'], queryFn: () => askAs(profileApi.list) });
   const close = () => setShown(null);
+  const profile = shown?.profile ?? null;
+  const name = profile?.name ?? '';
   const again = async () => { await refetch(); };
   const add = can('editor') && <Button look="primary" icon={Plus} data-testid="new-profile" onClick={() => setShown({ what: 'edit', profile: null })}>{t`New profile`}</Button>;
   return (
     <Page title={<Trans>Profiles</Trans>} lead={<Trans>A profile says which qualities are made of a stream. Streams without one get the installation’s own ladder.</Trans>} actions={add}>
-      {data === undefined && (error === null ? <Skeleton /> : <ErrorState error={error} onRetry={() => void refetch()} />)}
+      {data === undefined && <Reading error={error} onRetry={() => void refetch()} />}
       {data?.length === 0 && <EmptyState icon={SlidersHorizontal} title={<Trans>No profiles yet</Trans>} action={add}><Trans>For example: 720p and 360p only, to spare the server; or 1080p with a higher bitrate for sports.</Trans></EmptyState>}
       <div className="grid gap-4 md:grid-cols-2">
         {data?.map((profile) => <ProfileCard key={profile.id} profile={profile} onEdit={() => setShown({ what: 'edit', profile })} onDelete={() => setShown({ what: 'delete', profile })} />)}
       </div>
-      <ProfileDialog open={shown?.what === 'edit'} profile={shown?.profile ?? null} onClose={close} onSaved={again} />
-      <ConfirmDialog open={shown?.what === 'delete'} onClose={close} title={t`Delete “${shown?.profile?.name ?? ''}”?`} action={t`Delete`} onConfirm={async () => {
-        if (shown?.profile) await askAs(profileApi.remove, shown.profile.id);
+      <ProfileDialog open={shown?.what === 'edit'} profile={profile} onClose={close} onSaved={again} />
+      <ConfirmDialog open={shown?.what === 'delete'} onClose={close} title={t`Delete “${name}”?`} action={t`Delete`} onConfirm={async () => {
+        if (profile !== null) await askAs(profileApi.remove, profile.id);
         await again();
       }}><Trans>Streams with this profile get the installation’s own ladder.</Trans></ConfirmDialog>
     </Page>
   );
+}
+
+function Reading({ error, onRetry }: { error: Error | null; onRetry: () => void }) {
+  return error === null ? <Skeleton /> : <ErrorState error={error} onRetry={onRetry} />;
 }
 
 function ProfileCard({ profile, onEdit, onDelete }: { profile: Profile; onEdit: () => void; onDelete: () => void }) {
