@@ -112,7 +112,7 @@ fi
 
 # ---- The player: built by Vite; Node is the system's when new enough, else the one that PyPI carries
 
-node_ok() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null; }
+node_ok() { "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 22) ? 0 : 1)' 2>/dev/null; }
 if [ -f player/package-lock.json ]; then
   built_stamp() { find player -path player/node_modules -prune -o -path player/dist -prune -o -type f -print | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-32; }
   if ! { command -v node >/dev/null && command -v npm >/dev/null && node_ok node; }; then

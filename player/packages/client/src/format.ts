@@ -1,3 +1,12 @@
+import { i18n } from '@lingui/core';
+import { msg, plural, t } from '@lingui/core/macro';
+import type { MessageDescriptor } from '@lingui/core';
+
+/** Of dates and numbers. English days are written as most of the world writes them; Arabic with the digits of its keyboards. */
+export function locale(): string {
+  return { en: 'en-GB', ar: 'ar-u-nu-latn' }[i18n.locale] ?? i18n.locale;
+}
+
 /** A hue in degrees for a person, the same on every page. */
 export function hueOf(id: string): number {
   let hash = 2166136261; // FNV-1a: neighbouring ids get distant hues
@@ -20,7 +29,7 @@ export function clockText(seconds: number): string {
 }
 
 export function secondsText(seconds: number): string {
-  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+  return secondsUnit(seconds < 10 ? seconds.toFixed(1) : Math.round(seconds));
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
@@ -38,54 +47,58 @@ export function rateText(bitsPerSecond: number): string {
 }
 
 export function countText(count: number): string {
-  return count.toLocaleString('en');
+  return count.toLocaleString(locale());
 }
 
 /** A day as people write it: "24 November 2026". */
 export function dateText(rfc3339: string): string {
-  return new Date(rfc3339).toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+  return new Date(rfc3339).toLocaleDateString(locale(), { day: 'numeric', month: 'long', year: 'numeric' });
 }
 
 /** "24 Nov 2026, 18:05" in the reader's time zone. */
 export function momentText(rfc3339: string): string {
-  return new Date(rfc3339).toLocaleString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+  return new Date(rfc3339).toLocaleString(locale(), { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
 }
 
 /** "28 Nov, 18:05:09" in the reader's time zone. */
 export function secondText(rfc3339: string): string {
-  return new Date(rfc3339).toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return new Date(rfc3339).toLocaleString(locale(), { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }
 
 export function viewersText(count: number): string {
-  return count === 1 ? '1 viewer' : `${countText(count)} viewers`;
+  return plural(count, { one: '# viewer', other: '# viewers' });
 }
 
 const FIELD = /^([a-z][a-z_]*)((?:\.[a-z0-9_]+)*): (.)/;
-const FIELD_NAMES: Record<string, string> = { origins: 'Allowed origins', sub: 'User id', email: 'E-mail' };
+const FIELD_NAMES: Record<string, MessageDescriptor> = { origins: msg`Allowed origins`, sub: msg`User id`, email: msg`E-mail` };
 
 /** A refused request names a field by its path, as `origins.0: an origin is …`; people know it by the words of its label. */
 export function fieldless(detail: string): string {
   return detail.replace(FIELD, (_all, field: string, rest: string, first: string) => {
-    const words = FIELD_NAMES[field] ?? `${field.charAt(0).toUpperCase()}${field.slice(1).replaceAll('_', ' ')}`;
+    const named = FIELD_NAMES[field];
+    const words = named !== undefined ? i18n._(named) : `${field.charAt(0).toUpperCase()}${field.slice(1).replaceAll('_', ' ')}`;
     const line = /^\.(\d+)$/.exec(rest)?.[1];
-    return `${words}${line === undefined ? '' : `, line ${Number(line) + 1}`}: ${first}`;
+    return `${words}${line === undefined ? '' : t`, line ${Number(line) + 1}`}: ${first}`;
   });
 }
 
 export function waitingText(count: number): string {
-  return count === 1 ? '1 person is waiting' : `${countText(count)} people are waiting`;
+  return plural(count, { one: '# person is waiting', other: '# people are waiting' });
 }
 
 /** Whole units, the largest two at most: "45 s", "10 min", "1 h 30 min", "7 days". */
 export function durationText(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3_600) return joined(Math.floor(whole / 60), 'min', whole % 60, 's');
-  if (whole < 86_400) return joined(Math.floor(whole / 3_600), 'h', Math.floor((whole % 3_600) / 60), 'min');
-  const days = Math.floor(whole / 86_400);
-  return joined(days, days === 1 ? 'day' : 'days', Math.floor((whole % 86_400) / 3_600), 'h');
+  if (whole < 60) return secondsUnit(whole);
+  if (whole < 3_600) return joined(minutesUnit(Math.floor(whole / 60)), whole % 60, secondsUnit);
+  if (whole < 86_400) return joined(hoursUnit(Math.floor(whole / 3_600)), Math.floor((whole % 3_600) / 60), minutesUnit);
+  return joined(plural(Math.floor(whole / 86_400), { one: '# day', other: '# days' }), Math.floor((whole % 86_400) / 3_600), hoursUnit);
 }
 
-function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+const secondsUnit = (count: number | string) => t`${count} s`;
+const minutesUnit = (count: number) => t`${count} min`;
+const hoursUnit = (count: number) => t`${count} h`;
+
+function joined(large: string, small: number, unit: (count: number) => string): string {
+  return small === 0 ? large : `${large} ${unit(small)}`;
 }

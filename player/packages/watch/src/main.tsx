@@ -4,6 +4,9 @@ import '@weir/ui/player.css';
 import './watch.css';
 import { seat } from '@weir/client/browserStorage.ts';
 import { Watching } from '@weir/client/watchSession.ts';
+import { Texts, loadLanguage } from '@weir/ui/language.tsx';
+import { applyTheme } from '@weir/ui/theme.ts';
+import * as texts from 'virtual:messages/watch';
 import { EmbedPage } from './EmbedPage';
 import { WatchPage } from './WatchPage';
 
@@ -28,5 +31,8 @@ if (given.has('user')) {
 }
 Object.defineProperty(window, 'weir', { get: () => watching.playback.handles() });
 watching.start();
+applyTheme();
 const root = document.getElementById('root');
-if (root !== null) createRoot(root).render(embedded ? <EmbedPage watching={watching} /> : <WatchPage watching={watching} />);
+void loadLanguage(texts).then(() => {
+  if (root !== null) createRoot(root).render(<Texts>{embedded ? <EmbedPage watching={watching} /> : <WatchPage watching={watching} />}</Texts>);
+});
