@@ -2,7 +2,7 @@ import { useEffect, useMemo, type ReactNode } from 'react';
 import { Redirect, Route, Switch, useLocation } from 'wouter';
 import type { App, Role } from '../api';
 import { HomePage } from '../home/HomePage';
-import { ChannelPage, ChannelsPage, EventsPage, IntegrationsPage, KeysPage, LogPage, NewStreamPage, ProfilesPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, TokensPage, UsagePage, WebhooksPage } from './lazyPages';
+import { ChannelPage, ChannelsPage, EventsPage, IntegrationsPage, KeysPage, LogPage, NewStreamPage, PlacePage, PlacesPage, ProfilesPage, RecordingsPage, SettingsPage, SourcesPage, StreamPage, StreamsPage, TeamPage, TokensPage, UsagePage, WebhooksPage } from './lazyPages';
 import { atLeast } from '../roles';
 import { AppContext, useApp, type StudioApp } from './AppContext';
 import { AppSession } from './appSession';
@@ -44,6 +44,8 @@ function Pages({ studio }: { studio: Studio }) {
         {part('recordings', <RecordingsPage />)}
         <Route path="/channels/:id/*?">{({ id }) => <ChannelPage key={id} id={id} />}</Route>
         {part('channels', <ChannelsPage />)}
+        <Route path="/places/:id/*?">{({ id }) => <PlacePage key={id} id={id} />}</Route>
+        {part('places', <PlacesPage />)}
         {part('profiles', <ProfilesPage />)}
         {part('events', <EventsPage />)}
         {part('tokens', <TokensPage />)}

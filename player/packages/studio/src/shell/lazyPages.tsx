@@ -8,6 +8,8 @@ export const StreamPage = page(async () => (await import('../streams/StreamPage'
 export const RecordingsPage = page(async () => (await import('../recordings/RecordingsPage')).RecordingsPage);
 export const ChannelsPage = page(async () => (await import('../channels/ChannelsPage')).ChannelsPage);
 export const ChannelPage = page(async () => (await import('../channels/ChannelPage')).ChannelPage);
+export const PlacesPage = page(async () => (await import('../places/PlacesPage')).PlacesPage);
+export const PlacePage = page(async () => (await import('../places/PlacePage')).PlacePage);
 export const ProfilesPage = page(async () => (await import('../profiles/ProfilesPage')).ProfilesPage);
 export const EventsPage = page(async () => (await import('../events/EventsPage')).EventsPage);
 export const TokensPage = page(async () => (await import('../tokens/TokensPage')).TokensPage);
