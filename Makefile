@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo doctor check test coverage e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media bench-webhooks clean
+.PHONY: help setup up demo doctor check test coverage e2e attack battery soak lock docs bench-latency bench-store bench-api bench-fanout bench-media bench-webhooks screenshots clean
 python := .venv/bin/python
 ARGS ?=
 
@@ -24,7 +24,7 @@ check: ## lint and types, of the Python rooms and of the player
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	$(python) -c "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"
-	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s types && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s lint
+	cd player && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s types && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s lint && PATH="$(CURDIR)/.setup/node/bin:$$PATH" npm run -s sizes
 
 test: ## all fast tests: units, contract suite, rooms with real redis, nginx and FFmpeg
 	@weir/setup.sh dev
@@ -75,6 +75,10 @@ bench-media: ## a ladder, its packager, delivery, and low-latency viewers on a c
 bench-webhooks: ## deliveries a second on a core, and first attempts beside an endpoint that hangs (ARGS="--json --quick")
 	@weir/setup.sh dev
 	@$(python) -m bench.webhooks $(ARGS)
+
+screenshots: ## every page in both themes, on a desk and a phone, in English and Arabic, into var/screenshots (ARGS="--only watch")
+	@weir/setup.sh e2e
+	@$(python) -m tests.screenshots $(ARGS)
 
 docs: ## write what is generated: docs/configuration.md, docs/moderation.md, docs/events.md, .env.example
 	@$(python) -m weir settings > docs/configuration.md

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.e2e.browsing import CHROMIUM
 from tests.screenshots.content import EMAIL, PASSWORD, Content
+from tests.support.axe import violations
 from tests.support.running_stack import ROOT
 
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
