@@ -53,9 +53,9 @@ function Pages({ studio }: { studio: Studio }) {
         {part('webhooks', <Legacy>{({ askAs, can }) => <WebhooksPage ask={askAs} changes={can('admin')} />}</Legacy>)}
         {part('sources', <Legacy>{({ askAs, can }) => <SourcesPage ask={askAs} changes={can('admin')} />}</Legacy>)}
         {part('integrations', <Legacy>{({ askAs, can }) => <IntegrationsPage ask={askAs} changes={can('admin')} />}</Legacy>)}
-        {part('keys', <Legacy>{({ ask }) => <KeysPage ask={ask} />}</Legacy>)}
-        {part('team', <Legacy>{({ ask, account, app }) => <TeamPage ask={ask} account={account} role={app.role} onLeft={() => void studio.reload()} />}</Legacy>)}
-        {part('log', <Legacy>{({ ask }) => <LogPage ask={ask} />}</Legacy>)}
+        {part('keys', <KeysPage />)}
+        {part('team', <TeamPage onLeft={() => void studio.reload()} />)}
+        {part('log', <LogPage />)}
         {part('settings', <SettingsPage studio={studio} />)}
         <Route><Lost /></Route>
       </Switch>

@@ -19,6 +19,7 @@ export const SourcesPage = page(async () => (await import('../sources/SourcesPag
 export const IntegrationsPage = page(async () => (await import('../integrations/IntegrationsPage')).IntegrationsPage);
 export const KeysPage = page(async () => (await import('../keys/KeysPage')).KeysPage);
 export const TeamPage = page(async () => (await import('../team/TeamPage')).TeamPage);
+export const OperatorPage = page(async () => (await import('../operator/OperatorPage')).OperatorPage);
 export const LogPage = page(async () => (await import('../log/LogPage')).LogPage);
 export const SettingsPage = page(async () => (await import('../settings/SettingsPage')).SettingsPage);
 
