@@ -12,6 +12,30 @@ export interface Stream {
   live_since: string | null;
   previews?: boolean;
   visibility: 'public' | 'signed';
+  description: string;
+  category: string;
+  tags: readonly string[];
+  /** Who streams. */
+  streamer: string;
+  avatar: string;
+  links: readonly StreamLink[];
+  /** What is announced and still to come, the next one first. */
+  schedule: readonly Planned[];
+  /** A path; there may be no picture behind it. */
+  poster: string;
+  /** Of a recording. */
+  duration_s: number | null;
+}
+
+export interface StreamLink {
+  label: string;
+  url: string;
+}
+
+export interface Planned {
+  /** RFC 3339. */
+  starts_at: string;
+  title: string;
 }
 
 /** `ended`: RFC 3339, of the newest broadcast. `recording`: the id under which it can be watched again. */
@@ -20,6 +44,10 @@ export interface WatchedStream extends Stream {
   ended: string | null;
   recording: string | null;
   sound_alone: boolean;
+  /** The stream that a recording is of, when anybody may know it. */
+  of?: { playback_id: string; title: string } | null;
+  /** By what a viewer can be told of the next broadcast. */
+  follow?: { email: boolean; push: boolean } | null;
 }
 
 /** All that is shown of a signed stream without a token. */

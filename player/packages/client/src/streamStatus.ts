@@ -17,8 +17,6 @@ export interface FollowedView {
   error: string | null;
 }
 
-const SHOWN = ['state', 'viewers', 'title', 'visibility', 'ended', 'recording', 'sound_alone'] as const satisfies readonly (keyof WatchedStream)[];
-
 const STATES: Record<string, StreamState> = {
   'stream.starting': 'starting',
   'stream.live': 'live',
@@ -73,7 +71,7 @@ export class Follower {
     const { stream, wasLive } = this.view.get();
     if (stream === null) return;
     const next = { ...stream, ...patch };
-    if (SHOWN.every((field) => next[field] === stream[field])) return;
+    if (JSON.stringify(next) === JSON.stringify(stream)) return; // each poll brings new arrays with the same in them
     this.view.update({ stream: next, wasLive: wasLive || next.state === 'live' });
   }
 

@@ -1,5 +1,5 @@
 import { Access } from './sessionTokens';
-import { ChatClient } from './chat/client';
+import type { ChatClient } from './chat/client';
 import { Follower } from './streamStatus';
 import { Playback } from './playback/playback';
 import { Reactions } from './reactions';
@@ -18,6 +18,8 @@ export class Watching {
   readonly playback: Playback;
   readonly reactions = new Reactions();
   readonly #withChat: boolean;
+  #chatOpened = false;
+  #stopped = false;
 
   constructor(playback: string, withChat: boolean, streamToken: string | null = null, userToken: string | null = null) {
     this.access = new Access(playback, streamToken, userToken);
@@ -33,7 +35,14 @@ export class Watching {
     void this.access.open();
   }
 
+  /** The address of a picture; that of a signed stream needs the token. */
+  poster(path: string): string {
+    const signed = this.follower.view.get().stream?.visibility === 'signed';
+    return signed ? `${path}?token=${encodeURIComponent(this.access.playbackToken())}` : path;
+  }
+
   stop(): void {
+    this.#stopped = true;
     this.follower.stop();
     this.access.stop();
     this.view.get().chat?.stop();
@@ -51,11 +60,15 @@ export class Watching {
     if (refusal !== null) this.playback.refuse();
     if (session === null || refusal !== null) return;
     const { stream } = this.follower.view.get();
-    if (stream !== null) this.playback.follow(stream.state);
-    if (this.#withChat && session.user_token !== null && this.view.get().chat === null) this.#openChat(session.channel);
+    if (stream !== null) this.playback.follow(stream.state, stream.live_since);
+    if (this.#withChat && session.user_token !== null && !this.#chatOpened) void this.#openChat(session.channel);
   }
 
-  #openChat(channel: string): void {
+  /** The chat's code comes after the player's. */
+  async #openChat(channel: string): Promise<void> {
+    this.#chatOpened = true;
+    const { ChatClient } = await fetched(() => import('./chat/client'));
+    if (this.#stopped) return;
     const chat = new ChatClient(this.access, channel, {
       streamEvent: (type, reason) => this.follower.told(type, reason),
       viewers: (count) => this.follower.counted(count),
@@ -64,5 +77,18 @@ export class Watching {
     });
     this.view.update({ chat });
     chat.start();
+  }
+}
+
+const AGAIN_MS = 3_000;
+
+/** A part of the page's code, asked for until it comes. */
+async function fetched<T>(load: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await load();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
   }
 }
